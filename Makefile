@@ -1,0 +1,78 @@
+# Two commands: `make train` (raw video to a trained, evaluated model) and `make test`. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV ?= .venv
+EXTRAS ?=
+WORKERS ?= 2
+
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+READY := $(VENV)/.ready
+DATA := runs/sample_data
+RUN := runs/sample
+
+# The sample corpus: at least 240 training and 400 test clips once refused ones are gone.
+CLIPS ?= 680
+SEED ?= 0
+
+.PHONY: help setup train test test-all lint format towers bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make train      the whole way on the sample corpus: make, de-identify, build, train, evaluate, show"
+	@echo "make test       the tests that CI runs"
+	@echo "make test-all   the same and the slow, full-width ones"
+	@echo "make lint       formatter, linter, type checker, one-way imports"
+	@echo "make towers     pre-train the sample's frozen towers again (about 45 minutes on 2 cores)"
+	@echo "make bench      measurements behind the figures in the README"
+	@echo "make setup EXTRAS=cuda PYTHON=python3.13   choose extras and interpreter"
+
+setup: $(READY)
+ifneq ($(strip $(EXTRAS)),)
+	$(BIN)/pip install --quiet --editable '.[$(EXTRAS)]'
+endif
+
+# opencv-python needs the system's libGL; where it is missing, the headless build of the same version takes its place.
+$(READY): requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(PY) -c 'import cv2' 2>/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps \
+	  "opencv-python-headless==$$($(BIN)/pip show opencv-python | sed -n 's/^Version: //p')"
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+train: setup
+	$(PY) -m deemo_jax.synthetic --out $(DATA)/raw --clips $(CLIPS) --seed $(SEED) --workers $(WORKERS)
+	$(PY) -m deemo_jax.deidentify $(DATA)/raw/clips --out $(DATA)/deid --clip_ids stem --key_file $(DATA)/voice.key \
+	  --workers $(WORKERS)
+	$(PY) -m deemo_jax.deidentify --audit $(DATA)/deid --source $(DATA)/raw/clips --truth $(DATA)/raw/truth.jsonl
+	$(PY) -m deemo_jax.build deemo_mer --manifest $(DATA)/deid --annotations $(DATA)/raw/truth.jsonl \
+	  --data_dir $(DATA)/tfds --fractions train=0.4,test=0.6 --workers $(WORKERS)
+	$(PY) -m deemo_jax.train --config configs/sample.py --workdir $(RUN) --resume
+	$(PY) -m deemo_jax.evaluate --workdir $(RUN) --truth $(DATA)/raw/truth.jsonl \
+	  --modalities 'all;transcript;video;audio' --sheet --source $(DATA)/raw/clips --deid $(DATA)/deid
+
+test: setup
+	$(PY) -m pytest -q -n 2
+
+test-all: setup
+	$(PY) -m pytest -q -n 2 -m ''
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+towers: setup
+	$(PY) -m deemo_jax.towers --out configs/sample_towers --workers $(WORKERS)
+
+bench: setup
+	$(PY) -m benchmarks.input_pipeline
+
+clean:
+	rm -rf runs $(VENV)

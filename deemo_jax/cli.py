@@ -1,0 +1,63 @@
+"""What all commands share: mistakes become one line and exit code 2; long work shows progress."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from absl import app, flags
+from tqdm import tqdm
+
+from deemo_jax.errors import UserError
+
+Item = TypeVar("Item")
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def guarded(main: Callable[[], int | None]) -> int:
+    """Runs `main` and returns its exit code; a `UserError` becomes one line on stderr and 2, Ctrl-C 130."""
+    try:
+        return main() or 0
+    except UserError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def run(main: Callable[[Sequence[str]], int | None]) -> None:
+    """`absl.app.run` for commands with `--config`: unknown flags, too, exit with 2 and no traceback."""
+
+    def parse(argv: Sequence[str]) -> list[str]:
+        try:
+            return list(flags.FLAGS(list(argv)))
+        except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+            print(f"error: {' '.join(str(error).split())} (--help lists the flags)", file=sys.stderr)
+            sys.exit(EXIT_USAGE)
+
+    app.run(lambda argv: sys.exit(guarded(lambda: main(argv))), flags_parser=parse)
+
+
+def progress(items: Iterable[Item], what: str, total: int | None = None, every_s: float = 10.0) -> Iterator[Item]:
+    """Yields `items` while showing how far along they are: a bar in a terminal, plain lines with an ETA elsewhere."""
+    if total is None and hasattr(items, "__len__"):
+        total = len(items)  # type: ignore[arg-type]
+    if sys.stderr.isatty():
+        yield from tqdm(items, desc=what, total=total)
+        return
+    start = last = time.monotonic()
+    count = 0
+    for count, item in enumerate(items, 1):
+        yield item
+        now = time.monotonic()
+        if now - last >= every_s:
+            last = now
+            eta = f", about {(now - start) / count * (total - count):.0f} s left" if total else ""
+            print(f"{what}: {count}{f'/{total}' if total else ''} in {now - start:.0f} s{eta}", file=sys.stderr, flush=True)
+    print(f"{what}: {count} done in {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)

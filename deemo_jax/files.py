@@ -1,0 +1,110 @@
+"""Files that are whole or absent, and JSON that is bounded."""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from deemo_jax.errors import UserError
+
+MAX_JSON_BYTES = 64 << 20
+
+
+@contextlib.contextmanager
+def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yields a path beside `path` to write to; renames it on success, removes it on any failure.
+
+    Raises:
+        UserError: the folder cannot be written, or the disk is full.
+    """
+    path = Path(path)
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror or error}); check space and permissions") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """Hex digest of a file, read in blocks."""
+    with open_input(path) as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def open_input(path: str | os.PathLike[str]) -> Any:
+    """Opens a file that a person named, for reading bytes.
+
+    Raises:
+        UserError: it does not exist or cannot be read.
+    """
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Writes readable JSON, atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Any]) -> None:
+    """Writes one JSON object a line, atomically."""
+    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8") as handle:
+        for row in rows:
+            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def read_json(path: str | os.PathLike[str], limit: int = MAX_JSON_BYTES) -> Any:
+    """Reads JSON of at most `limit` bytes.
+
+    Raises:
+        UserError: missing, too large, or not JSON.
+    """
+    with open_input(path) as handle:
+        data = handle.read(limit + 1)
+    if len(data) > limit:
+        raise UserError(f"{path}: larger than {limit} bytes, which no such file should be")
+    return _decode(data, str(path))
+
+
+def read_jsonl(path: str | os.PathLike[str], limit: int = MAX_JSON_BYTES) -> Iterator[dict[str, Any]]:
+    """Yields the objects of a JSON-lines file; a line may have at most `limit` bytes.
+
+    Raises:
+        UserError: missing, a line too long, or a line that is no JSON object.
+    """
+    with open_input(path) as handle:
+        number = 0
+        while line := handle.readline(limit + 1):
+            number += 1
+            if len(line) > limit:
+                raise UserError(f"{path}:{number}: the line is longer than {limit} bytes")
+            if line.strip():
+                row = _decode(line, f"{path}:{number}")
+                if not isinstance(row, dict):
+                    raise UserError(f"{path}:{number}: not a JSON object")
+                yield row
+
+
+def _decode(data: bytes, where: str) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{where}: not valid JSON ({error})") from error
