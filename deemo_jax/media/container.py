@@ -1,0 +1,50 @@
+"""Opening media files: one place that turns what libav says into what a person can mend."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+
+from deemo_jax.errors import UserError
+
+
+@contextlib.contextmanager
+def open_media(path: str | os.PathLike[str]) -> Iterator[InputContainer]:
+    """Opens a media file for reading; whatever libav cannot read, now or while it is open, is a `UserError`.
+
+    Raises:
+        UserError: the file is missing, is no media file, or breaks off.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; check the path")
+    try:
+        # A container's own text may be in any encoding: names that do not decode must not stop the reading.
+        with av.open(str(path), metadata_errors="replace") as container:
+            yield container
+    except av.FFmpegError as error:
+        raise UserError(
+            f"{path}: no readable media ({error.strerror}); is it whole, and a video or audio file?"
+        ) from error
+
+
+def video_stream(container: InputContainer) -> "av.VideoStream | None":
+    """The first moving picture; cover art is none."""
+    pictures = (s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic)
+    return next(pictures, None)
+
+
+def time_base(stream: "av.stream.Stream") -> Fraction:
+    """Seconds that one unit of the track's timestamps lasts."""
+    return stream.time_base or Fraction(1, av.time_base)
+
+
+def clip_origin(container: InputContainer) -> float:
+    """The container's clock (s) at clip time 0: the first picture, or the first sound where there is no picture."""
+    streams = [video_stream(container), *container.streams.audio]
+    times = (float(s.start_time * time_base(s)) for s in streams if s is not None and s.start_time is not None)
+    return next(times, 0.0)

@@ -1,0 +1,1 @@
+"""The model: encoders, connectors and projectors around a LLaMA decoder, in Flax Linen used functionally."""

@@ -1,0 +1,76 @@
+"""The batch: fixed shapes, made by the data room, eaten by the model. Text, audio and video meet in one sequence.
+
+Axes: B batch, T sequence, F frames, H W pixels, M audio clips, Ka audio tokens, Kv video tokens.
+"""
+
+from typing import Any
+
+import flax.struct
+import numpy as np
+
+
+@flax.struct.dataclass
+class Batch:
+    """Arrays of NumPy or JAX.
+
+    Attributes:
+        token_ids: Int32[B T], text; the pad id where a media token or padding stands.
+        slots: Int32[B T], -1 = text, k in [0, Ka) = the k-th audio token, Ka + j = the j-th video token.
+        positions: Int32[B T], rotary positions, 0, 1, ... over the real tokens.
+        valid: Bool[B T], False = padding on the right, seen by nobody.
+        loss_mask: Float32[B T], 1 where the token at t is a target (predicted from t - 1).
+        frames: UInt8[B F H W 3], zeros where a record has none; None when no record has.
+        mel: Float32[B M 128 204], likewise.
+        has_video, has_audio, has_transcript, has_nfbl: Bool[B], what a record shows the model.
+        record_valid: Bool[B], False = an unreadable record, whose loss_mask is all 0.
+        index: Int32[B], the record's index in its source.
+    """
+
+    token_ids: Any
+    slots: Any
+    positions: Any
+    valid: Any
+    loss_mask: Any
+    frames: Any
+    mel: Any
+    has_video: Any
+    has_audio: Any
+    has_transcript: Any
+    has_nfbl: Any
+    record_valid: Any
+    index: Any
+
+    @classmethod
+    def zeros(
+        cls, batch: int, length: int, frames: tuple[int, ...] | None, mel: tuple[int, ...] | None
+    ) -> "Batch":
+        """A batch of the right shapes that says nothing, e.g. for initialisation.
+
+        Args:
+            batch: B.
+            length: T.
+            frames: (F, H, W, 3), or None.
+            mel: (M, 128, 204), or None.
+        """
+
+        def sequence(dtype: Any) -> np.ndarray:
+            return np.zeros((batch, length), dtype)
+
+        def flag() -> np.ndarray:
+            return np.zeros((batch,), bool)
+
+        return cls(
+            token_ids=sequence(np.int32),
+            slots=sequence(np.int32) - 1,
+            positions=sequence(np.int32),
+            valid=sequence(bool),
+            loss_mask=sequence(np.float32),
+            frames=None if frames is None else np.zeros((batch, *frames), np.uint8),
+            mel=None if mel is None else np.zeros((batch, *mel), np.float32),
+            has_video=flag(),
+            has_audio=flag(),
+            has_transcript=flag(),
+            has_nfbl=flag(),
+            record_valid=flag(),
+            index=np.zeros((batch,), np.int32),
+        )

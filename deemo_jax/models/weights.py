@@ -1,0 +1,115 @@
+"""Parameter trees as safetensors files: keys are paths, 'video/encoder/patch/kernel'."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import flax.traverse_util
+import jax
+import numpy as np
+import safetensors
+import safetensors.numpy
+from absl import logging
+
+from deemo_jax.errors import UserError
+from deemo_jax.files import atomic
+
+MAX_FILE_BYTES = 64 << 30
+MAX_TENSORS = 100_000
+MAX_DEPTH = 16
+# Connectors and projectors are what is trained: a file of pre-trained towers need not have them.
+TRAINED_PARTS = r"[^/]+/(connector|projector)/.*"
+
+
+def save_tree(path: str | os.PathLike[str], tree: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
+    """Writes a nested dict of arrays, atomically.
+
+    Args:
+        path: of the file.
+        tree: nested dicts with arrays as leaves; keys without '/'.
+        metadata: a few strings to keep beside the tensors (who made them, from what).
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    flat = flatten(tree)
+    # safetensors writes memory as it lies: a transposed view must be laid out first.
+    arrays = {key: np.ascontiguousarray(np.asarray(value)) for key, value in flat.items()}
+    with atomic(path) as temporary:
+        safetensors.numpy.save_file(arrays, temporary, dict(metadata or {}))
+
+
+def load_tree(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Reads a file of `save_tree` into nested dicts of NumPy arrays.
+
+    Raises:
+        UserError: missing, too large, no safetensors file, or keys that are no paths of a tree.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file; give the path of a .safetensors file")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise UserError(f"{path}: larger than {MAX_FILE_BYTES >> 30} GiB, which no such file should be")
+    try:
+        with safetensors.safe_open(path, framework="numpy") as handle:
+            keys = list(handle.keys())
+            _check_keys(keys, path)
+            flat = {key: handle.get_tensor(key) for key in keys}
+    except (safetensors.SafetensorError, OSError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: not a readable safetensors file ({error}); is the download complete?") from error
+    return flax.traverse_util.unflatten_dict(flat, sep="/")
+
+
+def overlay(params: Mapping[str, Any], loaded: Mapping[str, Any], *, optional: str = TRAINED_PARTS) -> dict[str, Any]:
+    """`params` with the values of `loaded` in place of its own, in the dtype of `params`.
+
+    Args:
+        params: a tree of arrays, or of `jax.ShapeDtypeStruct`.
+        loaded: a tree of arrays whose every key must be in `params` with the same shape.
+        optional: keys of `params` that match this regular expression entirely may be missing from `loaded` and keep
+            their values; how many did is logged.
+
+    Raises:
+        UserError: names every missing, superfluous and mis-shaped key.
+    """
+    ours, theirs = flatten(params), flatten(loaded)
+    missing = [key for key in ours if key not in theirs]
+    required = [key for key in missing if not re.fullmatch(optional, key)]
+    complaints = [f"{key} is missing" for key in required]
+    complaints += [f"{key} is not a parameter of this model" for key in theirs if key not in ours]
+    complaints += [
+        f"{key} has shape {tuple(theirs[key].shape)} where the model needs {tuple(ours[key].shape)}"
+        for key in ours
+        if key in theirs and tuple(theirs[key].shape) != tuple(ours[key].shape)
+    ]
+    if complaints:
+        raise UserError(f"the weights do not fit the model: {'; '.join(sorted(complaints))}; use the recipe they belong to")
+    if missing:
+        logging.info("%d of %d parameters are not in the file and keep their initial values", len(missing), len(ours))
+    merged = {
+        key: np.asarray(theirs[key]).astype(value.dtype) if key in theirs else value for key, value in ours.items()
+    }
+    return flax.traverse_util.unflatten_dict(merged, sep="/")
+
+
+def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested dicts to {'a/b/c': leaf}."""
+    flat = flax.traverse_util.flatten_dict(dict(tree), sep="/")
+    for key, leaf in flat.items():
+        if not isinstance(leaf, np.ndarray | jax.Array | jax.ShapeDtypeStruct):
+            raise TypeError(f"{key}: {type(leaf).__name__} is not an array")
+    return flat
+
+
+def _check_keys(keys: list[str], path: Path) -> None:
+    if not keys or len(keys) > MAX_TENSORS:
+        raise UserError(f"{path}: {len(keys)} tensors; a model has between 1 and {MAX_TENSORS}")
+    known = set(keys)
+    for key in keys:
+        parts = key.split("/")
+        if not all(parts) or len(parts) > MAX_DEPTH:
+            raise UserError(f"{path}: the key {key!r} is not a path of a parameter tree")
+        if any("/".join(parts[:depth]) in known for depth in range(1, len(parts))):
+            raise UserError(f"{path}: the key {key!r} lies under another tensor")

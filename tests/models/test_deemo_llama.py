@@ -1,0 +1,191 @@
+import dataclasses
+import functools
+import math
+
+import flax.traverse_util
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from deemo_jax.models import presets
+from deemo_jax.models.deemo_llama import BranchConfig, DeemoLlama, DeemoLlamaConfig, init_params, param_axes
+from tests.models import tiny
+
+ROWS = [1, 5, tiny.AUDIO, 6, tiny.VIDEO, 7, 8], [1, 9, 10]
+
+
+def hidden(connector: str = "per_frame", **changes: object) -> np.ndarray:
+    model, params = tiny.built(connector)
+    return np.asarray(tiny.jitted(model)(params, tiny.batch(*ROWS).replace(**changes)))
+
+
+@pytest.mark.parametrize("connector", ["per_frame", "joint"])
+def test_media_tokens_stand_where_the_slots_say(connector: str) -> None:
+    model, params = tiny.built(connector)
+    batch = tiny.batch(*ROWS)
+    x = tiny.jitted(model, "embed")(params, batch)
+    audio = tiny.jitted(model, "encode_audio")(params, batch.mel)
+    video = tiny.jitted(model, "encode_video")(params, batch.frames)
+    table = np.asarray(params["decoder"]["embedding"])
+    expected = np.concatenate([table[[1, 5]], audio[0], table[[6]], video[0], table[[7, 8]]])
+    np.testing.assert_allclose(x[0, : len(expected)], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(x[1, :3], table[[1, 9, 10]])
+
+
+@pytest.mark.parametrize("connector", ["per_frame", "joint"])
+@pytest.mark.parametrize("row", [[1, 5], [1, tiny.AUDIO, 5], [1, tiny.VIDEO, 5], [1, tiny.AUDIO, 6, tiny.VIDEO, 5]])
+def test_any_subset_of_modalities(connector: str, row: list[int | range]) -> None:
+    """What a row does not show cannot move it, and an input that no row shows can be left out altogether."""
+    model, params = tiny.built(connector)
+    batch = tiny.batch(row)
+    valid = batch.valid
+    run = functools.partial(tiny.jitted(model), params)
+    out = np.asarray(run(batch))[valid]
+    changes = {}
+    for name, slots in (("mel", tiny.AUDIO), ("frames", tiny.VIDEO)):
+        other = getattr(tiny.batch(row, seed=1), name)
+        moved = np.abs(np.asarray(run(batch.replace(**{name: other})))[valid] - out).max() > 1e-6
+        assert moved == (slots in row), name
+        if slots not in row:
+            changes[name] = None
+    left_out = np.asarray(run(batch.replace(**changes)))
+    np.testing.assert_allclose(left_out[valid], out, rtol=1e-4, atol=1e-5)
+    assert np.isfinite(left_out).all()
+
+
+def test_a_slot_without_its_input_is_not_silent() -> None:
+    assert np.isnan(hidden(frames=None)[0]).any()
+    assert np.isnan(hidden(mel=None)[0]).any()
+    assert np.isfinite(hidden()).all()
+
+
+def test_padding_and_rows_do_not_leak() -> None:
+    batch = tiny.batch(*ROWS)
+    out = hidden()
+    garbage = np.where(batch.valid, batch.token_ids, 39)
+    np.testing.assert_array_equal(out[batch.valid], hidden(token_ids=garbage)[batch.valid])
+    other = batch.token_ids.copy()
+    other[1, 1] = 3
+    np.testing.assert_array_equal(out[0], hidden(token_ids=other)[0])
+
+
+@pytest.mark.parametrize("missing", ["audio", "video"])
+def test_a_model_may_lack_a_branch(missing: str) -> None:
+    config = tiny.config(**{missing: None})
+    model, params = tiny.built_from(config)
+    assert missing not in params and config.audio_tokens + config.video_tokens == {"audio": 4, "video": 3}[missing]
+    shown = range(config.audio_tokens + config.video_tokens)
+    assert np.isfinite(tiny.jitted(model)(params, tiny.batch([1, shown, 5]))).all()
+    with pytest.raises(ValueError, match=missing):
+        model.apply({"params": params}, np.zeros(1), method=f"encode_{missing}")
+
+
+def test_dropout_needs_training_and_a_key() -> None:
+    model, params = tiny.built()
+    batch = tiny.batch(*ROWS)
+    still = hidden()
+    trained = tiny.jitted(model, train=True)(params, batch, dropout=jax.random.key(0))
+    assert not np.allclose(trained[0], still[0], atol=1e-4)
+    np.testing.assert_allclose(trained[1], still[1], rtol=1e-4, atol=1e-5)  # no media, no dropout
+
+
+def test_bfloat16_agrees_coarsely() -> None:
+    _, params = tiny.built()
+    model = DeemoLlama(tiny.config(dtype="bfloat16"))
+    out = tiny.jitted(model)(params, tiny.batch(*ROWS))
+    assert out.dtype == jnp.bfloat16
+    logits = tiny.jitted(model, "logits")(params, out)
+    assert logits.dtype == jnp.float32 and logits.shape == (2, 24, 40)
+    np.testing.assert_allclose(out.astype(np.float32)[0, :14], hidden()[0, :14], atol=0.3)
+
+
+def test_every_parameter_has_axis_names_and_every_stack_leads_with_layers() -> None:
+    model, params = tiny.built()
+    axes = flax.traverse_util.flatten_dict(param_axes(model), sep="/")
+    leaves = flax.traverse_util.flatten_dict(params, sep="/")
+    assert axes.keys() == leaves.keys()
+    known = {"layers", "embed", "heads", "kv_heads", "head_dim", "mlp", "vocab", None}
+    for key, names in axes.items():
+        assert len(names) == leaves[key].ndim and set(names) <= known, key
+        stacked = "/blocks/" in key or "/groups/" in key
+        assert (names[0] == "layers") == stacked, key
+    assert leaves["decoder/blocks/query/kernel"].shape == (2, 32, 4, 8)
+    assert axes["decoder/blocks/key/kernel"] == ("layers", "embed", "kv_heads", "head_dim")
+    assert axes["decoder/head"] == ("embed", "vocab")
+
+
+def test_layers_start_different() -> None:
+    _, params = tiny.built()
+    first, second = params["decoder"]["blocks"]["up"]["kernel"]
+    assert not np.array_equal(first, second)
+
+
+def test_constraints_are_in_the_lowered_step() -> None:
+    model, params = tiny.built()
+    mesh = jax.make_mesh((1,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+
+    def lowered() -> str:
+        return jax.jit(lambda p, b: model.apply({"params": p}, b)).lower(params, tiny.batch(*ROWS)).as_text()
+
+    assert "sharding_constraint" not in lowered()
+    with jax.set_mesh(mesh), nn.logical_axis_rules([("batch", "data")]):
+        assert '"data"' in lowered() and "sharding_constraint" in lowered()
+
+
+def count(tree: object) -> int:
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(tree))
+
+
+def test_full_width_parameter_counts() -> None:
+    """Abstract initialisation of the published sizes; the counts are those of the public files."""
+    config = {"video": presets.VIDEO_BRANCH, "audio": presets.AUDIO_BRANCH, "decoder": presets.VICUNA_7B}
+    model = DeemoLlama(DeemoLlamaConfig.from_config(config))
+    params = jax.eval_shape(lambda key: init_params(model, key), jax.random.key(0))
+    video, audio = params["video"], params["audio"]
+    norm = video["encoder"].pop("output_norm")
+    assert count(video["encoder"]) == 985_894_528
+    assert count(norm) == 2 * 1408
+    frame = video["connector"].pop("frame_qformer")
+    assert count(frame) - count(frame["queries"]) == 105_137_664
+    assert count((video["connector"], video["projector"])) == 22_104_064
+    assert count((audio["connector"], audio["projector"])) == 22_855_680
+    assert count(audio["encoder"]) == 86_235_648
+    assert count(params["decoder"]) == 6_738_415_616
+
+    v0 = {**config, "video": presets.JOINT_VIDEO_BRANCH, "decoder": presets.VICUNA_7B_V0}
+    model = DeemoLlama(DeemoLlamaConfig.from_config(v0))
+    params = jax.eval_shape(lambda key: init_params(model, key), jax.random.key(0))
+    assert params["decoder"]["embedding"].shape == (32001, 4096)
+    assert count(params["video"]["connector"]) == 105_137_664 + 32 * 768
+
+
+def test_the_audio_branch_takes_patches_too() -> None:
+    audio = {**tiny.CONFIG["audio"], "encoder": {**tiny.IMAGEBIND, "output": "patches"}}
+    model, params = tiny.built_from(tiny.config(audio=audio))
+    assert tiny.jitted(model, "encode_audio")(params, tiny.batch([1, tiny.AUDIO]).mel).shape == (1, 3, 32)
+
+
+def test_a_new_part_needs_no_change_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connector that is not ours, registered and named, is all a new system takes."""
+    from deemo_jax.models import deemo_llama
+
+    @dataclasses.dataclass(frozen=True)
+    class MeanConfig:
+        tokens: int = 1
+
+    class Mean(nn.Module):
+        config: MeanConfig
+        dtype: object
+        backend: object
+
+        def __call__(self, tokens: jax.Array, *, train: bool = False) -> jax.Array:
+            return tokens.mean((1, 2))[:, None]
+
+    monkeypatch.setitem(deemo_llama.CONNECTORS, "mean", (MeanConfig, Mean))
+    video = {**tiny.CONFIG["video"], "connector": {"name": "mean"}}
+    config = tiny.config(video=video)
+    assert isinstance(config.video, BranchConfig) and config.video_tokens == 1
+    model, params = tiny.built_from(config)
+    assert np.isfinite(tiny.jitted(model)(params, tiny.batch([1, tiny.AUDIO, range(3, 4), 5]))).all()

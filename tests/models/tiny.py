@@ -1,0 +1,80 @@
+"""The architecture at toy width, shared by the tests of the model; what is run is compiled once and kept."""
+
+import functools
+from typing import Any
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from deemo_jax.models.batch import Batch
+from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig, init_params
+
+QFORMER = {"width": 16, "heads": 2, "mlp": 32}
+PER_FRAME = {
+    "name": "per_frame",
+    "frame": {**QFORMER, "queries": 3, "depth": 4, "cross_every": 2, "dropout": 0.0, "attention_dropout": 0.0},
+    "video": {**QFORMER, "queries": 4, "depth": 2, "cross_every": 1},
+    "max_frames": 4,
+}
+JOINT = {
+    "name": "joint",
+    "qformer": {**QFORMER, "queries": 4, "depth": 2, "cross_every": 2},
+    "frame_embedding": True,
+    "max_frames": 4,
+}
+VIT = {"name": "vit", "width": 16, "depth": 2, "heads": 2, "mlp": 32, "patch": 8, "image": 16}
+IMAGEBIND = {"name": "imagebind", "width": 16, "depth": 2, "heads": 2, "mlp": 32, "patch": 16, "stride": 56, "head": 24}
+CLIPS = {"name": "clips", "qformer": {**QFORMER, "queries": 3, "depth": 2, "cross_every": 1}, "max_clips": 4}
+LLAMA = {"name": "llama", "vocab": 40, "width": 32, "depth": 2, "heads": 4, "kv_heads": 2, "mlp": 48}
+CONFIG: dict[str, Any] = {
+    "video": {"encoder": VIT, "connector": PER_FRAME, "projector": {"name": "linear"}},
+    "audio": {"encoder": IMAGEBIND, "connector": CLIPS, "projector": {"name": "linear"}},
+    "decoder": LLAMA,
+}
+AUDIO, VIDEO = range(3), range(3, 7)
+
+
+@functools.cache
+def jitted(module: nn.Module, method: str | None = None, **static: Any) -> Any:
+    """module.apply as a compiled function of (params, *args)."""
+    return jax.jit(lambda params, *args, **rngs: module.apply({"params": params}, *args, method=method, rngs=rngs, **static))
+
+
+def initialised(module: nn.Module, *args: Any, method: str | None = None) -> dict[str, Any]:
+    """Random parameters of any module, as a plain nested dict."""
+    return nn.unbox(jax.jit(lambda *args: module.init(jax.random.key(0), *args, method=method))(*args)["params"])
+
+
+def config(**changes: Any) -> DeemoLlamaConfig:
+    """The toy model; changes replace top-level entries."""
+    return DeemoLlamaConfig.from_config({**CONFIG, **changes})
+
+
+@functools.cache
+def built(connector: str = "per_frame") -> tuple[DeemoLlama, dict[str, Any]]:
+    """The toy model with either video connector, and its parameters."""
+    video = {**CONFIG["video"], "connector": {"per_frame": PER_FRAME, "joint": JOINT}[connector]}
+    return built_from(config(video=video))
+
+
+def built_from(config: DeemoLlamaConfig) -> tuple[DeemoLlama, dict[str, Any]]:
+    """A model and its parameters."""
+    model = DeemoLlama(config)
+    return model, jax.jit(lambda key: init_params(model, key))(jax.random.key(0))
+
+
+def batch(*rows: list[int | range], length: int = 24, frames: int = 2, clips: int = 2, seed: int = 0) -> Batch:
+    """A random batch; a row is a list of text ids and of slot ranges (`AUDIO`, `VIDEO`), padded on the right."""
+    rng = np.random.default_rng(seed)
+    made = Batch.zeros(len(rows), length, (frames, 16, 16, 3), (clips, 128, 204))
+    for index, row in enumerate(rows):
+        slots = [slot for item in row for slot in (item if isinstance(item, range) else [-1])]
+        made.slots[index, : len(slots)] = slots
+        made.token_ids[index, : len(slots)][np.array(slots) < 0] = [item for item in row if isinstance(item, int)]
+        made.positions[index, : len(slots)] = np.arange(len(slots))
+        made.valid[index, : len(slots)] = True
+    return made.replace(
+        frames=rng.integers(0, 256, made.frames.shape, np.uint8),
+        mel=rng.standard_normal(made.mel.shape, np.float32),
+    )
