@@ -1,0 +1,94 @@
+"""`python -m deemo_jax.build DATASET`: a TFDS dataset from de-identified clips, behind the privacy gate."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from deemo_jax.cli import guarded
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m deemo_jax.build", description=__doc__)
+    parser.add_argument("dataset", nargs="?", choices=["deemo_mer"], help="which dataset")
+    parser.add_argument(
+        "--manifest",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="de-identified clips: folders of manifests, or manifests",
+    )
+    parser.add_argument("--attest", type=Path, metavar="FILE", help="data de-identified elsewhere: its attestation")
+    parser.add_argument(
+        "--attest_template", type=Path, metavar="DIR", help="write DIR/attestation.json to fill in, and stop"
+    )
+    parser.add_argument("--annotations", type=Path, metavar="FILE", help="JSON lines, one clip a line")
+    parser.add_argument("--data_dir", type=Path, metavar="DIR", help="where datasets lie; this one goes to DIR/DATASET")
+    parser.add_argument("--frames", type=int, default=8, help="frames stored per clip (default 8)")
+    parser.add_argument("--clips", type=int, default=8, help="2-second audio clips stored per clip (default 8)")
+    parser.add_argument("--fractions", default="train=0.4,test=0.6", help="own splits, by person (default %(default)s)")
+    parser.add_argument("--split_seed", type=int, default=0, help="of the own splits (default 0)")
+    parser.add_argument(
+        "--splits", type=Path, metavar="FILE", help="published splits instead: JSON {split: [clip ids]}"
+    )
+    parser.add_argument(
+        "--strict_persons", action="store_true", help="refuse --splits that put a person into two splits"
+    )
+    parser.add_argument(
+        "--skip_missing", action="store_true", help="leave out clips without a paper trail, and count them"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a dataset that was made from other inputs")
+    parser.add_argument("--workers", type=int, default=1, help="processes that read media (default 1)")
+    return parser
+
+
+def build(argv: Sequence[str] | None = None) -> None:
+    """Does what the flags say.
+
+    Raises:
+        UserError: any mistake that a person can mend.
+    """
+    flags = parser()
+    args = flags.parse_args(argv)
+    if args.attest_template:
+        from deemo_jax.data.attest import write_template
+
+        print(f"{write_template(args.attest_template)}: fill in holder, method and date, then build with --attest")
+        return
+    if not args.dataset or not args.annotations or not args.data_dir:
+        flags.error("give DATASET, --annotations and --data_dir (or --attest_template DIR)")
+    if bool(args.manifest) == bool(args.attest):
+        flags.error(
+            "give --manifest (clips of deemo_jax.deidentify) or --attest (de-identified elsewhere), one of the two"
+        )
+
+    # Spawned workers import this module: what only the parent needs is imported here.
+    from deemo_jax.data.splits import parse_fractions
+    from tfds_builders.deemo_mer import assemble
+
+    request = assemble.Request(
+        manifests=tuple(args.manifest or ()),
+        attestation=args.attest,
+        annotations=args.annotations,
+        data_dir=args.data_dir,
+        frames=args.frames,
+        clips=args.clips,
+        fractions=parse_fractions(args.fractions),
+        split_seed=args.split_seed,
+        splits=args.splits,
+        strict_persons=args.strict_persons,
+        skip_missing=args.skip_missing,
+        overwrite=args.overwrite,
+        workers=args.workers,
+    )
+    print(assemble.build(request))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 with one line on stderr."""
+    return guarded(lambda: build(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""From de-identified clips on disk to fixed-shape batches."""

@@ -1,0 +1,46 @@
+"""Annotations, and what both doors of the privacy gate ask of them."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from deemo_jax.errors import UserError
+from deemo_jax.files import read_jsonl
+from deemo_jax.schema import Clip
+
+RAW_TRANSCRIPT = "not de-identified"
+NO_TRANSCRIPT = "none"
+
+
+def read_annotations(path: str | Path) -> dict[str, Clip]:
+    """Reads annotation JSON lines (`Clip.from_json`; extra keys are left alone), by clip id.
+
+    Raises:
+        UserError: unreadable, a malformed row, a clip id that comes twice, or no row at all.
+    """
+    clips: dict[str, Clip] = {}
+    for number, row in enumerate(read_jsonl(path), 1):
+        clip = Clip.from_json(row, f"{path}: row {number}")
+        if clip.clip_id in clips:
+            raise UserError(f"{path}: row {number}: clip {clip.clip_id!r} comes twice; every clip has one row")
+        clips[clip.clip_id] = clip
+    if not clips:
+        raise UserError(f"{path}: holds no annotation")
+    return clips
+
+
+def require(clips: Mapping[str, Clip], found: Iterable[str], what: str, mend: str, skip_missing: bool) -> None:
+    """Raises a `UserError` naming the annotated clips that lack `what`, unless they may be skipped."""
+    have = set(found)
+    lacking = sorted(clips.keys() - have)
+    if len(lacking) == len(clips):
+        raise UserError(f"privacy gate: none of the {len(clips)} annotated clips has {what}; make it with {mend}")
+    if lacking and not skip_missing:
+        raise UserError(
+            f"privacy gate: {len(lacking)} of {len(clips)} annotated clips have no paper trail, the first is "
+            f"{lacking[0]!r}; give each {what} ({mend}), or leave them out with --skip_missing"
+        )
+
+
+def transcript_provenance(clip: Clip) -> str:
+    """What happened to the words: nothing, if there are any."""
+    return RAW_TRANSCRIPT if clip.transcript.strip() else NO_TRANSCRIPT

@@ -1,0 +1,220 @@
+"""Batches as a pure function of the step, so that any number of hosts can resume anywhere, exactly.
+
+source -> shuffle by (seed, epoch) -> repeat -> map with a generator seeded by (seed, index) -> fixed-shape batch.
+Nothing is filtered and nothing is packed: an unreadable record becomes a masked one.
+"""
+
+import dataclasses
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import cv2
+import grain
+import numpy as np
+
+from deemo_jax.data.prompts import parse_task
+from deemo_jax.data.rows import Row, RowSpec, blank_row, make_row
+from deemo_jax.data.source import ClipSource, Record
+from deemo_jax.data.tokenizer import Tokenizer, make_tokenizer
+from deemo_jax.errors import UserError
+from deemo_jax.models.batch import Batch
+from deemo_jax.schema import Modality
+
+PADDING = -1
+"""The index of a row that fills up the last batch of an evaluation."""
+
+
+@dataclasses.dataclass
+class Counts:
+    """What did not go smoothly so far, by record index: idempotent, whatever is read again.
+
+    Attributes:
+        unreadable: index -> what was wrong with the record.
+        cut: indices whose transcript was shortened to fit.
+    """
+
+    unreadable: dict[int, str] = dataclasses.field(default_factory=dict)
+    cut: set[int] = dataclasses.field(default_factory=set)
+
+
+class Pipeline:
+    """The batches of one split on one process.
+
+    Attributes:
+        counts: unreadable records and cut transcripts met so far.
+        steps: batches in one pass over the split.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        spec: RowSpec,
+        *,
+        batch_size: int,
+        train: bool,
+        seed: int = 0,
+        process_index: int = 0,
+        process_count: int = 1,
+        threads: int = 2,
+    ) -> None:
+        """See `make_pipeline`; `source` is any sequence of `Record`."""
+        if batch_size < 1 or batch_size % process_count:
+            raise UserError(
+                f"config.data.batch_size: {batch_size} does not divide over {process_count} processes; "
+                f"choose a multiple of {process_count}"
+            )
+        if train and not len(source):
+            raise UserError("the training split is empty; build the dataset with more clips or other fractions")
+        self.counts = Counts()
+        self._lock = threading.Lock()
+        self._source, self._spec, self._threads = source, spec, threads
+        self._batch, self._local, self._process = batch_size, batch_size // process_count, process_index
+        self.steps = -(-len(source) // batch_size)
+        indices = grain.MapDataset.source(range(len(source) if train else self.steps * batch_size)).seed(seed)
+        if train:
+            indices = indices.shuffle().repeat()
+        self._rows = indices.random_map(self._row)
+        self._train = train
+
+    def batch_at(self, step: int) -> Batch:
+        """This process' rows of the global batch of `step`, counted from 0. The same on every call.
+
+        Raises:
+            IndexError: an evaluation has no such step.
+        """
+        if step < 0 or (not self._train and step >= self.steps):
+            raise IndexError(f"step {step}: this pass has {self.steps}")
+        return _stack([self._rows[position] for position in self._positions(step)])
+
+    def iterate(self, start_step: int = 0) -> Iterator[Batch]:
+        """The batches from `start_step` on, read ahead in threads; endless in training, to the end of the pass else.
+
+        Raises:
+            IndexError: `start_step` is negative.
+        """
+        if start_step < 0:
+            raise IndexError(f"step {start_step}: steps are counted from 0")
+        batches = grain.MapDataset.source(_Steps(self, start_step))
+        options = grain.ReadOptions(num_threads=self._threads, prefetch_buffer_size=2 * self._threads)
+        return iter(batches.to_iter_dataset(options))
+
+    def record(self, index: int) -> Record:
+        """A record of the split by `Batch.index`: ids, references and provenance, for evaluation.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        try:
+            return self._source[int(index)]
+        except Exception as error:
+            raise UserError(f"record {index}: cannot be read ({type(error).__name__}: {error})") from error
+
+    def __len__(self) -> int:
+        """How many records the split has."""
+        return len(self._source)
+
+    def _positions(self, step: int) -> range:
+        """Neighbouring processes hold neighbouring rows, so the global batch is the same for any process count."""
+        first = step * self._batch + self._process * self._local
+        return range(first, first + self._local)
+
+    def _row(self, index: int, rng: np.random.Generator) -> Row:
+        if index >= len(self._source):
+            return blank_row(self._spec, PADDING)
+        try:
+            row, cut = make_row(self._source[index], self._spec, rng, index)
+        except UserError:
+            raise
+        except Exception as error:  # whatever a damaged file makes the readers raise, it costs one record only
+            with self._lock:
+                self.counts.unreadable[index] = f"{type(error).__name__}: {error}"
+            return blank_row(self._spec, index)
+        if cut:
+            with self._lock:
+                self.counts.cut.add(index)
+        return row
+
+
+class _Steps:
+    """`Pipeline.batch_at` as the random-access source that grain reads ahead in."""
+
+    def __init__(self, pipeline: Pipeline, start: int) -> None:
+        self._pipeline, self._start = pipeline, start
+        self._length = (1 << 60) if pipeline._train else max(pipeline.steps - start, 0)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, step: int) -> Batch:
+        return self._pipeline.batch_at(self._start + step)
+
+
+def make_pipeline(
+    config: Mapping[str, Any],
+    *,
+    audio_tokens: int,
+    video_tokens: int,
+    train: bool,
+    tokenizer: Tokenizer | None = None,
+    modalities: frozenset[Modality] | None = None,
+    process_index: int = 0,
+    process_count: int = 1,
+) -> Pipeline:
+    """The pipeline of a run's config (`config.data`, `.tokenizer`, `.prompt`, `.seed`).
+
+    Args:
+        config: a ConfigDict or plain nested dictionary.
+        audio_tokens: Ka, tokens that the audio branch gives; 0 for none.
+        video_tokens: Kv, likewise.
+        train: shuffled, repeated, answers and modality dropout; else one pass in order, prompts only, the last
+            batch filled up with masked rows of index -1.
+        tokenizer: default: made from the config.
+        modalities: restricts what is shown; default: `config.data.modalities`.
+        process_index: which of `process_count` processes reads; batch_size is global.
+        process_count: how many.
+
+    Raises:
+        UserError: the dataset is missing or has other features, or a config value makes no sense.
+    """
+    data = config["data"]
+    allowed = Modality.parse_set(data.get("modalities", "all")) if modalities is None else modalities
+    spec = RowSpec(
+        tokenizer=tokenizer or make_tokenizer(config["tokenizer"]),
+        task=parse_task(config["prompt"]["task"]),
+        audio_tokens=audio_tokens,
+        video_tokens=video_tokens,
+        max_length=data["max_length"],
+        frames=data["frames"],
+        clips=data["clips"],
+        modalities=allowed,
+        dropout=_dropout(data.get("modality_dropout", {})) if train else {},
+        with_answer=train,
+    )
+    cv2.setNumThreads(1)  # the pipeline's own threads are the parallelism; OpenCV's would fight the accelerator's host
+    source = ClipSource(data["data_dir"], data["dataset"], data["train_split" if train else "test_split"])
+    return Pipeline(
+        source,
+        spec,
+        batch_size=data["batch_size"],
+        train=train,
+        seed=config["seed"],
+        process_index=process_index,
+        process_count=process_count,
+        threads=max(1, data.get("workers", 2)),
+    )
+
+
+def _stack(rows: list[Row]) -> Batch:
+    fields = {field.name: None for field in dataclasses.fields(Batch)}
+    return Batch(**(fields | {key: np.stack([row[key] for row in rows]) for key in rows[0]}))
+
+
+def _dropout(config: Mapping[str, float]) -> dict[Modality, float]:
+    probabilities = dict(config)
+    for name, value in probabilities.items():
+        if name not in set(Modality) or not 0.0 <= float(value) <= 1.0:
+            raise UserError(
+                f"config.data.modality_dropout.{name}: {value}; name one of {', '.join(Modality)} and a probability"
+            )
+    return {Modality(name): float(value) for name, value in probabilities.items()}

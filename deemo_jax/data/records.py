@@ -1,0 +1,168 @@
+"""From an admitted clip to what a dataset stores. Runs in worker processes; one clip is in memory at a time in each."""
+
+import collections
+import concurrent.futures
+import dataclasses
+import io
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from deemo_jax.errors import UserError
+from deemo_jax.media import audio, mel, video
+from deemo_jax.schema import Clip, Provenance
+
+SIZE = 224
+JPEG_QUALITY = 95
+MAX_FILE_BYTES = 256 << 20
+MAX_MEL_CLIPS = 1024
+MEL_SHAPE = (mel.MEL_BINS, mel.MEL_FRAMES)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Admitted:
+    """A clip that has passed the privacy gate (`deemo_jax.data.gate`, `deemo_jax.data.attest`).
+
+    Attributes:
+        clip: its annotation.
+        provenance: its paper trail.
+        hashes: relative path -> sha256 of every file it is made from, as verified.
+        movie: the de-identified video file, or None where `images` and `sound` are given instead.
+        images: pre-extracted frames in order.
+        sound: a WAV file, or a mel array as .npy; None without audio.
+    """
+
+    clip: Clip
+    provenance: Provenance
+    hashes: tuple[tuple[str, str], ...]
+    movie: Path | None = None
+    images: tuple[Path, ...] = ()
+    sound: Path | None = None
+
+
+def make_record(admitted: Admitted, frames: int, clips: int) -> dict[str, Any]:
+    """The features of `deemo_jax.data.features` for one clip, frames as JPEG bytes.
+
+    Args:
+        admitted: the clip.
+        frames: F, frames to store.
+        clips: M, 2-second stretches of audio to store; a ready mel array keeps its own number.
+
+    Raises:
+        UserError: a file cannot be decoded.
+    """
+    cv2.setNumThreads(1)
+    clip = admitted.clip
+    pixels = _pixels(admitted, frames)
+    return {
+        "clip_id": clip.clip_id,
+        "video_id": clip.video_id,
+        "person_id": clip.person_id,
+        "start_s": clip.start_s,
+        "end_s": clip.end_s,
+        "frames": [_jpeg(image) for image in pixels],
+        "mel": _mel(admitted, clips),
+        "transcript": clip.transcript,
+        "nfbl": [dataclasses.asdict(segment) for segment in clip.nfbl],
+        "emotion": str(clip.emotion),
+        "reasoning": clip.reasoning,
+        "provenance": dataclasses.asdict(admitted.provenance),
+    }
+
+
+def make_records(admitted: Sequence[Admitted], frames: int, clips: int, workers: int) -> Iterator[dict[str, Any]]:
+    """Records in the order of `admitted`, made by `workers` processes (0 or 1: in this one); few wait in memory.
+
+    Raises:
+        UserError: as `make_record`.
+    """
+    if workers <= 1:
+        for clip in admitted:
+            yield make_record(clip, frames, clips)
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would copy the locks of running threads
+    with concurrent.futures.ProcessPoolExecutor(min(workers, max(len(admitted), 1)), mp_context=context) as pool:
+        waiting: collections.deque[concurrent.futures.Future[dict[str, Any]]] = collections.deque()
+        try:
+            for clip in admitted:
+                waiting.append(pool.submit(make_record, clip, frames, clips))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def encodable(record: dict[str, Any]) -> dict[str, Any]:
+    """The record as TFDS takes it: an encoded image must be a file object."""
+    return record | {"frames": [io.BytesIO(jpeg) for jpeg in record["frames"]]}
+
+
+def read_mel(path: Path) -> Float[np.ndarray, "M 128 204"]:
+    """A mel array that somebody else made.
+
+    Raises:
+        UserError: not a .npy of floats of shape (M, 128, 204), 0 < M <= 1024, all finite.
+    """
+    wanted = f"(M, {MEL_SHAPE[0]}, {MEL_SHAPE[1]}) with 1 <= M <= {MAX_MEL_CLIPS}"
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path}: not a plain .npy array ({error})") from error
+    if not isinstance(array, np.ndarray) or array.ndim != 3 or array.shape[1:] != MEL_SHAPE:
+        raise UserError(f"{path}: has shape {getattr(array, 'shape', None)}; a mel array is {wanted}")
+    if not 0 < len(array) <= MAX_MEL_CLIPS or array.dtype.kind != "f":
+        raise UserError(f"{path}: {array.dtype}{array.shape}; a mel array holds floats of shape {wanted}")
+    values = np.array(array, np.float32)
+    if not np.isfinite(values).all():
+        raise UserError(f"{path}: holds values that are not finite; make it anew")
+    return values
+
+
+def _pixels(admitted: Admitted, frames: int) -> UInt8[np.ndarray, "F 224 224 3"] | list[UInt8[np.ndarray, "224 224 3"]]:
+    if admitted.movie is not None:
+        return video.sample_frames(admitted.movie, frames, SIZE)[0]
+    if not admitted.images:
+        return []
+    return [_image(admitted.images[index]) for index in video.uniform_indices(len(admitted.images), frames)]
+
+
+def _mel(admitted: Admitted, clips: int) -> Float[np.ndarray, "M 128 204"]:
+    if admitted.sound is not None and admitted.sound.suffix == ".npy":
+        return read_mel(admitted.sound)
+    source = admitted.sound or admitted.movie
+    if source is None or (admitted.sound is None and not video.video_info(source).has_audio):
+        return np.zeros((0, *MEL_SHAPE), np.float32)
+    waveform, _ = audio.read_audio(source, mel.SAMPLE_RATE)
+    return mel.mel_clips(waveform, clips)
+
+
+def _image(path: Path) -> UInt8[np.ndarray, "224 224 3"]:
+    """Pixels only: decoding and encoding anew leaves EXIF and every other tag behind."""
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise UserError(f"{path}: larger than {MAX_FILE_BYTES} bytes, which no frame should be")
+    try:
+        image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise UserError(f"{path}: cannot be decoded as an image") from error
+    if image is None:
+        raise UserError(f"{path}: cannot be decoded as an image; frames are JPEG or PNG files")
+    if image.shape[:2] != (SIZE, SIZE):
+        image = cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _jpeg(image: UInt8[np.ndarray, "224 224 3"]) -> bytes:
+    done, encoded = cv2.imencode(
+        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    )
+    if not done:
+        raise RuntimeError("OpenCV cannot encode a JPEG")
+    return encoded.tobytes()

@@ -1,0 +1,1 @@
+"""Datasets on disk, one package each; loadable by stock TFDS without TensorFlow."""

@@ -1,0 +1,1 @@
+"""DEEMO-MER: de-identified clips with emotion and reasoning."""

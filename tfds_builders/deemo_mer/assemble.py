@@ -1,0 +1,170 @@
+"""The way into the dataset: gate, splits, records, files - and an honest account of what went in."""
+
+import collections
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deemo_jax.cli import progress
+from deemo_jax.data import attest, gate
+from deemo_jax.data.annotations import RAW_TRANSCRIPT, read_annotations
+from deemo_jax.data.records import JPEG_QUALITY, Admitted, make_records
+from deemo_jax.data.splits import Recurring, Splits, person_groups, read_splits, recurring, split_by_person
+from deemo_jax.data.writer import already_built, fingerprint, write_dataset
+from deemo_jax.errors import UserError
+from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a person asks for; see `python -m deemo_jax.build --help`.
+
+    Attributes:
+        manifests: the first door: manifest files, or folders of them.
+        attestation: the second door; exactly one of the two is given.
+        annotations: JSON lines of clips.
+        data_dir: the root of datasets.
+        frames: stored per clip.
+        clips: 2-second mel clips stored per clip.
+        fractions: our own splits; ignored when `splits` is given.
+        split_seed: of our own splits.
+        splits: a published id file.
+        strict_persons: refuse an id file in which a person recurs.
+        skip_missing: leave out annotated or listed clips that have no paper trail.
+        overwrite: replace a dataset made from other inputs.
+        workers: processes.
+    """
+
+    manifests: tuple[Path, ...]
+    attestation: Path | None
+    annotations: Path
+    data_dir: Path
+    frames: int = 8
+    clips: int = 8
+    fractions: Mapping[str, float]
+    split_seed: int = 0
+    splits: Path | None = None
+    strict_persons: bool = False
+    skip_missing: bool = False
+    overwrite: bool = False
+    workers: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What was built, or found built already."""
+
+    path: Path
+    built: bool
+    facts: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        facts = self.facts
+        lines = [f"{self.path}: {'built' if self.built else 'is there already, from the same inputs; nothing to do'}"]
+        lines += [f"  {name}: {s['clips']} clips, {s['persons']} persons" for name, s in facts["splits"].items()]
+        lines.append(
+            f"  persons in more than one split: {facts['recurring_persons']} ({facts['recurring_clips']} clips)"
+        )
+        lines.append(f"  raw transcripts ({RAW_TRANSCRIPT}): {facts['raw_transcripts']}")
+        if facts["external"]:
+            lines.append(f"  de-identified elsewhere, by attestation: {facts['external']}")
+        for key, what in (
+            ("skipped", "annotated clips left out for want of a paper trail"),
+            ("unsplit", "clips left out because the id file does not name them"),
+        ):
+            if facts[key]:
+                lines.append(f"  {what}: {facts[key]}")
+        return "\n".join(lines)
+
+
+def build(request: Request) -> Report:
+    """Builds the dataset, unless it is there already.
+
+    Raises:
+        UserError: the gate refuses, splits are wrong, a file cannot be read or written, or another dataset is there.
+    """
+    if not 1 <= request.frames <= 4096 or not 1 <= request.clips <= 1024:
+        raise UserError(f"--frames {request.frames} --clips {request.clips}: choose 1..4096 frames and 1..1024 clips")
+    annotations = read_annotations(request.annotations)
+    if request.attestation is not None:
+        admitted = attest.admit_attested(request.attestation, annotations, skip_missing=request.skip_missing)
+    else:
+        admitted = gate.admit_deidentified(request.manifests, annotations, skip_missing=request.skip_missing)
+    by_id = {clip.clip.clip_id: clip for clip in admitted}
+    splits, persons = _splits(request, by_id)
+    facts = _facts(request, annotations, by_id, splits, persons)
+    made_from = fingerprint(
+        {
+            "settings": facts["settings"],
+            "clips": {
+                split: [dataclasses.asdict(by_id[clip_id]) | _NO_PATHS for clip_id in ids]
+                for split, ids in splits.items()
+            },
+        }
+    )
+    target = request.data_dir / Builder.name / str(Builder.VERSION)
+    if not request.overwrite and already_built(target, made_from):
+        return Report(target, False, facts)
+
+    def builder(data_dir: Path) -> Builder:
+        records = {split: _records([by_id[i] for i in ids], request, split) for split, ids in splits.items()}
+        return Builder(records=records, metadata=facts | {"fingerprint": made_from}, data_dir=data_dir)
+
+    return Report(write_dataset(builder, request.data_dir, overwrite=request.overwrite), True, facts)
+
+
+_NO_PATHS = {"movie": None, "images": None, "sound": None}
+"""A dataset is known by hashes, not by the folder that its files lay in."""
+
+
+def _records(admitted: list[Admitted], request: Request, split: str) -> Any:
+    records = make_records(admitted, request.frames, request.clips, request.workers)
+    return progress(records, f"{Builder.name} {split}", len(admitted))
+
+
+def _splits(request: Request, by_id: Mapping[str, Admitted]) -> tuple[Splits, Recurring]:
+    clips = [admitted.clip for admitted in by_id.values()]
+    if request.splits is None:
+        splits = split_by_person(clips, request.fractions, request.split_seed)
+        return splits, recurring(clips, splits)
+    splits = read_splits(request.splits)
+    missing = sorted({clip_id for ids in splits.values() for clip_id in ids} - by_id.keys())
+    if missing and not request.skip_missing:
+        raise UserError(
+            f"{request.splits}: {len(missing)} listed clips are not among the admitted ones, the first is "
+            f"{missing[0]!r}; bring them, or leave them out with --skip_missing"
+        )
+    splits = {split: [clip_id for clip_id in ids if clip_id in by_id] for split, ids in splits.items()}
+    if empty := [split for split, ids in splits.items() if not ids]:
+        raise UserError(f"{request.splits}: none of the clips of split {empty[0]!r} is there")
+    persons = recurring(clips, splits)
+    if persons.persons and request.strict_persons:
+        raise UserError(
+            f"{request.splits}: {len(persons.persons)} persons are in more than one split, the first is "
+            f"{persons.persons[0]!r}; mend the file, or drop --strict_persons"
+        )
+    return splits, persons
+
+
+def _facts(
+    request: Request, annotations: Mapping[str, Any], by_id: Mapping[str, Admitted], splits: Splits, persons: Recurring
+) -> dict[str, Any]:
+    used = [by_id[clip_id] for ids in splits.values() for clip_id in ids]
+    owner = person_groups([admitted.clip for admitted in by_id.values()])
+    settings = {"frames": request.frames, "clips": request.clips, "jpeg_quality": JPEG_QUALITY}
+    sources = collections.Counter(admitted.provenance.source for admitted in used)
+    return {
+        "settings": settings | {"version": str(Builder.VERSION)},
+        "splits": {
+            split: {"clips": len(ids), "persons": len({owner[clip_id] for clip_id in ids})}
+            for split, ids in splits.items()
+        },
+        "split_source": "id file" if request.splits else f"by person, seed {request.split_seed}",
+        "recurring_persons": len(persons.persons),
+        "recurring_clips": persons.clips,
+        "raw_transcripts": sum(admitted.provenance.transcript == RAW_TRANSCRIPT for admitted in used),
+        "external": sources["external"],
+        "skipped": len(annotations) - len(by_id),
+        "unsplit": len(by_id) - len(used),
+    }

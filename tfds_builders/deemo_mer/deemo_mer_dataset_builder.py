@@ -1,0 +1,57 @@
+"""DEEMO-MER as a TFDS dataset. Records come from `python -m deemo_jax.build deemo_mer`, behind the privacy gate."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import tensorflow_datasets as tfds
+
+from deemo_jax.data.features import clip_features
+from deemo_jax.data.records import encodable
+from deemo_jax.errors import UserError
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """Writes records that have passed the privacy gate; reads them, like any TFDS dataset, without this class.
+
+    Args:
+        records: split -> records of `deemo_jax.data.records.make_records`; each is read once, in order.
+        metadata: JSON-able facts kept beside the data: fingerprint, settings, counts.
+        **settings: `data_dir` and whatever else TFDS takes.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES: ClassVar = {
+        "1.0.0": "The clip record: frames, mel, transcript, NFBL, emotion, reasoning, provenance."
+    }
+
+    def __init__(
+        self,
+        *,
+        records: Mapping[str, Iterable[dict[str, Any]]] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
+        self._records = records
+        self._extra = dict(metadata or {})
+        super().__init__(**settings)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(
+            features=clip_features(),
+            supervised_keys=None,
+            homepage="https://arxiv.org/abs/2504.19549",
+            metadata=tfds.core.MetadataDict(self._extra),
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[tuple[int, Any]]]:
+        del dl_manager  # nothing is downloaded
+        if self._records is None:
+            raise UserError(
+                "deemo_mer: records enter through the privacy gate only; run: python -m deemo_jax.build deemo_mer"
+            )
+        return {split: self._generate_examples(records) for split, records in self._records.items()}
+
+    def _generate_examples(self, records: Iterable[dict[str, Any]]) -> Iterator[tuple[int, Any]]:
+        for key, record in enumerate(records):
+            yield key, encodable(record)
