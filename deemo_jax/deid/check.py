@@ -1,0 +1,197 @@
+"""Is what was promised true? De-identified clips against the truth of a corpus, not against their own detector.
+
+Axes: B true boxes of a frame, R rectangles, H height, W width, n samples.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from deemo_jax.deid import masks
+from deemo_jax.deid.faces import face_detector
+from deemo_jax.deid.manifest import Manifest, load_masks, verify
+from deemo_jax.errors import UserError
+from deemo_jax.media.audio import read_audio
+from deemo_jax.media.probe import contains, probe
+from deemo_jax.media.video import read_frames
+
+LEAST_COVERAGE = 0.98
+# Mean absolute deviation from the fill colour, in grey levels, that H.264 may leave within a filled rectangle.
+MOST_DEVIATION = 8.0
+MOST_SI_SNR_DB = 10.0
+RESIDUAL_THRESHOLD = 0.2
+# Share of a residual detection that must lie within masked pixels: boxes are not exact to the pixel.
+INSIDE = 0.9
+MOST_LAG_S = 0.05
+SAMPLE_RATE = 16_000
+# What libav itself writes into an MP4: anything else in a container is one string too many.
+ALLOWED_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "language", "handler_name", "vendor_id"})
+ALLOWED_HANDLERS = frozenset({"VideoHandler", "SoundHandler"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What was found in one clip.
+
+    Attributes:
+        clip_id: of the clip.
+        frames: how many were compared.
+        true_boxes: faces in the truth, over all frames.
+        coverage: the least share of a true face box that the recorded rectangles cover; 1 without boxes.
+        uncovered_at_s: frames with a box below 98 %.
+        deviation: greatest mean absolute deviation from the fill colour within a frame's rectangles; None if blurred.
+        residual: faces that CenterFace still reports at 0.2 in the output.
+        residual_outside: those that do not lie inside masked pixels.
+        residual_on_face: those among them that touch a true face; the others are the detector's false alarms.
+        metadata: planted strings and tags beyond the muxer's own that are in the file.
+        si_snr_db: of the new voice against the original, at the best lag within 50 ms.
+    """
+
+    clip_id: str
+    frames: int
+    true_boxes: int
+    coverage: float
+    uncovered_at_s: tuple[float, ...]
+    deviation: float | None
+    residual: int
+    residual_outside: int
+    residual_on_face: int
+    metadata: tuple[str, ...]
+    si_snr_db: float
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """The promises that are broken, in words."""
+        broken = {
+            f"true face box only {self.coverage:.1%} covered": self.coverage < LEAST_COVERAGE,
+            f"fill colour off by {self.deviation or 0:.1f}": (self.deviation or 0.0) > MOST_DEVIATION,
+            f"{self.residual_on_face} faces seen beside their masks": self.residual_on_face > 0,
+            f"metadata left: {', '.join(self.metadata)}": bool(self.metadata),
+            f"voice at {self.si_snr_db:.1f} dB of the original": not self.si_snr_db < MOST_SI_SNR_DB,
+        }
+        return tuple(text for text, is_broken in broken.items() if is_broken)
+
+
+def coverage(
+    boxes: Sequence[Sequence[float]], rectangles: Sequence[Sequence[int]], width: int, height: int
+) -> Float[np.ndarray, "B"]:
+    """The share of each box that the union of the rectangles covers, exactly.
+
+    Only what lies within the picture counts; a box that lies outside is covered.
+    """
+    hidden = masks.region(rectangles, width, height)
+    return np.array([_share(box, hidden) for box in boxes])
+
+
+def check_clip(source: Path, output: Path, manifest: Manifest, truth: Mapping[str, Any], every: int = 1) -> CheckResult:
+    """Checks one de-identified clip against its source and the truth.
+
+    Args:
+        source: the raw file.
+        output: the de-identified file; the masks lie beside it.
+        manifest: of the output.
+        truth: "faces": per frame, one box [x0, y0, x1, y1] or a list of them; "planted": strings planted as metadata.
+        every: the detector looks at one frame in so many of the output (all else is checked in every frame).
+
+    Raises:
+        UserError: a file or a key is missing, a hash differs, or the frame counts do not agree.
+    """
+    verify(manifest, output.parent)
+    recorded = load_masks(output.parent / manifest.masks)
+    true_boxes = _true_boxes(truth, manifest.clip_id)
+    if len(true_boxes) != len(recorded.rectangles):
+        raise UserError(
+            f"{manifest.clip_id}: masks of {len(recorded.rectangles)} frames, truth of {len(true_boxes)}; one clip?"
+        )
+    solid = manifest.settings.get("mask") == "solid"
+    width, height = recorded.width, recorded.height
+    detector = face_detector(width, height)
+    least, deviation = 1.0, 0.0
+    uncovered: list[float] = []
+    frames = residual = outside = exposed = 0
+    for frame, rectangles, boxes in zip(read_frames(output), recorded.rectangles, true_boxes, strict=True):
+        hidden = masks.region(rectangles, width, height)
+        shares = [_share(box, hidden) for box in boxes]
+        least = min([least, *shares])
+        if any(share < LEAST_COVERAGE for share in shares):
+            uncovered.append(frame.time_s)
+        if solid and hidden.any():
+            deviation = max(deviation, float(np.abs(frame.image[hidden].astype(np.int16) - masks.FILL).mean()))
+        for face in detector(frame.image, RESIDUAL_THRESHOLD) if frame.index % every == 0 else ():
+            residual += 1
+            if _share(face[:4], hidden) < INSIDE:
+                outside += 1
+                exposed += any(_touch(face, box) for box in boxes)
+        frames += 1
+    voices = [read_audio(path, SAMPLE_RATE)[0] for path in (source, output)]
+    return CheckResult(
+        clip_id=manifest.clip_id,
+        frames=frames,
+        true_boxes=sum(map(len, true_boxes)),
+        coverage=least,
+        uncovered_at_s=tuple(uncovered),
+        deviation=deviation if solid else None,
+        residual=residual,
+        residual_outside=outside,
+        residual_on_face=exposed,
+        metadata=_left_over(output, truth.get("planted", ())),
+        si_snr_db=si_snr(voices[1], voices[0]),
+    )
+
+
+def si_snr(estimate: Float[np.ndarray, "n"], reference: Float[np.ndarray, "m"]) -> float:
+    """Scale-invariant signal-to-noise ratio in dB, at the lag within 50 ms at which it is greatest."""
+    length = min(estimate.size, reference.size)
+    pair = [x[:length].astype(np.float64) - x[:length].mean() for x in (estimate, reference)]
+    padded = 1 << (2 * length - 1).bit_length()
+    spectra = [np.fft.rfft(x, padded) for x in pair]
+    correlation = np.fft.irfft(spectra[0] * spectra[1].conj(), padded)
+    reach = min(round(MOST_LAG_S * SAMPLE_RATE), length - 1)
+    best = np.abs(np.concatenate([correlation[: reach + 1], correlation[padded - reach :]])).max()
+    power = float(pair[0] @ pair[0]) * float(pair[1] @ pair[1])
+    # |<e, r>|^2 / (|e|^2 |r|^2) is the share of the estimate's energy that the reference explains.
+    share = min(float(best) ** 2 / power, 1 - 1e-12) if power > 0 else 0.0
+    return 10 * float(np.log10(max(share, 1e-12) / (1 - share)))
+
+
+def _share(box: Sequence[float] | Float[np.ndarray, "4"], hidden: Bool[np.ndarray, "H W"]) -> float:
+    x0, y0, x1, y1 = map(float, box)
+    weights = [_overlap(y0, y1, hidden.shape[0]), _overlap(x0, x1, hidden.shape[1])]
+    area = float(weights[0].sum() * weights[1].sum())
+    return float(weights[0] @ hidden @ weights[1]) / area if area > 0 else 1.0
+
+
+def _overlap(near: float, far: float, count: int) -> Float[np.ndarray, "count"]:
+    """How much of each pixel in a row of `count` an interval covers."""
+    pixels = np.arange(count)
+    return np.clip(np.minimum(far, pixels + 1) - np.maximum(near, pixels), 0, 1)
+
+
+def _touch(box: Sequence[float] | Float[np.ndarray, "5"], other: Sequence[float]) -> bool:
+    return bool(box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3])
+
+
+def _true_boxes(truth: Mapping[str, Any], clip_id: str) -> list[list[Sequence[float]]]:
+    try:
+        rows = [[row] if row and not isinstance(row[0], Sequence) else list(row or ()) for row in truth["faces"]]
+        if any(len(box) != 4 for row in rows for box in row):
+            raise TypeError("a box is four numbers")
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{clip_id}: its truth has no usable face boxes ({error})") from error
+    return rows
+
+
+def _left_over(output: Path, planted: Sequence[str]) -> tuple[str, ...]:
+    found = [str(needle) for needle in contains(output, [text for text in planted if text])]
+    contents = probe(output)
+    for tag in contents.tags:
+        key, _, value = tag.partition(".")[2].partition("=")
+        if key not in ALLOWED_TAGS or (key == "handler_name" and value not in ALLOWED_HANDLERS):
+            found.append(tag)
+    if sorted(contents.streams) != ["audio/aac", "video/h264"]:
+        found.append(f"tracks {', '.join(contents.streams)}")
+    return tuple(found)

@@ -1,0 +1,194 @@
+"""Many clips: pseudonyms, parallel workers, and resuming where an earlier run stopped."""
+
+import concurrent.futures
+import dataclasses
+import json
+import multiprocessing
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from deemo_jax import cli, files
+from deemo_jax.deid import manifest as paper
+from deemo_jax.deid.clip import Refused, deidentify_clip, software
+from deemo_jax.deid.keys import VoiceKey
+from deemo_jax.deid.settings import Settings
+from deemo_jax.errors import UserError
+
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".flv", ".wmv"}
+)
+REFUSALS = "refused.jsonl"
+CLIP_IDS = ("keyed", "stem")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one source.
+
+    Attributes:
+        source: its path.
+        clip_id: None where the source cannot even be read.
+        status: "done", "kept" (an earlier run did it), "refused" or "bad".
+        reason: why not; empty otherwise.
+        times_s: frames in which a face was lost.
+        source_sha256: None where the source cannot be read.
+    """
+
+    source: Path
+    clip_id: str | None
+    status: str
+    reason: str = ""
+    times_s: tuple[float, ...] = ()
+    source_sha256: str | None = None
+
+
+def find_sources(paths: Iterable[str]) -> list[Path]:
+    """Video files: those named, whatever they are called, and those that lie in named folders, sorted.
+
+    Raises:
+        UserError: a folder without any video.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and not p.name.startswith("."))
+        if not inside:
+            raise UserError(f"{path}: holds no video ({', '.join(sorted(VIDEO_SUFFIXES))})")
+        found += inside
+    return list(dict.fromkeys(found))
+
+
+def deidentify_all(
+    sources: Sequence[Path], out_dir: Path, settings: Settings, key: VoiceKey, workers: int = 1, clip_ids: str = "keyed"
+) -> list[Outcome]:
+    """De-identifies every source that can be; `refused.jsonl` in `out_dir` lists the others, under their clip ids.
+
+    A clip whose manifest matches source, settings, key and files is kept; an earlier refusal of the same bytes by the
+    same software stands.
+
+    Args:
+        sources: raw videos.
+        out_dir: created where it is absent; must not hold a source.
+        settings: how.
+        key: draws voices and pseudonyms.
+        workers: processes, one thread each.
+        clip_ids: "keyed" (a pseudonym from the source's hash) or "stem" (file names are pseudonyms already).
+
+    Raises:
+        UserError: the folder cannot be used, or two sources would share a clip id.
+    """
+    out_dir = Path(out_dir)
+    if any(source.parent.resolve() == out_dir.resolve() for source in sources):
+        raise UserError(f"{out_dir}: is where the raw videos lie; give another folder as --out")
+    if clip_ids == "stem":
+        _refuse_twins(sources)
+    listing = out_dir / REFUSALS
+    earlier = list(files.read_jsonl(listing)) if listing.exists() else []
+    # Written at once, so that a folder that cannot be written is known before the work.
+    files.write_jsonl(listing, earlier)
+    made_by = _fingerprint(settings)
+    standing = {row["source_sha256"]: row for row in earlier if row["kind"] == "refused" and row["made_by"] == made_by}
+    job = _Job(out_dir, settings, key, clip_ids, standing)
+    outcomes = list(cli.progress(_run(job, sources, workers), "deidentify", len(sources)))
+    settled = {o.clip_id for o in outcomes}
+    others = [row for row in earlier if row["clip_id"] not in settled]
+    files.write_jsonl(listing, others + [_refusal(o, made_by) for o in outcomes if o.status in ("refused", "bad")])
+    return outcomes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Job:
+    out_dir: Path
+    settings: Settings
+    key: VoiceKey
+    clip_ids: str
+    standing: dict[str, dict[str, Any]]
+
+    def __call__(self, source: Path) -> Outcome:
+        """Settles one source; a person's mistake becomes its outcome, a bug is raised."""
+        clip_id = source.stem if self.clip_ids == "stem" else None
+        digest = None
+        try:
+            digest = files.sha256(source)
+            clip_id = clip_id or self.key.pseudonym(digest)
+            if self._is_kept(clip_id, digest):
+                return Outcome(source, clip_id, "kept", source_sha256=digest)
+            for name in reversed(paper.file_names(clip_id)):
+                (self.out_dir / name).unlink(missing_ok=True)
+            if (row := self.standing.get(digest)) and row["clip_id"] == clip_id:
+                return Outcome(source, clip_id, "refused", row["reason"], tuple(row["times_s"]), digest)
+            deidentify_clip(source, self.out_dir, clip_id, self.settings, self.key)
+        except UserError as error:
+            # Paths may name people; the folder of results must not.
+            reason = " ".join(
+                str(error).replace(f"{source}: ", "").replace(str(source), clip_id or "the source").split()
+            )
+            refused = isinstance(error, Refused)
+            times = error.times_s if isinstance(error, Refused) else ()
+            return Outcome(source, clip_id, "refused" if refused else "bad", reason, times, digest)
+        return Outcome(source, clip_id, "done", source_sha256=digest)
+
+    def _is_kept(self, clip_id: str, digest: str) -> bool:
+        path = self.out_dir / paper.file_names(clip_id)[2]
+        if not path.exists():
+            return False
+        try:
+            known = paper.load_manifest(path)
+            paper.verify(known, self.out_dir)
+        except UserError:
+            return False
+        # A clip that was once let through with frames masked whole hides no less than one that needed none.
+        same_settings = {**known.settings, "on_missing": ""} == {**dataclasses.asdict(self.settings), "on_missing": ""}
+        return known.source_sha256 == digest and same_settings and known.voice.get("key_id") == self.key.key_id
+
+
+def _run(job: _Job, sources: Sequence[Path], workers: int) -> Iterable[Outcome]:
+    if workers <= 1 or len(sources) <= 1:
+        yield from map(job, sources)
+        return
+    # Fresh interpreters: libraries with threads of their own do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(min(workers, len(sources)), context, _start, (job,)) as pool:
+        try:
+            yield from pool.map(_settle, sources)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+_job: _Job | None = None
+
+
+def _start(job: _Job) -> None:
+    global _job
+    _job = job
+
+
+def _settle(source: Path) -> Outcome:
+    assert _job is not None
+    return _job(source)
+
+
+def _refuse_twins(sources: Sequence[Path]) -> None:
+    seen: dict[str, Path] = {}
+    for source in sources:
+        if (twin := seen.setdefault(source.stem.lower(), source)) != source:
+            raise UserError(f"{source}: has the clip id of {twin}; rename one, or use --clip_ids keyed")
+
+
+def _fingerprint(settings: Settings) -> str:
+    return json.dumps([dataclasses.asdict(settings), software()], sort_keys=True)
+
+
+def _refusal(outcome: Outcome, made_by: str) -> dict[str, Any]:
+    return {
+        "clip_id": outcome.clip_id,
+        "kind": outcome.status,
+        "reason": outcome.reason,
+        "times_s": [round(t, 3) for t in outcome.times_s],
+        "source_sha256": outcome.source_sha256,
+        "made_by": made_by,
+    }

@@ -1,0 +1,86 @@
+"""The secret behind pseudonyms and voices: whoever has it can recompute both, so it never lies with the data."""
+
+import dataclasses
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from deemo_jax.errors import UserError
+
+ENVIRONMENT = "DEEMO_VOICE_KEY"
+DEFAULT_FILE = Path("~/.config/deemo_jax/voice.key")
+LEAST_BYTES = 16
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class VoiceKey:
+    """A secret; printing it shows its id only.
+
+    Attributes:
+        secret: at least 16 bytes.
+    """
+
+    secret: bytes = dataclasses.field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.secret) < LEAST_BYTES:
+            raise UserError(f"the voice key is {len(self.secret)} bytes long; use at least {LEAST_BYTES}")
+
+    @property
+    def key_id(self) -> str:
+        """Names the key without telling it: 8 hex digits of a one-way hash."""
+        return self._digest("key id", "").hex()[:8]
+
+    def alpha(self, clip_id: str, low: float, high: float) -> float:
+        """The McAdams coefficient of a clip, uniform in [low, high) to those without the key."""
+        fraction = int.from_bytes(self._digest("alpha", clip_id)[:7], "big") / (1 << 56)
+        return low + (high - low) * fraction
+
+    def pseudonym(self, source_sha256: str) -> str:
+        """A clip id that only the key ties to the source: 16 hex digits after a "c"."""
+        return "c" + self._digest("clip id", source_sha256).hex()[:16]
+
+    def _digest(self, purpose: str, text: str) -> bytes:
+        return hmac.new(self.secret, f"deemo_jax {purpose}\0{text}".encode(), hashlib.sha256).digest()
+
+
+def load_key(path: str | os.PathLike[str] | None, out_dir: str | os.PathLike[str]) -> VoiceKey:
+    """The key in `path`, else in the environment, else in the default file; a file that is absent is created.
+
+    Raises:
+        UserError: the file lies in the output folder, others may read it, or it holds no key.
+    """
+    if path is None and (text := os.environ.get(ENVIRONMENT)):
+        return VoiceKey(text.strip().encode())
+    file = Path(path or DEFAULT_FILE).expanduser()
+    if file.resolve().is_relative_to(Path(out_dir).resolve()):
+        raise UserError(f"{file}: the voice key must not lie in the output folder; name another with --key_file")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _create(file)
+        if os.name == "posix" and file.stat().st_mode & 0o077:
+            raise UserError(f"{file}: others may read this key; run: chmod 600 {file}")
+        return VoiceKey(bytes.fromhex(file.read_text(encoding="ascii").strip()))
+    except OSError as error:
+        raise UserError(f"{file}: cannot be used as key file ({error.strerror}); check its permissions") from error
+    except UserError:
+        raise
+    except ValueError as error:
+        raise UserError(f"{file}: holds no voice key (hex digits); name another, or remove it for a new one") from error
+
+
+def _create(file: Path) -> None:
+    """Writes a new key unless there is one; two processes that start together end with the same."""
+    if file.exists():
+        return
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as handle:
+            handle.write(secrets.token_hex(32) + "\n")
+        os.link(draft, file)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink(missing_ok=True)

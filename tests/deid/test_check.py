@@ -1,0 +1,79 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from deemo_jax import files
+from deemo_jax.deid.check import check_clip, coverage, si_snr
+from deemo_jax.deid.clip import deidentify_clip
+from deemo_jax.deid.manifest import Masks, write_masks
+from deemo_jax.deid.settings import Settings
+from deemo_jax.errors import UserError
+from deemo_jax.media.audio import read_audio
+from deemo_jax.media.video import read_frames, write_clip
+
+
+def test_coverage_is_the_share_of_the_union():
+    shares = coverage(
+        [[0, 0, 10, 10], [5.5, 0, 15.5, 10], [-10, 0, 10, 10], [90, 90, 99, 99]], [[0, 0, 5, 10], [3, 0, 8, 10]], 40, 30
+    )
+    np.testing.assert_allclose(shares, [0.8, 0.25, 0.8, 1.0])
+
+
+def test_si_snr():
+    rng = np.random.default_rng(0)
+    voice, noise = rng.normal(size=(2, 16_000)).astype(np.float32)
+    assert si_snr(3 * voice, voice) > 60
+    assert si_snr(voice + 0.1 * noise, voice) == pytest.approx(20, abs=0.3)
+    assert si_snr(np.roll(voice, 300) + 0.1 * noise, voice) > 13  # found at its lag, less what is cut at the ends
+    assert si_snr(noise, voice) < -15
+    assert si_snr(np.zeros(100), voice) < -50
+
+
+@pytest.fixture
+def made(raw, tmp_path, key):
+    return deidentify_clip(raw.path, tmp_path, "c1", Settings(), key), tmp_path
+
+
+def replaced(manifest, folder):
+    """The manifest with the hashes of what now lies there: a forger's."""
+    digests = {"output_sha256": manifest.file, "masks_sha256": manifest.masks}
+    return dataclasses.replace(manifest, **{k: files.sha256(folder / name) for k, name in digests.items()})
+
+
+def test_an_untouched_clip_breaks_every_promise(raw, made):
+    manifest, folder = made
+    (folder / manifest.file).write_bytes(raw.path.read_bytes())
+    write_masks(folder / manifest.masks, Masks(320, 240, (((0, 0, 20, 20),),) * 12))
+    result = check_clip(raw.path, folder / manifest.file, replaced(manifest, folder), raw.truth)
+    assert result.coverage == 0 and len(result.uncovered_at_s) == 12 and result.residual_on_face >= 12
+    assert result.deviation > 8 and result.si_snr_db > 40
+    assert set(raw.planted) <= set(result.metadata)
+    assert len(result.failures) == 5
+
+
+def test_one_bare_frame_is_noticed(raw, made):
+    manifest, folder = made
+    bare = {f.index: f for f in read_frames(raw.path)}[6]
+    covered = list(read_frames(folder / manifest.file))
+    covered[6] = bare
+    write_clip(folder / manifest.file, covered, 10, read_audio(folder / manifest.file))
+    result = check_clip(raw.path, folder / manifest.file, replaced(manifest, folder), raw.truth)
+    assert result.deviation > 8 and any("fill colour" in f for f in result.failures)
+
+
+def test_every(raw, made):
+    manifest, folder = made
+    result = check_clip(raw.path, folder / manifest.file, manifest, raw.truth, every=12)
+    assert result.frames == 12 and result.failures == ()
+
+
+def test_what_does_not_belong_together(raw, made):
+    manifest, folder = made
+    with pytest.raises(UserError, match="12"):
+        check_clip(raw.path, folder / manifest.file, manifest, raw.truth | {"faces": raw.faces[:5]})
+    with pytest.raises(UserError, match="face boxes"):
+        check_clip(raw.path, folder / manifest.file, manifest, {})
+    (folder / manifest.file).write_bytes(b"x")
+    with pytest.raises(UserError, match="hash differs"):
+        check_clip(raw.path, folder / manifest.file, manifest, raw.truth)

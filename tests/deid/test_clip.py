@@ -1,0 +1,120 @@
+import json
+
+import av
+import numpy as np
+import pytest
+
+from deemo_jax.deid.check import check_clip
+from deemo_jax.deid.clip import Refused, deidentify_clip
+from deemo_jax.deid.manifest import load_manifest, load_masks, verify
+from deemo_jax.deid.settings import Settings
+from deemo_jax.errors import UserError
+from deemo_jax.media.audio import read_audio
+from deemo_jax.media.probe import contains
+from deemo_jax.media.video import Frame, frame_times, read_frames, write_clip
+
+
+@pytest.mark.parametrize("mode", ["default", "paper"])
+def test_an_ordinary_clip(raw, tmp_path, key, mode):
+    manifest = deidentify_clip(raw.path, tmp_path, "c1", Settings.preset(mode), key)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c1.manifest.json", "c1.masks.json", "c1.mp4"]
+    assert load_manifest(tmp_path / "c1.manifest.json") == manifest
+    output = verify(manifest, tmp_path)
+    result = check_clip(raw.path, output, manifest, raw.truth)
+    assert result.failures == () and result.coverage >= 0.98 and result.true_boxes == result.frames == 12
+    assert contains(raw.path, raw.planted) == list(raw.planted)
+    text = (tmp_path / "c1.manifest.json").read_text()
+    assert repr(key.alpha("c1", 0.5, 0.9)) not in text and key.secret.decode() not in text and key.key_id in text
+    assert manifest.notes and "zero-padded" in manifest.notes[0]
+    assert manifest.faces["frames"] == 12 and manifest.faces["boxes"] >= 12 and manifest.faces["filled"] == 0
+    # Nothing but the masks and the encoder changes the picture.
+    masks = load_masks(tmp_path / manifest.masks)
+    for before, after, rectangles in zip(read_frames(raw.path), read_frames(output), masks.rectangles, strict=True):
+        outside = np.ones(before.image.shape[:2], bool)
+        for x0, y0, x1, y1 in rectangles:
+            outside[max(0, y0 - 8) : y1 + 8, max(0, x0 - 8) : x1 + 8] = False
+        assert abs(before.image[outside].astype(int) - after.image[outside]).mean() < 6
+
+
+def test_a_face_lost_for_one_frame_is_bridged(make_clip, tmp_path, key):
+    clip = make_clip(tmp_path / "raw.mp4", hidden=(5,))
+    manifest = deidentify_clip(clip.path, tmp_path / "out", "c1", Settings(), key)
+    assert manifest.faces["bridged"] >= 1
+    assert check_clip(clip.path, tmp_path / "out" / manifest.file, manifest, clip.truth).failures == ()
+
+
+def test_a_face_lost_for_longer_is_refused_with_the_times(make_clip, tmp_path, key):
+    clip = make_clip(tmp_path / "raw.mp4", hidden=(5, 6, 7))
+    with pytest.raises(Refused, match=r"0\.50, 0\.60, 0\.70 s") as refusal:
+        deidentify_clip(clip.path, tmp_path / "out", "c1", Settings(), key)
+    np.testing.assert_allclose(refusal.value.times_s, [0.5, 0.6, 0.7], atol=1e-3)
+    assert not (tmp_path / "out").exists()
+    manifest = deidentify_clip(clip.path, tmp_path / "out", "c1", Settings.preset("default", "mask_frame"), key)
+    assert manifest.faces["filled"] == 3
+    masks = load_masks(tmp_path / "out" / manifest.masks)
+    assert [r == ((0, 0, 320, 240),) for r in masks.rectangles] == [t in (5, 6, 7) for t in range(12)]
+    assert check_clip(clip.path, tmp_path / "out" / manifest.file, manifest, clip.truth).failures == ()
+
+
+def test_no_face_is_refused_whatever_is_asked(make_clip, tmp_path, key):
+    clip = make_clip(tmp_path / "raw.mp4", hidden=tuple(range(12)))
+    for on_missing in ("refuse", "mask_frame"):
+        with pytest.raises(Refused, match="no face"):
+            deidentify_clip(clip.path, tmp_path / "out", "c1", Settings.preset("default", on_missing), key)
+
+
+@pytest.mark.parametrize("seconds,message", [(0.0, "no sound track"), (0.02, "25 ms")])
+def test_too_little_sound(make_clip, tmp_path, key, seconds, message):
+    clip = make_clip(tmp_path / "raw.mp4", seconds=seconds, frames=4)
+    if seconds:  # AAC comes in frames of 64 ms; WAV samples in Matroska do not.
+        clip = short_sound(tmp_path / "short.mkv", round(seconds * 16_000), clip.path)
+    with pytest.raises(UserError, match=message):
+        deidentify_clip(getattr(clip, "path", clip), tmp_path / "out", "c1", Settings(), key)
+    assert not (tmp_path / "out").exists()
+
+
+def short_sound(path, samples, source):
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=10)
+        video.width, video.height, video.pix_fmt = 320, 240, "yuv420p"
+        sound = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        for frame in read_frames(source):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(frame.image, "rgb24")))
+        container.mux(video.encode(None))
+        block = av.AudioFrame.from_ndarray(np.full((1, samples), 900, np.int16), "s16", "mono")
+        block.sample_rate, block.pts = 16_000, 0
+        container.mux(sound.encode(block))
+        container.mux(sound.encode(None))
+    return path
+
+
+def test_bad_files(raw, tmp_path, key):
+    text = tmp_path / "text.mp4"
+    text.write_text("no film")
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(raw.path.read_bytes()[: raw.path.stat().st_size * 2 // 3])
+    for path in (text, broken, tmp_path / "absent.mp4"):
+        with pytest.raises(UserError, match=path.name):
+            deidentify_clip(path, tmp_path / "out", "c1", Settings(), key)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_copy_that_differs_is_not_kept(raw, tmp_path, key, monkeypatch):
+    def forgetful(path, frames, *args):
+        write_clip(path, (f for f in frames if f.index != 3), *args)
+
+    monkeypatch.setattr("deemo_jax.deid.clip.write_clip", forgetful)
+    with pytest.raises(UserError, match="other frame times"):
+        deidentify_clip(raw.path, tmp_path / "out", "c1", Settings(), key)
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_variable_rate_and_times_are_kept(raw, tmp_path, key):
+    times = [0.0, 0.05, 0.2, 0.24, 0.5, 0.7, 0.71, 0.9, 1.0, 1.05, 1.1, 1.15]
+    source = tmp_path / "vfr.mp4"
+    write_clip(
+        source, (Frame(f.index, times[f.index], f.image) for f in read_frames(raw.path)), 10, read_audio(raw.path)
+    )
+    manifest = deidentify_clip(source, tmp_path / "out", "c1", Settings(), key)
+    np.testing.assert_allclose(frame_times(tmp_path / "out" / manifest.file), times, atol=1e-3)
+    assert json.loads((tmp_path / "out" / "c1.masks.json").read_text())["width"] == 320

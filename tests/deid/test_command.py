@@ -1,0 +1,53 @@
+"""The command, as a person runs it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def command(tmp_path):
+    def run(*arguments):
+        environment = {**os.environ, "HOME": str(tmp_path / "home")}
+        environment.pop("DEEMO_VOICE_KEY", None)
+        return subprocess.run(
+            [sys.executable, "-m", "deemo_jax.deidentify", *map(str, arguments)],
+            capture_output=True, text=True, env=environment, timeout=120,
+        )  # fmt: skip
+
+    return run
+
+
+def one_line(done, *words):
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ") and all(word in last for word in words), done.stderr
+    return True
+
+
+def test_from_raw_to_audit(raw, tmp_path, command):
+    out, truth = tmp_path / "out", tmp_path / "truth.jsonl"
+    done = command(raw.path, "--out", out, "--clip_ids", "stem")
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 clips" in done.stdout
+    secret = (tmp_path / "home" / ".config" / "deemo_jax" / "voice.key").read_text().strip()
+    assert secret not in done.stdout + done.stderr
+    truth.write_text(json.dumps(raw.truth) + "\n")
+    checked = command("--audit", out, "--truth", truth, "--source", raw.path.parent)
+    assert checked.returncode == 0 and "least covered true box" in checked.stdout, checked.stderr
+
+
+def test_what_goes_wrong_is_one_line(raw, tmp_path, command):
+    out = tmp_path / "out"
+    (tmp_path / "text.mp4").write_text("no film")
+    done = command(raw.path, tmp_path / "text.mp4", tmp_path / "absent.mp4", "--out", out)
+    assert one_line(done, "2 of 3", "refused.jsonl")
+    assert "bad: " in done.stderr and "absent.mp4" in done.stderr and len(list(out.glob("*.mp4"))) == 1
+    assert one_line(command(), "--out")
+    assert one_line(command(raw.path, "--out", out, "--key_file", out / "k"), "output folder")
+    assert one_line(command("--audit", out), "--truth")
+    assert one_line(command(raw.path, "--out", out, "--workers", "0"), "--workers")
+    assert command("--help").returncode == 0

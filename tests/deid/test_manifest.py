@@ -1,0 +1,119 @@
+import dataclasses
+import json
+
+import pytest
+
+from deemo_jax import files
+from deemo_jax.deid.manifest import (
+    Manifest,
+    Masks,
+    file_names,
+    find_manifests,
+    load_manifest,
+    load_masks,
+    verify,
+    write_masks,
+)
+from deemo_jax.errors import UserError
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A manifest on disk beside the files it speaks of."""
+    video, masks, name = file_names("clip_1")
+    (tmp_path / video).write_bytes(b"video")
+    write_masks(tmp_path / masks, Masks(64, 48, (((0, 0, 5, 5), (1, 2, 3, 4)), ())))
+    manifest = Manifest(
+        clip_id="clip_1",
+        file=video,
+        output_sha256=files.sha256(tmp_path / video),
+        masks=masks,
+        masks_sha256=files.sha256(tmp_path / masks),
+        source_sha256="0" * 64,
+        settings={"mask": "solid"},
+        software={"av": "1"},
+        voice={"key_id": "ab"},
+        faces={"frames": 2},
+        notes=("short",),
+    )
+    files.write_json(tmp_path / name, manifest.to_json())
+    return tmp_path, manifest, tmp_path / name
+
+
+def test_round_trip(written):
+    folder, manifest, path = written
+    assert load_manifest(path) == manifest
+    assert verify(manifest, folder) == folder / "clip_1.mp4"
+    assert load_masks(folder / manifest.masks) == Masks(64, 48, (((0, 0, 5, 5), (1, 2, 3, 4)), ()))
+    assert find_manifests([folder]) == find_manifests([path]) == [path]
+
+
+@pytest.mark.parametrize("name", ["clip_1.mp4", "clip_1.masks.json"])
+def test_changed_or_missing_files_are_noticed(written, name):
+    folder, manifest, _ = written
+    (folder / name).write_bytes(b"other")
+    with pytest.raises(UserError, match="hash differs"):
+        verify(manifest, folder)
+    (folder / name).unlink()
+    with pytest.raises(UserError, match=name):
+        verify(manifest, folder)
+
+
+def test_incomplete(written):
+    folder, manifest, path = written
+    with pytest.raises(UserError, match="not complete"):
+        verify(dataclasses.replace(manifest, complete=False), folder)
+    path.write_text(json.dumps(manifest.to_json() | {"complete": False}))
+    with pytest.raises(UserError, match="incomplete"):
+        load_manifest(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 2},
+        {"file": "../clip_1.mp4"},
+        {"file": "other.mp4"},
+        {"clip_id": "../x"},
+        {"output_sha256": "abc"},
+        {"settings": []},
+        {"notes": [1]},
+        {"masks": 3},
+        {"complete": "yes"},
+    ],
+)
+def test_malformed(written, change):
+    _, manifest, path = written
+    path.write_text(json.dumps(manifest.to_json() | change))
+    with pytest.raises(UserError, match="de-identify the clip again"):
+        load_manifest(path)
+
+
+def test_a_missing_key_and_no_json(written):
+    _, manifest, path = written
+    row = manifest.to_json()
+    del row["voice"]
+    path.write_text(json.dumps(row))
+    with pytest.raises(UserError, match="lacks voice"):
+        load_manifest(path)
+    path.write_text("[]")
+    with pytest.raises(UserError, match="not a de-identification manifest"):
+        load_manifest(path)
+
+
+@pytest.mark.parametrize(
+    "row", [{}, {"width": 1, "height": 1, "frames": [[1, 2, 3]]}, {"width": 1, "height": 1, "frames": 3}, []]
+)
+def test_malformed_masks(tmp_path, row):
+    (tmp_path / "m.json").write_text(json.dumps(row))
+    with pytest.raises(UserError, match="no file of masks"):
+        load_masks(tmp_path / "m.json")
+
+
+def test_where_there_is_none(tmp_path):
+    with pytest.raises(UserError, match="run deidentify first"):
+        find_manifests([tmp_path])
+    with pytest.raises(UserError, match="run deidentify first"):
+        find_manifests([tmp_path / "absent"])
+    with pytest.raises(UserError, match="clip id"):
+        file_names("a/b")
