@@ -1,7 +1,7 @@
 """The sample: the paper's architecture and recipe (section 5.2) at toy width, for the corpus of `deemo_jax.synthetic`.
 
-Frozen are the encoders, the per-frame Q-Former of the ViT's tokens is not: nobody pre-trained one at this width.
-Learnt are the Q-Formers, their queries, the position tables and the projections.
+Frozen are the pre-trained encoders and the decoder (configs/sample_towers); learnt are the Q-Formers, their queries, the
+position tables and the projections. The per-frame Q-Former is learnt too, since nobody pre-trained one at this width.
 
     python -m deemo_jax.train --config configs/sample.py --workdir runs/sample
     python -m deemo_jax.train --config configs/sample.py:transcript --workdir runs/text   # modalities, comma-separated
@@ -47,24 +47,24 @@ def get_config(modalities: str = "all") -> ConfigDict:
                 "data_dir": "runs/sample_data/tfds",
                 "train_split": "train",
                 "test_split": "test",
-                "batch_size": 16,
-                "max_length": 448,
+                "batch_size": 8,
+                "max_length": 336,
                 "frames": 8,
                 "clips": 4,
                 "modalities": modalities or "all",
                 # One model answers every subset of modalities; the paper trains with all of them always.
-                "modality_dropout": {"video": 0.3, "audio": 0.3, "transcript": 0.3, "nfbl": 0.5},
+                "modality_dropout": {"video": 0.25, "audio": 0.25, "transcript": 0.5, "nfbl": 0.7},
                 "workers": 2,
             },
             "tokenizer": {"name": "bytes"},
             "prompt": {"task": "recognition_reasoning"},
             "model": MODEL,
-            "init": "",
+            "init": "configs/sample_towers/towers.safetensors",
             "trainable": [".*/connector/.*", ".*/projector/.*"],
             "frozen_dtype": "float32",
-            # The paper's lineage peaks at 3e-5 over 100,000 steps at width 768; fewer steps at width 64 need more.
+            # The paper's lineage peaks at 3e-5 over 100,000 steps at width 768; a few hundred at width 96 need more.
             "optimizer": {
-                "lr": 3e-3,
+                "lr": 1e-3,
                 "lr_min": 3e-5,
                 "warmup_start": 1e-6,
                 "warmup_steps": 20,
@@ -74,7 +74,7 @@ def get_config(modalities: str = "all") -> ConfigDict:
                 "eps": 1e-8,
                 "clip_norm": 1.0,
             },
-            "train": {"steps": 300, "log_every": 10, "checkpoint_every": 50, "keep": 2, "nan_limit": 10},
+            "train": {"steps": 600, "log_every": 10, "checkpoint_every": 100, "keep": 2, "nan_limit": 10},
             "mesh": {"data": -1, "fsdp": 1, "tensor": 1},
         }
     )

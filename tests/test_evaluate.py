@@ -6,7 +6,14 @@ import sys
 
 import pytest
 
-from tests.evaluation.samples import imagined
+from deemo_jax.training.checkpoint import Checkpoints
+from deemo_jax.training.mesh import MeshRecipe, make_mesh
+from deemo_jax.training.recipe import Recipe
+from deemo_jax.training.run import Workdir, begin, describe
+from deemo_jax.training.setup import build
+from deemo_jax.training.step import init_state
+from tests.evaluation.samples import imagined, media_folders
+from tests.training import tiny
 
 
 def evaluate(*arguments):
@@ -69,8 +76,50 @@ def test_mistakes_are_one_line(arguments, says, tmp_path):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_draws_the_sheet_of_what_was_predicted(tmp_path):
+    raw, deid = media_folders(tmp_path)
+    evaluation = tmp_path / "work" / "evaluation"
+    evaluation.mkdir(parents=True)
+    rows = imagined({"all": 0.9, "audio": 0.7}, clips=3)
+    (evaluation / "predictions.jsonl").write_text("".join(json.dumps(row.to_json()) + "\n" for row in rows))
+    done = evaluate("--workdir", tmp_path / "work", "--sheet", "--source", raw, "--deid", deid)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"contact sheet: {evaluation / 'sheet.png'}\n"
+    assert [path.name for path in evaluation.glob("*.png")] == ["sheet.png"]
+
+
 def test_a_run_keeps_its_own_scores(theirs, tmp_path):
     (tmp_path / "config.json").write_text("{}")
     done = evaluate("--predictions", theirs, "--workdir", tmp_path)
     assert done.returncode == 2
     assert "holds a run" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run that has learnt nothing yet."""
+    folder = tmp_path_factory.mktemp("run")
+    recipe = Recipe.from_config(tiny.get_config(str(tiny.write_tiny_dataset(folder / "data"))))
+    workdir = Workdir(folder / "work")
+    begin(workdir, recipe.resolved(), overwrite=False)
+    setup = build(recipe, make_mesh(MeshRecipe()))
+    with Checkpoints(workdir.checkpoints) as checkpoints:
+        checkpoints.save(0, init_state(recipe, setup.trainable), describe(recipe.resolved(), setup.frozen))
+    return workdir.path
+
+
+def test_answers_and_scores_a_run(run):
+    done = evaluate("--workdir", run, "--modalities", "all;video", "--batch_size", 3, "--max_new_tokens", 5)
+    assert done.returncode == 0, done.stderr
+    assert "weighted F1" in done.stdout
+    rows = [json.loads(line) for line in (run / "evaluation" / "predictions.jsonl").read_text().splitlines()]
+    assert [(row["modalities"], row["clip_id"]) for row in rows] == [
+        (name, f"clip{i}") for name in ("all", "video") for i in range(4)
+    ]
+    scores = json.loads((run / "evaluation" / "recognition.json").read_text())
+    assert set(scores["sets"]) == {"all", "video"}
+    assert set(scores["differences"]) == {"all - video"}
+    # What was written can be scored again, without the model, to the same numbers.
+    again = evaluate("--predictions", run / "evaluation" / "predictions.jsonl", "--workdir", run.parent / "again")
+    assert again.returncode == 0, again.stderr
+    assert json.loads((run.parent / "again" / "evaluation" / "recognition.json").read_text())["sets"] == scores["sets"]

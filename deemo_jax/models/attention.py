@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from deemo_jax.models.layers import Initializer, Linear
+from deemo_jax.models.layers import Initializer, Linear, param
 
 
 class Backend(enum.StrEnum):
@@ -70,7 +70,7 @@ def attention(
     Raises:
         ValueError: heads that do not divide, a mask of another form, or a backend asked for what it cannot do.
     """
-    B, T, N, H = q_BTNH.shape
+    B, T, N, _ = q_BTNH.shape
     S, K = k_BSKH.shape[1:3]
     if N % K:
         raise ValueError(f"{N} query heads cannot share {K} key heads")
@@ -86,7 +86,8 @@ def attention(
         raise ValueError("attention backend cudnn needs an NVIDIA GPU; use reference or xla")
     if mask is not None:
         mask = jnp.broadcast_to(mask, (B, 1, T, S))
-    return jax.nn.dot_product_attention(q_BTNH, k_BSKH, v_BSKH, mask=mask, scale=scale, implementation=backend.value)
+    name: Any = backend.value
+    return jax.nn.dot_product_attention(q_BTNH, k_BSKH, v_BSKH, mask=mask, scale=scale, implementation=name)
 
 
 def _reference(
@@ -154,6 +155,5 @@ class Attention(nn.Module):
 
     def _append(self, name: str, rows_BSNH: Array) -> Array:
         B, _, N, H = rows_BSNH.shape
-        init = nn.with_logical_partitioning(nn.initializers.normal(H**-0.5), ("heads", "head_dim"))
-        row = self.param(name, init, (N, H), jnp.float32).astype(self.dtype)
+        row = param(self, name, nn.initializers.normal(H**-0.5), ("heads", "head_dim"), (N, H)).astype(self.dtype)
         return jnp.concatenate([rows_BSNH, jnp.broadcast_to(row, (B, 1, N, H))], axis=1)

@@ -41,9 +41,7 @@ class Batch:
     index: Any
 
     @classmethod
-    def zeros(
-        cls, batch: int, length: int, frames: tuple[int, ...] | None, mel: tuple[int, ...] | None
-    ) -> "Batch":
+    def zeros(cls, batch: int, length: int, frames: tuple[int, ...] | None, mel: tuple[int, ...] | None) -> "Batch":
         """A batch of the right shapes that says nothing, e.g. for initialisation.
 
         Args:

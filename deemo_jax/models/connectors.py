@@ -128,7 +128,7 @@ def _add_time(module: nn.Module, name: str, tokens: Float[Array, "B F P E"], row
         ValueError: more frames than rows.
     """
     F, E = tokens.shape[1], tokens.shape[3]
-    if F > rows:
+    if rows < F:
         raise ValueError(f"{name}: {F} frames or clips, but the table has {rows} rows; raise max_frames or max_clips")
     table = param(module, name, nn.initializers.normal(1.0), (None, "embed"), (rows, E))
     return tokens + table[None, :F, None].astype(tokens.dtype)

@@ -37,7 +37,13 @@ class _State:
 
 
 def generate(
-    model: DeemoLlama, params: Any, batch: Batch, *, max_new_tokens: int, eos_id: int, pad_id: int = 0
+    model: DeemoLlama,
+    params: Any,
+    batch: Batch,
+    *,
+    max_new_tokens: int,
+    eos_id: int | Array,
+    pad_id: int | Array = 0,
 ) -> Int32[Array, "B N"]:
     """The most probable continuation, token by token.
 
@@ -52,25 +58,23 @@ def generate(
         eos_id: ends a row; it is part of the output.
         pad_id: fills the output behind it.
     """
-    variables = {"params": params}
 
-    def extend(x: Array, positions: Array, valid: Array, cache: KVCache) -> tuple[Array, KVCache]:
-        return model.apply(variables, x, positions, valid, cache, method="extend")  # type: ignore[return-value]
+    def run(method: str, *args: Any) -> Any:
+        return model.apply({"params": params}, *args, method=method)
 
-    x_BTD = model.apply(variables, batch, method="embed")
     B, T = batch.token_ids.shape
-    cache = model.apply(variables, B, T + max_new_tokens, method="empty_cache")
-    hidden, cache = extend(x_BTD, batch.positions, batch.valid, cache)
+    cache = run("empty_cache", B, T + max_new_tokens)
+    hidden, cache = run("extend", run("embed", batch), batch.positions, batch.valid, cache)
     last = jnp.maximum(cache.lengths - 1, 0)[:, None]
 
     def unfinished(state: _State) -> Array:
         return (state.step < max_new_tokens) & ~jnp.all(state.done)
 
     def say_one(state: _State) -> _State:
-        best = model.apply(variables, state.hidden, method="logits").argmax(-1).astype(jnp.int32)
+        best = run("logits", state.hidden).argmax(-1).astype(jnp.int32)
         token = jnp.where(state.done, pad_id, best)
-        x_B1D = model.apply(variables, token[:, None], method="embed_tokens")
-        hidden, cache = extend(x_B1D, state.positions[:, None], jnp.ones((B, 1), bool), state.cache)
+        x_B1D = run("embed_tokens", token[:, None])
+        hidden, cache = run("extend", x_B1D, state.positions[:, None], jnp.ones((B, 1), bool), state.cache)
         return _State(
             cache=cache,
             hidden=hidden[:, 0],

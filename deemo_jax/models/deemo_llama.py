@@ -231,13 +231,13 @@ def example_batch(config: DeemoLlamaConfig, batch: int = 1, length: int = 2, fra
 
 def init_params(model: DeemoLlama, key: Array) -> dict[str, Any]:
     """Random float32 parameters as a plain nested dict; works under `jit` and `eval_shape`."""
-    return nn.unbox(model.init(key, example_batch(model.config))["params"])
+    return nn.unbox(model.init(key, jax.tree.map(jnp.asarray, example_batch(model.config)))["params"])
 
 
 def param_axes(model: DeemoLlama) -> dict[str, Any]:
     """The same tree with each parameter's logical axis names, a tuple; scanned stacks lead with 'layers'."""
-    boxed = jax.eval_shape(lambda: model.init(jax.random.key(0), example_batch(model.config))["params"])
-    return axis_names(boxed)
+    boxed = jax.eval_shape(model.init, jax.random.key(0), example_batch(model.config))
+    return axis_names(boxed["params"])
 
 
 def _present(branch: Branch | None, name: str) -> Branch:

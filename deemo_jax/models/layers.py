@@ -28,7 +28,7 @@ class Remat(enum.StrEnum):
     DOTS = "dots"
 
 
-def param(module: nn.Module, name: str, init: Initializer, names: Names, shape: tuple[int, ...]) -> Array:
+def param(module: nn.Module, name: str, init: Initializer, names: Names, shape: tuple[int, ...]) -> Any:
     """Declares a float32 parameter whose dimensions are called `names`."""
     if len(names) != len(shape):
         raise ValueError(f"{name}: {len(shape)} dimensions but {len(names)} axis names")

@@ -1,4 +1,4 @@
-"""The decoder: LLaMA (arXiv 2302.13971), grouped-query heads (2307.09288) and LLaMA-3's stretched RoPE (2407.21783) too.
+"""The decoder: LLaMA (arXiv 2302.13971), with LLaMA-2's grouped-query heads and LLaMA-3's stretched RoPE.
 
 Axes: B batch, T new tokens, S cache slots, N query heads, K key heads, H head width, D width, L layers, V vocabulary.
 """
@@ -21,7 +21,14 @@ from deemo_jax.models.layers import Linear, Remat, RMSNorm, constrain, fan_in_no
 
 @dataclasses.dataclass(frozen=True)
 class RopeScaling:
-    """LLaMA-3's stretch: wavelengths above `original / low` are slowed by `factor`, those below `original / high` kept."""
+    """LLaMA-3's stretch of the rotary wavelengths (arXiv 2407.21783).
+
+    Attributes:
+        factor: by how much long wavelengths are slowed.
+        low: long is above `original / low` positions.
+        high: what is below `original / high` is kept; between the two, blended.
+        original: the context length before the stretch.
+    """
 
     factor: float = 8.0
     low: float = 1.0
@@ -103,7 +110,7 @@ def rope_frequencies(config: LlamaConfig) -> Float[np.ndarray, " pairs"]:
 
 
 def rotate(x_BTNH: Float[Array, "B T N H"], angles_BTH: Float[Array, "B T pairs"]) -> Float[Array, "B T N H"]:
-    """Turns the pairs (x[i], x[i + H/2]) by the angles, in float32: the half-split form that published weights assume."""
+    """Turns the pairs (x[i], x[i + H/2]) by the angles, in float32: the half-split form of the published weights."""
     cos, sin = jnp.cos(angles_BTH)[:, :, None], jnp.sin(angles_BTH)[:, :, None]
     first, second = jnp.split(x_BTNH.astype(jnp.float32), 2, axis=-1)
     return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], -1).astype(x_BTNH.dtype)
@@ -145,7 +152,7 @@ class Block(nn.Module):
 
 
 class Llama(nn.Module):
-    """Embeddings in, hidden states out; `embed` and `logits` are the two ends, so that media tokens can be spliced in."""
+    """Embeddings in, hidden states out; `embed` and `logits` are the two ends, so media tokens can be spliced in."""
 
     config: LlamaConfig
     dtype: Any = jnp.float32
@@ -161,7 +168,7 @@ class Llama(nn.Module):
         self.head = param(self, "head", fan_in_normal(1), ("embed", "vocab"), rows[::-1])
 
     def embed(self, token_ids: Int[Array, "B T"]) -> Float[Array, "B T D"]:
-        """Rows of the embedding table, in `dtype`; an id outside the table gives NaN, so that it cannot go unnoticed."""
+        """Rows of the embedding table, in `dtype`; an id outside the table gives NaN, so it cannot go unnoticed."""
         return self.embedding.at[token_ids].get(mode="fill", fill_value=jnp.nan).astype(self.dtype)
 
     def __call__(

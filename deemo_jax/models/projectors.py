@@ -34,7 +34,5 @@ class LinearProjector(nn.Module):
             return jax.random.uniform(key, shape, dtype, -bound, bound)
 
         names = (None, "embed")
-        linear = Linear(
-            (self.width,), names, dtype=self.dtype, kernel_init=uniform, bias_init=uniform, name="linear"
-        )
+        linear = Linear((self.width,), names, dtype=self.dtype, kernel_init=uniform, bias_init=uniform, name="linear")
         return linear(x_BQE)

@@ -85,7 +85,9 @@ def overlay(params: Mapping[str, Any], loaded: Mapping[str, Any], *, optional: s
         if key in theirs and tuple(theirs[key].shape) != tuple(ours[key].shape)
     ]
     if complaints:
-        raise UserError(f"the weights do not fit the model: {'; '.join(sorted(complaints))}; use the recipe they belong to")
+        raise UserError(
+            f"the weights do not fit the model: {'; '.join(sorted(complaints))}; use the recipe they belong to"
+        )
     if missing:
         logging.info("%d of %d parameters are not in the file and keep their initial values", len(missing), len(ours))
     merged = {

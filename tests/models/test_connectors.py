@@ -38,4 +38,4 @@ def test_tokens_and_order(module: PerFrame | Joint | Clips, ordered: bool) -> No
 def test_the_table_of_positions_is_not_overrun() -> None:
     module = Clips(ClipsConfig(SMALL, max_clips=3))
     with pytest.raises(ValueError, match="table has 3 rows"):
-        jax.eval_shape(lambda: module.init(jax.random.key(0), TOKENS))
+        jax.eval_shape(module.init, jax.random.key(0), TOKENS)

@@ -1,5 +1,3 @@
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,7 +23,7 @@ def test_cross_attention_sits_in_every_second_layer() -> None:
     assert groups.keys() == {"cross", "plain1"}
     assert "cross_attention" in groups["cross"] and "cross_attention" not in groups["plain1"]
     assert groups["cross"]["cross_attention"]["key"]["kernel"].shape == (2, 12, 2, 8)
-    names = axis_names(jax.eval_shape(lambda: QFormer(CONFIG).init(jax.random.key(0), TOKENS))["params"])
+    names = axis_names(jax.eval_shape(QFormer(CONFIG).init, jax.random.key(0), TOKENS)["params"])
     assert names["groups"]["cross"]["cross_attention"]["key"]["kernel"] == ("layers", "embed", "heads", "head_dim")
 
 
@@ -50,8 +48,6 @@ def test_dropout_only_in_training() -> None:
     assert not np.allclose(train(0, QFormer(CONFIG)), run(TOKENS), atol=1e-3)
     assert not np.allclose(train(0, fused), train(1, fused), atol=1e-3)
     np.testing.assert_array_equal(train(0, QFormer(CONFIG)), train(0, fused))
-    without = QFormer(dataclasses.replace(CONFIG, dropout=0.0, attention_dropout=0.0))
-    np.testing.assert_allclose(train(0, without), run(TOKENS), rtol=1e-5, atol=1e-6)
 
 
 def test_bfloat16_computes_on_float32_parameters() -> None:

@@ -1,12 +1,9 @@
-import dataclasses
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 
 from deemo_jax.errors import UserError
-from deemo_jax.models.layers import Remat
 from deemo_jax.models.vit import ViT, ViTConfig, normalise_pixels
 from tests.models.tiny import initialised, jitted
 
@@ -46,14 +43,3 @@ def test_bad_sizes_are_named(params: dict[str, Any]) -> None:
         ViTConfig(patch=15)
     with pytest.raises(ValueError, match="24, 24, 3"):
         jitted(ViT(CONFIG))(params, np.zeros((1, 32, 32, 3), np.uint8))
-
-
-def test_remat_changes_nothing(params: dict[str, Any]) -> None:
-    def gradient(remat: Remat) -> dict[str, Any]:
-        module = ViT(dataclasses.replace(CONFIG, remat=remat))
-        return jax.jit(jax.grad(lambda p: (module.apply({"params": p}, FRAMES) ** 2)[..., 0].sum()))(params)
-
-    for remat in (Remat.BLOCK, Remat.DOTS):
-        jax.tree.map(
-            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3), gradient(Remat.NONE), gradient(remat)
-        )

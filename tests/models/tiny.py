@@ -1,4 +1,7 @@
-"""The architecture at toy width, shared by the tests of the model; what is run is compiled once and kept."""
+"""The architecture at toy width, shared by the tests of the model; what is run is compiled once and kept.
+
+Parameters are drawn with NumPy: at this size, compiling the initialisation takes longer than everything else.
+"""
 
 import functools
 from typing import Any
@@ -38,12 +41,26 @@ AUDIO, VIDEO = range(3), range(3, 7)
 @functools.cache
 def jitted(module: nn.Module, method: str | None = None, **static: Any) -> Any:
     """module.apply as a compiled function of (params, *args)."""
-    return jax.jit(lambda params, *args, **rngs: module.apply({"params": params}, *args, method=method, rngs=rngs, **static))
+    return jax.jit(
+        lambda params, *args, **rngs: module.apply({"params": params}, *args, method=method, rngs=rngs, **static)
+    )
 
 
 def initialised(module: nn.Module, *args: Any, method: str | None = None) -> dict[str, Any]:
     """Random parameters of any module, as a plain nested dict."""
-    return nn.unbox(jax.jit(lambda *args: module.init(jax.random.key(0), *args, method=method))(*args)["params"])
+    shapes = jax.eval_shape(lambda *args: module.init(jax.random.key(0), *args, method=method), *args)
+    return drawn(nn.unbox(shapes["params"]))
+
+
+def drawn(shapes: dict[str, Any]) -> dict[str, Any]:
+    """Values for a tree of shapes: norm scales around 1, all else around 0."""
+    rng = np.random.default_rng(0)
+
+    def draw(path: Any, leaf: jax.ShapeDtypeStruct) -> np.ndarray:
+        centre = 1.0 if path[-1].key == "scale" else 0.0
+        return (centre + 0.25 * rng.standard_normal(leaf.shape)).astype(leaf.dtype)
+
+    return jax.tree_util.tree_map_with_path(draw, shapes)
 
 
 def config(**changes: Any) -> DeemoLlamaConfig:
@@ -61,7 +78,7 @@ def built(connector: str = "per_frame") -> tuple[DeemoLlama, dict[str, Any]]:
 def built_from(config: DeemoLlamaConfig) -> tuple[DeemoLlama, dict[str, Any]]:
     """A model and its parameters."""
     model = DeemoLlama(config)
-    return model, jax.jit(lambda key: init_params(model, key))(jax.random.key(0))
+    return model, drawn(jax.eval_shape(lambda: init_params(model, jax.random.key(0))))
 
 
 def batch(*rows: list[int | range], length: int = 24, frames: int = 2, clips: int = 2, seed: int = 0) -> Batch:

@@ -1,0 +1,1 @@
+"""Evaluation: answers are generated, scored with intervals, held against what is attainable, and shown."""

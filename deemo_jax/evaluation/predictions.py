@@ -1,0 +1,213 @@
+"""One row per clip and modality set: what a system answered, what was read from it, and what is true.
+
+A file of such rows is all that scoring needs, so any system can be scored, whatever it was written in.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from deemo_jax.data.prompts import parse_emotion
+from deemo_jax.errors import UserError
+from deemo_jax.evaluation.recognition import CLASSES, UNPARSED
+from deemo_jax.files import read_jsonl
+from deemo_jax.schema import Emotion, Modality
+
+MAX_LINE_BYTES = 1 << 20
+MAX_ROWS = 1_000_000
+MAX_TEXT = 100_000
+MAX_ID = 200
+_STATEMENT = re.compile(r"^\s*the emotion is \w+\s*(?:[.,:;]|$)", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prediction:
+    """One answer.
+
+    Attributes:
+        clip_id: which clip.
+        modalities: what the system was given, as `set_name` writes it.
+        answer: the text as it came.
+        emotion_predicted: None when the answer states no emotion, or both.
+        emotion_true: the label.
+        reasoning: the explanation.
+        reference: the reference explanation; empty when there is none.
+    """
+
+    clip_id: str
+    modalities: str
+    answer: str
+    emotion_predicted: Emotion | None
+    emotion_true: Emotion
+    reasoning: str
+    reference: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def set_name(modalities: Iterable[Modality]) -> str:
+    """{VIDEO, AUDIO} -> 'audio,video'; every modality -> 'all'."""
+    chosen = set(modalities)
+    return "all" if chosen == set(Modality) else ",".join(m for m in Modality if m in chosen)
+
+
+def parse_sets(text: str) -> list[frozenset[Modality]]:
+    """'all;transcript;video,audio' -> the sets, in that order, each once.
+
+    Raises:
+        UserError: a name that is no modality, or no set at all.
+    """
+    sets = [Modality.parse_set(part) for part in text.split(";") if part.strip()]
+    if not sets:
+        raise UserError(f"modalities {text!r}: name at least one set, such as 'all;transcript;video,audio'")
+    return list(dict.fromkeys(sets))
+
+
+def parse_reasoning(answer: str) -> str:
+    """An answer without its opening statement, 'The emotion is negative.'"""
+    return _STATEMENT.sub("", answer).strip()
+
+
+def indices(emotions: Sequence[Emotion | None]) -> Int[np.ndarray, " n"]:
+    """Class indices for `recognition`; None becomes `UNPARSED`."""
+    return np.array([UNPARSED if e is None else CLASSES.index(e) for e in emotions], np.int64)
+
+
+def by_set(predictions: Iterable[Prediction]) -> dict[str, list[Prediction]]:
+    """The predictions of each modality set, sets as first met, clips sorted by id, so that sets pair up by position.
+
+    Raises:
+        UserError: a clip twice in one set, sets that cover different clips, or a clip with two labels.
+    """
+    sets: dict[str, dict[str, Prediction]] = {}
+    labels: dict[str, Emotion] = {}
+    for row in predictions:
+        chosen = sets.setdefault(row.modalities, {})
+        if row.clip_id in chosen:
+            raise UserError(f"clip {row.clip_id} occurs twice for modalities {row.modalities!r}; keep one row")
+        if labels.setdefault(row.clip_id, row.emotion_true) != row.emotion_true:
+            raise UserError(f"clip {row.clip_id} is labelled both {' and '.join(CLASSES)}; mend emotion_true")
+        chosen[row.clip_id] = row
+    for name, chosen in sets.items():
+        if missing := labels.keys() - chosen.keys():
+            raise UserError(
+                f"modalities {name!r}: {len(missing)} of {len(labels)} clips lack a prediction, say {min(missing)}; "
+                "give every clip a row, with emotion_predicted null where the system failed"
+            )
+    return {name: [chosen[clip] for clip in sorted(chosen)] for name, chosen in sets.items()}
+
+
+def read_predictions(path: str | Path, truth: Mapping[str, Mapping[str, Any]] | None = None) -> Iterator[Prediction]:
+    """Reads a system's outputs.
+
+    Each line needs `clip_id`, and `emotion_predicted` (negative, positive or null) or `answer`; `emotion_true` too
+    unless `truth` has it. `modalities` ('all' when absent), `reasoning` and `reference` are optional.
+
+    Args:
+        path: a JSON-lines file.
+        truth: annotation rows by clip_id, as `read_truth` gives them; they overrule the file.
+
+    Raises:
+        UserError: anything that is not so, with file and line.
+    """
+    count = 0
+    for count, row in enumerate(read_jsonl(path, MAX_LINE_BYTES), 1):
+        where = f"{path}: row {count}"
+        if count > MAX_ROWS:
+            raise UserError(f"{path}: more than {MAX_ROWS:,} rows; score it in parts")
+        try:
+            yield _prediction(row, truth)
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from error
+    if not count:
+        raise UserError(f"{path}: no rows; write one JSON object a line")
+
+
+def read_truth(path: str | Path) -> dict[str, dict[str, Any]]:
+    """Annotation rows by clip_id, each with a valid `clip_id` and `emotion`.
+
+    Raises:
+        UserError: a row without them, or a clip twice.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for number, row in enumerate(read_jsonl(path, MAX_LINE_BYTES), 1):
+        try:
+            clip = _clip_id(row)
+            if _emotion(row, "emotion") is None:
+                raise UserError("emotion is missing")
+        except UserError as error:
+            raise UserError(f"{path}: row {number}: {error}") from error
+        if clip in rows or number > MAX_ROWS:
+            raise UserError(f"{path}: row {number}: clip {clip} occurs twice, or more than {MAX_ROWS:,} rows")
+        rows[clip] = row
+    if not rows:
+        raise UserError(f"{path}: no rows; write one JSON object a line")
+    return rows
+
+
+def with_truth(rows: Iterable[Prediction], truth: Mapping[str, Mapping[str, Any]]) -> list[Prediction]:
+    """The same predictions held against other labels and references.
+
+    Raises:
+        UserError: a clip that the truth does not know.
+    """
+    return [
+        dataclasses.replace(row, emotion_true=emotion, reference=reference)
+        for row in rows
+        for emotion, reference in [_truth_of(row.clip_id, truth)]
+    ]
+
+
+def _truth_of(clip: str, truth: Mapping[str, Mapping[str, Any]]) -> tuple[Emotion, str]:
+    if clip not in truth:
+        raise UserError(f"clip {clip} is not in the truth; check that both are of one data set")
+    return Emotion(truth[clip]["emotion"]), _text(truth[clip], "reasoning", "")
+
+
+def _prediction(row: Mapping[str, Any], truth: Mapping[str, Mapping[str, Any]] | None) -> Prediction:
+    clip = _clip_id(row)
+    if truth is None:
+        label, reference = _emotion(row, "emotion_true"), _text(row, "reference", "")
+    else:
+        label, reference = _truth_of(clip, truth)
+    if label is None:
+        raise UserError("emotion_true is missing; add it, or name the annotations with --truth")
+    if "emotion_predicted" not in row and "answer" not in row:
+        raise UserError("needs emotion_predicted (negative, positive or null) or answer")
+    answer = _text(row, "answer", "")
+    return Prediction(
+        clip_id=clip,
+        modalities=set_name(Modality.parse_set(_text(row, "modalities", "all"))),
+        answer=answer,
+        emotion_predicted=_emotion(row, "emotion_predicted") if "emotion_predicted" in row else parse_emotion(answer),
+        emotion_true=label,
+        reasoning=_text(row, "reasoning", parse_reasoning(answer)),
+        reference=reference,
+    )
+
+
+def _text(row: Mapping[str, Any], key: str, default: str | None = None) -> str:
+    value = row.get(key, default)
+    if not isinstance(value, str) or len(value) > MAX_TEXT or (default is None and not value):
+        raise UserError(f"{key} must be a string of {'1' if default is None else '0'} to {MAX_TEXT:,} characters")
+    return value
+
+
+def _clip_id(row: Mapping[str, Any]) -> str:
+    value = _text(row, "clip_id")
+    if len(value) > MAX_ID or not value.isprintable():
+        raise UserError(f"clip_id must be at most {MAX_ID} printable characters")
+    return value
+
+
+def _emotion(row: Mapping[str, Any], key: str) -> Emotion | None:
+    value = row.get(key)
+    if value is not None and value not in CLASSES:
+        raise UserError(f"{key} is {str(value)[:40]!r}; choose {' or '.join(CLASSES)}, or null")
+    return None if value is None else Emotion(value)

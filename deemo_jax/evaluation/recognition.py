@@ -1,0 +1,171 @@
+"""Recognition scores: accuracy, F1, confusion, and differences between two systems on the same clips.
+
+Axes: n clips, C classes in the order of `Emotion`, K = C + 1 predictions (the last one is `unparsed`), R replicates.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from deemo_jax.evaluation.bootstrap import Interval, interval, ratio, resample
+from deemo_jax.schema import Emotion
+
+CLASSES = tuple(str(emotion) for emotion in Emotion)
+UNPARSED = len(CLASSES)
+HEADLINE = ("accuracy", "f1_weighted", "f1_macro")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of one confusion table, or of a stack of them."""
+
+    accuracy: Float[np.ndarray, "*R"]
+    f1_weighted: Float[np.ndarray, "*R"]
+    f1_macro: Float[np.ndarray, "*R"]
+    precision: Float[np.ndarray, "*R C"]
+    recall: Float[np.ndarray, "*R C"]
+    f1: Float[np.ndarray, "*R C"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ClassScores:
+    """Scores of one class; `support` is how many clips truly are of it."""
+
+    support: int
+    precision: Interval
+    recall: Interval
+    f1: Interval
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recognition:
+    """What one system reached on n clips; `confusion` has a row per true class and a last column for unparsed."""
+
+    n: int
+    unparsed: int
+    accuracy: Interval
+    f1_weighted: Interval
+    f1_macro: Interval
+    classes: dict[str, ClassScores]
+    confusion: Int[np.ndarray, "C K"]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers by name, with every interval beside them."""
+        columns = (*CLASSES, "unparsed")
+        return {
+            "n": self.n,
+            **{name: getattr(self, name).value for name in HEADLINE},
+            "unparsed": self.unparsed,
+            "intervals": {name: getattr(self, name).bounds() for name in HEADLINE},
+            "classes": {name: _class_json(scores) for name, scores in self.classes.items()},
+            "confusion": {
+                name: dict(zip(columns, map(int, row), strict=True))
+                for name, row in zip(CLASSES, self.confusion, strict=True)
+            },
+        }
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Difference:
+    """First system minus second on the same clips."""
+
+    accuracy: Interval
+    f1_weighted: Interval
+    f1_macro: Interval
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **{name: getattr(self, name).value for name in HEADLINE},
+            "intervals": {name: getattr(self, name).bounds() for name in HEADLINE},
+        }
+
+
+def confusion(truth: Int[np.ndarray, " n"], predicted: Int[np.ndarray, " n"]) -> Int[np.ndarray, "C K"]:
+    """Counts by true class and prediction.
+
+    Args:
+        truth: class indices in [0, C).
+        predicted: class indices, or `UNPARSED`.
+    """
+    return _count((truth, predicted), (len(CLASSES), UNPARSED + 1))
+
+
+def scores(tables: Int[np.ndarray, "*R C K"]) -> Scores:
+    """Scores of confusion tables.
+
+    An unparsed answer is a miss for its true class and a false alarm for none. A precision or recall of nothing is 0.
+    `f1_weighted` weighs the classes by how often they are true, `f1_macro` alike.
+    """
+    hits = np.diagonal(tables[..., :UNPARSED], axis1=-2, axis2=-1)
+    true = tables.sum(axis=-1)
+    predicted = tables[..., :UNPARSED].sum(axis=-2)
+    total = true.sum(axis=-1)
+    f1 = ratio(2 * hits, true + predicted)
+    return Scores(
+        accuracy=ratio(hits.sum(axis=-1), total),
+        f1_weighted=ratio((true * f1).sum(axis=-1), total),
+        f1_macro=f1.mean(axis=-1),
+        precision=ratio(hits, predicted),
+        recall=ratio(hits, true),
+        f1=f1,
+    )
+
+
+def recognition(truth: Int[np.ndarray, " n"], predicted: Int[np.ndarray, " n"]) -> Recognition:
+    """Scores one system on n >= 1 clips, with 95 % bootstrap intervals over clips."""
+    table = confusion(truth, predicted)
+    point, drawn = scores(table), scores(resample(table))
+
+    def of_class(name: str, c: int) -> Interval:
+        return interval(getattr(point, name)[c], getattr(drawn, name)[:, c])
+
+    return Recognition(
+        n=int(table.sum()),
+        unparsed=int(table[:, UNPARSED].sum()),
+        **{name: interval(getattr(point, name), getattr(drawn, name)) for name in HEADLINE},
+        classes={
+            name: ClassScores(int(table[c].sum()), of_class("precision", c), of_class("recall", c), of_class("f1", c))
+            for c, name in enumerate(CLASSES)
+        },
+        confusion=table,
+    )
+
+
+def paired_difference(
+    truth: Int[np.ndarray, " n"], first: Int[np.ndarray, " n"], second: Int[np.ndarray, " n"]
+) -> Difference:
+    """Scores of `first` minus those of `second`: each replicate draws the same clips for both, as they share them."""
+    joint = _count((truth, first, second), (len(CLASSES), UNPARSED + 1, UNPARSED + 1))
+    drawn = resample(joint)
+    points = scores(joint.sum(axis=2)), scores(joint.sum(axis=1))
+    stacks = scores(drawn.sum(axis=3)), scores(drawn.sum(axis=2))
+    return Difference(
+        **{
+            name: interval(
+                getattr(points[0], name) - getattr(points[1], name), getattr(stacks[0], name) - getattr(stacks[1], name)
+            )
+            for name in HEADLINE
+        }
+    )
+
+
+def majority(truth: Int[np.ndarray, " n"]) -> float:
+    """The accuracy of naming the most frequent class every time."""
+    return float(np.bincount(truth, minlength=len(CLASSES)).max() / len(truth))
+
+
+def _count(labels: tuple[np.ndarray, ...], shape: tuple[int, ...]) -> np.ndarray:
+    # ravel_multi_index raises on a label outside its range, so that a stray index cannot land in a neighbour's cell.
+    cells = np.ravel_multi_index(labels, shape)
+    return np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape)
+
+
+def _class_json(of: ClassScores) -> dict[str, Any]:
+    names = ("precision", "recall", "f1")
+    return {
+        "support": of.support,
+        **{name: getattr(of, name).value for name in names},
+        "intervals": {name: getattr(of, name).bounds() for name in names},
+    }

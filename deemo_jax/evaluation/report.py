@@ -1,0 +1,155 @@
+"""Results for people: a table in the terminal, the same in Markdown, and a picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from deemo_jax.evaluation.results import Results
+from deemo_jax.files import atomic, write_json
+
+# Okabe and Ito's palette (2008): told apart by every common kind of colour vision.
+BLUE, SKY, ORANGE, VERMILION, INK = "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#222222"
+
+Table = tuple[str, list[str], list[list[str]]]
+
+
+def tables(results: Results) -> list[Table]:
+    """The results as (caption, header, rows); every score in percent with its 95 % interval."""
+    found: list[Table] = []
+    header = ["modalities", "accuracy", "weighted F1", "macro F1", "unparsed", "clips"]
+    rows = [
+        [name, str(s.accuracy), str(s.f1_weighted), str(s.f1_macro), str(s.unparsed), str(s.n)]
+        for name, s in results.sets.items()
+    ]
+    rows.append(["(majority class)", f"{100 * results.majority:.1f}", *[""] * (len(header) - 2)])
+    if results.bayes:
+        best = [*(f"{100 * results.bayes[name]:.1f}" for name in results.sets), ""]
+        header.insert(2, "Bayes-optimal")
+        for row, cell in zip(rows, best, strict=True):
+            row.insert(2, cell)
+    found.append(("Recognition, % [95 % interval]", header, rows))
+    if results.differences:
+        rows = [[name, f"{d.accuracy:+}", f"{d.f1_weighted:+}"] for name, d in results.differences.items()]
+        found.append(
+            ("Differences on the same clips, points [paired 95 % interval]", ["", "accuracy", "weighted F1"], rows)
+        )
+    if results.cues:
+        rows = [
+            [name, cue, str(s.precision), str(s.precision_shuffled), str(s.recall), str(s.recall_shuffled)]
+            for name, of_set in results.cues.items()
+            for cue, s in of_set.items()
+        ]
+        header = ["modalities", "cue", "precision", "when shuffled", "recall", "when shuffled"]
+        found.append(("Cues that the reasoning names, % [95 % interval]", header, rows))
+    return found
+
+
+def text(results: Results) -> str:
+    """The tables for a terminal."""
+    parts = [f"{caption}\n{_aligned(header, rows)}" for caption, header, rows in tables(results)]
+    return "\n\n".join([*parts, *results.notes])
+
+
+def markdown(results: Results, picture: str = "") -> str:
+    """The tables as a Markdown page, with `picture` (a file name beside it)."""
+    parts = [f"# Evaluation\n\n{results.source}"]
+    if picture:
+        parts.append(f"![Accuracy by modality set]({picture})")
+    for caption, header, rows in tables(results):
+        lines = [_row(header), _row(["---"] * len(header)), *map(_row, rows)]
+        parts.append(f"## {caption}\n\n" + "\n".join(lines))
+    if results.notes:
+        parts.append("\n".join(f"- {note}" for note in results.notes))
+    return "\n\n".join(parts) + "\n"
+
+
+def write(results: Results, folder: Path) -> None:
+    """Writes recognition.json, recognition.png and report.md into `folder`."""
+    write_json(folder / "recognition.json", results.to_json())
+    plot(results, folder / "recognition.png")
+    with atomic(folder / "report.md") as temporary:
+        temporary.write_text(markdown(results, "recognition.png"), encoding="utf-8")
+
+
+def plot(results: Results, path: str | Path) -> None:
+    """Draws accuracy per modality set beside what is attainable and, where known, the cues named by the first set."""
+    panels = 2 if results.cues else 1
+    height = 1.9 + 0.55 * max(len(results.sets), 3 * (panels - 1))
+    layout = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.1)
+    figure = Figure(figsize=(6.2 * panels, height), dpi=130, layout=layout)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, panels, squeeze=False)[0]
+    _plot_accuracy(axes[0], results)
+    if results.cues:
+        _plot_cues(axes[1], results)
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def _plot_accuracy(axes: Axes, results: Results) -> None:
+    rows = np.arange(len(results.sets))[::-1]
+    scores = [s.accuracy for s in results.sets.values()]
+    values = 100 * np.array([s.value for s in scores])
+    whiskers = 100 * np.array([[s.value - s.low for s in scores], [s.high - s.value for s in scores]])
+    axes.barh(rows, values, height=0.56, color=SKY, label="model, 95 % interval")
+    axes.errorbar(values, rows, xerr=np.abs(whiskers), fmt="none", ecolor=INK, elinewidth=1.4, capsize=4)
+    for y, value in zip(rows, values, strict=True):
+        axes.text(2, y, f"{value:.1f}", va="center", color=INK, weight="bold")
+    if results.bayes:
+        best = [100 * results.bayes[name] for name in results.sets]
+        axes.vlines(best, rows - 0.38, rows + 0.38, color=ORANGE, lw=3.5, label="Bayes-optimal")
+    axes.axvline(100 * results.majority, color=INK, ls=":", lw=1.8, label="majority class")
+    axes.set(xlim=(0, 100), xlabel="accuracy (%)", title=f"Emotion recognition, {results.n} clips")
+    axes.set_yticks(rows, list(results.sets))
+    _finish(axes)
+
+
+def _plot_cues(axes: Axes, results: Results) -> None:
+    name, of_set = next(iter(results.cues.items()))
+    pairs = {
+        f"{cue}: {what}": (getattr(scores, what), getattr(scores, f"{what}_shuffled"))
+        for cue, scores in of_set.items()
+        for what in ("precision", "recall")
+    }
+    # The two rows of a cue stand together, cues apart.
+    rows = -np.array([i + 0.4 * (i // 2) for i in range(len(pairs))])
+    for k, (legend, colour, marker) in enumerate([("as given", BLUE, "o"), ("reasonings shuffled", VERMILION, "s")]):
+        shown = [pair[k] for pair in pairs.values()]
+        values = 100 * np.array([s.value for s in shown])
+        bounds = 100 * np.array([s.bounds() for s in shown]).T
+        axes.errorbar(
+            values,
+            rows + (0.16, -0.16)[k],
+            xerr=np.abs(bounds - values),
+            fmt=marker,
+            color=colour,
+            capsize=3,
+            markersize=6,
+            label=legend,
+        )
+    axes.set(xlim=(0, 102), xlabel="% [95 % interval]", title=f"Cues named in the reasoning (given: {name})")
+    axes.set_yticks(rows, list(pairs))
+    _finish(axes)
+
+
+def _finish(axes: Axes) -> None:
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color="#DDDDDD", lw=0.8)
+    axes.set_axisbelow(True)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, frameon=False, fontsize=9)
+
+
+def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = [header, ["-" * width for width in widths], *rows]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

@@ -1,0 +1,80 @@
+"""All scores of one evaluation, from predictions to what is written and shown."""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from deemo_jax.evaluation import cues, recognition
+from deemo_jax.evaluation.predictions import Prediction, indices
+from deemo_jax.schema import Modality
+from deemo_jax.synthetic import bayes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Results:
+    """Scores by modality set.
+
+    Attributes:
+        source: where the predictions came from, one line.
+        notes: what a reader of the numbers must know, a line each.
+        majority: accuracy of always naming the most frequent class of these clips.
+        sets: recognition scores by modality set.
+        differences: 'all - transcript': paired difference of two sets on the same clips.
+        cues: by modality set and cue, where the truth is known; else empty.
+        bayes: by modality set, the best accuracy that is possible, where it is known; else empty.
+    """
+
+    source: str
+    notes: tuple[str, ...]
+    majority: float
+    sets: dict[str, recognition.Recognition]
+    differences: dict[str, recognition.Difference]
+    cues: dict[str, dict[str, cues.CueScores]]
+    bayes: dict[str, float]
+
+    @property
+    def n(self) -> int:
+        """How many clips every set was scored on."""
+        return next(iter(self.sets.values())).n
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "source": self.source,
+            "notes": list(self.notes),
+            "majority": self.majority,
+            "bayes": self.bayes or None,
+            "sets": {name: scores.to_json() for name, scores in self.sets.items()},
+            "differences": {name: difference.to_json() for name, difference in self.differences.items()},
+            "cues": {
+                name: {cue: scores.to_json() for cue, scores in of_set.items()} for name, of_set in self.cues.items()
+            },
+        }
+
+
+def score(sets: Mapping[str, Sequence[Prediction]], source: str, notes: Sequence[str] = ()) -> Results:
+    """Scores predictions.
+
+    Args:
+        sets: as `predictions.by_set` gives them: the same clips in the same order for every set.
+        source: see `Results`.
+        notes: see `Results`.
+    """
+    rows = next(iter(sets.values()))
+    truth = indices([row.emotion_true for row in rows])
+    predicted = {name: indices([row.emotion_predicted for row in of_set]) for name, of_set in sets.items()}
+    known = cues.known_cues([row.reference for row in rows])
+    return Results(
+        source=source,
+        notes=tuple(notes),
+        majority=recognition.majority(truth),
+        sets={name: recognition.recognition(truth, labels) for name, labels in predicted.items()},
+        differences={
+            f"{a} - {b}": recognition.paired_difference(truth, predicted[a], predicted[b])
+            for a, b in itertools.combinations(predicted, 2)
+        },
+        cues={}
+        if known is None
+        else {name: cues.cue_scores(known, [row.reasoning for row in of_set]) for name, of_set in sets.items()},
+        bayes={} if known is None else {name: bayes.optimal_accuracy(Modality.parse_set(name)) for name in sets},
+    )

@@ -1,0 +1,138 @@
+"""The press-conference room: a backdrop of invented sponsors, a desk with a bottle, a microphone."""
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from deemo_jax.synthetic.drawing import RGB, Sprite, limb, mix, polygon, smooth, sprite, stroke, tint
+from deemo_jax.synthetic.identity import Set
+from deemo_jax.synthetic.seeds import generator
+
+DESK_EDGE = 199.0
+MICROPHONE = (30.0, 166.0)  # the capsule, on the right
+_MIC_ORIGIN = (8.0, 148.0)
+_MIC_SIZE = (60.0, 92.0)
+
+
+def backdrop(
+    room: Set, width: int, height: int, scale: float, origin: tuple[float, float]
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Wall and desk without the speaker; `scale` is pixels per unit, `origin` the scene point of the first pixel."""
+
+    def at(*points: tuple[float, float]) -> np.ndarray:
+        return (np.asarray(points, np.float64) - origin) * scale
+
+    image = np.full((height, width, 3), room.wall, np.uint8)
+    _sponsors(image, at, room, scale)
+    blurred = cv2.GaussianBlur(image, (0, 0), 1.1 * scale)  # out of the depth of field
+    x = np.arange(width)[None] / scale + origin[0]
+    y = np.arange(height)[:, None] / scale + origin[1]
+    light = 0.74 + 0.36 * np.exp(-(((x + 30) / 150) ** 2) - ((y - 60) / 120) ** 2)
+    head = np.exp(-(((x - 16) / 58) ** 2) - ((y - 84) / 72) ** 2)
+    body = np.exp(-(((x - 12) / 98) ** 4) - ((y - 205) / 70) ** 4)
+    light = light * (1 - 0.34 * np.maximum(head, body))
+    lit = np.clip(blurred * light[..., None], 0, 255)
+
+    top = round((DESK_EDGE - origin[1]) * scale)
+    if top < height:
+        lit[max(top, 0) :] = _desk(room, width, height - max(top, 0), scale)
+        edge = slice(max(top, 0), max(top, 0) + max(1, round(1.2 * scale)))
+        lit[edge] = tint(room.desk, 1.35)
+    result = np.rint(lit).astype(np.uint8)
+    _bottle(result, at, room, scale)
+    return result
+
+
+def _sponsors(image, at, room, scale) -> None:
+    rng = generator("sponsors", room.layout)
+    kinds = rng.permutation(5)
+    for row, y in enumerate(range(-20, 220, 46)):
+        for column, x in enumerate(range(-240, 260, 76)):
+            x0 = x + (38 if row % 2 else 0) + int(room.layout % 23)
+            color = mix(room.wall, room.blocks[(row + column) % 2], 0.82)
+            kind = int(kinds[(row * 2 + column) % 5])
+            _LOGOS[kind](image, lambda *p, x0=x0, y0=y: at(*[(x0 + a, y0 + b) for a, b in p]), color, room.wall, scale)
+
+
+def _disc(radius: float, x: float, y: float) -> list[tuple[float, float]]:
+    angles = np.linspace(0, 2 * np.pi, 28, endpoint=False)
+    return [(x + radius * float(np.cos(a)), y + radius * float(np.sin(a))) for a in angles]
+
+
+def _logo_disc(image, at, color, wall, scale) -> None:
+    polygon(image, at(*_disc(8, -16, 0)), color)
+    polygon(image, at((-4, -6), (22, -6), (22, -1), (-4, -1)), color)
+    polygon(image, at((-4, 3), (14, 3), (14, 6), (-4, 6)), color)
+
+
+def _logo_chevrons(image, at, color, wall, scale) -> None:
+    for x in (-18, -6, 6):
+        polygon(image, at((x, -9), (x + 6, -9), (x + 13, 0), (x + 6, 9), (x, 9), (x + 7, 0)), color)
+
+
+def _logo_ring(image, at, color, wall, scale) -> None:
+    polygon(image, at(*_disc(11, 0, 0)), color)
+    polygon(image, at(*_disc(6.5, 0, 0)), wall)
+    polygon(image, at((-24, -2.5), (24, -2.5), (24, 2.5), (-24, 2.5)), color)
+
+
+def _logo_bars(image, at, color, wall, scale) -> None:
+    for index, height in enumerate((6, 10, 14, 18)):
+        x = -20 + 11 * index
+        polygon(image, at((x, 9), (x, 9 - height), (x + 7, 9 - height), (x + 7, 9)), color)
+
+
+def _logo_board(image, at, color, wall, scale) -> None:
+    polygon(image, at((-26, -11), (26, -11), (26, 11), (-26, 11)), color)
+    polygon(image, at((-18, 5), (-8, -6), (-2, 1), (4, -4), (16, 5)), wall)
+
+
+_LOGOS = (_logo_disc, _logo_chevrons, _logo_ring, _logo_bars, _logo_board)
+
+
+def _desk(room: Set, width: int, height: int, scale: float) -> np.ndarray:
+    """The desk's top, float (height, width, 3): grain, a sheen at the far edge."""
+    rows = np.arange(height)[:, None, None] / scale
+    rough = generator("grain", room.layout).standard_normal((max(height // 2, 1), 8)).astype(np.float32)
+    grain = cv2.GaussianBlur(cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC), (0, 0), 0.8 * scale)
+    shade = 1.16 - 0.011 * rows + 0.05 * grain[..., None]
+    return np.clip(np.asarray(room.desk, np.float32) * shade, 0, 255)
+
+
+def _bottle(image, at, room, scale) -> None:
+    x = -132.0 * room.microphone
+    shadow = [(x - 7, 213), (x + 30, 219), (x + 30, 222), (x - 4, 217)]
+    polygon(image, at(*shadow), tint(room.desk, 0.72))
+    water: RGB = mix((188, 212, 224), room.wall, 0.25)
+    limb(image, at((x, 176), (x, 210)), np.array([8.5, 8.5]) * scale, water, 0.95)
+    limb(image, at((x, 163), (x, 172)), np.array([3.8, 7.0]) * scale, water, 0.95)
+    limb(image, at((x, 157), (x, 161)), np.array([4.2, 4.2]) * scale, room.blocks[1])
+    polygon(image, at((x - 8.5, 184), (x + 8.5, 184), (x + 8.5, 198), (x - 8.5, 198)), mix(water, room.blocks[1], 0.8))
+    polygon(image, at((x - 6.5, 186), (x - 3.5, 186), (x - 3.5, 196), (x - 6.5, 196)), tint(room.blocks[1], 1.3))
+    stroke(image, at((x - 5.5, 168), (x - 5.5, 180)), (246, 250, 252), 1.2 * scale)
+
+
+def microphone(room: Set, scale: float) -> tuple[Sprite, tuple[float, float]]:
+    """A microphone on a gooseneck, and the scene point of the sprite's first pixel."""
+    width, height = (round(length * scale) for length in _MIC_SIZE)
+    mirrored = room.microphone < 0
+
+    def at(*points: tuple[float, float]) -> np.ndarray:
+        p = np.asarray(points, np.float64) - _MIC_ORIGIN
+        if mirrored:
+            p[:, 0] = _MIC_SIZE[0] - p[:, 0]
+        return p * scale
+
+    image, cover = np.zeros((height, width, 3), np.uint8), np.zeros((height, width, 3), np.uint8)
+    neck = at(*smooth([(50, 226), (49, 208), (42, 188), (33, 174)], closed=False))
+    parts = (
+        (at((42, 227), (58, 227)), (4.2, 4.2), (58, 60, 64)),
+        (neck, (1.7,) * len(neck), (70, 72, 78)),
+        (at((35, 178), (32, 172)), (4.6, 5.2), room.blocks[1]),
+        (at((31, 169), (27.5, 162)), (6.4, 6.8), (48, 48, 52)),
+    )
+    for points, radii, color in parts:
+        limb(image, points, np.asarray(radii) * scale, color)
+        limb(cover, points, np.asarray(radii) * scale, (255, 255, 255), 10.0)
+    origin = (-(_MIC_ORIGIN[0] + _MIC_SIZE[0]) if mirrored else _MIC_ORIGIN[0], _MIC_ORIGIN[1])
+    return sprite(image, cover[..., 0].astype(np.float32) / 255), origin

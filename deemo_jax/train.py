@@ -1,0 +1,51 @@
+"""Trains a recipe, either stage, on any number of devices and hosts.
+
+    python -m deemo_jax.train --config configs/sample.py --workdir runs/sample
+    python -m deemo_jax.train --config configs/sample.py --workdir runs/sample --resume
+    python -m deemo_jax.train --config configs/sample.py --workdir runs/warm --config.optimizer.lr=3e-4
+
+Ctrl-C and SIGTERM save before they end. What a run writes: config.json, metrics.jsonl, checkpoints/, tensorboard/.
+JAX_COMPILATION_CACHE_DIR=DIR keeps compiled steps between runs.
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from deemo_jax import cli
+from deemo_jax.errors import UserError
+
+CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "A recipe, e.g. configs/sample.py; --config.a.b=value changes a key of it.", lock_config=True
+)
+WORKDIR = flags.DEFINE_string("workdir", "", "Folder of the run.")
+RESUME = flags.DEFINE_bool("resume", False, "Go on with the run in --workdir, or begin one.")
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Remove the run in --workdir and begin anew.")
+DISTRIBUTED = flags.DEFINE_bool(
+    "distributed", False, "One of several processes; JAX finds the others (SLURM, TPU, GKE)."
+)
+
+
+def main(argv: Sequence[str]) -> None:
+    if len(argv) > 1:
+        raise UserError(f"{argv[1]!r} is no flag; --help lists the flags")
+    if CONFIG.value is None or not WORKDIR.value:
+        raise UserError("name a recipe with --config and a folder with --workdir")
+    if not isinstance(CONFIG.value, ConfigDict):  # a file that is missing shows only when a key is asked for
+        path = config_flags.get_config_filename(flags.FLAGS["config"])
+        raise UserError(
+            f"--config {path}: is not there or gives no ConfigDict; name a recipe such as configs/sample.py"
+        )
+    if DISTRIBUTED.value:
+        import jax
+
+        jax.distributed.initialize()
+    # JAX is imported only here, so that mistakes in flags and --help answer at once.
+    from deemo_jax.training.loop import train
+
+    train(CONFIG.value, WORKDIR.value, resume=RESUME.value, overwrite=OVERWRITE.value)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,163 @@
+"""What a run tells: metrics.jsonl and TensorBoard for machines, a bar or plain lines with the time left for people."""
+
+import contextlib
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import tensorboardX
+from tqdm import tqdm
+
+from deemo_jax.errors import UserError
+from deemo_jax.files import atomic
+
+PLAIN_EVERY_S = 5.0
+
+
+def cut_back(path: Path, step: int) -> None:
+    """Removes what a metrics file says of steps after `step`, and a line that was only half written.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    if not path.exists():
+        return
+    with atomic(path) as temporary, open(path, "rb") as old, open(temporary, "wb") as new:
+        for line in old:
+            try:
+                kept = line.endswith(b"\n") and int(json.loads(line)["step"]) <= step
+            except (ValueError, KeyError, TypeError):
+                kept = False
+            if kept:
+                new.write(line)
+
+
+class Monitor:
+    """Counts time and examples, and writes. Where `active` is False (all processes but the first) it only counts.
+
+    Args:
+        metrics: the JSON-lines file, appended to.
+        tensorboard: folder of event files.
+        steps: of the whole run.
+        start: steps that were done before.
+        batch_size: examples in a step.
+        log_every: steps between two lines.
+        active: whether to write and show.
+    """
+
+    def __init__(
+        self, metrics: Path, tensorboard: Path, *, steps: int, start: int, batch_size: int, log_every: int, active: bool
+    ) -> None:
+        self._metrics, self._tensorboard, self._active = metrics, tensorboard, active
+        self._steps, self._start, self._batch, self._every = steps, start, batch_size, log_every
+        self._began = self._since = self._told = 0.0
+        self._waited = self._waited_since = 0.0
+        self._logged = start
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> "Monitor":
+        if self._active:
+            cut_back(self._metrics, self._start)
+            try:
+                self._file = self._open.enter_context(open(self._metrics, "a", encoding="utf-8"))
+                self._board = tensorboardX.SummaryWriter(str(self._tensorboard), purge_step=self._start + 1)
+            except OSError as error:
+                raise UserError(
+                    f"{self._metrics.parent}: cannot be written ({error.strerror}); check permissions"
+                ) from error
+            self._open.callback(self._board.close)
+            self._bar = tqdm(total=self._steps, initial=self._start, desc="train", unit="step", disable=not _terminal())
+            self._open.callback(self._bar.close)
+        self._began = self._since = self._told = time.monotonic()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Around the wait for a batch."""
+        begin = time.monotonic()
+        yield
+        self._waited += time.monotonic() - begin
+
+    @property
+    def data_wait(self) -> float:
+        """Share of the time since entering that went into waiting for data."""
+        return self._waited / max(time.monotonic() - self._began, 1e-9)
+
+    def report(self, step: int, metrics: Mapping[str, float], extra: Mapping[str, Any]) -> None:
+        """Takes in the metrics of finished step number `step` (from 1 on); writes every `log_every`-th and odd ones.
+
+        Args:
+            step: steps done.
+            metrics: scalars.
+            extra: written to the file beside them, in skipped steps only.
+        """
+        if not self._active:
+            return
+        self._bar.update(step - self._bar.n)
+        skipped = bool(metrics["skipped"])
+        if step % self._every and step != self._steps and not skipped:
+            return
+        now = time.monotonic()
+        spent = max(now - self._since, 1e-9)
+        row: dict[str, Any] = {key: _json_number(value) for key, value in metrics.items()}
+        row["examples_per_s"] = (step - self._logged) * self._batch / spent
+        row["data_wait"] = (self._waited - self._waited_since) / spent
+        try:
+            self._file.write(json.dumps({"step": step, **row, **(extra if skipped else {})}, allow_nan=False) + "\n")
+            self._file.flush()
+            for key, value in row.items():
+                if value is not None:
+                    self._board.add_scalar(f"train/{key}", value, step)
+        except OSError as error:
+            raise UserError(f"{self._metrics}: cannot be written ({error.strerror or error}); check space") from error
+        self._since, self._waited_since, self._logged = now, self._waited, step
+        self._show(step, metrics["loss"], metrics["lr"], row, skipped)
+
+    def _show(self, step: int, loss: float, rate: float, row: Mapping[str, Any], skipped: bool) -> None:
+        if _terminal():
+            self._bar.set_postfix(loss=f"{loss:.4f}", lr=f"{rate:.1e}", wait=f"{row['data_wait']:.1%}")
+            return
+        now = time.monotonic()
+        if (
+            now - self._told < PLAIN_EVERY_S
+            and step != self._steps
+            and step > self._start + self._every
+            and not skipped
+        ):
+            return
+        self._told = now
+        left = (now - self._began) / max(step - self._start, 1) * (self._steps - step)
+        line = (
+            f"train: step {step}/{self._steps}, loss {loss:.4f}, lr {rate:.1e}, {row['examples_per_s']:.1f} "
+            f"examples/s, {row['data_wait']:.1%} waiting for data, about {duration(left)} left"
+        )
+        print(line + (" - NOT FINITE, skipped" if skipped else ""), file=sys.stderr, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """'2 h 05 min', '3 min 20 s', '12 s'."""
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 60} min {whole % 60:02} s" if whole >= 60 else f"{whole} s"
+
+
+def _terminal() -> bool:
+    return sys.stderr.isatty()
+
+
+def _json_number(value: float) -> float | int | None:
+    """JSON has no NaN; whole numbers read better as such."""
+    if not math.isfinite(value):
+        return None
+    return int(value) if value == int(value) and abs(value) < 1e9 else float(value)

@@ -1,0 +1,126 @@
+"""The two halves of a model: what learns, which is all that optimizer and checkpoints know, and what is frozen."""
+
+import hashlib
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import flax.struct
+import flax.traverse_util
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from deemo_jax.errors import UserError
+
+Tree = dict[str, Any]
+
+
+@flax.struct.dataclass
+class TrainState:
+    """Everything that a step changes, and so everything that a checkpoint holds.
+
+    Attributes:
+        step: Int32[], steps taken, skipped ones included; also the position in the data.
+        trainable: float32 parameters that learn, nested by path.
+        opt_state: optax's, for them.
+        rng: UInt32[K], key data of the dropout key; each step folds its number in.
+        skipped_in_row: Int32[], steps without an update since the last good one.
+    """
+
+    step: Any
+    trainable: Any
+    opt_state: Any
+    rng: Any
+    skipped_in_row: Any
+
+
+def is_trainable(path: str, patterns: Sequence[str]) -> bool:
+    """Whether the first pattern that matches all of `path` ('video/connector/...') says so.
+
+    A pattern is a regular expression; with a leading '!' it freezes what it matches. What none matches is frozen.
+    """
+    for pattern in patterns:
+        if re.fullmatch(pattern.removeprefix("!"), path):
+            return not pattern.startswith("!")
+    return False
+
+
+def trainable_paths(paths: Collection[str], patterns: Sequence[str]) -> frozenset[str]:
+    """The paths that learn.
+
+    Raises:
+        UserError: a pattern is no regular expression or matches nothing, or nothing is left to learn.
+    """
+    for pattern in patterns:
+        try:
+            found = any(re.fullmatch(pattern.removeprefix("!"), path) for path in paths)
+        except re.error as error:
+            raise UserError(f"config.trainable: {pattern!r} is no regular expression ({error})") from error
+        if not found:
+            heads = ", ".join(sorted({"/".join(path.split("/")[:2]) for path in paths}))
+            raise UserError(f"config.trainable: {pattern!r} matches no parameter; they begin with {heads}")
+    chosen = frozenset(path for path in paths if is_trainable(path, patterns))
+    if not chosen:
+        raise UserError("config.trainable: nothing is left to learn; name parameters such as 'video/projector/.*'")
+    return chosen
+
+
+def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested dicts to {'a/b/c': leaf}."""
+    return flax.traverse_util.flatten_dict(dict(tree), sep="/")
+
+
+def unflatten(flat: Mapping[str, Any]) -> Tree:
+    """The inverse of `flatten`."""
+    return flax.traverse_util.unflatten_dict(dict(flat), sep="/")
+
+
+def split(params: Mapping[str, Any], chosen: Collection[str]) -> tuple[Tree, Tree]:
+    """(trainable, frozen): the leaves whose path is in `chosen`, and the rest."""
+    flat = flatten(params)
+    trainable = {path: leaf for path, leaf in flat.items() if path in chosen}
+    return unflatten(trainable), unflatten({path: leaf for path, leaf in flat.items() if path not in chosen})
+
+
+def merge(trainable: Mapping[str, Any], frozen: Mapping[str, Any]) -> Tree:
+    """The inverse of `split`: what the model's `apply` takes."""
+    return unflatten({**flatten(frozen), **flatten(trainable)})
+
+
+def content_hash(tree: Mapping[str, Any]) -> str:
+    """sha256 of paths, dtypes, shapes and values; one leaf at a time is brought to the host."""
+    digest = hashlib.sha256()
+    for path, leaf in sorted(flatten(tree).items()):
+        array = np.ascontiguousarray(_on_host(leaf))
+        digest.update(f"{path} {array.dtype} {array.shape}\n".encode())
+        digest.update(array.view(np.uint8).data if array.size and array.ndim else array.tobytes())
+    return digest.hexdigest()
+
+
+def table(trainable: Mapping[str, Any], frozen: Mapping[str, Any]) -> str:
+    """What learns and what does not: one row per part of the model ('video/connector'), half and dtype."""
+    rows: dict[tuple[str, str, str], int] = {}
+    for half, tree in (("trainable", trainable), ("frozen", frozen)):
+        for path, leaf in flatten(tree).items():
+            key = "/".join(path.split("/")[:-1][:2]) or path, half, str(jnp.dtype(leaf.dtype))
+            rows[key] = rows.get(key, 0) + int(np.prod(leaf.shape))
+    cells = [("part", "state", "dtype", "parameters")]
+    cells += [(*key, f"{count:,}") for key, count in sorted(rows.items())]
+    for half in ("trainable", "frozen"):
+        cells.append(("total", half, "", f"{sum(count for key, count in rows.items() if key[1] == half):,}"))
+    widths = [max(len(row[column]) for row in cells) for column in range(4)]
+    return "\n".join(
+        "  ".join(
+            [*(f"{cell:<{width}}" for cell, width in zip(row[:3], widths, strict=False)), f"{row[3]:>{widths[3]}}"]
+        )
+        for row in cells
+    )
+
+
+def _on_host(leaf: Any) -> np.ndarray:
+    if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
+        from jax.experimental import multihost_utils
+
+        return np.asarray(multihost_utils.process_allgather(leaf, tiled=True))
+    return np.asarray(leaf)

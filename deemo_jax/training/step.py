@@ -1,0 +1,153 @@
+"""One optimisation step: loss, gradients of what learns, a guard against NaN, AdamW.
+
+Axes: B batch, T sequence, V vocabulary.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import Mesh
+from jaxtyping import Array, Float
+
+from deemo_jax.models.batch import Batch
+from deemo_jax.models.deemo_llama import DeemoLlama
+from deemo_jax.training import mesh as mesh_lib
+from deemo_jax.training.optimizer import learning_rate, make_optimizer
+from deemo_jax.training.recipe import Recipe
+from deemo_jax.training.state import TrainState, Tree, merge
+
+Metrics = dict[str, Array]
+Step = Callable[[TrainState, Tree, Batch], tuple[TrainState, Metrics]]
+
+
+def answer_loss(
+    model: DeemoLlama, params: Mapping[str, Any], batch: Batch, rng: Array | None
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Mean cross-entropy over the targets of the whole batch, and their number.
+
+    The token at t is predicted from the hidden state at t - 1. A batch without targets has loss 0.
+
+    Args:
+        model: the model.
+        params: all of its parameters.
+        batch: `loss_mask` chooses the targets.
+        rng: dropout key; None = no dropout.
+    """
+    rngs = {} if rng is None else {"dropout": rng}
+    hidden: Any = model.apply({"params": params}, batch, train=rng is not None, rngs=rngs)
+    logits: Any = model.apply({"params": params}, hidden[:, :-1], method="logits")
+    losses = optax.softmax_cross_entropy_with_integer_labels(logits, batch.token_ids[:, 1:])
+    weights = batch.loss_mask[:, 1:]
+    targets = weights.sum()
+    return jnp.where(weights > 0, losses * weights, 0.0).sum() / jnp.maximum(targets, 1.0), targets
+
+
+def make_step(model: DeemoLlama, recipe: Recipe) -> Step:
+    """The step as a pure function of (state, frozen parameters, batch).
+
+    Metrics are float32 scalars: `loss`, `grad_norm` (before clipping), `lr`, `targets`, `masked_records`, `skipped` (1
+    when loss or gradient were not finite and nothing but the step number changed) and `skipped_in_row`.
+    """
+    optimizer = make_optimizer(recipe.optimizer)
+
+    def train_step(state: TrainState, frozen: Tree, batch: Batch) -> tuple[TrainState, Metrics]:
+        rng = jax.random.fold_in(jax.random.wrap_key_data(state.rng), state.step)
+
+        def loss_of(trainable: Tree) -> tuple[Array, Array]:
+            return answer_loss(model, merge(trainable, frozen), batch, rng)
+
+        with jax.named_scope("loss_and_gradient"):
+            (loss, targets), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.trainable)
+        with jax.named_scope("update"):
+            norm = optax.global_norm(gradient)
+            good = jnp.isfinite(loss) & jnp.isfinite(norm)
+            rate = learning_rate(recipe.optimizer, recipe.train.steps, state.step)
+            direction, opt_state = optimizer.update(gradient, state.opt_state, state.trainable)
+            trainable = optax.apply_updates(state.trainable, jax.tree.map(lambda d: -rate * d, direction))
+
+        def keep(new: Any, old: Any) -> Any:
+            return jax.tree.map(lambda n, o: jnp.where(good, n, o), new, old)
+
+        skipped_in_row = jnp.where(good, 0, state.skipped_in_row + 1)
+        metrics = {
+            "loss": loss,
+            "grad_norm": norm,
+            "lr": rate,
+            "targets": targets,
+            "masked_records": jnp.sum(~batch.record_valid),
+            "skipped": ~good,
+            "skipped_in_row": skipped_in_row,
+        }
+        state = TrainState(
+            step=state.step + 1,
+            trainable=keep(trainable, state.trainable),
+            opt_state=keep(opt_state, state.opt_state),
+            rng=state.rng,
+            skipped_in_row=skipped_in_row,
+        )
+        return state, {key: value.astype(jnp.float32) for key, value in metrics.items()}
+
+    return train_step
+
+
+def init_state(recipe: Recipe, trainable: Tree) -> TrainState:
+    """Step 0. Traceable."""
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        trainable=trainable,
+        opt_state=make_optimizer(recipe.optimizer).init(trainable),
+        # Not the key of the initialisation: dropout must not repeat its draws.
+        rng=jax.random.key_data(jax.random.fold_in(jax.random.key(recipe.seed), 1)),
+        skipped_in_row=jnp.zeros((), jnp.int32),
+    )
+
+
+def state_shardings(recipe: Recipe, trainable: Tree, mesh: Mesh) -> TrainState:
+    """The state's shardings: Adam's moments lie where their parameters do, all else on every device.
+
+    Args:
+        recipe: of the run.
+        trainable: sharded arrays, or `jax.ShapeDtypeStruct` with shardings.
+        mesh: theirs.
+    """
+    whole = mesh_lib.replicated(mesh)
+    places = jax.tree.map(lambda leaf: leaf.sharding, trainable)
+    state = jax.eval_shape(lambda tree: init_state(recipe, tree), trainable)
+    moments = optax.tree_map_params(
+        make_optimizer(recipe.optimizer),
+        lambda _, place: place,
+        state.opt_state,
+        places,
+        transform_non_params=lambda _: whole,
+    )
+    return TrainState(step=whole, trainable=places, opt_state=moments, rng=whole, skipped_in_row=whole)
+
+
+def abstract_state(recipe: Recipe, trainable: Tree, mesh: Mesh) -> TrainState:
+    """The state as `jax.ShapeDtypeStruct`s with shardings: what a checkpoint is restored into."""
+
+    def place(leaf: Any, sharding: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+    state = jax.eval_shape(lambda tree: init_state(recipe, tree), trainable)
+    return jax.tree.map(place, state, state_shardings(recipe, trainable, mesh))
+
+
+def lower_step(model: DeemoLlama, recipe: Recipe, mesh: Mesh, state: TrainState, frozen: Tree, batch: Batch) -> Any:
+    """The step lowered for these (possibly abstract) arguments; `.compile()` gives a function that eats its state.
+
+    It is traced in the mesh's scope, and the shardings are demanded of the outputs too: left to itself, the compiler
+    returns gradients and moments whole on every device.
+    """
+    whole = mesh_lib.replicated(mesh)
+    at = jax.tree.map(lambda leaf: leaf.sharding, frozen)
+    places = state_shardings(recipe, state.trainable, mesh)
+    rows = jax.tree.map(lambda _: mesh_lib.batch_sharding(mesh), batch)
+    step = jax.jit(
+        make_step(model, recipe), in_shardings=(places, at, rows), out_shardings=(places, whole), donate_argnums=0
+    )
+    with mesh_lib.scope(mesh):
+        return step.lower(state, frozen, batch)

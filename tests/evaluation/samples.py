@@ -1,0 +1,71 @@
+"""Predictions of an imagined system on an imagined sample corpus, and clips before and after de-identification."""
+
+import numpy as np
+
+from deemo_jax.deid.manifest import Manifest, Masks, file_names, write_masks
+from deemo_jax.evaluation.cues import CUES, STATES
+from deemo_jax.evaluation.predictions import Prediction
+from deemo_jax.files import sha256, write_json
+from deemo_jax.media.video import Frame, write_clip
+from deemo_jax.schema import Emotion
+from deemo_jax.synthetic.script import CUE_WORDS
+
+RATE = 16_000
+
+
+def sentence(states):
+    """A reasoning in the grammar of the sample; `states` by cue."""
+    return ", ".join(f"the {cue} is {CUE_WORDS[cue][states[cue]]}" for cue in CUES).capitalize() + "."
+
+
+def imagined(skill, clips=200, seed=0):
+    """Rows for every set in `skill` ({'all': 0.9, ...}): right so often, about the emotion and about each cue."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for clip in range(clips):
+        truth = list(Emotion)[int(rng.random() < 0.6)]
+        cues = {cue: str(rng.choice(STATES)) for cue in CUES}
+        for name, right in skill.items():
+            emotion = truth if rng.random() < right else next(e for e in Emotion if e != truth)
+            said = {cue: state if rng.random() < right else str(rng.choice(STATES)) for cue, state in cues.items()}
+            answer = f"The emotion is {emotion}. {sentence(said)}"
+            rows.append(Prediction(f"clip{clip:03d}", name, answer, emotion, truth, sentence(said), sentence(cues)))
+    return rows
+
+
+def media_folders(folder):
+    """Three raw clips (in a subfolder, under names of their own) and their de-identified files with manifests."""
+    raw, deid = folder / "raw", folder / "deid"
+    for number in range(3):
+        before, clip_id = raw / "day" / f"IMG_{number}.mp4", f"clip{number:03d}"
+        _write_clip(before, 40 * number, 400)
+        _write_clip(deid / f"{clip_id}.mp4", 40 * number + 100, 800)
+        _write_manifest(deid, clip_id, before)
+    (raw / "day" / "notes.txt").write_text("no clip")
+    return raw, deid
+
+
+def _write_clip(path, level, hertz, frames=10):
+    """A one-second clip: a grey level that rises slowly, and a tone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pictures = [Frame(i, i / 10, np.full((48, 64, 3), level + i, np.uint8)) for i in range(frames)]
+    tone = 0.3 * np.sin(2 * np.pi * hertz * np.arange(RATE) / RATE).astype(np.float32)
+    write_clip(path, pictures, 10.0, (tone, RATE))
+
+
+def _write_manifest(folder, clip_id, source):
+    video, masks, name = file_names(clip_id)
+    write_masks(folder / masks, Masks(64, 48, ((),) * 10))
+    made = Manifest(
+        clip_id=clip_id,
+        file=video,
+        output_sha256=sha256(folder / video),
+        masks=masks,
+        masks_sha256=sha256(folder / masks),
+        source_sha256=sha256(source),
+        settings={},
+        software={},
+        voice={},
+        faces={},
+    )
+    write_json(folder / name, made.to_json())

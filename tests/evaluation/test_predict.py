@@ -1,0 +1,135 @@
+"""A model's answers, clip by clip, from a built dataset and from a damaged source."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from deemo_jax.build import main as build
+from deemo_jax.data.pipeline import Pipeline, make_pipeline
+from deemo_jax.data.source import ClipSource
+from deemo_jax.errors import UserError
+from deemo_jax.evaluation import predict as predict_file
+from deemo_jax.evaluation.predict import allowed_sets, predict
+from deemo_jax.evaluation.predictions import by_set, parse_sets
+from deemo_jax.models.deemo_llama import DeemoLlama, init_params
+from tests.models import tiny
+from tfds_builders.deemo_mer.dummy_data import write_dummy
+
+EOS = 2
+NEW = 6
+
+
+@pytest.fixture(scope="module")
+def model():
+    video = tiny.CONFIG["video"] | {"encoder": tiny.VIT | {"image": 224, "patch": 56}}
+    made = DeemoLlama(tiny.config(decoder=tiny.LLAMA | {"vocab": 259}, video=video))
+    # Larger weights make a random model say different things to different clips.
+    scaled = jax.jit(lambda key: jax.tree.map(lambda leaf: 4 * leaf, init_params(made, key)))
+    return made, scaled(jax.random.key(0))
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dummy")
+    write_dummy(folder)
+    paths = ["--attest", str(folder / "attestation.json"), "--annotations", str(folder / "clips.jsonl")]
+    assert build(["deemo_mer", *paths, "--data_dir", str(folder / "data"), "--fractions", "train=0.3,test=0.7"]) == 0
+    return {
+        "seed": 0,
+        "tokenizer": {"name": "bytes"},
+        "prompt": {"task": "recognition_reasoning"},
+        "data": {
+            "dataset": "deemo_mer",
+            "data_dir": str(folder / "data"),
+            "train_split": "train",
+            "test_split": "test",
+            "batch_size": 2,
+            "max_length": 220,
+            "frames": 2,
+            "clips": 2,
+        },
+    }
+
+
+def ask(config, model, sets="all", batch_size=2, **more):
+    return predict(config, *model, parse_sets(sets), batch_size=batch_size, max_new_tokens=NEW, **more)
+
+
+def test_every_clip_is_answered_once_per_set_by_one_compiled_function(config, model, caplog):
+    predict_file._generate.clear_cache()
+    with jax.log_compiles(), caplog.at_level("WARNING"):
+        answers = ask(config, model, "all;transcript;video;audio")
+    assert sum("XLA compilation of jit(generate)" in record.getMessage() for record in caplog.records) == 1
+    sets = by_set(answers.predictions)
+    clips = sorted(record.clip.clip_id for record in ClipSource(config["data"]["data_dir"], "deemo_mer", "test"))
+    assert len(clips) >= 3
+    assert list(sets) == ["all", "transcript", "video", "audio"]
+    assert all([row.clip_id for row in rows] == clips for rows in sets.values())
+    truth = {f"clip{i:02d}": ("negative", "positive")[i % 2] for i in range(6)}
+    assert all(row.emotion_true == truth[row.clip_id] for row in answers.predictions)
+    assert all(row.reference == f"The words sound {row.emotion_true}." for row in answers.predictions)
+    assert answers.notes == (
+        f"{len(clips)} of {len(clips)} clips were de-identified elsewhere: attested, not checked here.",
+    )
+
+
+def test_an_answer_is_its_own_clips_whatever_its_neighbours(config, model):
+    """Against batches in which every clip has another place and another neighbour."""
+    answers = {row.clip_id: row.answer for row in ask(config, model).predictions}
+    assert len(set(answers.values())) > 1
+    tokens = {"audio_tokens": model[0].config.audio_tokens, "video_tokens": model[0].config.video_tokens}
+    pipeline = make_pipeline(config, train=False, **tokens)
+    rows = jax.tree.map(lambda *parts: np.concatenate(parts), *map(pipeline.batch_at, range(pipeline.steps)))
+    for index in range(len(pipeline)):
+        pair = jax.tree.map(lambda array, index=index: array[[index - 1, index]], rows)
+        said = predict_file._generate(*model, pair, max_new_tokens=NEW, eos_id=EOS, pad_id=0)
+        kept = [int(token) - 3 for token in np.asarray(said)[1] if token > EOS]
+        text = bytes(kept).decode("utf-8", errors="ignore")
+        assert answers[pipeline.record(index).clip.clip_id] == text
+
+
+def test_limit_and_split(config, model):
+    assert len(ask(config, model, limit=1).predictions) == 1
+    both = by_set(ask(config, model, "all;video", split="train").predictions)
+    train = {record.clip.clip_id for record in ClipSource(config["data"]["data_dir"], "deemo_mer", "train")}
+    assert {row.clip_id for row in both["video"]} == train
+    with pytest.raises(UserError, match="validation"):
+        ask(config, model, split="validation")
+
+
+class Damaged(list):
+    """Record 1 cannot be read at all; of record 2 only the pixels cannot."""
+
+    def __getitem__(self, index):
+        if index == 1:
+            raise OSError("the disk says no")
+        record = super().__getitem__(index)
+        return dataclasses.replace(record, jpegs=(b"no image",)) if index == 2 else record
+
+
+def test_unreadable_records_are_counted_and_wrong(config, model, monkeypatch):
+    source = ClipSource(config["data"]["data_dir"], "deemo_mer", "test")
+    damaged = Damaged(source[index] for index in range(3))
+
+    def in_memory(given, **arguments):
+        real = make_pipeline(given, **arguments)
+        return Pipeline(damaged, real._spec, batch_size=given["data"]["batch_size"], train=False)
+
+    monkeypatch.setattr(predict_file, "make_pipeline", in_memory)
+    answers = ask(config, model, "video")
+    assert [row.clip_id for row in answers.predictions] == [damaged[i].clip.clip_id for i in (0, 2)]
+    assert answers.predictions[1].answer == "" and answers.predictions[1].emotion_predicted is None
+    assert any(note.startswith("1 records could not be read at all") for note in answers.notes)
+    assert any(note.startswith("2 records could not be read (video)") for note in answers.notes)
+
+
+def test_sets_are_narrowed_to_what_the_run_was_trained_on():
+    config = {"data": {"modalities": "video,transcript"}}
+    sets, notes = allowed_sets(parse_sets("all;video;audio"), config)
+    assert sets == parse_sets("video,transcript;video")
+    assert "narrowed" in notes[0]
+    assert allowed_sets(parse_sets("video"), config) == (parse_sets("video"), [])
+    with pytest.raises(UserError, match="trained on video,transcript only"):
+        allowed_sets(parse_sets("audio;nfbl"), config)

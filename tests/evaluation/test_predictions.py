@@ -1,0 +1,140 @@
+"""Files of predictions: what is read, and what is refused with a line that says why."""
+
+import json
+
+import pytest
+
+from deemo_jax.errors import UserError
+from deemo_jax.evaluation import predictions
+from deemo_jax.evaluation.predictions import by_set, parse_reasoning, parse_sets, read_predictions, read_truth, set_name
+from deemo_jax.schema import Emotion, Modality
+
+
+def write(path, rows):
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return path
+
+
+def row(clip="a", **more):
+    return {"clip_id": clip, "emotion_predicted": "positive", "emotion_true": "negative", **more}
+
+
+def test_reads_the_smallest_row(tmp_path):
+    (found,) = read_predictions(write(tmp_path / "p.jsonl", [row()]))
+    assert found.modalities == "all"
+    assert (found.emotion_predicted, found.emotion_true) == (Emotion.POSITIVE, Emotion.NEGATIVE)
+    assert found.reasoning == ""
+
+
+def test_reads_emotion_and_reasoning_out_of_an_answer(tmp_path):
+    rows = [
+        {"clip_id": "a", "answer": "The emotion is negative. The words are sad.", "emotion_true": "negative"},
+        {"clip_id": "b", "answer": "I cannot tell.", "emotion_true": "negative"},
+    ]
+    stated, silent = read_predictions(write(tmp_path / "p.jsonl", rows))
+    assert (stated.emotion_predicted, stated.reasoning) == (Emotion.NEGATIVE, "The words are sad.")
+    assert (silent.emotion_predicted, silent.reasoning) == (None, "I cannot tell.")
+
+
+def test_rows_round_trip(tmp_path):
+    (found,) = read_predictions(write(tmp_path / "p.jsonl", [row(answer="x", reasoning="y", modalities="video,audio")]))
+    (again,) = read_predictions(write(tmp_path / "q.jsonl", [found.to_json()]))
+    assert again == found
+    assert found.modalities == "audio,video"
+
+
+def test_truth_overrules_the_file_and_brings_the_reference(tmp_path):
+    truth = read_truth(write(tmp_path / "t.jsonl", [{"clip_id": "a", "emotion": "positive", "reasoning": "why"}]))
+    (found,) = read_predictions(write(tmp_path / "p.jsonl", [row()]), truth)
+    assert (found.emotion_true, found.reference) == (Emotion.POSITIVE, "why")
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ({"emotion_predicted": "positive", "emotion_true": "positive"}, "clip_id"),
+        (row(clip=""), "clip_id"),
+        (row(clip="a\x1b[31m"), "printable"),
+        (row(clip=7), "clip_id"),
+        (row(emotion_predicted="happy"), "'happy'; choose negative or positive"),
+        (row(emotion_predicted=["positive"]), "choose negative or positive"),
+        (row(emotion_true=None), "emotion_true is missing"),
+        ({"clip_id": "a", "emotion_true": "positive"}, "emotion_predicted (negative, positive or null) or answer"),
+        (row(modalities="smell"), "smell"),
+        (row(answer="x" * 200_000), "answer must be a string"),
+        (row(reasoning=3), "reasoning must be a string"),
+        ("[1, 2]", "not a JSON object"),
+        ("{", "not valid JSON"),
+    ],
+)
+def test_bad_rows_are_named(tmp_path, bad, says):
+    path = write(tmp_path / "p.jsonl", [row("ok"), bad])
+    with pytest.raises(UserError) as caught:
+        list(read_predictions(path))
+    assert says in str(caught.value)
+    assert "2" in str(caught.value)
+
+
+def test_empty_missing_and_too_many(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="no rows"):
+        list(read_predictions(write(tmp_path / "p.jsonl", [])))
+    with pytest.raises(UserError, match="cannot be read"):
+        list(read_predictions(tmp_path / "absent.jsonl"))
+    monkeypatch.setattr(predictions, "MAX_ROWS", 1)
+    with pytest.raises(UserError, match="more than 1 rows"):
+        list(read_predictions(write(tmp_path / "q.jsonl", [row("a"), row("b")])))
+
+
+def test_truth_must_know_the_clip(tmp_path):
+    truth = read_truth(write(tmp_path / "t.jsonl", [{"clip_id": "b", "emotion": "positive"}]))
+    with pytest.raises(UserError, match="clip a is not in the truth"):
+        list(read_predictions(write(tmp_path / "p.jsonl", [row()]), truth))
+
+
+@pytest.mark.parametrize("rows", [[{"clip_id": "b"}], [{"clip_id": "b", "emotion": "glum"}], []])
+def test_bad_truth(tmp_path, rows):
+    with pytest.raises(UserError):
+        read_truth(write(tmp_path / "t.jsonl", rows))
+
+
+def test_truth_with_a_clip_twice(tmp_path):
+    with pytest.raises(UserError, match="occurs twice"):
+        read_truth(write(tmp_path / "t.jsonl", [{"clip_id": "b", "emotion": "positive"}] * 2))
+
+
+def test_sets_are_paired_by_clip(tmp_path):
+    rows = [row("b"), row("a"), row("a", modalities="audio"), row("b", modalities="audio")]
+    sets = by_set(read_predictions(write(tmp_path / "p.jsonl", rows)))
+    assert {name: [r.clip_id for r in of_set] for name, of_set in sets.items()} == {
+        "all": ["a", "b"],
+        "audio": ["a", "b"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([row(), row()], "clip a occurs twice"),
+        ([row(), row("b"), row(modalities="audio")], "1 of 2 clips lack a prediction"),
+        ([row(), row(modalities="audio", emotion_true="positive")], "labelled both"),
+    ],
+)
+def test_sets_that_do_not_pair_are_refused(tmp_path, rows, says):
+    with pytest.raises(UserError, match=says):
+        by_set(read_predictions(write(tmp_path / "p.jsonl", rows)))
+
+
+def test_set_names_and_parsing():
+    assert set_name(Modality) == "all"
+    assert [set_name(s) for s in parse_sets("all; video,audio;audio,video;nfbl")] == ["all", "audio,video", "nfbl"]
+    for bad in ("", ";", "smell", "video;smell"):
+        with pytest.raises(UserError):
+            parse_sets(bad)
+
+
+def test_reasoning_is_what_follows_the_statement():
+    assert parse_reasoning("The emotion is positive. The words are glad.") == "The words are glad."
+    assert parse_reasoning(" the emotion is negative") == ""
+    assert (
+        parse_reasoning("She feels positive, for the words are glad.") == "She feels positive, for the words are glad."
+    )

@@ -1,0 +1,86 @@
+"""What is written and shown of an evaluation."""
+
+import dataclasses
+import json
+
+import pytest
+from PIL import Image
+
+from deemo_jax.errors import UserError
+from deemo_jax.evaluation import report
+from deemo_jax.evaluation.predictions import by_set
+from deemo_jax.evaluation.results import score
+from tests.evaluation.samples import imagined
+
+SKILL = {"all": 0.9, "transcript": 0.75, "audio,video": 0.6}
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return score(by_set(imagined(SKILL)), "Run x", ["One note."])
+
+
+@pytest.fixture(scope="module")
+def foreign():
+    """Another system on other data: one set, references that are free text."""
+    rows = [dataclasses.replace(row, reference="He | she smiles.") for row in imagined({"all": 0.8})]
+    return score(by_set(rows), "Predictions of theirs.jsonl")
+
+
+def test_scores_every_set_and_every_pair(sample):
+    assert list(sample.sets) == list(SKILL)
+    assert list(sample.differences) == ["all - transcript", "all - audio,video", "transcript - audio,video"]
+    gap = sample.sets["all"].accuracy.value - sample.sets["transcript"].accuracy.value
+    assert sample.differences["all - transcript"].accuracy.value == pytest.approx(gap)
+    assert sample.differences["all - transcript"].accuracy.low > 0
+
+
+def test_knows_what_is_attainable_on_the_sample(sample):
+    assert {name: round(100 * best, 1) for name, best in sample.bayes.items()} == {
+        "all": 89.9,
+        "transcript": 81.0,
+        "audio,video": 81.3,
+    }
+
+
+def test_json_is_plain(sample):
+    row = json.loads(json.dumps(sample.to_json(), allow_nan=False))
+    assert row["sets"]["all"]["n"] == 200
+    assert row["cues"]["all"]["voice"]["precision"] > row["cues"]["all"]["voice"]["precision_shuffled"]
+    assert row["notes"] == ["One note."]
+
+
+def test_terminal_table_is_aligned(sample):
+    text = report.text(sample)
+    block = text.split("\n\n")[0].splitlines()
+    column = block[1].index("weighted F1")
+    assert all(line[column - 1] == " " and line[column] != " " for line in block[2:-1])
+    assert "89.9" in text and "when shuffled" in text and text.endswith("One note.")
+
+
+def test_markdown_tables_are_well_formed(sample):
+    page = report.markdown(sample, "recognition.png")
+    assert page.startswith("# Evaluation\n\nRun x\n\n![")
+    for block in page.split("\n\n"):
+        if block.startswith("|"):
+            assert len({line.count("|") for line in block.splitlines()}) == 1
+
+
+def test_other_systems_get_no_bayes_and_no_cues(foreign):
+    assert foreign.to_json()["bayes"] is None
+    assert foreign.cues == {}
+    text = report.text(foreign)
+    assert "Bayes" not in text and "cue" not in text.lower() and "Differences" not in text
+
+
+def test_writes_everything_or_says_why_not(sample, foreign, tmp_path):
+    report.write(sample, tmp_path / "run")
+    written = {path.name for path in (tmp_path / "run").iterdir()}
+    assert written == {"recognition.json", "recognition.png", "report.md"}
+    wide = Image.open(tmp_path / "run" / "recognition.png").size
+    report.write(foreign, tmp_path / "theirs")
+    narrow = Image.open(tmp_path / "theirs" / "recognition.png").size
+    assert wide[0] > 1.8 * narrow[0]  # the second panel shows the cues
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        report.write(sample, tmp_path / "file")

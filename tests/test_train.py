@@ -1,0 +1,42 @@
+"""The command: what it says of mistakes, and how it ends."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*flags: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "deemo_jax.train", *flags]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--config.optimizer.warmup_step=3"], 'Did you mean "warmup_steps"'),
+        (["--config.train.steps=many"], "many"),
+        (["--resume", "--overwrite"], "exclude each other"),
+        (["--resum"], "--help lists the flags"),
+        (["stray"], "'stray' is no flag"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(flags: list[str], said: str, tmp_path: Path) -> None:
+    done = run("--config", "configs/sample.py", "--workdir", str(tmp_path / "run"), *flags)
+    assert done.returncode == 2 and said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1 and done.stderr.startswith("error: ")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("flags", [[], ["--config", "configs/absent.py", "--workdir", "x"], ["--workdir", "x"]])
+def test_a_recipe_must_be_named_and_be_there(flags: list[str]) -> None:
+    done = run(*flags)
+    assert done.returncode == 2 and done.stderr.startswith("error: ") and "Traceback" not in done.stderr
+
+
+def test_help_is_short_and_says_how(tmp_path: Path) -> None:
+    done = run("--help")
+    assert "python -m deemo_jax.train --config configs/sample.py" in done.stdout

@@ -1,0 +1,201 @@
+"""Whole runs of the tiny recipe: learning, being killed, being stopped, and being opened again."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import flax.traverse_util
+import jax
+import numpy as np
+import pytest
+
+from deemo_jax.errors import UserError
+from deemo_jax.files import read_json, read_jsonl, write_json
+from deemo_jax.models.weights import save_tree
+from deemo_jax.training.checkpoint import Checkpoints
+from deemo_jax.training.loop import train
+from deemo_jax.training.recipe import Recipe
+from deemo_jax.training.run import load_run
+from deemo_jax.training.state import flatten
+from tests.training import tiny
+
+ROOT = Path(__file__).parents[2]
+
+
+def parameters(workdir: Path) -> dict[str, np.ndarray]:
+    return {path: np.asarray(leaf) for path, leaf in flatten(load_run(workdir)[2]).items()}
+
+
+def assert_same_run(workdir: Path, whole: Path) -> None:
+    """The same parameters, bit for bit, and the same metrics, each step once."""
+    found, expected = parameters(workdir), parameters(whole)
+    assert found.keys() == expected.keys()
+    assert [path for path in expected if found[path].tobytes() != expected[path].tobytes()] == []
+    rows, whole_rows = list(read_jsonl(workdir / "metrics.jsonl")), list(read_jsonl(whole / "metrics.jsonl"))
+    assert [row["step"] for row in rows] == list(range(1, tiny.STEPS + 1))
+    assert [row["loss"] for row in rows] == [row["loss"] for row in whole_rows]
+
+
+def lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def test_the_loss_falls_and_everything_is_left_behind(tiny_run: Path, tiny_data: Path) -> None:
+    rows = list(read_jsonl(tiny_run / "metrics.jsonl"))
+    assert rows[0]["loss"] > 4 and rows[-1]["loss"] < rows[0]["loss"] / 10
+    assert rows[0].keys() >= {"step", "loss", "lr", "grad_norm", "examples_per_s", "data_wait", "skipped"}
+    assert sorted(path.name for path in tiny_run.iterdir()) == [
+        "checkpoints",
+        "config.json",
+        "metrics.jsonl",
+        "tensorboard",
+    ]
+    assert sorted(path.name for path in (tiny_run / "checkpoints").iterdir()) == ["35", "40"]
+    assert read_json(tiny_run / "config.json") == Recipe.from_config(tiny.get_config(str(tiny_data))).resolved()
+    with Checkpoints(tiny_run / "checkpoints", read_only=True) as checkpoints:
+        facts = checkpoints.metadata(tiny.STEPS)
+    assert facts["data"]["next_step"] == tiny.STEPS and len(facts["frozen_sha256"]) == 64
+    assert facts["versions"]["jax"] == jax.__version__
+
+
+def test_only_what_is_trainable_moved_and_frozen_weights_are_in_no_checkpoint(tiny_run: Path) -> None:
+    params = parameters(tiny_run)
+    assert {str(leaf.dtype) for path, leaf in params.items() if "/encoder/" in path} == {"bfloat16"}
+    assert {str(leaf.dtype) for path, leaf in params.items() if "/encoder/" not in path} == {"float32"}
+    everything = load_run(tiny_run)[2]
+    checkpoints = Checkpoints(tiny_run / "checkpoints", read_only=True)
+    with checkpoints, pytest.raises(UserError, match=r"audio/encoder/\S+: absent, not"):
+        checkpoints.restore_trainable(tiny.STEPS, everything)
+
+
+def test_a_finished_run_is_left_alone(tiny_run: Path, tiny_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (tiny_run / "metrics.jsonl").read_bytes()
+    outcome = train(tiny.get_config(str(tiny_data)), tiny_run, resume=True)
+    assert outcome.finished and "nothing to do" in capsys.readouterr().err
+    with pytest.raises(UserError, match="already holds a run"):
+        train(tiny.get_config(str(tiny_data)), tiny_run)
+    assert (tiny_run / "metrics.jsonl").read_bytes() == before
+
+
+def test_killed_at_a_random_step_and_continued_it_ends_bit_equal(
+    tiny_run: Path, tiny_data: Path, compiled: Path, tmp_path: Path
+) -> None:
+    config = f"tests/training/tiny.py:{tiny_data}"
+    command = [sys.executable, "-m", "deemo_jax.train", "--config", config, "--workdir", str(tmp_path), "--resume"]
+    env = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(compiled), "PYTHONPATH": str(ROOT)}
+    step = random.SystemRandom().randrange(8, tiny.STEPS - 10)
+    with open(tmp_path / "log", "w") as log:
+        killed = subprocess.Popen(command, cwd=ROOT, env=env, stderr=log)
+        while killed.poll() is None and lines(tmp_path / "metrics.jsonl") < step:
+            time.sleep(0.002)
+        killed.kill()
+        assert killed.wait() == -signal.SIGKILL, f"step {step}: {(tmp_path / 'log').read_text()}"
+    assert step <= lines(tmp_path / "metrics.jsonl") < tiny.STEPS
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "going on from step" in done.stderr
+    assert_same_run(tmp_path, tiny_run)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_stops_and_the_run_goes_on(
+    number: signal.Signals, tiny_run: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    config, metrics = tiny.get_config(str(tiny_data)), tmp_path / "metrics.jsonl"
+    handler = signal.getsignal(number)
+
+    def ask() -> None:
+        while lines(metrics) < 10:
+            time.sleep(0.002)
+        os.kill(os.getpid(), number)
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    if number == signal.SIGINT:
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path)
+    else:
+        outcome = train(config, tmp_path)
+        assert not outcome.finished and outcome.signal == number
+    asker.join()
+    assert signal.getsignal(number) == handler
+    with Checkpoints(tmp_path / "checkpoints", read_only=True) as checkpoints:
+        stopped = checkpoints.latest()
+    assert stopped is not None and 10 <= stopped < tiny.STEPS and lines(metrics) == stopped
+    assert train(config, tmp_path, resume=True).finished
+    assert_same_run(tmp_path, tiny_run)
+
+
+def test_a_loss_that_stays_nan_ends_the_run_and_names_the_records(
+    tiny_run: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    params = {path: leaf.astype(np.float32) for path, leaf in parameters(tiny_run).items()}
+    params["decoder/head"] = np.full_like(params["decoder/head"], np.nan)
+    save_tree(tmp_path / "broken.safetensors", flax.traverse_util.unflatten_dict(params, sep="/"))
+    config = tiny.get_config(str(tiny_data))
+    config.init = str(tmp_path / "broken.safetensors")
+    with pytest.raises(UserError, match=r"step 3: loss or gradient were not finite in 3 steps in a row, .*records \["):
+        train(config, tmp_path / "run")
+    rows = list(read_jsonl(tmp_path / "run" / "metrics.jsonl"))
+    assert [(row["step"], row["loss"], row["skipped_in_row"]) for row in rows] == [
+        (1, None, 1),
+        (2, None, 2),
+        (3, None, 3),
+    ]
+    assert len(rows[0]["records"]) == 8
+    assert not list((tmp_path / "run" / "checkpoints").iterdir())
+
+
+def test_a_run_begun_from_a_file_has_its_weights_and_refuses_another_one(
+    tiny_run: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    """`config.init` gives both halves; afterwards the frozen half is known by its hash."""
+    begun = tmp_path / "run"
+    shutil.copytree(tiny_run, begun)
+    towers = {path: leaf.astype(np.float32) for path, leaf in parameters(tiny_run).items()}
+    towers = {path: leaf for path, leaf in towers.items() if "/encoder/" in path or path.startswith("decoder")}
+    same = tmp_path / "towers.safetensors"
+    save_tree(same, flax.traverse_util.unflatten_dict(towers, sep="/"))
+    config = read_json(begun / "config.json")
+    write_json(begun / "config.json", config | {"init": str(same)})
+    assert parameters(begun).keys() == parameters(tiny_run).keys()
+    towers["video/encoder/patch/kernel"] = towers["video/encoder/patch/kernel"] + 1
+    save_tree(same, flax.traverse_util.unflatten_dict(towers, sep="/"))
+    with pytest.raises(UserError, match="was trained beside other frozen weights"):
+        load_run(begun)
+    assert json.loads((begun / "config.json").read_text())["init"] == str(same)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("data.data_dir", "nowhere", "no dataset there"),
+        ("data.batch_size", 0, "at least 1"),
+        ("data.frames", 3, "3 frames or clips, but the table has 2 rows"),
+        ("data.max_length", 20, "raise it"),
+        ("model.decoder.vocab", 100, "100 rows for a tokenizer of 259 ids"),
+        ("model.decoder.widht", 32, "did you mean 'width'"),
+        ("init", "nowhere.safetensors", "no such file"),
+        ("mesh.tensor", 2, "does not multiply to the 1 devices"),
+        ("trainable", ["nothing"], "matches no parameter"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_written(
+    key: str, value: object, said: str, tiny_data: Path, compile_once: None, tmp_path: Path
+) -> None:
+    config = tiny.get_config(str(tiny_data)).to_dict()
+    holder = config
+    *path, name = key.split(".")
+    for part in path:
+        holder = holder[part]
+    holder[name] = value
+    with pytest.raises(UserError, match=said):
+        train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

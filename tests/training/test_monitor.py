@@ -1,0 +1,66 @@
+"""What is written, and what a continued run removes before it writes again."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from deemo_jax.training.monitor import Monitor, cut_back, duration
+
+METRICS = {"loss": 1.5, "lr": 1e-3, "skipped": 0.0}
+
+
+def run(folder: Path, start: int, stop: int, log_every: int = 1, bad: int = -1) -> list[dict]:
+    """Reports steps start + 1 .. stop of 6."""
+    path = folder / "metrics.jsonl"
+    monitor = Monitor(
+        path, folder / "tensorboard", steps=6, start=start, batch_size=4, log_every=log_every, active=True
+    )
+    with monitor:
+        for step in range(start + 1, stop + 1):
+            with monitor.waiting():
+                pass
+            odd = {"loss": math.nan, "skipped": 1.0} if step == bad else {}
+            monitor.report(step, METRICS | odd, {"records": [7, 8]})
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_every_line_has_its_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run(tmp_path, 0, 6, log_every=2)
+    assert [row["step"] for row in rows] == [2, 4, 6]
+    assert rows[0]["loss"] == 1.5 and rows[0]["examples_per_s"] > 0 and 0 <= rows[0]["data_wait"] <= 1
+    said = capsys.readouterr().err
+    assert "step 6/6, loss 1.5000" in said and "left" in said
+    assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_a_skipped_step_is_always_written_with_its_records(tmp_path: Path) -> None:
+    rows = run(tmp_path, 0, 6, log_every=3, bad=2)
+    assert [row["step"] for row in rows] == [2, 3, 6]
+    assert rows[0]["loss"] is None and rows[0]["records"] == [7, 8] and "records" not in rows[1]
+
+
+def test_a_continued_run_writes_no_step_twice(tmp_path: Path) -> None:
+    run(tmp_path, 0, 5)
+    with open(tmp_path / "metrics.jsonl", "a") as handle:
+        handle.write('{"step": 6, "lo')  # killed while writing
+    rows = run(tmp_path, 3, 6)
+    assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
+
+
+def test_cut_back_leaves_a_missing_file_missing(tmp_path: Path) -> None:
+    cut_back(tmp_path / "metrics.jsonl", 3)
+    assert not list(tmp_path.iterdir())
+
+
+def test_inactive_writes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    with Monitor(path, tmp_path, steps=2, start=0, batch_size=1, log_every=1, active=False) as monitor:
+        monitor.report(1, METRICS, {})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(3.4, "3 s"), (61, "1 min 01 s"), (7500, "2 h 05 min")])
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

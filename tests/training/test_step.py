@@ -1,0 +1,132 @@
+"""The step on the toy model of tests/models: loss, update, guard, sharding constraints."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from deemo_jax.models.batch import Batch
+from deemo_jax.training import mesh as mesh_lib
+from deemo_jax.training import state as state_lib
+from deemo_jax.training import step as step_lib
+from deemo_jax.training.optimizer import decayed, learning_rate
+from deemo_jax.training.recipe import Recipe
+from tests.models import tiny as model_lib
+from tests.training import tiny
+
+RECIPE = Recipe.from_config(tiny.get_config("nowhere"))
+# A projector and the decoder's head: one learns through the whole decoder, the other beside it.
+PATTERNS = ("video/projector/.*", "decoder/head")
+
+
+def example(seed: int = 0) -> Batch:
+    """Two rows; the last three tokens of each are targets."""
+    batch = model_lib.batch(
+        [1, model_lib.AUDIO, 5, model_lib.VIDEO, 6, 7, 2], [1, 9, model_lib.VIDEO, 8, 2], length=16, seed=seed
+    )
+    lengths = np.asarray(batch.valid).sum(1)
+    mask = np.zeros(batch.loss_mask.shape, np.float32)
+    for row, length in enumerate(lengths):
+        mask[row, length - 3 : length] = 1
+    return batch.replace(loss_mask=mask, record_valid=np.ones(2, bool))
+
+
+@functools.cache
+def toy() -> tuple[Any, Any]:
+    """The toy model and its parameters on the device."""
+    model, params = model_lib.built()
+    return model, jax.tree.map(jnp.asarray, params)
+
+
+@functools.cache
+def parts() -> tuple[Any, Any, Any]:
+    """(trainable, frozen, the jitted step) of the toy model."""
+    model, params = toy()
+    chosen = state_lib.trainable_paths(state_lib.flatten(params), PATTERNS)
+    return *state_lib.split(params, chosen), jax.jit(step_lib.make_step(model, RECIPE))
+
+
+def test_the_loss_is_the_mean_over_targets_predicted_from_the_token_before() -> None:
+    model, params = toy()
+    batch = example()
+    loss, targets = step_lib.answer_loss(model, params, batch, None)
+    hidden = model.apply({"params": params}, batch)
+    logp = np.asarray(jax.nn.log_softmax(model.apply({"params": params}, hidden, method="logits")))
+    picked = [
+        -logp[row, t - 1, batch.token_ids[row, t]] for row in range(2) for t in np.flatnonzero(batch.loss_mask[row])
+    ]
+    assert float(targets) == len(picked) == 6
+    assert float(loss) == pytest.approx(np.mean(picked), rel=1e-5)
+
+
+def test_a_batch_without_targets_has_loss_and_gradient_zero() -> None:
+    trainable, frozen, step = parts()
+    batch = example()
+    batch = batch.replace(loss_mask=np.zeros_like(batch.loss_mask), record_valid=np.zeros(2, bool))
+    _, metrics = step(step_lib.init_state(RECIPE, trainable), frozen, batch)
+    assert float(metrics["loss"]) == float(metrics["grad_norm"]) == float(metrics["skipped"]) == 0
+    assert float(metrics["masked_records"]) == 2
+
+
+def test_one_step_equals_plain_optax() -> None:
+    trainable, frozen, step = parts()
+    model, _ = toy()
+    state = step_lib.init_state(RECIPE, trainable)
+    rng = jax.random.fold_in(jax.random.wrap_key_data(state.rng), 0)
+
+    def loss(tree: Any) -> jax.Array:
+        return step_lib.answer_loss(model, state_lib.merge(tree, frozen), example(), rng)[0]
+
+    value, gradient = jax.jit(jax.value_and_grad(loss))(trainable)
+    rate = float(learning_rate(RECIPE.optimizer, RECIPE.train.steps, 0))
+    plain = optax.adamw(rate, 0.9, 0.999, 1e-8, weight_decay=0.05, mask=decayed(trainable))
+    change, _ = plain.update(gradient, plain.init(trainable), trainable)
+    expected = optax.apply_updates(trainable, change)
+
+    state, metrics = step(state, frozen, example())
+    assert float(metrics["loss"]) == pytest.approx(float(value), rel=1e-6)
+    assert float(metrics["grad_norm"]) == pytest.approx(float(optax.global_norm(gradient)), rel=1e-5)
+    assert float(metrics["lr"]) == pytest.approx(rate)
+    assert int(state.step) == 1
+    # Adam's first direction is the gradient's sign, so that rounding shows where a gradient is nearly zero.
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=rate * 1e-2), state.trainable, expected)
+    moved = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), state.trainable, trainable)
+    assert min(jax.tree.leaves(moved)) > rate / 2
+
+
+def test_what_is_not_finite_changes_nothing_but_the_step() -> None:
+    trainable, frozen, step = parts()
+    state, _ = step(step_lib.init_state(RECIPE, trainable), frozen, example())
+    broken = jax.tree.map(lambda leaf: leaf * jnp.nan, frozen)
+    after, metrics = step(state, broken, example())
+    after, metrics = step(after, broken, example())
+    assert float(metrics["skipped"]) == 1 and float(metrics["skipped_in_row"]) == 2 and int(after.step) == 3
+    for name in ("trainable", "opt_state", "rng"):
+        assert jax.tree.all(jax.tree.map(np.array_equal, getattr(after, name), getattr(state, name)))
+    healed, metrics = step(after, frozen, example())
+    assert float(metrics["skipped_in_row"]) == 0
+    assert not jax.tree.all(jax.tree.map(np.array_equal, healed.trainable, state.trainable))
+
+
+def test_dropout_differs_between_steps_and_not_between_calls() -> None:
+    trainable, frozen, step = parts()
+    state = step_lib.init_state(RECIPE, trainable)
+    losses = [float(step(state.replace(step=jnp.int32(s)), frozen, example())[1]["loss"]) for s in (4, 4, 5)]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_the_constraints_of_the_modules_reach_the_compiler() -> None:
+    model, params = toy()
+    mesh = mesh_lib.make_mesh(RECIPE.mesh, jax.devices()[:1])
+    place = mesh_lib.replicated(mesh)
+    abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), params)
+    chosen = state_lib.trainable_paths(state_lib.flatten(params), PATTERNS)
+    trainable, frozen = state_lib.split(abstract, chosen)
+    state = step_lib.abstract_state(RECIPE, trainable, mesh)
+    text = step_lib.lower_step(model, RECIPE, mesh, state, frozen, example()).as_text()
+    constraints = [line for line in text.splitlines() if "sharding_constraint" in line]
+    assert sum('"data"' in line and '"fsdp"' in line for line in constraints) >= 4  # ViT, Q-Formers, splice, decoder
