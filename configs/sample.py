@@ -1,7 +1,7 @@
 """The sample: the paper's architecture and recipe (section 5.2) at toy width, for the corpus of `deemo_jax.synthetic`.
 
-Frozen are the pre-trained encoders and the decoder (configs/sample_towers); learnt are the Q-Formers, their queries, the
-position tables and the projections. The per-frame Q-Former is learnt too, since nobody pre-trained one at this width.
+Frozen are the pre-trained encoders and the decoder (configs/sample_towers); learnt are the Q-Formers, their queries,
+the position tables and the projections. The per-frame Q-Former is learnt too: nobody pre-trained one at this width.
 
     python -m deemo_jax.train --config configs/sample.py --workdir runs/sample
     python -m deemo_jax.train --config configs/sample.py:transcript --workdir runs/text   # modalities, comma-separated

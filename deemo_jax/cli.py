@@ -59,5 +59,9 @@ def progress(items: Iterable[Item], what: str, total: int | None = None, every_s
         if now - last >= every_s:
             last = now
             eta = f", about {(now - start) / count * (total - count):.0f} s left" if total else ""
-            print(f"{what}: {count}{f'/{total}' if total else ''} in {now - start:.0f} s{eta}", file=sys.stderr, flush=True)
+            print(
+                f"{what}: {count}{f'/{total}' if total else ''} in {now - start:.0f} s{eta}",
+                file=sys.stderr,
+                flush=True,
+            )
     print(f"{what}: {count} done in {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)

@@ -52,7 +52,8 @@ def main(argv: Sequence[str]) -> None:
     if SHEET.value and not (WORKDIR.value and SOURCE.value and DEID.value):
         raise UserError("--sheet needs --workdir, --source (raw clips) and --deid (de-identified clips)")
     folder = Path(WORKDIR.value, "evaluation") if WORKDIR.value else None
-    if not (SHEET.value and folder and (folder / "predictions.jsonl").exists()):
+    answered = folder and not PREDICTIONS.value and (folder / "predictions.jsonl").exists()
+    if not (SHEET.value and answered):
         _score(folder)
     if SHEET.value and folder:
         _sheet(folder)
@@ -102,7 +103,8 @@ def _from_run() -> tuple[list[Prediction], str, tuple[str, ...]]:
 def _sheet(folder: Path) -> None:
     from deemo_jax.evaluation import sheet
 
-    name, rows = next(iter(by_set(read_predictions(folder / "predictions.jsonl")).items()))
+    predictions = _from_file()[0] if PREDICTIONS.value else read_predictions(folder / "predictions.jsonl")
+    name, rows = next(iter(by_set(predictions).items()))
     path = folder / "sheet.png"
     subtitle = (
         f"{len(rows)} clips, evenly spaced; given: {name}. The raw column shows identities: for the holder's eyes."

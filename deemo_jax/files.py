@@ -34,7 +34,9 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.chmod(0o666 & ~mask)
         temporary.replace(path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror or error}); check space and permissions") from error
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror or error}); check space and permissions"
+        ) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -48,7 +48,9 @@ class NFBLSegment:
 
     def __post_init__(self) -> None:
         if not (0 <= self.start_s <= self.end_s) or not self.label:
-            raise UserError(f"NFBL segment {self.label!r} [{self.start_s}, {self.end_s}]: needs a label, 0 <= start <= end")
+            raise UserError(
+                f"NFBL segment {self.label!r} [{self.start_s}, {self.end_s}]: needs a label, 0 <= start <= end"
+            )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -120,7 +122,9 @@ class Clip:
                 start_s=_number(row, "start_s"),
                 end_s=_number(row, "end_s"),
                 transcript=_text(row, "transcript", empty=True),
-                nfbl=tuple(NFBLSegment(_number(s, "start_s"), _number(s, "end_s"), _text(s, "label")) for s in segments),
+                nfbl=tuple(
+                    NFBLSegment(_number(s, "start_s"), _number(s, "end_s"), _text(s, "label")) for s in segments
+                ),
                 emotion=Emotion(_text(row, "emotion")),
                 reasoning=_text(row, "reasoning", empty=True),
             )

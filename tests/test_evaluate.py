@@ -18,7 +18,7 @@ from tests.training import tiny
 
 def evaluate(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "deemo_jax.evaluate", *map(str, arguments)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "deemo_jax.evaluate", *map(str, arguments)], capture_output=True, text=True, timeout=600
     )
 
 
@@ -40,7 +40,7 @@ def test_scores_another_systems_outputs(theirs, tmp_path):
 def test_needs_no_jax_to_score_a_file(theirs):
     code = f"import sys; sys.modules['jax'] = None; sys.argv = ['evaluate', '--predictions={theirs}']; "
     code += "import runpy; runpy.run_module('deemo_jax.evaluate', run_name='__main__')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "weighted F1" in done.stdout
 
@@ -86,6 +86,10 @@ def test_draws_the_sheet_of_what_was_predicted(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"contact sheet: {evaluation / 'sheet.png'}\n"
     assert [path.name for path in evaluation.glob("*.png")] == ["sheet.png"]
+    theirs = ["--predictions", evaluation / "predictions.jsonl", "--workdir", tmp_path / "theirs"]
+    done = evaluate(*theirs, "--sheet", "--source", raw, "--deid", deid)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "theirs" / "evaluation" / "sheet.png").exists()
 
 
 def test_a_run_keeps_its_own_scores(theirs, tmp_path):

@@ -17,7 +17,7 @@ from deemo_jax.evaluation.predictions import Prediction
 from deemo_jax.evaluation.report import BLUE, INK, VERMILION
 from deemo_jax.files import atomic, sha256
 from deemo_jax.media.audio import read_audio
-from deemo_jax.media.mel import CLIP_SAMPLES, SAMPLE_RATE, mel_clips
+from deemo_jax.media.mel import CLIP_SAMPLES, HOP, SAMPLE_RATE, WINDOW, mel_clips
 from deemo_jax.media.video import read_frames, video_info
 
 MEDIA_SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi")
@@ -32,8 +32,8 @@ class SheetRow:
     prediction: Prediction
     raw_frame: UInt8[np.ndarray, "H W 3"]
     frame: UInt8[np.ndarray, "h w 3"]
-    raw_mel: Float[np.ndarray, "128 204"]
-    mel: Float[np.ndarray, "128 204"]
+    raw_mel: Float[np.ndarray, "128 198"]
+    mel: Float[np.ndarray, "128 198"]
 
 
 def spread(predictions: Sequence[Prediction], count: int) -> list[Prediction]:
@@ -166,6 +166,7 @@ def _middle_frame(path: Path) -> UInt8[np.ndarray, "H W 3"]:
     return image
 
 
-def _mel(path: Path) -> Float[np.ndarray, "128 204"]:
+def _mel(path: Path) -> Float[np.ndarray, "128 198"]:
     waveform, _ = read_audio(path, SAMPLE_RATE, end_s=CLIP_SAMPLES / SAMPLE_RATE)
-    return mel_clips(waveform, clips=1)[0]
+    # The columns behind those of two seconds are the model's padding, which says nothing to the eye.
+    return mel_clips(waveform, clips=1)[0][:, : 1 + (CLIP_SAMPLES - WINDOW) // HOP]

@@ -15,8 +15,9 @@ import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from deemo_jax.models.llama import Llama
-from deemo_jax.pretraining.fit import fit
+from deemo_jax.pretraining.fit import apply, fit
 from deemo_jax.pretraining.text import Dialogues, dialogues
+from deemo_jax.synthetic.script import SentenceSet
 
 # Media tokens will not be rows of the embedding table; noise on their stand-ins keeps the decoder from relying on it.
 SLOT_NOISE = 0.5
@@ -55,12 +56,12 @@ def pretrain_decoder(model: Llama, recipe: DecoderRecipe, *, audio: int, video: 
 
     def loss(params: Any, batch: tuple[Array, Array, Array], key: PRNGKeyArray) -> Float[Array, ""]:
         token_ids, weights, slots = batch
-        x_BTD = model.apply({"params": params}, token_ids, method="embed")
+        x_BTD = apply(model, params, token_ids, method="embed")
         spread = SLOT_NOISE * jnp.std(params["embedding"])
         x_BTD = x_BTD + spread * slots[..., None] * jax.random.normal(key, x_BTD.shape)
         positions = jnp.broadcast_to(jnp.arange(token_ids.shape[1]), token_ids.shape)
-        hidden = model.apply({"params": params}, x_BTD, positions, token_ids > 0)
-        logits = model.apply({"params": params}, hidden[:, :-1], method="logits")
+        hidden = apply(model, params, x_BTD, positions, token_ids > 0)
+        logits = apply(model, params, hidden[:, :-1], method="logits")
         losses = optax.softmax_cross_entropy_with_integer_labels(logits, token_ids[:, 1:])
         return jnp.sum(losses * weights[:, 1:]) / jnp.sum(weights[:, 1:])
 
@@ -78,10 +79,18 @@ def pretrain_decoder(model: Llama, recipe: DecoderRecipe, *, audio: int, video: 
 
 
 def answer_accuracy(
-    model: Llama, params: Any, *, audio: int, video: int, length: int, seed: int, sentence_set: str, count: int = 256
+    model: Llama,
+    params: Any,
+    *,
+    audio: int,
+    video: int,
+    length: int,
+    seed: int,
+    sentence_set: SentenceSet,
+    count: int = 256,
 ) -> float:
     """Share of dialogues whose whole answer is predicted, byte by byte, from what stands before each byte."""
-    predict = jax.jit(lambda params, ids: model.apply({"params": params}, ids, ids > 0, method="score").argmax(-1))
+    predict = jax.jit(lambda params, ids: apply(model, params, ids, ids > 0, method="score").argmax(-1))
     written: Iterator[Dialogues] = dialogues(
         seed, batch=32, length=length, audio=audio, video=video, sentence_set=sentence_set
     )

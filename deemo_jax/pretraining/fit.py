@@ -5,12 +5,18 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import flax.linen as nn
 import jax
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 Params = Any
 Loss = Callable[[Params, Any, PRNGKeyArray], Float[Array, ""]]
+
+
+def apply(module: nn.Module, params: Params, *args: Any, **kwargs: Any) -> Any:
+    """What a module (or its `method`) gives with these parameters."""
+    return module.apply({"params": params}, *args, **kwargs)
 
 
 def fit(
@@ -45,7 +51,9 @@ def fit(
     schedule = optax.warmup_cosine_decay_schedule(0.0, learning_rate, max(steps // 20, 1), steps)
     optimizer = optax.chain(
         optax.clip_by_global_norm(1.0),
-        optax.adamw(schedule, b2=0.98, weight_decay=weight_decay, mask=lambda tree: jax.tree.map(lambda x: x.ndim > 1, tree)),
+        optax.adamw(
+            schedule, b2=0.98, weight_decay=weight_decay, mask=lambda tree: jax.tree.map(lambda x: x.ndim > 1, tree)
+        ),
     )
 
     @jax.jit

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from deemo_jax.deid import voice as deid_voice
 from deemo_jax.media.mel import SAMPLE_RATE, mel_clips
 from deemo_jax.models.imagebind import ImageBindAudio
-from deemo_jax.pretraining.fit import fit
+from deemo_jax.pretraining.fit import apply, fit
 from deemo_jax.pretraining.pool import spread
 from deemo_jax.synthetic import speech
 from deemo_jax.synthetic.cues import Tone
@@ -75,7 +75,7 @@ def pretrain_trunk(
 
     def loss(params: Any, batch: tuple[Array, Array], key: PRNGKeyArray) -> Float[Array, ""]:
         heard, wanted = batch
-        return jnp.mean(jnp.square(reader.apply({"params": params}, heard) - wanted))
+        return jnp.mean(jnp.square(apply(reader, params, heard) - wanted))
 
     def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         rng = np.random.default_rng(seed)
@@ -89,7 +89,7 @@ def pretrain_trunk(
         loss, params, batches(), steps=recipe.steps, learning_rate=recipe.learning_rate, seed=seed, name="audio trunk"
     )
     unheard, wanted = utterances(seed, recipe.speakers, recipe.speakers + 4, 200, workers)
-    read = jax.jit(lambda params, mel: reader.apply({"params": params}, mel))
+    read = jax.jit(lambda params, mel: apply(reader, params, mel))
     guess = np.concatenate([np.asarray(read(params, unheard[i : i + 40])) for i in range(0, len(unheard), 40)])
     explained = 1 - np.mean((guess - wanted) ** 2, axis=0) / np.var(wanted, axis=0)
     return params["trunk"], dict(zip(("pitch", "pitch_range", "rate"), map(float, explained), strict=True))

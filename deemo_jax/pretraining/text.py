@@ -17,6 +17,7 @@ from deemo_jax.schema import Clip, Emotion, Modality, NFBLSegment
 from deemo_jax.synthetic import script
 from deemo_jax.synthetic.cues import Cues, Tone
 from deemo_jax.synthetic.motion import GESTURES
+from deemo_jax.synthetic.script import SentenceSet
 
 HEARD: Mapping[Tone, tuple[str, ...]] = {
     Tone.POSITIVE: ("highfast", "fasthigh", "quick up", "up quick"),
@@ -59,7 +60,14 @@ def balance(tones: Mapping[str, Tone]) -> Emotion:
 
 
 def dialogues(
-    seed: int, *, batch: int, length: int, audio: int, video: int, sentence_set: str = "towers", context: float = 0.1
+    seed: int,
+    *,
+    batch: int,
+    length: int,
+    audio: int,
+    video: int,
+    sentence_set: SentenceSet = "towers",
+    context: float = 0.1,
 ) -> Iterator[Dialogues]:
     """Endless batches, a pure function of the seed.
 
@@ -88,7 +96,7 @@ def dialogues(
 
 
 def _dialogue(
-    rng: np.random.Generator, length: int, audio: int, video: int, sentence_set: str
+    rng: np.random.Generator, length: int, audio: int, video: int, sentence_set: SentenceSet
 ) -> tuple[list[int], list[bool], int]:
     """Token ids, which of them stand in for media, and where the answer begins."""
     tokenizer = ByteTokenizer()
@@ -117,7 +125,7 @@ def _given(rng: np.random.Generator) -> frozenset[Modality]:
 
 
 def _clip(
-    rng: np.random.Generator, said: Mapping[str, Tone], given: Collection[Modality], sentence_set: str
+    rng: np.random.Generator, said: Mapping[str, Tone], given: Collection[Modality], sentence_set: SentenceSet
 ) -> Clip:
     """A dialogue as a clip: what is not given counts as neutral in the answer."""
     sources = {"words": {Modality.TRANSCRIPT}, "voice": {Modality.AUDIO}, "body": {Modality.VIDEO, Modality.NFBL}}

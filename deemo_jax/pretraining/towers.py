@@ -10,6 +10,9 @@ from typing import Any
 from deemo_jax.errors import UserError
 from deemo_jax.files import atomic, sha256
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
+from deemo_jax.models.imagebind import ImageBindAudio
+from deemo_jax.models.llama import Llama
+from deemo_jax.models.vit import ViT
 from deemo_jax.models.weights import load_tree, save_tree
 from deemo_jax.pretraining.decoder import DecoderRecipe, answer_accuracy, pretrain_decoder
 from deemo_jax.pretraining.sound import SoundRecipe, pretrain_trunk
@@ -66,11 +69,11 @@ def pretrain(model: Mapping[str, Any], out: Path, only: Collection[str], *, seed
             continue
         start = time.monotonic()
         if name == "vit":
-            vit = config.video.encoder.module(config.video.encoder.config)
+            vit = ViT(config.video.encoder.config)
             params, score = pretrain_vit(vit, VisionRecipe(), seed=seed, workers=workers)
             tree["video"] = {"encoder": params}
         elif name == "audio":
-            trunk = config.audio.encoder.module(config.audio.encoder.config)
+            trunk = ImageBindAudio(config.audio.encoder.config)
             params, score = pretrain_trunk(trunk, SoundRecipe(), seed=seed, workers=workers)
             tree["audio"] = {"encoder": params}
         else:
@@ -84,11 +87,11 @@ def pretrain(model: Mapping[str, Any], out: Path, only: Collection[str], *, seed
 
 
 def _decoder(config: DeemoLlamaConfig, seed: int) -> tuple[dict[str, Any], dict[str, float]]:
-    recipe, decoder = DecoderRecipe(), config.decoder.module(config.decoder.config)
+    recipe, decoder = DecoderRecipe(), Llama(config.decoder.config)
     places = {"audio": config.audio_tokens, "video": config.video_tokens}
     params = pretrain_decoder(decoder, recipe, **places, seed=seed)
-    unread = {"length": recipe.length, "seed": seed + 1, "sentence_set": "sample"}
-    return params, {"whole_answer": answer_accuracy(decoder, params, **places, **unread)}
+    right = answer_accuracy(decoder, params, **places, length=recipe.length, seed=seed + 1, sentence_set="sample")
+    return params, {"whole_answer": right}
 
 
 def _kept(out: Path, only: Collection[str]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -103,7 +106,9 @@ def _write(out: Path, tree: dict[str, Any], scores: dict[str, Any], seed: int) -
     with atomic(out / FILE) as temporary:
         save_tree(temporary, tree, {"seed": str(seed)})
         if temporary.stat().st_size > MAX_BYTES:
-            raise UserError(f"the towers take {temporary.stat().st_size} bytes, more than {MAX_BYTES}; make them smaller")
+            raise UserError(
+                f"the towers take {temporary.stat().st_size} bytes, more than {MAX_BYTES}; make them smaller"
+            )
     with atomic(out / SCORES) as temporary:
         temporary.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
     rows = [

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, UInt8
 
 from deemo_jax.deid import masks
 from deemo_jax.models.vit import ViT
-from deemo_jax.pretraining.fit import fit
+from deemo_jax.pretraining.fit import apply, fit
 from deemo_jax.pretraining.pool import spread
 from deemo_jax.synthetic import scene
 from deemo_jax.synthetic.identity import Identity, make_identity
@@ -92,7 +92,7 @@ def pretrain_vit(vit: ViT, recipe: VisionRecipe, *, seed: int, workers: int) -> 
     params["vit"]["positions"] = jnp.asarray(plane_waves(side, side, vit.config.width))
 
     def loss(params: Any, batch: Pictures, key: PRNGKeyArray) -> Float[Array, ""]:
-        joints, hands = reader.apply({"params": params}, batch.frames)
+        joints, hands = apply(reader, params, batch.frames)
         found = optax.sigmoid_binary_cross_entropy(hands, hand_patches(batch.hands, side))
         return jnp.mean(jnp.square(joints - batch.joints)) + 4 * jnp.mean(found)
 
@@ -106,7 +106,7 @@ def pretrain_vit(vit: ViT, recipe: VisionRecipe, *, seed: int, workers: int) -> 
 
     params = fit(loss, params, batches(), steps=recipe.steps, learning_rate=recipe.learning_rate, seed=seed, name="vit")
     unseen = pictures(seed, recipe.speakers, recipe.speakers + 40, 640, workers)
-    read = jax.jit(lambda params, frames: reader.apply({"params": params}, frames)[0])
+    read = jax.jit(lambda params, frames: apply(reader, params, frames)[0])
     guess = np.concatenate([np.asarray(read(params, unseen.frames[i : i + 40])) for i in range(0, 640, 40)])
     explained = 1 - np.mean((guess - unseen.joints) ** 2, axis=0) / np.var(unseen.joints, axis=0)
     return params["vit"], {"wrists": float(explained[:4].mean()), "lean": float(explained[6])}
@@ -121,7 +121,7 @@ def plane_waves(rows: int, columns: int, width: int) -> Float[np.ndarray, "P+1 D
 
 
 def hand_patches(hands: Float[Array, "N 2 2"], side: int) -> Float[Array, "N P 2"]:
-    """1 where the middle of a palm lies in, or within half a patch of, a patch; hands are (x, y) shares of the frame."""
+    """1 at patches with the middle of a palm in them or within half a patch; hands are (x, y) shares of a frame."""
     middles = (jnp.arange(side) + 0.5) / side
     near = jnp.abs(hands[:, :, None, :] - middles[None, None, :, None]) <= 1 / side
     both = near[:, :, None, :, 0] & near[:, :, :, None, 1]
@@ -137,7 +137,10 @@ def pictures(seed: int, first: int, last: int, count: int, workers: int) -> Pict
 
 def joints(pose: Pose) -> Float[np.ndarray, "K"]:
     """Joints in about unit scale: wrists (x, y) left and right, both hands' openness, lean, head and tilt."""
-    wrists = [(pose.left.wrist[0] + 60, pose.left.wrist[1] - 175), (pose.right.wrist[0] - 60, pose.right.wrist[1] - 175)]
+    wrists = [
+        (pose.left.wrist[0] + 60, pose.left.wrist[1] - 175),
+        (pose.right.wrist[0] - 60, pose.right.wrist[1] - 175),
+    ]
     hands = [coordinate / 40 for wrist in wrists for coordinate in wrist]
     body = [pose.lean[0] / 5, pose.head[0] / 4, pose.tilt / 5]
     return np.asarray([*hands, pose.left.open - 0.5, pose.right.open - 0.5, *body], np.float32)
@@ -161,5 +164,5 @@ def _covered(
     box = np.asarray(scene.face_box(identity, pose, camera), np.float64)
     box = box + np.tile(box[2:] - box[:2], 2) * rng.uniform(-WOBBLE, WOBBLE, 4)
     height, width = image.shape[:2]
-    covered = masks.cover(image, masks.enlarge(box[None], MARGIN, width, height), "solid")
+    covered = masks.cover(image, masks.enlarge(box[None], MARGIN, width, height).tolist(), "solid")
     return cv2.resize(covered, (SIDE, SIDE), interpolation=cv2.INTER_AREA)

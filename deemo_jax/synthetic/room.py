@@ -70,10 +70,9 @@ def _logo_chevrons(image, at, color, wall, scale) -> None:
         polygon(image, at((x, -9), (x + 6, -9), (x + 13, 0), (x + 6, 9), (x, 9), (x + 7, 0)), color)
 
 
-def _logo_ring(image, at, color, wall, scale) -> None:
-    polygon(image, at(*_disc(11, 0, 0)), color)
-    polygon(image, at(*_disc(6.5, 0, 0)), wall)
-    polygon(image, at((-24, -2.5), (24, -2.5), (24, 2.5), (-24, 2.5)), color)
+def _logo_slants(image, at, color, wall, scale):
+    for x in (-20, -6, 8):
+        polygon(image, at((x, 9), (x + 8, -9), (x + 15, -9), (x + 7, 9)), color)
 
 
 def _logo_bars(image, at, color, wall, scale) -> None:
@@ -87,7 +86,7 @@ def _logo_board(image, at, color, wall, scale) -> None:
     polygon(image, at((-18, 5), (-8, -6), (-2, 1), (4, -4), (16, 5)), wall)
 
 
-_LOGOS = (_logo_disc, _logo_chevrons, _logo_ring, _logo_bars, _logo_board)
+_LOGOS = (_logo_disc, _logo_chevrons, _logo_slants, _logo_bars, _logo_board)
 
 
 def _desk(room: Set, width: int, height: int, scale: float) -> np.ndarray:

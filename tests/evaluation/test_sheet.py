@@ -26,7 +26,7 @@ def test_rows_pair_raw_and_deidentified_by_hash(folders):
     for number, row in enumerate(rows):
         assert abs(row.raw_frame.mean() - (40 * number + 5)) < 3  # the middle frame
         assert abs(row.frame.mean() - (40 * number + 105)) < 3
-        assert row.mel.shape == (128, 204)
+        assert row.mel.shape == (128, 198)
         assert row.raw_mel[:, 10:90].mean(axis=1).argmax() < row.mel[:, 10:90].mean(axis=1).argmax()
 
 

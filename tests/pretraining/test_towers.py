@@ -45,7 +45,9 @@ def test_fit_minimises():
     def loss(params, batch, key):
         return jax.numpy.mean(optax.l2_loss(batch @ params["w"], batch @ wanted))
 
-    params = fit(loss, {"w": np.zeros((3, 1), np.float32)}, batches(), steps=400, learning_rate=0.05, seed=0, name="toy")
+    params = fit(
+        loss, {"w": np.zeros((3, 1), np.float32)}, batches(), steps=400, learning_rate=0.05, seed=0, name="toy"
+    )
     np.testing.assert_allclose(params["w"], wanted, atol=0.05)
 
 

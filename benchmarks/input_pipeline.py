@@ -1,0 +1,63 @@
+"""Does training ever wait for its data? `python -m benchmarks.input_pipeline [--steps 60] [--repeats 5]`.
+
+Times the input pipeline alone (read, decode, prompt, batch) over the sample's dataset, then trains for some steps on it
+and reads from the metrics how long a step took and which share of it was spent waiting. Run `make train` before: it
+makes the dataset.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import jax
+
+from configs import sample
+from deemo_jax import cli
+from deemo_jax.data.pipeline import make_pipeline
+from deemo_jax.training.loop import train
+from deemo_jax.training.recipe import Recipe
+from deemo_jax.training.setup import make_model
+
+
+def main() -> int:
+    """Prints one table."""
+    parser = argparse.ArgumentParser("python -m benchmarks.input_pipeline", description=__doc__)
+    parser.add_argument("--steps", type=int, default=60, help="steps to train, and batches per repeat")
+    parser.add_argument("--repeats", type=int, default=5, help="passes over the pipeline alone")
+    flags = parser.parse_args()
+    config = sample.get_config()
+    config.train.steps = flags.steps
+    recipe = Recipe.from_config(config)
+    sizes = make_model(recipe).config
+    pipeline = make_pipeline(
+        recipe.resolved(), audio_tokens=sizes.audio_tokens, video_tokens=sizes.video_tokens, train=True
+    )
+    alone = []
+    batches = pipeline.iterate(0)
+    next(batches)
+    for _ in range(flags.repeats):
+        start = time.perf_counter()
+        for _ in range(flags.steps):
+            next(batches)
+        alone.append(flags.steps * recipe.data.batch_size / (time.perf_counter() - start))
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = train(config, folder)
+        rows = [json.loads(line) for line in Path(folder, "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    steps = [recipe.data.batch_size / row["examples_per_s"] for row in rows]
+    print(f"device: {jax.devices()[0].device_kind}, batch of {recipe.data.batch_size}")
+    print(f"input pipeline alone: {_spread(alone)} examples/s (n = {len(alone)} x {flags.steps} batches)")
+    print(f"training step: {_spread(steps)} s (n = {len(steps)} means of {recipe.train.log_every} steps)")
+    print(f"share of the loop spent waiting for data: {outcome.data_wait:.2%} (goal: under 2 %)")
+    return 0
+
+
+def _spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.3g} [{min(values):.3g}, {max(values):.3g}]"
+
+
+if __name__ == "__main__":
+    sys.exit(cli.guarded(main))
