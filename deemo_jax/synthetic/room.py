@@ -24,7 +24,7 @@ def backdrop(
 
     image = np.full((height, width, 3), room.wall, np.uint8)
     _sponsors(image, at, room, scale)
-    blurred = cv2.GaussianBlur(image, (0, 0), 1.1 * scale)  # out of the depth of field
+    blurred = cv2.GaussianBlur(image, (0, 0), 1.3 * scale)  # out of the depth of field
     x = np.arange(width)[None] / scale + origin[0]
     y = np.arange(height)[:, None] / scale + origin[1]
     light = 0.74 + 0.36 * np.exp(-(((x + 30) / 150) ** 2) - ((y - 60) / 120) ** 2)
@@ -49,20 +49,16 @@ def _sponsors(image, at, room, scale) -> None:
     for row, y in enumerate(range(-20, 220, 46)):
         for column, x in enumerate(range(-240, 260, 76)):
             x0 = x + (38 if row % 2 else 0) + int(room.layout % 23)
-            color = mix(room.wall, room.blocks[(row + column) % 2], 0.82)
+            color = mix(room.wall, room.blocks[(row + column) % 2], 0.64)
             kind = int(kinds[(row * 2 + column) % 5])
             _LOGOS[kind](image, lambda *p, x0=x0, y0=y: at(*[(x0 + a, y0 + b) for a, b in p]), color, room.wall, scale)
 
 
-def _disc(radius: float, x: float, y: float) -> list[tuple[float, float]]:
-    angles = np.linspace(0, 2 * np.pi, 28, endpoint=False)
-    return [(x + radius * float(np.cos(a)), y + radius * float(np.sin(a))) for a in angles]
-
-
-def _logo_disc(image, at, color, wall, scale) -> None:
-    polygon(image, at(*_disc(8, -16, 0)), color)
-    polygon(image, at((-4, -6), (22, -6), (22, -1), (-4, -1)), color)
-    polygon(image, at((-4, 3), (14, 3), (14, 6), (-4, 6)), color)
+# No logo is round: a detector of faces may take a disc on a backdrop for one.
+def _logo_diamond(image, at, color, wall, scale):
+    polygon(image, at((-16, -10), (-6, 0), (-16, 10), (-26, 0)), color)
+    polygon(image, at((-2, -6), (24, -6), (24, -1), (-2, -1)), color)
+    polygon(image, at((-2, 3), (16, 3), (16, 6), (-2, 6)), color)
 
 
 def _logo_chevrons(image, at, color, wall, scale) -> None:
@@ -86,7 +82,7 @@ def _logo_board(image, at, color, wall, scale) -> None:
     polygon(image, at((-18, 5), (-8, -6), (-2, 1), (4, -4), (16, 5)), wall)
 
 
-_LOGOS = (_logo_disc, _logo_chevrons, _logo_slants, _logo_bars, _logo_board)
+_LOGOS = (_logo_diamond, _logo_chevrons, _logo_slants, _logo_bars, _logo_board)
 
 
 def _desk(room: Set, width: int, height: int, scale: float) -> np.ndarray:

@@ -17,6 +17,12 @@ from deemo_jax.errors import UserError
 from deemo_jax.training.state import TrainState, Tree, flatten
 
 LOOP = ("step", "rng", "skipped_in_row")
+MENDS = {
+    "opened": "check the path and its permissions",
+    "written": "check space and permissions",
+    "read": "remove this folder to go on from an earlier one",
+    "restored": "remove this folder to go on from an earlier one",
+}
 
 
 class Checkpoints:
@@ -33,7 +39,7 @@ class Checkpoints:
             raise UserError(f"{folder}: no checkpoints there; train first, or name another run")
         self.path = folder.absolute()
         policy = ocp.training.preservation_policies
-        with _readable(self.path, "opened"):
+        with _clear(self.path, "opened"):
             self._orbax = ocp.training.Checkpointer(
                 self.path,
                 preservation_policy=policy.PreserveAll() if read_only else policy.LatestN(keep),
@@ -72,7 +78,7 @@ class Checkpoints:
             "opt_state": state.opt_state,
             "loop": {name: getattr(state, name) for name in LOOP},
         }
-        with _readable(self.path / str(step), "written"):
+        with _clear(self.path / str(step), "written"):
             self._saving = self._orbax.save_checkpointables_async(
                 step, parts, force=True, custom_metadata=dict(metadata)
             )
@@ -85,7 +91,7 @@ class Checkpoints:
         """
         saving, self._saving = self._saving, None
         if saving is not None:
-            with _readable(self.path, "written"):
+            with _clear(self.path, "written"):
                 saving.result()
 
     def metadata(self, step: int) -> dict[str, Any]:
@@ -113,18 +119,18 @@ class Checkpoints:
             "opt_state": _abstract(target.opt_state),
             "loop": {name: _abstract(getattr(target, name)) for name in LOOP},
         }
-        with _readable(self.path / str(step), "restored"):
+        with _clear(self.path / str(step), "restored"):
             found = self._orbax.load_checkpointables(step, parts)
         return TrainState(trainable=found["trainable"], opt_state=found["opt_state"], **found["loop"])
 
     def restore_trainable(self, step: int, target: Tree) -> Tree:
         """The parameters only; see `restore`."""
         self._check(step, target)
-        with _readable(self.path / str(step), "restored"):
+        with _clear(self.path / str(step), "restored"):
             return self._orbax.load_checkpointables(step, {"trainable": _abstract(target)})["trainable"]
 
     def _describe(self, step: int) -> Any:
-        with _readable(self.path / str(step), "read"):
+        with _clear(self.path / str(step), "read"):
             return self._orbax.checkpointables_metadata(step)
 
     def _check(self, step: int, target: Tree) -> None:
@@ -147,13 +153,14 @@ def _abstract(tree: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _readable(path: Path, verb: str) -> Iterator[None]:
-    """Whatever Orbax raises on a damaged folder or full disk, as one line."""
+def _clear(path: Path, verb: str) -> Iterator[None]:
+    """Whatever Orbax raises on a damaged folder or full disk, as one line; `verb` is of `MENDS`."""
     try:
         yield
     except (UserError, KeyboardInterrupt):
         raise
     except Exception as error:
         said = next(iter(str(error).splitlines()), "")[:300]
-        mend = "check space and permissions" if verb == "written" else "remove this folder to go on from an earlier one"
-        raise UserError(f"{path}: the checkpoint cannot be {verb} ({type(error).__name__}: {said}); {mend}") from error
+        raise UserError(
+            f"{path}: the checkpoint cannot be {verb} ({type(error).__name__}: {said}); {MENDS[verb]}"
+        ) from error

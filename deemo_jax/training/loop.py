@@ -73,9 +73,8 @@ def train(config: Mapping[str, Any], workdir: str | Path, *, resume: bool = Fals
     setup = build(recipe, mesh, with_trainable=not start)
     pipeline = _pipeline(recipe, setup, mesh)
     batches = pipeline.iterate(start)
-    batches = itertools.chain(
-        [next(batches)], batches
-    )  # what is wrong with the data is said before anything is written
+    # The first is read here, so that what is wrong with the data is said before anything is written.
+    batches = itertools.chain([next(batches)], batches)
     for line in changes:
         _say(f"changed since the run was begun: {line}")
     _say(table(setup.trainable, setup.frozen))

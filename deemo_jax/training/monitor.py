@@ -64,7 +64,7 @@ class Monitor:
         if self._active:
             cut_back(self._metrics, self._start)
             try:
-                self._file = self._open.enter_context(open(self._metrics, "a", encoding="utf-8"))
+                self._file = self._open.enter_context(open(self._metrics, "ab", buffering=0))
                 self._board = tensorboardX.SummaryWriter(str(self._tensorboard), purge_step=self._start + 1)
             except OSError as error:
                 raise UserError(
@@ -113,8 +113,8 @@ class Monitor:
         row["examples_per_s"] = (step - self._logged) * self._batch / spent
         row["data_wait"] = (self._waited - self._waited_since) / spent
         try:
-            self._file.write(json.dumps({"step": step, **row, **(extra if skipped else {})}, allow_nan=False) + "\n")
-            self._file.flush()
+            line = json.dumps({"step": step, **row, **(extra if skipped else {})}, allow_nan=False)
+            self._file.write(line.encode() + b"\n")
             for key, value in row.items():
                 if value is not None:
                     self._board.add_scalar(f"train/{key}", value, step)

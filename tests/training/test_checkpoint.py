@@ -70,3 +70,9 @@ def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no checkpoints there"):
         Checkpoints(tmp_path / "c", read_only=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UserError, match=r"file/c: the checkpoint cannot be opened .*; check the path"):
+        Checkpoints(tmp_path / "file" / "c")

@@ -84,23 +84,24 @@ def test_a_finished_run_is_left_alone(tiny_run: Path, tiny_data: Path, capsys: p
     assert (tiny_run / "metrics.jsonl").read_bytes() == before
 
 
+def command(data_dir: Path, workdir: Path, *flags: str) -> list[str]:
+    config = f"tests/training/tiny.py:{data_dir}"
+    return [sys.executable, "-m", "deemo_jax.train", "--config", config, "--workdir", str(workdir), *flags]
+
+
 def test_killed_at_a_random_step_and_continued_it_ends_bit_equal(
     tiny_run: Path, tiny_data: Path, compiled: Path, tmp_path: Path
 ) -> None:
-    config = f"tests/training/tiny.py:{tiny_data}"
-    command = [sys.executable, "-m", "deemo_jax.train", "--config", config, "--workdir", str(tmp_path), "--resume"]
-    env = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(compiled), "PYTHONPATH": str(ROOT)}
+    env = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(compiled)}
     step = random.SystemRandom().randrange(8, tiny.STEPS - 10)
     with open(tmp_path / "log", "w") as log:
-        killed = subprocess.Popen(command, cwd=ROOT, env=env, stderr=log)
+        killed = subprocess.Popen(command(tiny_data, tmp_path), cwd=ROOT, env=env, stderr=log)
         while killed.poll() is None and lines(tmp_path / "metrics.jsonl") < step:
-            time.sleep(0.002)
+            time.sleep(0.01)
         killed.kill()
         assert killed.wait() == -signal.SIGKILL, f"step {step}: {(tmp_path / 'log').read_text()}"
     assert step <= lines(tmp_path / "metrics.jsonl") < tiny.STEPS
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "going on from step" in done.stderr
+    assert train(tiny.get_config(str(tiny_data)), tmp_path, resume=True).finished
     assert_same_run(tmp_path, tiny_run)
 
 
@@ -113,7 +114,7 @@ def test_a_signal_saves_and_stops_and_the_run_goes_on(
 
     def ask() -> None:
         while lines(metrics) < 10:
-            time.sleep(0.002)
+            time.sleep(0.01)
         os.kill(os.getpid(), number)
 
     asker = threading.Thread(target=ask)
@@ -131,6 +132,26 @@ def test_a_signal_saves_and_stops_and_the_run_goes_on(
     assert stopped is not None and 10 <= stopped < tiny.STEPS and lines(metrics) == stopped
     assert train(config, tmp_path, resume=True).finished
     assert_same_run(tmp_path, tiny_run)
+
+
+def test_eight_devices_give_the_losses_of_one_and_one_goes_on_where_they_stopped(
+    tiny_run: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    split = ["--config.mesh.fsdp=2", "--config.mesh.tensor=2", "--config.train.steps=4"]
+    env = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        command(tiny_data, tmp_path, *split), cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    one = list(read_jsonl(tiny_run / "metrics.jsonl"))
+    # Three steps in, the rates are those of the warmup, which the number of steps does not bend.
+    for row, alone in zip(list(read_jsonl(tmp_path / "metrics.jsonl"))[:3], one, strict=False):
+        assert row["loss"] == pytest.approx(alone["loss"], rel=1e-4)
+        assert row["grad_norm"] == pytest.approx(alone["grad_norm"], rel=1e-3)
+    config = tiny.get_config(str(tiny_data))
+    config.train.steps = 6
+    assert train(config, tmp_path, resume=True).finished
+    assert [row["step"] for row in read_jsonl(tmp_path / "metrics.jsonl")] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_loss_that_stays_nan_ends_the_run_and_names_the_records(

@@ -1,10 +1,4 @@
-"""Meshes, rule tables, and eight emulated devices against one."""
-
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+"""Meshes and rule tables. Runs on several devices are in test_loop.py."""
 
 import jax
 import pytest
@@ -16,8 +10,6 @@ from deemo_jax.training import mesh as mesh_lib
 from deemo_jax.training.recipe import MeshRecipe
 from deemo_jax.training.state import flatten
 from tests.models import tiny as model_lib
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -84,21 +76,3 @@ def test_a_batch_must_divide() -> None:
 
 class FakeMesh2:
     shape = {"data": 2, "fsdp": 2, "tensor": 1}
-
-
-def test_eight_devices_give_the_loss_of_one(tiny_data: Path, compiled: Path, tmp_path: Path) -> None:
-    env = os.environ | {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
-        "JAX_PLATFORMS": "cpu",
-        "JAX_COMPILATION_CACHE_DIR": str(compiled),
-    }
-    script = [sys.executable, "-m", "tests.training.eight_devices", str(tiny_data), str(tmp_path)]
-    done = subprocess.run(script, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["sharded"]["decoder/blocks/query/kernel"] == [2, 16, 2, 8]  # of (2, 32, 4, 8)
-    assert found["sharded"]["moments"] == [2, 16, 2, 8]
-    assert found["frozen_hash"]["8"] == found["frozen_hash"]["1"]
-    for many, one in zip(found["losses"]["8"], found["losses"]["1"], strict=True):
-        assert many == pytest.approx(one, rel=1e-4)
-    assert found["restored_on"] == 2 and found["restored_equal"]

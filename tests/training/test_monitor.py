@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from deemo_jax.errors import UserError
+from deemo_jax.training import monitor as monitor_lib
 from deemo_jax.training.monitor import Monitor, cut_back, duration
 
 METRICS = {"loss": 1.5, "lr": 1e-3, "skipped": 0.0}
@@ -47,6 +49,14 @@ def test_a_continued_run_writes_no_step_twice(tmp_path: Path) -> None:
         handle.write('{"step": 6, "lo')  # killed while writing
     rows = run(tmp_path, 3, 6)
     assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitor_lib, "cut_back", lambda path, step: None)  # it would put a new file in the link's place
+    (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
+    with pytest.raises(UserError, match=r"metrics.jsonl: cannot be written \(No space left on device\); check space"):
+        run(tmp_path, 0, 1)
 
 
 def test_cut_back_leaves_a_missing_file_missing(tmp_path: Path) -> None:
