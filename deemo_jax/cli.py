@@ -13,6 +13,7 @@ from deemo_jax.errors import UserError
 
 Item = TypeVar("Item")
 EXIT_USAGE = 2
+QUOTES = "\"'"
 EXIT_INTERRUPTED = 130
 
 
@@ -38,7 +39,10 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
         try:
             return list(flags.FLAGS(list(argv)))
         except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-            print(f"error: {' '.join(str(error).split())} (--help lists the flags)", file=sys.stderr)
+            said = " ".join(str(error.args[0] if error.args else error).replace("\\n", " ").split())
+            # ml_collections names a close key where there is one, and else gives the bare key.
+            said = said if " " in said else f"the config has no key {said.strip(QUOTES)}"
+            print(f"error: {said} (--help lists the flags)", file=sys.stderr)
             sys.exit(EXIT_USAGE)
 
     app.run(lambda argv: sys.exit(guarded(lambda: main(argv))), flags_parser=parse)
