@@ -15,7 +15,7 @@ RUN := runs/sample
 CLIPS ?= 680
 SEED ?= 0
 # The audit looks for faces left in one frame of so many; 1 looks at all of them.
-AUDIT_EVERY ?= 4
+AUDIT_EVERY ?= 8
 
 .PHONY: help setup train test test-all lint format towers bench clean
 .DEFAULT_GOAL := help

@@ -56,7 +56,7 @@ def _pose(left: tuple[float, ...], right: tuple[float, ...]) -> Pose:
     return Pose(arms[0], arms[1])
 
 
-IDLE = _pose((-47, 212, -88, 195, 0.35, 12), (47, 212, 88, 195, 0.35, 12))
+IDLE = _pose((-50, 208, -88, 194, 0.6, 14), (50, 208, 88, 194, 0.6, 14))
 GESTURES: dict[Tone, dict[str, Pose]] = {
     Tone.POSITIVE: {
         "raising fists": _pose((-92, 128, -103, 192, 0.0, 4), (92, 128, 103, 192, 0.0, 4)),
@@ -64,10 +64,10 @@ GESTURES: dict[Tone, dict[str, Pose]] = {
     },
     Tone.NEGATIVE: {
         "folding arms": _pose((34, 176, -80, 190, 0.3, -6), (-34, 168, 80, 186, 0.3, -6)),
-        "touching neck": _pose((-47, 212, -88, 195, 0.3, 12), (38, 158, 96, 196, 0.45, 2)),
+        "touching neck": _pose((-50, 208, -88, 194, 0.6, 14), (38, 158, 96, 196, 0.45, 2)),
     },
     Tone.NEUTRAL: {
-        "holding microphone": _pose((-47, 212, -88, 195, 0.35, 12), (67, 205, 103, 190, 0.1, 14)),
+        "holding microphone": _pose((-50, 208, -88, 194, 0.6, 14), (67, 203, 103, 189, 0.45, 10)),
         "clasping hands": _pose((-26, 211, -86, 196, 0.2, 6), (26, 211, 86, 196, 0.2, 6)),
     },
 }

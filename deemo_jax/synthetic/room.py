@@ -45,12 +45,12 @@ def backdrop(
 
 def _sponsors(image, at, room, scale) -> None:
     rng = generator("sponsors", room.layout)
-    kinds = rng.permutation(5)
+    kinds = rng.permutation(len(_LOGOS))
     for row, y in enumerate(range(-10, 210, 31)):
         for column, x in enumerate(range(-260, 260, 54)):
             x0 = x + (27 if row % 2 else 0) + int(room.layout % 23)
-            color = mix(room.wall, room.blocks[(row + column) % 2], 0.82)
-            kind = int(kinds[(row * 2 + column) % 5])
+            color = mix(room.wall, room.blocks[row % 2], 0.82)
+            kind = int(kinds[(row + column) % len(_LOGOS)])
 
             def place(*points, x0=x0, y0=y):
                 return at(*[(x0 + 0.66 * a, y0 + 0.66 * b) for a, b in points])
@@ -59,10 +59,9 @@ def _sponsors(image, at, room, scale) -> None:
 
 
 # Small and close, and none is round: a detector of faces may take a disc, or an empty patch below two marks, for one.
-def _logo_diamond(image, at, color, wall, scale):
-    polygon(image, at((-16, -10), (-6, 0), (-16, 10), (-26, 0)), color)
-    polygon(image, at((-2, -6), (24, -6), (24, -1), (-2, -1)), color)
-    polygon(image, at((-2, 3), (16, 3), (16, 6), (-2, 6)), color)
+def _logo_lines(image, at, color, wall, scale):
+    for y, end in ((-9, 24), (-2, 8), (5, 16)):
+        polygon(image, at((-20, y), (end, y), (end, y + 4.5), (-20, y + 4.5)), color)
 
 
 def _logo_chevrons(image, at, color, wall, scale) -> None:
@@ -81,12 +80,7 @@ def _logo_bars(image, at, color, wall, scale) -> None:
         polygon(image, at((x, 9), (x, 9 - height), (x + 7, 9 - height), (x + 7, 9)), color)
 
 
-def _logo_board(image, at, color, wall, scale) -> None:
-    polygon(image, at((-26, -11), (26, -11), (26, 11), (-26, 11)), color)
-    polygon(image, at((-18, 5), (-8, -6), (-2, 1), (4, -4), (16, 5)), wall)
-
-
-_LOGOS = (_logo_diamond, _logo_chevrons, _logo_slants, _logo_bars, _logo_board)
+_LOGOS = (_logo_lines, _logo_chevrons, _logo_slants, _logo_bars)
 
 
 def _desk(room: Set, width: int, height: int, scale: float) -> np.ndarray:
@@ -127,7 +121,7 @@ def microphone(room: Set, scale: float) -> tuple[Sprite, tuple[float, float]]:
     parts = (
         (at((42, 227), (58, 227)), (4.2, 4.2), (58, 60, 64)),
         (neck, (1.7,) * len(neck), (70, 72, 78)),
-        (at((35, 178), (32, 172)), (4.6, 5.2), room.blocks[1]),
+        (at((35, 178), (32, 172)), (4.6, 5.2), (74, 76, 82)),
         (at((31, 169), (27.5, 162)), (6.4, 6.8), (48, 48, 52)),
     )
     for points, radii, color in parts:

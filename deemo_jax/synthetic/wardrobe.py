@@ -94,7 +94,6 @@ def _suit(image, at, outfit, scale, w) -> None:
         stroke(image, at([(sign * x, y) for x, y in lapel]), tint(outfit.main, 0.62), 0.7 * scale)
     stroke(image, at([(0, 189), (0, 230)]), tint(outfit.main, 0.6), 0.8 * scale)
     polygon(image, at([(26, 166), (40, 163), (40, 167), (26, 170)]), tint(outfit.main, 0.8))
-    polygon(image, at([(28, 165), (36, 163), (34, 158), (30, 161)]), outfit.shirt)
 
 
 def _jumper(image, at, outfit, scale, w) -> None:

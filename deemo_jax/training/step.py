@@ -62,7 +62,7 @@ def make_step(model: DeemoLlama, recipe: Recipe) -> Step:
         with jax.named_scope("loss_and_gradient"):
             (loss, targets), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.trainable)
         with jax.named_scope("update"):
-            norm = optax.global_norm(gradient)
+            norm = optax.tree.norm(gradient)
             good = jnp.isfinite(loss) & jnp.isfinite(norm)
             rate = learning_rate(recipe.optimizer, recipe.train.steps, state.step)
             direction, opt_state = optimizer.update(gradient, state.opt_state, state.trainable)
