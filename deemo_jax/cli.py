@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from absl import app, flags
+from absl import app, flags, logging
 from tqdm import tqdm
 
 from deemo_jax.errors import UserError
@@ -45,7 +45,11 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
             print(f"error: {said} (--help lists the flags)", file=sys.stderr)
             sys.exit(EXIT_USAGE)
 
-    app.run(lambda argv: sys.exit(guarded(lambda: main(argv))), flags_parser=parse)
+    def quietly(argv: Sequence[str]) -> None:
+        logging.set_verbosity(logging.WARNING)  # of the libraries; our own progress goes to stderr
+        sys.exit(guarded(lambda: main(argv)))
+
+    app.run(quietly, flags_parser=parse)
 
 
 def progress(items: Iterable[Item], what: str, total: int | None = None, every_s: float = 10.0) -> Iterator[Item]:
