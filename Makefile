@@ -14,6 +14,8 @@ RUN := runs/sample
 # The sample corpus: at least 240 training and 400 test clips once refused ones are gone.
 CLIPS ?= 680
 SEED ?= 0
+# Speakers of the corpus fill a third of the picture's height, so that none is smaller than this share of it.
+SMALLEST_FACE ?= 0.15
 # The audit looks for faces left in one frame of so many; 1 looks at all of them.
 AUDIT_EVERY ?= 8
 
@@ -47,7 +49,7 @@ $(READY): requirements.txt pyproject.toml
 train: setup
 	$(PY) -m deemo_jax.synthetic --out $(DATA)/raw --clips $(CLIPS) --seed $(SEED) --workers $(WORKERS)
 	$(PY) -m deemo_jax.deidentify $(DATA)/raw/clips --out $(DATA)/deid --clip_ids stem --key_file $(DATA)/voice.key \
-	  --workers $(WORKERS) || [ -s $(DATA)/deid/refused.jsonl ]
+	  --smallest_face $(SMALLEST_FACE) --workers $(WORKERS) || [ -s $(DATA)/deid/refused.jsonl ]
 	$(PY) -m deemo_jax.deidentify --audit $(DATA)/deid --source $(DATA)/raw/clips --truth $(DATA)/raw/truth.jsonl \
 	  --every $(AUDIT_EVERY) --workers $(WORKERS)
 	$(PY) -m deemo_jax.build deemo_mer --manifest $(DATA)/deid --annotations $(DATA)/raw/truth.jsonl \

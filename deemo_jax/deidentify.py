@@ -25,6 +25,14 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument(
         "--mode", choices=MODES, default="default", help="default: solid masks; paper: Gaussian blur, weak"
     )
+    flags.add_argument(
+        "--smallest_face",
+        type=float,
+        default=Settings().smallest_face,
+        metavar="SHARE",
+        help="height of the smallest face to catch, as a share of the picture's shorter side (default %(default)s);"
+        " twice the share is four times as fast",
+    )
     flags.add_argument("--workers", type=int, default=1, metavar="N", help="processes, one thread each")
     flags.add_argument(
         "--clip_ids",
@@ -58,7 +66,7 @@ def main() -> int:
         return _audit(flags)
     if not flags.inputs or flags.out is None:
         raise UserError("nothing to do: name video files or folders, and --out DIR (--help explains)")
-    settings = Settings.preset(flags.mode, flags.on_missing)
+    settings = Settings.preset(flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face)
     sources = find_sources(flags.inputs)
     key = load_key(flags.key_file, flags.out)
     outcomes = deidentify_all(sources, flags.out, settings, key, flags.workers, flags.clip_ids)

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from deemo_jax.deid import masks
 from deemo_jax.deid.faces import face_detector
 from deemo_jax.deid.manifest import Manifest, load_masks, verify
+from deemo_jax.deid.residual import covered_share, outside
+from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.probe import contains, probe
@@ -24,8 +26,6 @@ LEAST_COVERAGE = 0.98
 MOST_DEVIATION = 8.0
 MOST_SI_SNR_DB = 10.0
 RESIDUAL_THRESHOLD = 0.2
-# Share of a residual detection that must lie within masked pixels: boxes are not exact to the pixel.
-INSIDE = 0.9
 MOST_LAG_S = 0.05
 SAMPLE_RATE = 16_000
 # What libav itself writes into an MP4: anything else in a container is one string too many.
@@ -44,7 +44,7 @@ class CheckResult:
         coverage: the least share of a true face box that the recorded rectangles cover; 1 without boxes.
         uncovered_at_s: frames with a box below 98 %.
         deviation: greatest mean absolute deviation from the fill colour within a frame's rectangles; None if blurred.
-        residual: faces that CenterFace still reports at 0.2 in the output.
+        residual: faces that CenterFace still reports at 0.2 in the output, at the size at which it looked for them.
         residual_outside: those that do not lie inside masked pixels.
         residual_on_face: those among them that touch a true face; the others are the detector's false alarms.
         metadata: planted strings and tags beyond the muxer's own that are in the file.
@@ -84,7 +84,7 @@ def coverage(
     Only what lies within the picture counts; a box that lies outside is covered.
     """
     hidden = masks.region(rectangles, width, height)
-    return np.array([_share(box, hidden) for box in boxes])
+    return np.array([covered_share(box, hidden) for box in boxes])
 
 
 def check_clip(source: Path, output: Path, manifest: Manifest, truth: Mapping[str, Any], every: int = 1) -> CheckResult:
@@ -109,23 +109,24 @@ def check_clip(source: Path, output: Path, manifest: Manifest, truth: Mapping[st
         )
     solid = manifest.settings.get("mask") == "solid"
     width, height = recorded.width, recorded.height
-    detector = face_detector(width, height)
+    detector = face_detector(width, height, Settings.on_record(manifest.settings).detection_scale(width, height))
     least, deviation = 1.0, 0.0
     uncovered: list[float] = []
-    frames = residual = outside = exposed = 0
+    frames = residual = residual_outside = exposed = 0
     for frame, rectangles, boxes in zip(read_frames(output), recorded.rectangles, true_boxes, strict=True):
         hidden = masks.region(rectangles, width, height)
-        shares = [_share(box, hidden) for box in boxes]
+        shares = [covered_share(box, hidden) for box in boxes]
         least = min([least, *shares])
         if any(share < LEAST_COVERAGE for share in shares):
             uncovered.append(frame.time_s)
         if solid and hidden.any():
             deviation = max(deviation, float(np.abs(frame.image[hidden].astype(np.int16) - masks.FILL).mean()))
-        for face in detector(frame.image, RESIDUAL_THRESHOLD) if frame.index % every == 0 else ():
-            residual += 1
-            if _share(face[:4], hidden) < INSIDE:
-                outside += 1
-                exposed += any(_touch(face, box) for box in boxes)
+        if frame.index % every == 0:
+            faces = detector(frame.image, RESIDUAL_THRESHOLD)
+            beside = outside(faces, hidden)
+            residual += len(faces)
+            residual_outside += len(beside)
+            exposed += sum(any(_touch(face, box) for box in boxes) for face in beside)
         frames += 1
     voices = [read_audio(path, SAMPLE_RATE)[0] for path in (source, output)]
     return CheckResult(
@@ -136,7 +137,7 @@ def check_clip(source: Path, output: Path, manifest: Manifest, truth: Mapping[st
         uncovered_at_s=tuple(uncovered),
         deviation=deviation if solid else None,
         residual=residual,
-        residual_outside=outside,
+        residual_outside=residual_outside,
         residual_on_face=exposed,
         metadata=_left_over(output, truth.get("planted", ())),
         si_snr_db=si_snr(voices[1], voices[0]),
@@ -156,19 +157,6 @@ def si_snr(estimate: Float[np.ndarray, "n"], reference: Float[np.ndarray, "m"]) 
     # |<e, r>|^2 / (|e|^2 |r|^2) is the share of the estimate's energy that the reference explains.
     share = min(float(best) ** 2 / power, 1 - 1e-12) if power > 0 else 0.0
     return 10 * float(np.log10(max(share, 1e-12) / (1 - share)))
-
-
-def _share(box: Sequence[float] | Float[np.ndarray, "4"], hidden: Bool[np.ndarray, "H W"]) -> float:
-    x0, y0, x1, y1 = map(float, box)
-    weights = [_overlap(y0, y1, hidden.shape[0]), _overlap(x0, x1, hidden.shape[1])]
-    area = float(weights[0].sum() * weights[1].sum())
-    return float(weights[0] @ hidden @ weights[1]) / area if area > 0 else 1.0
-
-
-def _overlap(near: float, far: float, count: int) -> Float[np.ndarray, "count"]:
-    """How much of each pixel in a row of `count` an interval covers."""
-    pixels = np.arange(count)
-    return np.clip(np.minimum(far, pixels + 1) - np.maximum(near, pixels), 0, 1)
 
 
 def _touch(box: Sequence[float] | Float[np.ndarray, "5"], other: Sequence[float]) -> bool:

@@ -1,12 +1,13 @@
 """One file through all of it: faces found in a first pass, covered in a second, the voice changed, and put on record.
 
-It fails closed: where it cannot be sure, nothing is written.
+The file that was written is then looked at again, and what still passes for a face beside the masks is covered too. It
+fails closed: where it cannot be sure, nothing is written.
 """
 
 import dataclasses
 import functools
 import importlib.metadata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -18,7 +19,7 @@ from jaxtyping import Float
 
 from deemo_jax import files
 from deemo_jax.deid import manifest as paper
-from deemo_jax.deid import masks, tracks
+from deemo_jax.deid import masks, residual, tracks
 from deemo_jax.deid.faces import face_detector, model_path
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import Manifest, Masks
@@ -26,7 +27,7 @@ from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.voice import mcadams
 from deemo_jax.errors import UserError
 from deemo_jax.media.audio import read_audio
-from deemo_jax.media.video import Frame, frame_times, read_frames, video_info, write_clip
+from deemo_jax.media.video import Frame, read_frames, video_info, write_clip
 
 SAMPLE_RATE = 16_000
 LEAST_SOUND_S = 0.025
@@ -37,6 +38,12 @@ TIME_TOLERANCE_S = 0.002
 # AAC works in frames of 1024 samples: the end may be rounded up to the next, plus one of delay.
 SOUND_TOLERANCE_S = 2 * 1024 / SAMPLE_RATE
 LISTED_TIMES = 8
+# Times that a clip is written and looked at again before it is given up. A mask's edges may themselves pass for a face,
+# but seldom twice.
+LOOKS = 4
+
+Rectangle = tuple[int, int, int, int]
+Rectangles = tuple[tuple[Rectangle, ...], ...]
 
 
 class Refused(UserError):  # noqa: N818 - it is an outcome as much as an error
@@ -77,7 +84,7 @@ def deidentify_clip(source: Path, out_dir: Path, clip_id: str, settings: Setting
     times, covering = _find_faces(source, settings)
     whole = _frames_to_fill(source, times, covering, settings)
     size = (info.width & ~1, info.height & ~1)
-    rectangles = _rectangles(covering, whole, settings, *size)
+    first = _rectangles(covering, whole, settings, *size)
     alpha = key.alpha(clip_id, settings.alpha_low, settings.alpha_high)
     changed = mcadams(voice, alpha, SAMPLE_RATE)
     # The manifest is renamed last: without it the other two count for nothing.
@@ -86,8 +93,13 @@ def deidentify_clip(source: Path, out_dir: Path, clip_id: str, settings: Setting
         files.atomic(out_dir / masks_name) as covered,
         files.atomic(out_dir / video_name) as video,
     ):
-        write_clip(video, _covered(source, rectangles, settings), info.frame_rate, (changed, SAMPLE_RATE), settings.crf)
-        _check_written(video, source, times, voice.size / SAMPLE_RATE)
+
+        def write(rectangles: Rectangles) -> None:
+            frames = _covered(source, rectangles, settings)
+            write_clip(video, frames, info.frame_rate, (changed, SAMPLE_RATE), settings.crf)
+
+        rectangles = _write_until_clean(write, video, source, times, first, size, settings)
+        _check_sound(video, source, voice.size / SAMPLE_RATE)
         paper.write_masks(covered, Masks(*size, rectangles))
         record = Manifest(
             clip_id=clip_id,
@@ -104,7 +116,8 @@ def deidentify_clip(source: Path, out_dir: Path, clip_id: str, settings: Setting
                 "boxes": covering.found,
                 "bridged": covering.bridged,
                 "min_score": round(covering.min_score, 4),
-                "filled": len(whole),
+                "filled": sum(boxes == _whole(size) for boxes in rectangles),
+                "seen_again": sum(map(len, rectangles)) - sum(map(len, first)),
             },
             notes=_notes(voice),
         )
@@ -153,41 +166,92 @@ def _frames_to_fill(source: Path, times: list[float], covering: tracks.Plan, set
     if not covering.found:
         raise Refused(f"{source}: no face was found in any frame; is there a speaker, and larger than smallest_face?")
     if covering.missing and settings.on_missing == "refuse":
-        lost = tuple(times[t] for t in covering.missing)
-        listed = ", ".join(f"{t:.2f}" for t in lost[:LISTED_TIMES]) + (", ..." if len(lost) > LISTED_TIMES else "")
-        raise Refused(
-            f"{source}: a face is lost in {len(lost)} of {len(times)} frames, at {listed} s; cut them out, or run"
-            " this file alone with --on_missing mask_frame",
-            lost,
-        )
+        raise _refusal(source, "a face is lost", covering.missing, times)
     return covering.missing
+
+
+def _refusal(source: Path, what: str, frames: Sequence[int], times: list[float]) -> Refused:
+    at = tuple(times[t] for t in frames)
+    listed = ", ".join(f"{t:.2f}" for t in at[:LISTED_TIMES]) + (", ..." if len(at) > LISTED_TIMES else "")
+    return Refused(
+        f"{source}: {what} in {len(at)} of {len(times)} frames, at {listed} s; cut them out, or run this file alone"
+        " with --on_missing mask_frame",
+        at,
+    )
 
 
 def _rectangles(
     covering: tracks.Plan, whole: tuple[int, ...], settings: Settings, width: int, height: int
-) -> tuple[tuple[tuple[int, int, int, int], ...], ...]:
-    everything = ((0, 0, width, height),)
+) -> Rectangles:
     return tuple(
-        everything if t in whole else tuple(map(tuple, masks.enlarge(boxes, settings.margin, width, height).tolist()))
+        _whole((width, height)) if t in whole else _enlarged(boxes, settings, (width, height))
         for t, boxes in enumerate(covering.boxes)
     )
 
 
-def _covered(
-    source: Path, rectangles: tuple[tuple[tuple[int, int, int, int], ...], ...], settings: Settings
-) -> Iterator[Frame]:
+def _whole(size: tuple[int, int]) -> tuple[Rectangle, ...]:
+    return ((0, 0, *size),)
+
+
+def _enlarged(boxes: tracks.Boxes, settings: Settings, size: tuple[int, int]) -> tuple[Rectangle, ...]:
+    return tuple(map(tuple, masks.enlarge(boxes, settings.margin, *size).tolist()))
+
+
+def _covered(source: Path, rectangles: Rectangles, settings: Settings) -> Iterator[Frame]:
     """Second pass. A frame that the first pass did not see stops it: `strict` raises."""
     for frame, boxes in zip(read_frames(source), rectangles, strict=True):
         yield dataclasses.replace(frame, image=masks.cover(frame.image, boxes, settings.mask))
 
 
-def _check_written(video: Path, source: Path, times: list[float], sound_s: float) -> None:
-    """Same frames at the same times, and as much sound."""
-    written = frame_times(video)
+def _write_until_clean(
+    write: Callable[[Rectangles], None],
+    video: Path,
+    source: Path,
+    times: list[float],
+    rectangles: Rectangles,
+    size: tuple[int, int],
+    settings: Settings,
+) -> Rectangles:
+    """Writes the video until a second look finds no face beside its masks; returns what is covered."""
+    for look in range(1, LOOKS + 2):
+        write(rectangles)
+        seen = _look_again(video, source, times, rectangles, size, settings)
+        exposed = [t for t, faces in enumerate(seen) if len(faces)]
+        if not exposed:
+            return rectangles
+        if look < LOOKS:
+            around = [np.concatenate(seen[max(0, t - 1) : t + 2])[:, :4] for t in range(len(seen))]
+            rectangles = tuple(
+                old + tuple(r for r in _enlarged(boxes, settings, size) if r not in old)
+                for old, boxes in zip(rectangles, around, strict=True)
+            )
+        elif settings.on_missing == "refuse":
+            raise _refusal(source, "a face is still seen beside the masks", exposed, times)
+        else:
+            rectangles = tuple(_whole(size) if t in exposed else old for t, old in enumerate(rectangles))
+    raise AssertionError("frames that are covered whole show no face")
+
+
+def _look_again(
+    video: Path, source: Path, times: list[float], rectangles: Rectangles, size: tuple[int, int], settings: Settings
+) -> list[tracks.Faces]:
+    """Faces beside the masks, per frame of what was written; it must have the same frames at the same times."""
+    detector = face_detector(*size, settings.detection_scale(*size))
+    seen, written = [], []
+    for frame in read_frames(video):
+        written.append(frame.time_s)
+        if frame.index < len(times):
+            hidden = masks.region(rectangles[frame.index], *size)
+            seen.append(residual.outside(detector(frame.image, settings.threshold), hidden))
     if len(written) != len(times) or not np.allclose(written, times, rtol=0, atol=TIME_TOLERANCE_S):
         raise UserError(
             f"{source}: the copy has other frame times ({len(written)} frames of {len(times)}); nothing is kept"
         )
+    return seen
+
+
+def _check_sound(video: Path, source: Path, sound_s: float) -> None:
+    """As much sound as there was."""
     heard = read_audio(video, SAMPLE_RATE)[0].size / SAMPLE_RATE
     if abs(heard - sound_s) > SOUND_TOLERANCE_S:
         raise UserError(f"{source}: the copy has {heard:.2f} s of sound instead of {sound_s:.2f}; nothing is kept")

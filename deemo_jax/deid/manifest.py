@@ -36,7 +36,8 @@ class Manifest:
         settings: the fields of `Settings`.
         software: name -> version of what touched pixels and samples; the model's hash.
         voice: "method", "key_id" (never the key, nor the coefficient), "sample_rate".
-        faces: "frames", "boxes" (counted faces), "bridged", "min_score", "filled" (frames masked whole).
+        faces: "frames", "boxes" (counted faces), "bridged", "min_score", "filled" (frames masked whole), "seen_again"
+            (rectangles added because the output, looked at again, still had something like a face there).
         notes: what a reader should know, e.g. that short sound is padded.
         complete: true; a manifest that is not is refused.
     """

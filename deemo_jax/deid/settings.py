@@ -1,7 +1,8 @@
 """Every knob of de-identification, as one value that a manifest can record and compare."""
 
 import dataclasses
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from deemo_jax.errors import UserError
 
@@ -53,15 +54,27 @@ class Settings:
             raise UserError("settings: mask is solid or gaussian, on_missing is refuse or mask_frame")
 
     @classmethod
-    def preset(cls, mode: str, on_missing: str = "refuse") -> "Settings":
-        """The settings of a `--mode`: "default" recommends, "paper" repeats DEEMO's Gaussian blur.
+    def preset(cls, mode: str, **changes: Any) -> "Settings":
+        """The settings of a `--mode`: "default" recommends, "paper" repeats DEEMO's Gaussian blur; with changes.
 
         Raises:
             UserError: an unknown mode.
         """
         if mode not in MODES:
             raise UserError(f"mode {mode!r}: choose from {', '.join(MODES)}")
-        return cls(mask="gaussian" if mode == "paper" else "solid", on_missing=on_missing)  # type: ignore[arg-type]
+        return cls(mask="gaussian" if mode == "paper" else "solid", **changes)
+
+    @classmethod
+    def on_record(cls, record: Mapping[str, Any]) -> "Settings":
+        """The settings that a manifest holds.
+
+        Raises:
+            UserError: they are not those of this version.
+        """
+        try:
+            return cls(**record)
+        except TypeError as error:
+            raise UserError(f"settings of another version ({error}); de-identify the clip again") from error
 
     def detection_scale(self, width: int, height: int) -> float:
         """How much larger than it is the detector looks at a picture, at most 1."""

@@ -118,11 +118,11 @@ def microphone(room: Set, scale: float) -> tuple[Sprite, tuple[float, float]]:
 
     image, cover = np.zeros((height, width, 3), np.uint8), np.zeros((height, width, 3), np.uint8)
     neck = at(*smooth([(50, 226), (49, 208), (42, 188), (33, 174)], closed=False))
+    # A slim capsule: a detector of faces may take a round windscreen for one.
     parts = (
         (at((42, 227), (58, 227)), (4.2, 4.2), (58, 60, 64)),
         (neck, (1.7,) * len(neck), (70, 72, 78)),
-        (at((35, 178), (32, 172)), (4.6, 5.2), (74, 76, 82)),
-        (at((31, 169), (27.5, 162)), (6.4, 6.8), (48, 48, 52)),
+        (at((34, 175), (26.5, 163)), (2.7, 2.7), (56, 58, 62)),
     )
     for points, radii, color in parts:
         limb(image, points, np.asarray(radii) * scale, color)

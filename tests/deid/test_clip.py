@@ -49,7 +49,7 @@ def test_a_face_lost_for_longer_is_refused_with_the_times(make_clip, tmp_path, k
         deidentify_clip(clip.path, tmp_path / "out", "c1", Settings(), key)
     np.testing.assert_allclose(refusal.value.times_s, [0.5, 0.6, 0.7], atol=1e-3)
     assert not (tmp_path / "out").exists()
-    manifest = deidentify_clip(clip.path, tmp_path / "out", "c1", Settings.preset("default", "mask_frame"), key)
+    manifest = deidentify_clip(clip.path, tmp_path / "out", "c1", Settings(on_missing="mask_frame"), key)
     assert manifest.faces["filled"] == 3
     masks = load_masks(tmp_path / "out" / manifest.masks)
     assert [r == ((0, 0, 320, 240),) for r in masks.rectangles] == [t in (5, 6, 7) for t in range(12)]
@@ -60,7 +60,7 @@ def test_no_face_is_refused_whatever_is_asked(make_clip, tmp_path, key):
     clip = make_clip(tmp_path / "raw.mp4", hidden=tuple(range(12)))
     for on_missing in ("refuse", "mask_frame"):
         with pytest.raises(Refused, match="no face"):
-            deidentify_clip(clip.path, tmp_path / "out", "c1", Settings.preset("default", on_missing), key)
+            deidentify_clip(clip.path, tmp_path / "out", "c1", Settings(on_missing=on_missing), key)
 
 
 @pytest.mark.parametrize("seconds,message", [(0.0, "no sound track"), (0.02, "25 ms")])

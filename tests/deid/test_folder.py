@@ -65,7 +65,7 @@ def test_resuming(sources, tmp_path, key, monkeypatch):
     assert len(rows(out)) == 2  # the text file was not looked at again, and stays listed
 
     # Let through by hand, and not undone by the next run over the whole folder.
-    by_hand = deidentify_all(found[1:2], out, Settings.preset("default", "mask_frame"), key)
+    by_hand = deidentify_all(found[1:2], out, Settings(on_missing="mask_frame"), key)
     assert statuses(by_hand) == {"lost.mp4": "done"}
     assert [row["kind"] for row in rows(out)] == ["bad"]
     assert statuses(deidentify_all(found, out, Settings(), key))["lost.mp4"] == "kept"
@@ -94,7 +94,7 @@ def test_stems(raw, tmp_path, key):
 
 def test_a_refusal_removes_what_other_settings_had_let_through(sources, tmp_path, key):
     out, lost = tmp_path / "out", [sources / "lost.mp4"]
-    deidentify_all(lost, out, Settings.preset("paper", "mask_frame"), key)
+    deidentify_all(lost, out, Settings.preset("paper", on_missing="mask_frame"), key)
     assert len(list(out.glob("*.mp4"))) == 1
     deidentify_all(lost, out, Settings(), key)
     assert [p.name for p in out.iterdir()] == [REFUSALS]

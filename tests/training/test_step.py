@@ -53,8 +53,8 @@ def parts() -> tuple[Any, Any, Any]:
 def test_the_loss_is_the_mean_over_targets_predicted_from_the_token_before() -> None:
     model, params = toy()
     batch = example()
-    loss, targets = step_lib.answer_loss(model, params, batch, None)
-    hidden = model.apply({"params": params}, batch)
+    loss, targets = jax.jit(lambda tree: step_lib.answer_loss(model, tree, batch, None))(params)
+    hidden = jax.jit(lambda tree: model.apply({"params": tree}, batch))(params)
     logp = np.asarray(jax.nn.log_softmax(model.apply({"params": params}, hidden, method="logits")))
     picked = [
         -logp[row, t - 1, batch.token_ids[row, t]] for row in range(2) for t in np.flatnonzero(batch.loss_mask[row])

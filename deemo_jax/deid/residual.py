@@ -1,0 +1,35 @@
+"""What a detector still reports in a picture whose faces are covered.
+
+A report within covered pixels gives nothing away: it shows where a face was. One beside them may be a face that was
+missed. Axes: N faces, H height, W width; a face is x0, y0, x1, y1, score.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+# Share of a report that must lie within covered pixels: boxes are not exact to the pixel.
+INSIDE = 0.9
+
+
+def outside(faces: Float[np.ndarray, "N 5"], hidden: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "M 5"]:
+    """The faces that do not lie within hidden pixels."""
+    return faces[[covered_share(face[:4], hidden) < INSIDE for face in faces]]
+
+
+def covered_share(box: Sequence[float] | Float[np.ndarray, "4"], hidden: Bool[np.ndarray, "H W"]) -> float:
+    """The share of a box that is hidden, exactly.
+
+    Only what lies within the picture counts; a box that lies outside is covered.
+    """
+    x0, y0, x1, y1 = map(float, box)
+    weights = [_overlap(y0, y1, hidden.shape[0]), _overlap(x0, x1, hidden.shape[1])]
+    area = float(weights[0].sum() * weights[1].sum())
+    return float(weights[0] @ hidden @ weights[1]) / area if area > 0 else 1.0
+
+
+def _overlap(near: float, far: float, count: int) -> Float[np.ndarray, "count"]:
+    """How much of each pixel in a row of `count` an interval covers."""
+    pixels = np.arange(count)
+    return np.clip(np.minimum(far, pixels + 1) - np.maximum(near, pixels), 0, 1)
