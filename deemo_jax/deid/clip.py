@@ -117,7 +117,7 @@ def deidentify_clip(source: Path, out_dir: Path, clip_id: str, settings: Setting
                 "bridged": covering.bridged,
                 "min_score": round(covering.min_score, 4),
                 "filled": sum(boxes == _whole(size) for boxes in rectangles),
-                "seen_again": sum(map(len, rectangles)) - sum(map(len, first)),
+                "seen_again": sum(now != before for now, before in zip(rectangles, first, strict=True)),
             },
             notes=_notes(voice),
         )

@@ -37,7 +37,7 @@ class Manifest:
         software: name -> version of what touched pixels and samples; the model's hash.
         voice: "method", "key_id" (never the key, nor the coefficient), "sample_rate".
         faces: "frames", "boxes" (counted faces), "bridged", "min_score", "filled" (frames masked whole), "seen_again"
-            (rectangles added because the output, looked at again, still had something like a face there).
+            (frames covered further, because in the output something still passed for a face).
         notes: what a reader should know, e.g. that short sound is padded.
         complete: true; a manifest that is not is refused.
     """

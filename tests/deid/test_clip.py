@@ -1,9 +1,12 @@
+import dataclasses
 import json
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
 
+from deemo_jax.deid import tracks
 from deemo_jax.deid.check import check_clip
 from deemo_jax.deid.clip import Refused, deidentify_clip
 from deemo_jax.deid.manifest import load_manifest, load_masks, verify
@@ -41,6 +44,37 @@ def test_a_face_lost_for_one_frame_is_bridged(make_clip, tmp_path, key):
     manifest = deidentify_clip(clip.path, tmp_path / "out", "c1", Settings(), key)
     assert manifest.faces["bridged"] >= 1
     assert check_clip(clip.path, tmp_path / "out" / manifest.file, manifest, clip.truth).failures == ()
+
+
+@pytest.fixture
+def forgetful(monkeypatch):
+    """A first pass that forgets what it found in frame 5."""
+
+    def plan(*args):
+        found = tracks.plan(*args)
+        none = np.zeros((0, 4))
+        return dataclasses.replace(found, boxes=tuple(none if t == 5 else b for t, b in enumerate(found.boxes)))
+
+    monkeypatch.setattr("deemo_jax.deid.clip.tracks", SimpleNamespace(plan=plan))
+
+
+def test_what_was_written_is_looked_at_again(raw, tmp_path, key, forgetful):
+    manifest = deidentify_clip(raw.path, tmp_path, "c1", Settings(), key)
+    assert manifest.faces["seen_again"] >= 1 and manifest.faces["filled"] == 0
+    result = check_clip(raw.path, tmp_path / manifest.file, manifest, raw.truth)
+    assert result.failures == () and result.residual_outside == 0
+    assert load_masks(tmp_path / manifest.masks).rectangles[5]
+
+
+def test_a_face_that_is_still_seen_is_refused_with_its_time(raw, tmp_path, key, forgetful, monkeypatch):
+    monkeypatch.setattr("deemo_jax.deid.clip.LOOKS", 1)
+    with pytest.raises(Refused, match=r"still seen .* at 0\.50 s") as refusal:
+        deidentify_clip(raw.path, tmp_path, "c1", Settings(), key)
+    np.testing.assert_allclose(refusal.value.times_s, [0.5], atol=1e-3)
+    assert not list(tmp_path.iterdir())
+    manifest = deidentify_clip(raw.path, tmp_path, "c1", Settings(on_missing="mask_frame"), key)
+    assert manifest.faces["filled"] == 1
+    assert load_masks(tmp_path / manifest.masks).rectangles[5] == ((0, 0, 320, 240),)
 
 
 def test_a_face_lost_for_longer_is_refused_with_the_times(make_clip, tmp_path, key):
