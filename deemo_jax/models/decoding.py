@@ -65,7 +65,7 @@ def generate(
     B, T = batch.token_ids.shape
     cache = run("empty_cache", B, T + max_new_tokens)
     hidden, cache = run("extend", run("embed", batch), batch.positions, batch.valid, cache)
-    last = jnp.maximum(cache.lengths - 1, 0)[:, None]
+    last = jnp.maximum(jnp.sum(batch.valid, axis=1) - 1, 0)[:, None]
 
     def unfinished(state: _State) -> Array:
         return (state.step < max_new_tokens) & ~jnp.all(state.done)

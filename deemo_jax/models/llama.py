@@ -18,6 +18,8 @@ from deemo_jax.errors import UserError
 from deemo_jax.models.attention import Backend, attention, make_mask
 from deemo_jax.models.layers import Linear, Remat, RMSNorm, constrain, fan_in_normal, param, scanned
 
+Buffers = tuple[Float[Array, "L B K S H"], Float[Array, "L B K S H"]]
+
 
 @dataclasses.dataclass(frozen=True)
 class RopeScaling:
@@ -78,23 +80,30 @@ class LlamaConfig:
 
 @flax.struct.dataclass
 class KVCache:
-    """Keys and values of the tokens so far, in fixed-size buffers; slot s of a row holds its s-th token.
+    """Keys and values of the tokens so far, in buffers of a fixed size. All rows are written at one slot.
 
     Attributes:
-        keys: Float[L B S K H], rotated.
-        values: Float[L B S K H].
-        lengths: Int32[B], slots in use per row; what lies behind is overwritten before it can be seen.
+        keys: Float[L B K S H], rotated.
+        values: Float[L B K S H].
+        seen: Bool[B S], slots that hold a token; padding of uneven prompts leaves gaps.
+        length: Int32, slots in use; what lies behind is overwritten before it can be seen.
     """
 
     keys: Array
     values: Array
-    lengths: Array
+    seen: Array
+    length: Array
 
     @classmethod
     def empty(cls, config: LlamaConfig, batch: int, capacity: int, dtype: Any) -> "KVCache":
         """Room for `capacity` tokens in each of `batch` rows."""
-        zeros = jnp.zeros((config.depth, batch, capacity, config.kv_heads, config.head_dim), dtype)
-        return cls(keys=zeros, values=zeros, lengths=jnp.zeros((batch,), jnp.int32))
+        shape = (config.depth, batch, config.kv_heads, capacity, config.head_dim)
+        return cls(
+            keys=jnp.zeros(shape, dtype),
+            values=jnp.zeros(shape, dtype),
+            seen=jnp.zeros((batch, capacity), bool),
+            length=jnp.zeros((), jnp.int32),
+        )
 
 
 def rope_frequencies(config: LlamaConfig) -> Float[np.ndarray, " pairs"]:
@@ -117,7 +126,11 @@ def rotate(x_BTNH: Float[Array, "B T N H"], angles_BTH: Float[Array, "B T pairs"
 
 
 class Block(nn.Module):
-    """x + attention(norm(x)), then x + down(silu(gate) * up); reads and returns its layer's slice of the cache."""
+    """x + attention(norm(x)), then x + down(silu(gate) * up).
+
+    Carries the residual stream and the buffers of all layers' keys and values (or None): a loop updates its carry in
+    place, where slices per layer would be copied at every token.
+    """
 
     config: LlamaConfig
     dtype: Any
@@ -125,23 +138,24 @@ class Block(nn.Module):
 
     @nn.compact
     def __call__(
-        self, x_BTD: Array, angles: Array, mask: Array, slots_BT: Array, cache: tuple[Array, Array] | None
-    ) -> tuple[Array, tuple[Array, Array] | None]:
+        self, carry: tuple[Array, Buffers | None], angles: Array, mask: Array, start: Array, layer: Array
+    ) -> tuple[tuple[Array, Buffers | None], None]:
         config = self.config
+        x_BTD, buffers = carry
         h = RMSNorm(config.eps, self.dtype, name="norm1")(x_BTD)
         q = rotate(self._project("query", "heads", config.heads, h), angles)
         k = rotate(self._project("key", "kv_heads", config.kv_heads, h), angles)
         v = self._project("value", "kv_heads", config.kv_heads, h)
-        if cache is not None:
-            k, v = _write(cache[0], k, slots_BT), _write(cache[1], v, slots_BT)
-            cache = (k, v)
+        if buffers is not None:
+            buffers = _write(buffers[0], k, layer, start), _write(buffers[1], v, layer, start)
+            k, v = _read(buffers[0], layer), _read(buffers[1], layer)
         out = attention(q, k, v, mask, config.head_dim**-0.5, self.backend)
         names = ("heads", "head_dim", "embed")
         x_BTD = x_BTD + Linear((config.width,), names, 2, use_bias=False, dtype=self.dtype, name="out")(out)
         h = RMSNorm(config.eps, self.dtype, name="norm2")(x_BTD)
         h = nn.silu(self._widen("gate", h)) * self._widen("up", h)
         x_BTD = x_BTD + Linear((config.width,), ("mlp", "embed"), use_bias=False, dtype=self.dtype, name="down")(h)
-        return constrain(x_BTD, "batch", "length", "act_embed"), cache
+        return (constrain(x_BTD, "batch", "length", "act_embed"), buffers), None
 
     def _project(self, name: str, axis: str, heads: int, h_BTD: Array) -> Array:
         features, names = (heads, self.config.head_dim), ("embed", axis, "head_dim")
@@ -185,26 +199,24 @@ class Llama(nn.Module):
             Hidden states after the final norm, for `logits`.
         """
         slots = jnp.broadcast_to(jnp.arange(x_BTD.shape[1]), x_BTD.shape[:2])
-        return self._run(x_BTD, positions, make_mask(valid, slots), slots, None)[0]
+        return self._run(x_BTD, positions, make_mask(valid, slots), 0, None)[0]
 
     def extend(
         self, x_BTD: Float[Array, "B T D"], positions: Int[Array, "B T"], valid: Bool[Array, "B T"], cache: KVCache
     ) -> tuple[Float[Array, "B T D"], KVCache]:
         """The same for T more tokens behind those in `cache`: a whole prompt, or one token.
 
-        Each row is written at its own length, so prompts may be uneven if padded on the right (`valid` 1..10..0).
-        Tokens beyond the cache's capacity are dropped; choose it large enough.
+        Every row is written at the same slots, whatever is padding in it (`valid` False: held, never seen), so that a
+        step writes in place. Keep T and the tokens so far within the cache's capacity.
 
         Returns:
-            Hidden states after the final norm, and the new cache, longer by each row's count of valid tokens.
+            Hidden states after the final norm, and the new cache, longer by T.
         """
-        capacity = cache.keys.shape[2]
-        slots = cache.lengths[:, None] + jnp.arange(x_BTD.shape[1])
-        # Slots behind a row's length hold padding or nothing; causality alone hides them from every valid query.
-        mask = make_mask(jnp.ones((len(x_BTD), capacity), bool), slots)
-        hidden, (keys, values) = self._run(x_BTD, positions, mask, slots, (cache.keys, cache.values))
-        lengths = cache.lengths + valid.sum(1, dtype=jnp.int32)
-        return hidden, KVCache(keys=keys, values=values, lengths=lengths)
+        slots = jnp.broadcast_to(cache.length + jnp.arange(x_BTD.shape[1]), x_BTD.shape[:2])
+        seen = jax.lax.dynamic_update_slice(cache.seen, valid, (0, cache.length))
+        buffers = (cache.keys, cache.values)
+        hidden, (keys, values) = self._run(x_BTD, positions, make_mask(seen, slots), cache.length, buffers)
+        return hidden, KVCache(keys=keys, values=values, seen=seen, length=cache.length + x_BTD.shape[1])
 
     def empty_cache(self, batch: int, capacity: int) -> KVCache:
         """Room for `capacity` tokens in each of `batch` rows, in the compute dtype."""
@@ -220,14 +232,19 @@ class Llama(nn.Module):
         positions = jnp.broadcast_to(jnp.arange(token_ids.shape[1]), token_ids.shape)
         return self.logits(self(self.embed(token_ids), positions, valid))
 
-    def _run(self, x_BTD: Array, positions: Array, mask: Array, slots: Array, cache: Any) -> tuple[Array, Any]:
+    def _run(
+        self, x_BTD: Array, positions: Array, mask: Array, start: Any, buffers: Buffers | None
+    ) -> tuple[Array, Any]:
         angles = positions[..., None].astype(jnp.float32) * jnp.asarray(rope_frequencies(self.config), jnp.float32)
-        x_BTD, cache = self.blocks(x_BTD.astype(self.dtype), angles, mask, slots, cache)
-        return self.norm(x_BTD), cache
+        layers = jnp.arange(self.config.depth)
+        (x_BTD, buffers), _ = self.blocks((x_BTD.astype(self.dtype), buffers), angles, mask, start, layers)
+        return self.norm(x_BTD), buffers
 
 
-def _write(buffer_BSKH: Array, rows_BTKH: Array, slots_BT: Array) -> Array:
-    def one(buffer: Array, rows: Array, slots: Array) -> Array:
-        return buffer.at[slots].set(rows.astype(buffer.dtype), mode="drop")
+def _write(buffer_LBKSH: Array, rows_BTKH: Array, layer: Array, start: Array) -> Array:
+    rows = rows_BTKH.swapaxes(1, 2)[None].astype(buffer_LBKSH.dtype)
+    return jax.lax.dynamic_update_slice(buffer_LBKSH, rows, (layer, 0, 0, start, 0))
 
-    return jax.vmap(one)(buffer_BSKH, rows_BTKH, slots_BT)
+
+def _read(buffer_LBKSH: Array, layer: Array) -> Float[Array, "B S K H"]:
+    return jax.lax.dynamic_index_in_dim(buffer_LBKSH, layer, keepdims=False).swapaxes(1, 2)

@@ -54,7 +54,7 @@ def test_padding_cannot_be_seen() -> None:
 
 @pytest.mark.parametrize("prompt", [1, 5])
 def test_the_cache_gives_what_a_full_pass_gives(prompt: int) -> None:
-    """A right-padded prompt of uneven lengths, then one token at a time, each row behind its own length."""
+    """A right-padded prompt of uneven lengths, then one token at a time, each row at its own position."""
     lengths = np.array([prompt, max(1, prompt - 2)])
     longest = int(lengths.max())
     valid = np.arange(longest) < lengths[:, None]
@@ -66,7 +66,8 @@ def test_the_cache_gives_what_a_full_pass_gives(prompt: int) -> None:
     prompt_rows = np.where(valid[..., None], embeddings[:, :longest], 50.0)
     hidden, cache = extend(prompt_rows, POSITIONS[:, :longest], valid, cache)
     np.testing.assert_allclose(np.asarray(hidden)[valid], full[:, :longest][valid], rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(cache.lengths, lengths)
+    np.testing.assert_array_equal(cache.seen.sum(1), lengths)
+    assert cache.length == longest
     for step in range(4):
         at = lengths + step
         hidden, cache = extend(embeddings[[0, 1], at][:, None], at[:, None], np.ones((2, 1), bool), cache)
