@@ -8,6 +8,7 @@ Axes: B batch, T sequence, F frames, M clips, Ka audio tokens, Kv video tokens, 
 
 import dataclasses
 import enum
+import functools
 from typing import Any
 
 import flax.linen as nn
@@ -236,8 +237,17 @@ def init_params(model: DeemoLlama, key: Array) -> dict[str, Any]:
 
 def param_axes(model: DeemoLlama) -> dict[str, Any]:
     """The same tree with each parameter's logical axis names, a tuple; scanned stacks lead with 'layers'."""
-    boxed = jax.eval_shape(model.init, jax.random.key(0), example_batch(model.config))
-    return axis_names(boxed["params"])
+    return axis_names(_abstract(model))
+
+
+def param_shapes(model: DeemoLlama) -> dict[str, Any]:
+    """The same tree of `jax.ShapeDtypeStruct`s; nothing is allocated."""
+    return nn.unbox(_abstract(model))
+
+
+@functools.lru_cache(maxsize=8)
+def _abstract(model: DeemoLlama) -> Any:
+    return jax.eval_shape(model.init, jax.random.key(0), example_batch(model.config))["params"]
 
 
 def _present(branch: Branch | None, name: str) -> Branch:

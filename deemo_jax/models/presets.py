@@ -89,5 +89,6 @@ VICUNA_7B: dict[str, Any] = {
     "theta": 10000.0,
 }
 
-# v0 was handed out with one row more (padding) and LLaMA-1's eps.
-VICUNA_7B_V0: dict[str, Any] = {**VICUNA_7B, "vocab": 32001, "eps": 1e-6}
+# The first versions stand on LLaMA-1; v0 was handed out with one row more (padding).
+VICUNA_7B_V1: dict[str, Any] = {**VICUNA_7B, "eps": 1e-6}
+VICUNA_7B_V0: dict[str, Any] = {**VICUNA_7B_V1, "vocab": 32001}

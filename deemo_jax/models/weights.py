@@ -2,12 +2,13 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import flax.traverse_util
 import jax
+import ml_dtypes
 import numpy as np
 import safetensors
 import safetensors.numpy
@@ -16,7 +17,16 @@ from absl import logging
 from deemo_jax.errors import UserError
 from deemo_jax.files import atomic
 
+WEIGHTS = "weights.safetensors"
 MAX_FILE_BYTES = 64 << 30
+DTYPES = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": ml_dtypes.bfloat16,
+    "I32": "int32",
+    "I64": "int64",
+}
 MAX_TENSORS = 100_000
 MAX_DEPTH = 16
 # Connectors and projectors are what is trained: a file of pre-trained towers need not have them.
@@ -41,24 +51,63 @@ def save_tree(path: str | os.PathLike[str], tree: Mapping[str, Any], metadata: M
         safetensors.numpy.save_file(arrays, temporary, dict(metadata or {}))
 
 
-def load_tree(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Reads a file of `save_tree` into nested dicts of NumPy arrays.
+class Stored:
+    """A tensor in a file, of which a part is read when it is asked for.
+
+    Attributes:
+        shape: of the whole.
+        dtype: of what is read.
+    """
+
+    def __init__(self, read: Callable[[Any], np.ndarray], shape: tuple[int, ...], dtype: np.dtype):
+        self.shape, self.dtype = shape, dtype
+        self._read = read
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return np.asarray(self._read(index)).astype(self.dtype, copy=False)
+
+    def astype(self, dtype: Any) -> "Stored":
+        """The same, read as another dtype."""
+        return Stored(self._read, self.shape, np.dtype(dtype))
+
+
+def open_tensors(path: str | os.PathLike[str]) -> dict[str, Stored]:
+    """The tensors of a file of `save_tree`, or of the weights in a converted checkpoint's folder, unread.
 
     Raises:
         UserError: missing, too large, no safetensors file, or keys that are no paths of a tree.
     """
     path = Path(path)
+    if path.is_dir():
+        path = path / WEIGHTS
     if not path.is_file():
-        raise UserError(f"{path}: there is no such file; give the path of a .safetensors file")
+        raise UserError(f"{path}: there is no such file; give the path of a .safetensors file or of a checkpoint")
     if path.stat().st_size > MAX_FILE_BYTES:
         raise UserError(f"{path}: larger than {MAX_FILE_BYTES >> 30} GiB, which no such file should be")
     try:
-        with safetensors.safe_open(path, framework="numpy") as handle:
-            keys = list(handle.keys())
-            _check_keys(keys, path)
-            flat = {key: handle.get_tensor(key) for key in keys}
-    except (safetensors.SafetensorError, OSError, TypeError, AttributeError) as error:
+        handle = safetensors.safe_open(path, framework="numpy")
+        keys = list(handle.keys())
+        _check_keys(keys, path)
+        return {key: _stored(handle, key) for key in keys}
+    except (safetensors.SafetensorError, OSError, TypeError, AttributeError, KeyError) as error:
         raise UserError(f"{path}: not a readable safetensors file ({error}); is the download complete?") from error
+
+
+def _stored(handle: Any, key: str) -> Stored:
+    part = handle.get_slice(key)
+    shape = tuple(part.get_shape())
+    # The library does not slice scalars.
+    read = part.__getitem__ if shape else (lambda index: handle.get_tensor(key)[index])
+    return Stored(read, shape, np.dtype(DTYPES[part.get_dtype()]))
+
+
+def load_tree(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Reads all of `open_tensors` into nested dicts of NumPy arrays.
+
+    Raises:
+        UserError: see there.
+    """
+    flat = {key: stored[...] for key, stored in open_tensors(path).items()}
     return flax.traverse_util.unflatten_dict(flat, sep="/")
 
 
@@ -67,7 +116,7 @@ def overlay(params: Mapping[str, Any], loaded: Mapping[str, Any], *, optional: s
 
     Args:
         params: a tree of arrays, or of `jax.ShapeDtypeStruct`.
-        loaded: a tree of arrays whose every key must be in `params` with the same shape.
+        loaded: a tree of arrays, or of `Stored` ones, whose every key must be in `params` with the same shape.
         optional: keys of `params` that match this regular expression entirely may be missing from `loaded` and keep
             their values; how many did is logged.
 
@@ -90,9 +139,7 @@ def overlay(params: Mapping[str, Any], loaded: Mapping[str, Any], *, optional: s
         )
     if missing:
         logging.info("%d of %d parameters are not in the file and keep their initial values", len(missing), len(ours))
-    merged = {
-        key: np.asarray(theirs[key]).astype(value.dtype) if key in theirs else value for key, value in ours.items()
-    }
+    merged = {key: theirs[key].astype(value.dtype) if key in theirs else value for key, value in ours.items()}
     return flax.traverse_util.unflatten_dict(merged, sep="/")
 
 
@@ -100,7 +147,7 @@ def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
     """Nested dicts to {'a/b/c': leaf}."""
     flat = flax.traverse_util.flatten_dict(dict(tree), sep="/")
     for key, leaf in flat.items():
-        if not isinstance(leaf, np.ndarray | jax.Array | jax.ShapeDtypeStruct):
+        if not isinstance(leaf, np.ndarray | jax.Array | jax.ShapeDtypeStruct | Stored):
             raise TypeError(f"{key}: {type(leaf).__name__} is not an array")
     return flat
 

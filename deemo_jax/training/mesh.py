@@ -135,6 +135,6 @@ def put_batch(batch: Any, mesh: Mesh) -> Any:
     return jax.tree.map(lambda rows: jax.make_array_from_process_local_data(sharding, np.asarray(rows)), batch)
 
 
-def put_param(array: np.ndarray, sharding: NamedSharding) -> jax.Array:
-    """A whole parameter, known to every process, to its places; each device gets only its part."""
+def put_param(array: Any, sharding: NamedSharding) -> jax.Array:
+    """A parameter that every process has or can read, to its places; each device gets, and reads, only its part."""
     return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])

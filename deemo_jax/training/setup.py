@@ -10,8 +10,15 @@ from jax.sharding import Mesh
 
 from deemo_jax.data.tokenizer import make_tokenizer
 from deemo_jax.errors import UserError
-from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig, example_batch, init_params, param_axes
-from deemo_jax.models.weights import load_tree, overlay
+from deemo_jax.models.deemo_llama import (
+    DeemoLlama,
+    DeemoLlamaConfig,
+    example_batch,
+    init_params,
+    param_axes,
+    param_shapes,
+)
+from deemo_jax.models.weights import open_tensors, overlay
 from deemo_jax.training import mesh as mesh_lib
 from deemo_jax.training.recipe import Recipe
 from deemo_jax.training.state import Tree, flatten, split, trainable_paths, unflatten
@@ -66,7 +73,7 @@ def abstract_params(model: DeemoLlama, recipe: Recipe, mesh: Mesh) -> tuple[dict
     Raises:
         UserError: `config.trainable` or `config.mesh` do not fit the model.
     """
-    shapes = flatten(jax.eval_shape(lambda: init_params(model, jax.random.key(0))))
+    shapes = flatten(param_shapes(model))
     chosen = trainable_paths(shapes, recipe.trainable)
     places = mesh_lib.param_shardings(
         mesh,
@@ -95,7 +102,7 @@ def build(recipe: Recipe, mesh: Mesh, *, with_trainable: bool = True) -> Setup:
     model = make_model(recipe)
     check_shapes(model, recipe)
     abstract, chosen = abstract_params(model, recipe, mesh)
-    known = flatten(overlay(unflatten(abstract), load_tree(recipe.init))) if recipe.init else abstract
+    known = flatten(overlay(unflatten(abstract), unflatten(open_tensors(recipe.init)))) if recipe.init else abstract
     params = {path: leaf for path, leaf in abstract.items() if path in chosen and not with_trainable}
     missing = {path for path, leaf in known.items() if isinstance(leaf, jax.ShapeDtypeStruct) and path not in params}
     # One draw for each half, so that the frozen bits do not depend on whether the other half is wanted.

@@ -12,7 +12,14 @@ from flax import linen as nn
 
 from deemo_jax.models import presets
 from deemo_jax.models.batch import Batch
-from deemo_jax.models.deemo_llama import BranchConfig, DeemoLlama, DeemoLlamaConfig, init_params, param_axes
+from deemo_jax.models.deemo_llama import (
+    BranchConfig,
+    DeemoLlama,
+    DeemoLlamaConfig,
+    init_params,
+    param_axes,
+    param_shapes,
+)
 from tests.models import tiny
 
 ROWS = [1, 5, tiny.AUDIO, 6, tiny.VIDEO, 7, 8], [1, 9, 10]
@@ -158,7 +165,7 @@ def test_full_width_parameter_counts() -> None:
     """Abstract initialisation of the published sizes; the counts are those of the public files."""
     config = {"video": presets.VIDEO_BRANCH, "audio": presets.AUDIO_BRANCH, "decoder": presets.VICUNA_7B}
     model = DeemoLlama(DeemoLlamaConfig.from_config(config))
-    params = jax.eval_shape(lambda key: init_params(model, key), jax.random.key(0))
+    params = param_shapes(model)
     video, audio = params["video"], params["audio"]
     norm = video["encoder"].pop("output_norm")
     assert count(video["encoder"]) == 985_894_528
@@ -172,7 +179,7 @@ def test_full_width_parameter_counts() -> None:
 
     v0 = {**config, "video": presets.JOINT_VIDEO_BRANCH, "decoder": presets.VICUNA_7B_V0}
     model = DeemoLlama(DeemoLlamaConfig.from_config(v0))
-    params = jax.eval_shape(lambda key: init_params(model, key), jax.random.key(0))
+    params = param_shapes(model)
     assert params["decoder"]["embedding"].shape == (32001, 4096)
     assert count(params["video"]["connector"]) == 105_137_664 + 32 * 768
 

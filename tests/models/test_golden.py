@@ -1,5 +1,6 @@
-"""The towers and one training step against values of the public reference code (PyTorch, float64)."""
+"""The towers and one training step, from converted files, against the public reference code (PyTorch, float64)."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -7,6 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from configs.deemo_llama_7b import get_config
+from deemo_jax.conversion.checkpoint import convert
+from deemo_jax.conversion.table import Table, expected, to_public
+from deemo_jax.conversion.video_llama import audio_branch, video_branch
 from deemo_jax.models import presets
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.config import from_plain
@@ -16,6 +21,9 @@ from deemo_jax.models.imagebind import ImageBindAudio, ImageBindConfig
 from deemo_jax.models.projectors import LinearProjector, LinearProjectorConfig
 from deemo_jax.models.qformer import QFormer, QFormerConfig
 from deemo_jax.models.vit import ViT, ViTConfig
+from deemo_jax.models.weights import WEIGHTS, load_tree
+from deemo_jax.training.recipe import Recipe
+from deemo_jax.training.state import Tree, flatten, merge, split, trainable_paths
 from tests import public_weights as public
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -24,8 +32,44 @@ DEPTH = 3
 TOLERANCE = 1e-6
 GRADIENT_TOLERANCE = 1e-4
 
-EVA = public.file_of("eva_vit_g")
-BLIP2 = public.file_of("blip2_pretrained_flant5xxl")
+DECODER = {"name": "llama", "vocab": 320, "width": 256, "depth": 2, "heads": 4, "kv_heads": 4, "mlp": 688, "eps": 1e-6}
+MODEL = {
+    "video": {**presets.VIDEO_BRANCH, "encoder": {**presets.VIT_G, "depth": DEPTH}},
+    "audio": presets.AUDIO_BRANCH,
+    "decoder": DECODER,
+}
+BRANCHES = {
+    "video_llama": ("finetune-vicuna7b-v2", video_branch(cross_every=1).mounted("video")),
+    "video_llama_audio": ("finetune_vicuna7b_audiobranch", audio_branch(cross_every=1).mounted("audio")),
+}
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Stand-ins for all public files; of the ViT, as many blocks as the golden values have."""
+    folder = tmp_path_factory.mktemp("public")
+    wanted = {
+        "eva_vit_g": public.shapes("eva_vit_g", keep=r"^(?!blocks)|^blocks\.([0-2]|39)\."),
+        "blip2": public.shapes("blip2_pretrained_flant5xxl"),
+        "imagebind": public.shapes("imagebind_huge"),
+        **{name: public.shapes(file, decoder_width=256) for name, (file, _) in BRANCHES.items()},
+    }
+    paths = {name: str(public.write(folder / f"{name}.safetensors", shapes)) for name, shapes in wanted.items()}
+    return paths | {"llama": str(public.write_llama(folder / "llama", DECODER, public.shapes("llama-golden")))}
+
+
+@pytest.fixture(scope="module")
+def params(sources: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
+    """The converted checkpoint."""
+    config = get_config("vicuna=v0,precision=float32")
+    config.model = MODEL
+    out = tmp_path_factory.mktemp("converted") / "checkpoint"
+    record = convert(Recipe.from_config(config), sources, out)
+    assert record["drawn_at_random"] == []
+    yield load_tree(out)
+    for path in (*map(Path, sources.values()), out / WEIGHTS):
+        if path.is_file():
+            path.unlink()  # a gigabyte in all
 
 
 @pytest.fixture(scope="module")
@@ -46,28 +90,13 @@ def mel() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def vit_params() -> public.Tree:
-    return public.vit(EVA, BLIP2, DEPTH)
+def vit_tokens(params: Tree, frames: np.ndarray) -> np.ndarray:
+    return np.asarray(jax.jit(ViT(ViTConfig(depth=DEPTH)).apply)({"params": params["video"]["encoder"]}, frames))
 
 
 @pytest.fixture(scope="module")
-def imagebind_params() -> public.Tree:
-    return public.imagebind(public.file_of("imagebind_huge"))
-
-
-@pytest.fixture(scope="module")
-def blip2_params() -> public.Tree:
-    return public.blip2_qformer(BLIP2)
-
-
-@pytest.fixture(scope="module")
-def vit_tokens(vit_params: public.Tree, frames: np.ndarray) -> np.ndarray:
-    return np.asarray(jax.jit(ViT(ViTConfig(depth=DEPTH)).apply)({"params": vit_params}, frames))
-
-
-@pytest.fixture(scope="module")
-def clip_vectors(imagebind_params: public.Tree, mel: np.ndarray) -> np.ndarray:
-    return np.asarray(jax.jit(ImageBindAudio(ImageBindConfig()).apply)({"params": imagebind_params}, mel))
+def clip_vectors(params: Tree, mel: np.ndarray) -> np.ndarray:
+    return np.asarray(jax.jit(ImageBindAudio(ImageBindConfig()).apply)({"params": params["audio"]["encoder"]}, mel))
 
 
 def check(golden: dict[str, np.ndarray], name: str, ours: np.ndarray, *steps: int) -> None:
@@ -86,80 +115,56 @@ def test_vit(towers: dict[str, np.ndarray], vit_tokens: np.ndarray) -> None:
     check(towers, "vit", vit_tokens[0], 1, 32, 64)
 
 
-def test_video_per_frame(towers: dict[str, np.ndarray], vit_tokens: np.ndarray, blip2_params: public.Tree) -> None:
-    video_llama = public.file_of("finetune-vicuna7b-v2")
+def test_video_per_frame(towers: dict[str, np.ndarray], vit_tokens: np.ndarray, params: Tree) -> None:
+    connector = params["video"]["connector"]
     frame_config = from_plain(QFormerConfig, presets.BLIP2_QFORMER, "frame")
-    frame_tokens = jax.jit(QFormer(frame_config).apply)({"params": blip2_params}, vit_tokens[0])
+    frame_tokens = jax.jit(QFormer(frame_config).apply)({"params": connector["frame_qformer"]}, vit_tokens[0])
     check(towers, "frame_qformer", frame_tokens, 1, 8, 32)
-    params = {
-        "frame_qformer": blip2_params,
-        "frame_positions": video_llama("video_frame_position_embedding.weight"),
-        "video_qformer": public.video_qformer(video_llama),
-    }
-    video = jax.jit(PerFrame(PerFrameConfig()).apply)({"params": params}, vit_tokens)
+    video = jax.jit(PerFrame(PerFrameConfig()).apply)({"params": connector}, vit_tokens)
     check(towers, "video_qformer", video, 1, 4, 16)
-    projector = {"params": public.projector(video_llama, "llama_proj")}
-    check(towers, "video_tokens", LinearProjector(LinearProjectorConfig(), 4096).apply(projector, video), 1, 4, 64)
+    check(towers, "video_tokens", projected("video_llama", video), 1, 4, 64)
 
 
-def test_video_joint(towers: dict[str, np.ndarray], vit_tokens: np.ndarray, blip2_params: public.Tree) -> None:
-    tokens = jax.jit(Joint(JointConfig()).apply)({"params": {"qformer": blip2_params}}, vit_tokens)
+def test_video_joint(towers: dict[str, np.ndarray], vit_tokens: np.ndarray, params: Tree) -> None:
+    blip2 = {"qformer": params["video"]["connector"]["frame_qformer"]}
+    tokens = jax.jit(Joint(JointConfig()).apply)({"params": blip2}, vit_tokens)
     check(towers, "joint_qformer", tokens, 1, 4, 16)
 
 
-def test_audio(towers: dict[str, np.ndarray], clip_vectors: np.ndarray) -> None:
+def test_audio(towers: dict[str, np.ndarray], clip_vectors: np.ndarray, params: Tree) -> None:
     check(towers, "imagebind", clip_vectors[:, :, 0], 1, 1, 32)
     np.testing.assert_allclose(np.linalg.norm(clip_vectors, axis=-1), 20.0, rtol=1e-6)
-    audio_llama = public.file_of("finetune_vicuna7b_audiobranch")
-    audio = Clips(ClipsConfig()).apply({"params": public.audio_connector(audio_llama)}, clip_vectors)
+    audio = Clips(ClipsConfig()).apply({"params": params["audio"]["connector"]}, clip_vectors)
     check(towers, "audio_qformer", audio, 1, 1, 16)
-    projector = {"params": public.projector(audio_llama, "audio_llama_proj")}
-    check(towers, "audio_tokens", LinearProjector(LinearProjectorConfig(), 4096).apply(projector, audio), 1, 1, 64)
+    check(towers, "audio_tokens", projected("video_llama_audio", audio), 1, 1, 64)
 
 
-def test_training_step(
-    vit_params: public.Tree,
-    imagebind_params: public.Tree,
-    blip2_params: public.Tree,
-    frames: np.ndarray,
-    mel: np.ndarray,
-) -> None:
+def projected(source: str, tokens: jax.Array) -> jax.Array:
+    """Through a projection of the published width, which the checkpoint with its small decoder does not have."""
+    name, table = BRANCHES[source]
+    branch = "audio" if source.endswith("audio") else "video"
+    ours = {f"{branch}/projector/linear/kernel": (768, 4096), f"{branch}/projector/linear/bias": (4096,)}
+    shaped = {path: jax.ShapeDtypeStruct(shape, np.float32) for path, shape in ours.items()}
+    rules = Table(source, tuple(rule for rule in table.rules if set(rule.paths) <= ours.keys()))
+    public_values = public.values(public.shapes(name, keep="llama_proj"))
+    fills = expected(rules, shaped).values()
+    linear = {fill.targets[0][0].rpartition("/")[2]: fill.values(public_values[fill.key])[0] for fill in fills}
+    return LinearProjector(LinearProjectorConfig(), 4096).apply({"params": {"linear": linear}}, tokens)
+
+
+def test_training_step(params: Tree, frames: np.ndarray, mel: np.ndarray) -> None:
     """Loss, logits and the gradient norm of every trained tensor, through the assembled model."""
     with np.load(GOLDEN / "step_seed0_depth3_frames2.npz") as stored:
         golden = dict(stored)
-    model = DeemoLlama(
-        DeemoLlamaConfig.from_config(
-            {
-                "video": {**presets.VIDEO_BRANCH, "encoder": {**presets.VIT_G, "depth": DEPTH}},
-                "audio": presets.AUDIO_BRANCH,
-                "decoder": {"name": "llama", "vocab": 320, "width": 256, "depth": 2, "heads": 4, "kv_heads": 4}
-                | {"mlp": 688, "eps": 1e-6},
-            }
-        )
-    )
-    frozen = {
-        "vit": vit_params,
-        "blip2": blip2_params,
-        "imagebind": imagebind_params,
-        "llama": public.llama(public.file_of("llama-golden"), depth=2, heads=4),
-    }
-    files = "finetune-vicuna7b-v2", "finetune_vicuna7b_audiobranch"
-    trained = _branches(*(public.file_of(name, decoder_width=256) for name in files))
+    model = DeemoLlama(DeemoLlamaConfig.from_config(MODEL))
+    patterns = ["!.*/frame_qformer/.*", ".*/connector/.*", ".*/projector/.*"]
+    trained, frozen = split(params, trainable_paths(flatten(params), patterns))
     batch = _golden_batch(golden["ids"], frames, mel)
 
-    def loss_fn(trained: public.Tree, frozen: public.Tree, batch: Batch) -> tuple[jax.Array, jax.Array]:
-        video, audio = trained["video"], trained["audio"]
-        params = {
-            "video": {
-                "encoder": frozen["vit"],
-                "connector": {**video["connector"], "frame_qformer": frozen["blip2"]},
-                "projector": video["projector"],
-            },
-            "audio": {"encoder": frozen["imagebind"], **audio},
-            "decoder": frozen["llama"],
-        }
-        hidden = model.apply({"params": params}, batch)
-        logits = model.apply({"params": params}, hidden, method="logits")
+    def loss_fn(trained: Tree, frozen: Tree, batch: Batch) -> tuple[jax.Array, jax.Array]:
+        variables = {"params": merge(trained, frozen)}
+        hidden = model.apply(variables, batch)
+        logits = model.apply(variables, hidden, method="logits")
         log_probs = jax.nn.log_softmax(logits[:, :-1])
         picked = jnp.take_along_axis(log_probs, batch.token_ids[:, 1:, None], axis=-1)[..., 0]
         weights = batch.loss_mask[:, 1:]
@@ -169,28 +174,17 @@ def test_training_step(
     assert abs(float(loss) - golden["loss"]) < TOLERANCE * golden["loss"]
     assert np.linalg.norm(last - golden["logits_last"]) < TOLERANCE * np.linalg.norm(golden["logits_last"])
 
-    norms = _norms_by_public_name(gradients)
-    expected = {key.removeprefix("grad_norm/"): float(golden[key]) for key in golden if key.startswith("grad_norm/")}
-    assert norms.keys() == expected.keys()
-    floor = 1e-6 * max(expected.values())
-    wrong = {k: (norms[k], v) for k, v in expected.items() if abs(norms[k] - v) > max(GRADIENT_TOLERANCE * v, floor)}
-    assert not wrong
-
-
-def _branches(video: public.Get, audio: public.Get) -> public.Tree:
-    return {
-        "video": {
-            "connector": {
-                "frame_positions": video("video_frame_position_embedding.weight"),
-                "video_qformer": public.video_qformer(video),
-            },
-            "projector": public.projector(video, "llama_proj"),
-        },
-        "audio": {
-            "connector": public.audio_connector(audio),
-            "projector": public.projector(audio, "audio_llama_proj"),
-        },
+    # Rearranging a gradient like its parameter gives the gradient of the public tensor.
+    norms = {
+        key: float(np.linalg.norm(value.astype(np.float64)))
+        for _, table in BRANCHES.values()
+        for key, value in to_public(table, flatten(gradients)).items()
     }
+    wanted = {key.removeprefix("grad_norm/"): float(golden[key]) for key in golden if key.startswith("grad_norm/")}
+    assert norms.keys() == wanted.keys()
+    floor = 1e-6 * max(wanted.values())
+    wrong = {k: (norms[k], v) for k, v in wanted.items() if abs(norms[k] - v) > max(GRADIENT_TOLERANCE * v, floor)}
+    assert not wrong
 
 
 def _golden_batch(ids: np.ndarray, frames: np.ndarray, mel: np.ndarray) -> Batch:
@@ -209,23 +203,3 @@ def _golden_batch(ids: np.ndarray, frames: np.ndarray, mel: np.ndarray) -> Batch
         frames=frames,
         mel=mel,
     )
-
-
-def _norms_by_public_name(gradients: public.Tree) -> dict[str, float]:
-    """Maps numbered keys like weights, to see which entries of our stacked tree belong to which public tensor."""
-    names: list[str] = []
-
-    def numbered(manifest: str) -> public.Get:
-        def get(key: str) -> np.ndarray:
-            names.append(key)
-            shape = public.shapes(manifest)[key]
-            shape = (256, *shape[1:]) if "llama_proj" in key else shape
-            return np.full(shape, len(names) - 1)
-
-        return get
-
-    owners = _branches(numbered("finetune-vicuna7b-v2"), numbered("finetune_vicuna7b_audiobranch"))
-    squares = np.zeros(len(names))
-    for owner, gradient in zip(jax.tree.leaves(owners), jax.tree.leaves(gradients), strict=True):
-        squares += np.bincount(owner.ravel(), np.square(np.asarray(gradient, np.float64)).ravel(), len(names))
-    return {name: float(np.sqrt(square)) for name, square in zip(names, squares, strict=True)}

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from deemo_jax.models.batch import Batch
-from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig, init_params
+from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig, param_shapes
 
 QFORMER = {"width": 16, "heads": 2, "mlp": 32}
 PER_FRAME = {
@@ -78,7 +78,7 @@ def built(connector: str = "per_frame") -> tuple[DeemoLlama, dict[str, Any]]:
 def built_from(config: DeemoLlamaConfig) -> tuple[DeemoLlama, dict[str, Any]]:
     """A model and its parameters."""
     model = DeemoLlama(config)
-    return model, drawn(jax.eval_shape(lambda: init_params(model, jax.random.key(0))))
+    return model, drawn(param_shapes(model))
 
 
 def batch(*rows: list[int | range], length: int = 24, frames: int = 2, clips: int = 2, seed: int = 0) -> Batch:

@@ -8,7 +8,7 @@ import pytest
 from configs.sample import MODEL
 from deemo_jax.errors import UserError
 from deemo_jax.files import sha256
-from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig, init_params
+from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig, param_shapes
 from deemo_jax.models.weights import load_tree, overlay
 from deemo_jax.pretraining import towers
 from deemo_jax.pretraining.fit import fit
@@ -23,7 +23,7 @@ def test_the_committed_towers_fit_the_recipe_and_their_card():
     assert path.stat().st_size <= towers.MAX_BYTES
     assert sha256(path) in (TOWERS / "README.md").read_text(encoding="utf-8")
     model = DeemoLlama(DeemoLlamaConfig.from_config(MODEL))
-    shapes = jax.eval_shape(lambda: init_params(model, jax.random.key(0)))
+    shapes = param_shapes(model)
     assert overlay(shapes, load_tree(path))
 
 

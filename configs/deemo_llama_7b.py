@@ -1,0 +1,108 @@
+"""DEEMO-LLaMA at full size: stage 2 of the paper (sections 4 and 5.2), from the public weights.
+
+    python -m deemo_jax.convert --config configs/deemo_llama_7b.py --out weights/deemo_llama_7b \\
+        --source eva_vit_g=eva_vit_g.pth --source blip2=blip2_pretrained_flant5xxl.pth \\
+        --source imagebind=imagebind_huge.pth --source llama=vicuna-7b-v1.5
+    python -m deemo_jax.train --config configs/deemo_llama_7b.py --workdir runs/deemo_7b \\
+        --config.init=weights/deemo_llama_7b --config.tokenizer.path=weights/deemo_llama_7b \\
+        --config.data.data_dir=DATA
+
+The paper fixes: ViT-g/14 and ImageBind frozen, 8 frames, 32 video and 8 audio queries of width 768, Vicuna 7B frozen,
+Q-Formers and projections trained, batch size 2. It leaves open, and arguments choose (`configs/deemo_llama_7b.py:
+connector=joint,vicuna=v0`):
+
+    connector   per_frame: BLIP-2's Q-Former on each frame, then a small one (Video-LLaMA's way); joint: the paper's
+                words, one BLIP-2 Q-Former over the tokens of all frames
+    vicuna      v1.5: public and ungated; v1.1; v0: what Video-LLaMA's public connectors were trained with
+    audio       vector: one ImageBind vector per 2-second clip; patches: its 229 patch tokens
+    precision   bfloat16, or float32 for comparisons
+
+Learning rate, schedule and number of steps are not in the paper either: they are AffectGPT's, the nearest ancestor. So
+are 8 audio clips, and no dropout of modalities.
+"""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from deemo_jax.models import presets
+
+CHOICES = {
+    "connector": ("per_frame", "joint"),
+    "vicuna": ("v1.5", "v1.1", "v0"),
+    "audio": ("vector", "patches"),
+    "precision": ("bfloat16", "float32"),
+}
+DECODERS: dict[str, dict[str, Any]] = {
+    "v1.5": presets.VICUNA_7B,
+    "v1.1": presets.VICUNA_7B_V1,
+    "v0": presets.VICUNA_7B_V0,
+}
+VIDEO = {"per_frame": presets.VIDEO_BRANCH, "joint": presets.JOINT_VIDEO_BRANCH}
+
+
+def get_config(arguments: str = "") -> ConfigDict:
+    """The recipe; `arguments` are 'name=choice' pairs, comma-separated, first choices are the defaults.
+
+    Raises:
+        ValueError: an unknown name or choice.
+    """
+    chosen = _parse(arguments)
+    audio = {**presets.AUDIO_BRANCH, "encoder": {**presets.IMAGEBIND_AUDIO, "output": chosen["audio"]}}
+    # What remains frozen of the connector: Video-LLaMA keeps BLIP-2's frame Q-Former as it is.
+    trainable = ["!.*/frame_qformer/.*"] if chosen["connector"] == "per_frame" else []
+    return ConfigDict(
+        {
+            "name": "deemo_llama_7b",
+            "seed": 42,
+            "data": {
+                "dataset": "deemo_mer",
+                "data_dir": "",
+                "train_split": "train",
+                "test_split": "test",
+                "batch_size": 2,
+                "max_length": 512,
+                "frames": 8,
+                "clips": 8,
+                "modalities": "all",
+                "modality_dropout": {},
+                "workers": 8,
+            },
+            "tokenizer": {"name": "llama", "path": ""},
+            "prompt": {"task": "recognition_reasoning"},
+            "model": {
+                "dtype": chosen["precision"],
+                "attention": "reference" if chosen["precision"] == "float32" else "xla",
+                "audio": audio,
+                "video": VIDEO[chosen["connector"]],
+                "decoder": {**DECODERS[chosen["vicuna"]], "remat": "block"},
+            },
+            "init": "",
+            "trainable": [*trainable, ".*/connector/.*", ".*/projector/.*"],
+            "frozen_dtype": chosen["precision"],
+            "optimizer": {
+                "lr": 3e-5,
+                "lr_min": 1e-5,
+                "warmup_start": 1e-6,
+                "warmup_steps": 1000,
+                "weight_decay": 0.05,
+                "b1": 0.9,
+                "b2": 0.999,
+                "eps": 1e-8,
+                "clip_norm": 0.0,
+            },
+            "train": {"steps": 100_000, "log_every": 50, "checkpoint_every": 1000, "keep": 2, "nan_limit": 10},
+            "mesh": {"data": -1, "fsdp": 1, "tensor": 1},
+        }
+    )
+
+
+def _parse(arguments: str) -> dict[str, str]:
+    chosen = {name: choices[0] for name, choices in CHOICES.items()}
+    for pair in filter(None, arguments.split(",")):
+        name, _, choice = pair.partition("=")
+        if choice not in CHOICES.get(name, ()):
+            known = "; ".join(f"{name}={'|'.join(choices)}" for name, choices in CHOICES.items())
+            raise ValueError(f"{pair!r} is no argument of this recipe; choose from {known}")
+        chosen[name] = choice
+    return chosen

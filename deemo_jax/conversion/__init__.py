@@ -1,0 +1,1 @@
+"""Public PyTorch weights into this model, and its trained connectors back out."""

@@ -1,0 +1,86 @@
+"""The way back: connectors trained here under Video-LLaMA's and BLIP-2's names, as their PyTorch code loads them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+
+from deemo_jax.conversion.blip2 import blip2_qformer
+from deemo_jax.conversion.table import Table, covered, expected, to_public
+from deemo_jax.conversion.video_llama import MINIGPT4, audio_branch, video_branch
+from deemo_jax.errors import UserError
+from deemo_jax.files import atomic
+from deemo_jax.models.deemo_llama import DeemoLlamaConfig
+from deemo_jax.models.weights import flatten
+from deemo_jax.training.run import load_run
+from deemo_jax.training.state import is_trainable
+
+
+def public_connectors(
+    config: DeemoLlamaConfig, params: Mapping[str, np.ndarray], trained: Callable[[str], bool]
+) -> dict[str, np.ndarray]:
+    """Connectors and projectors under public names, in public shapes, float32.
+
+    Args:
+        config: of the model.
+        params: path -> value.
+        trained: whether a path was trained; an untouched frame Q-Former is still BLIP-2's own and is left out.
+
+    Raises:
+        UserError: a trained part has no public name.
+    """
+    tables = list(_tables(config, trained))
+    public: dict[str, np.ndarray] = {}
+    reached: set[str] = set()
+    for table in tables:
+        public |= to_public(table, params)
+        reached |= covered(expected(table, params))
+    nameless = [path for path in params if trained(path) and path not in reached]
+    if nameless or not public:
+        raise UserError(f"no public name for {', '.join(nameless[:5]) or 'anything that was trained'}; it stays here")
+    return {key: np.asarray(value, np.float32) for key, value in public.items()}
+
+
+def _tables(config: DeemoLlamaConfig, trained: Callable[[str], bool]) -> Iterator[Table]:
+    video, audio = config.video, config.audio
+    if video and video.connector.name == "per_frame":
+        yield video_branch(video.connector.config.video.cross_every).mounted("video")
+        if trained("video/connector/frame_qformer/queries"):
+            yield blip2_qformer(video.connector.config.frame.cross_every).mounted("video/connector/frame_qformer")
+    if video and video.connector.name == "joint":
+        yield blip2_qformer(video.connector.config.qformer.cross_every).mounted("video/connector/qformer")
+        yield MINIGPT4.mounted("video")
+    if audio and audio.connector.name == "clips":
+        yield audio_branch(audio.connector.config.qformer.cross_every).mounted("audio")
+
+
+def write_connectors(workdir: str, out: Path) -> str:
+    """Writes a run's connectors; says what was written.
+
+    Args:
+        workdir: of the run.
+        out: .pth (tensors under 'model', as Video-LLaMA keeps them; needs PyTorch) or .safetensors (flat).
+
+    Raises:
+        UserError: no run, no such connector, or the file cannot be written.
+    """
+    if out.suffix not in (".pth", ".safetensors"):
+        raise UserError(f"{out}: give the file a name that ends in .pth or .safetensors")
+    config, model, params = load_run(workdir)
+    values = {path: np.asarray(leaf) for path, leaf in flatten(params).items()}
+    public = public_connectors(model.config, values, lambda path: is_trainable(path, config.trainable))
+    with atomic(out) as temporary:
+        if out.suffix == ".safetensors":
+            safetensors.numpy.save_file(public, temporary)
+        else:
+            _save_pickle(public, temporary)
+    return f"{out}: {len(public)} tensors, {sum(value.size for value in public.values()):,} parameters"
+
+
+def _save_pickle(public: dict[str, np.ndarray], path: Path) -> None:
+    try:
+        import torch
+    except ImportError as error:
+        raise UserError("writing .pth needs PyTorch: make setup EXTRAS=convert; or name a .safetensors file") from error
+    torch.save({"model": {key: torch.from_numpy(value.copy()) for key, value in public.items()}}, path)

@@ -1,0 +1,260 @@
+"""From public files to a checkpoint: what is written, and every way in which files and model can disagree."""
+
+import json
+from pathlib import Path
+
+import jax
+import ml_dtypes
+import numpy as np
+import pytest
+
+from deemo_jax.conversion import checkpoint
+from deemo_jax.errors import UserError
+from deemo_jax.models.weights import WEIGHTS, flatten, load_tree
+from deemo_jax.training.mesh import make_mesh
+from deemo_jax.training.recipe import MeshRecipe, Recipe
+from deemo_jax.training.setup import build
+from tests.conversion import tiny
+
+ZEROS = np.zeros((2, 3), np.float32)
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory):
+    return tiny.write_public(tmp_path_factory.mktemp("public"), tiny.recipe(), tiny.TOWERS + tiny.CONNECTORS)
+
+
+def towers(public):
+    return {name: public[name] for name in tiny.TOWERS}
+
+
+def refused(recipe, sources, out, **options):
+    with pytest.raises(UserError) as error:
+        checkpoint.convert(recipe, sources, out, **options)
+    assert not out.exists() and not list(out.parent.glob(".*"))
+    return str(error.value)
+
+
+def test_every_parameter_comes_from_its_source(public, tmp_path):
+    recipe = tiny.recipe()
+    record = checkpoint.convert(recipe, public, tmp_path / "out")
+    tiny.same(flatten(load_tree(tmp_path / "out")), tiny.random(recipe))
+    assert record["drawn_at_random"] == [] and record["already"] is False
+    assert record["sources"]["imagebind"].keys() == {"imagebind.safetensors"}
+    assert len(record["report"]) == 6 and "peak memory" in checkpoint.report(record)
+    assert checkpoint.check(tmp_path / "out", recipe, public) == ()
+
+
+def test_frozen_weights_are_cast_and_trained_ones_are_not(public, tmp_path):
+    recipe = tiny.recipe("bfloat16")
+    checkpoint.convert(recipe, public, tmp_path / "out")
+    kinds = {path: leaf.dtype for path, leaf in flatten(load_tree(tmp_path / "out")).items()}
+    assert kinds["decoder/embedding"] == kinds["video/connector/frame_qformer/queries"] == ml_dtypes.bfloat16
+    assert kinds["video/projector/linear/kernel"] == np.float32
+    values, stored = tiny.random(recipe), load_tree(tmp_path / "out")
+    np.testing.assert_array_equal(stored["decoder"]["head"], values["decoder/head"].astype(ml_dtypes.bfloat16))
+    assert checkpoint.check(tmp_path / "out", recipe, public) == ()
+
+
+def test_a_run_starts_from_a_checkpoint_and_draws_what_is_not_in_it(public, tmp_path):
+    recipe = tiny.recipe()
+    record = checkpoint.convert(recipe, towers(public), tmp_path / "out")
+    assert record["drawn_at_random"] == ["audio/connector", "audio/projector", "video/connector", "video/projector"]
+    config = tiny.get_config("precision=float32")
+    config.model, config.init, config.tokenizer = tiny.MODEL, str(tmp_path / "out"), {"name": "bytes"}
+    config.data.frames = config.data.clips = 2
+    with pytest.raises(UserError, match="259 ids"):
+        build(Recipe.from_config(config), make_mesh(MeshRecipe()))
+    # Fewer ids than the tokenizer has is what the recipe refuses; the weights' own shapes are compared as well.
+    config.model.decoder.vocab = 259
+    with pytest.raises(UserError, match="decoder/embedding has shape"):
+        build(Recipe.from_config(config), make_mesh(MeshRecipe()))
+
+
+def test_a_second_conversion_does_nothing_and_another_one_is_refused(public, tmp_path):
+    out = tmp_path / "out"
+    checkpoint.convert(tiny.recipe(), public, out)
+    before = (out / WEIGHTS).stat().st_mtime_ns
+    assert checkpoint.convert(tiny.recipe(), public, out)["already"] is True
+    assert (out / WEIGHTS).stat().st_mtime_ns == before
+    with pytest.raises(UserError, match="other sources, dtypes"):
+        checkpoint.convert(tiny.recipe("bfloat16"), towers(public), out)
+    (tmp_path / "file").mkdir()
+    with pytest.raises(UserError, match="no converted checkpoint"):
+        checkpoint.convert(tiny.recipe(), public, tmp_path / "file")
+
+
+def test_check_finds_damage_and_other_sources(public, tmp_path):
+    recipe, out = tiny.recipe(), tmp_path / "out"
+    checkpoint.convert(recipe, public, out)
+    others = tiny.write_public(tmp_path, recipe, ("llama",), tiny.random(recipe, seed=1))
+    wrong = checkpoint.check(out, recipe, {**public, **others})
+    assert "decoder/embedding: differs from its source" in wrong and "decoder/blocks/up/kernel[2]: differs" in " ".join(
+        wrong
+    )
+    data = bytearray((out / WEIGHTS).read_bytes())
+    data[-1] ^= 1
+    (out / WEIGHTS).write_bytes(data)
+    assert "hash" in checkpoint.check(out, recipe, {})[0]
+    with pytest.raises(UserError, match="hash"):
+        checkpoint.convert(recipe, public, out)
+
+
+def test_all_disagreements_are_named_together(tmp_path):
+    recipe = tiny.recipe()
+    sources = tiny.write_public(tmp_path, recipe)
+    tiny.change(sources["eva_vit_g"], blocks__1__mlp__fc1__bias=None, blocks__0__gamma_1=ZEROS)
+    tiny.change(sources["imagebind"], modality_trunks__audio__blocks__0__mlp__fc1__weight=ZEROS)
+    said = refused(recipe, sources, tmp_path / "out")
+    assert "3 disagreements" in said
+    assert "eva_vit_g: blocks.1.mlp.fc1.bias is missing" in said
+    assert "eva_vit_g: blocks.0.gamma_1 (2, 3) is not known" in said
+    assert "imagebind: modality_trunks.audio.blocks.0.mlp.fc1.weight has shape (2, 3) instead of (40, 24)" in said
+
+
+def test_extra_tensors_can_be_allowed_by_name(tmp_path):
+    recipe = tiny.recipe()
+    sources = tiny.write_public(tmp_path, recipe)
+    tiny.change(sources["eva_vit_g"], blocks__0__gamma_1=ZEROS, blocks__39__norm1__weight=ZEROS, head__bias=ZEROS)
+    assert "gamma_1" in refused(recipe, sources, tmp_path / "out", allow_extra="gamma")  # whole names are matched
+    with pytest.raises(UserError, match="no regular expression"):
+        checkpoint.convert(recipe, sources, tmp_path / "out", allow_extra="(")
+    record = checkpoint.convert(recipe, sources, tmp_path / "out", allow_extra=r"blocks\.\d+\.gamma_\d")
+    ignored = record["report"][0]["ignored"]
+    assert ignored["allowed by --allow_extra"] == 1 and sum(ignored.values()) == 3
+
+
+@pytest.mark.parametrize("name", tiny.TOWERS)
+def test_a_tower_without_a_source_is_named(public, tmp_path, name):
+    said = refused(tiny.recipe(), {k: v for k, v in towers(public).items() if k != name}, tmp_path / "out")
+    assert f"--source {name}=PATH" in said
+
+
+def test_a_layer_too_many_and_one_too_few(tmp_path):
+    sources = tiny.write_public(tmp_path, tiny.recipe())
+    decoder = {**tiny.DECODER, "depth": 2}
+    said = refused(tiny.recipe(decoder=decoder), sources, tmp_path / "out")
+    assert "config.model.decoder.depth is 2, there it is 3" in said
+    tiny.write_llama_config(tmp_path / "llama", decoder)
+    said = refused(tiny.recipe(decoder=decoder), sources, tmp_path / "out")
+    assert "llama: model.layers.2.self_attn.q_proj.weight (32, 32) is not known" in said
+
+
+def test_two_sources_of_one_parameter(public, tmp_path):
+    projection = tiny.write_public(tmp_path, tiny.recipe(), ("minigpt4",))
+    said = refused(tiny.recipe(), {**public, **projection}, tmp_path / "out")
+    assert "video/projector/linear/kernel is filled by video_llama and by minigpt4" in said
+
+
+def test_the_other_connector_takes_the_same_blip2(public, tmp_path):
+    video = {**tiny.MODEL["video"], "connector": tiny.JOINT}
+    recipe = tiny.recipe(video=video)
+    checkpoint.convert(recipe, towers(public), tmp_path / "out")
+    connector = load_tree(tmp_path / "out")["video"]["connector"]
+    expected = tiny.random(tiny.recipe())["video/connector/frame_qformer/queries"]
+    np.testing.assert_array_equal(connector["qformer"]["queries"], expected)
+    said = refused(recipe, public, tmp_path / "other")
+    assert "video_llama: its connector belongs to connector=per_frame" in said
+
+
+def test_hugging_faces_blip2_is_the_same(public, tmp_path):
+    recipe = tiny.recipe()
+    hugging_face = tiny.write_public(tmp_path, recipe, ("blip2_hf",))
+    rest = {name: public[name] for name in ("imagebind", "llama")}
+    checkpoint.convert(recipe, {**rest, **hugging_face}, tmp_path / "out")
+    video = {path: value for path, value in tiny.random(recipe).items() if path.startswith("video/encoder")}
+    stored = flatten(load_tree(tmp_path / "out"))
+    for path, value in video.items():
+        np.testing.assert_array_equal(stored[path], value)
+    bias = np.ones(72, np.float32)
+    tiny.change(hugging_face["blip2_hf"], **{"vision_model__encoder__layers__1__self_attn__qkv__bias": bias})
+    assert "key part must be zero" in refused(recipe, {**rest, **hugging_face}, tmp_path / "two")
+
+
+def test_patch_tokens_leave_imagebinds_head_out(public, tmp_path):
+    audio = tiny.MODEL["audio"]
+    recipe = tiny.recipe(audio={**audio, "encoder": {**audio["encoder"], "output": "patches"}})
+    record = checkpoint.convert(recipe, towers(public), tmp_path / "out")
+    assert "head" not in load_tree(tmp_path / "out")["audio"]["encoder"]
+    assert record["report"][2]["ignored"] == {"the head, which patch tokens do not pass": 2}
+
+
+def test_another_scale_of_the_audio_vectors_is_refused(tmp_path):
+    sources = tiny.write_public(tmp_path, tiny.recipe())
+    tiny.change(sources["imagebind"], modality_postprocessors__audio__1__log_logit_scale=np.full((), 2.0, np.float32))
+    assert "log_logit_scale: it is 2" in refused(tiny.recipe(), sources, tmp_path / "out")
+
+
+def test_tied_heads_and_padded_vocabularies(public, tmp_path):
+    recipe = tiny.recipe()
+    sources = tiny.write_public(tmp_path, recipe)
+    tiny.change(f"{sources['llama']}/model.safetensors", lm_head__weight=None)
+    tiny.write_llama_config(tmp_path / "llama", tiny.DECODER, tie_word_embeddings=True)
+    checkpoint.convert(recipe, sources, tmp_path / "out")
+    decoder = load_tree(tmp_path / "out")["decoder"]
+    np.testing.assert_array_equal(decoder["head"], decoder["embedding"].T)
+    padded = tiny.recipe(decoder={**tiny.DECODER, "vocab": 41})
+    said = refused(padded, sources, tmp_path / "padded")
+    assert "config.model.decoder.vocab is 41, there it is 40" in said
+
+
+@pytest.mark.parametrize(
+    "more,said",
+    [
+        ({"rms_norm_eps": 1e-6}, "decoder.eps is 1e-05, there it is 1e-06"),
+        ({"rope_theta": 500000.0}, "decoder.theta is 10000.0, there it is 500000.0"),
+        ({"num_key_value_heads": 4}, "decoder.kv_heads is 2, there it is 4"),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 2.0}}, "'yarn'"),
+        ({"model_type": "qwen2"}, "'qwen2'"),
+        ({"head_dim": 16}, "16 wide"),
+        ({"rope_scaling": {"rope_type": "llama3"}}, "lacks"),
+    ],
+)
+def test_numbers_that_no_shape_gives_away(tmp_path, more, said):
+    sources = tiny.write_public(tmp_path, tiny.recipe())
+    tiny.write_llama_config(tmp_path / "llama", tiny.DECODER, **more)
+    assert said in refused(tiny.recipe(), sources, tmp_path / "out")
+
+
+def test_llama_3s_stretch_is_read(tmp_path):
+    stretch = {"factor": 8.0, "low": 1.0, "high": 4.0, "original": 64}
+    decoder = {**tiny.DECODER, "theta": 500000.0, "rope_scaling": stretch}
+    recipe = tiny.recipe(decoder=decoder)
+    theirs = {
+        "rope_type": "llama3",
+        "factor": 8.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 64,
+    }
+    tiny.write_llama_config(tmp_path / "llama", decoder, rope_theta=500000.0, rope_scaling=theirs)
+    sources = tiny.write_public(tmp_path, recipe)
+    checkpoint.convert(recipe, sources, tmp_path / "out")
+    tiny.write_llama_config(tmp_path / "llama", decoder, rope_parameters={**theirs, "rope_theta": 500000.0})
+    checkpoint.convert(recipe, sources, tmp_path / "again")
+
+
+def test_the_tokenizer_travels_along(public, tmp_path):
+    Path(public["llama"], "tokenizer.json").write_text("{}")
+    checkpoint.convert(tiny.recipe(), public, tmp_path / "out")
+    assert (tmp_path / "out" / "tokenizer.json").read_text() == "{}"
+    assert json.loads((tmp_path / "out" / checkpoint.RECORD).read_text())["version"] == 1
+
+
+def test_unknown_sources_and_folders_that_cannot_be_written(public, tmp_path):
+    assert "choose from eva_vit_g" in refused(tiny.recipe(), {"vit": "x"}, tmp_path / "out")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        checkpoint.convert(tiny.recipe(), public, tmp_path / "file" / "out")
+
+
+def test_several_devices_read_only_their_parts(public, tmp_path):
+    from deemo_jax.models.weights import open_tensors
+
+    checkpoint.convert(tiny.recipe(), public, tmp_path / "out")
+    stored = open_tensors(tmp_path / "out")["decoder/embedding"]
+    whole = tiny.random(tiny.recipe())["decoder/embedding"]
+    np.testing.assert_array_equal(stored[slice(8, 16), slice(None)], whole[8:16])
+    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    placed = jax.make_array_from_callback(stored.shape, sharding, lambda index: stored[index])
+    np.testing.assert_array_equal(placed, whole)
