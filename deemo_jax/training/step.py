@@ -1,48 +1,24 @@
-"""One optimisation step: loss, gradients of what learns, a guard against NaN, AdamW.
+"""One optimisation step: loss, gradients of what learns, a guard against NaN, AdamW."""
 
-Axes: B batch, T sequence, V vocabulary.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.deemo_llama import DeemoLlama
 from deemo_jax.training import mesh as mesh_lib
+from deemo_jax.training.loss import answer_loss
 from deemo_jax.training.optimizer import learning_rate, make_optimizer
 from deemo_jax.training.recipe import Recipe
 from deemo_jax.training.state import TrainState, Tree, merge
 
 Metrics = dict[str, Array]
 Step = Callable[[TrainState, Tree, Batch], tuple[TrainState, Metrics]]
-
-
-def answer_loss(
-    model: DeemoLlama, params: Mapping[str, Any], batch: Batch, rng: Array | None
-) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Mean cross-entropy over the targets of the whole batch, and their number.
-
-    The token at t is predicted from the hidden state at t - 1. A batch without targets has loss 0.
-
-    Args:
-        model: the model.
-        params: all of its parameters.
-        batch: `loss_mask` chooses the targets.
-        rng: dropout key; None = no dropout.
-    """
-    rngs = {} if rng is None else {"dropout": rng}
-    hidden: Any = model.apply({"params": params}, batch, train=rng is not None, rngs=rngs)
-    logits: Any = model.apply({"params": params}, hidden[:, :-1], method="logits")
-    losses = optax.softmax_cross_entropy_with_integer_labels(logits, batch.token_ids[:, 1:])
-    weights = batch.loss_mask[:, 1:]
-    targets = weights.sum()
-    return jnp.where(weights > 0, losses * weights, 0.0).sum() / jnp.maximum(targets, 1.0), targets
 
 
 def make_step(model: DeemoLlama, recipe: Recipe) -> Step:

@@ -13,6 +13,7 @@ from deemo_jax.models.batch import Batch
 from deemo_jax.training import mesh as mesh_lib
 from deemo_jax.training import state as state_lib
 from deemo_jax.training import step as step_lib
+from deemo_jax.training.loss import answer_loss
 from deemo_jax.training.optimizer import decayed, learning_rate
 from deemo_jax.training.recipe import Recipe
 from tests.models import tiny as model_lib
@@ -50,19 +51,6 @@ def parts() -> tuple[Any, Any, Any]:
     return *state_lib.split(params, chosen), jax.jit(step_lib.make_step(model, RECIPE))
 
 
-def test_the_loss_is_the_mean_over_targets_predicted_from_the_token_before() -> None:
-    model, params = toy()
-    batch = example()
-    loss, targets = jax.jit(lambda tree: step_lib.answer_loss(model, tree, batch, None))(params)
-    hidden = jax.jit(lambda tree: model.apply({"params": tree}, batch))(params)
-    logp = np.asarray(jax.nn.log_softmax(model.apply({"params": params}, hidden, method="logits")))
-    picked = [
-        -logp[row, t - 1, batch.token_ids[row, t]] for row in range(2) for t in np.flatnonzero(batch.loss_mask[row])
-    ]
-    assert float(targets) == len(picked) == 6
-    assert float(loss) == pytest.approx(np.mean(picked), rel=1e-5)
-
-
 def test_a_batch_without_targets_has_loss_and_gradient_zero() -> None:
     trainable, frozen, step = parts()
     batch = example()
@@ -79,7 +67,7 @@ def test_one_step_equals_plain_optax() -> None:
     rng = jax.random.fold_in(jax.random.wrap_key_data(state.rng), 0)
 
     def loss(tree: Any) -> jax.Array:
-        return step_lib.answer_loss(model, state_lib.merge(tree, frozen), example(), rng)[0]
+        return answer_loss(model, state_lib.merge(tree, frozen), example(), rng)[0]
 
     value, gradient = jax.jit(jax.value_and_grad(loss))(trainable)
     rate = float(learning_rate(RECIPE.optimizer, RECIPE.train.steps, 0))
