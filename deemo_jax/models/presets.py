@@ -87,7 +87,8 @@ VICUNA_7B: dict[str, Any] = {
     "mlp": 11008,
     "eps": 1e-5,
     "theta": 10000.0,
+    "context": 4096,
 }
 
-# v0 was handed out with one row more (padding) and LLaMA-1's eps.
-VICUNA_7B_V0: dict[str, Any] = {**VICUNA_7B, "vocab": 32001, "eps": 1e-6}
+# v0 was handed out with one row more (padding) and LLaMA-1's eps and context.
+VICUNA_7B_V0: dict[str, Any] = {**VICUNA_7B, "vocab": 32001, "eps": 1e-6, "context": 2048}
