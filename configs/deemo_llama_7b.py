@@ -69,7 +69,7 @@ def get_config(arguments: str = "") -> ConfigDict:
                 "workers": 8,
             },
             "tokenizer": {"name": "llama", "path": ""},
-            "prompt": {"task": "recognition_reasoning"},
+            "prompt": {"task": "recognition_reasoning", "template": "deemo"},
             "model": {
                 "dtype": chosen["precision"],
                 "attention": "reference" if chosen["precision"] == "float32" else "xla",

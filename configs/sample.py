@@ -57,7 +57,7 @@ def get_config(modalities: str = "all") -> ConfigDict:
                 "workers": 2,
             },
             "tokenizer": {"name": "bytes"},
-            "prompt": {"task": "recognition_reasoning"},
+            "prompt": {"task": "recognition_reasoning", "template": "deemo"},
             "model": MODEL,
             "init": "configs/sample_towers/towers.safetensors",
             "trainable": [".*/connector/.*", ".*/projector/.*"],

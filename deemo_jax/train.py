@@ -3,6 +3,7 @@
     python -m deemo_jax.train --config configs/sample.py --workdir runs/sample
     python -m deemo_jax.train --config configs/sample.py --workdir runs/sample --resume
     python -m deemo_jax.train --config configs/sample.py --workdir runs/warm --config.optimizer.lr=3e-4
+    python -m deemo_jax.train --config configs/sample.py --show_batch
 
 Ctrl-C and SIGTERM save before they end. What a run writes: config.json, metrics.jsonl, checkpoints/, tensorboard/.
 JAX_COMPILATION_CACHE_DIR=DIR keeps compiled steps between runs.
@@ -22,6 +23,9 @@ CONFIG = config_flags.DEFINE_config_file(
 WORKDIR = flags.DEFINE_string("workdir", "", "Folder of the run.")
 RESUME = flags.DEFINE_bool("resume", False, "Go on with the run in --workdir, or begin one.")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Remove the run in --workdir and begin anew.")
+SHOW_BATCH = flags.DEFINE_bool(
+    "show_batch", False, "Print what the model would read and learn in the first batch, and end. Needs no --workdir."
+)
 DISTRIBUTED = flags.DEFINE_bool(
     "distributed", False, "One of several processes; JAX finds the others (SLURM, TPU, GKE)."
 )
@@ -30,13 +34,18 @@ DISTRIBUTED = flags.DEFINE_bool(
 def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise UserError(f"{argv[1]!r} is no flag; --help lists the flags")
-    if CONFIG.value is None or not WORKDIR.value:
+    if CONFIG.value is None or not (WORKDIR.value or SHOW_BATCH.value):
         raise UserError("name a recipe with --config and a folder with --workdir")
     if not isinstance(CONFIG.value, ConfigDict):  # a file that is missing shows only when a key is asked for
         path = config_flags.get_config_filename(flags.FLAGS["config"])
         raise UserError(
             f"--config {path}: is not there or gives no ConfigDict; name a recipe such as configs/sample.py"
         )
+    if SHOW_BATCH.value:
+        from deemo_jax.training.preview import preview
+
+        print(preview(CONFIG.value))
+        return
     if DISTRIBUTED.value:
         import jax
 

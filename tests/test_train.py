@@ -37,6 +37,11 @@ def test_a_recipe_must_be_named_and_be_there(flags: list[str]) -> None:
     assert done.returncode == 2 and done.stderr.startswith("error: ") and "Traceback" not in done.stderr
 
 
+def test_show_batch_needs_no_workdir_and_a_dataset() -> None:
+    done = run("--config", "configs/sample.py", "--show_batch", "--config.data.data_dir=nowhere")
+    assert done.returncode == 2 and done.stderr.startswith("error: nowhere/deemo_mer: no dataset there")
+
+
 def test_help_is_short_and_says_how(tmp_path: Path) -> None:
     done = run("--help")
     assert "python -m deemo_jax.train --config configs/sample.py" in done.stdout

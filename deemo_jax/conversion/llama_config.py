@@ -41,6 +41,9 @@ def check(folder: Path, ours: LlamaConfig) -> bool:
         if value is not None or name == "rope_scaling"
         if getattr(ours, name) != value
     ]
+    context = theirs.get("max_position_embeddings")
+    if isinstance(context, int) and context < ours.context:
+        complaints.append(f"config.model.decoder.context is {ours.context}, there it is {context}")
     head = theirs.get("head_dim")
     if head not in (None, ours.head_dim):
         complaints.append(f"its heads are {head} wide, and width / heads gives {ours.head_dim}")

@@ -4,39 +4,76 @@ import itertools
 
 import numpy as np
 
+from deemo_jax.data.pipeline import Pipeline
 from deemo_jax.data.tokenizer import Tokenizer
 from deemo_jax.models.batch import Batch
 from deemo_jax.schema import Modality
 
 
-def describe_batch(batch: Batch, tokenizer: Tokenizer, row: int = 0) -> str:
-    """One row of a batch, a line for each stretch of equal role: positions, role, target or not, tokens or text."""
+def describe_first(pipeline: Pipeline, tokenizer: Tokenizer, *, audio_tokens: int, rows: int = 4) -> str:
+    """The first rows of a pipeline's first batch, a paragraph each, and what became of their records.
+
+    Args:
+        pipeline: of the recipe.
+        tokenizer: its.
+        audio_tokens: Ka, tokens of the audio branch.
+        rows: how many at most.
+
+    Raises:
+        UserError: a prompt does not fit.
+    """
+    batch = pipeline.batch_at(0)
+    rows = min(rows, len(batch.index))
+    paragraphs = [f"the first {rows} of {len(batch.index)} rows of the first batch, of {pipeline.steps} in an epoch"]
+    for row in range(rows):
+        index, (head, *lines) = int(batch.index[row]), describe_row(batch, tokenizer, row, audio_tokens=audio_tokens)
+        if Modality.TRANSCRIPT in _shown(batch, row):
+            head += f"; transcript {'cut to fit' if index in pipeline.counts.cut else 'whole'}"
+        if index in pipeline.counts.unreadable:
+            head += f"; cannot be read ({pipeline.counts.unreadable[index]})"
+        paragraphs.append("\n".join([head, *lines]))
+    return "\n\n".join(paragraphs)
+
+
+def describe_row(batch: Batch, tokenizer: Tokenizer, row: int = 0, *, audio_tokens: int) -> list[str]:
+    """One row of a batch in lines: what it shows and how much it teaches, then one for each stretch of equal role.
+
+    Those give positions, role (text, audio, video or padding), 'loss' where the tokens are targets, and the decoded
+    text, or which tokens of its branch they are.
+    """
     slots, valid = np.asarray(batch.slots[row]), np.asarray(batch.valid[row])
     ids, loss = np.asarray(batch.token_ids[row]), np.asarray(batch.loss_mask[row])
-    roles = _roles(slots, valid, bool(batch.has_audio[row]))
-    shows = [modality for modality in Modality if getattr(batch, f"has_{modality}")[row]]
-    state = "" if batch.record_valid[row] else ", masked"
-    lines = [f"record {int(batch.index[row])}{state}: shows {', '.join(shows) or 'nothing'}"]
+    roles = [_role(slot, real, audio_tokens) for slot, real in zip(slots.tolist(), valid.tolist(), strict=True)]
+    lines = []
     for (role, target), group in itertools.groupby(range(len(roles)), lambda t: (roles[t], bool(loss[t]))):
         places = list(group)
         first, last = places[0], places[-1]
         if role == "text":
-            text = tokenizer.decode([token for token in ids[places].tolist() if token != tokenizer.eos_id])
-            content = ("<bos>" if ids[first] == tokenizer.bos_id else "") + repr(text)[1:-1]
-            content += "<eos>" if ids[last] == tokenizer.eos_id else ""
+            content = _text(ids[places].tolist(), tokenizer)
         else:
-            content = "" if role == "padding" else f"tokens {slots[first]}..{slots[last]}"
-        lines.append(f"{first:5d}..{last:<5d} {role:8s}{'target  ' if target else '        '}{content}".rstrip())
-    return "\n".join(lines)
+            start = audio_tokens if role == "video" else 0
+            content = "" if role == "padding" else f"{slots[first] - start}..{slots[last] - start}"
+        lines.append(f"{first:5d}..{last:<5d} {role:8s}{'loss  ' if target else '      '}{content}".rstrip())
+    shows = ", ".join(_shown(batch, row)) or "nothing"
+    amounts = f"{int(valid.sum())} of {len(valid)} positions, {int(loss.sum())} with loss"
+    return [f"row {row}, record {int(batch.index[row])}: shows {shows}; {amounts}", *lines]
 
 
-def _roles(slots: np.ndarray, valid: np.ndarray, has_audio: bool) -> list[str]:
-    """Slots number audio first: the stretch that starts at 0 is audio exactly when the record shows audio."""
-    roles = []
-    previous, role = -1, "text"
-    for slot, real in zip(slots.tolist(), valid.tolist(), strict=True):
-        if slot >= 0 and previous < 0:
-            role = "audio" if has_audio and slot == 0 else "video"
-        roles.append("padding" if not real else "text" if slot < 0 else role)
-        previous = slot
-    return roles
+def _shown(batch: Batch, row: int) -> list[Modality]:
+    return [modality for modality in Modality if getattr(batch, f"has_{modality}")[row]]
+
+
+def _role(slot: int, real: bool, audio_tokens: int) -> str:
+    if not real:
+        return "padding"
+    return "text" if slot < 0 else "audio" if slot < audio_tokens else "video"
+
+
+def _text(ids: list[int], tokenizer: Tokenizer) -> str:
+    """Decoded, on one line, with its special tokens to be seen."""
+    special = {tokenizer.bos_id: "<bos>", tokenizer.eos_id: "<eos>"}
+    text = ""
+    for is_special, group in itertools.groupby(ids, special.__contains__):
+        tokens = list(group)
+        text += "".join(special[token] for token in tokens) if is_special else repr(tokenizer.decode(tokens))[1:-1]
+    return text

@@ -16,6 +16,7 @@ import numpy as np
 from deemo_jax.data.prompts import parse_task
 from deemo_jax.data.rows import Row, RowSpec, blank_row, make_row
 from deemo_jax.data.source import ClipSource, Record
+from deemo_jax.data.templates import parse_template
 from deemo_jax.data.tokenizer import Tokenizer, make_tokenizer
 from deemo_jax.errors import UserError
 from deemo_jax.models.batch import Batch
@@ -182,6 +183,7 @@ def make_pipeline(
     spec = RowSpec(
         tokenizer=tokenizer or make_tokenizer(config["tokenizer"]),
         task=parse_task(config["prompt"]["task"]),
+        template=parse_template(config["prompt"]),
         audio_tokens=audio_tokens,
         video_tokens=video_tokens,
         max_length=data["max_length"],

@@ -1,15 +1,18 @@
-"""Eq. 1 as text: what the model is told, what it should answer, and how an answer is read.
+"""What the model is told, what it should answer, and how an answer is read. By default the paper's Eq. 1:
 
     <Audio>A</Audio>, <Video>V</Video>, <Transcription>T</Transcription>, <NFBL>labels</NFBL>, <User>Prompt</User>answer
 
-A modality that is absent leaves no trace: its tags, its tokens and its comma vanish.
+A modality that is absent leaves no trace: its tags, its tokens and its comma vanish. Other forms are rows of the table
+in `deemo_jax.data.templates`.
 """
 
 import dataclasses
 import enum
+import itertools
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 
+from deemo_jax.data.templates import Template, Text, around
 from deemo_jax.data.tokenizer import Tokenizer
 from deemo_jax.errors import UserError
 from deemo_jax.schema import Clip, Emotion, Modality
@@ -24,8 +27,9 @@ class Task(enum.StrEnum):
 
 
 INSTRUCTION_VERSION = 1
-"""Grows whenever a text below changes: a model is told what it was trained with."""
+"""Grows whenever a text below, or one in `templates`, changes: a model is told what it was trained with."""
 
+# Ours: the paper gives its instructions in a supplement that is not public. `config.prompt.question` replaces them.
 INSTRUCTIONS: dict[Task, str] = {
     Task.RECOGNITION: "What does the person feel?",
     Task.REASONING: "Why does the person feel so?",
@@ -79,29 +83,30 @@ def answer_text(clip: Clip, task: Task) -> str:
 
 
 def build_prompt(
-    transcript: str, nfbl: Collection[str], modalities: Collection[Modality], task: Task, audio: int, video: int
+    transcript: str,
+    nfbl: Collection[str],
+    modalities: Collection[Modality],
+    task: Task,
+    audio: int,
+    video: int,
+    *,
+    template: Template,
 ) -> list[str | Slots]:
-    """The prompt of Eq. 1 as alternating text and media slots, in the order audio, video, transcript, NFBL, user.
+    """The prompt as alternating text and media slots, in the order audio, video, transcript, NFBL, user.
 
     Args:
         transcript: what is said.
         nfbl: labels, in order of time.
         modalities: the ones to mention.
-        task: chooses the instruction.
+        task: chooses the instruction, unless the template has a question of its own.
         audio: how many tokens the audio branch gives.
         video: how many tokens the video branch gives.
+        template: the form.
     """
     parts: list[str | Slots] = []
-    if Modality.AUDIO in modalities:
-        parts += ["<Audio>", Slots(0, audio), "</Audio>, "]
-    if Modality.VIDEO in modalities:
-        parts += ["<Video>", Slots(audio, video), "</Video>, "]
-    if Modality.TRANSCRIPT in modalities:
-        parts.append(f"<Transcription>{transcript}</Transcription>, ")
-    if Modality.NFBL in modalities:
-        parts.append(f"<NFBL>{', '.join(nfbl)}</NFBL>, ")
-    parts.append(f"<User>{INSTRUCTIONS[task]}</User>")
-    return _joined(parts)
+    for group in _stretches(_parts(transcript, nfbl, modalities, task, audio, video, template)):
+        parts.append(group if isinstance(group, Slots) else "".join(span.text for span in group))
+    return parts
 
 
 def build_example(
@@ -110,35 +115,35 @@ def build_example(
     task: Task,
     tokenizer: Tokenizer,
     *,
+    template: Template,
     audio: int,
     video: int,
     max_length: int,
     with_answer: bool,
 ) -> Example:
-    """A clip's sequence: bos, prompt and, in training, answer and eos. Only the transcript is ever shortened.
+    """A clip's sequence: bos, prompt and, in training, the answer and its end. Only the transcript is ever shortened.
 
     Raises:
         UserError: it does not fit into `max_length` even without the transcript.
     """
-    answer = [*tokenizer.encode(answer_text(clip, task)), tokenizer.eos_id] if with_answer else []
     labels = [segment.label for segment in clip.nfbl]
+    answer = answer_text(clip, task) if with_answer else None
 
-    def prompt(transcript: str) -> tuple[list[int], list[int]]:
-        return _tokenized(build_prompt(transcript, labels, modalities, task, audio, video), tokenizer)
+    def sequence(transcript: str, answer: str | None = answer) -> _Sequence:
+        parts = _parts(transcript, labels, modalities, task, audio, video, template)
+        return _sequence(parts, answer, template, tokenizer)
 
-    room = max_length - len(answer)
-    ids, slots = prompt(clip.transcript)
-    cut = len(ids) > room and Modality.TRANSCRIPT in modalities
+    one = sequence(clip.transcript)
+    cut = len(one.ids) > max_length and Modality.TRANSCRIPT in modalities
     if cut:
-        ids, slots = _shortened(clip.transcript, prompt, tokenizer, room)
-    if len(ids) > room:
+        one = _shortened(clip.transcript, sequence, tokenizer, max_length)
+    if len(one.ids) > max_length:
+        prompt = len(sequence("" if cut else clip.transcript, None).ids)
         raise UserError(
-            f"clip {clip.clip_id}: the prompt without its transcript takes {len(ids)} tokens and the answer "
-            f"{len(answer)}, {len(ids) + len(answer)} in all, but config.data.max_length is {max_length}; raise it"
+            f"clip {clip.clip_id}: the prompt without its transcript takes {prompt} tokens and the answer "
+            f"{len(one.ids) - prompt}, {len(one.ids)} in all, but config.data.max_length is {max_length}; raise it"
         )
-    return Example(
-        tuple(ids + answer), tuple(slots + [-1] * len(answer)), (False,) * len(ids) + (True,) * len(answer), cut
-    )
+    return Example(tuple(one.ids), tuple(one.slots), tuple(one.loss), cut)
 
 
 def parse_emotion(answer: str) -> Emotion | None:
@@ -170,41 +175,111 @@ def _named(text: str) -> set[Emotion]:
     return {Emotion(match[2]) for match in _CLASS.finditer(text) if not match[1]}
 
 
-def _joined(parts: list[str | Slots]) -> list[str | Slots]:
-    """Neighbouring texts become one, so that a tokenizer sees whole stretches."""
-    joined: list[str | Slots] = []
-    for part in parts:
-        if isinstance(part, str) and joined and isinstance(joined[-1], str):
-            joined[-1] += part
+@dataclasses.dataclass(slots=True)
+class _Sequence:
+    """An `Example` that grows."""
+
+    ids: list[int]
+    slots: list[int]
+    loss: list[bool]
+
+    def add(self, ids: Sequence[int], slots: Iterable[int], loss: Iterable[bool]) -> None:
+        self.ids += ids
+        self.slots += slots
+        self.loss += loss
+
+
+def _parts(
+    transcript: str,
+    nfbl: Collection[str],
+    modalities: Collection[Modality],
+    task: Task,
+    audio: int,
+    video: int,
+    template: Template,
+) -> list[Text | Slots]:
+    inputs: dict[Modality, Text | Slots] = {
+        Modality.AUDIO: Slots(0, audio),
+        Modality.VIDEO: Slots(audio, video),
+        Modality.TRANSCRIPT: Text(transcript),
+        Modality.NFBL: Text(", ".join(nfbl)),
+    }
+    parts: list[Text | Slots] = [Text(template.system.join(around(template.header))), *template.opening]
+    for modality, content in inputs.items():
+        if modality in modalities:
+            before, behind = around(getattr(template.wording, modality))
+            parts += [Text(before), content, Text(behind)]
+    question = INSTRUCTIONS[task] if template.question is None else template.question
+    parts.append(Text(question.join(around(template.wording.user))))
+    return [*parts, *template.reply]
+
+
+def _stretches(parts: Sequence[Text | Slots]) -> list[list[Text] | Slots]:
+    """Neighbouring texts together, so that a tokenizer sees whole stretches; empty ones vanish."""
+    stretches: list[list[Text] | Slots] = []
+    for is_text, group in itertools.groupby(parts, lambda part: isinstance(part, Text)):
+        if is_text:
+            texts = [part for part in group if isinstance(part, Text) and part.text]
+            stretches += [texts] if texts else []
         else:
-            joined.append(part)
-    return joined
+            stretches += [part for part in group if isinstance(part, Slots)]
+    return stretches
 
 
-def _tokenized(parts: list[str | Slots], tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
-    ids, slots = [tokenizer.bos_id], [-1]
-    for part in parts:
-        if isinstance(part, Slots):
-            ids += [tokenizer.pad_id] * part.count
-            slots += range(part.first, part.first + part.count)
-        else:
-            text = tokenizer.encode(part)
-            ids += text
-            slots += [-1] * len(text)
-    return ids, slots
+def _sequence(parts: list[Text | Slots], answer: str | None, template: Template, tokenizer: Tokenizer) -> _Sequence:
+    """The ids of a prompt, and of an answer unless it is None; without one, nothing is trained."""
+    said = [] if answer is None else [Text(answer.join(around(template.answer)), trained=True)]
+    texts: list[list[Text | Slots]] = [[*parts, *said]] if template.joined else [parts, [*said]]
+    one = _Sequence([tokenizer.bos_id], [-1], [False])
+    for text in texts:
+        for stretch in _stretches(text):
+            if isinstance(stretch, Slots):
+                one.add(
+                    [tokenizer.pad_id] * stretch.count,
+                    range(stretch.first, stretch.first + stretch.count),
+                    [False] * stretch.count,
+                )
+            else:
+                ids, trained = _encoded(stretch, tokenizer)
+                one.add(ids, [-1] * len(ids), trained)
+    if answer is None:
+        one.loss = [False] * len(one.ids)
+    elif template.eos:
+        one.add([tokenizer.eos_id], [-1], [True])
+    return one
 
 
-def _shortened(
-    transcript: str, prompt: Callable[[str], tuple[list[int], list[int]]], tokenizer: Tokenizer, room: int
-) -> tuple[list[int], list[int]]:
-    """The prompt with the longest start of the transcript, in its own tokens, that fits (or with none of it)."""
+def _encoded(stretch: Sequence[Text], tokenizer: Tokenizer) -> tuple[list[int], list[bool]]:
+    """A stretch as one text; a token across a border of what is trained belongs to the later side."""
+    spans = [
+        Text("".join(span.text for span in group), trained)
+        for trained, group in itertools.groupby(stretch, lambda span: span.trained)
+    ]
+    ids = tokenizer.encode("".join(span.text for span in spans))
+    flags: list[bool] = []
+    before = ""
+    for span in spans[:-1]:
+        before += span.text
+        border = _agreement(tokenizer.encode(before), ids)
+        flags += [span.trained] * (border - len(flags))
+    return ids, flags + [spans[-1].trained] * (len(ids) - len(flags))
+
+
+def _agreement(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many ids two lists begin with in common."""
+    pairs = zip(first, second, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))
+
+
+def _shortened(transcript: str, sequence: Callable[[str], _Sequence], tokenizer: Tokenizer, room: int) -> _Sequence:
+    """The sequence with the longest start of the transcript, in its own tokens, that fits (or with none of it)."""
     words = tokenizer.encode(transcript)
     kept, too_many = 0, len(words)
-    best = prompt("")
+    best = sequence("")
     while too_many - kept > 1:
         middle = (kept + too_many) // 2
-        candidate = prompt(tokenizer.decode(words[:middle]))
-        if len(candidate[0]) <= room:
+        candidate = sequence(tokenizer.decode(words[:middle]))
+        if len(candidate.ids) <= room:
             kept, best = middle, candidate
         else:
             too_many = middle

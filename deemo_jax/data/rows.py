@@ -8,6 +8,7 @@ import numpy as np
 from deemo_jax.data.features import IMAGE_SIZE
 from deemo_jax.data.prompts import Task, build_example
 from deemo_jax.data.source import Record, decode_jpeg
+from deemo_jax.data.templates import Template
 from deemo_jax.data.tokenizer import Tokenizer
 from deemo_jax.media.mel import MEL_BINS, MEL_FRAMES
 from deemo_jax.media.video import uniform_indices
@@ -23,6 +24,7 @@ class RowSpec:
     Attributes:
         tokenizer: text to ids.
         task: which instruction and answer.
+        template: how they are written down.
         audio_tokens: Ka; 0 when the model has no ears.
         video_tokens: Kv; 0 when it has no eyes.
         max_length: T.
@@ -35,6 +37,7 @@ class RowSpec:
 
     tokenizer: Tokenizer
     task: Task
+    template: Template
     audio_tokens: int
     video_tokens: int
     max_length: int
@@ -88,6 +91,7 @@ def make_row(record: Record, spec: RowSpec, rng: np.random.Generator, index: int
         modalities,
         spec.task,
         spec.tokenizer,
+        template=spec.template,
         audio=spec.audio_tokens,
         video=spec.video_tokens,
         max_length=spec.max_length,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from deemo_jax.data.templates import Template
 from deemo_jax.errors import UserError
 
 
@@ -46,7 +47,8 @@ class HFTokenizer:
     """A LLaMA tokenizer from local files, as published beside LLaMA and Vicuna weights.
 
     `tokenizer.model` (SentencePiece) is preferred to `tokenizer.json`: it is the one the public weights were trained
-    with. Every separately encoded text gets LLaMA's dummy space prefix. Padding is id 0, which LLaMA calls unk.
+    with. Every separately encoded text gets LLaMA's dummy space prefix, and "</s>" in a text is only text: a transcript
+    can end no sequence. Padding is id 0, which LLaMA calls unk.
 
     Args:
         path: one of these two files, or the folder that holds it.
@@ -71,6 +73,7 @@ class HFTokenizer:
                 import tokenizers
 
                 self._model = tokenizers.Tokenizer.from_file(str(file))
+                self._model.encode_special_tokens = True
                 self.bos_id, self.eos_id = (_special(self._model, token, file) for token in ("<s>", "</s>"))
                 self.vocab_size = self._model.get_vocab_size(with_added_tokens=True)
         except ImportError as error:
@@ -113,6 +116,36 @@ def make_tokenizer(config: Mapping[str, Any]) -> Tokenizer:
             )
         return HFTokenizer(config["path"])
     raise UserError(f"config.tokenizer.name: {name!r} is unknown; choose 'bytes' or 'llama'")
+
+
+def check_tokenizer(tokenizer: Tokenizer, rows: int, template: Template) -> None:
+    """Whether a tokenizer can belong to a decoder.
+
+    Args:
+        tokenizer: of the recipe.
+        rows: of the decoder's embedding. More than the tokenizer has ids is usual: Vicuna v0 has one more.
+        template: of the recipe.
+
+    Raises:
+        UserError: it has more ids than the decoder has rows, lacks a special id or gives one to two uses, or has others
+            than the decoders that the template was made for.
+    """
+    mend = "give in config.tokenizer the tokenizer that was published beside the decoder's weights"
+    if rows < tokenizer.vocab_size:
+        raise UserError(
+            f"config.model.decoder.vocab: {rows} rows for a tokenizer of {tokenizer.vocab_size} ids; {mend}, or, for a "
+            f"decoder without weights yet, use at least {tokenizer.vocab_size}"
+        )
+    special = {"bos": tokenizer.bos_id, "eos": tokenizer.eos_id, "pad": tokenizer.pad_id}
+    listed = ", ".join(f"{name} {number}" for name, number in special.items())
+    if not all(0 <= number < tokenizer.vocab_size for number in special.values()) or len({*special.values()}) < 3:
+        raise UserError(f"config.tokenizer: needs three ids of their own, but has {listed} (-1: none); {mend}")
+    if template.special_ids not in (None, (tokenizer.bos_id, tokenizer.eos_id)):
+        bos, eos = template.special_ids
+        raise UserError(
+            f"config.tokenizer: has {listed}, but the template {template.name} is of decoders with bos {bos} and eos "
+            f"{eos}; {mend}, or choose another config.prompt.template"
+        )
 
 
 def _tokenizer_file(path: Path) -> Path:

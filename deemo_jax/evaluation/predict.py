@@ -12,6 +12,7 @@ from deemo_jax import cli
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.data.prompts import build_example, parse_emotion, parse_task
 from deemo_jax.data.source import Record
+from deemo_jax.data.templates import Template, parse_template
 from deemo_jax.data.tokenizer import Tokenizer, make_tokenizer
 from deemo_jax.errors import UserError
 from deemo_jax.evaluation.predictions import Prediction, parse_reasoning, set_name
@@ -78,7 +79,7 @@ def predict(
     Raises:
         UserError: no such data, or a split that is empty or cannot be read.
     """
-    tokenizer = make_tokenizer(config["tokenizer"])
+    tokenizer, template = make_tokenizer(config["tokenizer"]), parse_template(config["prompt"])
     limits = {"max_new_tokens": max_new_tokens, "eos_id": tokenizer.eos_id, "pad_id": tokenizer.pad_id}
     sets, notes = allowed_sets(sets, config)
     data = {**config["data"], "batch_size": batch_size, "test_split": split or config["data"]["test_split"]}
@@ -109,7 +110,7 @@ def predict(
         pipeline, name, steps = pipeline_of(chosen, length), set_name(chosen), -(-count // batch_size)
         batches = itertools.islice(pipeline.iterate(), steps)
         for batch in cli.progress(batches, f"answers ({name})", total=steps):
-            for index, answer in _answers(batch, _generate(model, params, batch, **limits), tokenizer):
+            for index, answer in _answers(batch, _generate(model, params, batch, **limits), tokenizer, template):
                 if index in records:
                     predictions.append(_prediction(records[index], name, answer))
         if unreadable := len(pipeline.counts.unreadable):
@@ -127,28 +128,32 @@ def _longest_prompt(
     tokenizer: Tokenizer,
 ) -> int:
     """Tokens that no prompt exceeds, rounded up: a run's `max_length` has room for answers, which would be computed."""
-    task = parse_task(config["prompt"]["task"])
-    media = {"audio": model.config.audio_tokens, "video": model.config.video_tokens}
-    longest = max(
-        (
-            len(
-                build_example(
-                    record.clip, chosen, task, tokenizer, **media, max_length=1 << 30, with_answer=False
-                ).slots
-            )
-            for record in records
-            for chosen in sets
-        ),
-        default=1,
-    )
+    task, template = parse_task(config["prompt"]["task"]), parse_template(config["prompt"])
+
+    def length(record: Record, chosen: frozenset[Modality]) -> int:
+        example = build_example(
+            record.clip,
+            chosen,
+            task,
+            tokenizer,
+            template=template,
+            audio=model.config.audio_tokens,
+            video=model.config.video_tokens,
+            max_length=1 << 30,
+            with_answer=False,
+        )
+        return len(example.slots)
+
+    longest = max((length(record, chosen) for record in records for chosen in sets), default=1)
     return -(-longest // LENGTH_STEP) * LENGTH_STEP
 
 
-def _answers(batch: Any, tokens: jax.Array, tokenizer: Tokenizer) -> Iterator[tuple[int, str]]:
+def _answers(batch: Any, tokens: jax.Array, tokenizer: Tokenizer, template: Template) -> Iterator[tuple[int, str]]:
     readable = np.asarray(batch.record_valid)
     for row, index in enumerate(np.asarray(batch.index)):
         # An unreadable record has no prompt; whatever the model said to nothing is no answer.
-        yield int(index), tokenizer.decode(np.asarray(tokens[row]).tolist()) if readable[row] else ""
+        said = tokenizer.decode(np.asarray(tokens[row]).tolist()) if readable[row] else ""
+        yield int(index), template.ended(said)
 
 
 def _prediction(record: Record, modalities: str, answer: str) -> Prediction:

@@ -52,6 +52,7 @@ class LlamaConfig:
         eps: of the RMS norms.
         theta: base of the rotary wavelengths.
         rope_scaling: None, or LLaMA-3's stretch.
+        context: positions that its weights were trained on.
         remat: what the backward pass recomputes: none, block or dots.
     """
 
@@ -64,6 +65,7 @@ class LlamaConfig:
     eps: float = 1e-5
     theta: float = 10000.0
     rope_scaling: RopeScaling | None = None
+    context: int = 4096
     remat: Remat = Remat.NONE
 
     def __post_init__(self) -> None:

@@ -87,8 +87,9 @@ VICUNA_7B: dict[str, Any] = {
     "mlp": 11008,
     "eps": 1e-5,
     "theta": 10000.0,
+    "context": 4096,
 }
 
 # The first versions stand on LLaMA-1; v0 was handed out with one row more (padding).
-VICUNA_7B_V1: dict[str, Any] = {**VICUNA_7B, "eps": 1e-6}
+VICUNA_7B_V1: dict[str, Any] = {**VICUNA_7B, "eps": 1e-6, "context": 2048}
 VICUNA_7B_V0: dict[str, Any] = {**VICUNA_7B_V1, "vocab": 32001}

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 import numpy as np
 
 from deemo_jax.data.prompts import Slots, Task, answer_text, build_prompt
+from deemo_jax.data.templates import DEEMO
 from deemo_jax.data.tokenizer import ByteTokenizer
 from deemo_jax.schema import Clip, Emotion, Modality, NFBLSegment
 from deemo_jax.synthetic import script
@@ -108,13 +109,14 @@ def _dialogue(
         ids, described = [tokenizer.bos_id], [False]
         labels = [segment.label for segment in clip.nfbl]
         shown = given if labels else given - {Modality.NFBL}
-        for part in build_prompt(clip.transcript, labels, shown, Task.RECOGNITION_REASONING, audio, video):
+        task = Task.RECOGNITION_REASONING
+        for part in build_prompt(clip.transcript, labels, shown, task, audio, video, template=DEEMO):
             media = isinstance(part, Slots)
             text = tokenizer.encode(fill[part.first > 0] if isinstance(part, Slots) else part)
             ids += text
             described += [media] * len(text)
         start = len(ids)
-        ids += [*tokenizer.encode(answer_text(clip, Task.RECOGNITION_REASONING)), tokenizer.eos_id]
+        ids += [*tokenizer.encode(answer_text(clip, task)), tokenizer.eos_id]
         if len(ids) <= length:
             return ids, described, start
 

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from deemo_jax.data.tokenizer import make_tokenizer
+from deemo_jax.data.templates import parse_template
+from deemo_jax.data.tokenizer import check_tokenizer, make_tokenizer
 from deemo_jax.errors import UserError
 from deemo_jax.models.deemo_llama import (
     DeemoLlama,
@@ -43,13 +44,16 @@ def make_model(recipe: Recipe) -> DeemoLlama:
     """The modules.
 
     Raises:
-        UserError: the model's config is wrong, or its vocabulary is too small for the tokenizer.
+        UserError: the model's config is wrong, the tokenizer does not belong to the decoder, or the decoder cannot take
+            sequences as long as the recipe's.
     """
     config = DeemoLlamaConfig.from_config(recipe.model)
-    vocab, needed = config.decoder.config.vocab, make_tokenizer(recipe.tokenizer).vocab_size
-    if vocab < needed:
+    decoder, longest = config.decoder.config, recipe.data.max_length
+    check_tokenizer(make_tokenizer(recipe.tokenizer), decoder.vocab, parse_template(recipe.prompt))
+    if longest > decoder.context:
         raise UserError(
-            f"config.model.decoder.vocab: {vocab} rows for a tokenizer of {needed} ids; use at least {needed}"
+            f"config.data.max_length: {longest} tokens, but the decoder's context is {decoder.context}; lower it, or "
+            "set config.model.decoder.context to what its weights were trained on"
         )
     return DeemoLlama(config)
 

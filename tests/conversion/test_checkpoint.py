@@ -207,6 +207,7 @@ def test_tied_heads_and_padded_vocabularies(public, tmp_path):
         ({"rope_scaling": {"rope_type": "yarn", "factor": 2.0}}, "'yarn'"),
         ({"model_type": "qwen2"}, "'qwen2'"),
         ({"head_dim": 16}, "16 wide"),
+        ({"max_position_embeddings": 2048}, "decoder.context is 4096, there it is 2048"),
         ({"rope_scaling": {"rope_type": "llama3"}}, "lacks"),
     ],
 )

@@ -8,11 +8,11 @@ import jax
 import numpy as np
 import pytest
 
-from deemo_jax.data.describe import describe_batch
 from deemo_jax.data.pipeline import PADDING, Pipeline
 from deemo_jax.data.prompts import Task
 from deemo_jax.data.rows import RowSpec
 from deemo_jax.data.source import Record
+from deemo_jax.data.templates import DEEMO
 from deemo_jax.data.tokenizer import ByteTokenizer
 from deemo_jax.errors import UserError
 from deemo_jax.models.batch import Batch
@@ -21,6 +21,7 @@ from deemo_jax.schema import Clip, Emotion, Modality, NFBLSegment, Provenance
 SPEC = RowSpec(
     tokenizer=ByteTokenizer(),
     task=Task.RECOGNITION_REASONING,
+    template=DEEMO,
     audio_tokens=2,
     video_tokens=3,
     max_length=240,
@@ -191,21 +192,6 @@ def test_long_transcripts_are_cut_and_counted() -> None:
 def test_a_prompt_that_cannot_fit_is_a_user_error_in_threads_too(read: Callable[[Pipeline], Batch]) -> None:
     with pytest.raises(UserError, match="max_length is 60"):
         read(pipeline(spec=without(max_length=60)))
-
-
-def test_the_dump_shows_every_stretch_once() -> None:
-    batch, row = pipeline(train=False).batch_at(0), 1
-    lines = describe_batch(batch, SPEC.tokenizer, row).splitlines()
-    assert lines[0] == f"record {batch.index[row]}: shows audio, video, transcript, nfbl"
-    spans = [tuple(int(part) for part in line.split()[0].split("..")) for line in lines[1:]]
-    assert [t for first, last in spans for t in range(first, last + 1)] == list(range(240))
-    roles = [line.split()[1] for line in lines[1:]]
-    assert roles == ["text", "audio", "text", "video", "text", "text", "padding"]
-    target = [line for line in lines if " target " in line]
-    assert len(target) == 1 and target[0].endswith("The emotion is positive. It sounds so.<eos>")
-    no_ears = pipeline(spec=without(modalities=frozenset({Modality.VIDEO}))).batch_at(0)
-    assert [line.split()[1] for line in describe_batch(no_ears, SPEC.tokenizer).splitlines()[1:4:2]] == ["text", "text"]
-    assert "video   " in describe_batch(no_ears, SPEC.tokenizer)
 
 
 def test_reading_ahead_is_bounded() -> None:

@@ -4,6 +4,7 @@ import itertools
 import pytest
 
 from deemo_jax.data.prompts import Slots, Task, answer_text, build_example, build_prompt, parse_emotion, parse_task
+from deemo_jax.data.templates import DEEMO
 from deemo_jax.data.tokenizer import ByteTokenizer
 from deemo_jax.errors import UserError
 from deemo_jax.schema import Clip, Emotion, Modality, NFBLSegment
@@ -26,7 +27,15 @@ def example(
     clip: Clip = CLIP, shown: frozenset[Modality] = frozenset(Modality), length: int = 300, answer: bool = True
 ):
     return build_example(
-        clip, shown, Task.RECOGNITION_REASONING, BYTES, audio=2, video=3, max_length=length, with_answer=answer
+        clip,
+        shown,
+        Task.RECOGNITION_REASONING,
+        BYTES,
+        template=DEEMO,
+        audio=2,
+        video=3,
+        max_length=length,
+        with_answer=answer,
     )
 
 
@@ -36,7 +45,8 @@ def readable(one) -> str:
 
 
 def test_the_prompt_is_equation_1_with_nfbl_after_the_transcription() -> None:
-    prompt = build_prompt("T", ["a", "b"], frozenset(Modality), Task.RECOGNITION_REASONING, audio=8, video=32)
+    task = Task.RECOGNITION_REASONING
+    prompt = build_prompt("T", ["a", "b"], frozenset(Modality), task, audio=8, video=32, template=DEEMO)
     assert prompt == [
         "<Audio>",
         Slots(0, 8),

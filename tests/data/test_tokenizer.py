@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from deemo_jax.data.tokenizer import ByteTokenizer, HFTokenizer, make_tokenizer
+from deemo_jax.data.templates import DEEMO, VICUNA_V1, Template
+from deemo_jax.data.tokenizer import ByteTokenizer, HFTokenizer, check_tokenizer, make_tokenizer
 from deemo_jax.errors import UserError
 
 
@@ -30,6 +31,16 @@ def test_a_tokenizer_json_reads_like_llama(tmp_path: Path) -> None:
     assert (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.vocab_size) == (0, 1, 2, 5)
     assert tokenizer.encode("good day") == [3, 4]
     assert tokenizer.decode([1, 3, 4, 2, 4, 0]) == "good day"
+
+
+def test_what_is_said_cannot_end_a_sequence(tmp_path: Path) -> None:
+    tokenizers = pytest.importorskip("tokenizers")
+    vocab = {"<unk>": 0, "<s>": 1, "</s>": 2, "<": 3, "/": 4, "s": 5, ">": 6}
+    built = tokenizers.Tokenizer(tokenizers.models.BPE(vocab, [], unk_token="<unk>"))
+    built.add_special_tokens(["<s>", "</s>"])
+    assert built.encode("s</s>").ids == [5, 2]
+    built.save(str(tmp_path / "tokenizer.json"))
+    assert HFTokenizer(tmp_path).encode("s</s>") == [5, 3, 4, 5, 6]
 
 
 def test_a_sentencepiece_model_is_preferred(tmp_path: Path) -> None:
@@ -63,3 +74,38 @@ def test_a_malformed_file_is_a_user_error(tmp_path: Path) -> None:
         (tmp_path / name).write_text("{ nonsense")
         with pytest.raises(UserError, match="not a tokenizer"):
             HFTokenizer(tmp_path / name)
+
+
+class Special(ByteTokenizer):
+    """Bytes with other special ids."""
+
+    def __init__(self, bos: int, eos: int, pad: int = 0) -> None:
+        self.bos_id, self.eos_id, self.pad_id = bos, eos, pad
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "rows", "template", "says"),
+    [
+        (ByteTokenizer(), 258, DEEMO, "258 rows for a tokenizer of 259 ids; .*published beside.* use at least 259"),
+        (Special(-1, 1), 300, DEEMO, r"needs three ids of their own, but has bos -1, eos 1, pad 0 \(-1: none\)"),
+        (Special(0, 2), 300, DEEMO, "bos 0, eos 2, pad 0"),
+        (Special(1, 2, pad=259), 300, DEEMO, "pad 259"),
+        (
+            Special(5, 6),
+            300,
+            VICUNA_V1,
+            "has bos 5, eos 6, .*vicuna_v1 is of decoders with bos 1 and eos 2; .*published",
+        ),
+    ],
+)
+def test_a_tokenizer_of_another_decoder_is_refused(
+    tokenizer: ByteTokenizer, rows: int, template: Template, says: str
+) -> None:
+    with pytest.raises(UserError, match=says):
+        check_tokenizer(tokenizer, rows, template)
+
+
+def test_a_tokenizer_that_can_belong_is_taken() -> None:
+    check_tokenizer(ByteTokenizer(), 259, VICUNA_V1)
+    check_tokenizer(ByteTokenizer(), 32001, VICUNA_V1)
+    check_tokenizer(Special(5, 6), 300, DEEMO)

@@ -9,10 +9,13 @@ import pytest
 from deemo_jax.build import main as build
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.data.source import ClipSource
+from deemo_jax.data.templates import AFFECTGPT, DEEMO
+from deemo_jax.data.tokenizer import ByteTokenizer
 from deemo_jax.errors import UserError
 from deemo_jax.evaluation import predict as predict_file
 from deemo_jax.evaluation.predict import allowed_sets, predict
 from deemo_jax.evaluation.predictions import by_set, parse_sets
+from deemo_jax.models.batch import Batch
 from deemo_jax.models.deemo_llama import DeemoLlama, init_params
 from tests.models import tiny
 from tfds_builders.deemo_mer.dummy_data import write_dummy
@@ -123,6 +126,14 @@ def test_unreadable_records_are_counted_and_wrong(config, model, monkeypatch):
     assert answers.predictions[1].answer == "" and answers.predictions[1].emotion_predicted is None
     assert any(note.startswith("1 records could not be read at all") for note in answers.notes)
     assert any(note.startswith("2 records could not be read (video)") for note in answers.notes)
+
+
+def test_an_answer_ends_where_its_template_stops():
+    said, tokenizer = "It is so. ###Human: And", ByteTokenizer()
+    batch = Batch.zeros(1, 2, None, None).replace(record_valid=np.array([True]))
+    tokens = np.array([tokenizer.encode(said)])
+    assert list(predict_file._answers(batch, tokens, tokenizer, AFFECTGPT)) == [(0, "It is so.")]
+    assert list(predict_file._answers(batch, tokens, tokenizer, DEEMO)) == [(0, said)]
 
 
 def test_sets_are_narrowed_to_what_the_run_was_trained_on():

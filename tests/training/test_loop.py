@@ -206,6 +206,8 @@ def test_a_run_begun_from_a_file_has_its_weights_and_refuses_another_one(
         ("data.frames", 3, "3 frames or clips, but the table has 2 rows"),
         ("data.max_length", 20, "raise it"),
         ("model.decoder.vocab", 100, "100 rows for a tokenizer of 259 ids"),
+        ("model.decoder.context", 100, "max_length: 192 tokens, but the decoder's context is 100"),
+        ("prompt.template", "vicuna", "choose from deemo, affectgpt"),
         ("model.decoder.widht", 32, "did you mean 'width'"),
         ("init", "nowhere.safetensors", "no such file"),
         ("mesh.tensor", 2, "does not multiply to the 1 devices"),

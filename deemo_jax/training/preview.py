@@ -1,0 +1,28 @@
+"""What a recipe would train on, as text, before a weight is drawn or read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from deemo_jax.data.describe import describe_first
+from deemo_jax.data.pipeline import make_pipeline
+from deemo_jax.data.tokenizer import make_tokenizer
+from deemo_jax.training.recipe import Recipe
+from deemo_jax.training.setup import check_shapes, make_model
+
+
+def preview(config: Mapping[str, Any], rows: int = 4) -> str:
+    """The first rows of the batch of step 0.
+
+    Args:
+        config: see `deemo_jax.training.recipe.Recipe`.
+        rows: how many at most.
+
+    Raises:
+        UserError: a mistake in the config, or a dataset that is missing or damaged.
+    """
+    recipe = Recipe.from_config(config)
+    model, tokenizer = make_model(recipe), make_tokenizer(recipe.tokenizer)
+    check_shapes(model, recipe)
+    audio, video = model.config.audio_tokens, model.config.video_tokens
+    pipeline = make_pipeline(recipe.resolved(), audio_tokens=audio, video_tokens=video, train=True, tokenizer=tokenizer)
+    return describe_first(pipeline, tokenizer, audio_tokens=audio, rows=rows)

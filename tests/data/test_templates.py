@@ -1,0 +1,294 @@
+"""Every template against the public recipes, piece by piece, as Hugging Face's slow LLaMA tokenizer cuts them."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deemo_jax.data.prompts import INSTRUCTIONS, Example, Slots, Task, answer_text, build_example, build_prompt
+from deemo_jax.data.templates import AFFECTGPT, DEEMO, TEMPLATES, VICUNA_V1, VIDEO_LLAMA, Template, parse_template
+from deemo_jax.data.tokenizer import ByteTokenizer, HFTokenizer, Tokenizer
+from deemo_jax.errors import UserError
+from deemo_jax.schema import Clip, Emotion, Modality, NFBLSegment
+
+ALL = frozenset(Modality)
+TASK = Task.RECOGNITION_REASONING
+AUDIO, VIDEO = 3, 4
+HEAR, SEE = "<AudioHere>", "<ImageHere>"
+CLIP = Clip(
+    clip_id="c1",
+    video_id="v1",
+    person_id="p1",
+    start_s=0.0,
+    end_s=3.0,
+    transcript="She had 27 chances –  and a day, naïve.",
+    nfbl=(NFBLSegment(0.0, 1.0, "folding arms"), NFBLSegment(1.0, 2.0, "touching the neck")),
+    emotion=Emotion.NEGATIVE,
+    reasoning="The words speak of blame.",
+)
+ANSWER = answer_text(CLIP, TASK)
+QUESTION = INSTRUCTIONS[TASK]
+LABELS = "folding arms, touching the neck"
+SUBSETS = [frozenset(subset) for size in range(5) for subset in itertools.combinations(Modality, size)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tokenizer.model made as LLaMA's was; "###" is one piece behind a space and two elsewhere, as there."""
+    sentencepiece = pytest.importorskip("sentencepiece")
+    path = tmp_path_factory.mktemp("llama")
+    lines = [
+        CLIP.transcript,
+        ANSWER,
+        QUESTION,
+        LABELS,
+        "USER ASSISTANT Human Assistant: <Audio> </Video> Transcription",
+    ]
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines * 5 + ["a ## b"] * 300 + ["a ### b"] * 100),
+        model_prefix=str(path / "tokenizer"),
+        model_type="bpe",
+        vocab_size=420,
+        byte_fallback=True,
+        split_digits=True,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        add_dummy_prefix=True,
+        allow_whitespace_only_pieces=True,
+        unk_id=0,
+        bos_id=1,
+        eos_id=2,
+        pad_id=-1,
+        minloglevel=2,
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def ours(folder: Path) -> HFTokenizer:
+    return HFTokenizer(folder)
+
+
+@pytest.fixture(scope="module")
+def slow(folder: Path) -> Any:
+    """With the public code's placeholders as added tokens."""
+    backend = pytest.importorskip("transformers.tokenization_utils_sentencepiece").SentencePieceBackend
+    special = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
+    return with_placeholders(backend(vocab_file=str(folder / "tokenizer.model"), legacy=True, **special))
+
+
+@pytest.fixture(scope="module")
+def fast(folder: Path) -> Any:
+    transformers = pytest.importorskip("transformers")
+    return with_placeholders(transformers.LlamaTokenizer.from_pretrained(folder, legacy=True))
+
+
+def with_placeholders(tokenizer: Any) -> Any:
+    tokenizer.add_tokens([HEAR, SEE], special_tokens=True)
+    return tokenizer
+
+
+def example(
+    template: Template,
+    tokenizer: Tokenizer,
+    shown: frozenset[Modality] = ALL,
+    *,
+    clip: Clip = CLIP,
+    length: int = 2000,
+    answer: bool = True,
+) -> Example:
+    return build_example(
+        clip,
+        shown,
+        TASK,
+        tokenizer,
+        template=template,
+        audio=AUDIO,
+        video=VIDEO,
+        max_length=length,
+        with_answer=answer,
+    )
+
+
+def public_ids(text: str, tokenizer: Any) -> list[int]:
+    """A text with placeholders as the public code tokenizes it, without its bos."""
+    return list(tokenizer(text, add_special_tokens=False).input_ids)
+
+
+def as_public(one: Example, tokenizer: Any) -> list[int]:
+    """An example's ids with the public placeholders in the slots."""
+    hear, see = (tokenizer.convert_tokens_to_ids(token) for token in (HEAR, SEE))
+    pairs = zip(one.token_ids, one.slots, strict=True)
+    return [token if slot < 0 else hear if slot < AUDIO else see for token, slot in pairs]
+
+
+def pieces(subset: frozenset[Modality], audio: str, video: str, transcript: str, nfbl: str) -> str:
+    """The inputs of a subset, with the placeholders where the media go."""
+    texts = {
+        Modality.AUDIO: audio.replace("@", HEAR * AUDIO),
+        Modality.VIDEO: video.replace("@", SEE * VIDEO),
+        Modality.TRANSCRIPT: transcript.replace("@", CLIP.transcript),
+        Modality.NFBL: nfbl.replace("@", LABELS),
+    }
+    return "".join(text for modality, text in texts.items() if modality in subset)
+
+
+def equation_1(subset: frozenset[Modality]) -> str:
+    tags = ("<Audio>@</Audio>, ", "<Video>@</Video>, ", "<Transcription>@</Transcription>, ", "<NFBL>@</NFBL>, ")
+    return f"{pieces(subset, *tags)}<User>{QUESTION}</User>"
+
+
+def test_the_text_pieces_are_huggingface_s(ours: HFTokenizer, slow: Any, fast: Any) -> None:
+    assert len(ours.encode("###")) == 1 and len(ours.encode("\n###")) == 4, "as with LLaMA's own vocabulary"
+    for text in (CLIP.transcript, "\n\n###Human: ", "ASSISTANT: ", "two  spaces ", "日本 🙂\n\n", "3 < 4, 1984"):
+        assert ours.encode(text) == public_ids(text, slow) == public_ids(text, fast)
+    # Before a text that begins with a space, the slow tokenizer alone puts another one.
+    assert ours.encode(" ###Assistant: ") == public_ids(" ###Assistant: ", slow)
+
+
+@pytest.mark.parametrize("subset", SUBSETS, ids=lambda subset: "+".join(sorted(subset)) or "none")
+@pytest.mark.parametrize("which", ["slow", "fast"])
+def test_deemo_and_affectgpt_tokenize_prompt_and_answer_separately(
+    subset: frozenset[Modality], which: str, ours: HFTokenizer, request: pytest.FixtureRequest
+) -> None:
+    theirs = request.getfixturevalue(which)
+    spoken = (
+        "You hear this voice: <Audio>@</Audio>. ",
+        "You see this picture: <Video>@</Video>. ",
+        "These words are said: <Subtitle>@</Subtitle>. ",
+        "The body does this: <NFBL>@</NFBL>. ",
+    )
+    asked = f"###Human: {pieces(subset, *spoken)}Answer from what you were given. {QUESTION} ###Assistant: "
+    for template, prompt, target in (
+        (DEEMO, public_ids(equation_1(subset), theirs), [*public_ids(ANSWER, theirs), 2]),
+        (AFFECTGPT, public_ids(asked, theirs), public_ids(ANSWER + "###", theirs)),
+    ):
+        one = example(template, ours, subset)
+        assert as_public(one, theirs) == [1, *prompt, *target]
+        assert list(one.loss) == [False] * (1 + len(prompt)) + [True] * len(target)
+        assert as_public(example(template, ours, subset, answer=False), theirs) == [1, *prompt]
+
+
+@pytest.mark.parametrize("subset", SUBSETS, ids=lambda subset: "+".join(sorted(subset)) or "none")
+@pytest.mark.parametrize("system", ["", "Be kind."])
+def test_video_llama_is_one_text_and_its_mask_is_the_public_count(
+    subset: frozenset[Modality], system: str, ours: HFTokenizer, slow: Any
+) -> None:
+    """The count: each turn's length alone, with a bos; the first two ids of the user's turn are not masked."""
+    template = parse_template({"task": TASK.value, "template": "video_llama", "system": system})
+    tags = ("<Audio>@</Audio> ", "<Video>@</Video> ", "<Subtitle>@</Subtitle> ", "<NFBL>@</NFBL> ")
+    header, user = f"{system}\n\n", f"###Human: {pieces(subset, *tags)}{QUESTION}\n"
+    whole = [1, *public_ids(f"{header}{user}###Assistant: {ANSWER}\n###", slow)]
+    start, turn = 1 + len(public_ids(header, slow)), 1 + len(public_ids(user, slow))
+    loss = [place >= start and not start + 2 <= place < start + turn for place in range(len(whole))]
+    one = example(template, ours, subset)
+    assert as_public(one, slow) == whole
+    assert list(one.loss) == loss
+    prompt = example(template, ours, subset, answer=False)
+    assert as_public(prompt, slow) == [1, *public_ids(f"{header}{user}###Assistant:", slow)]
+    assert one.token_ids[: len(prompt.token_ids)] == prompt.token_ids and not any(prompt.loss)
+
+
+@pytest.mark.parametrize("subset", SUBSETS, ids=lambda subset: "+".join(sorted(subset)) or "none")
+@pytest.mark.parametrize("which", ["slow", "fast"])
+def test_vicuna_v1_is_one_text_trained_behind_its_role(
+    subset: frozenset[Modality], which: str, ours: HFTokenizer, request: pytest.FixtureRequest
+) -> None:
+    """The public count: the prompt with the space behind 'ASSISTANT:' is one id longer than what is masked."""
+    theirs = request.getfixturevalue(which)
+    template = parse_template({"task": TASK.value, "template": "vicuna_v1", "system": "A chat."})
+    asked = f"A chat. USER: {equation_1(subset)} ASSISTANT: "
+    whole = [1, *public_ids(f"{asked}{ANSWER}</s>", theirs)]
+    masked = 1 + len(public_ids(asked, theirs)) - 1
+    one = example(template, ours, subset)
+    assert as_public(one, theirs) == whole and whole[-1] == 2
+    assert list(one.loss) == [place >= masked for place in range(len(whole))]
+    assert as_public(example(template, ours, subset, answer=False), theirs) == [
+        1,
+        *public_ids(asked.rstrip(), theirs),
+    ]
+
+
+def trained(one: Example, tokenizer: Tokenizer) -> Iterator[str]:
+    for kind, group in itertools.groupby(zip(one.token_ids, one.loss, strict=True), lambda pair: pair[1]):
+        if kind:
+            yield tokenizer.decode([token for token, _ in group])
+
+
+def test_the_mask_does_not_hang_on_the_vocabulary() -> None:
+    """With bytes, the public count would be off: "###" is three ids and a bos more shifts the rest."""
+    tokenizer = ByteTokenizer()
+    assert list(trained(example(VIDEO_LLAMA, tokenizer), tokenizer)) == ["###", f"###Assistant: {ANSWER}\n###"]
+    assert list(trained(example(AFFECTGPT, tokenizer), tokenizer)) == [f"{ANSWER}###"]
+    assert list(trained(example(VICUNA_V1, tokenizer), tokenizer)) == [f" {ANSWER}"]
+
+
+@pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
+def test_an_absent_modality_leaves_no_trace(template: Template) -> None:
+    """A prompt is its frame, which is that of an empty one, around exactly the pieces of what is shown."""
+    media = {Slots(0, AUDIO): "{A}", Slots(AUDIO, VIDEO): "{V}"}
+    filled = dict(zip(Modality, ("{A}", "{V}", "T", "a, b"), strict=True))
+
+    def text(subset: frozenset[Modality]) -> str:
+        parts = build_prompt("T", ["a", "b"], subset, TASK, AUDIO, VIDEO, template=template)
+        return "".join(part if isinstance(part, str) else media[part] for part in parts)
+
+    empty = text(frozenset())
+    head = empty.index(template.wording.user.replace("{}", QUESTION))
+    for subset in SUBSETS:
+        inputs = [getattr(template.wording, each).replace("{}", filled[each]) for each in Modality if each in subset]
+        assert text(subset) == empty[:head] + "".join(inputs) + empty[head:]
+    words = empty.lower()
+    for word in ("audio", "video", "transcri", "subtitle", "nfbl", "hear", "voice", "see", "picture", "said", "body"):
+        assert word not in words.split("user: ")[-1]
+
+
+@pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
+def test_the_transcript_is_cut_in_every_template_and_the_mask_with_it(template: Template, ours: HFTokenizer) -> None:
+    long = dataclasses.replace(CLIP, transcript="chances and blame " * 40)
+    empty = example(template, ours, clip=dataclasses.replace(CLIP, transcript=""))
+    cut = example(template, ours, clip=long, length=len(empty.token_ids) + 20)
+    assert cut.cut and len(empty.token_ids) + 10 < len(cut.token_ids) <= len(empty.token_ids) + 20
+    assert sum(cut.loss) == sum(empty.loss) and sum(slot >= 0 for slot in cut.slots) == AUDIO + VIDEO
+
+
+def test_a_recipe_s_own_texts_replace_the_template_s() -> None:
+    own = {"system": "S.", "question": "Q {} Q", "audio": "I hear {} now; ", "user": "I ask: {}!"}
+    template = parse_template({"task": TASK.value, "template": "video_llama", **own})
+    parts = build_prompt("T", [], {Modality.AUDIO, Modality.TRANSCRIPT}, TASK, AUDIO, VIDEO, template=template)
+    assert parts == [
+        "S.\n\n###Human: I hear ",
+        Slots(0, AUDIO),
+        " now; <Subtitle>T</Subtitle> I ask: Q {} Q!\n###Assistant:",
+    ]
+    braces = build_prompt("{} {x}", [], {Modality.TRANSCRIPT}, TASK, AUDIO, VIDEO, template=DEEMO)
+    assert braces == [f"<Transcription>{{}} {{x}}</Transcription>, <User>{QUESTION}</User>"]
+    assert parse_template({"task": TASK.value}) == DEEMO
+
+
+def test_what_was_generated_ends_at_a_stop() -> None:
+    assert AFFECTGPT.stops == VIDEO_LLAMA.stops == ("###",) and DEEMO.stops == VICUNA_V1.stops == ()
+    assert VIDEO_LLAMA.ended(" It is so.\n###Human: And") == " It is so."
+    assert AFFECTGPT.ended("It is so") == "It is so"
+    assert DEEMO.ended("Rank ### one ") == "Rank ### one "
+
+
+@pytest.mark.parametrize(
+    ("prompt", "says"),
+    [
+        ({"template": "vicuna"}, "choose from deemo, affectgpt, video_llama, vicuna_v1"),
+        ({"tempalte": "deemo"}, "did you mean 'template'"),
+        ({"audio": "no place"}, r"config.prompt.audio: .* must have {} once"),
+        ({"user": "{} and {}"}, r"config.prompt.user: .* must have {} once"),
+        ({"system": "Hello."}, "deemo has no system text; leave it out or choose video_llama, vicuna_v1"),
+        ({"task": None}, "config.prompt.task: is missing"),
+        ({"template": None}, "choose from deemo"),
+        ({"question": 3}, "config.prompt.question: 3 must be a text"),
+    ],
+)
+def test_a_wrong_prompt_config_says_how_to_mend_it(prompt: dict[str, Any], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        parse_template({"task": TASK.value, **prompt})
