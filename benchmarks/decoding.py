@@ -1,0 +1,63 @@
+"""Greedy decoding beside Hugging Face's: `python -m benchmarks.decoding [--new 64] [--repeats 7]`.
+
+Same weights, same prompts, float32, all cores for both, in turns; their tokens must be ours. Needs PyTorch.
+"""
+
+import argparse
+import functools
+import os
+import sys
+
+import jax
+import numpy as np
+import torch
+
+from benchmarks import peers
+from deemo_jax import cli
+from deemo_jax.models.batch import Batch
+from deemo_jax.models.decoding import generate
+
+PROMPT = 64
+
+
+def main() -> int:
+    """Prints a line per size and batch."""
+    parser = argparse.ArgumentParser("python -m benchmarks.decoding", description=__doc__)
+    parser.add_argument("--new", type=int, default=64, help="tokens to say")
+    parser.add_argument("--repeats", type=int, default=7, help="runs of each")
+    flags = parser.parse_args()
+    torch.set_num_threads(os.cpu_count() or 1)
+    print(
+        f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores, prompts of {PROMPT}, {flags.new} new tokens, float32"
+    )
+    for name, sizes in peers.SIZES.items():
+        model, params = peers.model(sizes)
+        theirs = peers.peer(sizes, params)
+        run = jax.jit(functools.partial(generate, model, max_new_tokens=flags.new, eos_id=-1))
+        for rows in (1, 8):
+            ids = np.random.default_rng(rows).integers(3, sizes["vocab"], (rows, PROMPT))
+            batch = prompts(ids)
+            tensor = torch.from_numpy(ids)
+
+            def ask(tensor=tensor, theirs=theirs):
+                with torch.inference_mode():
+                    return theirs.generate(
+                        tensor, do_sample=False, max_new_tokens=flags.new, eos_token_id=None, pad_token_id=0
+                    )
+
+            said, expected = np.asarray(run(params, batch)), ask().numpy()[:, PROMPT:]
+            times = peers.paired(lambda run=run, params=params, batch=batch: run(params, batch), ask, flags.repeats)
+            print(f"{name:<22} batch {rows}: {peers.told(*times)}  same tokens {np.mean(said == expected):.1%}")
+    return 0
+
+
+def prompts(ids: np.ndarray) -> Batch:
+    """A batch of text prompts without padding."""
+    rows, length = ids.shape
+    batch = Batch.zeros(rows, length, None, None)
+    positions = np.broadcast_to(np.arange(length, dtype=np.int32), ids.shape)
+    return batch.replace(token_ids=ids.astype(np.int32), positions=positions, valid=np.ones(ids.shape, bool))
+
+
+if __name__ == "__main__":
+    sys.exit(cli.guarded(main))

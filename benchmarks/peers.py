@@ -1,0 +1,81 @@
+"""The same decoder twice: ours, and Hugging Face's PyTorch with the same weights; and how times are told."""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from deemo_jax.conversion.llama import llama
+from deemo_jax.conversion.table import to_public
+from deemo_jax.errors import UserError
+from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig, init_params
+from deemo_jax.models.weights import flatten
+
+try:
+    import torch
+    import transformers
+except ImportError as error:
+    raise UserError("the peers are PyTorch's: make setup EXTRAS=convert") from error
+
+# A toy, the sample's decoder, and one with LLaMA's vocabulary and shapes.
+SIZES: dict[str, dict[str, Any]] = {
+    "128 x 4, 259 ids": {"vocab": 259, "width": 128, "depth": 4, "heads": 4, "kv_heads": 4, "mlp": 352},
+    "256 x 4, 32,000 ids": {"vocab": 32000, "width": 256, "depth": 4, "heads": 8, "kv_heads": 8, "mlp": 688},
+    "512 x 8, 32,000 ids": {"vocab": 32000, "width": 512, "depth": 8, "heads": 8, "kv_heads": 8, "mlp": 1376},
+}
+
+
+def model(sizes: dict[str, Any], **branches: Any) -> tuple[DeemoLlama, dict[str, Any]]:
+    """Our model and random float32 parameters."""
+    made = DeemoLlama(DeemoLlamaConfig.from_config({"decoder": {"name": "llama", **sizes}, **branches}))
+    return made, jax.jit(lambda key: init_params(made, key))(jax.random.key(0))
+
+
+def peer(sizes: dict[str, Any], params: dict[str, Any]) -> Any:
+    """Hugging Face's LLaMA with the decoder's weights."""
+    config = transformers.LlamaConfig(
+        vocab_size=sizes["vocab"],
+        hidden_size=sizes["width"],
+        num_hidden_layers=sizes["depth"],
+        num_attention_heads=sizes["heads"],
+        num_key_value_heads=sizes["kv_heads"],
+        intermediate_size=sizes["mlp"],
+        rms_norm_eps=1e-5,
+    )
+    theirs = transformers.LlamaForCausalLM(config).eval()
+    load(theirs, to_public(llama(tied=False).mounted("decoder"), on_host(params)))
+    return theirs
+
+
+def load(module: Any, values: dict[str, np.ndarray]) -> None:
+    """Puts values into a PyTorch module, every one of its tensors."""
+    module.load_state_dict({key: torch.from_numpy(np.array(value, np.float32)) for key, value in values.items()})
+
+
+def on_host(params: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Path -> NumPy array."""
+    return {path: np.asarray(leaf) for path, leaf in flatten(params).items()}
+
+
+def paired(ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int) -> tuple[list[float], list[float]]:
+    """Seconds of alternating runs, after one of each that is not counted."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for turn in range(repeats + 1):
+        for function, kept in zip((ours, theirs), times, strict=True):
+            start = time.perf_counter()
+            jax.block_until_ready(function())
+            if turn:
+                kept.append(time.perf_counter() - start)
+    return times
+
+
+def told(ours: list[float], theirs: list[float]) -> str:
+    """Medians, and the ratio of each pair with its spread: above 1, ours is faster."""
+    ratios = sorted(theirs_s / ours_s for ours_s, theirs_s in zip(ours, theirs, strict=True))
+    return (
+        f"ours {statistics.median(ours) * 1e3:8.1f} ms  PyTorch {statistics.median(theirs) * 1e3:8.1f} ms  "
+        f"ratio {statistics.median(ratios):5.2f} [{ratios[0]:.2f}, {ratios[-1]:.2f}]  n {len(ratios)}"
+    )
