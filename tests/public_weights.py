@@ -185,14 +185,15 @@ def projector(get: Get, name: str) -> Tree:
     return {"linear": _linear(get, name)}
 
 
-def llama(get: Get, depth: int, heads: int) -> Tree:
-    """A LLaMA without grouped queries."""
+def llama(get: Get, depth: int, heads: int, kv_heads: int | None = None) -> Tree:
+    """A LLaMA; `kv_heads` is for grouped queries."""
+    split_into = (("query", "q", heads), ("key", "k", kv_heads or heads), ("value", "v", kv_heads or heads))
 
     def block(index: int) -> Tree:
         name = f"model.layers.{index}"
         tree = {
-            ours: {"kernel": _split_out(get(f"{name}.self_attn.{theirs}_proj.weight"), heads)}
-            for ours, theirs in (("query", "q"), ("key", "k"), ("value", "v"))
+            ours: {"kernel": _split_out(get(f"{name}.self_attn.{theirs}_proj.weight"), parts)}
+            for ours, theirs, parts in split_into
         }
         out = get(f"{name}.self_attn.o_proj.weight").T
         tree["out"] = {"kernel": out.reshape(heads, -1, out.shape[-1])}
