@@ -1,26 +1,21 @@
-"""A model's answers to every clip of a split, once per modality set, through one compiled function."""
+"""A model's answers to every clip of a split, once per modality set, through one function."""
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import jax
-import numpy as np
 
 from deemo_jax import cli
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
-from deemo_jax.data.prompts import build_example, parse_emotion, parse_task
+from deemo_jax.data.prompts import parse_emotion
 from deemo_jax.data.source import Record
-from deemo_jax.data.tokenizer import Tokenizer, make_tokenizer
+from deemo_jax.data.tokenizer import make_tokenizer
 from deemo_jax.errors import UserError
-from deemo_jax.evaluation.predictions import Prediction, parse_reasoning, set_name
-from deemo_jax.models.decoding import generate
+from deemo_jax.evaluation.predictions import Prediction, set_name
+from deemo_jax.generation.answers import Decoding, answer
+from deemo_jax.generation.text import parse_reasoning
 from deemo_jax.models.deemo_llama import DeemoLlama
 from deemo_jax.schema import Modality
-
-LENGTH_STEP = 16
-_generate = jax.jit(generate, static_argnums=0, static_argnames=("max_new_tokens", "eos_id", "pad_id"))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,12 +53,13 @@ def predict(
     max_new_tokens: int,
     split: str = "",
     limit: int = 0,
+    stops: Sequence[str] = (),
 ) -> Answers:
     """Greedy answers.
 
-    Every set has batches of the same shapes (what a set withholds is zeros and absent from the prompt), so that all
-    sets share one compilation. A record that cannot be read gets an empty answer, which counts as wrong; one whose
-    label cannot be read either is left out and noted.
+    Every set has batches of the same few shapes (what a set withholds is zeros and absent from the prompt), so that
+    all sets share their compilations. A record that cannot be read gets an empty answer, which counts as wrong; one
+    whose label cannot be read either is left out and noted.
 
     Args:
         config: the run's config.
@@ -74,18 +70,19 @@ def predict(
         max_new_tokens: an answer's longest length.
         split: default: the config's test split.
         limit: only so many clips; 0 is all.
+        stops: strings that end an answer, beside the end token.
 
     Raises:
         UserError: no such data, or a split that is empty or cannot be read.
     """
     tokenizer = make_tokenizer(config["tokenizer"])
-    limits = {"max_new_tokens": max_new_tokens, "eos_id": tokenizer.eos_id, "pad_id": tokenizer.pad_id}
+    decoding = Decoding(max_new_tokens=max_new_tokens, stops=tuple(stops))
     sets, notes = allowed_sets(sets, config)
     data = {**config["data"], "batch_size": batch_size, "test_split": split or config["data"]["test_split"]}
 
-    def pipeline_of(chosen: frozenset[Modality], length: int) -> Pipeline:
+    def pipeline_of(chosen: frozenset[Modality]) -> Pipeline:
         return make_pipeline(
-            {**config, "data": {**data, "max_length": length}},
+            {**config, "data": data},
             audio_tokens=model.config.audio_tokens,
             video_tokens=model.config.video_tokens,
             train=False,
@@ -93,7 +90,7 @@ def predict(
             modalities=chosen,
         )
 
-    whole = pipeline_of(sets[0], data["max_length"])
+    whole = pipeline_of(sets[0])
     count = min(len(whole), limit or len(whole))
     if not count:
         raise UserError(f"split {data['test_split']!r} is empty; choose another --split or build with other fractions")
@@ -103,52 +100,21 @@ def predict(
             f"split {data['test_split']!r}: none of its {count} records can be read; build the dataset again"
         )
     notes += _data_notes(records, lost)
-    length = min(data["max_length"], _longest_prompt(records.values(), sets, config, model, tokenizer))
     predictions: list[Prediction] = []
     for chosen in sets:
-        pipeline, name, steps = pipeline_of(chosen, length), set_name(chosen), -(-count // batch_size)
+        pipeline, name, steps = pipeline_of(chosen), set_name(chosen), -(-count // batch_size)
         batches = itertools.islice(pipeline.iterate(), steps)
         for batch in cli.progress(batches, f"answers ({name})", total=steps):
-            for index, answer in _answers(batch, _generate(model, params, batch, **limits), tokenizer):
+            texts = answer(model, params, batch, tokenizer, decoding).texts
+            for index, readable, text in zip(batch.index.tolist(), batch.record_valid, texts, strict=True):
+                # An unreadable record has no prompt; whatever the model said to nothing is no answer.
                 if index in records:
-                    predictions.append(_prediction(records[index], name, answer))
+                    predictions.append(_prediction(records[index], name, text if readable else ""))
         if unreadable := len(pipeline.counts.unreadable):
             notes.append(
                 f"{unreadable} records could not be read ({name}); their answers are empty and count as wrong."
             )
     return Answers(predictions, tuple(notes))
-
-
-def _longest_prompt(
-    records: Iterable[Record],
-    sets: Sequence[frozenset[Modality]],
-    config: Mapping[str, Any],
-    model: DeemoLlama,
-    tokenizer: Tokenizer,
-) -> int:
-    """Tokens that no prompt exceeds, rounded up: a run's `max_length` has room for answers, which would be computed."""
-    task = parse_task(config["prompt"]["task"])
-    media = {"audio": model.config.audio_tokens, "video": model.config.video_tokens}
-    longest = max(
-        (
-            len(
-                build_example(
-                    record.clip, chosen, task, tokenizer, **media, max_length=1 << 30, with_answer=False
-                ).slots
-            )
-            for record in records
-            for chosen in sets
-        ),
-        default=1,
-    )
-    return -(-longest // LENGTH_STEP) * LENGTH_STEP
-
-
-def _answers(batch: Any, tokens: jax.Array, tokenizer: Tokenizer) -> Iterator[tuple[int, str]]:
-    readable = np.asarray(batch.record_valid)
-    for row, index in enumerate(np.asarray(batch.index)):
-        # An unreadable record has no prompt; whatever the model said to nothing is no answer.
-        yield int(index), tokenizer.decode(np.asarray(tokens[row]).tolist()) if readable[row] else ""
 
 
 def _prediction(record: Record, modalities: str, answer: str) -> Prediction:

@@ -3,6 +3,7 @@
 Axes: B batch, T prompt length, N new tokens, C candidate continuations, K their tokens, D width.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -147,11 +148,11 @@ def score(
         log_p = jax.nn.log_softmax(run("logits", before))
         picked_BK = jnp.take_along_axis(log_p, ids_BK[..., None], axis=-1)[..., 0]
         # What lies behind `length` is overwritten before it can be seen: no copy of the cache is needed.
-        rewound = extended.replace(seen=cache.seen, length=cache.length)
+        rewound = dataclasses.replace(extended, seen=cache.seen, length=cache.length)
         return rewound, jnp.sum(jnp.where(valid_BK, picked_BK, 0.0), axis=1)
 
     cache, sums_CB = jax.lax.scan(score_one, prompted.cache, (jnp.asarray(candidates), jnp.asarray(valid)))
-    return sums_CB.T, prompted.replace(cache=cache)
+    return sums_CB.T, dataclasses.replace(prompted, cache=cache)
 
 
 def proceed(

@@ -22,8 +22,8 @@ class Sampling:
     """
 
     keys: Array
-    temperature: Array | float
-    top_p: Array | float
+    temperature: Array
+    top_p: Array
 
     @classmethod
     def of_seed(cls, seed: int, rows: int, temperature: float, top_p: float) -> "Sampling":
