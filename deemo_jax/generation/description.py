@@ -59,7 +59,7 @@ class Description:
 
     def __str__(self) -> str:
         lines = [f"{self.clip}: {self.emotion} ({self.probability:.1%})"]
-        lines += [f"  {self.reasoning}"] if self.reasoning else []
+        lines += [f"  {' '.join(self.reasoning.split())}"] if self.reasoning else []
         lines.append(f"  from: {', '.join(self.modalities)}")
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)

@@ -6,7 +6,7 @@ from deemo_jax.data.tokenizer import ByteTokenizer
 from deemo_jax.errors import UserError
 from deemo_jax.generation.answers import Decoding
 from deemo_jax.generation.buckets import bucket, fitted, lengths
-from deemo_jax.generation.text import cut, stop_ids
+from deemo_jax.generation.text import cut, parse_reasoning, stop_ids
 from tests.models import tiny
 
 
@@ -56,3 +56,11 @@ def test_only_padding_is_taken_away():
 def test_senseless_numbers_are_named(wrong):
     with pytest.raises(UserError, match=next(iter(wrong))):
         Decoding(**wrong)
+
+
+def test_reasoning_is_what_follows_the_statement():
+    assert parse_reasoning("The emotion is positive. The words are glad.") == "The words are glad."
+    assert parse_reasoning(" the emotion is negative") == ""
+    assert (
+        parse_reasoning("She feels positive, for the words are glad.") == "She feels positive, for the words are glad."
+    )
