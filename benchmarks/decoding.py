@@ -7,6 +7,7 @@ import argparse
 import functools
 import os
 import sys
+from typing import Any
 
 import jax
 import numpy as np
@@ -36,25 +37,24 @@ def main() -> int:
         run = jax.jit(functools.partial(generate, model, max_new_tokens=flags.new, eos_id=-1))
         for rows in (1, 8):
             ids = np.random.default_rng(rows).integers(3, sizes["vocab"], (rows, PROMPT))
-            batch = prompts(ids)
-            tensor = torch.from_numpy(ids)
-
-            def ask(tensor=tensor, theirs=theirs):
-                with torch.inference_mode():
-                    return theirs.generate(
-                        tensor, do_sample=False, max_new_tokens=flags.new, eos_token_id=None, pad_token_id=0
-                    )
-
-            said, expected = np.asarray(run(params, batch)), ask().numpy()[:, PROMPT:]
-            times = peers.paired(lambda run=run, params=params, batch=batch: run(params, batch), ask, flags.repeats)
+            ours = functools.partial(run, params, prompts(ids))
+            ask = functools.partial(continued, theirs, torch.from_numpy(ids), flags.new)
+            said, expected = np.asarray(ours()), ask().numpy()[:, PROMPT:]
+            times = peers.paired(ours, ask, flags.repeats)
             print(f"{name:<22} batch {rows}: {peers.told(*times)}  same tokens {np.mean(said == expected):.1%}")
     return 0
+
+
+def continued(model: Any, ids: torch.Tensor, new: int) -> torch.Tensor:
+    """Prompts and Hugging Face's greedy continuation."""
+    with torch.inference_mode():
+        return model.generate(ids, do_sample=False, max_new_tokens=new, eos_token_id=None, pad_token_id=0)
 
 
 def prompts(ids: np.ndarray) -> Batch:
     """A batch of text prompts without padding."""
     rows, length = ids.shape
-    batch = Batch.zeros(rows, length, None, None)
+    batch: Any = Batch.zeros(rows, length, None, None)
     positions = np.broadcast_to(np.arange(length, dtype=np.int32), ids.shape)
     return batch.replace(token_ids=ids.astype(np.int32), positions=positions, valid=np.ones(ids.shape, bool))
 

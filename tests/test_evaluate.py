@@ -6,12 +6,6 @@ import sys
 
 import pytest
 
-from deemo_jax.training.checkpoint import Checkpoints
-from deemo_jax.training.mesh import MeshRecipe, make_mesh
-from deemo_jax.training.recipe import Recipe
-from deemo_jax.training.run import Workdir, begin, describe
-from deemo_jax.training.setup import build
-from deemo_jax.training.step import init_state
 from tests.evaluation.samples import imagined, media_folders
 from tests.training import tiny
 
@@ -102,14 +96,7 @@ def test_a_run_keeps_its_own_scores(theirs, tmp_path):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run that has learnt nothing yet."""
-    folder = tmp_path_factory.mktemp("run")
-    recipe = Recipe.from_config(tiny.get_config(str(tiny.write_tiny_dataset(folder / "data"))))
-    workdir = Workdir(folder / "work")
-    begin(workdir, recipe.resolved(), overwrite=False)
-    setup = build(recipe, make_mesh(MeshRecipe()))
-    with Checkpoints(workdir.checkpoints) as checkpoints:
-        checkpoints.save(0, init_state(recipe, setup.trainable), describe(recipe.resolved(), setup.frozen))
-    return workdir.path
+    return tiny.write_tiny_run(tmp_path_factory.mktemp("run"))
 
 
 def test_answers_and_scores_a_run(run):

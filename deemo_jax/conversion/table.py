@@ -199,6 +199,18 @@ def match(table: Table, params: Mapping[str, Any], file: Mapping[str, Shape], al
     return Match(tuple(wanted[key] for key in file if key in wanted), ignored, tuple(problems))
 
 
+def from_public(table: Table, params: Mapping[str, Any], public: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Public tensors as our parameters, all in memory: path -> value of each that the table fills."""
+    found: dict[str, np.ndarray] = {}
+    for key, fill in expected(table, params).items():
+        for (path, row), value in zip(fill.targets, fill.values(public[key]), strict=True):
+            if row is None:
+                found[path] = value
+            else:
+                found.setdefault(path, np.empty(params[path].shape, value.dtype))[row] = value
+    return found
+
+
 def to_public(table: Table, params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The way back: our parameters under the public names, in the public shapes."""
     public = {}

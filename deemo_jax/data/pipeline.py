@@ -6,7 +6,7 @@ Nothing is filtered and nothing is packed: an unreadable record becomes a masked
 
 import dataclasses
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -86,7 +86,7 @@ class Pipeline:
         """
         if step < 0 or (not self._train and step >= self.steps):
             raise IndexError(f"step {step}: this pass has {self.steps}")
-        return _stack([self._rows[position] for position in self._positions(step)])
+        return stack([self._rows[position] for position in self._positions(step)])
 
     def iterate(self, start_step: int = 0) -> Iterator[Batch]:
         """The batches from `start_step` on, read ahead in threads; endless in training, to the end of the pass else.
@@ -179,19 +179,13 @@ def make_pipeline(
         UserError: the dataset is missing or has other features, or a config value makes no sense.
     """
     data = config["data"]
-    allowed = Modality.parse_set(data.get("modalities", "all")) if modalities is None else modalities
-    spec = RowSpec(
-        tokenizer=tokenizer or make_tokenizer(config["tokenizer"]),
-        task=parse_task(config["prompt"]["task"]),
-        template=parse_template(config["prompt"]),
+    spec = make_spec(
+        config,
         audio_tokens=audio_tokens,
         video_tokens=video_tokens,
-        max_length=data["max_length"],
-        frames=data["frames"],
-        clips=data["clips"],
-        modalities=allowed,
-        dropout=_dropout(data.get("modality_dropout", {})) if train else {},
-        with_answer=train,
+        train=train,
+        tokenizer=tokenizer,
+        modalities=modalities,
     )
     cv2.setNumThreads(1)  # the pipeline's own threads are the parallelism; OpenCV's would fight the accelerator's host
     source = ClipSource(data["data_dir"], data["dataset"], data["train_split" if train else "test_split"])
@@ -207,7 +201,38 @@ def make_pipeline(
     )
 
 
-def _stack(rows: list[Row]) -> Batch:
+def make_spec(
+    config: Mapping[str, Any],
+    *,
+    audio_tokens: int,
+    video_tokens: int,
+    train: bool,
+    tokenizer: Tokenizer | None = None,
+    modalities: frozenset[Modality] | None = None,
+) -> RowSpec:
+    """What rows look like by a run's config; arguments as for `make_pipeline`.
+
+    Raises:
+        UserError: a config value makes no sense.
+    """
+    data = config["data"]
+    return RowSpec(
+        tokenizer=tokenizer or make_tokenizer(config["tokenizer"]),
+        task=parse_task(config["prompt"]["task"]),
+        template=parse_template(config["prompt"]),
+        audio_tokens=audio_tokens,
+        video_tokens=video_tokens,
+        max_length=data["max_length"],
+        frames=data["frames"],
+        clips=data["clips"],
+        modalities=Modality.parse_set(data.get("modalities", "all")) if modalities is None else modalities,
+        dropout=_dropout(data.get("modality_dropout", {})) if train else {},
+        with_answer=train,
+    )
+
+
+def stack(rows: Sequence[Row]) -> Batch:
+    """Rows to a batch; fields that no row has are None."""
     fields = {field.name: None for field in dataclasses.fields(Batch)}
     return Batch(**(fields | {key: np.stack([row[key] for row in rows]) for key in rows[0]}))
 

@@ -146,6 +146,16 @@ def build_example(
     return Example(tuple(one.ids), tuple(one.slots), tuple(one.loss), cut)
 
 
+def opening_ids(text: str, template: Template, tokenizer: Tokenizer) -> list[int]:
+    """The ids with which an answer that begins with `text` begins behind its prompt, as in training."""
+    said = around(template.answer)[0] + text
+    if not template.joined:
+        return tokenizer.encode(said)
+    # In one text with the prompt a tokenizer puts no dummy space in front.
+    reply = "".join(part.text for part in template.reply)
+    return tokenizer.encode(reply + said)[len(tokenizer.encode(reply)) :]
+
+
 def parse_emotion(answer: str) -> Emotion | None:
     """Reads the emotion that an answer states; None when it states none, or leaves it open.
 

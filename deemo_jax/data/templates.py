@@ -82,12 +82,6 @@ class Template:
     system: str = ""
     question: str | None = None
 
-    def ended(self, said: str) -> str:
-        """What was generated, up to the first of `stops`."""
-        for stop in self.stops:
-            said = said.partition(stop)[0]
-        return said.rstrip() if self.stops else said
-
 
 EQUATION_1 = Wording(
     audio="<Audio>{}</Audio>, ",

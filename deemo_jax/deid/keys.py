@@ -46,8 +46,12 @@ class VoiceKey:
         return hmac.new(self.secret, f"deemo_jax {purpose}\0{text}".encode(), hashlib.sha256).digest()
 
 
-def load_key(path: str | os.PathLike[str] | None, out_dir: str | os.PathLike[str]) -> VoiceKey:
+def load_key(path: str | os.PathLike[str] | None, out_dir: str | os.PathLike[str] | None = None) -> VoiceKey:
     """The key in `path`, else in the environment, else in the default file; a file that is absent is created.
+
+    Args:
+        path: of the key.
+        out_dir: where files are written to that others may see; None if there are none.
 
     Raises:
         UserError: the file lies in the output folder, others may read it, or it holds no key.
@@ -55,7 +59,7 @@ def load_key(path: str | os.PathLike[str] | None, out_dir: str | os.PathLike[str
     if path is None and (text := os.environ.get(ENVIRONMENT)):
         return VoiceKey(text.strip().encode())
     file = Path(path or DEFAULT_FILE).expanduser()
-    if file.resolve().is_relative_to(Path(out_dir).resolve()):
+    if out_dir is not None and file.resolve().is_relative_to(Path(out_dir).resolve()):
         raise UserError(f"{file}: the voice key must not lie in the output folder; name another with --key_file")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,27 +1,22 @@
-"""A model's answers to every clip of a split, once per modality set, through one compiled function."""
+"""A model's answers to every clip of a split, once per modality set, through one function."""
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import jax
-import numpy as np
 
 from deemo_jax import cli
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
-from deemo_jax.data.prompts import build_example, parse_emotion, parse_task
+from deemo_jax.data.prompts import parse_emotion
 from deemo_jax.data.source import Record
-from deemo_jax.data.templates import Template, parse_template
-from deemo_jax.data.tokenizer import Tokenizer, make_tokenizer
+from deemo_jax.data.templates import parse_template
+from deemo_jax.data.tokenizer import make_tokenizer
 from deemo_jax.errors import UserError
-from deemo_jax.evaluation.predictions import Prediction, parse_reasoning, set_name
-from deemo_jax.models.decoding import generate
+from deemo_jax.evaluation.predictions import Prediction, set_name
+from deemo_jax.generation.answers import Decoding, answer
+from deemo_jax.generation.text import parse_reasoning
 from deemo_jax.models.deemo_llama import DeemoLlama
 from deemo_jax.schema import Modality
-
-LENGTH_STEP = 16
-_generate = jax.jit(generate, static_argnums=0, static_argnames=("max_new_tokens", "eos_id", "pad_id"))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,9 +57,9 @@ def predict(
 ) -> Answers:
     """Greedy answers.
 
-    Every set has batches of the same shapes (what a set withholds is zeros and absent from the prompt), so that all
-    sets share one compilation. A record that cannot be read gets an empty answer, which counts as wrong; one whose
-    label cannot be read either is left out and noted.
+    Every set has batches of the same few shapes (what a set withholds is zeros and absent from the prompt), so that
+    all sets share their compilations. A record that cannot be read gets an empty answer, which counts as wrong; one
+    whose label cannot be read either is left out and noted.
 
     Args:
         config: the run's config.
@@ -79,14 +74,14 @@ def predict(
     Raises:
         UserError: no such data, or a split that is empty or cannot be read.
     """
-    tokenizer, template = make_tokenizer(config["tokenizer"]), parse_template(config["prompt"])
-    limits = {"max_new_tokens": max_new_tokens, "eos_id": tokenizer.eos_id, "pad_id": tokenizer.pad_id}
+    tokenizer = make_tokenizer(config["tokenizer"])
+    decoding = Decoding(max_new_tokens=max_new_tokens, stops=parse_template(config["prompt"]).stops)
     sets, notes = allowed_sets(sets, config)
     data = {**config["data"], "batch_size": batch_size, "test_split": split or config["data"]["test_split"]}
 
-    def pipeline_of(chosen: frozenset[Modality], length: int) -> Pipeline:
+    def pipeline_of(chosen: frozenset[Modality]) -> Pipeline:
         return make_pipeline(
-            {**config, "data": {**data, "max_length": length}},
+            {**config, "data": data},
             audio_tokens=model.config.audio_tokens,
             video_tokens=model.config.video_tokens,
             train=False,
@@ -94,7 +89,7 @@ def predict(
             modalities=chosen,
         )
 
-    whole = pipeline_of(sets[0], data["max_length"])
+    whole = pipeline_of(sets[0])
     count = min(len(whole), limit or len(whole))
     if not count:
         raise UserError(f"split {data['test_split']!r} is empty; choose another --split or build with other fractions")
@@ -104,56 +99,21 @@ def predict(
             f"split {data['test_split']!r}: none of its {count} records can be read; build the dataset again"
         )
     notes += _data_notes(records, lost)
-    length = min(data["max_length"], _longest_prompt(records.values(), sets, config, model, tokenizer))
     predictions: list[Prediction] = []
     for chosen in sets:
-        pipeline, name, steps = pipeline_of(chosen, length), set_name(chosen), -(-count // batch_size)
+        pipeline, name, steps = pipeline_of(chosen), set_name(chosen), -(-count // batch_size)
         batches = itertools.islice(pipeline.iterate(), steps)
         for batch in cli.progress(batches, f"answers ({name})", total=steps):
-            for index, answer in _answers(batch, _generate(model, params, batch, **limits), tokenizer, template):
+            texts = answer(model, params, batch, tokenizer, decoding).texts
+            for index, readable, text in zip(batch.index.tolist(), batch.record_valid, texts, strict=True):
+                # An unreadable record has no prompt; whatever the model said to nothing is no answer.
                 if index in records:
-                    predictions.append(_prediction(records[index], name, answer))
+                    predictions.append(_prediction(records[index], name, text if readable else ""))
         if unreadable := len(pipeline.counts.unreadable):
             notes.append(
                 f"{unreadable} records could not be read ({name}); their answers are empty and count as wrong."
             )
     return Answers(predictions, tuple(notes))
-
-
-def _longest_prompt(
-    records: Iterable[Record],
-    sets: Sequence[frozenset[Modality]],
-    config: Mapping[str, Any],
-    model: DeemoLlama,
-    tokenizer: Tokenizer,
-) -> int:
-    """Tokens that no prompt exceeds, rounded up: a run's `max_length` has room for answers, which would be computed."""
-    task, template = parse_task(config["prompt"]["task"]), parse_template(config["prompt"])
-
-    def length(record: Record, chosen: frozenset[Modality]) -> int:
-        example = build_example(
-            record.clip,
-            chosen,
-            task,
-            tokenizer,
-            template=template,
-            audio=model.config.audio_tokens,
-            video=model.config.video_tokens,
-            max_length=1 << 30,
-            with_answer=False,
-        )
-        return len(example.slots)
-
-    longest = max((length(record, chosen) for record in records for chosen in sets), default=1)
-    return -(-longest // LENGTH_STEP) * LENGTH_STEP
-
-
-def _answers(batch: Any, tokens: jax.Array, tokenizer: Tokenizer, template: Template) -> Iterator[tuple[int, str]]:
-    readable = np.asarray(batch.record_valid)
-    for row, index in enumerate(np.asarray(batch.index)):
-        # An unreadable record has no prompt; whatever the model said to nothing is no answer.
-        said = tokenizer.decode(np.asarray(tokens[row]).tolist()) if readable[row] else ""
-        yield int(index), template.ended(said)
 
 
 def _prediction(record: Record, modalities: str, answer: str) -> Prediction:

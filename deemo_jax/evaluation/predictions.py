@@ -4,7 +4,6 @@ A file of such rows is all that scoring needs, so any system can be scored, what
 """
 
 import dataclasses
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,13 @@ from deemo_jax.data.prompts import parse_emotion
 from deemo_jax.errors import UserError
 from deemo_jax.evaluation.recognition import CLASSES, UNPARSED
 from deemo_jax.files import read_jsonl
+from deemo_jax.generation.text import parse_reasoning
 from deemo_jax.schema import Emotion, Modality
 
 MAX_LINE_BYTES = 1 << 20
 MAX_ROWS = 1_000_000
 MAX_TEXT = 100_000
 MAX_ID = 200
-_STATEMENT = re.compile(r"^\s*the emotion is \w+\s*(?:[.,:;]|$)", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,11 +66,6 @@ def parse_sets(text: str) -> list[frozenset[Modality]]:
     if not sets:
         raise UserError(f"modalities {text!r}: name at least one set, such as 'all;transcript;video,audio'")
     return list(dict.fromkeys(sets))
-
-
-def parse_reasoning(answer: str) -> str:
-    """An answer without its opening statement, 'The emotion is negative.'"""
-    return _STATEMENT.sub("", answer).strip()
 
 
 def indices(emotions: Sequence[Emotion | None]) -> Int[np.ndarray, " n"]:

@@ -1,18 +1,40 @@
-"""Greedy decoding: one pass over the prompt, then one token at a time over a fixed-size cache.
+"""Continuations: one pass over the prompt, then one token at a time over a fixed-size cache.
 
-Axes: B batch, T prompt length, N new tokens, D width.
+Axes: B batch, T prompt length, N new tokens, C candidate continuations, K their tokens, D width.
 """
 
+import dataclasses
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import flax.struct
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int32
+from jaxtyping import Array, Bool, Float, Int, Int32
 
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.deemo_llama import DeemoLlama
 from deemo_jax.models.llama import KVCache
+from deemo_jax.models.sampling import Sampling, choose
+
+Stops = tuple[tuple[int, ...], ...]
+NO_TOKEN = -1
+
+
+@flax.struct.dataclass
+class Prompted:
+    """What the decoder knows after a batch of prompts.
+
+    Attributes:
+        cache: keys and values of the prompts, with room behind them.
+        hidden: Float[B D], what the first new token is read from.
+        positions: Int32[B], the first new token's rotary position.
+    """
+
+    cache: KVCache
+    hidden: Array
+    positions: Array
 
 
 @flax.struct.dataclass
@@ -24,7 +46,8 @@ class _State:
         hidden: Float[B D], what the next token is read from.
         positions: Int32[B], the next token's rotary position.
         tokens: Int32[B N], what was said so far, `pad_id` behind it.
-        done: Bool[B], the end token was said.
+        recent: Int32[B K], the last tokens, as many as the longest stop has.
+        done: Bool[B], the end token or a stop was said.
         step: Int32, tokens said so far.
     """
 
@@ -32,6 +55,7 @@ class _State:
     hidden: Array
     positions: Array
     tokens: Array
+    recent: Array
     done: Array
     step: Array
 
@@ -44,8 +68,10 @@ def generate(
     max_new_tokens: int,
     eos_id: int | Array,
     pad_id: int | Array = 0,
+    stops: Stops = (),
+    sampling: Sampling | None = None,
 ) -> Int32[Array, "B N"]:
-    """The most probable continuation, token by token.
+    """Continues every prompt, token by token: greedily, or by draws.
 
     Shapes are static, so it can be jitted:
     `jax.jit(functools.partial(generate, model, max_new_tokens=64, eos_id=2))(params, batch)`.
@@ -57,39 +83,132 @@ def generate(
         max_new_tokens: N. Stops early when every row is done.
         eos_id: ends a row; it is part of the output.
         pad_id: fills the output behind it.
+        stops: sequences of ids that end a row as well, and are part of the output. Text that is tokenized otherwise
+            is not recognised: this saves time, and whoever decodes the text cuts it.
+        sampling: None takes the most probable token.
     """
+    prompted = read_prompt(model, params, batch, room=max_new_tokens)
+    return proceed(
+        model,
+        params,
+        prompted,
+        max_new_tokens=max_new_tokens,
+        eos_id=eos_id,
+        pad_id=pad_id,
+        stops=stops,
+        sampling=sampling,
+    )
 
-    def run(method: str, *args: Any) -> Any:
-        return model.apply({"params": params}, *args, method=method)
 
+def read_prompt(model: DeemoLlama, params: Any, batch: Batch, *, room: int) -> Prompted:
+    """One pass over the prompts.
+
+    Args:
+        model: the model.
+        params: its parameters.
+        batch: as for `generate`.
+        room: new tokens that the cache shall have room for.
+    """
+    run = _runner(model, params)
     B, T = batch.token_ids.shape
-    cache = run("empty_cache", B, T + max_new_tokens)
+    cache = run("empty_cache", B, T + room)
     hidden, cache = run("extend", run("embed", batch), batch.positions, batch.valid, cache)
     last = jnp.maximum(jnp.sum(batch.valid, axis=1) - 1, 0)[:, None]
+    return Prompted(
+        cache=cache,
+        hidden=jnp.take_along_axis(hidden, last[..., None], axis=1)[:, 0],
+        positions=jnp.take_along_axis(jnp.asarray(batch.positions, jnp.int32), last, axis=1)[:, 0] + 1,
+    )
+
+
+def score(
+    model: DeemoLlama, params: Any, prompted: Prompted, candidates: Int[Array, "C K"], valid: Bool[Array, "C K"]
+) -> tuple[Float[Array, "B C"], Prompted]:
+    """How likely each candidate is behind each prompt.
+
+    Args:
+        model: the model.
+        params: its parameters.
+        prompted: the prompts, with room for K tokens.
+        candidates: ids, padded on the right.
+        valid: False = padding.
+
+    Returns:
+        The summed natural log-probabilities of each candidate's tokens, and the prompts as they were: their room
+        (it alone was written to) can be used again.
+    """
+    run = _runner(model, params)
+    B, K = prompted.positions.shape[0], candidates.shape[1]
+    positions = prompted.positions[:, None] + jnp.arange(K)
+
+    def score_one(cache: KVCache, candidate: tuple[Array, Array]) -> tuple[KVCache, Array]:
+        ids_BK, valid_BK = (jnp.broadcast_to(row, (B, K)) for row in candidate)
+        hidden, extended = run("extend", run("embed_tokens", ids_BK), positions, valid_BK, cache)
+        before = jnp.concatenate([prompted.hidden[:, None], hidden[:, :-1]], axis=1)
+        log_p = jax.nn.log_softmax(run("logits", before))
+        picked_BK = jnp.take_along_axis(log_p, ids_BK[..., None], axis=-1)[..., 0]
+        # What lies behind `length` is overwritten before it can be seen: no copy of the cache is needed.
+        rewound = dataclasses.replace(extended, seen=cache.seen, length=cache.length)
+        return rewound, jnp.sum(jnp.where(valid_BK, picked_BK, 0.0), axis=1)
+
+    cache, sums_CB = jax.lax.scan(score_one, prompted.cache, (jnp.asarray(candidates), jnp.asarray(valid)))
+    return sums_CB.T, dataclasses.replace(prompted, cache=cache)
+
+
+def proceed(
+    model: DeemoLlama,
+    params: Any,
+    prompted: Prompted,
+    *,
+    max_new_tokens: int,
+    eos_id: int | Array,
+    pad_id: int | Array = 0,
+    stops: Stops = (),
+    sampling: Sampling | None = None,
+) -> Int32[Array, "B N"]:
+    """The second half of `generate`: what follows prompts that were read with room for `max_new_tokens`."""
+    run = _runner(model, params)
+    B = prompted.positions.shape[0]
+    reach = max((len(stop) for stop in stops), default=0)
 
     def unfinished(state: _State) -> Array:
         return (state.step < max_new_tokens) & ~jnp.all(state.done)
 
     def say_one(state: _State) -> _State:
-        best = run("logits", state.hidden).argmax(-1).astype(jnp.int32)
+        best = choose(run("logits", state.hidden), sampling, state.step)
         token = jnp.where(state.done, pad_id, best)
         x_B1D = run("embed_tokens", token[:, None])
         hidden, cache = run("extend", x_B1D, state.positions[:, None], jnp.ones((B, 1), bool), state.cache)
+        recent = jnp.concatenate([state.recent, token[:, None]], axis=1)[:, 1:] if reach else state.recent
         return _State(
             cache=cache,
             hidden=hidden[:, 0],
             positions=state.positions + 1,
             tokens=state.tokens.at[:, state.step].set(token),
-            done=state.done | (token == eos_id),
+            recent=recent,
+            done=state.done | (token == eos_id) | _stopped(recent, stops),
             step=state.step + 1,
         )
 
     start = _State(
-        cache=cache,
-        hidden=jnp.take_along_axis(hidden, last[..., None], axis=1)[:, 0],
-        positions=jnp.take_along_axis(jnp.asarray(batch.positions, jnp.int32), last, axis=1)[:, 0] + 1,
+        cache=prompted.cache,
+        hidden=prompted.hidden,
+        positions=prompted.positions,
         tokens=jnp.full((B, max_new_tokens), pad_id, jnp.int32),
+        recent=jnp.full((B, reach), NO_TOKEN, jnp.int32),
         done=jnp.zeros((B,), bool),
         step=jnp.zeros((), jnp.int32),
     )
     return jax.lax.while_loop(unfinished, say_one, start).tokens
+
+
+def _stopped(recent_BK: Int32[Array, "B K"], stops: Stops) -> Bool[Array, " B"]:
+    ends = [jnp.all(recent_BK[:, -len(stop) :] == jnp.asarray(stop), axis=1) for stop in stops if stop]
+    return functools.reduce(jnp.logical_or, ends, jnp.zeros(recent_BK.shape[:1], bool))
+
+
+def _runner(model: DeemoLlama, params: Any) -> Callable[..., Any]:
+    def run(method: str, *args: Any) -> Any:
+        return model.apply({"params": params}, *args, method=method)
+
+    return run

@@ -8,10 +8,20 @@ from typing import Any
 
 import pytest
 
-from deemo_jax.data.prompts import INSTRUCTIONS, Example, Slots, Task, answer_text, build_example, build_prompt
+from deemo_jax.data.prompts import (
+    INSTRUCTIONS,
+    Example,
+    Slots,
+    Task,
+    answer_text,
+    build_example,
+    build_prompt,
+    opening_ids,
+)
 from deemo_jax.data.templates import AFFECTGPT, DEEMO, TEMPLATES, VICUNA_V1, VIDEO_LLAMA, Template, parse_template
 from deemo_jax.data.tokenizer import ByteTokenizer, HFTokenizer, Tokenizer
 from deemo_jax.errors import UserError
+from deemo_jax.generation.text import cut
 from deemo_jax.schema import Clip, Emotion, Modality, NFBLSegment
 
 ALL = frozenset(Modality)
@@ -271,9 +281,9 @@ def test_a_recipe_s_own_texts_replace_the_template_s() -> None:
 
 def test_what_was_generated_ends_at_a_stop() -> None:
     assert AFFECTGPT.stops == VIDEO_LLAMA.stops == ("###",) and DEEMO.stops == VICUNA_V1.stops == ()
-    assert VIDEO_LLAMA.ended(" It is so.\n###Human: And") == " It is so."
-    assert AFFECTGPT.ended("It is so") == "It is so"
-    assert DEEMO.ended("Rank ### one ") == "Rank ### one "
+    assert cut(" It is so.\n###Human: And", VIDEO_LLAMA.stops)[0] == " It is so."
+    assert cut("It is so", AFFECTGPT.stops)[0] == "It is so"
+    assert cut("Rank ### one ", DEEMO.stops)[0] == "Rank ### one "
 
 
 @pytest.mark.parametrize(
@@ -292,3 +302,20 @@ def test_what_was_generated_ends_at_a_stop() -> None:
 def test_a_wrong_prompt_config_says_how_to_mend_it(prompt: dict[str, Any], says: str) -> None:
     with pytest.raises(UserError, match=says):
         parse_template({"task": TASK.value, **prompt})
+
+
+def test_a_candidate_answer_has_the_ids_that_training_gives_it() -> None:
+    """For the odds of the two labels: behind the prompt's ids, those of the trained sequence."""
+    clip, tokenizer = CLIP, ByteTokenizer()
+    for name in TEMPLATES:
+        template = parse_template({"task": "recognition", "template": name})
+        given = {"template": template, "audio": 2, "video": 3, "max_length": 4096}
+        shown = ALL
+        asked, whole = (
+            build_example(clip, shown, Task.RECOGNITION, tokenizer, with_answer=answer, **given)
+            for answer in (False, True)
+        )
+        said = opening_ids(answer_text(clip, Task.RECOGNITION), template, tokenizer)
+        length = len(asked.token_ids)
+        assert whole.token_ids[:length] == asked.token_ids
+        assert list(whole.token_ids[length : length + len(said)]) == said

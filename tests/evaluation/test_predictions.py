@@ -6,7 +6,7 @@ import pytest
 
 from deemo_jax.errors import UserError
 from deemo_jax.evaluation import predictions
-from deemo_jax.evaluation.predictions import by_set, parse_reasoning, parse_sets, read_predictions, read_truth, set_name
+from deemo_jax.evaluation.predictions import by_set, parse_sets, read_predictions, read_truth, set_name
 from deemo_jax.schema import Emotion, Modality
 
 
@@ -130,11 +130,3 @@ def test_set_names_and_parsing():
     for bad in ("", ";", "smell", "video;smell"):
         with pytest.raises(UserError):
             parse_sets(bad)
-
-
-def test_reasoning_is_what_follows_the_statement():
-    assert parse_reasoning("The emotion is positive. The words are glad.") == "The words are glad."
-    assert parse_reasoning(" the emotion is negative") == ""
-    assert (
-        parse_reasoning("She feels positive, for the words are glad.") == "She feels positive, for the words are glad."
-    )

@@ -2,11 +2,13 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from deemo_jax.models.batch import Batch
-from deemo_jax.models.decoding import generate
+from deemo_jax.models.decoding import Stops, generate, proceed, read_prompt, score
 from deemo_jax.models.deemo_llama import DeemoLlama
+from deemo_jax.models.sampling import Sampling
 from tests.models import tiny
 
 ROWS = [1, 5, tiny.AUDIO, 6, tiny.VIDEO, 7, 8], [1, 9, 10], [1, tiny.VIDEO]
@@ -57,3 +59,75 @@ def test_an_unreadable_record_does_not_disturb_the_others() -> None:
     batch = tiny.batch(ROWS[0], [], ROWS[1])
     batch = batch.replace(mel=tiny.batch(*ROWS).mel[[0, 2, 1]], frames=tiny.batch(*ROWS).frames[[0, 2, 1]])
     np.testing.assert_array_equal(decode(batch)[[0, 2]], decode(tiny.batch(*ROWS))[:2])
+
+
+@functools.partial(jax.jit, static_argnames=("model", "stops"))
+def drawn(
+    model: DeemoLlama, params: Any, batch: Batch, sampling: Sampling | None, eos_id: int = -1, stops: Stops = ()
+) -> jax.Array:
+    return generate(model, params, batch, max_new_tokens=6, eos_id=eos_id, stops=stops, sampling=sampling)
+
+
+def test_a_row_ends_at_a_stop_of_several_tokens_and_at_no_part_of_it() -> None:
+    batch = tiny.batch(*ROWS)
+    free = decode(batch)
+    stop = tuple(free[0, 1:4].tolist())
+    never = (int(free[0, 1]), 39, int(free[0, 3]))
+    said = np.asarray(drawn(*tiny.built(), batch, None, stops=(never, stop)))
+    assert said[0].tolist() == [*free[0, :4].tolist(), 0, 0]
+    np.testing.assert_array_equal(said[1:], free[1:])
+    # The first token alone is a stop: nothing of the prompt counts towards a longer one.
+    said = np.asarray(drawn(*tiny.built(), batch, None, stops=((8, int(free[0, 0])), (int(free[1, 0]),))))
+    np.testing.assert_array_equal(said[0], free[0])
+    assert said[1].tolist() == [int(free[1, 0]), 0, 0, 0, 0, 0]
+
+
+def test_temperature_zero_is_greedy_and_one_key_says_one_thing() -> None:
+    batch = tiny.batch(*ROWS)
+    cold = drawn(*tiny.built(), batch, Sampling.of_seed(0, 3, 0.0, 0.9))
+    np.testing.assert_array_equal(cold, decode(batch))
+    warm = [np.asarray(drawn(*tiny.built(), batch, Sampling.of_seed(seed, 3, 1.0, 1.0))) for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(warm[0], warm[1])
+    assert (warm[0] != warm[2]).any() and (warm[0] != decode(batch)).any()
+    # A nucleus that holds one token only.
+    np.testing.assert_array_equal(drawn(*tiny.built(), batch, Sampling.of_seed(1, 3, 1.0, 1e-6)), decode(batch))
+
+
+def test_what_a_row_draws_does_not_depend_on_its_neighbours() -> None:
+    batch, keys = tiny.batch(*ROWS), jax.random.split(jax.random.key(7), 3)
+    hot = Sampling(keys=keys, temperature=jnp.float32(1.5), top_p=jnp.float32(0.95))
+    order = np.array([2, 0, 1])
+    turned = jax.tree.map(lambda leaf: leaf[order], batch)
+    there = drawn(*tiny.built(), batch, hot)
+    np.testing.assert_array_equal(there[order], drawn(*tiny.built(), turned, hot.replace(keys=keys[order])))
+    # Another neighbour, and no neighbour.
+    pair = jax.tree.map(lambda leaf: leaf[:2], batch)
+    said = drawn(*tiny.built(), pair, hot.replace(keys=keys[:2]))
+    np.testing.assert_array_equal(there[:2], said)
+    alone = drawn(*tiny.built(), jax.tree.map(lambda leaf: leaf[:1], batch), hot.replace(keys=keys[:1]))
+    np.testing.assert_array_equal(there[:1], alone)
+
+
+def test_candidates_are_scored_as_by_full_passes_and_leave_the_prompt_as_it_was() -> None:
+    batch = tiny.batch(*ROWS)
+    candidates, lengths = np.array([[3, 4, 5], [6, 7, 0]]), (3, 2)
+    valid = np.arange(3) < np.array(lengths)[:, None]
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def both(model: DeemoLlama, params: Any, batch: Batch) -> tuple[jax.Array, jax.Array]:
+        found, prompted = score(model, params, read_prompt(model, params, batch, room=6), candidates, valid)
+        return found, proceed(model, params, prompted, max_new_tokens=6, eos_id=-1)
+
+    found, said = both(*tiny.built(), batch)
+    np.testing.assert_array_equal(said, decode(batch))
+    model, params = tiny.built()
+    run, logits = tiny.jitted(model), tiny.jitted(model, "logits")
+    for row, end in enumerate(batch.valid.sum(axis=1)):
+        for index, (ids, count) in enumerate(zip(candidates, lengths, strict=True)):
+            whole = jax.tree.map(np.array, batch)
+            whole.token_ids[row, end : end + count] = ids[:count]
+            whole.positions[row, end : end + count] = np.arange(end, end + count)
+            whole.valid[row, end : end + count] = True
+            log_p = jax.nn.log_softmax(logits(params, run(params, whole)))[row, end - 1 : end - 1 + count]
+            expected = sum(float(log_p[k, ids[k]]) for k in range(count))
+            np.testing.assert_allclose(found[row, index], expected, rtol=1e-5, atol=1e-5)

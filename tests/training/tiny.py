@@ -76,6 +76,24 @@ def write_tiny_dataset(data_dir: Path) -> Path:
     return data_dir
 
 
+def write_tiny_run(folder: Path) -> Path:
+    """The workdir of a run that has learnt nothing yet, over `write_tiny_dataset(folder / "data")`."""
+    from deemo_jax.training.checkpoint import Checkpoints
+    from deemo_jax.training.mesh import MeshRecipe, make_mesh
+    from deemo_jax.training.recipe import Recipe
+    from deemo_jax.training.run import Workdir, begin, describe
+    from deemo_jax.training.setup import build
+    from deemo_jax.training.step import init_state
+
+    recipe = Recipe.from_config(get_config(str(write_tiny_dataset(folder / "data"))))
+    workdir = Workdir(folder / "work")
+    begin(workdir, recipe.resolved(), overwrite=False)
+    setup = build(recipe, make_mesh(MeshRecipe()))
+    with Checkpoints(workdir.checkpoints) as checkpoints:
+        checkpoints.save(0, init_state(recipe, setup.trainable), describe(recipe.resolved(), setup.frozen))
+    return workdir.path
+
+
 def _record(index: int, rng: np.random.Generator) -> dict[str, Any]:
     return {
         "clip_id": f"clip{index}",

@@ -1,0 +1,86 @@
+"""What the person in a clip feels, and why: `python -m deemo_jax.generate --workdir W CLIP...`."""
+
+import argparse
+import json
+import signal
+import sys
+from pathlib import Path
+
+from deemo_jax import cli
+from deemo_jax.deid.folder import find_sources
+from deemo_jax.deid.keys import load_key
+from deemo_jax.deid.settings import MODES, Settings
+from deemo_jax.errors import UserError
+
+EXIT_TERMINATED = 128 + signal.SIGTERM
+
+
+def parser() -> argparse.ArgumentParser:
+    flags = argparse.ArgumentParser(
+        prog="python -m deemo_jax.generate",
+        description="Describes clips with a trained run: the emotion, its probability, and the reasoning. A raw clip is"
+        " de-identified first, and no copy is kept; a de-identified clip beside its manifest is verified and used.",
+        epilog="Exit code 0: every clip was described; 2: some were refused or bad, and the others are described.",
+    )
+    flags.add_argument("clips", nargs="+", metavar="CLIP", help="video files, or folders of them")
+    flags.add_argument("--workdir", type=Path, required=True, metavar="W", help="folder of a run")
+    flags.add_argument("--step", type=int, metavar="N", help="which checkpoint (default: the newest)")
+    flags.add_argument(
+        "--transcript",
+        action="append",
+        default=[],
+        metavar="TEXT_OR_FILE",
+        help="what is said, or a text file of it; for several clips, once for each in their order ('' for none)",
+    )
+    flags.add_argument(
+        "--nfbl",
+        action="append",
+        default=[],
+        metavar="FILE_OR_LABELS",
+        help="non-facial body language: 'hand rub, nod', or a file (one label a line; or a JSON list of labels or of"
+        " start_s, end_s, label); for several clips, once for each in their order ('' for none)",
+    )
+    flags.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
+    flags.add_argument("--temperature", type=float, default=0.0, help="0 says the most probable word (default)")
+    flags.add_argument("--top_p", type=float, default=1.0, help="draw from the best words that hold this probability")
+    flags.add_argument("--seed", type=int, default=0, help="of the draws (default %(default)s)")
+    flags.add_argument("--max_new_tokens", type=int, default=160, help="the longest answer (default %(default)s)")
+    flags.add_argument("--batch_size", type=int, default=8, help="clips answered at once (default %(default)s)")
+    flags.add_argument("--key_file", metavar="F", help="the secret voice key for raw clips; else a random one")
+    flags.add_argument("--mode", choices=MODES, default="default", help="masks of raw clips: solid, or a weak blur")
+    flags.add_argument(
+        "--smallest_face", type=float, default=Settings().smallest_face, metavar="SHARE", help="as for deidentify"
+    )
+    flags.add_argument("--on_missing", choices=("refuse", "mask_frame"), default="refuse", help="as for deidentify")
+    return flags
+
+
+def main() -> int:
+    flags = parser().parse_args()
+    settings = Settings.preset(flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face)
+    paths = find_sources(flags.clips)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))  # so that no temporary copy stays
+    # JAX is imported only here, so that mistakes in flags and --help answer at once.
+    from deemo_jax.generation.answers import Decoding
+    from deemo_jax.generation.describer import Describer
+    from deemo_jax.generation.description import Failure
+    from deemo_jax.generation.given import questions
+
+    decoding = Decoding(flags.max_new_tokens, flags.temperature, flags.top_p, flags.seed)
+    asked = questions(paths, flags.transcript, flags.nfbl)
+    key = load_key(flags.key_file) if flags.key_file else None
+    describer = Describer.load(flags.workdir, flags.step, decoding=decoding, settings=settings, key=key)
+    failed = 0
+    for found in describer.describe_all(cli.progress(asked, "read clips"), min(flags.batch_size, len(asked))):
+        if isinstance(found, Failure):
+            failed += 1
+            print(f"{'refused' if found.refused else 'bad'}: {found.clip}: {found.reason}", file=sys.stderr, flush=True)
+        else:
+            print(json.dumps(found.to_json(), ensure_ascii=False) if flags.json else found, flush=True)
+    if failed:
+        raise UserError(f"{failed} of {len(asked)} clips were not described")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(cli.guarded(main))

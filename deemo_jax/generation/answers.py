@@ -1,0 +1,143 @@
+"""A batch of prompts to a batch of answers, and how likely the model finds given texts as theirs.
+
+Axes: B batch, N new tokens, C candidate texts, K their tokens.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from deemo_jax.data.tokenizer import Tokenizer
+from deemo_jax.errors import UserError
+from deemo_jax.generation.buckets import fitted
+from deemo_jax.generation.text import cut, stop_ids
+from deemo_jax.models.batch import Batch
+from deemo_jax.models.decoding import Stops, proceed, read_prompt, score
+from deemo_jax.models.deemo_llama import DeemoLlama
+from deemo_jax.models.sampling import Sampling
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Decoding:
+    """How answers are made of probabilities.
+
+    Attributes:
+        max_new_tokens: N, the longest answer.
+        temperature: 0 says the most probable token; higher draws more freely.
+        top_p: only the fewest tokens that hold this probability are drawn from.
+        seed: of the draws. A clip's answer depends on it, not on the clips that are answered beside it.
+        stops: strings that end an answer, beside the end token; they are no part of it.
+    """
+
+    max_new_tokens: int = 160
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    stops: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1:
+            raise UserError(f"max_new_tokens {self.max_new_tokens}: at least 1 is needed")
+        if not 0 <= self.temperature <= 100:
+            raise UserError(f"temperature {self.temperature}: choose from 0 (the most probable token) to 100")
+        if not 0 < self.top_p <= 1:
+            raise UserError(f"top_p {self.top_p}: choose a probability above 0, at most 1")
+        if not 0 <= self.seed < 1 << 32:
+            raise UserError(f"seed {self.seed}: must lie in [0, 2**32)")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answers:
+    """What was said to a batch.
+
+    Attributes:
+        texts: B answers, up to their end or stop.
+        ended: whether each came to an end by itself; else N cut it.
+        log_likelihoods: Float[B C], natural logarithms, summed over each candidate's tokens.
+    """
+
+    texts: tuple[str, ...]
+    ended: tuple[bool, ...]
+    log_likelihoods: Float[np.ndarray, "B C"]
+
+
+def answer(
+    model: DeemoLlama,
+    params: Any,
+    batch: Batch,
+    tokenizer: Tokenizer,
+    decoding: Decoding,
+    candidates: Sequence[Sequence[int]] = (),
+) -> Answers:
+    """Answers every prompt. The prompts' padding is reduced to a few lengths, each of which is compiled once.
+
+    Args:
+        model: the model.
+        params: its parameters.
+        batch: prompts without answers, padded to the longest that the model reads.
+        tokenizer: of the run.
+        decoding: how.
+        candidates: ids of texts to score behind each prompt, as the answer's beginning.
+    """
+    batch = fitted(batch)
+    sampling = None
+    if decoding.temperature > 0:
+        sampling = Sampling.of_seed(decoding.seed, batch.token_ids.shape[0], decoding.temperature, decoding.top_p)
+    tokens, log_likelihoods = respond(
+        model,
+        params,
+        batch,
+        _padded(candidates, tokenizer.pad_id) if candidates else None,
+        sampling,
+        max_new_tokens=decoding.max_new_tokens,
+        eos_id=tokenizer.eos_id,
+        pad_id=tokenizer.pad_id,
+        stops=stop_ids(tokenizer, decoding.stops),
+    )
+    rows = np.asarray(tokens).tolist()
+    texts = [cut(tokenizer.decode(row), decoding.stops) for row in rows]
+    ended = [stopped or tokenizer.eos_id in row for (_, stopped), row in zip(texts, rows, strict=True)]
+    return Answers(tuple(text for text, _ in texts), tuple(ended), np.asarray(log_likelihoods))
+
+
+@functools.partial(jax.jit, static_argnums=0, static_argnames=("max_new_tokens", "eos_id", "pad_id", "stops"))
+def respond(
+    model: DeemoLlama,
+    params: Any,
+    batch: Batch,
+    candidates: tuple[Int[Array, "C K"], Bool[Array, "C K"]] | None,
+    sampling: Sampling | None,
+    *,
+    max_new_tokens: int,
+    eos_id: int,
+    pad_id: int,
+    stops: Stops,
+) -> tuple[Int[Array, "B N"], Float[Array, "B C"]]:
+    """The compiled part of `answer`: the prompts are read once, for the candidates and for the answers."""
+    longest = candidates[0].shape[1] if candidates else 0
+    prompted = read_prompt(model, params, batch, room=max(max_new_tokens, longest))
+    scores = jax.numpy.zeros((batch.token_ids.shape[0], 0))
+    if candidates:
+        scores, prompted = score(model, params, prompted, *candidates)
+    said = proceed(
+        model,
+        params,
+        prompted,
+        max_new_tokens=max_new_tokens,
+        eos_id=eos_id,
+        pad_id=pad_id,
+        stops=stops,
+        sampling=sampling,
+    )
+    return said, scores
+
+
+def _padded(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[Int[np.ndarray, "C K"], Bool[np.ndarray, "C K"]]:
+    longest = max(map(len, rows))
+    ids = np.array([[*row, *[pad_id] * (longest - len(row))] for row in rows], np.int32)
+    return ids, np.arange(longest) < np.array([len(row) for row in rows])[:, None]

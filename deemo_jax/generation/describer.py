@@ -1,0 +1,179 @@
+"""A trained run that describes clips: `deemo_jax.load(workdir).describe(clip)`."""
+
+import dataclasses
+import itertools
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deemo_jax.data.pipeline import make_spec, stack
+from deemo_jax.data.prompts import Task, answer_text, opening_ids, parse_emotion
+from deemo_jax.data.rows import Row, make_row, shown
+from deemo_jax.deid.clip import Refused
+from deemo_jax.deid.keys import VoiceKey
+from deemo_jax.deid.settings import Settings
+from deemo_jax.errors import UserError
+from deemo_jax.generation.answers import Decoding, answer
+from deemo_jax.generation.clips import Question, read_clip
+from deemo_jax.generation.description import Description, Failure
+from deemo_jax.generation.text import parse_reasoning
+from deemo_jax.models.deemo_llama import DeemoLlama
+from deemo_jax.schema import Clip, Emotion, Modality
+from deemo_jax.training.run import load_run
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Prepared:
+    question: Question
+    clip: Clip
+    row: Row
+    modalities: tuple[Modality, ...]
+    notes: tuple[str, ...]
+
+
+class Describer:
+    """Says what the person in a clip feels, how sure that is, and why.
+
+    Args:
+        config: the run's.
+        model: its model.
+        params: all its parameters.
+        decoding: how answers are made; they stop where the run's prompt template does, too.
+        settings: how raw clips are de-identified.
+        key: draws their voice; default: a random one that is never written down.
+
+    Raises:
+        UserError: a config value makes no sense.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        model: DeemoLlama,
+        params: Any,
+        *,
+        decoding: Decoding | None = None,
+        settings: Settings | None = None,
+        key: VoiceKey | None = None,
+    ) -> None:
+        self._model, self._params = model, params
+        self._settings = settings or Settings()
+        self._key = key or VoiceKey(secrets.token_bytes(32))
+        self._spec = make_spec(
+            config, audio_tokens=model.config.audio_tokens, video_tokens=model.config.video_tokens, train=False
+        )
+        decoding = decoding or Decoding()
+        self._decoding = dataclasses.replace(decoding, stops=(*decoding.stops, *self._spec.template.stops))
+
+    @classmethod
+    def load(cls, workdir: str | Path, step: int | None = None, **options: Any) -> "Describer":
+        """Opens a run on one device; `options` as for the class.
+
+        Args:
+            workdir: of the run.
+            step: which checkpoint; default: the newest.
+
+        Raises:
+            UserError: no run, no checkpoint, or they do not belong together.
+        """
+        return cls(*load_run(workdir, step), **options)
+
+    def describe(self, clip: str | Path, *, transcript: str = "", nfbl: Sequence[str] = ()) -> Description:
+        """Describes one clip.
+
+        Args:
+            clip: a raw video, which is de-identified first and leaves no copy behind; or a de-identified one beside
+                its manifest.
+            transcript: what is said; it is used as it is.
+            nfbl: labels of non-facial body language, in order of time.
+
+        Raises:
+            Refused: a raw clip in which a face may have been missed.
+            UserError: it cannot be read, does not match its manifest, or has nothing that the run can be shown.
+        """
+        prepared = self._prepare(Question(Path(clip), transcript, tuple(nfbl)))
+        return next(self._described([prepared], 1))
+
+    def describe_all(self, questions: Iterable[Question], batch_size: int = 8) -> Iterator[Description | Failure]:
+        """Describes many clips, so many at once; yields in their order. A clip that cannot be described costs itself.
+
+        Args:
+            questions: the clips.
+            batch_size: B; the last batch is filled up, so that no other shape is compiled.
+        """
+        if batch_size < 1:
+            raise UserError(f"batch_size {batch_size}: at least 1 is needed")
+        remaining = iter(questions)
+        while group := list(itertools.islice(remaining, batch_size)):
+            prepared = [self._prepared(question) for question in group]
+            described = self._described([item for item in prepared if isinstance(item, _Prepared)], batch_size)
+            for item in prepared:
+                yield item if isinstance(item, Failure) else next(described)
+
+    def _prepared(self, question: Question) -> _Prepared | Failure:
+        try:
+            return self._prepare(question)
+        except UserError as error:
+            reason = str(error).removeprefix(f"{question.path}: ")
+            return Failure(str(question.path), reason, isinstance(error, Refused))
+
+    def _prepare(self, question: Question) -> _Prepared:
+        spec = self._spec
+        record, notes = read_clip(question, spec.frames, spec.clips, self._settings, self._key)
+        rng = np.random.default_rng(0)  # decides on dropout, of which there is none
+        modalities = shown(record, spec, rng)
+        if not modalities:
+            offered = ", ".join(modality for modality in Modality if modality in spec.modalities)
+            raise UserError(f"{question.path}: has nothing that this run is shown ({offered}); give it what it lacks")
+        row, cut = make_row(record, spec, rng, 0)
+        ordered = tuple(modality for modality in Modality if modality in modalities)
+        return _Prepared(question, record.clip, row, ordered, (*notes, *_words(question, ordered, cut)))
+
+    def _described(self, prepared: list[_Prepared], batch_size: int) -> Iterator[Description]:
+        if not prepared:
+            return
+        filled = prepared + prepared[-1:] * (batch_size - len(prepared))
+        spec, clip = self._spec, prepared[0].clip
+        stated = [answer_text(dataclasses.replace(clip, emotion=emotion), Task.RECOGNITION) for emotion in Emotion]
+        labels = [opening_ids(text, spec.template, spec.tokenizer) for text in stated]
+        answers = answer(
+            self._model, self._params, stack([p.row for p in filled]), spec.tokenizer, self._decoding, labels
+        )
+        for p, text, ended, scores in zip(
+            prepared, answers.texts, answers.ended, answers.log_likelihoods.tolist(), strict=False
+        ):
+            found = Description(
+                clip=str(p.question.path),
+                log_likelihoods=dict(zip(Emotion, scores, strict=True)),
+                answer=text,
+                reasoning=parse_reasoning(text),
+                modalities=p.modalities,
+                notes=p.notes,
+            )
+            yield dataclasses.replace(found, notes=(*p.notes, *self._remarks(found, ended)))
+
+    def _remarks(self, found: Description, ended: bool) -> Iterator[str]:
+        stated = parse_emotion(found.answer)
+        if stated is not None and stated != found.emotion:
+            yield f"the answer itself says {stated}"
+        if not ended:
+            yield f"the answer was cut at {self._decoding.max_new_tokens} tokens"
+        if self._spec.task is not Task.RECOGNITION_REASONING:
+            yield f"the run was trained for {self._spec.task} only"
+
+
+def _words(question: Question, modalities: tuple[Modality, ...], cut: bool) -> Iterator[str]:
+    """Notes on the texts that came with a clip, or did not."""
+    if Modality.TRANSCRIPT in modalities:
+        yield "the transcript was used as given; words are not de-identified"
+    elif question.transcript.strip():
+        yield "this run was trained without transcripts; the one given was not shown"
+    else:
+        yield f"no transcript was given; the answer rests on {', '.join(modalities)}"
+    if cut:
+        yield "the transcript was shortened to fit"
+    if question.nfbl and Modality.NFBL not in modalities:
+        yield "this run was trained without NFBL labels; those given were not shown"

@@ -1,0 +1,80 @@
+"""What is said of one clip, for people and for programs."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from deemo_jax.schema import Emotion, Modality
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Description:
+    """A model's view of one clip.
+
+    Attributes:
+        clip: the file, as it was named.
+        log_likelihoods: of each emotion's statement behind the prompt, natural logarithms.
+        answer: what the model said, whole.
+        reasoning: the answer without its opening statement.
+        modalities: what the model was shown.
+        notes: what a reader should know.
+    """
+
+    clip: str
+    log_likelihoods: Mapping[Emotion, float]
+    answer: str
+    reasoning: str
+    modalities: tuple[Modality, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def probabilities(self) -> dict[Emotion, float]:
+        """The statements' likelihoods, normalised over both."""
+        highest = max(self.log_likelihoods.values())
+        weights = {emotion: math.exp(value - highest) for emotion, value in self.log_likelihoods.items()}
+        return {emotion: weight / sum(weights.values()) for emotion, weight in weights.items()}
+
+    @property
+    def emotion(self) -> Emotion:
+        """The likelier one."""
+        return max(self.log_likelihoods, key=self.log_likelihoods.__getitem__)
+
+    @property
+    def probability(self) -> float:
+        """Of `emotion`."""
+        return self.probabilities[self.emotion]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "clip": self.clip,
+            "emotion": str(self.emotion),
+            "probability": self.probability,
+            "log_likelihoods": {str(emotion): value for emotion, value in self.log_likelihoods.items()},
+            "answer": self.answer,
+            "reasoning": self.reasoning,
+            "modalities": [str(modality) for modality in self.modalities],
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.clip}: {self.emotion} ({self.probability:.1%})"]
+        lines += [f"  {' '.join(self.reasoning.split())}"] if self.reasoning else []
+        lines.append(f"  from: {', '.join(self.modalities)}")
+        lines += [f"  note: {note}" for note in self.notes]
+        return "\n".join(lines)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Failure:
+    """A clip that was not described.
+
+    Attributes:
+        clip: the file, as it was named.
+        reason: why, and how to mend it.
+        refused: whether its de-identification was refused.
+    """
+
+    clip: str
+    reason: str
+    refused: bool = False

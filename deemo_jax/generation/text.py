@@ -1,0 +1,39 @@
+"""Answers as text: where they stop, and what is the reasoning in them. Needs no JAX."""
+
+import re
+from collections.abc import Iterable
+
+from deemo_jax.data.tokenizer import Tokenizer
+
+# What may stand before a stop string; some tokenizers write it otherwise after each of these.
+CONTEXTS = ("", " ", "\n", "a", ".")
+_STATEMENT = re.compile(r"^\s*the emotion is \w+\s*(?:[.,:;]|$)", re.IGNORECASE)
+
+
+def parse_reasoning(answer: str) -> str:
+    """An answer without its opening statement, 'The emotion is negative.'"""
+    return _STATEMENT.sub("", answer).strip()
+
+
+def cut(text: str, stops: Iterable[str]) -> tuple[str, bool]:
+    """The text before the first occurrence of any stop string, and whether there was one."""
+    found = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
+    return (text[: min(found)].rstrip(), True) if found else (text, False)
+
+
+def stop_ids(tokenizer: Tokenizer, stops: Iterable[str]) -> tuple[tuple[int, ...], ...]:
+    """The id sequences by which stop strings usually end a text.
+
+    One string can have several: LLaMA's '###' is id 835 alone, or 2277 and 29937 behind a letter.
+    """
+    found: dict[tuple[int, ...], None] = {}
+    for stop in stops:
+        for context in CONTEXTS if stop.strip() else ():
+            ids = tokenizer.encode(context + stop)
+            for start in reversed(range(len(ids))):
+                text = tokenizer.decode(ids[start:])
+                if stop in text:
+                    if text.strip() == stop.strip():
+                        found[tuple(ids[start:])] = None
+                    break
+    return tuple(found)

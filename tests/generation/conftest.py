@@ -1,0 +1,52 @@
+"""Raw and de-identified clips, and a run that answers them; made once for all tests of this room."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import pytest
+
+import deemo_jax
+from deemo_jax.deid.clip import deidentify_clip
+from deemo_jax.deid.settings import Settings
+from deemo_jax.generation.answers import Decoding
+from deemo_jax.generation.describer import Describer
+from tests.deid.conftest import RawClip, key, make_clip, portrait, raw  # noqa: F401 - fixtures of the other room
+from tests.training import tiny
+
+NEW = 6
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_compiler() -> Iterator[None]:
+    """Toy models spend their time in the compiler, so it may be lazy."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory) -> Path:
+    """The workdir of a run."""
+    return tiny.write_tiny_run(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="session")
+def describer(run) -> Describer:
+    return deemo_jax.load(run, decoding=Decoding(max_new_tokens=NEW))
+
+
+@pytest.fixture(scope="session")
+def deidentified(raw, make_clip, key, tmp_path_factory) -> list[Path]:  # noqa: F811
+    """Two clips beside their manifests; not to be changed."""
+    folder = tmp_path_factory.mktemp("deid")
+    other = make_clip(tmp_path_factory.mktemp("other") / "other.mp4", frames=25, speed=2.0)
+    for name, clip in (("c1", raw), ("c2", other)):
+        deidentify_clip(clip.path, folder, name, Settings(), key)
+    return [folder / "c1.mp4", folder / "c2.mp4"]
+
+
+@pytest.fixture(scope="session")
+def refused(make_clip, tmp_path_factory) -> RawClip:  # noqa: F811
+    """A raw clip without a face."""
+    return make_clip(tmp_path_factory.mktemp("refused") / "empty.mp4", frames=4, hidden=(0, 1, 2, 3))

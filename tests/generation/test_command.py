@@ -1,0 +1,66 @@
+"""The command, as a person runs it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+def generate(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "deemo_jax.generate", *map(str, arguments)], capture_output=True, text=True, timeout=600
+    )
+
+
+def test_json_lines_of_several_clips_one_of_which_is_refused(run, deidentified, refused, tmp_path):
+    said, labels = tmp_path / "said.txt", "hand rub, nod"
+    said.write_text("I am glad.")
+    given = ["--transcript", "", "--transcript", "", "--transcript", said, "--nfbl", "", "--nfbl", "", "--nfbl", labels]
+    paths = [deidentified[0], refused.path, deidentified[1]]
+    done = generate(*paths, "--workdir", run, "--json", "--max_new_tokens", 5, *given, "--batch_size", 2)
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+    assert f"refused: {refused.path}: no face" in done.stderr
+    assert done.stderr.strip().splitlines()[-1] == "error: 1 of 3 clips were not described"
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["clip"] for row in rows] == [str(deidentified[0]), str(deidentified[1])]
+    keys = ["clip", "emotion", "probability", "log_likelihoods", "answer", "reasoning", "modalities", "notes"]
+    for row in rows:
+        assert list(row) == keys
+        assert row["emotion"] in ("negative", "positive") and 0.5 <= row["probability"] <= 1
+        assert set(row["log_likelihoods"]) == {"negative", "positive"}
+    assert rows[0]["modalities"] == ["audio", "video"]
+    assert rows[1]["modalities"] == ["audio", "video", "transcript", "nfbl"]
+
+
+def test_a_raw_clip_as_text_with_draws(run, raw, tmp_path):
+    options = ["--max_new_tokens", 5, "--temperature", 0.9, "--top_p", 0.9, "--seed", 3]
+    done = generate(raw.path, "--workdir", run, *options, "--key_file", tmp_path / "voice.key")
+    assert done.returncode == 0, done.stderr
+    first, *rest = done.stdout.splitlines()
+    assert first.startswith(f"{raw.path}: ") and first.endswith("%)")
+    assert "  from: audio, video" in rest
+    assert any(line.startswith("  note: no transcript was given") for line in rest)
+    assert (tmp_path / "voice.key").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["a.mp4"], "--workdir"),
+        (["--workdir", "x"], "CLIP"),
+        (["a.mp4", "--workdir", "absent"], "absent: holds no run"),
+        (["a.mp4", "b.mp4", "--workdir", "absent", "--transcript", "once"], "given 1 times for 2 clips"),
+        (["a.mp4", "--workdir", "absent", "--top_p", "0"], "top_p 0.0"),
+    ],
+)
+def test_mistakes_are_one_message(arguments, says):
+    done = generate(*arguments)
+    assert done.returncode == 2
+    assert says in done.stderr.strip().splitlines()[-1] and "Traceback" not in done.stderr
+
+
+def test_importing_the_package_stays_cheap():
+    code = "import sys; sys.modules['jax'] = None; import deemo_jax; deemo_jax.load"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
