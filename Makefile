@@ -13,7 +13,8 @@ RUN := runs/sample
 
 # The sample corpus: at least 240 training and 400 test clips once refused ones are gone.
 CLIPS ?= 680
-SEED ?= 0
+# Of the seeds 0 to 9 that with the labels nearest to their odds: 60.0 % positive, 59.0 in training and 60.6 in the test.
+SEED ?= 3
 # Speakers of the corpus fill a third of the picture's height, so that none is smaller than this share of it.
 SMALLEST_FACE ?= 0.15
 # The audit looks for faces left in one frame of so many; 1 looks at all of them.
@@ -25,7 +26,7 @@ AUDIT_EVERY ?= 8
 help:
 	@echo "make train      the whole way on the sample corpus: make, de-identify, build, train, evaluate, show"
 	@echo "make test       the tests that CI runs"
-	@echo "make test-all   the same and the slow, full-width ones"
+	@echo "make test-all   the same, the slow, full-width ones, and those that need PyTorch"
 	@echo "make lint       formatter, linter, type checker, one-way imports"
 	@echo "make towers     pre-train the sample's frozen towers again (about 45 minutes on 2 cores)"
 	@echo "make bench      measurements behind the figures in the README"
@@ -62,7 +63,9 @@ train: setup
 test: setup
 	$(PY) -m pytest -q -n 2
 
+# PyTorch is what conversion and decoding are compared with; only these tests need it.
 test-all: setup
+	$(BIN)/pip install --quiet --editable '.[convert]'
 	$(PY) -m pytest -q -n 2 -m ''
 
 lint: setup
@@ -79,7 +82,10 @@ towers: setup
 	$(PY) -m deemo_jax.towers --out configs/sample_towers --workers $(WORKERS)
 
 bench: setup
+	$(BIN)/pip install --quiet --editable '.[convert]'
 	$(PY) -m benchmarks.input_pipeline
+	$(PY) -m benchmarks.train_step
+	$(PY) -m benchmarks.decoding
 
 clean:
 	rm -rf runs $(VENV)

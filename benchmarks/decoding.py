@@ -33,7 +33,7 @@ def main() -> int:
     )
     for name, sizes in peers.SIZES.items():
         model, params = peers.model(sizes)
-        theirs = peers.peer(sizes, params)
+        theirs = peers.peer(sizes, peers.on_host(params))
         run = jax.jit(functools.partial(generate, model, max_new_tokens=flags.new, eos_id=-1))
         for rows in (1, 8):
             ids = np.random.default_rng(rows).integers(3, sizes["vocab"], (rows, PROMPT))

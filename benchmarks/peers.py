@@ -34,8 +34,8 @@ def model(sizes: dict[str, Any], **branches: Any) -> tuple[DeemoLlama, dict[str,
     return made, jax.jit(lambda key: init_params(made, key))(jax.random.key(0))
 
 
-def peer(sizes: dict[str, Any], params: dict[str, Any]) -> Any:
-    """Hugging Face's LLaMA with the decoder's weights."""
+def peer(sizes: dict[str, Any], values: dict[str, np.ndarray]) -> Any:
+    """Hugging Face's LLaMA with the decoder's weights (`on_host`)."""
     config = transformers.LlamaConfig(
         vocab_size=sizes["vocab"],
         hidden_size=sizes["width"],
@@ -46,7 +46,7 @@ def peer(sizes: dict[str, Any], params: dict[str, Any]) -> Any:
         rms_norm_eps=1e-5,
     )
     theirs = transformers.LlamaForCausalLM(config).eval()
-    load(theirs, to_public(llama(tied=False).mounted("decoder"), on_host(params)))
+    load(theirs, to_public(llama(tied=False).mounted("decoder"), values))
     return theirs
 
 

@@ -24,13 +24,12 @@ from deemo_jax.conversion.table import Fill, Match, match
 from deemo_jax.conversion.writer import RowWriter
 from deemo_jax.errors import UserError
 from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig
-from deemo_jax.models.weights import TRAINED_PARTS, WEIGHTS, open_tensors
+from deemo_jax.models.weights import CONVERSION, TRAINED_PARTS, WEIGHTS, open_tensors
 from deemo_jax.training.mesh import make_mesh
 from deemo_jax.training.recipe import MeshRecipe, Recipe
 from deemo_jax.training.run import versions
 from deemo_jax.training.setup import abstract_params
 
-RECORD = "checkpoint.json"
 TOKENIZERS = ("tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 VERSION = 1
 LISTED = 30
@@ -150,7 +149,7 @@ def convert(recipe: Recipe, sources: Mapping[str, str], out: Path, allow_extra: 
                 "versions": versions(),
             }
             _copy_tokenizer(sources, folder)
-            files.write_json(folder / RECORD, record)
+            files.write_json(folder / CONVERSION, record)
     return record | {"already": False}
 
 
@@ -240,18 +239,19 @@ def _identity(recipe: Recipe, plan: Plan) -> dict[str, Any]:
 
 
 def _record(out: Path) -> dict[str, Any]:
-    record = files.read_json(out / RECORD)
+    record = files.read_json(out / CONVERSION)
     if not isinstance(record, dict) or record.get("version") != VERSION or "weights_sha256" not in record:
-        raise UserError(f"{out / RECORD}: no record of a conversion by this version; convert again")
+        raise UserError(f"{out / CONVERSION}: no record of a conversion by this version; convert again")
     return record
 
 
 def _already(out: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    if not (out / RECORD).is_file():
+    if not (out / CONVERSION).is_file():
         raise UserError(f"{out}: exists and is no converted checkpoint; name another --out")
     record = _record(out)
     changed = [key for key in ("sources", "dtypes") if record.get(key) != wanted[key]]
-    changed += ["config.model"] * (record["config"].get("model") != wanted["config"]["model"])
+    parts = ("model", "tokenizer", "prompt")
+    changed += [f"config.{part}" for part in parts if record["config"].get(part) != wanted["config"][part]]
     if changed:
         raise UserError(f"{out}: holds a conversion with other {', '.join(changed)}; name another --out or remove it")
     if files.sha256(out / WEIGHTS) != record["weights_sha256"]:

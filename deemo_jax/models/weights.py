@@ -17,7 +17,9 @@ from absl import logging
 from deemo_jax.errors import UserError
 from deemo_jax.files import atomic
 
+# The files of a converted checkpoint.
 WEIGHTS = "weights.safetensors"
+CONVERSION = "checkpoint.json"
 MAX_FILE_BYTES = 64 << 30
 DTYPES = {
     "F64": "float64",

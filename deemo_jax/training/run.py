@@ -15,12 +15,13 @@ from ml_collections import ConfigDict
 
 from deemo_jax.errors import UserError
 from deemo_jax.files import read_json, write_json
-from deemo_jax.models.deemo_llama import DeemoLlama
+from deemo_jax.models.deemo_llama import DeemoLlama, param_shapes
+from deemo_jax.models.weights import CONVERSION, open_tensors
 from deemo_jax.training.checkpoint import Checkpoints
 from deemo_jax.training.mesh import make_mesh
 from deemo_jax.training.recipe import MeshRecipe, Recipe
-from deemo_jax.training.setup import build
-from deemo_jax.training.state import Tree, content_hash, merge
+from deemo_jax.training.setup import build, make_model
+from deemo_jax.training.state import Tree, content_hash, flatten, merge
 
 PACKAGES = ("deemo-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 # What may change between a run and its continuation: where it runs and what it tells, not what it computes. Other
@@ -145,18 +146,20 @@ def versions() -> dict[str, str]:
 
 
 def load_run(workdir: str | Path, step: int | None = None) -> tuple[ConfigDict, DeemoLlama, Tree]:
-    """Opens a run on one device: (config, model, all parameters).
+    """Opens a run, or a converted checkpoint, on one device: (config, model, all parameters).
 
-    The frozen part is built as it was for training (seed, then `config.init`), the trainable part is read.
+    Of a run, the frozen part is built as it was for training (seed, then `config.init`), the trainable part is read.
 
     Args:
-        workdir: of the run.
-        step: which checkpoint; default: the newest.
+        workdir: of the run; or the folder of a converted checkpoint that lacks nothing.
+        step: which checkpoint of a run; default: the newest.
 
     Raises:
-        UserError: no run, no checkpoint, or they do not belong together.
+        UserError: no run, no checkpoint, or they do not belong together; a conversion without its connectors.
     """
     folder = Workdir(Path(workdir))
+    if (folder.path / CONVERSION).is_file():
+        return _load_converted(folder.path)
     if not folder.config.exists():
         raise UserError(f"{folder.path}: holds no run (no config.json); train first, or name another --workdir")
     config = read_json(folder.config)
@@ -169,6 +172,28 @@ def load_run(workdir: str | Path, step: int | None = None) -> tuple[ConfigDict, 
         check_frozen(checkpoints.metadata(step), content_hash(setup.frozen), folder.checkpoints / str(step))
         trainable = checkpoints.restore_trainable(step, setup.trainable)
     return ConfigDict(config), setup.model, merge(trainable, setup.frozen)
+
+
+def _load_converted(folder: Path) -> tuple[ConfigDict, DeemoLlama, Tree]:
+    """All parameters of a conversion, with the config that it was made for."""
+    record = read_json(folder / CONVERSION)
+    config = record.get("config") if isinstance(record, dict) else None
+    if not isinstance(config, dict):
+        raise UserError(f"{folder / CONVERSION}: holds no config; convert again")
+    tokenizer = config.get("tokenizer", {})
+    if tokenizer.get("name") == "llama" and not tokenizer.get("path"):
+        config["tokenizer"] = {**tokenizer, "path": str(folder)}
+    config["init"] = str(folder)
+    recipe = Recipe.from_config(config)
+    model = make_model(recipe)
+    random = flatten(param_shapes(model)).keys() - open_tensors(folder).keys()
+    if random:
+        parts = ", ".join(sorted({"/".join(path.split("/")[:2]) for path in random}))
+        raise UserError(
+            f"{folder}: has no {parts}; train them ({folder} as config.init), or convert with sources that hold them"
+        )
+    setup = build(recipe, make_mesh(MeshRecipe(), jax.local_devices()[:1]))
+    return ConfigDict(config), setup.model, merge(setup.trainable, setup.frozen)
 
 
 _ABSENT = "absent"

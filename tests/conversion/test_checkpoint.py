@@ -10,7 +10,7 @@ import pytest
 
 from deemo_jax.conversion import checkpoint
 from deemo_jax.errors import UserError
-from deemo_jax.models.weights import WEIGHTS, flatten, load_tree
+from deemo_jax.models.weights import CONVERSION, WEIGHTS, flatten, load_tree
 from deemo_jax.training.mesh import make_mesh
 from deemo_jax.training.recipe import MeshRecipe, Recipe
 from deemo_jax.training.setup import build
@@ -239,7 +239,7 @@ def test_the_tokenizer_travels_along(public, tmp_path):
     Path(public["llama"], "tokenizer.json").write_text("{}")
     checkpoint.convert(tiny.recipe(), public, tmp_path / "out")
     assert (tmp_path / "out" / "tokenizer.json").read_text() == "{}"
-    assert json.loads((tmp_path / "out" / checkpoint.RECORD).read_text())["version"] == 1
+    assert json.loads((tmp_path / "out" / CONVERSION).read_text())["version"] == 1
 
 
 def test_unknown_sources_and_folders_that_cannot_be_written(public, tmp_path):

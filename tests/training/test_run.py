@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from deemo_jax.conversion import checkpoint
 from deemo_jax.errors import UserError
 from deemo_jax.training import run
 from deemo_jax.training.recipe import Recipe
+from deemo_jax.training.state import flatten
+from tests.conversion import tiny as conversion
 from tests.training import tiny
 
 
@@ -61,3 +64,19 @@ def test_other_frozen_weights_are_refused() -> None:
         UserError, match=r"other frozen weights \(sha256 a{12}, now b{12}\)\. It was made with jax 0\.1"
     ):
         run.check_frozen(metadata, "b" * 64, Path("c/1"))
+
+
+def test_a_whole_conversion_opens_like_a_run_and_one_without_connectors_says_so(tmp_path: Path) -> None:
+    config: Any = conversion.get_config("precision=float32")
+    config.model = {**conversion.MODEL, "decoder": {**conversion.DECODER, "vocab": 259}}
+    config.tokenizer, config.data.frames, config.data.clips = {"name": "bytes"}, 2, 2
+    recipe = conversion.Recipe.from_config(config)
+    sources = conversion.write_public(tmp_path, recipe, (*conversion.TOWERS, *conversion.CONNECTORS))
+    checkpoint.convert(recipe, sources, tmp_path / "whole")
+    loaded, model, params = run.load_run(tmp_path / "whole")
+    assert loaded.init == str(tmp_path / "whole") and model.config.video_tokens == 4
+    conversion.same(flatten(params), conversion.random(recipe))
+    towers = {name: sources[name] for name in conversion.TOWERS}
+    checkpoint.convert(recipe, towers, tmp_path / "towers")
+    with pytest.raises(UserError, match="has no audio/connector, audio/projector, video/connector, video/projector"):
+        run.load_run(tmp_path / "towers")

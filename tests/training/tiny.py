@@ -76,7 +76,7 @@ def write_tiny_dataset(data_dir: Path) -> Path:
     return data_dir
 
 
-def write_tiny_run(folder: Path) -> Path:
+def write_tiny_run(folder: Path, frame_embedding: bool = True) -> Path:
     """The workdir of a run that has learnt nothing yet, over `write_tiny_dataset(folder / "data")`."""
     from deemo_jax.training.checkpoint import Checkpoints
     from deemo_jax.training.mesh import MeshRecipe, make_mesh
@@ -85,7 +85,9 @@ def write_tiny_run(folder: Path) -> Path:
     from deemo_jax.training.setup import build
     from deemo_jax.training.step import init_state
 
-    recipe = Recipe.from_config(get_config(str(write_tiny_dataset(folder / "data"))))
+    config = get_config(str(write_tiny_dataset(folder / "data")))
+    config.model.video.connector.frame_embedding = frame_embedding
+    recipe = Recipe.from_config(config)
     workdir = Workdir(folder / "work")
     begin(workdir, recipe.resolved(), overwrite=False)
     setup = build(recipe, make_mesh(MeshRecipe()))

@@ -1,0 +1,72 @@
+"""The command: a whole conversion, and what it says of mistakes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deemo_jax.models.weights import CONVERSION
+from tests.conversion import tiny
+
+ROOT = Path(__file__).parents[1]
+RECIPE = f"""
+from ml_collections import ConfigDict
+from configs import deemo_llama_7b
+
+def get_config():
+    config = deemo_llama_7b.get_config("precision=float32")
+    config.model = ConfigDict({json.dumps(tiny.MODEL).replace("true", "True")})
+    return config
+"""
+
+
+def run(*flags: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "deemo_jax.convert", *map(str, flags)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("public")
+    return [f"--source={name}={path}" for name, path in tiny.write_public(folder, tiny.recipe()).items()]
+
+
+def test_from_public_files_to_a_checkpoint_and_again(sources: list[str], tmp_path: Path) -> None:
+    (tmp_path / "recipe.py").write_text(RECIPE)
+    flags = ["--config", str(tmp_path / "recipe.py"), "--out", str(tmp_path / "out"), *sources]
+    done = run(*flags)
+    assert done.returncode == 0, done.stderr
+    assert "imagebind" in done.stdout and "peak memory" in done.stdout and done.stdout.rstrip().endswith("written")
+    assert "in no source, drawn at random by training: audio/connector, audio/projector" in done.stdout
+    before = (tmp_path / "out" / CONVERSION).stat().st_mtime_ns
+    assert "is there already" in run(*flags).stdout
+    assert (tmp_path / "out" / CONVERSION).stat().st_mtime_ns == before
+    assert "as its sources are" in run(*flags, "--check").stdout
+    damaged = run(*flags[:4], "--check", "--source=llama=nowhere")
+    assert damaged.returncode == 2 and "nowhere: there is no such file or folder" in damaged.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ([], "name a recipe with --config"),
+        (["--config", "configs/deemo_llama_7b.py"], "--out"),
+        (["--config", "configs/deemo_llama_7b.py", "--out", "x"], "--source NAME=PATH"),
+        (["--config", "configs/deemo_llama_7b.py", "--out", "x", "--source", "llama"], "expected NAME=PATH"),
+        (["--config", "configs/deemo_llama_7b.py:vicuna=v9", "--out", "x"], "vicuna=v1.5|v1.1|v0"),
+        (["--config", "configs/deemo_llama_7b.py", "--out", "x", "--source=vit=y"], "choose from eva_vit_g"),
+        (["--to_pytorch", "x.pth"], "--workdir"),
+        (["--workdir", "nowhere", "--to_pytorch", "x.pth"], "holds no run"),
+        (["stray"], "'stray' is no flag"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(flags: list[str], said: str) -> None:
+    done = run(*flags)
+    assert done.returncode == 2 and said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1 and done.stderr.startswith("error: ")
+
+
+def test_the_sources_are_listed() -> None:
+    assert "imagebind_huge.pth" in run("--list").stdout
