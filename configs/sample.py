@@ -52,8 +52,8 @@ def get_config(modalities: str = "all") -> ConfigDict:
                 "frames": 8,
                 "clips": 4,
                 "modalities": modalities or "all",
-                # One model answers every subset of modalities, so each must often be the only one; the paper trains with
-                # all of them always.
+                # One model answers every subset of modalities, so each must often be the only one. The paper trains
+                # with all of them always.
                 "modality_dropout": {"video": 0.4, "audio": 0.4, "transcript": 0.6, "nfbl": 0.8},
                 "workers": 2,
             },
