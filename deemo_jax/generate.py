@@ -23,7 +23,13 @@ def parser() -> argparse.ArgumentParser:
         epilog="Exit code 0: every clip was described; 2: some were refused or bad, and the others are described.",
     )
     flags.add_argument("clips", nargs="+", metavar="CLIP", help="video files, or folders of them")
-    flags.add_argument("--workdir", type=Path, required=True, metavar="W", help="folder of a run")
+    flags.add_argument(
+        "--workdir",
+        type=Path,
+        required=True,
+        metavar="W",
+        help="folder of a run, or of a converted checkpoint that has its connectors",
+    )
     flags.add_argument("--step", type=int, metavar="N", help="which checkpoint (default: the newest)")
     flags.add_argument(
         "--transcript",

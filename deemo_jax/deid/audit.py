@@ -70,7 +70,7 @@ class Audit:
             ("frames / true face boxes", f"{s['frames']} / {s['true_boxes']}", ""),
             ("least covered true box", f"{s['least_coverage']:.2%}", f">= {LEAST_COVERAGE:.0%}"),
             ("faces still detected at 0.2", f"{s['residual_faces']} (one frame in {self.every})", "counted"),
-            ("... outside masked pixels", f"{s['residual_faces_outside']}", "counted"),
+            ("... outside masked pixels", f"{s['residual_faces_outside']}", "0"),
             ("... and on a true face", f"{s['residual_on_true_faces']}", "0"),
             ("clips with metadata left", f"{s['clips_with_metadata']}", "0"),
             (

@@ -69,7 +69,7 @@ class CheckResult:
         broken = {
             f"true face box only {self.coverage:.1%} covered": self.coverage < LEAST_COVERAGE,
             f"fill colour off by {self.deviation or 0:.1f}": (self.deviation or 0.0) > MOST_DEVIATION,
-            f"{self.residual_on_face} faces seen beside their masks": self.residual_on_face > 0,
+            f"{self.residual_outside} faces still seen beside the masks": self.residual_outside > 0,
             f"metadata left: {', '.join(self.metadata)}": bool(self.metadata),
             f"voice at {self.si_snr_db:.1f} dB of the original": not self.si_snr_db < MOST_SI_SNR_DB,
         }
