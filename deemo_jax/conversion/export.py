@@ -1,5 +1,6 @@
 """The way back: connectors trained here under Video-LLaMA's and BLIP-2's names, as their PyTorch code loads them."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from deemo_jax.conversion.video_llama import MINIGPT4, audio_branch, video_branc
 from deemo_jax.errors import UserError
 from deemo_jax.files import atomic
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
-from deemo_jax.models.weights import flatten
+from deemo_jax.models.weights import TRAINED_PARTS, flatten
 from deemo_jax.training.run import load_run
 from deemo_jax.training.state import is_trainable
+
+CONNECTORS = re.compile(TRAINED_PARTS)
 
 
 def public_connectors(
@@ -28,7 +31,7 @@ def public_connectors(
         trained: whether a path was trained; an untouched frame Q-Former is still BLIP-2's own and is left out.
 
     Raises:
-        UserError: a trained part has no public name.
+        UserError: something of the connectors that was trained has no public name.
     """
     tables = list(_tables(config, trained))
     public: dict[str, np.ndarray] = {}
@@ -36,7 +39,7 @@ def public_connectors(
     for table in tables:
         public |= to_public(table, params)
         reached |= covered(expected(table, params))
-    nameless = [path for path in params if trained(path) and path not in reached]
+    nameless = [path for path in params if CONNECTORS.fullmatch(path) and trained(path) and path not in reached]
     if nameless or not public:
         raise UserError(f"no public name for {', '.join(nameless[:5]) or 'anything that was trained'}; it stays here")
     return {key: np.asarray(value, np.float32) for key, value in public.items()}

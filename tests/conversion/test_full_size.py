@@ -7,6 +7,9 @@ import jax
 import numpy as np
 import pytest
 
+pytest.importorskip("torch")
+import torch
+
 from configs.deemo_llama_7b import get_config
 from deemo_jax.conversion import checkpoint, parity
 from deemo_jax.models import presets
@@ -17,7 +20,6 @@ from deemo_jax.training.state import unflatten
 from tests import public_weights
 
 pytestmark = pytest.mark.slow
-torch = pytest.importorskip("torch")
 
 FILES = {
     "eva_vit_g": "eva_vit_g",
