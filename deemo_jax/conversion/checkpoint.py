@@ -78,8 +78,7 @@ def parameters(recipe: Recipe) -> dict[str, Any]:
     return abstract_params(model, recipe, make_mesh(MeshRecipe()))[0]
 
 
-@contextlib.contextmanager
-def planned(recipe: Recipe, sources: Mapping[str, str], allow_extra: str | None = None) -> Iterator[Plan]:
+def planned(recipe: Recipe, sources: Mapping[str, str], allow_extra: str | None = None) -> Plan:
     """Opens every source and compares all of it with the recipe's model.
 
     Args:
@@ -93,31 +92,28 @@ def planned(recipe: Recipe, sources: Mapping[str, str], allow_extra: str | None 
     params = parameters(recipe)
     config = DeemoLlamaConfig.from_config(recipe.model)
     problems: list[str] = []
-    with contextlib.ExitStack() as stack:
-        opened = []
-        for name, path in sources.items():
-            if name not in SOURCES:
-                raise UserError(f"--source {name}: unknown; choose from {', '.join(SOURCES)}")
-            file = stack.enter_context(open_public(path))
-            try:
-                found = match(
-                    SOURCES[name].table(config, file.shapes.keys(), Path(path)), params, file.shapes, allow_extra
-                )
-            except UserError as error:
-                problems.append(f"{name}: {error}")
-                continue
-            problems += [f"{name}: {problem}" for problem in found.problems]
-            opened.append(Opened(name, file, found))
-        if not problems:
-            problems = _overlaps(opened) + _gaps(opened, params)
-        if problems:
-            more = f"; and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
-            raise UserError(
-                f"{len(problems)} disagreements between the sources and the recipe's model: "
-                f"{'; '.join(problems[:LISTED])}{more}"
-            )
-        taken = _owners(opened)
-        yield Plan(params, tuple(opened), tuple(path for path in params if path not in taken))
+    opened = []
+    for name, path in sources.items():
+        if name not in SOURCES:
+            raise UserError(f"--source {name}: unknown; choose from {', '.join(SOURCES)}")
+        file = open_public(path)
+        try:
+            found = match(SOURCES[name].table(config, file.shapes.keys(), Path(path)), params, file.shapes, allow_extra)
+        except UserError as error:
+            problems.append(f"{name}: {error}")
+            continue
+        problems += [f"{name}: {problem}" for problem in found.problems]
+        opened.append(Opened(name, file, found))
+    if not problems:
+        problems = _overlaps(opened) + _gaps(opened, params)
+    if problems:
+        more = f"; and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
+        raise UserError(
+            f"{len(problems)} disagreements between the sources and the recipe's model: "
+            f"{'; '.join(problems[:LISTED])}{more}"
+        )
+    taken = _owners(opened)
+    return Plan(params, tuple(opened), tuple(path for path in params if path not in taken))
 
 
 def convert(recipe: Recipe, sources: Mapping[str, str], out: Path, allow_extra: str | None = None) -> dict[str, Any]:
@@ -130,26 +126,26 @@ def convert(recipe: Recipe, sources: Mapping[str, str], out: Path, allow_extra: 
         UserError: see `planned`; or `out` holds something else, or cannot be written.
     """
     out = Path(out)
-    with planned(recipe, sources, allow_extra) as plan:
-        wanted = _identity(recipe, plan)
-        if out.exists():
-            return _already(out, wanted) | {"already": True}
-        with _folder(out) as folder:
-            weights = folder / WEIGHTS
-            kinds = {path: (tuple(leaf.shape), np.dtype(leaf.dtype)) for path, leaf in plan.filled().items()}
-            with RowWriter(weights, kinds, {"format": "deemo_jax"}) as writer:
-                for path, row, values in plan.rows():
-                    writer.write(path, row, values)
-            record = wanted | {
-                "weights_sha256": files.sha256(weights),
-                "bytes": weights.stat().st_size,
-                "report": [_summary(source) for source in plan.sources],
-                "drawn_at_random": sorted({"/".join(path.split("/")[:2]) for path in plan.left}),
-                "peak_memory_bytes": peak_memory(),
-                "versions": versions(),
-            }
-            _copy_tokenizer(sources, folder)
-            files.write_json(folder / CONVERSION, record)
+    plan = planned(recipe, sources, allow_extra)
+    wanted = _identity(recipe, plan)
+    if out.exists():
+        return _already(out, wanted) | {"already": True}
+    with _folder(out) as folder:
+        weights = folder / WEIGHTS
+        kinds = {path: (tuple(leaf.shape), np.dtype(leaf.dtype)) for path, leaf in plan.filled().items()}
+        with RowWriter(weights, kinds, {"format": "deemo_jax"}) as writer:
+            for path, row, values in plan.rows():
+                writer.write(path, row, values)
+        record = wanted | {
+            "weights_sha256": files.sha256(weights),
+            "bytes": weights.stat().st_size,
+            "report": [_summary(source) for source in plan.sources],
+            "drawn_at_random": sorted({"/".join(path.split("/")[:2]) for path in plan.left}),
+            "peak_memory_bytes": peak_memory(),
+            "versions": versions(),
+        }
+        _copy_tokenizer(sources, folder)
+        files.write_json(folder / CONVERSION, record)
     return record | {"already": False}
 
 
@@ -167,11 +163,11 @@ def check(out: Path, recipe: Recipe, sources: Mapping[str, str], allow_extra: st
         return ()
     wrong = []
     stored = open_tensors(weights)
-    with planned(recipe, sources, allow_extra) as plan:
-        for path, row, values in plan.rows():
-            ours = stored[path][:] if row is None else stored[path][row]
-            if ours.shape != values.shape or not np.array_equal(_bits(ours), _bits(values.astype(ours.dtype))):
-                wrong.append(f"{path}{'' if row is None else f'[{row}]'}: differs from its source")
+    plan = planned(recipe, sources, allow_extra)
+    for path, row, values in plan.rows():
+        ours = stored[path][:] if row is None else stored[path][row]
+        if ours.shape != values.shape or not np.array_equal(_bits(ours), _bits(values.astype(ours.dtype))):
+            wrong.append(f"{path}{'' if row is None else f'[{row}]'}: differs from its source")
     return tuple(wrong)
 
 

@@ -3,11 +3,10 @@
 A pickle can hold code. `torch.load(weights_only=True)` refuses it, and nothing here loads one in another way.
 """
 
-import contextlib
 import dataclasses
 import pickle
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +63,7 @@ class PublicFile:
             raise UserError(f"{self.path}: {key} cannot be read ({error}); is the download complete?") from error
 
 
-@contextlib.contextmanager
-def open_public(path: str | Path) -> Iterator[PublicFile]:
+def open_public(path: str | Path) -> PublicFile:
     """Opens a weight file, or a folder of shards, far enough to know every key and shape.
 
     Raises:
@@ -74,19 +72,18 @@ def open_public(path: str | Path) -> Iterator[PublicFile]:
     """
     path = Path(path)
     shards, index = _shards(path)
-    with contextlib.ExitStack() as stack:
-        tensors: dict[str, Entry] = {}
-        for shard in shards:
-            opened = _open_pickle(shard) if shard.suffix in PICKLES else _open_safetensors(shard, stack)
-            for key in opened.keys() & tensors.keys():
-                raise UserError(f"{shard}: holds {key}, which another shard holds as well")
-            tensors |= opened
-        if not tensors or len(tensors) > MAX_TENSORS:
-            raise UserError(f"{path}: holds {len(tensors)} tensors; a model has between 1 and {MAX_TENSORS}")
-        for key, shard in index.items():
-            if key not in tensors:
-                raise UserError(f"{shard}: lacks {key}, which the folder's index promises; is the download complete?")
-        yield PublicFile(path, shards, tensors)
+    tensors: dict[str, Entry] = {}
+    for shard in shards:
+        opened = _open_pickle(shard) if shard.suffix in PICKLES else _open_safetensors(shard)
+        for key in opened.keys() & tensors.keys():
+            raise UserError(f"{shard}: holds {key}, which another shard holds as well")
+        tensors |= opened
+    if not tensors or len(tensors) > MAX_TENSORS:
+        raise UserError(f"{path}: holds {len(tensors)} tensors; a model has between 1 and {MAX_TENSORS}")
+    for key, shard in index.items():
+        if key not in tensors:
+            raise UserError(f"{shard}: lacks {key}, which the folder's index promises; is the download complete?")
+    return PublicFile(path, shards, tensors)
 
 
 def _shards(path: Path) -> tuple[tuple[Path, ...], dict[str, Path]]:
@@ -121,13 +118,18 @@ def _from_index(path: Path) -> tuple[tuple[Path, ...], dict[str, Path]]:
     return shards, index
 
 
-def _open_safetensors(path: Path, stack: contextlib.ExitStack) -> dict[str, Entry]:
+def _open_safetensors(path: Path) -> dict[str, Entry]:
+    def read(key: str) -> np.ndarray:
+        # Opened for each tensor: the library maps the file, and pages of a mapping count as memory while it lasts.
+        with safetensors.safe_open(path, framework="numpy") as handle:
+            return handle.get_tensor(key)
+
     try:
-        handle = stack.enter_context(safetensors.safe_open(path, framework="numpy"))
-        slices = {key: handle.get_slice(key) for key in handle.keys()}  # noqa: SIM118 - the handle is no dict
+        with safetensors.safe_open(path, framework="numpy") as handle:
+            parts = {key: handle.get_slice(key) for key in handle.keys()}  # noqa: SIM118 - the handle is no dict
+            return {key: Entry(tuple(part.get_shape()), part.get_dtype(), read) for key, part in parts.items()}
     except (safetensors.SafetensorError, OSError) as error:
         raise UserError(f"{path}: not a whole safetensors file ({error}); is the download complete?") from error
-    return {key: Entry(tuple(part.get_shape()), part.get_dtype(), handle.get_tensor) for key, part in slices.items()}
 
 
 def _open_pickle(path: Path) -> dict[str, Entry]:

@@ -4,7 +4,6 @@ Both sides start from the same random input and go on from their own outputs, so
 of it. The decoder is run block by block, so that 7B need no more memory than one of them.
 """
 
-import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -74,11 +73,10 @@ def compare(recipe: Recipe, out: Path, sources: Mapping[str, str], layers: int =
     dtype = jnp.dtype(config.dtype.value)
     rng = np.random.default_rng(seed)
     rows = []
-    with contextlib.ExitStack() as stack:
-        files = {name: stack.enter_context(open_public(path)) for name, path in sources.items()}
-        for name, pairs in _comparisons(config, stored, files, layers, dtype, rng):
-            for (stage, theirs), ours in pairs:
-                rows.append(_row(f"{name}: {stage}", ours, theirs, BOUNDS[dtype.name]))
+    files = {name: open_public(path) for name, path in sources.items()}
+    for name, pairs in _comparisons(config, stored, files, layers, dtype, rng):
+        for (stage, theirs), ours in pairs:
+            rows.append(_row(f"{name}: {stage}", ours, theirs, BOUNDS[dtype.name]))
     if not rows:
         raise UserError("nothing to compare: name the sources that the checkpoint was made of")
     return rows

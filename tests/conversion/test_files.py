@@ -35,8 +35,8 @@ def write_index(folder, weights):
 
 
 def read_all(path):
-    with open_public(path) as file:
-        return {key: file.read(key) for key in file.shapes}, file
+    file = open_public(path)
+    return {key: file.read(key) for key in file.shapes}, file
 
 
 def refused(path):
