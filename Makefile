@@ -28,7 +28,7 @@ help:
 	@echo "make test       the tests that CI runs"
 	@echo "make test-all   the same, the slow, full-width ones, and those that need PyTorch"
 	@echo "make lint       formatter, linter, type checker, one-way imports"
-	@echo "make towers     pre-train the sample's frozen towers again (about 45 minutes on 2 cores)"
+	@echo "make towers     pre-train the sample's frozen towers again (44 minutes on 2 busy cores)"
 	@echo "make bench      measurements behind the figures in the README"
 	@echo "make setup EXTRAS=cuda PYTHON=python3.13   choose extras and interpreter"
 

@@ -38,15 +38,19 @@ def answer_loss(
     hidden: Any = model.apply({"params": params}, batch, train=rng is not None, rngs=rngs)
     weights = jnp.asarray(batch.loss_mask)[:, 1:]
 
-    # In the backward pass logits are made again, so that those of one chunk is all that is ever kept.
-    @jax.checkpoint
     def losses(hidden_BCD: Array, token_ids: Array, weights: Array) -> Array:
         logits: Any = model.apply({"params": params}, hidden_BCD, method="logits")
         found = optax.softmax_cross_entropy_with_integer_labels(logits, token_ids)
         return jnp.where(weights > 0, found * weights, 0.0).sum()
 
+    # In the backward pass logits are made again, so that those of one chunk are all that is ever kept. Within the
+    # branch alone, the head would be kept once for each chunk.
+    @jax.checkpoint
+    def where_needed(part: tuple[Array, Array, Array]) -> Array:
+        return jax.lax.cond(jnp.any(part[2] > 0), losses, lambda *_: jnp.zeros(()), *part)
+
     def add(total: Array, part: tuple[Array, Array, Array]) -> tuple[Array, None]:
-        return total + jax.lax.cond(jnp.any(part[2] > 0), losses, lambda *_: jnp.zeros(()), *part), None
+        return total + where_needed(part), None
 
     parts = _targets_first(hidden[:, :-1], jnp.asarray(batch.token_ids)[:, 1:], weights, chunk)
     total, _ = jax.lax.scan(add, jnp.zeros(()), parts)
