@@ -1,8 +1,10 @@
 """One training step beside PyTorch's: `python -m benchmarks.train_step [--rows 4] [--repeats 7]`.
 
 A frozen ViT and a frozen LLaMA with 32,000 ids, between them a Q-Former and a projection that learn; Hugging Face's
-modules with the same weights on the other side, the usual way: labels in, AdamW on what learns. Float32, all cores for
-both, in turns; the first losses must agree. Also prints what logits for answers only save in memory. Needs PyTorch.
+modules with the same weights on the other side, the usual way: labels in, AdamW on what learns. Our decoder keeps its
+matrix products and makes the rest again in the backward pass (remat "dots"), which on CPUs is the faster way. Float32,
+all cores for both, in turns; the first losses must agree. Also prints what logits for answers only save in memory.
+Needs PyTorch.
 """
 
 import argparse
@@ -23,9 +25,10 @@ from deemo_jax.conversion.blip2_hf import vision_model
 from deemo_jax.conversion.qformer import hugging_face_qformer
 from deemo_jax.conversion.table import to_public
 from deemo_jax.models.batch import Batch
+from deemo_jax.models.weights import flatten
 from deemo_jax.training.loss import answer_loss
 from deemo_jax.training.recipe import Recipe
-from deemo_jax.training.state import flatten, merge, split, trainable_paths
+from deemo_jax.training.state import merge, split, trainable_paths
 from deemo_jax.training.step import init_state, make_step
 
 LENGTH, ANSWER, FRAMES, QUERIES = 256, 64, 8, 32
@@ -42,7 +45,7 @@ VIT: dict[str, Any] = {
 QFORMER: dict[str, Any] = {"queries": QUERIES, "width": 256, "depth": 4, "heads": 4, "mlp": 1024, "cross_every": 2}
 QFORMER |= {"dropout": 0.0, "attention_dropout": 0.0}
 VIDEO = {"encoder": VIT, "connector": {"name": "joint", "qformer": QFORMER}, "projector": {"name": "linear"}}
-DECODER = peers.SIZES["512 x 8, 32,000 ids"]
+DECODER = {**peers.SIZES["512 x 8, 32,000 ids"], "remat": "dots"}
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from deemo_jax import cli
-from deemo_jax.deid.audit import RESULT, audit
+from deemo_jax.audit.folder import RESULT, audit
 from deemo_jax.deid.folder import CLIP_IDS, REFUSALS, deidentify_all, find_sources
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, load_key
 from deemo_jax.deid.settings import MODES, Settings

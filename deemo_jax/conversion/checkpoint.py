@@ -109,7 +109,7 @@ def planned(recipe: Recipe, sources: Mapping[str, str], allow_extra: str | None 
     if problems:
         more = f"; and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
         raise UserError(
-            f"{len(problems)} disagreements between the sources and the recipe's model: "
+            f"the sources and the recipe's model disagree in {len(problems)} things: "
             f"{'; '.join(problems[:LISTED])}{more}"
         )
     taken = _owners(opened)

@@ -9,8 +9,9 @@ from types import TracebackType
 import numpy as np
 
 from deemo_jax.conversion.transforms import Shape
+from deemo_jax.models.weights import DTYPES
 
-CODES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
+CODES = {np.dtype(dtype): code for code, dtype in DTYPES.items()}
 # The format's header is padded so that tensors start aligned.
 ALIGN = 8
 
@@ -31,7 +32,7 @@ class RowWriter:
         # The library wants them without gaps; names are sorted so that equal trees give equal files.
         for name, (shape, dtype) in sorted(tensors.items()):
             size = math.prod(shape) * dtype.itemsize
-            header[name] = {"dtype": CODES[dtype.name], "shape": list(shape), "data_offsets": [end, end + size]}
+            header[name] = {"dtype": CODES[dtype], "shape": list(shape), "data_offsets": [end, end + size]}
             self._offsets[name] = end
             end += size
         text = json.dumps(header).encode()

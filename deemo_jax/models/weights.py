@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import flax.traverse_util
-import jax
 import ml_dtypes
 import numpy as np
 import safetensors
@@ -21,6 +20,7 @@ from deemo_jax.files import atomic
 WEIGHTS = "weights.safetensors"
 CONVERSION = "checkpoint.json"
 MAX_FILE_BYTES = 64 << 30
+# The format's names of dtypes.
 DTYPES = {
     "F64": "float64",
     "F32": "float32",
@@ -110,7 +110,7 @@ def load_tree(path: str | os.PathLike[str]) -> dict[str, Any]:
         UserError: see there.
     """
     flat = {key: stored[...] for key, stored in open_tensors(path).items()}
-    return flax.traverse_util.unflatten_dict(flat, sep="/")
+    return unflatten(flat)
 
 
 def overlay(params: Mapping[str, Any], loaded: Mapping[str, Any], *, optional: str = TRAINED_PARTS) -> dict[str, Any]:
@@ -142,16 +142,17 @@ def overlay(params: Mapping[str, Any], loaded: Mapping[str, Any], *, optional: s
     if missing:
         logging.info("%d of %d parameters are not in the file and keep their initial values", len(missing), len(ours))
     merged = {key: theirs[key].astype(value.dtype) if key in theirs else value for key, value in ours.items()}
-    return flax.traverse_util.unflatten_dict(merged, sep="/")
+    return unflatten(merged)
 
 
 def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
     """Nested dicts to {'a/b/c': leaf}."""
-    flat = flax.traverse_util.flatten_dict(dict(tree), sep="/")
-    for key, leaf in flat.items():
-        if not isinstance(leaf, np.ndarray | jax.Array | jax.ShapeDtypeStruct | Stored):
-            raise TypeError(f"{key}: {type(leaf).__name__} is not an array")
-    return flat
+    return flax.traverse_util.flatten_dict(dict(tree), sep="/")
+
+
+def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of `flatten`."""
+    return flax.traverse_util.unflatten_dict(dict(flat), sep="/")
 
 
 def _check_keys(keys: list[str], path: Path) -> None:

@@ -14,7 +14,8 @@ import jax
 import orbax.checkpoint.experimental.v1 as ocp
 
 from deemo_jax.errors import UserError
-from deemo_jax.training.state import TrainState, Tree, flatten
+from deemo_jax.models.weights import flatten
+from deemo_jax.training.state import TrainState, Tree
 
 LOOP = ("step", "rng", "skipped_in_row")
 MENDS = {

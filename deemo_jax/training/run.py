@@ -16,12 +16,12 @@ from ml_collections import ConfigDict
 from deemo_jax.errors import UserError
 from deemo_jax.files import read_json, write_json
 from deemo_jax.models.deemo_llama import DeemoLlama, param_shapes
-from deemo_jax.models.weights import CONVERSION, open_tensors
+from deemo_jax.models.weights import CONVERSION, flatten, open_tensors
 from deemo_jax.training.checkpoint import Checkpoints
 from deemo_jax.training.mesh import make_mesh
 from deemo_jax.training.recipe import MeshRecipe, Recipe
 from deemo_jax.training.setup import build, make_model
-from deemo_jax.training.state import Tree, content_hash, flatten, merge
+from deemo_jax.training.state import Tree, content_hash, merge
 
 PACKAGES = ("deemo-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 # What may change between a run and its continuation: where it runs and what it tells, not what it computes. Other

@@ -19,10 +19,10 @@ from deemo_jax.models.deemo_llama import (
     param_axes,
     param_shapes,
 )
-from deemo_jax.models.weights import open_tensors, overlay
+from deemo_jax.models.weights import flatten, open_tensors, overlay, unflatten
 from deemo_jax.training import mesh as mesh_lib
 from deemo_jax.training.recipe import Recipe
-from deemo_jax.training.state import Tree, flatten, split, trainable_paths, unflatten
+from deemo_jax.training.state import Tree, split, trainable_paths
 
 
 @dataclasses.dataclass(frozen=True)

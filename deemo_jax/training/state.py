@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import flax.struct
-import flax.traverse_util
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from deemo_jax.errors import UserError
+from deemo_jax.models.weights import flatten, unflatten
 
 Tree = dict[str, Any]
 
@@ -64,16 +64,6 @@ def trainable_paths(paths: Collection[str], patterns: Sequence[str]) -> frozense
     if not chosen:
         raise UserError("config.trainable: nothing is left to learn; name parameters such as 'video/projector/.*'")
     return chosen
-
-
-def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested dicts to {'a/b/c': leaf}."""
-    return flax.traverse_util.flatten_dict(dict(tree), sep="/")
-
-
-def unflatten(flat: Mapping[str, Any]) -> Tree:
-    """The inverse of `flatten`."""
-    return flax.traverse_util.unflatten_dict(dict(flat), sep="/")
 
 
 def split(params: Mapping[str, Any], chosen: Collection[str]) -> tuple[Tree, Tree]:

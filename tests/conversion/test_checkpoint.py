@@ -106,7 +106,7 @@ def test_all_disagreements_are_named_together(tmp_path):
     tiny.change(sources["eva_vit_g"], blocks__1__mlp__fc1__bias=None, blocks__0__gamma_1=ZEROS)
     tiny.change(sources["imagebind"], modality_trunks__audio__blocks__0__mlp__fc1__weight=ZEROS)
     said = refused(recipe, sources, tmp_path / "out")
-    assert "3 disagreements" in said
+    assert "disagree in 3 things" in said
     assert "eva_vit_g: blocks.1.mlp.fc1.bias is missing" in said
     assert "eva_vit_g: blocks.0.gamma_1 (2, 3) is not known" in said
     assert "imagebind: modality_trunks.audio.blocks.0.mlp.fc1.weight has shape (2, 3) instead of (40, 24)" in said

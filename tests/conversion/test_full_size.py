@@ -14,9 +14,8 @@ from configs.deemo_llama_7b import get_config
 from deemo_jax.conversion import checkpoint, parity
 from deemo_jax.models import presets
 from deemo_jax.models.vit import ViT, ViTConfig
-from deemo_jax.models.weights import open_tensors
+from deemo_jax.models.weights import open_tensors, unflatten
 from deemo_jax.training.recipe import Recipe
-from deemo_jax.training.state import unflatten
 from tests import public_weights
 
 pytestmark = pytest.mark.slow

@@ -7,20 +7,10 @@ from deemo_jax.data.prompts import Slots, Task, answer_text, build_example, buil
 from deemo_jax.data.templates import DEEMO
 from deemo_jax.data.tokenizer import ByteTokenizer
 from deemo_jax.errors import UserError
-from deemo_jax.schema import Clip, Emotion, Modality, NFBLSegment
+from deemo_jax.schema import Clip, Emotion, Modality
+from tests.data.samples import CLIP
 
 BYTES = ByteTokenizer()
-CLIP = Clip(
-    clip_id="c1",
-    video_id="v1",
-    person_id="p1",
-    start_s=0.0,
-    end_s=3.0,
-    transcript="I gave her this chance.",
-    nfbl=(NFBLSegment(0.0, 1.0, "folding arms"), NFBLSegment(1.0, 2.0, "touching the neck")),
-    emotion=Emotion.NEGATIVE,
-    reasoning="The words speak of blame.",
-)
 
 
 def example(

@@ -22,23 +22,14 @@ from deemo_jax.data.templates import AFFECTGPT, DEEMO, TEMPLATES, VICUNA_V1, VID
 from deemo_jax.data.tokenizer import ByteTokenizer, HFTokenizer, Tokenizer
 from deemo_jax.errors import UserError
 from deemo_jax.generation.text import cut
-from deemo_jax.schema import Clip, Emotion, Modality, NFBLSegment
+from deemo_jax.schema import Clip, Modality
+from tests.data import samples
 
 ALL = frozenset(Modality)
 TASK = Task.RECOGNITION_REASONING
 AUDIO, VIDEO = 3, 4
 HEAR, SEE = "<AudioHere>", "<ImageHere>"
-CLIP = Clip(
-    clip_id="c1",
-    video_id="v1",
-    person_id="p1",
-    start_s=0.0,
-    end_s=3.0,
-    transcript="She had 27 chances –  and a day, naïve.",
-    nfbl=(NFBLSegment(0.0, 1.0, "folding arms"), NFBLSegment(1.0, 2.0, "touching the neck")),
-    emotion=Emotion.NEGATIVE,
-    reasoning="The words speak of blame.",
-)
+CLIP = dataclasses.replace(samples.CLIP, transcript="She had 27 chances –  and a day, naïve.")
 ANSWER = answer_text(CLIP, TASK)
 QUESTION = INSTRUCTIONS[TASK]
 LABELS = "folding arms, touching the neck"

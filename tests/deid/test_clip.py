@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
+from deemo_jax.audit.check import check_clip
 from deemo_jax.deid import tracks
-from deemo_jax.deid.check import check_clip
 from deemo_jax.deid.clip import Refused, deidentify_clip
 from deemo_jax.deid.manifest import load_manifest, load_masks, verify
 from deemo_jax.deid.settings import Settings

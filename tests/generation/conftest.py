@@ -11,7 +11,7 @@ from deemo_jax.deid.clip import deidentify_clip
 from deemo_jax.deid.settings import Settings
 from deemo_jax.generation.answers import Decoding
 from deemo_jax.generation.describer import Describer
-from tests.deid.conftest import RawClip, key, make_clip, portrait, raw  # noqa: F401 - fixtures of the other room
+from tests.raw_clips import RawClip
 from tests.training import tiny
 
 NEW = 6
@@ -37,7 +37,7 @@ def describer(run) -> Describer:
 
 
 @pytest.fixture(scope="session")
-def deidentified(raw, make_clip, key, tmp_path_factory) -> list[Path]:  # noqa: F811
+def deidentified(raw, make_clip, key, tmp_path_factory) -> list[Path]:
     """Two clips beside their manifests; not to be changed."""
     folder = tmp_path_factory.mktemp("deid")
     other = make_clip(tmp_path_factory.mktemp("other") / "other.mp4", frames=25, speed=2.0)
@@ -47,6 +47,6 @@ def deidentified(raw, make_clip, key, tmp_path_factory) -> list[Path]:  # noqa: 
 
 
 @pytest.fixture(scope="session")
-def refused(make_clip, tmp_path_factory) -> RawClip:  # noqa: F811
+def refused(make_clip, tmp_path_factory) -> RawClip:
     """A raw clip without a face."""
     return make_clip(tmp_path_factory.mktemp("refused") / "empty.mp4", frames=4, hidden=(0, 1, 2, 3))

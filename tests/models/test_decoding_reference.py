@@ -13,7 +13,7 @@ from deemo_jax.conversion.table import from_public
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.decoding import generate
 from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig, param_shapes
-from deemo_jax.training.state import flatten, unflatten
+from deemo_jax.models.weights import flatten, unflatten
 from tests import public_weights
 
 torch = pytest.importorskip("torch")

@@ -21,9 +21,9 @@ from deemo_jax.models.imagebind import ImageBindAudio, ImageBindConfig
 from deemo_jax.models.projectors import LinearProjector, LinearProjectorConfig
 from deemo_jax.models.qformer import QFormer, QFormerConfig
 from deemo_jax.models.vit import ViT, ViTConfig
-from deemo_jax.models.weights import WEIGHTS, load_tree
+from deemo_jax.models.weights import WEIGHTS, flatten, load_tree
 from deemo_jax.training.recipe import Recipe
-from deemo_jax.training.state import Tree, flatten, merge, split, trainable_paths
+from deemo_jax.training.state import Tree, merge, split, trainable_paths
 from tests import public_weights as public
 
 GOLDEN = Path(__file__).parents[1] / "golden"

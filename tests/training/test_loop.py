@@ -18,12 +18,11 @@ import pytest
 
 from deemo_jax.errors import UserError
 from deemo_jax.files import read_json, read_jsonl, write_json
-from deemo_jax.models.weights import save_tree
+from deemo_jax.models.weights import flatten, save_tree
 from deemo_jax.training.checkpoint import Checkpoints
 from deemo_jax.training.loop import train
 from deemo_jax.training.recipe import Recipe
 from deemo_jax.training.run import load_run
-from deemo_jax.training.state import flatten
 from tests.training import tiny
 
 ROOT = Path(__file__).parents[2]

@@ -6,9 +6,9 @@ from jax.sharding import PartitionSpec as P
 
 from deemo_jax.errors import UserError
 from deemo_jax.models.deemo_llama import param_axes
+from deemo_jax.models.weights import flatten
 from deemo_jax.training import mesh as mesh_lib
 from deemo_jax.training.recipe import MeshRecipe
-from deemo_jax.training.state import flatten
 from tests.models import tiny as model_lib
 
 

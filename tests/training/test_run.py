@@ -7,9 +7,9 @@ import pytest
 
 from deemo_jax.conversion import checkpoint
 from deemo_jax.errors import UserError
+from deemo_jax.models.weights import flatten
 from deemo_jax.training import run
 from deemo_jax.training.recipe import Recipe
-from deemo_jax.training.state import flatten
 from tests.conversion import tiny as conversion
 from tests.training import tiny
 

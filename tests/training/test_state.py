@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from deemo_jax.errors import UserError
+from deemo_jax.models.weights import flatten
 from deemo_jax.training import state
 
 PARAMS = {
     "video": {"connector": {"kernel": np.ones((2, 3)), "bias": np.zeros(3)}, "encoder": {"kernel": np.ones((4, 2))}},
     "decoder": {"head": np.ones((3, 5), np.float32)},
 }
-PATHS = list(state.flatten(PARAMS))
+PATHS = list(flatten(PARAMS))
 
 
 def chosen(*patterns: str) -> list[str]:

@@ -10,6 +10,7 @@ import optax
 import pytest
 
 from deemo_jax.models.batch import Batch
+from deemo_jax.models.weights import flatten
 from deemo_jax.training import mesh as mesh_lib
 from deemo_jax.training import state as state_lib
 from deemo_jax.training import step as step_lib
@@ -47,7 +48,7 @@ def toy() -> tuple[Any, Any]:
 def parts() -> tuple[Any, Any, Any]:
     """(trainable, frozen, the jitted step) of the toy model."""
     model, params = toy()
-    chosen = state_lib.trainable_paths(state_lib.flatten(params), PATTERNS)
+    chosen = state_lib.trainable_paths(flatten(params), PATTERNS)
     return *state_lib.split(params, chosen), jax.jit(step_lib.make_step(model, RECIPE))
 
 
@@ -112,7 +113,7 @@ def test_the_constraints_of_the_modules_reach_the_compiler() -> None:
     mesh = mesh_lib.make_mesh(RECIPE.mesh, jax.devices()[:1])
     place = mesh_lib.replicated(mesh)
     abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), params)
-    chosen = state_lib.trainable_paths(state_lib.flatten(params), PATTERNS)
+    chosen = state_lib.trainable_paths(flatten(params), PATTERNS)
     trainable, frozen = state_lib.split(abstract, chosen)
     state = step_lib.abstract_state(RECIPE, trainable, mesh)
     text = step_lib.lower_step(model, RECIPE, mesh, state, frozen, example()).as_text()

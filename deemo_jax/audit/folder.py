@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from deemo_jax import cli, files
-from deemo_jax.deid.check import LEAST_COVERAGE, MOST_SI_SNR_DB, CheckResult, check_clip
+from deemo_jax.audit.check import LEAST_COVERAGE, MOST_SI_SNR_DB, CheckResult, check_clip
 from deemo_jax.deid.folder import REFUSALS
 from deemo_jax.deid.manifest import find_manifests, load_manifest
 from deemo_jax.errors import UserError

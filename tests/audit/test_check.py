@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deemo_jax import files
-from deemo_jax.deid.check import check_clip, coverage, si_snr
+from deemo_jax.audit.check import check_clip, coverage, si_snr
 from deemo_jax.deid.clip import deidentify_clip
 from deemo_jax.deid.manifest import Masks, write_masks
 from deemo_jax.deid.settings import Settings

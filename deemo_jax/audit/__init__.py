@@ -1,0 +1,1 @@
+"""The audit: what an attacker still gets from de-identified clips, and what is left of their use."""
