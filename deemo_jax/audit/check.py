@@ -102,7 +102,8 @@ def check_clip(source: Path, output: Path, manifest: Manifest, truth: Mapping[st
     """
     verify(manifest, output.parent)
     recorded = load_masks(output.parent / manifest.masks)
-    true_boxes = _true_boxes(truth, manifest.clip_id)
+    dropped = set(recorded.dropped)
+    true_boxes = [boxes for t, boxes in enumerate(_true_boxes(truth, manifest.clip_id)) if t not in dropped]
     if len(true_boxes) != len(recorded.rectangles):
         raise UserError(
             f"{manifest.clip_id}: masks of {len(recorded.rectangles)} frames, truth of {len(true_boxes)}; one clip?"

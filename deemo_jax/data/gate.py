@@ -43,8 +43,7 @@ def admit_deidentified(paths: Iterable[str | Path], clips: Mapping[str, Clip], *
     for clip_id in sorted(clips.keys() & found.keys()):
         manifest, path = found[clip_id]
         movie = verify(manifest, path.parent)
-        hashes = ((manifest.file, manifest.output_sha256), (manifest.masks, manifest.masks_sha256))
-        admitted.append(Admitted(clips[clip_id], _provenance(manifest, clips[clip_id]), hashes, movie=movie))
+        admitted.append(Admitted(clips[clip_id], _provenance(manifest, clips[clip_id]), manifest.hashes, movie=movie))
     return admitted
 
 

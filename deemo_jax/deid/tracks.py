@@ -1,12 +1,12 @@
-"""From detections per frame to what must be covered, and where a face was expected and not found.
+"""From detections to tracks, and to where a face was expected and not found.
 
-Three rules. A weak detection counts where a counted one lies beside it in time. What is covered in a frame is what was
-found in it and in both its neighbours. And a face does not vanish: where one is lost away from the border and comes
-back, one frame is bridged, and more are reported; what was never surely a face (a fist, a logo) is bridged for as long
-as it takes.
+A face that was seen is followed from look to look. What lies between two looks is interpolated, what is lost for a
+short time at one place is bridged, and every track is carried on for a moment at both ends. Then the question is what
+cannot be explained: a face comes and goes over the border of the picture or with a cut, and nowhere else.
 Axes: N boxes; a box is x0, y0, x1, y1, a face has a score behind it.
 """
 
+import bisect
 import dataclasses
 from collections.abc import Sequence
 
@@ -14,14 +14,42 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.optimize import linear_sum_assignment
 
+from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.sight import Faces, Sight
+
+Box = Float[np.ndarray, "4"]
+Boxes = Float[np.ndarray, "N 4"]
+
 OVERLAP = 0.2
-# In one frame a face moves by at most its own size.
-REACH = 1.0
+# How far a face gets, in units of its own size: so much at once, so much a second, and never further than REACH.
+STEP, SPEED, REACH = 0.25, 8.0, 1.0
+# Two cuts within this time are a flash, or something that passed: a face that is where it was before is the same.
+FLASH_S = 0.25
+# Nor does it grow or shrink by more between two looks.
+GROWTH = 2.0
 # A box that comes this near the edge of the picture (share of the side) may have left it.
 BORDER = 0.02
+# Boxes jitter: what was found so shortly before and after counts too.
+AROUND_S = 0.1
+# Looks at which something must be found before it is surely a face.
+LEAST_LOOKS = 3
 
-Boxes = Float[np.ndarray, "N 4"]
-Faces = Float[np.ndarray, "N 5"]
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """One face as it moves.
+
+    Attributes:
+        number: its name, from 1.
+        frames: at which `boxes` are known, ascending; between them it moves in straight lines.
+        boxes: as many.
+        score: the best of its detections.
+    """
+
+    number: int
+    frames: tuple[int, ...]
+    boxes: Boxes
+    score: float
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -29,63 +57,191 @@ class Plan:
     """What to cover.
 
     Attributes:
-        boxes: per frame, before any margin.
+        tracks: of all faces, with bridges and extensions.
         missing: frames in which a face was expected and not found, ascending.
-        found: faces that were counted in all frames.
-        bridged: boxes put where a face was lost and came back.
+        found: faces that were counted at all looks.
+        bridged: frames in which a track was lost and is covered all the same.
         min_score: of the faces counted; 0 when there is none.
     """
 
-    boxes: tuple[Boxes, ...]
+    tracks: tuple[Track, ...]
     missing: tuple[int, ...]
-    found: int
-    bridged: int
-    min_score: float
+    found: int = 0
+    bridged: int = 0
+    min_score: float = 0.0
 
 
 @dataclasses.dataclass(slots=True, eq=False)
-class _Track:
-    start: int
-    first: Boxes
-    end: int
-    last: Boxes
-    best: float
+class _Trail:
+    """A track in the making: as it was found, and whether it may have come or gone unseen."""
+
+    looks: list[int]
+    boxes: list[Box]
+    scores: list[float]
+
+    @property
+    def score(self) -> float:
+        return max(self.scores)
+
+    def is_sure(self, sure: float) -> bool:
+        return self.score >= sure and len(self.looks) >= LEAST_LOOKS
 
 
-def plan(detections: Sequence[Faces], width: int, height: int, threshold: float, sure: float) -> Plan:
-    """Decides what to cover, given all detections of a clip down to the second-chance score.
-
-    Args:
-        detections: per frame.
-        width: of the picture, pixels.
-        height: of the picture, pixels.
-        threshold: score from which a detection counts.
-        sure: best score from which what is followed is surely a face.
-    """
-    faces = second_chance(detections, threshold)
-    own = [f[:, :4] for f in faces]
-    tracks, bridges = _follow(faces)
-    lost, patches = _vanished(tracks, width, height, sure)
-    bridges += patches
-    count = len(own)
-    around = [
-        [own[s] for s in (t - 1, t, t + 1) if 0 <= s < count] + [b for s, b in bridges if s == t] for t in range(count)
-    ]
-    boxes = tuple(np.concatenate(parts) for parts in around)
-    missing = {t for t in range(count) if not len(boxes[t])} | lost
-    scores = np.concatenate([f[:, 4] for f in faces]) if faces else np.zeros(0)
-    return Plan(boxes, tuple(sorted(missing)), scores.size, len(bridges), float(scores.min()) if scores.size else 0.0)
+def plan(sight: Sight, settings: Settings) -> Plan:
+    """Decides what to cover, given all detections of a clip down to the second-chance score."""
+    faces = second_chance(sight, settings.threshold)
+    trails = _follow(sight, faces, settings.hole_s)
+    tracks, bridged = [], 0
+    for number, trail in enumerate(trails, 1):
+        track, holes = _finish(number, trail, sight, settings.extend_s)
+        tracks.append(track)
+        bridged += holes
+    scores = [score for trail in trails for score in trail.scores]
+    missing = _missing(trails, sight, settings.sure)
+    return Plan(tuple(tracks), missing, len(scores), bridged, min(scores, default=0.0))
 
 
-def second_chance(detections: Sequence[Faces], threshold: float) -> list[Faces]:
-    """Keeps what scores at least `threshold`, and what overlaps something kept in the frame before or after."""
-    kept = [d[:, 4] >= threshold for d in detections]
-    count = len(detections)
+def second_chance(sight: Sight, threshold: float) -> list[Faces]:
+    """Keeps what scores at least `threshold`, and what overlaps something kept at the look before or after."""
+    kept = [faces[:, 4] >= threshold for faces in sight.faces]
+    count = len(kept)
     for order, step in ((range(1, count), -1), (range(count - 2, -1, -1), 1)):
-        for t in order:
-            neighbours = detections[t + step][kept[t + step]]
-            kept[t] = kept[t] | _overlapping(detections[t][:, :4], neighbours[:, :4])
-    return [d[k] for d, k in zip(detections, kept, strict=True)]
+        for k in order:
+            near = sight.faces[k + step][kept[k + step]]
+            kept[k] = kept[k] | _overlapping(sight.faces[k][:, :4], near[:, :4])
+    return [faces[k] for faces, k in zip(sight.faces, kept, strict=True)]
+
+
+def boxes_per_frame(tracks: Sequence[Track], times: Sequence[float]) -> list[Boxes]:
+    """What tracks cover in each frame, before any margin: where they are there, and shortly before and after."""
+    found: list[list[Box]] = [[] for _ in times]
+    for track in tracks:
+        frames = np.asarray(track.frames)
+        for t in range(track.frames[0], track.frames[-1] + 1):
+            known = [int(i) for i in np.flatnonzero(np.abs(frames - t) <= _reach(times, t))]
+            near = [track.boxes[i] for i in known if abs(times[track.frames[i]] - times[t]) <= AROUND_S + 1e-3]
+            if t not in track.frames:
+                near.append(_between(track, t))
+            found[t] += near
+    return [np.array(boxes, np.float64).reshape(-1, 4) for boxes in found]
+
+
+def _reach(times: Sequence[float], t: int) -> int:
+    """So many frames away at most can lie what is within `AROUND_S`."""
+    low = bisect.bisect_left(times, times[t] - AROUND_S - 1e-3)
+    high = bisect.bisect_right(times, times[t] + AROUND_S + 1e-3)
+    return max(t - low, high - 1 - t)
+
+
+def _between(track: Track, t: int) -> Box:
+    after = bisect.bisect_left(track.frames, t)
+    a, b = track.frames[after - 1], track.frames[after]
+    return track.boxes[after - 1] + (track.boxes[after] - track.boxes[after - 1]) * ((t - a) / (b - a))
+
+
+def _follow(sight: Sight, faces: Sequence[Faces], hole_s: float) -> list[_Trail]:
+    """Links faces from look to look, one to one; what is lost may come back at its place within `hole_s`."""
+    trails: list[_Trail] = []
+    for look, found in zip(sight.looked, faces, strict=True):
+        time = sight.times[look]
+        open_trails = [
+            trail
+            for trail in trails
+            if time - sight.times[trail.looks[-1]]
+            <= (min(FLASH_S, hole_s) if sight.is_cut_between(trail.looks[-1], look) else hole_s) + 1e-3
+        ]
+        continued: dict[int, _Trail] = {}
+        if open_trails and len(found):
+            cost = np.array([_effort(trail, found[:, :4], look, sight) for trail in open_trails])
+            for i, j in zip(*linear_sum_assignment(np.minimum(cost, 1e3)), strict=True):
+                if cost[i, j] <= 1:
+                    continued[int(j)] = open_trails[i]
+        for j, face in enumerate(found.astype(np.float64)):
+            trail = continued.get(j)
+            if trail is None:
+                trails.append(trail := _Trail([], [], []))
+            trail.looks.append(look)
+            trail.boxes.append(face[:4])
+            trail.scores.append(float(face[4]))
+    return trails
+
+
+def _effort(trail: _Trail, boxes: Boxes, look: int, sight: Sight) -> Float[np.ndarray, "N"]:
+    """How hard it is for a trail to go on at each box: above 1 it is not possible."""
+    last = trail.boxes[-1][None]
+    elapsed = sight.times[look] - sight.times[trail.looks[-1]]
+    reach = STEP if sight.is_cut_between(trail.looks[-1], look) else min(REACH, STEP + SPEED * elapsed)
+    sizes = _size(boxes) / _size(last)
+    effort = _distance(last, boxes)[0] / reach
+    return np.where(np.maximum(sizes, 1 / sizes) <= GROWTH, effort, np.inf)
+
+
+def _finish(number: int, trail: _Trail, sight: Sight, extend_s: float) -> tuple[Track, int]:
+    """The trail with its holes bridged by hulls and its ends carried on; and how many frames the holes have."""
+    points: dict[int, Box] = dict(zip(trail.looks, trail.boxes, strict=True))
+    bridged = 0
+    for a, b in zip(trail.looks, trail.looks[1:], strict=False):
+        if bisect.bisect_left(sight.looked, b) - bisect.bisect_left(sight.looked, a) > 1:
+            hull = _hull(points[a], points[b])
+            points |= dict.fromkeys(range(a + 1, b), hull)
+            bridged += b - a - 1
+    first, last = trail.looks[0], trail.looks[-1]
+    for t in sight.scene(first):
+        if t < first and sight.times[first] - sight.times[t] <= extend_s + 1e-3:
+            points[t] = trail.boxes[0]
+    for t in sight.scene(last):
+        if t > last and sight.times[t] - sight.times[last] <= extend_s + 1e-3:
+            points[t] = trail.boxes[-1]
+    frames = tuple(sorted(points))
+    return Track(number, frames, np.array([points[t] for t in frames]), trail.score), bridged
+
+
+def _missing(trails: Sequence[_Trail], sight: Sight, sure: float) -> tuple[int, ...]:
+    """Frames in which a face must be that was not found."""
+    missing: set[int] = set()
+    for scene in sight.scenes():
+        here = [trail for trail in trails if trail.looks[0] < scene.stop and trail.looks[-1] >= scene.start]
+        for trail in here:
+            if trail.is_sure(sure):
+                missing.update(_unexplained(trail, here, sight, scene))
+        seen = {t for trail in here for t in range(trail.looks[0], trail.looks[-1] + 1)}
+        for t in scene:
+            if t not in seen and not _is_empty(t, here, sight):
+                missing.add(t)
+    return tuple(sorted(missing))
+
+
+def _unexplained(trail: _Trail, here: Sequence[_Trail], sight: Sight, scene: range) -> set[int]:
+    """The frames before a sure face came, and after it went, unless over the border or with a cut.
+
+    It is back when a face begins where it could have got to meanwhile.
+    """
+    frames: set[int] = set()
+    first, last = trail.looks[0], trail.looks[-1]
+    if last in scene and last < sight.last_look(scene) and not sight.at_border(trail.boxes[-1], BORDER):
+        back = [other.looks[0] for other in here if _leads_to(trail, other, sight)]
+        frames.update(range(last + 1, min(back, default=scene.stop)))
+    if first in scene and first > scene.start and not sight.at_border(trail.boxes[0], BORDER):
+        gone = [other.looks[-1] for other in here if _leads_to(other, trail, sight)]
+        frames.update(range(max(gone, default=scene.start - 1) + 1, first))
+    return frames
+
+
+def _leads_to(gone: _Trail, back: _Trail, sight: Sight) -> bool:
+    """Whether a face may have gone where one begins later."""
+    elapsed = sight.times[back.looks[0]] - sight.times[gone.looks[-1]]
+    return elapsed > 0 and float(_distance(gone.boxes[-1], back.boxes[0])[0, 0]) <= STEP + SPEED * elapsed
+
+
+def _is_empty(t: int, here: Sequence[_Trail], sight: Sight) -> bool:
+    """Whether the picture may well show nobody: who was there left over the border, and who comes enters over it."""
+    before = [trail for trail in here if trail.looks[-1] < t]
+    after = [trail for trail in here if trail.looks[0] > t]
+    if not before and not after:
+        return False
+    left = not before or sight.at_border(max(before, key=lambda trail: trail.looks[-1]).boxes[-1], BORDER)
+    enters = not after or sight.at_border(min(after, key=lambda trail: trail.looks[0]).boxes[0], BORDER)
+    return left and enters
 
 
 def _overlapping(boxes: Boxes, others: Float[np.ndarray, "M 4"]) -> Bool[np.ndarray, "N"]:
@@ -96,68 +252,17 @@ def _overlapping(boxes: Boxes, others: Float[np.ndarray, "M 4"]) -> Bool[np.ndar
     return (common > OVERLAP * (areas[0][:, None] + areas[1][None] - common)).any(axis=1)
 
 
+def _size(boxes: Boxes) -> Float[np.ndarray, "N"]:
+    return np.sqrt(np.clip(boxes[:, 2:] - boxes[:, :2], 1, None).prod(axis=-1))
+
+
 def _distance(boxes: Boxes, others: Float[np.ndarray, "M 4"]) -> Float[np.ndarray, "N M"]:
     """Distance of the centres in units of the larger box's size."""
+    boxes, others = np.atleast_2d(boxes), np.atleast_2d(others)
     centres = [(b[:, :2] + b[:, 2:]) / 2 for b in (boxes, others)]
-    sizes = [np.sqrt(np.clip(b[:, 2:] - b[:, :2], 1, None).prod(axis=-1)) for b in (boxes, others)]
     gaps = np.linalg.norm(centres[0][:, None] - centres[1][None], axis=-1)
-    return gaps / np.maximum(sizes[0][:, None], sizes[1][None])
+    return gaps / np.maximum(_size(boxes)[:, None], _size(others)[None])
 
 
-def _follow(faces: Sequence[Faces]) -> tuple[list[_Track], list[tuple[int, Boxes]]]:
-    """Links boxes from frame to frame, one to one, over at most one empty frame; bridges are the hulls of its sides."""
-    tracks: list[_Track] = []
-    bridges: list[tuple[int, Boxes]] = []
-    for t, found in enumerate(faces):
-        boxes = found[:, :4]
-        open_tracks = [track for track in tracks if t - track.end <= 2]
-        continued: dict[int, _Track] = {}
-        if open_tracks and len(boxes):
-            ages = np.array([[t - track.end] for track in open_tracks])
-            cost = _distance(np.concatenate([track.last for track in open_tracks]), boxes) / (REACH * ages)
-            for i, j in zip(*linear_sum_assignment(np.minimum(cost, 1e3)), strict=True):
-                if cost[i, j] <= 1:
-                    continued[int(j)] = open_tracks[i]
-        for j in range(len(boxes)):
-            box = boxes[j : j + 1]
-            track = continued.get(j)
-            if track is None:
-                tracks.append(_Track(t, box, t, box, float(found[j, 4])))
-                continue
-            if t - track.end == 2:
-                bridges.append((t - 1, _hull(track.last, box)))
-            track.end, track.last, track.best = t, box, max(track.best, float(found[j, 4]))
-    return tracks, bridges
-
-
-def _hull(box: Boxes, other: Boxes) -> Boxes:
-    return np.concatenate([np.minimum(box, other)[:, :2], np.maximum(box, other)[:, 2:]], axis=1)
-
-
-def _vanished(
-    tracks: Sequence[_Track], width: int, height: int, sure: float
-) -> tuple[set[int], list[tuple[int, Boxes]]]:
-    """Pairs a track that ends away from the border with those that begin where it could have got to.
-
-    Returns:
-        lost: frames between such a pair, when one of the two is surely a face.
-        patches: (frame, hull of both) between the others, when they are at one place.
-    """
-    lost: set[int] = set()
-    patches: list[tuple[int, Boxes]] = []
-    limit = np.array([width, height])
-    for gone in tracks:
-        near, far = gone.last[0, :2], gone.last[0, 2:]
-        if (near <= BORDER * limit).any() or (far >= (1 - BORDER) * limit).any():
-            continue
-        for back in tracks:
-            gap = back.start - gone.end
-            if gap <= 1:
-                continue
-            distance = _distance(gone.last, back.first)[0, 0]
-            between = range(gone.end + 1, back.start)
-            if max(gone.best, back.best) >= sure:
-                lost.update(between if distance <= REACH * gap else ())
-            elif distance <= REACH:
-                patches += [(t, _hull(gone.last, back.first)) for t in between]
-    return lost, patches
+def _hull(box: Box, other: Box) -> Box:
+    return np.concatenate([np.minimum(box, other)[:2], np.maximum(box, other)[2:]])

@@ -46,6 +46,32 @@ class Frame:
     image: UInt8[np.ndarray, "H W 3"]
 
 
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A decoded frame that is not converted yet: what of it is wanted decides what it costs.
+
+    Attributes:
+        index: 0 for the first frame that was read.
+        time_s: clip time.
+        lasts_s: how long a frame lasts on average.
+        size: width and height, pixels, as displayed.
+    """
+
+    index: int
+    time_s: float
+    lasts_s: float
+    size: tuple[int, int]
+    _decoded: "av.VideoFrame"
+
+    def rgb(self, width: int | None = None, height: int | None = None) -> UInt8[np.ndarray, "H W 3"]:
+        """The picture as displayed (rotation applied), scaled to a size where one is given."""
+        return _rgb(self._decoded, width, height)
+
+    def grey(self, width: int, height: int) -> UInt8[np.ndarray, "height width"]:
+        """A small picture of its brightness, quickly made; not rotated."""
+        return self._decoded.reformat(width, height, "gray", interpolation=Interpolation.FAST_BILINEAR).to_ndarray()
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class VideoInfo:
     """What a video file says of itself.
@@ -94,13 +120,23 @@ def video_info(path: str | os.PathLike[str]) -> VideoInfo:
 
 
 def read_frames(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None) -> Iterator[Frame]:
-    """Yields the frames whose time lies in [start_s, end_s), one in memory at a time.
+    """Yields the frames whose time lies in [start_s, end_s), one in memory at a time; raises what `read_pictures` does."""
+    for picture in read_pictures(path, start_s, end_s):
+        yield Frame(picture.index, picture.time_s, picture.rgb())
+
+
+def read_pictures(
+    path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None, threads: int = 1
+) -> Iterator[Picture]:
+    """Yields the frames whose time lies in [start_s, end_s), decoded and not yet converted.
 
     Raises:
         UserError: missing, no media, no picture, or the file breaks off before the end that its header promises.
     """
     with open_media(path) as container:
         stream = _picture(container, path)
+        stream.codec_context.thread_count = threads
+        lasts_s = 1 / float(stream.average_rate or stream.guessed_rate or 25)
         origin = clip_origin(container)
         if start_s > 0:
             container.seek(int((start_s + origin) / time_base(stream)), stream=stream)
@@ -111,7 +147,9 @@ def read_frames(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float
                 return
             end = time_s
             if time_s >= start_s:
-                yield Frame(index, time_s, _rgb(picture))
+                turned = _quarter_turns(picture) % 2
+                size = (picture.height, picture.width) if turned else (picture.width, picture.height)
+                yield Picture(index, time_s, lasts_s, size, picture)
                 index += 1
         if stream.duration is not None:
             promised = float(stream.duration * time_base(stream))
@@ -198,9 +236,11 @@ def _quarter_turns(picture: "av.VideoFrame") -> int:
     return round(picture.rotation / 90) % 4
 
 
-def _rgb(picture: "av.VideoFrame", size: int | None = None) -> UInt8[np.ndarray, "H W 3"]:
-    scaled = picture.reformat(size, size, "rgb24", interpolation=Interpolation.BICUBIC)
-    return np.ascontiguousarray(np.rot90(scaled.to_ndarray(), _quarter_turns(picture)))
+def _rgb(picture: "av.VideoFrame", width: int | None = None, height: int | None = None) -> UInt8[np.ndarray, "H W 3"]:
+    turns = _quarter_turns(picture)
+    stored = (height, width) if turns % 2 else (width, height)
+    scaled = picture.reformat(*stored, "rgb24", interpolation=Interpolation.BICUBIC)
+    return np.ascontiguousarray(np.rot90(scaled.to_ndarray(), turns))
 
 
 def _timestamps(container: InputContainer, stream: "av.VideoStream") -> tuple[list[int], list[int]]:
@@ -235,7 +275,7 @@ def _decode_at(
         for picture in frames:
             here = here if picture.pts is None else picture.pts
             if here >= target:
-                yield target, _rgb(picture, size)
+                yield target, _rgb(picture, size, size)
                 break
 
 

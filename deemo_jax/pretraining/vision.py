@@ -164,5 +164,5 @@ def _covered(
     box = np.asarray(scene.face_box(identity, pose, camera), np.float64)
     box = box + np.tile(box[2:] - box[:2], 2) * rng.uniform(-WOBBLE, WOBBLE, 4)
     height, width = image.shape[:2]
-    covered = masks.cover(image, masks.enlarge(box[None], MARGIN, width, height).tolist(), "solid")
+    covered = masks.cover(image, masks.enlarge(box[None], MARGIN, width, height), "solid")
     return cv2.resize(covered, (SIDE, SIDE), interpolation=cv2.INTER_AREA)

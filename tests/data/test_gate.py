@@ -19,17 +19,20 @@ from tfds_builders.deemo_mer.dummy_data import write_dummy
 
 def write_deidentified(folder: Path, clip_id: str, sound: bool = True) -> None:
     """Files as `deidentify` leaves them: a moving grey picture with a tone, masks, and a manifest with their hashes."""
-    video, masks, manifest = file_names(clip_id)
+    video, masks, tracks, manifest = file_names(clip_id)
     pictures = (Frame(i, i / 10, np.full((48, 64, 3), 20 * i, np.uint8)) for i in range(10))
     tone = 0.2 * np.sin(np.arange(16_000) / 10).astype(np.float32)
     write_clip(folder / video, pictures, 10.0, (tone, 16_000) if sound else None)
     write_masks(folder / masks, Masks(64, 48, ((),) * 10))
+    (folder / tracks).write_text("{}")
     record = Manifest(
         clip_id=clip_id,
         file=video,
         output_sha256=files.sha256(folder / video),
         masks=masks,
         masks_sha256=files.sha256(folder / masks),
+        tracks=tracks,
+        tracks_sha256=files.sha256(folder / tracks),
         source_sha256="0" * 64,
         settings=dataclasses.asdict(Settings()),
         software={"deemo_jax": "0"},

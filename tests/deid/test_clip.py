@@ -1,6 +1,5 @@
 import dataclasses
 import json
-from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -9,8 +8,9 @@ import pytest
 from deemo_jax.audit.check import check_clip
 from deemo_jax.deid import tracks
 from deemo_jax.deid.clip import Refused, deidentify_clip
-from deemo_jax.deid.manifest import load_manifest, load_masks, verify
+from deemo_jax.deid.manifest import file_names, load_manifest, load_masks, verify
 from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.trackfile import load_tracks
 from deemo_jax.errors import UserError
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.probe import contains
@@ -20,7 +20,7 @@ from deemo_jax.media.video import Frame, frame_times, read_frames, write_clip
 @pytest.mark.parametrize("mode", ["default", "paper"])
 def test_an_ordinary_clip(raw, tmp_path, key, mode):
     manifest = deidentify_clip(raw.path, tmp_path, "c1", Settings.preset(mode), key)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["c1.manifest.json", "c1.masks.json", "c1.mp4"]
+    assert {p.name for p in tmp_path.iterdir()} == {*file_names("c1")}
     assert load_manifest(tmp_path / "c1.manifest.json") == manifest
     output = verify(manifest, tmp_path)
     result = check_clip(raw.path, output, manifest, raw.truth)
@@ -50,12 +50,10 @@ def test_a_face_lost_for_one_frame_is_bridged(make_clip, tmp_path, key):
 def forgetful(monkeypatch):
     """A first pass that forgets what it found in frame 5."""
 
-    def plan(*args):
-        found = tracks.plan(*args)
-        none = np.zeros((0, 4))
-        return dataclasses.replace(found, boxes=tuple(none if t == 5 else b for t, b in enumerate(found.boxes)))
+    def boxes_per_frame(*args):
+        return [np.zeros((0, 4)) if t == 5 else boxes for t, boxes in enumerate(tracks.boxes_per_frame(*args))]
 
-    monkeypatch.setattr("deemo_jax.deid.clip.tracks", SimpleNamespace(plan=plan))
+    monkeypatch.setattr("deemo_jax.deid.clip.boxes_per_frame", boxes_per_frame)
 
 
 def test_what_was_written_is_looked_at_again(raw, tmp_path, key, forgetful):
@@ -67,7 +65,7 @@ def test_what_was_written_is_looked_at_again(raw, tmp_path, key, forgetful):
 
 
 def test_a_face_that_is_still_seen_is_refused_with_its_time(raw, tmp_path, key, forgetful, monkeypatch):
-    monkeypatch.setattr("deemo_jax.deid.clip.LOOKS", 1)
+    monkeypatch.setattr("deemo_jax.deid.second_look.LOOKS", 1)
     with pytest.raises(Refused, match=r"still seen .* at 0\.50 s") as refusal:
         deidentify_clip(raw.path, tmp_path, "c1", Settings(), key)
     np.testing.assert_allclose(refusal.value.times_s, [0.5], atol=1e-3)
@@ -79,15 +77,69 @@ def test_a_face_that_is_still_seen_is_refused_with_its_time(raw, tmp_path, key, 
 
 def test_a_face_lost_for_longer_is_refused_with_the_times(make_clip, tmp_path, key):
     clip = make_clip(tmp_path / "raw.mp4", hidden=(5, 6, 7))
+    strict = Settings(hole_s=0.2)
     with pytest.raises(Refused, match=r"0\.50, 0\.60, 0\.70 s") as refusal:
-        deidentify_clip(clip.path, tmp_path / "out", "c1", Settings(), key)
+        deidentify_clip(clip.path, tmp_path / "out", "c1", strict, key)
     np.testing.assert_allclose(refusal.value.times_s, [0.5, 0.6, 0.7], atol=1e-3)
     assert not (tmp_path / "out").exists()
-    manifest = deidentify_clip(clip.path, tmp_path / "out", "c1", Settings(on_missing="mask_frame"), key)
+    whole = dataclasses.replace(strict, on_missing="mask_frame")
+    manifest = deidentify_clip(clip.path, tmp_path / "out", "c1", whole, key)
     assert manifest.faces["filled"] == 3
     masks = load_masks(tmp_path / "out" / manifest.masks)
     assert [r == ((0, 0, 320, 240),) for r in masks.rectangles] == [t in (5, 6, 7) for t in range(12)]
     assert check_clip(clip.path, tmp_path / "out" / manifest.file, manifest, clip.truth).failures == ()
+
+
+def test_frames_can_be_dropped_and_the_rest_keeps_its_time(make_clip, tmp_path, key):
+    clip = make_clip(tmp_path / "raw.mp4", hidden=(5, 6, 7))
+    manifest = deidentify_clip(clip.path, tmp_path, "c1", Settings(hole_s=0.2, on_missing="drop_frame"), key)
+    assert manifest.faces["dropped"] == 3 and manifest.faces["frames"] == 12 and manifest.faces["filled"] == 0
+    assert load_masks(tmp_path / manifest.masks).dropped == (5, 6, 7)
+    kept = [t / 10 for t in range(12) if t not in (5, 6, 7)]
+    np.testing.assert_allclose(frame_times(tmp_path / manifest.file), kept, atol=1e-3)
+    assert check_clip(clip.path, tmp_path / manifest.file, manifest, clip.truth).failures == ()
+
+
+def test_tracks_can_be_corrected_and_applied_again(make_clip, tmp_path, key, monkeypatch):
+    clip = make_clip(tmp_path / "raw.mp4", hidden=(5, 6, 7))
+    deidentify_clip(clip.path, tmp_path / "first", "c1", Settings(hole_s=0.2, on_missing="mask_frame"), key)
+    row = json.loads((tmp_path / "first" / "c1.tracks.json").read_text())
+    assert row["missing"] == [5, 6, 7] and row["frames"] == 12
+    row["missing"] = []
+    row["tracks"].append({"points": [[4, 200, 20, 220, 40], [8, 240, 20, 260, 40]]})
+    corrected = tmp_path / "corrected.json"
+    corrected.write_text(json.dumps(row))
+    monkeypatch.setattr("deemo_jax.deid.sight.face_detector", None)
+    manifest = deidentify_clip(clip.path, tmp_path / "out", "c1", Settings(), key, tracks=corrected, preview=True)
+    assert manifest.faces["corrected"] and manifest.faces["looked"] == 0 and manifest.faces["filled"] == 0
+    rectangles = load_masks(tmp_path / "out" / manifest.masks).rectangles
+    assert [any(r[0] > 190 and r[3] < 60 for r in frame) for frame in rectangles] == [4 <= t <= 8 for t in range(12)]
+    assert any(abs(r[0] - 214) <= 1 for r in rectangles[6])  # half-way, with its margin
+    assert load_tracks(tmp_path / "out" / manifest.tracks, 12, (320, 240)).tracks[-1].frames == (4, 8)
+    preview = list(read_frames(tmp_path / "out" / "c1.preview.mp4"))
+    plain = list(read_frames(tmp_path / "out" / manifest.file))
+    assert len(preview) == 12 and abs(preview[6].image.astype(int) - plain[6].image).max() > 60
+
+
+@pytest.mark.parametrize(
+    "change,message",
+    [
+        ({"frames": 11}, "tracks of 11 frames"),
+        ({"missing": [12]}, "whole numbers from 0 to 11"),
+        ({"tracks": [{"points": [[1, 2, 3, 4]]}]}, "track 1: points are five numbers"),
+        ({"tracks": [{"points": [[1, 0, 0, 9, float("nan")]]}]}, "track 1: points are five numbers"),
+        ({"tracks": [{"points": [[3, 0, 0, 9, 9], [2, 0, 0, 9, 9]]}]}, "track 1: frames ascend"),
+        ({"tracks": [{"points": [[3, 9, 0, 9, 9]]}]}, "x0 < x1"),
+        ({"tracks": {}}, "needs the lists"),
+        ({"version": 9}, "of version 1"),
+    ],
+)
+def test_bad_tracks(tmp_path, change, message):
+    path = tmp_path / "c.tracks.json"
+    row = {"version": 1, "width": 320, "height": 240, "frames": 12, "missing": [], "tracks": []}
+    path.write_text(json.dumps(row | change))
+    with pytest.raises(UserError, match=message):
+        load_tracks(path, 12, (320, 240))
 
 
 def test_no_face_is_refused_whatever_is_asked(make_clip, tmp_path, key):

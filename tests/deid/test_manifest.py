@@ -20,15 +20,18 @@ from deemo_jax.errors import UserError
 @pytest.fixture
 def written(tmp_path):
     """A manifest on disk beside the files it speaks of."""
-    video, masks, name = file_names("clip_1")
+    video, masks, tracks, name = file_names("clip_1")
     (tmp_path / video).write_bytes(b"video")
     write_masks(tmp_path / masks, Masks(64, 48, (((0, 0, 5, 5), (1, 2, 3, 4)), ())))
+    (tmp_path / tracks).write_text("{}")
     manifest = Manifest(
         clip_id="clip_1",
         file=video,
         output_sha256=files.sha256(tmp_path / video),
         masks=masks,
         masks_sha256=files.sha256(tmp_path / masks),
+        tracks=tracks,
+        tracks_sha256=files.sha256(tmp_path / tracks),
         source_sha256="0" * 64,
         settings={"mask": "solid"},
         software={"av": "1"},
@@ -71,7 +74,7 @@ def test_incomplete(written):
 @pytest.mark.parametrize(
     "change",
     [
-        {"version": 2},
+        {"version": 1},
         {"file": "../clip_1.mp4"},
         {"file": "other.mp4"},
         {"clip_id": "../x"},

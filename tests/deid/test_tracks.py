@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from deemo_jax.deid.tracks import plan, second_chance
+from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.sight import Sight
+from deemo_jax.deid.tracks import boxes_per_frame, plan, second_chance
 
 W, H = 320, 240
 
@@ -10,73 +12,124 @@ def face(x, y=80.0, size=40.0, score=0.9):
     return [x, y, x + size, y + size, score]
 
 
-def frames(*rows):
-    return [np.array(row, np.float32).reshape(-1, 5) for row in rows]
+def sight(*rows, step=1, rate=10, cuts=()):
+    """A look at every `step`-th frame; the frames between are not looked at."""
+    count = (len(rows) - 1) * step + 1
+    faces = tuple(np.array(row, np.float32).reshape(-1, 5) for row in rows)
+    return Sight(W, H, tuple(t / rate for t in range(count)), tuple(range(0, count, step)), faces, cuts)
+
+
+def covered(seen):
+    found = plan(seen, Settings())
+    return found, boxes_per_frame(found.tracks, seen.times)
 
 
 def test_boxes_spread_to_both_neighbours():
-    found = plan(frames([face(100)], [face(110)], [face(120)], [face(130)]), W, H, 0.2, 0.5)
-    assert [sorted(b[:, 0].tolist()) for b in found.boxes] == [
-        [100, 110], [100, 110, 120], [110, 120, 130], [120, 130],
-    ]  # fmt: skip
+    found, boxes = covered(sight([face(100)], [face(110)], [face(120)], [face(130)]))
+    assert [sorted(b[:, 0].tolist()) for b in boxes] == [[100, 110], [100, 110, 120], [110, 120, 130], [120, 130]]
     assert found.missing == () and found.found == 4 and found.bridged == 0 and found.min_score == pytest.approx(0.9)
+    assert len(found.tracks) == 1 and found.tracks[0].score == pytest.approx(0.9)
 
 
-def test_one_lost_frame_is_bridged_by_the_hull():
-    found = plan(frames([face(100)], [face(110)], [], [face(130)], [face(140)]), W, H, 0.2, 0.5)
-    assert found.missing == () and found.bridged == 1
-    assert [110, 80, 170, 120] in found.boxes[2].tolist()
+def test_frames_between_looks_are_interpolated():
+    found, boxes = covered(sight([face(100)], [face(104)], [face(108)], step=2, rate=25))
+    assert found.missing == () and [102, 80, 142, 120] in boxes[1].tolist() and len(boxes) == 5
 
 
-@pytest.mark.parametrize("hole", [2, 5])
-def test_longer_holes_are_missing(hole):
-    rows = [[face(100)]] * 3 + [[]] * hole + [[face(110)]] * 3
-    assert plan(frames(*rows), W, H, 0.2, 0.5).missing == tuple(range(3, 3 + hole))
+def test_a_face_that_is_lost_for_a_moment_is_bridged_by_the_hull():
+    found, boxes = covered(sight([face(100)], [face(110)], [], [], [face(125)], [face(130)]))
+    assert found.missing == () and found.bridged == 2 and len(found.tracks) == 1
+    for t in (2, 3):
+        assert [110, 80, 165, 120] in boxes[t].tolist()
+
+
+def test_longer_holes_are_missing():
+    rows = [[face(100)]] * 3 + [[]] * 12 + [[face(110)]] * 3
+    assert plan(sight(*rows), Settings()).missing == tuple(range(3, 15))
+    assert plan(sight(*rows), Settings(hole_s=2.0)).missing == ()
+
+
+def test_a_face_that_comes_back_far_away_was_somewhere_meanwhile():
+    rows = [[face(60)]] * 3 + [[]] * 3 + [[face(190)]] * 3
+    assert plan(sight(*rows), Settings()).missing == (3, 4, 5)
+
+
+def test_ends_are_carried_on_and_beyond_is_missing():
+    rows = [[]] * 5 + [[face(100)]] * 3 + [[]] * 5
+    found, boxes = covered(sight(*rows))
+    assert [len(b) > 0 for b in boxes] == [False] * 3 + [True] * 7 + [False] * 3
+    assert found.missing == (0, 1, 2, 3, 4, 8, 9, 10, 11, 12)
 
 
 def test_a_face_that_vanishes_beside_another():
     other = face(20, 20)
-    rows = [[face(200), other]] * 3 + [[other]] * 4 + [[face(210), other]] * 3
-    assert plan(frames(*rows), W, H, 0.2, 0.5).missing == (3, 4, 5, 6)
+    rows = [[face(200), other]] * 3 + [[other]] * 14 + [[face(210), other]] * 3
+    assert plan(sight(*rows), Settings()).missing == tuple(range(3, 17))
 
 
-def test_a_face_may_leave_over_the_border_while_another_stays():
+def test_a_face_that_appears_late_beside_another():
     other = face(20, 20)
-    rows = [[face(279), other]] * 3 + [[other]] * 4 + [[face(279), other]] * 3
-    assert plan(frames(*rows), W, H, 0.2, 0.5).missing == ()
+    rows = [[other]] * 4 + [[face(200), other]] * 4
+    assert plan(sight(*rows), Settings()).missing == (0, 1, 2, 3)
 
 
-def test_late_and_early_ends_are_missing():
-    rows = [[]] * 3 + [[face(100)]] * 3 + [[]] * 2
-    # The frames beside the found ones are covered by the spread; those beyond have nothing.
-    assert plan(frames(*rows), W, H, 0.2, 0.5).missing == (0, 1, 7)
+def test_a_face_may_leave_over_the_border_and_come_back_over_it():
+    rows = [[face(279)]] * 3 + [[]] * 6 + [[face(0)]] * 3
+    assert plan(sight(*rows), Settings()).missing == ()
+    # What stays away from the border cannot have left.
+    rows = [[face(200)]] * 3 + [[]] * 6 + [[face(0)]] * 3
+    assert plan(sight(*rows), Settings()).missing == tuple(range(3, 9))
+
+
+def test_a_cut_ends_and_begins_tracks():
+    rows = [[face(60)]] * 3 + [[face(200, 20)]] * 3
+    found, boxes = covered(sight(*rows, cuts=(3,)))
+    assert found.missing == () and len(found.tracks) == 2
+    assert boxes[2][:, 0].max() == 60 and boxes[3][:, 0].min() == 200
+    # Without the cut, one has vanished and another has come from nowhere.
+    assert plan(sight(*rows), Settings()).missing == (0, 1, 2, 3, 4, 5)
+
+
+def test_a_scene_without_any_face_is_missing():
+    rows = [[face(60)]] * 3 + [[]] * 3 + [[face(60)]] * 3
+    assert plan(sight(*rows, cuts=(3, 6)), Settings()).missing == (3, 4, 5)
+
+
+def test_what_looks_like_a_cut_but_is_a_flash():
+    rows = [[face(60)]] * 8
+    assert len(plan(sight(*rows, cuts=(3, 4)), Settings()).tracks) == 1
 
 
 def test_no_face_at_all():
-    found = plan(frames([], [], []), W, H, 0.2, 0.5)
-    assert found.found == 0 and found.missing == (0, 1, 2) and found.min_score == 0
+    found = plan(sight([], [], []), Settings())
+    assert found.tracks == () and found.missing == (0, 1, 2) and found.min_score == 0
 
 
 def test_second_chance_needs_a_neighbour_at_the_same_place():
     weak, elsewhere = face(104, score=0.12), face(220, score=0.15)
-    rows = frames([face(100)], [weak, elsewhere], [face(106, score=0.11)], [elsewhere], [face(100, score=0.15)])
-    kept = second_chance(rows, 0.2)
-    assert [len(k) for k in kept] == [1, 1, 1, 0, 0]
+    rows = [[face(100)], [weak, elsewhere], [face(106, score=0.11)], [elsewhere], [face(100, score=0.15)]]
+    assert [len(k) for k in second_chance(sight(*rows), 0.2)] == [1, 1, 1, 0, 0]
     # It works backwards in time as well.
-    assert [len(k) for k in second_chance(rows[::-1], 0.2)] == [0, 0, 1, 1, 1]
+    assert [len(k) for k in second_chance(sight(*rows[::-1]), 0.2)] == [0, 0, 1, 1, 1]
 
 
 def test_two_people_are_not_taken_for_each_other():
-    rows = [[face(100), face(150)]] * 3 + [[face(150)]] * 3 + [[face(100), face(150)]] * 3
-    assert plan(frames(*rows), W, H, 0.2, 0.5).missing == (3, 4, 5)
+    rows = [[face(100), face(150)]] * 3 + [[face(150)]] * 13 + [[face(100), face(150)]] * 3
+    assert plan(sight(*rows), Settings()).missing == tuple(range(3, 16))
 
 
-def test_what_was_never_surely_a_face_is_covered_while_it_is_lost():
+def test_what_was_never_surely_a_face_is_covered_and_not_missed():
     speaker, logo = face(60, 60), face(250, 20, 16, 0.25)
-    rows = [[speaker, logo]] * 2 + [[speaker]] * 6 + [[speaker, logo]] * 2
-    found = plan(frames(*rows), W, H, 0.2, 0.5)
+    rows = [[speaker, logo]] * 3 + [[speaker]] * 6 + [[speaker, logo]] * 3 + [[speaker]] * 4
+    found, boxes = covered(sight(*rows))
     assert found.missing == () and found.bridged == 6
-    assert all([250, 20, 266, 36] in boxes.tolist() for boxes in found.boxes)
-    # The same hole in a sure face's track is refused.
-    rows = [[speaker, face(250, 20, 16, 0.6)]] * 2 + rows[2:]
-    assert plan(frames(*rows), W, H, 0.2, 0.5).missing == (2, 3, 4, 5, 6, 7)
+    assert all([250, 20, 266, 36] in b.tolist() for b in boxes[:12])
+    rows = [[speaker, face(250, 20, 16, 0.6)]] * 3 + rows[3:]
+    assert plan(sight(*rows), Settings()).missing == (12, 13, 14, 15)
+
+
+def test_nothing_jumps_or_grows_at_once():
+    rows = [[face(60)], [face(60)], [face(60, size=100)], [face(60, size=100)]]
+    assert len(plan(sight(*rows), Settings()).tracks) == 2
+    rows = [[face(60)], [face(60)], [face(150)], [face(150)]]
+    assert len(plan(sight(*rows), Settings()).tracks) == 2

@@ -54,14 +54,17 @@ def _write_clip(path, level, hertz, frames=10):
 
 
 def _write_manifest(folder, clip_id, source):
-    video, masks, name = file_names(clip_id)
+    video, masks, tracks, name = file_names(clip_id)
     write_masks(folder / masks, Masks(64, 48, ((),) * 10))
+    (folder / tracks).write_text("{}")
     made = Manifest(
         clip_id=clip_id,
         file=video,
         output_sha256=sha256(folder / video),
         masks=masks,
         masks_sha256=sha256(folder / masks),
+        tracks=tracks,
+        tracks_sha256=sha256(folder / tracks),
         source_sha256=sha256(source),
         settings={},
         software={},

@@ -1,0 +1,129 @@
+"""The first pass: where a detector sees faces, and where the scene is cut.
+
+It need not look at every frame. A face is visible for longer than a tenth of a second, so that is the longest time
+between two looks; the first and the last frame and both sides of every cut are looked at always.
+Axes: N faces; h and w pixels of a thumbnail.
+"""
+
+import bisect
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from deemo_jax.deid.faces import face_detector
+from deemo_jax.deid.settings import Settings
+from deemo_jax.errors import UserError
+from deemo_jax.media.video import Picture, read_pictures
+
+Faces = Float[np.ndarray, "N 5"]
+
+LOOK_EVERY_S = 0.1
+# More than a picture of people holds; a crowd takes hours to follow and nothing is left to see.
+MOST_FACES = 100
+THUMBNAIL = (48, 27)
+# Thumbnails of two frames that correlate less belong to different scenes; a flash changes level, not structure.
+ALIKE = 0.6
+# Grey levels below which a thumbnail has no structure: black, white, fog.
+FLAT = 2.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """What the first pass saw.
+
+    Attributes:
+        width: of the picture, pixels.
+        height: of the picture, pixels.
+        times: of all frames, clip seconds.
+        looked: frames at which the detector looked, ascending.
+        faces: at each of them, down to the second-chance score; pixels of the picture.
+        cuts: frames that begin a scene, but for the first.
+    """
+
+    width: int
+    height: int
+    times: tuple[float, ...]
+    looked: tuple[int, ...]
+    faces: tuple[Faces, ...]
+    cuts: tuple[int, ...] = ()
+
+    def scenes(self) -> list[range]:
+        """The frames between cuts."""
+        edges = [0, *self.cuts, len(self.times)]
+        return [range(a, b) for a, b in itertools.pairwise(edges)]
+
+    def scene(self, frame: int) -> range:
+        """The scene that a frame belongs to."""
+        return self.scenes()[bisect.bisect_right(self.cuts, frame)]
+
+    def is_cut_between(self, frame: int, later: int) -> bool:
+        """Whether a scene begins after `frame` and not after `later`."""
+        return bisect.bisect_right(self.cuts, later) > bisect.bisect_right(self.cuts, frame)
+
+    def last_look(self, scene: range) -> int:
+        """The last frame of a scene that was looked at."""
+        return self.looked[bisect.bisect_left(self.looked, scene.stop) - 1]
+
+    def at_border(self, box: Float[np.ndarray, "4"], share: float) -> bool:
+        """Whether a box comes that near to the edge of the picture."""
+        limit = np.array([self.width, self.height])
+        return bool((box[:2] <= share * limit).any() or (box[2:] >= (1 - share) * limit).any())
+
+
+def look_through(source: Path, settings: Settings, threads: int = 1) -> Sight:
+    """Reads a video once; keeps boxes and times, no pictures.
+
+    Raises:
+        UserError: what cannot be read, a picture that changes its size, or more faces than can be followed.
+    """
+    times: list[float] = []
+    looks: dict[int, Faces] = {}
+    cuts: list[int] = []
+    before: tuple[Picture, UInt8[np.ndarray, "h w"]] | None = None
+    for picture in read_pictures(source, threads=threads):
+        if before is not None and picture.size != before[0].size:
+            raise UserError(f"{source}: the picture changes its size at {picture.time_s:.2f} s; cut the clip there")
+        times.append(picture.time_s)
+        thumbnail = picture.grey(*THUMBNAIL)
+        if before is not None and is_cut(before[1], thumbnail):
+            cuts.append(picture.index)
+            _look(before[0], looks, settings, source)
+            _look(picture, looks, settings, source)
+        elif before is None or picture.time_s - times[max(looks)] + picture.lasts_s > LOOK_EVERY_S + 1e-3:
+            _look(picture, looks, settings, source)
+        before = picture, thumbnail
+    if before is None:
+        raise UserError(f"{source}: not one frame can be decoded; is the file whole?")
+    _look(before[0], looks, settings, source)
+    order = sorted(looks)
+    return Sight(*before[0].size, tuple(times), tuple(order), tuple(looks[t] for t in order), tuple(cuts))
+
+
+def _look(picture: Picture, looks: dict[int, Faces], settings: Settings, source: Path) -> None:
+    """Detects faces in a picture, unless that was done."""
+    if picture.index in looks:
+        return
+    detector = face_detector(*picture.size, settings.detection_scale(*picture.size))
+    found = detector(picture.rgb(*detector.input_size), settings.second_chance)
+    if len(found) > MOST_FACES:
+        raise UserError(f"{source}: {len(found)} faces at {picture.time_s:.2f} s; at most {MOST_FACES} are followed")
+    looks[picture.index] = found
+
+
+def is_cut(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]) -> bool:
+    """Whether two successive thumbnails show different scenes."""
+    pair = [x.astype(np.float64) - x.mean() for x in (before, after)]
+    spread = [float(x.std()) for x in pair]
+    if min(spread) < FLAT:
+        return max(spread) >= FLAT
+    return float((pair[0] * pair[1]).mean()) < ALIKE * spread[0] * spread[1]
+
+
+def unseen_frames(sight: Sight) -> Iterator[int]:
+    """Frames for a second look: those half-way between two looks, and those looked at where every frame was."""
+    for a, b in itertools.pairwise([*sight.looked, len(sight.times)]):
+        yield a + (b - a) // 2

@@ -1,0 +1,84 @@
+"""Tracks as a file that a person can read and correct: NAME.tracks.json beside the clip.
+
+A track is a list of points, [frame, x0, y0, x1, y1]; between two points the box moves in a straight line, before the
+first and after the last there is none. To correct: move, delete or add points, delete or add tracks, and take out of
+`missing` what may stay as it is. `deidentify SOURCE --tracks FILE` covers what the file says without detecting again.
+"""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deemo_jax import files
+from deemo_jax.deid.tracks import Plan, Track
+from deemo_jax.errors import UserError
+
+VERSION = 1
+MAX_TRACKS = 10_000
+
+
+def write_tracks(path: str | os.PathLike[str], plan: Plan, frames: int, size: tuple[int, int]) -> None:
+    """Writes the tracks of a clip, a point a line, atomically."""
+    row = {"version": VERSION, "width": size[0], "height": size[1], "frames": frames, "missing": list(plan.missing)}
+    head = ",\n ".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in row.items())
+    tracks = ",\n".join(_track_text(track) for track in plan.tracks)
+    with files.atomic(path) as temporary:
+        temporary.write_text(f'{{{head},\n "tracks": [\n{tracks}\n]}}\n', encoding="utf-8")
+
+
+def _track_text(track: Track) -> str:
+    points = [
+        json.dumps([frame, *(round(x, 1) for x in box)])
+        for frame, box in zip(track.frames, track.boxes.tolist(), strict=True)
+    ]
+    lines = ",\n   ".join(points)
+    return f'  {{"track": {track.number}, "score": {track.score:.3f}, "points": [\n   {lines}]}}'
+
+
+def load_tracks(path: str | os.PathLike[str], frames: int, size: tuple[int, int]) -> Plan:
+    """Reads the tracks of a clip, corrected or not.
+
+    Args:
+        path: of the file.
+        frames: how many the clip has.
+        size: of its picture.
+
+    Raises:
+        UserError: missing, of another version or clip, or not of the form above; the message names the track.
+    """
+    row = files.read_json(path)
+    if not isinstance(row, dict) or row.get("version") != VERSION:
+        raise UserError(f"{path}: no file of tracks of version {VERSION}")
+    if (found := (row.get("frames"), row.get("width"), row.get("height"))) != (frames, *size):
+        raise UserError(
+            f"{path}: tracks of {found[0]} frames of {found[1]}x{found[2]}, but the clip has {frames} of"
+            f" {size[0]}x{size[1]}; is it this clip's?"
+        )
+    rows, missing = row.get("tracks"), row.get("missing")
+    if not isinstance(rows, list) or len(rows) > MAX_TRACKS or not isinstance(missing, list):
+        raise UserError(f'{path}: needs the lists "tracks" (at most {MAX_TRACKS}) and "missing"')
+    if any(type(t) is not int or not 0 <= t < frames for t in missing):
+        raise UserError(f'{path}: "missing" lists frames, whole numbers from 0 to {frames - 1}')
+    tracks = tuple(_track(entry, number, Path(path), frames) for number, entry in enumerate(rows, 1))
+    found_faces = sum(len(track.frames) for track in tracks)
+    return Plan(tracks, tuple(sorted(set(missing))), found_faces, 0, min((t.score for t in tracks), default=0.0))
+
+
+def _track(entry: Any, number: int, path: Path, frames: int) -> Track:
+    points = entry.get("points") if isinstance(entry, dict) else None
+    if not isinstance(points, list) or not points or not all(isinstance(p, list) and len(p) == 5 for p in points):
+        points = [[None]]
+    if any(type(x) not in (int, float) or not math.isfinite(x) for p in points for x in p):
+        raise UserError(f"{path}: track {number}: points are five numbers, frame, x0, y0, x1, y1")
+    order = [p[0] for p in points]
+    if any(type(t) is not int or not 0 <= t < frames for t in order) or sorted(set(order)) != order:
+        raise UserError(f"{path}: track {number}: frames ascend, whole numbers from 0 to {frames - 1}")
+    boxes = np.array([p[1:] for p in points], np.float64)
+    if (boxes[:, 2:] <= boxes[:, :2]).any():
+        raise UserError(f"{path}: track {number}: a box needs x0 < x1 and y0 < y1")
+    score = entry.get("score", 1.0)
+    return Track(number, tuple(order), boxes, float(score) if type(score) in (int, float) else 1.0)
