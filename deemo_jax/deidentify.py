@@ -1,15 +1,16 @@
 """Takes identity out of video clips: `python -m deemo_jax.deidentify IN... --out DIR`."""
 
 import argparse
+import os
 import sys
 from collections import Counter
 from pathlib import Path
 
 from deemo_jax import cli
 from deemo_jax.audit.folder import RESULT, audit
-from deemo_jax.deid.folder import CLIP_IDS, REFUSALS, deidentify_all, find_sources
+from deemo_jax.deid.folder import CLIP_IDS, REFUSALS, Options, deidentify_all, find_sources
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, load_key
-from deemo_jax.deid.settings import MODES, Settings
+from deemo_jax.deid.settings import MASKS, MODES, POLICIES, Settings
 from deemo_jax.errors import UserError
 
 
@@ -33,7 +34,9 @@ def parser() -> argparse.ArgumentParser:
         help="height of the smallest face to catch, as a share of the picture's shorter side (default %(default)s);"
         " twice the share is four times as fast",
     )
-    flags.add_argument("--workers", type=int, default=1, metavar="N", help="processes, one thread each")
+    flags.add_argument("--mask", choices=MASKS, help="how faces are covered (default solid; gaussian in mode paper)")
+    flags.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
+    flags.add_argument("--threads", type=int, metavar="N", help="of each process (default: the cores, shared out)")
     flags.add_argument(
         "--clip_ids",
         choices=CLIP_IDS,
@@ -45,9 +48,13 @@ def parser() -> argparse.ArgumentParser:
     )
     flags.add_argument(
         "--on_missing",
-        choices=("refuse", "mask_frame"),
+        choices=POLICIES,
         default="refuse",
-        help="frames where a face was lost: refuse the clip, or mask the whole frame (give only the files you mean)",
+        help="frames where a face was lost: refuse the clip, mask them whole or drop them (give only the files you mean)",
+    )
+    flags.add_argument("--preview", action="store_true", help="also write NAME.preview.mp4: tracks drawn on the masks")
+    flags.add_argument(
+        "--tracks", type=Path, metavar="FILE", help="for one IN: cover what a corrected NAME.tracks.json says"
     )
     flags.add_argument("--audit", type=Path, metavar="DIR", help="instead, check de-identified clips against a truth")
     flags.add_argument("--truth", type=Path, metavar="FILE", help="with --audit: truth.jsonl of the corpus")
@@ -60,16 +67,21 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     flags = parser().parse_args()
-    if flags.workers < 1 or flags.every < 1:
-        raise UserError(f"--workers {flags.workers}, --every {flags.every}: at least 1 is needed")
+    threads = flags.threads if flags.threads is not None else max(1, (os.cpu_count() or 1) // max(1, flags.workers))
+    if flags.workers < 1 or flags.every < 1 or threads < 1:
+        raise UserError(f"--workers {flags.workers}, --threads {threads}, --every {flags.every}: at least 1 is needed")
     if flags.audit is not None:
         return _audit(flags)
     if not flags.inputs or flags.out is None:
         raise UserError("nothing to do: name video files or folders, and --out DIR (--help explains)")
-    settings = Settings.preset(flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face)
+    changes = {"mask": flags.mask} if flags.mask else {}
+    settings = Settings.preset(flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face, **changes)
     sources = find_sources(flags.inputs)
+    if flags.tracks is not None and len(sources) != 1:
+        raise UserError(f"--tracks {flags.tracks}: belongs to one clip, but {len(sources)} are named")
     key = load_key(flags.key_file, flags.out)
-    outcomes = deidentify_all(sources, flags.out, settings, key, flags.workers, flags.clip_ids)
+    options = Options(flags.tracks, flags.preview, threads)
+    outcomes = deidentify_all(sources, flags.out, settings, key, flags.workers, flags.clip_ids, options=options)
     counts = Counter(o.status for o in outcomes)
     for outcome in outcomes:
         if outcome.status in ("refused", "bad"):

@@ -23,6 +23,24 @@ CLIP_IDS = ("keyed", "stem")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Options:
+    """How `deidentify_clip` is called, beside its settings; see there.
+
+    Attributes:
+        tracks: corrected tracks, for a single source; it is then done anew.
+        preview: a film with tracks beside every clip.
+        threads: of each worker.
+    """
+
+    tracks: Path | None = None
+    preview: bool = False
+    threads: int = 1
+
+
+DEFAULT = Options()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one source.
 
@@ -62,7 +80,14 @@ def find_sources(paths: Iterable[str]) -> list[Path]:
 
 
 def deidentify_all(
-    sources: Sequence[Path], out_dir: Path, settings: Settings, key: VoiceKey, workers: int = 1, clip_ids: str = "keyed"
+    sources: Sequence[Path],
+    out_dir: Path,
+    settings: Settings,
+    key: VoiceKey,
+    workers: int = 1,
+    clip_ids: str = "keyed",
+    *,
+    options: Options = DEFAULT,
 ) -> list[Outcome]:
     """De-identifies every source that can be; `refused.jsonl` in `out_dir` lists the others, under their clip ids.
 
@@ -74,8 +99,9 @@ def deidentify_all(
         out_dir: created where it is absent; must not hold a source.
         settings: how.
         key: draws voices and pseudonyms.
-        workers: processes, one thread each.
+        workers: processes.
         clip_ids: "keyed" (a pseudonym from the source's hash) or "stem" (file names are pseudonyms already).
+        options: what does not change a clip that is kept.
 
     Raises:
         UserError: the folder cannot be used, or two sources would share a clip id.
@@ -91,7 +117,7 @@ def deidentify_all(
     files.write_jsonl(listing, earlier)
     made_by = _fingerprint(settings)
     standing = {row["source_sha256"]: row for row in earlier if row["kind"] == "refused" and row["made_by"] == made_by}
-    job = _Job(out_dir, settings, key, clip_ids, standing)
+    job = _Job(out_dir, settings, key, clip_ids, standing, options)
     outcomes = list(cli.progress(_run(job, sources, workers), "deidentify", len(sources)))
     settled = {o.clip_id for o in outcomes}
     others = [row for row in earlier if row["clip_id"] not in settled]
@@ -106,6 +132,7 @@ class _Job:
     key: VoiceKey
     clip_ids: str
     standing: dict[str, dict[str, Any]]
+    options: Options
 
     def __call__(self, source: Path) -> Outcome:
         """Settles one source; a person's mistake becomes its outcome, a bug is raised."""
@@ -114,13 +141,15 @@ class _Job:
         try:
             digest = files.sha256(source)
             clip_id = clip_id or self.key.pseudonym(digest)
-            if self._is_kept(clip_id, digest):
+            if self.options.tracks is None and self._is_kept(clip_id, digest):
                 return Outcome(source, clip_id, "kept", source_sha256=digest)
             for name in reversed(paper.file_names(clip_id)):
                 (self.out_dir / name).unlink(missing_ok=True)
-            if (row := self.standing.get(digest)) and row["clip_id"] == clip_id:
+            row = self.standing.get(digest) if self.options.tracks is None else None
+            if row and row["clip_id"] == clip_id:
                 return Outcome(source, clip_id, "refused", row["reason"], tuple(row["times_s"]), digest)
-            deidentify_clip(source, self.out_dir, clip_id, self.settings, self.key)
+            options = {field.name: getattr(self.options, field.name) for field in dataclasses.fields(Options)}
+            deidentify_clip(source, self.out_dir, clip_id, self.settings, self.key, **options)
         except UserError as error:
             # Paths may name people; the folder of results must not.
             reason = " ".join(

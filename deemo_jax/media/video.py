@@ -120,7 +120,7 @@ def video_info(path: str | os.PathLike[str]) -> VideoInfo:
 
 
 def read_frames(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None) -> Iterator[Frame]:
-    """Yields the frames whose time lies in [start_s, end_s), one in memory at a time; raises what `read_pictures` does."""
+    """Yields the frames whose time lies in [start_s, end_s), one in memory at a time; raises as `read_pictures`."""
     for picture in read_pictures(path, start_s, end_s):
         yield Frame(picture.index, picture.time_s, picture.rgb())
 

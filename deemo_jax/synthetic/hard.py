@@ -116,12 +116,12 @@ def _faces(hard: HardClip, t: int) -> list[Box]:
     for speaker, matrix, (left, right) in _shots(hard, t):
         box = scene.face_box(speaker.identity, speaker.motion.pose(t / FRAME_RATE), speaker.camera)
         x0, y0, x1, y1 = (*(matrix @ (*box[:2], 1)), *(matrix @ (*box[2:], 1)))
-        clipped = (max(x0, left), max(y0, 0), min(x1, right), min(y1, SIZE[1]))
+        clipped: Box = (max(float(x0), left), max(float(y0), 0), min(float(x1), right), min(float(y1), SIZE[1]))
         seen = max(0.0, clipped[2] - clipped[0]) * max(0.0, clipped[3] - clipped[1])
         if hard.kind == "occlusion" and seen:
             seen -= _hidden(clipped, _sheet(hard, t))
         if seen >= LEAST_VISIBLE * (x1 - x0) * (y1 - y0):
-            found.append(tuple(map(float, clipped)))
+            found.append(clipped)
     return found
 
 
