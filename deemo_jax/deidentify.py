@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
         "--on_missing",
         choices=POLICIES,
         default="refuse",
-        help="frames where a face was lost: refuse the clip, mask them whole or drop them (give only the files you mean)",
+        help="frames where a face was lost: refuse the clip, mask or drop them (give only the files you mean)",
     )
     flags.add_argument("--preview", action="store_true", help="also write NAME.preview.mp4: tracks drawn on the masks")
     flags.add_argument(

@@ -42,7 +42,7 @@ class Settings:
     threshold: float = 0.2
     second_chance: float = 0.1
     sure: float = 0.5
-    margin: float = 0.3
+    margin: float = 0.25
     smallest_face: float = 0.1
     hole_s: float = 1.0
     extend_s: float = 0.2

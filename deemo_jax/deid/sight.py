@@ -25,8 +25,8 @@ LOOK_EVERY_S = 0.1
 # More than a picture of people holds; a crowd takes hours to follow and nothing is left to see.
 MOST_FACES = 100
 THUMBNAIL = (48, 27)
-# Thumbnails of two frames that correlate less belong to different scenes: cuts between similar sets stay below a third, a
-# fast pan over a pattern seldom does, and a flash changes level, not structure.
+# Thumbnails of two frames that correlate less belong to different scenes: cuts between similar sets stay below a third,
+# a fast pan over a pattern seldom does, and a flash changes level, not structure.
 ALIKE = 0.35
 # Grey levels below which a thumbnail has no structure: black, white, fog.
 FLAT = 2.0

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 
 from deemo_jax import cli
-from deemo_jax.synthetic import bayes, corpus
+from deemo_jax.synthetic import bayes, corpus, hard
 from deemo_jax.synthetic.clip import Settings
 
 
@@ -21,8 +21,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--width", type=int, default=320, help="pixels (%(default)s)")
     parser.add_argument("--height", type=int, default=240, help="pixels (%(default)s)")
     parser.add_argument("--fps", type=int, default=10, help="frames per second (%(default)s)")
+    parser.add_argument("--hard", action="store_true", help="clips that are hard to de-identify, 640x360, 25 fps")
     flags = parser.parse_args(arguments)
     cv2.setNumThreads(1)
+    if flags.hard:
+        rendered = hard.make(flags.out, flags.clips, flags.seed, flags.workers)
+        print(f"{flags.out}: {rendered} hard clips made, {flags.clips - rendered} were there ({', '.join(hard.KINDS)})")
+        return 0
     settings = Settings(flags.seed, flags.width, flags.height, flags.fps)
     rendered, kept = corpus.make(flags.out, flags.clips, settings, flags.workers)
     print(f"{flags.out}: {rendered} clips made, {kept} were there; all invented, all faces warps of one portrait")

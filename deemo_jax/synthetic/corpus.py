@@ -1,17 +1,12 @@
 """The corpus as a folder: clips/<clip_id>.mp4, truth.jsonl, README.md, and the settings that it was made from."""
 
-import concurrent.futures
 import functools
 import importlib.metadata
-import multiprocessing
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
-
-from deemo_jax.cli import progress
+from deemo_jax import cli, parallel
 from deemo_jax.errors import UserError
 from deemo_jax.files import atomic, read_json, write_json, write_jsonl
 from deemo_jax.synthetic import bayes
@@ -57,7 +52,7 @@ def make(out: Path, clips: int, settings: Settings, workers: int = 1) -> tuple[i
             (out / "clips" / f"{name}.mp4").unlink()
     job = functools.partial(_make_clip, out, settings)
     rows, rendered = [], 0
-    for row, fresh in progress(_each(job, clips, workers), "synthetic clips", total=clips):
+    for row, fresh in cli.progress(parallel.each(job, range(clips), workers), "synthetic clips", total=clips):
         rows.append(row)
         rendered += fresh
     card = _CARD.format(
@@ -84,21 +79,6 @@ def _make_clip(out: Path, settings: Settings, index: int) -> tuple[dict[str, Any
         return row, False
     render(clip, path)
     return row, True
-
-
-def _each(job, clips: int, workers: int) -> Iterator[tuple[dict[str, Any], bool]]:
-    """Runs the jobs in order of their index, in this process or in several."""
-    if workers == 1:
-        yield from map(job, range(clips))
-        return
-    with concurrent.futures.ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
-    ) as pool:
-        try:
-            yield from pool.map(job, range(clips), chunksize=4)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _check(clips: int, settings: Settings, workers: int) -> None:

@@ -5,6 +5,7 @@ Axes: H and W pixels.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterator
 from fractions import Fraction
@@ -15,7 +16,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from deemo_jax.files import atomic
+from deemo_jax import cli, parallel
+from deemo_jax.files import atomic, write_jsonl
 from deemo_jax.synthetic import clip as ordinary
 from deemo_jax.synthetic import scene
 from deemo_jax.synthetic.container import write_mp4
@@ -180,3 +182,25 @@ def _hidden(box: Box, sheet: Float[np.ndarray, "4 2"]) -> float:
     x0, y0, x1, y1 = box
     corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
     return float(cv2.intersectConvexConvex(corners, sheet.astype(np.float32))[0])
+
+
+def make(out: Path, clips: int, seed: int, workers: int = 1) -> int:
+    """Writes `clips` hard clips and their truth.jsonl, or what is missing of them; returns how many were rendered."""
+    rows = []
+    rendered = 0
+    job = functools.partial(_make_clip, out, seed)
+    for row, fresh in cli.progress(parallel.each(job, range(clips), workers), "hard clips", clips):
+        rows.append(row)
+        rendered += fresh
+    write_jsonl(out / "truth.jsonl", rows)
+    return rendered
+
+
+def _make_clip(out: Path, seed: int, index: int) -> tuple[dict[str, Any], bool]:
+    hard = plan(seed, index)
+    row = truth(hard)
+    path = out / row["file"]
+    fresh = not path.exists()
+    if fresh:
+        render(hard, path)
+    return row, fresh
