@@ -82,7 +82,7 @@ def render(hard: HardClip, path: Path) -> None:
     samples, rate, _ = ordinary.sound(hard.speakers[0])
     samples = samples[: round(hard.frames / FRAME_RATE * rate)]
     with atomic(path) as temporary:
-        write_mp4(temporary, _pictures(hard), Fraction(FRAME_RATE), samples, rate, hard.speakers[0].metadata)
+        write_mp4(temporary, pictures(hard), Fraction(FRAME_RATE), samples, rate, hard.speakers[0].metadata)
 
 
 def truth(hard: HardClip) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def truth(hard: HardClip) -> dict[str, Any]:
     }
 
 
-def _pictures(hard: HardClip) -> Iterator[UInt8[np.ndarray, "H W 3"]]:
+def pictures(hard: HardClip) -> Iterator[UInt8[np.ndarray, "H W 3"]]:
     for t in range(hard.frames):
         picture: UInt8[np.ndarray, "H W 3"] = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
         for speaker, matrix, (left, right) in _shots(hard, t):

@@ -1,0 +1,155 @@
+"""De-identification beside the `deface` command: `python -m benchmarks.deface [--seconds 8] [--repeats 3]`.
+
+Both commands take the same 720p file, on all cores, from start to end, in turns; deface with its OpenCV backend and
+with the sound kept, which it copies unchanged. Then, for a ladder of face heights in 720p pictures, who finds them and
+how long a look takes: recall is the share of true faces of which 98 % of the box lies within what would be covered.
+"""
+
+import argparse
+import dataclasses
+import functools
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from deemo_jax import cli
+from deemo_jax.deid import masks
+from deemo_jax.deid.faces import FaceDetector
+from deemo_jax.deid.residual import covered_share
+from deemo_jax.deid.settings import Settings
+from deemo_jax.synthetic import clip as ordinary
+from deemo_jax.synthetic import hard, scene
+from deemo_jax.synthetic.container import write_mp4
+
+SIZE = (1280, 720)
+# The smallest face that both are asked for, pixels.
+SMALLEST = 40
+HEIGHTS = (16, 20, 24, 30, 40, 60, 90, 120)
+DEFACE_THRESHOLD, DEFACE_MARGIN = 0.2, 0.3
+
+
+def main() -> int:
+    """Prints frames a second, and recall by height."""
+    parser = argparse.ArgumentParser("python -m benchmarks.deface", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of the film (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each command (%(default)s)")
+    parser.add_argument("--speakers", type=int, default=30, help="faces of each height (%(default)s)")
+    flags = parser.parse_args()
+    _recall(flags.speakers)
+    with tempfile.TemporaryDirectory() as folder:
+        _whole(Path(folder), flags.seconds, flags.repeats)
+    return 0
+
+
+def _whole(folder: Path, seconds: float, repeats: int) -> None:
+    film = folder / "film.mp4"
+    frames = _film(film, seconds)
+    share = str(round(SMALLEST / SIZE[1], 4))
+    ours = [sys.executable, "-m", "deemo_jax.deidentify", film, "--smallest_face", share, "--key_file", folder / "key"]
+    theirs = [Path(sys.executable).with_name("deface"), film, "--backend", "opencv", "--keep-audio"]
+    times: tuple[list[float], list[float]] = ([], [])
+    for turn in range(repeats):
+        times[0].append(_seconds([*ours, "--out", folder / f"ours{turn}"]))
+        times[1].append(_seconds([*theirs, "--output", folder / f"theirs{turn}.mp4"]))
+    ratios = sorted(b / a for a, b in zip(*times, strict=True))
+    rates = [frames / statistics.median(of_one) for of_one in times]
+    print(
+        f"whole command, {frames} frames of {SIZE[0]}x{SIZE[1]}: ours {rates[0]:.1f} frames/s, deface {rates[1]:.1f};"
+        f" ratio {statistics.median(ratios):.2f}"
+        f" [{ratios[0]:.2f}, {ratios[-1]:.2f}], n {repeats}"
+    )
+
+
+def _seconds(command: list[object]) -> float:
+    start = time.perf_counter()
+    subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def _film(path: Path, seconds: float) -> int:
+    """One of the hard clips that move, enlarged, to and fro until it is long enough; returns its frames."""
+    plan = hard.plan(5, 0)
+    samples, rate, _ = ordinary.sound(plan.speakers[0])
+    shown = [cv2.resize(picture, SIZE, interpolation=cv2.INTER_CUBIC) for picture in hard.pictures(plan)]
+    shown = [*shown, *shown[::-1]]
+    count = round(seconds * hard.FRAME_RATE)
+
+    def frames() -> Iterator[UInt8[np.ndarray, "H W 3"]]:
+        for t in range(count):
+            yield shown[t % len(shown)]
+
+    sound = np.resize(samples, round(seconds * rate))
+    write_mp4(path, frames(), Fraction(hard.FRAME_RATE), sound, rate, plan.speakers[0].metadata)
+    return count
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Looker:
+    """A detector, its threshold, and by how much its boxes are enlarged."""
+
+    name: str
+    detector: FaceDetector
+    threshold: float
+    margin: float
+
+
+def _recall(speakers: int) -> None:
+    lookers = [Looker("deface, full size", FaceDetector(*SIZE), DEFACE_THRESHOLD, DEFACE_MARGIN)]
+    for pixels in (24, SMALLEST, 72, 108):
+        settings = Settings(smallest_face=pixels / SIZE[1])
+        detector = FaceDetector(*SIZE, settings.detection_scale(*SIZE))
+        lookers.append(Looker(f"ours, faces from {pixels}", detector, settings.threshold, settings.margin))
+    print(f"recall of {speakers} faces by height in pixels, and ms a look ({cv2.getNumThreads()} threads)")
+    print(f"{'':<22} {'input':>9} {'ms':>6} " + " ".join(f"{height:>4}" for height in HEIGHTS))
+    stills = {height: [_still(speaker, height) for speaker in range(speakers)] for height in HEIGHTS}
+    for looker in lookers:
+        found = {height: [_finds(looker, *still) for still in row] for height, row in stills.items()}
+        image = stills[SMALLEST][0][0]
+        took = _median_ms(functools.partial(looker.detector, image, looker.threshold))
+        width, height = looker.detector.input_size
+        shares = " ".join(f"{np.mean(found[height]):>4.2f}" for height in HEIGHTS)
+        print(f"{looker.name:<22} {f'{width}x{height}':>9} {took:>6.0f} {shares}")
+
+
+def _still(speaker: int, height: int) -> tuple[UInt8[np.ndarray, "H W 3"], tuple[float, float, float, float]]:
+    """A speaker whose face is about so high, in the middle of a 720p picture; and the true box."""
+    plan = ordinary.plan(ordinary.Settings(11, *hard.STAGE, hard.FRAME_RATE), speaker)
+    pose = plan.motion.pose(plan.duration_s / 2)
+    stage = scene.render_frame(plan.identity, pose, plan.camera)
+    box = np.array(scene.face_box(plan.identity, pose, plan.camera))
+    scale = height / (box[3] - box[1])
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    stage = cv2.resize(stage, None, fx=scale, fy=scale, interpolation=way)
+    stage = stage[: SIZE[1], : SIZE[0]]
+    x, y = (SIZE[0] - stage.shape[1]) // 2, (SIZE[1] - stage.shape[0]) // 2
+    right, bottom = SIZE[0] - stage.shape[1] - x, SIZE[1] - stage.shape[0] - y
+    picture = cv2.copyMakeBorder(stage, y, bottom, x, right, cv2.BORDER_REPLICATE)
+    x0, y0, x1, y1 = box * scale + np.tile((x, y), 2)
+    return picture, (float(x0), float(y0), float(x1), float(y1))
+
+
+def _finds(looker: Looker, picture: UInt8[np.ndarray, "H W 3"], box: tuple[float, float, float, float]) -> bool:
+    boxes = looker.detector(picture, looker.threshold)[:, :4]
+    return covered_share(box, masks.region(masks.enlarge(boxes, looker.margin, *SIZE), *SIZE)) >= 0.98
+
+
+def _median_ms(look: Callable[[], object], repeats: int = 7) -> float:
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        look()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times) * 1e3
+
+
+if __name__ == "__main__":
+    sys.exit(cli.guarded(main))
