@@ -9,7 +9,7 @@ import math
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from deemo_jax.synthetic import room, wardrobe
 from deemo_jax.synthetic.drawing import Sprite, capsule, limb, paste, paste_at, polygon, tint
@@ -92,6 +92,19 @@ def hands(identity: Identity, pose: Pose, camera: Camera) -> tuple[Point, Point]
         )
         places.append((float(palm[0]) / (_OVERSAMPLE * camera.width), float(palm[1]) / (_OVERSAMPLE * camera.height)))
     return places[0], places[1]
+
+
+def hand_pixels(identity: Identity, pose: Pose, camera: Camera) -> Bool[np.ndarray, "H W"]:
+    """The pixels of both hands, those that an arm hides among them."""
+    stage = _stage(identity, camera)
+    canvas = np.zeros((*stage.size[::-1], 3), np.uint8)
+    for arm, side in ((pose.left, -1), (pose.right, 1)):
+        level = round(min(max(arm.open, 0.0), 1.0) * (wardrobe.HAND_LEVELS - 1))
+        clear = wardrobe.hand(level, stage.head.skin, round(stage.scale, 4)).clear
+        white = Sprite(np.repeat(255 - clear[..., None], 3, axis=2), clear)
+        paste(canvas, white, stage.hand_matrix(arm, side, pose.lean))
+    small = cv2.resize(canvas[..., 0], (camera.width, camera.height), interpolation=cv2.INTER_AREA)
+    return small > 127
 
 
 @functools.lru_cache(maxsize=4)

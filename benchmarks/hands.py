@@ -1,0 +1,52 @@
+"""Does body language survive? `python -m benchmarks.hands --raw runs/sample_data/raw --deid runs/sample_data/deid`.
+
+On the sample corpus, whose scenes are known to the pixel: which share of the hands' pixels masks cover, and how many
+times the area of the true faces they have.
+"""
+
+import argparse
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from deemo_jax import cli, files
+from deemo_jax.deid import masks
+from deemo_jax.deid.manifest import find_manifests, load_manifest, load_masks
+from deemo_jax.synthetic import clip as ordinary
+from deemo_jax.synthetic import scene
+
+
+def main() -> int:
+    """Prints a line per gesture."""
+    parser = argparse.ArgumentParser("python -m benchmarks.hands", description=__doc__)
+    parser.add_argument("--raw", type=Path, required=True, help="the corpus")
+    parser.add_argument("--deid", type=Path, required=True, help="its de-identified clips, named by --clip_ids stem")
+    flags = parser.parse_args()
+    stamp = files.read_json(flags.raw / "settings.json")
+    settings = ordinary.Settings(stamp["seed"], stamp["width"], stamp["height"], stamp["frame_rate"])
+    shares, areas = defaultdict(list), []
+    for path in cli.progress(find_manifests([flags.deid]), "clips"):
+        manifest = load_manifest(path)
+        plan = ordinary.plan(settings, int(manifest.clip_id.rpartition("_")[2]))
+        recorded = load_masks(path.parent / manifest.masks)
+        covered = seen = 0
+        for t, rectangles in enumerate(recorded.rectangles):
+            hidden = masks.region(rectangles, recorded.width, recorded.height)
+            pose = plan.motion.pose(t / plan.frame_rate)
+            hands = scene.hand_pixels(plan.identity, pose, plan.camera)
+            covered += int((hands & hidden).sum())
+            seen += int(hands.sum())
+            x0, y0, x1, y1 = scene.face_box(plan.identity, pose, plan.camera)
+            areas.append(hidden.sum() / ((x1 - x0) * (y1 - y0)))
+        shares[plan.motion.gesture or "at rest"].append(covered / seen)
+    print(f"covered area over face area: mean {np.mean(areas):.2f}, 95th percentile {np.percentile(areas, 95):.2f}")
+    shares["all"] = [share for values in shares.values() for share in values]
+    for gesture, values in sorted(shares.items()):
+        print(f"hand pixels covered, {gesture:<20} {np.mean(values):6.2%} of {len(values)} clips")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(cli.guarded(main))
