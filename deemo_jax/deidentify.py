@@ -10,8 +10,12 @@ from deemo_jax import cli
 from deemo_jax.audit.folder import RESULT, audit
 from deemo_jax.deid.folder import CLIP_IDS, REFUSALS, Options, deidentify_all, find_sources
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, load_key
+from deemo_jax.deid.output import check_output, peek, refuse_lost_key
 from deemo_jax.deid.settings import MASKS, MODES, POLICIES, Settings
+from deemo_jax.deid.text import Names
+from deemo_jax.deid.transcripts import ENGINES, find_engine, read_names, redact_file
 from deemo_jax.errors import UserError
+from deemo_jax.media.probe import probe
 
 
 def parser() -> argparse.ArgumentParser:
@@ -22,7 +26,9 @@ def parser() -> argparse.ArgumentParser:
         epilog="Exit code 0: every input was accepted; 2: some were refused or bad, and the others are done.",
     )
     flags.add_argument("inputs", nargs="*", metavar="IN", help="video files, or folders of them")
-    flags.add_argument("--out", type=Path, metavar="DIR", help="where NAME.mp4, .masks.json and .manifest.json go")
+    flags.add_argument(
+        "--out", type=Path, metavar="DIR", help="where NAME.mp4, .masks.json and .manifest.json go; with --text a file"
+    )
     flags.add_argument(
         "--mode", choices=MODES, default="default", help="default: solid masks; paper: Gaussian blur, weak"
     )
@@ -47,6 +53,9 @@ def parser() -> argparse.ArgumentParser:
         "--key_file", metavar="F", help=f"the secret key, made on first use; else ${ENVIRONMENT}, else {DEFAULT_FILE}"
     )
     flags.add_argument(
+        "--new_key", action="store_true", help="go on where DIR holds clips of another voice key, as when that is lost"
+    )
+    flags.add_argument(
         "--on_missing",
         choices=POLICIES,
         default="refuse",
@@ -56,6 +65,17 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument(
         "--tracks", type=Path, metavar="FILE", help="for one IN: cover what a corrected NAME.tracks.json says"
     )
+    flags.add_argument(
+        "--text",
+        type=Path,
+        metavar="FILE",
+        help="instead, replace names in annotations (JSON lines) and write --out FILE",
+    )
+    flags.add_argument("--names", type=Path, metavar="FILE", help="with --text: names to remove always, one a line")
+    flags.add_argument(
+        "--text_engine", choices=ENGINES, default="rules", help="with --text: own rules, or Presidio (extra presidio)"
+    )
+    flags.add_argument("--probe", nargs="+", metavar="FILE", help="instead, list what media files still carry")
     flags.add_argument("--audit", type=Path, metavar="DIR", help="instead, check de-identified clips against a truth")
     flags.add_argument("--truth", type=Path, metavar="FILE", help="with --audit: truth.jsonl of the corpus")
     flags.add_argument("--source", type=Path, metavar="DIR", help="with --audit: the raw clips")
@@ -72,6 +92,10 @@ def main() -> int:
         raise UserError(f"--workers {flags.workers}, --threads {threads}, --every {flags.every}: at least 1 is needed")
     if flags.audit is not None:
         return _audit(flags)
+    if flags.probe is not None:
+        return _probe(flags.probe)
+    if flags.text is not None:
+        return _text(flags)
     if not flags.inputs or flags.out is None:
         raise UserError("nothing to do: name video files or folders, and --out DIR (--help explains)")
     changes = {"mask": flags.mask} if flags.mask else {}
@@ -79,6 +103,9 @@ def main() -> int:
     sources = find_sources(flags.inputs)
     if flags.tracks is not None and len(sources) != 1:
         raise UserError(f"--tracks {flags.tracks}: belongs to one clip, but {len(sources)} are named")
+    check_output(flags.out, sources)
+    if not flags.new_key:
+        refuse_lost_key(flags.out, *peek(flags.key_file))
     key = load_key(flags.key_file, flags.out)
     options = Options(flags.tracks, flags.preview, threads)
     outcomes = deidentify_all(sources, flags.out, settings, key, flags.workers, flags.clip_ids, options=options)
@@ -92,6 +119,28 @@ def main() -> int:
     )
     if failed := counts["refused"] + counts["bad"]:
         raise UserError(f"{failed} of {len(outcomes)} clips were not de-identified; see {flags.out / REFUSALS}")
+    return 0
+
+
+def _probe(paths: list[str]) -> int:
+    for path in paths:
+        found = probe(path)
+        print(f"{path}: {', '.join(found.streams)}")
+        for tag in found.tags:
+            print(f"  {tag}")
+    return 0
+
+
+def _text(flags: argparse.Namespace) -> int:
+    if flags.out is None or flags.inputs:
+        raise UserError("--text FILE needs --out FILE, and no videos")
+    names = read_names(flags.names) if flags.names else Names()
+    found = redact_file(flags.text, flags.out, names, find_engine(flags.text_engine))
+    print(
+        f"{flags.out}: {found.rows} rows; {', '.join(f'{n} {kind}' for kind, n in found.counts.items()) or 'no names'}"
+    )
+    if found.dropped:
+        print(f"left out, since they may hold what was removed: {', '.join(found.dropped)}", file=sys.stderr)
     return 0
 
 

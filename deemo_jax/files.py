@@ -12,6 +12,7 @@ from typing import Any
 from deemo_jax.errors import UserError
 
 MAX_JSON_BYTES = 64 << 20
+MAX_TEXT_BYTES = 1 << 20
 
 
 @contextlib.contextmanager
@@ -40,6 +41,22 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def remove_rests(path: str | os.PathLike[str]) -> None:
+    """Removes what a killed process left of `atomic(path)`, also where it was used once more on what that had yielded.
+
+    Raises:
+        UserError: a rest cannot be removed.
+    """
+    path = Path(path)
+    random = "?" * 8
+    for pattern in (f".{path.stem}.{random}{path.suffix}", f"..{path.stem}.{random}.{random}{path.suffix}"):
+        for rest in path.parent.glob(pattern):
+            try:
+                rest.unlink(missing_ok=True)
+            except OSError as error:
+                raise UserError(f"{rest}: cannot be removed ({error.strerror})") from error
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
@@ -71,6 +88,22 @@ def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Any]) -> None:
     with atomic(path) as temporary, open(temporary, "w", encoding="utf-8") as handle:
         for row in rows:
             handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def read_text(path: str | os.PathLike[str], limit: int = MAX_TEXT_BYTES) -> str:
+    """Reads UTF-8 text of at most `limit` bytes.
+
+    Raises:
+        UserError: missing, too large, or not UTF-8.
+    """
+    with open_input(path) as handle:
+        data = handle.read(limit + 1)
+    if len(data) > limit:
+        raise UserError(f"{path}: larger than {limit} bytes, which no such file should be")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text ({error}); save it as such") from error
 
 
 def read_json(path: str | os.PathLike[str], limit: int = MAX_JSON_BYTES) -> Any:

@@ -60,7 +60,7 @@ class Provenance:
     Attributes:
         video: e.g. "deemo_jax solid, CenterFace 0.2" or "external: <who, how>".
         audio: e.g. "deemo_jax mcadams, key 3f9a01bc" - the id of the voice key, never its value.
-        transcript: "not de-identified" for raw words.
+        transcript: "not de-identified" for raw words; else e.g. "deemo_jax rules 1, 3 replaced".
         source: "deid" (a manifest of this project) or "external" (an attestation).
         settings: canonical JSON of the settings, empty for external data.
         software: package versions that touched the pixels and samples.
@@ -88,6 +88,7 @@ class Clip:
         nfbl: non-facial body language, times relative to the clip.
         emotion: the label.
         reasoning: the reference explanation.
+        text_deid: how names were taken out of transcript and reasoning, in one line; empty for raw words.
     """
 
     clip_id: str
@@ -99,6 +100,7 @@ class Clip:
     nfbl: tuple[NFBLSegment, ...]
     emotion: Emotion
     reasoning: str
+    text_deid: str = ""
 
     @classmethod
     def from_json(cls, row: Mapping[str, object], where: str) -> "Clip":

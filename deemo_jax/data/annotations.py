@@ -1,8 +1,10 @@
 """Annotations, and what both doors of the privacy gate ask of them."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from deemo_jax.deid.transcripts import text_deid
 from deemo_jax.errors import UserError
 from deemo_jax.files import read_jsonl
 from deemo_jax.schema import Clip
@@ -15,11 +17,13 @@ def read_annotations(path: str | Path) -> dict[str, Clip]:
     """Reads annotation JSON lines (`Clip.from_json`; extra keys are left alone), by clip id.
 
     Raises:
-        UserError: unreadable, a malformed row, a clip id that comes twice, or no row at all.
+        UserError: unreadable, a malformed row, texts that are not those of their stamp (`deemo_jax.deid.transcripts`),
+            a clip id that comes twice, or no row at all.
     """
     clips: dict[str, Clip] = {}
     for number, row in enumerate(read_jsonl(path), 1):
-        clip = Clip.from_json(row, f"{path}: row {number}")
+        where = f"{path}: row {number}"
+        clip = dataclasses.replace(Clip.from_json(row, where), text_deid=text_deid(row, where))
         if clip.clip_id in clips:
             raise UserError(f"{path}: row {number}: clip {clip.clip_id!r} comes twice; every clip has one row")
         clips[clip.clip_id] = clip
@@ -42,5 +46,5 @@ def require(clips: Mapping[str, Clip], found: Iterable[str], what: str, mend: st
 
 
 def transcript_provenance(clip: Clip) -> str:
-    """What happened to the words: nothing, if there are any."""
-    return RAW_TRANSCRIPT if clip.transcript.strip() else NO_TRANSCRIPT
+    """What happened to the words, if there are any."""
+    return (clip.text_deid or RAW_TRANSCRIPT) if clip.transcript.strip() else NO_TRANSCRIPT

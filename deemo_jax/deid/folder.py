@@ -1,10 +1,11 @@
 """Many clips: pseudonyms, parallel workers, and resuming where an earlier run stopped."""
 
 import concurrent.futures
+import concurrent.futures.process
 import dataclasses
 import json
 import multiprocessing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from deemo_jax import cli, files
 from deemo_jax.deid import manifest as paper
 from deemo_jax.deid.clip import Refused, deidentify_clip, software
 from deemo_jax.deid.keys import VoiceKey
+from deemo_jax.deid.output import check_output, refuse_links
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
 
@@ -81,7 +83,7 @@ def find_sources(paths: Iterable[str]) -> list[Path]:
 
 def deidentify_all(
     sources: Sequence[Path],
-    out_dir: Path,
+    out_dir: str | Path,
     settings: Settings,
     key: VoiceKey,
     workers: int = 1,
@@ -96,7 +98,7 @@ def deidentify_all(
 
     Args:
         sources: raw videos.
-        out_dir: created where it is absent; must not hold a source.
+        out_dir: created where it is absent; must not hold a source nor be a link.
         settings: how.
         key: draws voices and pseudonyms.
         workers: processes.
@@ -106,33 +108,55 @@ def deidentify_all(
     Raises:
         UserError: the folder cannot be used, or two sources would share a clip id.
     """
-    out_dir = Path(out_dir)
-    if any(source.parent.resolve() == out_dir.resolve() for source in sources):
-        raise UserError(f"{out_dir}: is where the raw videos lie; give another folder as --out")
+    out_dir, sources = Path(out_dir), [Path(source) for source in sources]
+    check_output(out_dir, sources)
     if clip_ids == "stem":
         _refuse_twins(sources)
     listing = out_dir / REFUSALS
+    refuse_links([listing])
+    files.remove_rests(listing)
     earlier = list(files.read_jsonl(listing)) if listing.exists() else []
     # Written at once, so that a folder that cannot be written is known before the work.
     files.write_jsonl(listing, earlier)
     made_by = _fingerprint(settings)
     standing = {row["source_sha256"]: row for row in earlier if row["kind"] == "refused" and row["made_by"] == made_by}
-    job = _Job(out_dir, settings, key, clip_ids, standing, options)
-    outcomes = list(cli.progress(_run(job, sources, workers), "deidentify", len(sources)))
-    settled = {o.clip_id for o in outcomes}
-    others = [row for row in earlier if row["clip_id"] not in settled]
-    files.write_jsonl(listing, others + [_refusal(o, made_by) for o in outcomes if o.status in ("refused", "bad")])
+    job = Job(out_dir, settings, key, clip_ids, standing, options)
+    outcomes: list[Outcome] = []
+    for outcome in cli.progress(_run(job, sources, workers), "deidentify", len(sources)):
+        outcomes.append(outcome)
+        if outcome.status in ("refused", "bad"):  # at once, so that a run that is killed here knows of it
+            _write_listing(listing, earlier, outcomes, made_by)
+    _write_listing(listing, earlier, outcomes, made_by)
     return outcomes
 
 
+def _write_listing(
+    listing: Path, earlier: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], made_by: str
+) -> None:
+    settled = {o.clip_id for o in outcomes}
+    others = [row for row in earlier if row["clip_id"] not in settled]
+    files.write_jsonl(listing, others + [_refusal(o, made_by) for o in outcomes if o.status in ("refused", "bad")])
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Job:
+class Job:
+    """What to do with any source: `deidentify_all` and the Beam transform both call it, one clip at a time.
+
+    Attributes:
+        out_dir: where files go; checked by `deemo_jax.deid.output`.
+        settings: how.
+        key: draws voices and pseudonyms.
+        clip_ids: "keyed" or "stem".
+        standing: earlier refusals by the source's hash.
+        options: of `deidentify_clip`.
+    """
+
     out_dir: Path
     settings: Settings
     key: VoiceKey
-    clip_ids: str
-    standing: dict[str, dict[str, Any]]
-    options: Options
+    clip_ids: str = "keyed"
+    standing: Mapping[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    options: Options = DEFAULT
 
     def __call__(self, source: Path) -> Outcome:
         """Settles one source; a person's mistake becomes its outcome, a bug is raised."""
@@ -141,9 +165,11 @@ class _Job:
         try:
             digest = files.sha256(source)
             clip_id = clip_id or self.key.pseudonym(digest)
+            refuse_links(self.out_dir / name for name in paper.file_names(clip_id))
             if self.options.tracks is None and self._is_kept(clip_id, digest):
                 return Outcome(source, clip_id, "kept", source_sha256=digest)
             for name in reversed(paper.file_names(clip_id)):
+                files.remove_rests(self.out_dir / name)
                 (self.out_dir / name).unlink(missing_ok=True)
             row = self.standing.get(digest) if self.options.tracks is None else None
             if row and row["clip_id"] == clip_id:
@@ -174,7 +200,7 @@ class _Job:
         return known.source_sha256 == digest and same_settings and known.voice.get("key_id") == self.key.key_id
 
 
-def _run(job: _Job, sources: Sequence[Path], workers: int) -> Iterable[Outcome]:
+def _run(job: Job, sources: Sequence[Path], workers: int) -> Iterable[Outcome]:
     if workers <= 1 or len(sources) <= 1:
         yield from map(job, sources)
         return
@@ -183,15 +209,20 @@ def _run(job: _Job, sources: Sequence[Path], workers: int) -> Iterable[Outcome]:
     with concurrent.futures.ProcessPoolExecutor(min(workers, len(sources)), context, _start, (job,)) as pool:
         try:
             yield from pool.map(_settle, sources)
+        except concurrent.futures.process.BrokenProcessPool as error:
+            raise UserError(
+                "a worker process was killed, perhaps for want of memory; run again, with fewer --workers: what is done"
+                " is kept"
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-_job: _Job | None = None
+_job: Job | None = None
 
 
-def _start(job: _Job) -> None:
+def _start(job: Job) -> None:
     global _job
     _job = job
 

@@ -15,6 +15,8 @@ from deemo_jax.deid.clip import deidentify_clip
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import SUFFIX, load_manifest
 from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.text import redact
+from deemo_jax.deid.text_rules import Rules
 from deemo_jax.errors import UserError
 from deemo_jax.files import sha256
 from deemo_jax.schema import Clip, Emotion, NFBLSegment
@@ -46,7 +48,8 @@ def read_clip(
 
     A file named by the manifest that lies beside it is verified and used as it is. Any other is taken for raw: it is
     de-identified first, into memory where there is some, else into a temporary folder; the copy does not outlive the
-    call.
+    call. The words that are given with a raw clip lose names by the rules, too; those with a de-identified one are used
+    as they are.
 
     Args:
         question: the clip.
@@ -67,14 +70,17 @@ def read_clip(
     if beside.exists() and load_manifest(beside).file == path.name:
         return _admitted(beside, question, frames, clips, "de-identified before; its manifest matches")
     clip_id = key.pseudonym(sha256(path))
+    said = redact(question.transcript)
+    text_deid = f"{Rules().method}, {len(said.replacements)} replaced"
     with _workspace(path) as folder:
         deidentify_clip(path, folder, clip_id, settings, key)
         note = f"de-identified for this answer ({settings.mask} masks, voice key {key.key_id}); no copy was kept"
-        return _admitted(folder / f"{clip_id}{SUFFIX}", question, frames, clips, note)
+        question = dataclasses.replace(question, transcript=said.text)
+        return _admitted(folder / f"{clip_id}{SUFFIX}", question, frames, clips, note, text_deid)
 
 
 def _admitted(
-    manifest_path: Path, question: Question, frames: int, clips: int, note: str
+    manifest_path: Path, question: Question, frames: int, clips: int, note: str, text_deid: str = ""
 ) -> tuple[Record, tuple[str, ...]]:
     manifest = load_manifest(manifest_path)
     clip = Clip(
@@ -87,6 +93,7 @@ def _admitted(
         nfbl=tuple(NFBLSegment(0.0, 0.0, label) for label in question.nfbl),
         emotion=Emotion.NEGATIVE,  # a record must have one; prompts without answers do not look at it
         reasoning="",
+        text_deid=text_deid,
     )
     (admitted,) = admit_deidentified([manifest_path], {clip.clip_id: clip}, skip_missing=False)
     made = make_record(admitted, frames, clips)

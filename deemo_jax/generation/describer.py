@@ -87,7 +87,8 @@ class Describer:
         Args:
             clip: a raw video, which is de-identified first and leaves no copy behind; or a de-identified one beside
                 its manifest.
-            transcript: what is said; it is used as it is.
+            transcript: what is said; with a raw clip it loses names by rules, with a de-identified one it is used as it
+                is.
             nfbl: labels of non-facial body language, in order of time.
 
         Raises:
@@ -130,7 +131,7 @@ class Describer:
             raise UserError(f"{question.path}: has nothing that this run is shown ({offered}); give it what it lacks")
         row, cut = make_row(record, spec, rng, 0)
         ordered = tuple(modality for modality in Modality if modality in modalities)
-        return _Prepared(question, record.clip, row, ordered, (*notes, *_words(question, ordered, cut)))
+        return _Prepared(question, record.clip, row, ordered, (*notes, *_words(question, record.clip, ordered, cut)))
 
     def _described(self, prepared: list[_Prepared], batch_size: int) -> Iterator[Description]:
         if not prepared:
@@ -165,10 +166,14 @@ class Describer:
             yield f"the run was trained for {self._spec.task} only"
 
 
-def _words(question: Question, modalities: tuple[Modality, ...], cut: bool) -> Iterator[str]:
+def _words(question: Question, clip: Clip, modalities: tuple[Modality, ...], cut: bool) -> Iterator[str]:
     """Notes on the texts that came with a clip, or did not."""
     if Modality.TRANSCRIPT in modalities:
-        yield "the transcript was used as given; words are not de-identified"
+        yield (
+            f"names and the like were taken out of the transcript ({clip.text_deid}); rules overlook some"
+            if clip.text_deid
+            else "the transcript was used as given; words are not de-identified"
+        )
     elif question.transcript.strip():
         yield "this run was trained without transcripts; the one given was not shown"
     else:

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deemo_jax.errors import UserError
-from deemo_jax.files import open_input
+from deemo_jax.files import read_text
 from deemo_jax.generation.clips import Question
 
-MAX_BYTES = 1 << 20
 TEXT_SUFFIXES = (".txt", ".json")
 
 
@@ -41,7 +40,7 @@ def read_transcript(value: str) -> str:
         UserError: it looks like a file that is not there or cannot be read.
     """
     path = _file(value)
-    return " ".join((_content(path) if path else value).split())
+    return " ".join((read_text(path) if path else value).split())
 
 
 def read_nfbl(value: str) -> tuple[str, ...]:
@@ -57,7 +56,7 @@ def read_nfbl(value: str) -> tuple[str, ...]:
     if path is None:
         labels = value.split(",")
     elif path.suffix != ".json":
-        labels = _content(path).splitlines()
+        labels = read_text(path).splitlines()
     else:
         labels = _labels(path)
     return tuple(label.strip() for label in labels if label.strip())
@@ -65,7 +64,7 @@ def read_nfbl(value: str) -> tuple[str, ...]:
 
 def _labels(path: Path) -> list[str]:
     try:
-        rows = json.loads(_content(path))
+        rows = json.loads(read_text(path))
         if not isinstance(rows, list):
             raise TypeError("no list")
         if all(isinstance(row, str) for row in rows):
@@ -88,14 +87,3 @@ def _file(value: str) -> Path | None:
     if value.endswith(TEXT_SUFFIXES) and not any(letter.isspace() for letter in value):
         raise UserError(f"{value}: no such file; check the path, or give the text itself")
     return None
-
-
-def _content(path: Path) -> str:
-    with open_input(path) as handle:
-        data = handle.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise UserError(f"{path}: larger than {MAX_BYTES} bytes, which no such file should be")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text ({error}); save it as such") from error

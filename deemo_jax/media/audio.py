@@ -10,10 +10,11 @@ from av.container import InputContainer
 from jaxtyping import Float
 
 from deemo_jax.errors import UserError
-from deemo_jax.media.container import clip_origin, open_media, time_base
+from deemo_jax.media.container import audio_stream, clip_origin, open_media, time_base
 
 # Timestamps are rounded to the container's clock: smaller gaps and overlaps are rounding, not silence.
 JITTER_S = 0.005
+SILENT_BLOCK = 1 << 20
 # A whole file's header never promises more than this beyond the last sample.
 TRUNCATION_SLACK_S = 0.5
 
@@ -23,17 +24,19 @@ def read_audio(
     sample_rate: int | None = 16_000,
     start_s: float = 0.0,
     end_s: float | None = None,
+    mix: bool = False,
 ) -> tuple[Float[np.ndarray, "n"], int]:
-    """Reads channel 0 of the first sound track between two clip times, resampled on the way.
+    """Reads the first sound track between two clip times as one channel, resampled on the way.
 
     Sample 0 is clip time `start_s`: sound before it is cut, and silence stands where the track starts later or has a
-    gap. Memory is that of the result; bound it with `end_s`. Channel 0 rather than a downmix is ImageBind's choice.
+    gap. Memory is that of the result; bound it with `end_s`. Channel 0 rather than a mix is ImageBind's choice.
 
     Args:
         path: a video or audio file.
         sample_rate: Hz; None keeps the file's own.
         start_s: clip time.
         end_s: clip time; None is the end of the track.
+        mix: the mean of all channels instead of channel 0, for tracks whose channels differ.
 
     Returns:
         waveform: float32 (n,) in [-1, 1].
@@ -43,10 +46,11 @@ def read_audio(
         UserError: missing, no media, no sound track, or no sound in the span.
     """
     with open_media(path) as container:
-        if not container.streams.audio:
-            raise UserError(f"{path}: has no sound track; a clip needs a voice")
-        rate = container.streams.audio[0].rate
-        blocks = _blocks(container, rate, start_s, end_s)
+        stream = audio_stream(container)
+        if stream is None:
+            raise UserError(f"{path}: has no sound track that can be decoded; a clip needs a voice")
+        rate = stream.rate
+        blocks = _blocks(container, stream, start_s, end_s, mix)
         if sample_rate is None or sample_rate == rate:
             parts = list(blocks)
         else:
@@ -60,10 +64,10 @@ def read_audio(
 
 
 def _blocks(
-    container: InputContainer, rate: int, start_s: float, end_s: float | None
+    container: InputContainer, stream: "av.AudioStream", start_s: float, end_s: float | None, mix: bool
 ) -> Iterator[Float[np.ndarray, "n"]]:
-    """Channel 0 as consecutive blocks without gaps or overlaps, from `start_s` on."""
-    stream = container.streams.audio[0]
+    """One channel as consecutive blocks without gaps or overlaps, from `start_s` on."""
+    rate = stream.rate
     stream.codec_context.thread_count = 1
     origin = clip_origin(container)
     if start_s > 0:
@@ -74,17 +78,17 @@ def _blocks(
     end = None if end_s is None else round((end_s - start_s) * rate)
     for encoded in container.decode(stream):
         for frame in planar.resample(encoded):
-            block = frame.to_ndarray()[0]
+            channels = frame.to_ndarray()
+            block = channels.mean(axis=0, dtype=np.float32) if mix else channels[0]
             at = (expected or 0) if frame.time is None else round((frame.time - origin - start_s) * rate)
             if expected is not None and abs(at - expected) <= JITTER_S * rate:
                 at = expected
             expected = at + block.size
             if end is not None and at >= end:
-                if end > here:
-                    yield np.zeros(end - here, np.float32)
+                yield from _silence(end - here)
                 return
             if at > here:
-                yield np.zeros(at - here, np.float32)
+                yield from _silence(at - here)
                 here = at
             block = block[max(0, here - at) : None if end is None else end - at]
             if block.size:
@@ -97,3 +101,9 @@ def _blocks(
             raise UserError(
                 f"{container.name}: truncated (sound ends at {heard:.2f} s of {promised:.2f}); copy it again"
             )
+
+
+def _silence(count: int) -> Iterator[Float[np.ndarray, "n"]]:
+    """Zeros in pieces: a timestamp that lies asks for any number of them."""
+    for start in range(0, count, SILENT_BLOCK):
+        yield np.zeros(min(SILENT_BLOCK, count - start), np.float32)

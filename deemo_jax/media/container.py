@@ -33,9 +33,19 @@ def open_media(path: str | os.PathLike[str]) -> Iterator[InputContainer]:
 
 
 def video_stream(container: InputContainer) -> "av.VideoStream | None":
-    """The first moving picture; cover art is none."""
+    """The first moving picture that can be decoded; cover art is none."""
     pictures = (s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic)
-    return next(pictures, None)
+    return next((s for s in pictures if _is_known(s)), None)
+
+
+def audio_stream(container: InputContainer) -> "av.AudioStream | None":
+    """The first sound track that can be decoded."""
+    return next((s for s in container.streams.audio if _is_known(s) and s.rate), None)
+
+
+def _is_known(stream: "av.stream.Stream") -> bool:
+    """A track of a format that libav has no decoder for has no codec context."""
+    return stream.codec_context is not None
 
 
 def time_base(stream: "av.stream.Stream") -> Fraction:
@@ -45,6 +55,6 @@ def time_base(stream: "av.stream.Stream") -> Fraction:
 
 def clip_origin(container: InputContainer) -> float:
     """The container's clock (s) at clip time 0: the first picture, or the first sound where there is no picture."""
-    streams = [video_stream(container), *container.streams.audio]
+    streams = [video_stream(container), audio_stream(container)]
     times = (float(s.start_time * time_base(s)) for s in streams if s is not None and s.start_time is not None)
     return next(times, 0.0)

@@ -20,10 +20,12 @@ from jaxtyping import Float, UInt8
 
 from deemo_jax.errors import UserError
 from deemo_jax.files import atomic
-from deemo_jax.media.container import clip_origin, open_media, time_base, video_stream
+from deemo_jax.media.container import audio_stream, clip_origin, open_media, time_base, video_stream
 
 # A header may promise a little more than the last frame shows; a whole file never falls short by more than this.
 TRUNCATION_SLACK_S = 0.5
+# 8K, and room for other shapes. A picture is held as RGB, 3 bytes a pixel, a few times over.
+MAX_PIXELS = 48_000_000
 VIDEO_CLOCK = Fraction(1, 90_000)
 AAC_FRAME = 1024
 AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
@@ -83,7 +85,7 @@ class VideoInfo:
         frames: how many the header promises; None where it says nothing.
         duration_s: of the picture.
         rotation: the flag in the file, degrees counter-clockwise: 0, 90, 180 or 270.
-        has_audio: whether there is a sound track.
+        has_audio: whether there is a sound track that can be decoded.
     """
 
     width: int
@@ -115,7 +117,7 @@ def video_info(path: str | os.PathLike[str]) -> VideoInfo:
             frames=stream.frames or None,
             duration_s=_duration(container, stream) or 0.0,
             rotation=90 * turns,
-            has_audio=bool(container.streams.audio),
+            has_audio=audio_stream(container) is not None,
         )
 
 
@@ -221,8 +223,15 @@ def sample_frames(
 def _picture(container: InputContainer, path: str | os.PathLike[str]) -> "av.VideoStream":
     stream = video_stream(container)
     if stream is None:
-        raise UserError(f"{path}: has no picture; give a video file")
-    stream.codec_context.thread_count = 1
+        raise UserError(f"{path}: has no picture that can be decoded; give a video file")
+    context = stream.codec_context
+    if context.width * context.height > MAX_PIXELS:
+        raise UserError(
+            f"{path}: a picture of {context.width}x{context.height}; scale it down to {MAX_PIXELS / 1e6:.0f} megapixels"
+        )
+    context.thread_count = 1
+    # The size may change within a track; libav then stops at the same bound.
+    context.options = {"max_pixels": str(MAX_PIXELS)}
     return stream
 
 

@@ -1,10 +1,18 @@
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
+from deemo_jax import cli, deidentify
 from deemo_jax.deid.folder import REFUSALS, deidentify_all, find_sources
-from deemo_jax.deid.keys import VoiceKey
+from deemo_jax.deid.keys import VoiceKey, load_key
+from deemo_jax.deid.manifest import SUFFIX, find_manifests, load_manifest, verify
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
 
@@ -108,3 +116,113 @@ def test_folders_that_cannot_be_used(raw, tmp_path, key):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="holds no video"):
         find_sources([str(tmp_path / "empty")])
+
+
+def test_a_killed_run_is_taken_up_where_it_stopped(make_clip, tmp_path, key):
+    raw, out = tmp_path / "raw", tmp_path / "out"
+    raw.mkdir()
+    make_clip(raw / "a_refused.mp4", hidden=tuple(range(4)), frames=4)
+    for number in range(4):
+        make_clip(raw / f"b{number}.mp4", frames=6 + number)
+    (tmp_path / "key").write_text(key.secret.hex())
+    (tmp_path / "key").chmod(0o600)
+    command = [sys.executable, "-m", "deemo_jax.deidentify", str(raw), "--out", str(out), "--key_file"]
+    child = subprocess.Popen([*command, str(tmp_path / "key")], stderr=subprocess.DEVNULL)
+    # Killed in the middle of a clip: something is done, something is being written.
+    deadline = time.monotonic() + 60
+    while not (len(list(out.glob("*.manifest.json"))) and list(out.glob(".*.mp4"))) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    done = find_manifests([out])
+    assert 1 <= len(done) < 4 and list(out.glob(".*.mp4")), sorted(out.iterdir())
+    for path in done:
+        verify(load_manifest(path), out)
+    assert [row["kind"] for row in rows(out)] == ["refused"]
+    stamps = {
+        path.name: path.stat().st_mtime_ns for path in out.glob("*.mp4") if (out / f"{path.stem}{SUFFIX}") in done
+    }
+    outcomes = deidentify_all(find_sources([str(raw)]), out, Settings(), key)
+    assert [o.status for o in outcomes].count("kept") == len(done)
+    assert sorted(p.name for p in out.iterdir() if p.name.startswith(".")) == []
+    assert len(find_manifests([out])) == 4 and len(list(out.iterdir())) == 4 * 3 + 1
+    assert all((out / name).stat().st_mtime_ns == stamp for name, stamp in stamps.items())
+
+
+def test_nothing_is_written_through_a_link(raw, tmp_path, key):
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    out.symlink_to(elsewhere)
+    with pytest.raises(UserError, match="symbolic link"):
+        deidentify_all([raw.path], out, Settings(), key)
+    assert not list(elsewhere.iterdir())
+    out.unlink()
+    out.mkdir()
+    for name in ("speaker.mp4", "speaker.masks.json", "speaker.manifest.json"):
+        (elsewhere / "file").write_text("mine")
+        (out / name).symlink_to(elsewhere / "file")
+        outcome = deidentify_all([raw.path], out, Settings(), key, clip_ids="stem")[0]
+        assert outcome.status == "bad" and "symbolic link" in outcome.reason
+        assert (elsewhere / "file").read_text() == "mine" and (out / name).is_symlink()
+        (out / name).unlink()
+    (out / REFUSALS).unlink()
+    (out / REFUSALS).symlink_to(elsewhere / "file")
+    with pytest.raises(UserError, match="symbolic link"):
+        deidentify_all([raw.path], out, Settings(), key)
+    # A source that is reached through a link may lie in the output folder all the same.
+    own = shutil.copy(raw.path, elsewhere / "own.mp4")
+    (tmp_path / "own.mp4").symlink_to(own)
+    with pytest.raises(UserError, match="raw videos"):
+        deidentify_all([tmp_path / "own.mp4"], elsewhere, Settings(), key, clip_ids="stem")
+
+
+def test_a_folder_that_cannot_be_written_is_known_before_the_work(raw, tmp_path, key, monkeypatch):
+    monkeypatch.setattr("deemo_jax.deid.folder.deidentify_clip", lambda *_: pytest.fail("work was done"))
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o555)
+    folder = closed / "out" if os.geteuid() else Path("/proc/deemo_jax_out")  # root may write anywhere but there
+    with pytest.raises(UserError, match="cannot be written"):
+        deidentify_all([raw.path], folder, Settings(), key)
+
+
+def test_a_full_disk_leaves_nothing_behind(raw, tmp_path, key):
+    program = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from deemo_jax.deid import Settings, VoiceKey, deidentify_all\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))\n"
+        f"source, out, key = Path({str(raw.path)!r}), {str(tmp_path / 'out')!r}, VoiceKey({key.secret!r})\n"
+        "o, = deidentify_all([source], out, Settings(), key)\n"
+        "print(o.status, o.reason)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.startswith("bad ") and "cannot be written" in done.stdout, done
+    assert [p.name for p in (tmp_path / "out").iterdir()] == [REFUSALS]
+
+
+def test_a_lost_key_is_explained(raw, make_clip, tmp_path, key, monkeypatch, capsys):
+    out, key_file = tmp_path / "out", tmp_path / "voice.key"
+    second = make_clip(tmp_path / "second.mp4", frames=5)
+
+    def run(*flags):
+        monkeypatch.setattr(sys, "argv", ["deidentify", *map(str, flags), "--out", str(out)])
+        code = cli.guarded(deidentify.main)
+        return code, capsys.readouterr()
+
+    assert run(raw.path, "--key_file", key_file)[0] == 0
+    first = load_key(key_file).key_id
+    key_file.rename(tmp_path / "lost.key")
+    code, said = run(second.path, "--key_file", key_file)
+    assert code == 2 and not key_file.exists() and len(list(out.glob("*.mp4"))) == 1
+    assert all(
+        words in said.err for words in (first, "is not there", "stay valid", "cannot be made again", "--new_key")
+    )
+    (manifest,) = find_manifests([out])
+    verify(load_manifest(manifest), out)
+    assert run(second.path, "--key_file", key_file, "--new_key")[0] == 0
+    assert {load_manifest(m).voice["key_id"] for m in find_manifests([out])} == {first, load_key(key_file).key_id}
+    # A folder of two keys goes on with either, and not with a third.
+    assert run(raw.path, "--key_file", tmp_path / "lost.key")[0] == 0
+    monkeypatch.setenv("DEEMO_VOICE_KEY", "yet another secret of good length")
+    code, said = run(raw.path)
+    assert code == 2 and "$DEEMO_VOICE_KEY" in said.err

@@ -1,0 +1,138 @@
+"""Word lists of the text rules: what is no name though it may stand with a capital, and what is a place or a name.
+
+All are lower case. They are short on purpose: the rules look at capitals and neighbours first.
+"""
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text, at blanks."""
+    return frozenset(text.split())
+
+
+# Words that begin sentences or are written with capitals for stress. A name that is also such a word ("Will", "Hope")
+# is found by its neighbours only.
+COMMON = word_set(
+    """
+    a able about above absolutely after afterwards again against ago agreed ah alone along already alright also although
+    always am amazing among an and angry another any anybody anyone anything anyway apart apparently are aren't around
+    art as ashamed ask at away awesome awful baby back bad bang based be bear beating beautiful because been before
+    behind being believe below beside besides best better between beyond big bill bit bless both boy boys break bring
+    brilliant bro broken brother brothers but by bye bless calm can can't cannot care champions champion cheers
+    children christmas clearly coach come comfort congratulations cool could couldn't couple courage crap crowd crushed
+    cry crying dad day days dead dear definitely delighted despair despite devastated did didn't disappointed disaster
+    disbelief disgust do doctor does doesn't doing don't done double down dream during each easter easy eight either
+    else emotion emotions end enjoy enough especially even evening ever every everybody everyone everything exactly
+    excited excuse faith fair fair family fans fantastic far fear feel feeling few fight final finally fine first five
+    follow for forget forgive forever four frankly friday friend friends from frustrated full fun further game games
+    girl girls give given glad glory go goal goals god going gone good goodbye goodness got grace grateful great grief
+    gutted guys had half happiness happy hard hardly has hasn't hate have haven't having he he'd he'll he's hearts
+    heartbroken heaven hell hello help hence her here here's hers herself hey hi him himself his honestly hope hopefully
+    hopeless how how's however hug huge hurt hurts i i'd i'll i'm i've if imagine important in incredible indeed inside
+    instead internet into is isn't it it'd it'll it's its itself jealous jesus job joy just keep kids kind know ladies
+    last lastly late lately later laughter less lesson let let's life like likewise listen little lonely long look lord
+    losing loss lost lots loud love lovely luck luckily lucky mad made make man many march mark match maybe may me mean
+    meanwhile men mercy merry might mind mine miss moment monday money more moreover morning most mother mum mom much
+    must my myself near nearly neither nerves nervous never nevertheless new next nice nice night nine no nobody none
+    nonsense nor normally not nothing now nowhere obviously of off often oh ok okay old on once one ones only onto open
+    or other others otherwise ouch our ours ourselves out outside over overall overjoyed own pain panic passion patience
+    peace people perhaps personally plain play played players playing please pleased plenty plus poor practice praise
+    prayers pressure pride probably proud quick quiet quite rage rather ready real really relief relieved respect rest
+    right rough sad sadly sadness same saturday say scared second see seeing seems seriously seven shall shame she she'd
+    she'll she's shock shocked should shouldn't shut silence similarly simply since sir sister sisters six small smile
+    smiles so some somebody somehow someone something sometimes somewhere soon sorrow sorry speaking spirit sport stay
+    still stop strange strength stress strong stuff stupid such suddenly sunday support supporters sure surely surprise
+    surprised surrounded take talk talking tears team teammates tell tells ten tennis terrible than thank thankful
+    thankfully thanks that that'd that'll that's the their theirs them themselves then there there's therefore these
+    they they'd they'll they're they've thing things think third this those though three thrilled through throughout
+    thursday thus tie till time times tired to today together tomorrow tonight too top totally touched toward towards
+    tough tournament training true trust truth try trying tuesday tv twice two ugh under understand unfair
+    unfortunately unless unlike until up upset us use used usually very victory wait walking want was wasn't watch
+    watching way we we'd we'll we're we've wednesday week well went were weren't what what'd what's whatever when
+    whenever where where's whereas wherever whether which while whilst who who's whoever whole whom whose why wife will
+    win winning wish with within without woman women won won't wonder wonderful words work working world worried worry
+    worst would wouldn't wow wrong yeah year years yep yes yesterday yet you you'd you'll you're you've young your yours
+    yourself yourselves zero
+    """
+)
+
+# Common words that are names where a capital stands within a sentence.
+NAMES_TOO = word_set(
+    """
+    art best bill bliss case chance christian day faith fair final glory grace grant hope hunt joy king law little long
+    love luck lucky march mark may mercy miles noble patience price pride quick rich rose self sharp small spirit stone
+    strange strong sunday sure true victory walker west will winning wise wish woods young
+    """
+)
+
+MONTHS = word_set(
+    """
+    january february march april may june july august september october november december
+    jan feb mar apr jun jul aug sept sep oct nov dec
+    """
+)
+WEEKDAYS = word_set("monday tuesday wednesday thursday friday saturday sunday")
+
+# Countries, their people and large cities that are no other English word; found in any case.
+PLACES = word_set(
+    """
+    afghan afghanistan albania albanian algeria algerian america american amsterdam argentina argentine argentinian
+    armenia armenian athens auckland australia australian austria austrian azerbaijan baghdad bangkok bangladesh
+    barcelona beijing beirut belarus belarusian belgian belgium belgrade berlin birmingham bogota bolivia bosnia bosnian
+    boston brazil brazilian brisbane britain brussels bucharest budapest bulgaria bulgarian cairo calgary california
+    cambodia cameroon canada canadian caracas chicago chile chilean chinese cincinnati colombia colombian copenhagen
+    croatia croatian cuba cuban cyprus czech dallas damascus delhi denmark detroit dhaka doha dubai dublin ecuador
+    edinburgh egypt egyptian england estonia estonian ethiopia ethiopian europe european finland finnish florida france
+    frankfurt geneva german germany ghana glasgow greece guatemala haiti hamburg hanoi havana helsinki honduras
+    hungarian hungary iceland india indian indonesia indonesian iran iranian iraq iraqi ireland israel israeli istanbul
+    italian italy jakarta jamaica jamaican japan japanese jerusalem johannesburg karachi kazakhstan kenya kenyan korea
+    korean kuwait lagos latvia latvian lebanese lebanon leeds libya lima lisbon lithuania lithuanian liverpool london
+    luxembourg lyon macedonia madrid malaysia manchester manila marseille melbourne mexican mexico miami milan moldova
+    monaco mongolia montenegro montreal moroccan morocco moscow mumbai munich nairobi naples nepal netherlands nigeria
+    nigerian norway norwegian oslo ottawa pakistan pakistani palestine palestinian panama paraguay paris perth peru
+    peruvian philippines poland portugal portuguese prague qatar quebec romania romanian rome russia russian rwanda
+    santiago sarajevo saudi scotland scottish seattle senegal seoul serbia serbian shanghai singapore slovak slovakia
+    slovenia slovenian somalia spain spaniard spanish stockholm stuttgart sudan sweden switzerland sydney syria syrian
+    taiwan tanzania tehran texas thailand tokyo toronto tunisia turin turkish uganda ukraine ukrainian uruguay
+    uzbekistan vancouver venezuela venezuelan vienna vietnam vietnamese wales warsaw washington wimbledon yemen zagreb
+    zambia zimbabwe zurich
+    """
+)
+
+# Given names that are no other English word; found in any case, so that text without capitals is not quite bare.
+GIVEN_NAMES = word_set(
+    """
+    aaron abdul abigail adam adrian agnes ahmed aisha alan albert alejandro alex alexander alexandra alfred ali alice
+    alicia alison amanda amelia amir ana anastasia andre andrea andreas andrei andrew andrey andy angela anita anna anne
+    annie anthony antonio arthur ashley audrey barbara beatrice ben benjamin bernard beth betty bjorn boris brandon
+    brenda brian bruce bruno bryan camila carla carlos carmen carol caroline catherine cathy cecilia charles charlotte
+    chen chloe chris christian christina christine christopher cindy claire clara claudia colin connor craig cristina
+    cynthia daisuke daniel daniela daria darren dave david deborah denise dennis derek diana diane diego dimitri dmitry
+    dominic donald donna doris dorothy douglas dylan eddie edgar eduardo edward elena eleanor elizabeth ella ellen emily
+    emma eric erik esther ethan eugene eva evelyn fatima felicia felix fernando fiona florence frances francesca
+    francesco francis francisco fred frederick gabriel gabriela gareth gary geoffrey george gerald gilbert giovanni
+    giulia gloria gonzalo gordon greg gregory guillermo gustavo hannah hans harold harriet harry hassan heather hector
+    helen helena henry hiroshi howard hugo hussein ian ibrahim igor ingrid irene isaac isabel isabella ivan jacob
+    jacqueline jake jakub james jan jane janet janice jason javier jean jeff jeffrey jennifer jenny jeremy jerry jessica
+    jesus jill jim jimmy joan joanna joe joel johan johanna john johnny jonas jonathan jorge jose joseph joshua juan
+    judith julia julian julie juliet kaori karen karim karin karl kate katherine kathleen kathryn katie keith kelly ken
+    kenji kenneth kevin khalid kimberly klaus kristina kyle larry lars laura lauren laurence leah leo leon leonard
+    leonardo leslie lewis liam lily linda lisa logan lorenzo louis louise lucas lucia lucy luis luka lukas luke luna
+    lydia maggie magnus malcolm manuel marcel marco marcus margaret maria marie mario marta martha martin mary mateo
+    matt matteo matthew maureen maurice megan mehmet melanie melissa michael michelle miguel mike mikhail milos miriam
+    mohamed mohammed monica muhammad nadia nancy naomi natalia natalie natasha nathan neil nicholas nicole nikola
+    nikolai nina noah nora norman novak oleg oliver olivia olga oscar osman owen pablo pamela patricia patrick paul
+    paula pauline pedro penelope peter philip philippe phillip phoebe pierre priya rachel rafael rahul raj ralph ramon
+    raymond rebecca renata ricardo richard rick roberta robert roberto rodrigo roger roland roman ronald rosa rosemary
+    ross roy russell ruth ryan sabrina sally samantha samuel sandra santiago sara sarah scott sean sebastian serena
+    sergei sergio sharon sheila shirley silvia simon simona sofia sonia sophia sophie stanislav stefan stefano stella
+    stephanie stephen steve steven stuart susan suzanne svetlana sylvia tamara tanya tatiana ted teresa terry theo
+    theodore theresa thomas tim timothy tina toby todd tom tomas tommy tony tracy tyler valentina valerie vanessa
+    vera veronica vicky victoria vincent vladimir walter wang wanda wayne wendy wilfred william wolfgang xavier yasmin
+    yuki yuri yusuf yvonne zachary zoe
+    """
+) - {"jesus", "santiago", "roman", "luna", "jan", "lily", "florence", "jean", "scott"}
+
+# Acronyms that identify nobody.
+ACRONYMS = word_set(
+    "tv ok usp dvd cd pc phd mri mvp var pr cv gps diy faq asap lol omg tbh imo wtf dj mc vip ceo cfo it ai hr uv"
+)

@@ -1,0 +1,108 @@
+"""What identifies by its form alone: addresses, dates, times, scores, numbers."""
+
+import re
+
+from deemo_jax.deid.lists import MONTHS, WEEKDAYS
+from deemo_jax.deid.text import Kind
+
+# "May" and "March" are words too: they count beside a number, or after a word that dates have before them.
+_MONTH = rf"(?:{'|'.join(sorted(MONTHS))})\b\.?"
+_SURE_MONTH = rf"(?:{'|'.join(sorted(MONTHS - {'may', 'march', 'mar', 'dec', 'jan', 'sept', 'sep'}))})\b"
+_WEEKDAY = rf"(?:{'|'.join(sorted(WEEKDAYS))})\b"
+_ORDINAL = r"\d{1,2}(?:st|nd|rd|th)\b"
+_YEAR = r"(?:1[89]|20)\d\d"
+_UNITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_TEENS = ("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_ORDINALS = (
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+    "thirteenth",
+    "fourteenth",
+    "fifteenth",
+    "sixteenth",
+    "seventeenth",
+    "eighteenth",
+    "nineteenth",
+    "twentieth",
+    "thirtieth",
+)
+_UNIT = rf"(?:{'|'.join(_UNITS)})"
+_SPELLED = rf"(?:{'|'.join(_UNITS + _TEENS + _TENS)})"
+_SPELLED_DAY = rf"(?:(?:twenty|thirty)[ \-])?(?:{'|'.join(_ORDINALS)})"
+_DAY = rf"(?:{_ORDINAL}|\d{{1,2}}|{_SPELLED_DAY})"
+_DASH = r"[\-–—]"
+_ENDS = r"(?![\w])"
+_BEGINS = r"(?<![\w])"
+_DOMAIN_ENDS = "com|org|net|edu|gov|info|io|tv|me|co|uk|de|fr|eu|us|ca|au|in|es|it|nl|ch|at|jp|cn|ru|br"
+
+# Of two finds of the same length the earlier rule names the tag: a date is no telephone number.
+_RULES: tuple[tuple[Kind, str], ...] = (
+    ("CONTACT", r"\b(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)]"),
+    ("CONTACT", r"[\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63}){1,4}"),
+    (
+        "CONTACT",
+        rf"{_BEGINS}[\w\-]{{1,63}}(?:\.[\w\-]{{1,63}}){{0,3}}\.(?:{_DOMAIN_ENDS})\b(?:/[^\s<>\"]*[^\s<>\".,;:!?)])?",
+    ),
+    ("CONTACT", r"\b[\w.]{1,40} at [\w]{2,40} dot (?:com|org|net|edu|gov|co|uk|de)\b"),
+    ("CONTACT", r"(?<![\w@#])[@#][^\W\d_]\w{1,60}|(?<![\w@#])@\w{2,60}"),
+    ("DATE", rf"{_BEGINS}\d{{4}}[\-/.]\d{{1,2}}[\-/.]\d{{1,2}}{_ENDS}"),
+    ("DATE", rf"{_BEGINS}\d{{1,2}}[/.\-]\d{{1,2}}[/.\-](?:\d{{4}}|\d{{2}}){_ENDS}"),
+    (
+        "DATE",
+        rf"\b(?:{_WEEKDAY},? (?:the )?)?(?:{_DAY} (?:of )?{_MONTH}|{_MONTH} (?:the )?{_DAY})"
+        rf"(?:,? (?:of )?{_YEAR})?{_ENDS}",
+    ),
+    ("DATE", rf"\b{_MONTH},? (?:of )?['’]?(?:{_YEAR}|\d\d){_ENDS}"),
+    ("DATE", rf"\b{_SURE_MONTH}"),
+    (
+        "DATE",
+        r"\b(?:in|since|until|till|last|next|this|early|late|mid|by|during|of) (?:may|march)\b(?! (?:be|have|not|on))",
+    ),
+    ("DATE", rf"\b{_WEEKDAY},? (?:the )?(?:{_ORDINAL}|\d{{1,2}}|{_SPELLED_DAY}){_ENDS}"),
+    ("DATE", rf"{_BEGINS}(?:{_YEAR}s?|['’]\d0s){_ENDS}"),
+    (
+        "DATE",
+        r"\b(?:nineteen|twenty)[ \-](?:hundred|(?:oh|o)[ \-]\w+|(?:ten|eleven|twelve|\w+teen|\w+ty(?:[ \-]\w+)?))\b",
+    ),
+    ("DATE", rf"{_BEGINS}\d{{1,2}}(?:[:.]\d\d)?(?::\d\d)? ?(?:[ap]\.m\.|[ap]m\b|o['’]clock\b)"),
+    ("DATE", rf"{_BEGINS}(?:[01]?\d|2[0-4]):[0-5]\d{_ENDS}"),
+    ("DATE", rf"\b(?:half|quarter|{_SPELLED}) (?:past|to) {_SPELLED}\b|\b{_SPELLED} o['’]?clock\b"),
+    ("CONTACT", rf"(?<![\w.])(?:\+|00)?\(?\d{{1,4}}\)?(?:[ \-./]\(?\d{{2,5}}\)?){{2,5}}{_ENDS}"),
+    ("CONTACT", r"(?<![\w.])\+?\d{7,15}(?![\w])"),
+    (
+        "NUMBER",
+        rf"{_BEGINS}\d{{1,3}}(?: ?{_DASH} ?\d{{1,3}})+(?:,? (?:and )?\d{{1,3}} ?{_DASH} ?\d{{1,3}}){{0,4}}{_ENDS}",
+    ),
+    ("NUMBER", rf"{_BEGINS}\d{{1,3}} (?:to|all|nil|love){_ENDS}(?: \d{{1,3}}{_ENDS})?"),
+    (
+        "NUMBER",
+        r"\b(?:six|seven)[ \-](?:love|zero|one|two|three|four|five|six)\b"
+        rf"|\b{_UNIT}[ \-](?:nil|all)\b",
+    ),
+    (
+        "NUMBER",
+        r"\b(?:world (?:number|no\.?)|ranked|seeded|(?:number|no\.|seed) (?=\d)) ?(?:number |no\.? )?"
+        rf"(?:\d+|{_SPELLED}|{_SPELLED_DAY})\b",
+    ),
+    ("NUMBER", rf"\b(?:\d+|{_SPELLED}(?:[ \-]{_UNIT})?)[ \-]years?[ \-]old\b"),
+    ("NUMBER", rf"\b(?:{'|'.join(_TENS)})[ \-](?:{_UNIT}|{'|'.join(_ORDINALS[:9])})\b"),
+    ("NUMBER", rf"\b{_SPELLED} (?:hundred|thousand|million)(?:(?: and)? {_SPELLED}(?:[ \-]{_UNIT})?)?\b"),
+    ("NUMBER", rf"{_BEGINS}\d{{1,2}}(?:st|nd|rd|th)\b(?<![1-3][snr][td])|{_BEGINS}\d\d+(?:st|nd|rd|th)\b"),
+    ("NUMBER", rf"{_BEGINS}[$€£]?(?:\d{{2,}}(?:[.,]\d+)*|\d(?:[.,]\d+)+)%?{_ENDS}|[$€£]\d+{_ENDS}"),
+    ("NUMBER", r"\b(?=\w{5,24}\b)(?=\w*\d\w*\d)(?=\w*[A-Za-z])\w+"),
+)
+
+PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(rule, re.IGNORECASE)) for kind, rule in _RULES
+)

@@ -1,0 +1,220 @@
+"""Rules that find what identifies in English speech, offline: capitals and their neighbours, patterns, short lists.
+
+Text without capitals, as some recognisers write it, gives names away only through the lists and what stands before
+them; a project's list of names is needed there.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+
+from deemo_jax.deid.lists import ACRONYMS, COMMON, GIVEN_NAMES, MONTHS, NAMES_TOO, PLACES, WEEKDAYS, word_set
+from deemo_jax.deid.text import TAG, Kind, Span
+from deemo_jax.deid.text_patterns import PATTERNS
+
+VERSION = "1"
+
+# A word: letters with apostrophes, hyphens or an initial's dot inside.
+_WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
+_POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
+# What separates the words of one name.
+_WITHIN_NAME = re.compile(r"(?:\.? |-)\Z")
+_BETWEEN = word_set("de da di do dos del della der den van von bin ibn al el la le of the and &")
+_SENTENCE_END = re.compile(r"(?:\A|[.!?:…;\n]|[\"“«(]|\A['‘]|[\s]['‘])[\s\"“«('‘\-–—]*\Z")
+
+_TITLES = word_set("mr mrs ms miss mx dr prof professor sir dame madam coach captain president judge")
+_SURE_TITLES = word_set("mr mrs ms dr prof")
+_TEAM_ENDINGS = word_set(
+    """
+    fc afc cf sc ac united city rovers wanderers athletic albion hotspur town county club university college academy
+    school institute inc ltd llc gmbh plc corp corporation company co industries group holdings bank foundation
+    association federation union league cup trophy open masters championship championships olympics games prix party
+    church hospital clinic magazine times news tv radio
+    """
+)
+_TEAM_BEGINNINGS = word_set("university college bank school institute fc ac real team")
+_PLACE_ENDINGS = word_set(
+    """
+    street road avenue lane drive boulevard park stadium arena court square beach bridge airport station river lake
+    island islands valley county hill hills bay hotel museum province district
+    """
+)
+_PLACE_BEFORE = word_set("in at near across outside through around visit visited leaving left")
+_MOVES = word_set("went flew moved came travelled traveled drove back home up down live lived go going way")
+# After a word that begins a sentence, these say that it was a person.
+_DEEDS = word_set(
+    """
+    said says told tells asked thinks thought played plays beat beats won wins lost loses hugged smiled laughed cried
+    came comes went goes has had was is knows knew helped helps made makes gave gives called calls and deserved deserves
+    did does served scored saved
+    """
+)
+_NAME_BEFORE = re.compile(
+    r"\b(?:(?:my|his|her) name is|my name['’]s|i am called|i['’]m called|named|nicknamed) $", re.IGNORECASE
+)
+_LONGEST_NAME = 6
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Word:
+    start: int
+    end: int
+    text: str
+    lower: str
+    capital: bool
+    initial: bool
+
+
+class Rules:
+    """The default engine."""
+
+    @property
+    def method(self) -> str:
+        return f"deemo_jax rules {VERSION}"
+
+    def find(self, text: str) -> Iterator[Span]:
+        """Spans by pattern, by capitals, and by list."""
+        for kind, pattern in PATTERNS:
+            for match in pattern.finditer(text):
+                yield Span(match.start(), match.end(), kind)
+        words = _words(text)
+        if _has_capitals(words):
+            yield from _by_capitals(text, words)
+        yield from _by_lists(text, words)
+
+
+def _words(text: str) -> list[_Word]:
+    words: list[_Word] = []
+    for match in _WORD.finditer(TAG.sub(lambda m: "." + " " * (len(m[0]) - 1), text)):
+        plain = _POSSESSIVE.sub("", match[0])
+        lower = match[0].replace("’", "'").lower()
+        before = text[max(0, match.start() - 8) : match.start()]
+        initial = bool(_SENTENCE_END.search(before)) if match.start() > 8 else not before.strip("\"“«('‘-–— ")
+        initial = initial and not _after_title(words, before)
+        if lower not in COMMON:
+            lower = plain.lower()
+        words.append(_Word(match.start(), match.start() + len(plain), plain, lower, plain[0].isupper(), initial))
+    return words
+
+
+def _after_title(words: Sequence[_Word], before: str) -> bool:
+    """The dot of 'Mr. ' or of an initial ends no sentence."""
+    if not words or not before.endswith(". "):
+        return False
+    return words[-1].lower in _TITLES or (len(words[-1].text) == 1 and words[-1].capital and words[-1].lower != "i")
+
+
+def _has_capitals(words: Sequence[_Word]) -> bool:
+    """Whether capitals mean anything: not where all words have them, or none."""
+    shouted = sum(word.text.isupper() for word in words if len(word.text) > 1)
+    return shouted * 2 <= len(words) or len(words) <= 2
+
+
+def _by_capitals(text: str, words: Sequence[_Word]) -> Iterator[Span]:
+    certain: set[str] = set()
+    unsure: list[_Word] = []
+    at = 0
+    while at < len(words):
+        run = _run(text, words, at)
+        if not run:
+            at += 1
+            continue
+        at += len(run)
+        before = words[at - len(run) - 1] if at > len(run) else None
+        after = words[at] if at < len(words) else None
+        if len(run) == 1 and run[0].initial and not _is_person(text, run[0], after):
+            unsure.append(run[0])
+            continue
+        certain.update(word.lower for word in run)
+        yield Span(run[0].start, run[-1].end, _kind(text, run, before))
+    # A first word is a name where the same word is one elsewhere.
+    yield from (Span(word.start, word.end, "NAME") for word in unsure if word.lower in certain)
+
+
+def _run(text: str, words: Sequence[_Word], at: int) -> list[_Word]:
+    """The words of one name from here on; empty if none begins here."""
+    if not _may_be_name(words[at]):
+        return []
+    run = [words[at]]
+    reach = at + 1
+    while reach < len(words) and len(run) < _LONGEST_NAME:
+        follows = _WITHIN_NAME.search(text[run[-1].end : words[reach].start])
+        linked = follows and text[run[-1].end : words[reach].start] == follows[0]
+        if not linked or words[reach].initial:
+            break
+        endings = _TEAM_ENDINGS | _PLACE_ENDINGS
+        if _may_be_name(words[reach]) or (words[reach].capital and words[reach].lower in endings):
+            run.append(words[reach])
+        elif (
+            words[reach].lower in _BETWEEN - {"and", "the"}
+            and reach + 1 < len(words)
+            and _may_be_name(words[reach + 1])
+            and text[words[reach].end : words[reach + 1].start] == " "
+            and not (words[reach].lower == "of" and run[-1].lower not in _TEAM_BEGINNINGS)
+        ):
+            run += words[reach : reach + 2]
+            reach += 1
+        else:
+            break
+        reach += 1
+    return run
+
+
+def _may_be_name(word: _Word) -> bool:
+    if not word.capital or word.lower in _TITLES or word.lower in ACRONYMS:
+        return False
+    if word.lower in COMMON or word.lower in WEEKDAYS or word.lower in MONTHS:
+        return word.lower in NAMES_TOO and not word.initial and word.text.istitle()
+    # "Really", "Winning", "Sadness": forms that names seldom have, where a sentence begins.
+    return not (word.initial and word.lower.endswith(("ly", "ing", "ness", "tion", "ment", "ful", "less", "able")))
+
+
+def _is_person(text: str, word: _Word, after: _Word | None) -> bool:
+    if word.lower in GIVEN_NAMES or word.lower in PLACES:
+        return True
+    rest = text[word.end : word.end + 2].replace("’", "'")
+    if rest == "'s" or not word.text.istitle():
+        return True
+    return after is not None and after.lower in _DEEDS and text[word.end : after.start] == " " and not _plural(word)
+
+
+def _plural(word: _Word) -> bool:
+    return word.lower.endswith("s") and not word.lower.endswith(("ss", "is", "us"))
+
+
+def _kind(text: str, run: Sequence[_Word], before: _Word | None) -> Kind:
+    last, first = run[-1].lower, run[0].lower
+    if len(run) > 1 and last in _PLACE_ENDINGS:
+        return "PLACE"
+    if (len(run) > 1 and last in _TEAM_ENDINGS) or first in _TEAM_BEGINNINGS or run[0].text.isupper():
+        return "TEAM"
+    if any(word.lower in PLACES for word in run):
+        return "PLACE"
+    if any(word.lower in GIVEN_NAMES for word in run) or before is None or len(run) > 3:
+        return "NAME"
+    if before.lower in _PLACE_BEFORE and text[before.end : run[0].start] == " ":
+        return "PLACE"
+    if before.lower in ("to", "from", "for") and re.search(
+        rf"\b(?:{'|'.join(_MOVES)}) (?:to|from|for) $", text[max(0, run[0].start - 24) : run[0].start], re.IGNORECASE
+    ):
+        return "PLACE"
+    if before.lower == "the" and _plural(run[-1]):
+        return "TEAM"
+    return "NAME"
+
+
+def _by_lists(text: str, words: Sequence[_Word]) -> Iterator[Span]:
+    """What is known in any case: lists, and what stands after 'my name is' or 'mr'."""
+    for at, word in enumerate(words):
+        if word.lower in PLACES:
+            yield Span(word.start, word.end, "PLACE")
+        elif word.lower in GIVEN_NAMES:
+            yield Span(word.start, word.end, "NAME")
+        elif word.lower in _SURE_TITLES and at + 1 < len(words):
+            name = words[at + 1]
+            if text[word.end : name.start] in (" ", ". ") and name.lower not in COMMON:
+                yield Span(name.start, name.end, "NAME")
+        if word.lower not in COMMON and _NAME_BEFORE.search(text[max(0, word.start - 16) : word.start]):
+            second = words[at + 1] if at + 1 < len(words) else None
+            both = second is not None and second.lower not in COMMON and text[word.end : second.start] == " "
+            yield Span(word.start, second.end if both and second else word.end, "NAME")

@@ -1,0 +1,178 @@
+"""Annotation rows whose words have lost names, and the stamp that says so.
+
+The stamp holds the method, what was replaced by type and position (never by value), and a hash of the texts that were
+left. It guards against accident, such as a row edited or mixed up afterwards; anybody can forge it.
+"""
+
+import collections
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from deemo_jax import files
+from deemo_jax.deid.text import KINDS, TAG, Engine, Names, redact
+from deemo_jax.deid.text_rules import Rules
+from deemo_jax.errors import UserError
+from deemo_jax.schema import Clip
+
+STAMP = "deid"
+VERSION = 1
+ENGINES = ("rules", "presidio")
+MAX_METHOD = 200
+# What a row may keep: words, cut-outs and notes under any other key would carry on what was taken out of these.
+KEPT = tuple(field.name for field in dataclasses.fields(Clip) if field.name != "text_deid")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Summary:
+    """What became of a file of annotations.
+
+    Attributes:
+        rows: how many.
+        counts: kind -> tags in all texts.
+        dropped: keys that were left out.
+    """
+
+    rows: int
+    counts: Mapping[str, int]
+    dropped: tuple[str, ...]
+
+
+def find_engine(name: str) -> Engine:
+    """The engine of a name in `ENGINES`.
+
+    Raises:
+        UserError: unknown, or not installed.
+    """
+    if name == "rules":
+        return Rules()
+    if name == "presidio":
+        from deemo_jax.deid.presidio import Presidio  # an extra
+
+        return Presidio()
+    raise UserError(f"text engine {name!r}: choose from {', '.join(ENGINES)}")
+
+
+def read_names(path: str | Path) -> Names:
+    """A project's list of names: UTF-8, one a line; empty lines and lines after # count for nothing.
+
+    Raises:
+        UserError: it cannot be read, is too large, no text, or holds what is no name.
+    """
+    lines = files.read_text(path).splitlines()
+    names = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    try:
+        return Names(names)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def redact_file(source: Path, target: Path, names: Names, engine: Engine) -> Summary:
+    """Writes annotation rows anew, their texts redacted and stamped; whole or not at all.
+
+    Raises:
+        UserError: unreadable, a malformed row, no row, or the target is the source or cannot be written.
+    """
+    if source.resolve() == target.resolve() or target.is_symlink():
+        raise UserError(f"{target}: is the source or a link; give another file as --out")
+    counts: collections.Counter[str] = collections.Counter()
+    dropped: set[str] = set()
+    rows = []
+    for number, row in enumerate(files.read_jsonl(source), 1):
+        rows.append(redact_row(row, names, engine, f"{source}: row {number}"))
+        counts.update(rows[-1][STAMP]["counts"])
+        dropped |= row.keys() - rows[-1].keys()
+    if not rows:
+        raise UserError(f"{source}: holds no annotation")
+    files.write_jsonl(target, rows)
+    return Summary(len(rows), dict(counts), tuple(sorted(dropped)))
+
+
+def redact_row(row: Mapping[str, Any], names: Names, engine: Engine, where: str = "row") -> dict[str, Any]:
+    """One annotation row: `transcript`, `reasoning` and NFBL labels redacted, a stamp put on, unknown keys left out.
+
+    Args:
+        row: as `Clip.from_json` takes it; a stamp that it has is replaced.
+        names: of the project.
+        engine: finds the rest.
+        where: file and line, for messages.
+
+    Raises:
+        UserError: malformed.
+    """
+    Clip.from_json(row, where)
+    made = {key: row[key] for key in KEPT if key in row}
+    positions = {}
+    for name in ("transcript", "reasoning"):
+        found = redact(made[name], names, engine)
+        made[name], positions[name] = found.text, [list(each) for each in found.replacements]
+    if "nfbl" in made:
+        segments = [(segment, redact(segment["label"], names, engine)) for segment in made["nfbl"]]
+        made["nfbl"] = [
+            {"start_s": segment["start_s"], "end_s": segment["end_s"], "label": found.text}
+            for segment, found in segments
+        ]
+        for number, (_, found) in enumerate(segments):
+            positions[f"nfbl {number}"] = [list(each) for each in found.replacements]
+    positions = {name: found for name, found in positions.items() if found}
+    listed = f" and {len(names)} listed names" if len(names) else ""
+    stamp = {
+        "version": VERSION,
+        "method": engine.method + listed,
+        "counts": _counts(positions),
+        "positions": positions,
+    }
+    return made | {STAMP: stamp | {"sha256": _digest(made, stamp)}}
+
+
+def text_deid(row: Mapping[str, Any], where: str) -> str:
+    """How the texts of a row lost their names, in one line; empty for a row without a stamp.
+
+    Raises:
+        UserError: a stamp that is malformed or does not fit the row's texts.
+    """
+    if STAMP not in row:
+        return ""
+    mend = "run it through python -m deemo_jax.deidentify --text again"
+    stamp = row[STAMP]
+    keys = {"version", "method", "counts", "positions", "sha256"}
+    if not isinstance(stamp, dict) or stamp.keys() != keys or stamp["version"] != VERSION:
+        raise UserError(f"{where}: its {STAMP!r} entry is no stamp of version {VERSION}; {mend}")
+    method, positions = stamp["method"], stamp["positions"]
+    if not isinstance(method, str) or not 0 < len(method.strip()) <= MAX_METHOD or not method.isprintable():
+        raise UserError(f"{where}: its {STAMP!r} entry names no method; {mend}")
+    texts = _texts(row)
+    fits = (
+        isinstance(positions, dict)
+        and positions.keys() <= texts.keys()
+        and all(_lists_tags(text, positions.get(name, [])) for name, text in texts.items())
+        and stamp["counts"] == _counts(positions)
+        and stamp["sha256"] == _digest(row, stamp)
+    )
+    if not fits:
+        raise UserError(f"{where}: its texts are not those that were de-identified (edited since?); {mend}")
+    return f"{method}, {sum(stamp['counts'].values())} replaced"
+
+
+def _lists_tags(text: str, listed: Any) -> bool:
+    """Whether all tags of a text are listed, and nothing else."""
+    return listed == [[m[0][1:-1], m.start(), m.end()] for m in TAG.finditer(text)]
+
+
+def _counts(positions: Mapping[str, Iterable[Any]]) -> dict[str, int]:
+    tally = collections.Counter(each[0] for found in positions.values() for each in found)
+    return {kind: tally[kind] for kind in KINDS if tally[kind]}
+
+
+def _texts(row: Mapping[str, Any]) -> dict[str, str]:
+    labels = {f"nfbl {number}": segment["label"] for number, segment in enumerate(row.get("nfbl", []))}
+    return {"transcript": row["transcript"], "reasoning": row["reasoning"], **labels}
+
+
+def _digest(row: Mapping[str, Any], stamp: Mapping[str, Any]) -> str:
+    said = [row["clip_id"], stamp["method"], stamp["positions"], _texts(row)]
+    canonical = json.dumps(said, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(f"deemo_jax text {VERSION}\0{canonical}".encode()).hexdigest()

@@ -1,0 +1,195 @@
+"""Words without names: rules, the project's list, annotation rows with their stamp, and the command."""
+
+import json
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from deemo_jax.data.annotations import RAW_TRANSCRIPT, read_annotations, transcript_provenance
+from deemo_jax.deid.presidio import Presidio
+from deemo_jax.deid.text import TAG, Names, Span, redact
+from deemo_jax.deid.text_rules import Rules
+from deemo_jax.deid.transcripts import find_engine, read_names, redact_file, redact_row, text_deid
+from deemo_jax.errors import UserError
+from deemo_jax.synthetic.script import LEXICON
+
+ROW = {
+    "clip_id": "c1", "video_id": "v1", "person_id": "p1", "start_s": 0.0, "end_s": 3.5,
+    "transcript": "I hugged Jane Example in Paris on 3 May 2019.", "emotion": "positive",
+    "nfbl": [{"start_s": 0.1, "end_s": 0.4, "label": "Jane Example waves"}], "reasoning": "She is glad.",
+    "words": [{"text": "Jane"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text,expected",
+    [
+        ("I lost to Marvo Tellin today.", "I lost to [NAME] today."),
+        ("Dr. Tellin said I am fine.", "Dr. [NAME] said I am fine."),
+        ("It was O'Tellin-Vask's day.", "It was [NAME]'s day."),
+        ("I love playing for Brava FC.", "I love playing for [TEAM]."),
+        ("She left the University of Brava in tears.", "She left the [TEAM] in tears."),
+        ("We flew to Brava, and I slept.", "We flew to [PLACE], and I slept."),
+        ("i cried all night in london with anna", "i cried all night in [PLACE] with [NAME]"),
+        ("my name is marvo tellin and i am happy", "my name is [NAME] and i am happy"),
+        ("mr tellin was kind", "mr [NAME] was kind"),
+        ("Born on 2001-12-31, or 31.12.2001.", "Born on [DATE], or [DATE]."),
+        ("On Monday the 3rd of May at 7:30 pm.", "On [DATE] at [DATE]."),
+        ("In May I was sad; I may be happy.", "[DATE] I was sad; I may be happy."),
+        ("back in nineteen ninety-nine", "back in [DATE]"),
+        ("It ended 6-4, 7-5.", "It ended [NUMBER]."),
+        ("We won six four and I am 27 years old.", "We won [NUMBER] and I am [NUMBER]."),
+        ("I am world number three.", "I am [NUMBER]."),
+        ("Ring +44 20 7946 0958 or jane.doe@mail.example.com!", "Ring [CONTACT] or [CONTACT]!"),
+        ("It is on https://example.com/a?b=c, @jane_d and #jane.", "It is on [CONTACT], [CONTACT] and [CONTACT]."),
+        ("It hid\u200bden \u202eJa\u200bne here.", "It hidden [NAME] here."),
+    ],
+)  # fmt: skip
+def test_what_identifies_is_tagged(text, expected):
+    found = redact(text)
+    assert found.text == expected
+    assert [found.text[a:b] for _, a, b in found.replacements] == [m[0] for m in TAG.finditer(expected)]
+    assert redact(found.text) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Well, I was gutted. Winning is everything! Yes, I'm sure.",
+        "the first two sets were awful, then we won one of them",
+        "Oh God, I was SO happy. OK? I'd do it again on Monday.",
+        "I WAS SO HAPPY WITH MY TEAM",
+        "“Nothing hurts,” she said. “Tears are fine.”",
+        "Happiness and hope will come; may they stay.",
+        "",
+        *LEXICON,
+    ],
+)
+def test_plain_words_stay(text):
+    assert redact(text).text == text
+
+
+def test_project_names_are_found_in_any_spelling():
+    names = Names(["Mia Djoković", "[TEAM] Harbour Lights", "Will Hope", "Ølsen"])
+    said = "mia  DJOKOVIC beat djoković's coach; the harbour lights hope Will Hope will come. I saw Djokovicova. ølsen!"
+    assert redact(said, names).text == (
+        "[NAME] beat [NAME]'s coach; the [TEAM] hope [NAME] will come. I saw [NAME]. [NAME]!"
+    )
+    assert redact("djokovicova", names).text == "djokovicova"  # another word
+    assert redact("ｍｉａ", names).text == "[NAME]"
+    for wrong in ("...", "", "x" * 201):
+        with pytest.raises(UserError, match="no name"):
+            Names([wrong])
+
+
+def test_an_engine_that_misbehaves_breaks_nothing():
+    class Odd:
+        method = "odd"
+
+        def find(self, text):
+            yield from (Span(-3, 2, "NAME"), Span(4, 99, "NAME"), Span(2, 2, "DATE"), Span(0, 1, "OTHER"))
+            yield from (Span(2, 5, "DATE"), Span(3, 6, "NAME"))
+
+    assert redact("abcdefgh", engine=Odd()).text == "ab[DATE]gh"
+    with pytest.raises(UserError, match="at most 100,000"):
+        redact("a" * 100_001)
+
+
+@pytest.mark.parametrize("piece", ["A ", "a-", "'s ", "1-", "a at ", "[NAME]", "six ", "@a", "(1) ", "Mr. ", "“", "a."])
+def test_hostile_text_takes_no_longer(piece):
+    start = time.monotonic()
+    redact((piece * 30_000)[:30_000], Names(["A A A", "Mr A"]))
+    assert time.monotonic() - start < 5
+
+
+def test_rows_are_stamped_and_edits_noticed(tmp_path):
+    made = redact_row(ROW, Names(["waves"]), Rules())
+    assert made["transcript"] == "I hugged [NAME] in [PLACE] on [DATE]."
+    assert made["nfbl"][0]["label"] == "[NAME] [NAME]" and "words" not in made
+    assert "Jane" not in json.dumps(made) and "Paris" not in json.dumps(made)
+    assert made["deid"]["counts"] == {"NAME": 3, "PLACE": 1, "DATE": 1}
+    assert made["deid"]["positions"]["transcript"][0] == ["NAME", 9, 15]
+    assert text_deid(made, "row") == "deemo_jax rules 1 and 1 listed names, 5 replaced"
+    again = redact_row(made, Names(), Rules())
+    assert again["transcript"] == made["transcript"] and again["deid"]["counts"] == made["deid"]["counts"]
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(made) + "\n" + json.dumps(ROW | {"clip_id": "c2"}) + "\n")
+    first, second = read_annotations(path).values()
+    assert transcript_provenance(first) == text_deid(made, "") and transcript_provenance(second) == RAW_TRANSCRIPT
+    stamp = made["deid"]
+    for wrong in (
+        made | {"transcript": made["transcript"] + " Jane"},
+        made | {"clip_id": "c2"},
+        made | {"nfbl": []},
+        made | {"deid": stamp | {"counts": {}}},
+        made | {"deid": stamp | {"method": "by hand"}},
+        made | {"deid": stamp | {"positions": {}}},
+        made | {"deid": stamp | {"value": "Jane"}},
+        made | {"deid": True},
+    ):
+        path.write_text(json.dumps(wrong))
+        with pytest.raises(UserError, match="--text again"):
+            read_annotations(path)
+
+
+def test_a_file_is_whole_or_absent(tmp_path):
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text(json.dumps(ROW) + "\n" + json.dumps(ROW | {"emotion": "odd"}) + "\n")
+    with pytest.raises(UserError, match="row 2"):
+        redact_file(source, target, Names(), Rules())
+    assert not target.exists()
+    source.write_text(json.dumps(ROW) + "\n")
+    with pytest.raises(UserError, match="is the source"):
+        redact_file(source, source, Names(), Rules())
+    found = redact_file(source, target, Names(), Rules())
+    assert (found.rows, found.dropped) == (1, ("words",)) and found.counts["NAME"] == 2
+    (tmp_path / "names").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match="UTF-8"):
+        read_names(tmp_path / "names")
+
+
+def test_the_command(tmp_path):
+    source, names = tmp_path / "in.jsonl", tmp_path / "names.txt"
+    source.write_text(json.dumps(ROW | {"transcript": "harbour lights made me glad"}) + "\n")
+    names.write_text("# ours\n[TEAM] Harbour Lights\n")
+
+    def run(*flags):
+        return subprocess.run(
+            [sys.executable, "-m", "deemo_jax.deidentify", *map(str, flags)], capture_output=True, text=True
+        )
+
+    done = run("--text", source, "--out", tmp_path / "out.jsonl", "--names", names)
+    assert done.returncode == 0 and "1 rows; 1 NAME, 1 TEAM" in done.stdout and "left out" in done.stderr, done.stderr
+    assert "[TEAM] made me glad" in (tmp_path / "out.jsonl").read_text()
+    done = run("--text", source)
+    assert done.returncode == 2 and done.stderr.startswith("error: --text FILE needs --out FILE")
+
+
+def test_presidio_fits_the_protocol():
+    class Analyzer:
+        def analyze(self, text, language, score_threshold):
+            assert language == "en" and score_threshold == 0.4 and "[" not in text
+            at = text.index("Jane")
+            return [SimpleNamespace(start=at, end=at + 4, entity_type="PERSON")]
+
+    assert redact("[DATE] I met Jane.", engine=Presidio(Analyzer())).text == "[DATE] I met [NAME]."
+
+
+def test_presidio_itself():
+    analyzer = pytest.importorskip("presidio_analyzer")
+    with pytest.raises(UserError, match="spaCy's model"):
+        find_engine("presidio")
+    found = redact("Mail jane@example.com, I am glad.", engine=Presidio(_blank(analyzer), "blank"))
+    assert found.text == "Mail [CONTACT], I am glad."
+
+
+def _blank(analyzer):
+    """Presidio with its patterns and no language model."""
+    import spacy
+
+    engine = analyzer.nlp_engine.SpacyNlpEngine(models=[{"lang_code": "en", "model_name": "blank"}])
+    engine.nlp = {"en": spacy.blank("en")}
+    return analyzer.AnalyzerEngine(nlp_engine=engine, supported_languages=["en"])
