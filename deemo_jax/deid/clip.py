@@ -28,7 +28,7 @@ from deemo_jax.deid.masks import Rectangles
 from deemo_jax.deid.preview import write_preview
 from deemo_jax.deid.second_look import Copy, write_until_clean
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.sight import Sight, look_through, unseen_frames
+from deemo_jax.deid.sight import LONGEST_CLIP_S, Sight, look_through, unseen_frames
 from deemo_jax.deid.trackfile import load_tracks, write_tracks
 from deemo_jax.deid.tracks import Plan, boxes_per_frame, plan
 from deemo_jax.deid.voice import mcadams
@@ -39,8 +39,6 @@ from deemo_jax.media.video import Frame, frame_times, read_pictures, video_info,
 SAMPLE_RATE = 16_000
 LEAST_SOUND_S = 0.025
 PADDED_BELOW_S = 2.0
-# The voice of a clip is held in memory; half an hour of it takes a few hundred MB while it is worked on.
-LONGEST_CLIP_S = 1800.0
 # AAC works in frames of 1024 samples: the end may be rounded up to the next, plus one of delay.
 SOUND_TOLERANCE_S = 2 * 1024 / SAMPLE_RATE
 LISTED_TIMES = 8
@@ -91,7 +89,7 @@ def deidentify_clip(
     info = video_info(source)
     if info.duration_s > LONGEST_CLIP_S:
         raise UserError(f"{source}: lasts {info.duration_s:.0f} s; cut it into clips of at most {LONGEST_CLIP_S:.0f} s")
-    voice, _ = read_audio(source, SAMPLE_RATE, end_s=LONGEST_CLIP_S)
+    voice, _ = read_audio(source, SAMPLE_RATE, end_s=LONGEST_CLIP_S, mix=True)
     if voice.size < LEAST_SOUND_S * SAMPLE_RATE:
         raise UserError(f"{source}: {voice.size / SAMPLE_RATE * 1e3:.1f} ms of sound; at least 25 ms are needed")
 

@@ -22,6 +22,8 @@ from deemo_jax.media.video import Picture, read_pictures
 Faces = Float[np.ndarray, "N 5"]
 
 LOOK_EVERY_S = 0.1
+# The voice of a clip is held in memory; half an hour of it takes a few hundred MB while it is worked on.
+LONGEST_CLIP_S = 1800.0
 # More than a picture of people holds; a crowd takes hours to follow and nothing is left to see.
 MOST_FACES = 100
 THUMBNAIL = (48, 27)
@@ -79,7 +81,8 @@ def look_through(source: Path, settings: Settings, threads: int = 1) -> Sight:
     """Reads a video once; keeps boxes and times, no pictures.
 
     Raises:
-        UserError: what cannot be read, a picture that changes its size, or more faces than can be followed.
+        UserError: what cannot be read or is too long, a picture that changes its size, or more faces than can be
+            followed.
     """
     times: list[float] = []
     looks: dict[int, Faces] = {}
@@ -88,6 +91,8 @@ def look_through(source: Path, settings: Settings, threads: int = 1) -> Sight:
     for picture in read_pictures(source, threads=threads):
         if before is not None and picture.size != before[0].size:
             raise UserError(f"{source}: the picture changes its size at {picture.time_s:.2f} s; cut the clip there")
+        if picture.time_s > LONGEST_CLIP_S:  # whatever the header says
+            raise UserError(f"{source}: lasts longer than {LONGEST_CLIP_S:.0f} s; cut it into shorter clips")
         times.append(picture.time_s)
         thumbnail = picture.grey(*THUMBNAIL)
         if before is not None and is_cut(before[1], thumbnail):

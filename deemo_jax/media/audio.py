@@ -95,7 +95,7 @@ def _blocks(
                 yield block
                 here += block.size
     if stream.duration is not None and end_s is None and expected is not None:
-        promised = float(stream.duration * time_base(stream))
+        promised = float((stream.duration + (stream.start_time or 0)) * time_base(stream)) - origin
         heard = expected / rate + start_s
         if promised - heard > TRUNCATION_SLACK_S:
             raise UserError(

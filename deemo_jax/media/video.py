@@ -26,6 +26,8 @@ from deemo_jax.media.container import audio_stream, clip_origin, open_media, tim
 TRUNCATION_SLACK_S = 0.5
 # 8K, and room for other shapes. A picture is held as RGB, 3 bytes a pixel, a few times over.
 MAX_PIXELS = 48_000_000
+# Timestamps are rounded to the container's clock.
+JITTER_S = 0.001
 VIDEO_CLOCK = Fraction(1, 90_000)
 AAC_FRAME = 1024
 AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
@@ -147,7 +149,11 @@ def read_pictures(
             time_s = max(0.0, (picture.time or 0.0) - origin)
             if end_s is not None and time_s >= end_s:
                 return
-            end = time_s
+            if time_s < end - JITTER_S:
+                raise UserError(
+                    f"{path}: its timestamps jump back at {end:.2f} s, or are missing; cut it there, or remux it"
+                )
+            end = max(end, time_s)
             if time_s >= start_s:
                 turned = _quarter_turns(picture) % 2
                 size = (picture.height, picture.width) if turned else (picture.width, picture.height)
