@@ -1,0 +1,63 @@
+import dataclasses
+import json
+
+import pytest
+
+from deemo_jax.audit.text import Share, score, text_section
+from deemo_jax.deid.text import Span
+from deemo_jax.synthetic.planted import KINDS, PLAIN, TEMPLATES, Planted, sentences
+
+
+def test_planted_sentences_say_where_their_values_are():
+    for style in ("written", "spoken"):
+        said = sentences(3, 400, "held_out", style)
+        assert said == sentences(3, 400, "held_out", style) != sentences(4, 400, "held_out", style)
+        kinds = {kind for sentence in said for kind, _, _ in sentence.spans}
+        assert kinds == set(KINDS)
+        for sentence in said:
+            for _, start, end in sentence.spans:
+                assert sentence.text[start:end].strip() == sentence.text[start:end] != ""
+    assert not set(TEMPLATES["tuned"]) & set(TEMPLATES["held_out"]) and not set(PLAIN["tuned"]) & set(PLAIN["held_out"])
+
+
+class Blind:
+    method = "blind"
+
+    def find(self, text):
+        return []
+
+
+class Blunt:
+    method = "blunt"
+
+    def find(self, text):
+        return [Span(0, len(text), "NAME")]
+
+
+def test_scores_tell_engines_apart():
+    said = [Planted("I saw Mara in Veldt.", (("NAME", 6, 10), ("PLACE", 14, 19)), 0), Planted("I am sad.", (), 1)]
+    blind, blunt, rules = score(said, Blind()), score(said, Blunt()), score(said)
+    assert (blind.overall, blind.precision, blind.kept.hits) == (Share(0, 2), Share(0, 0), 6)
+    assert (blunt.overall, blunt.precision, blunt.kept.hits) == (Share(2, 2), Share(1, 2), 0)
+    assert (rules.overall, rules.typed, rules.kept_emotion) == (Share(2, 2), Share(2, 2), Share(1, 1))
+    assert score(said, Blind(), listed=True).overall == Share(2, 2)
+    half = Span(6, 8, "NAME")
+    partly = dataclasses.make_dataclass("Partly", [("method", str, "half")])()
+    partly.find = lambda text: [half] if "Mara" in text else []
+    assert score(said, partly).overall == Share(0, 2)  # what is covered in part is not covered
+
+
+def test_wilson():
+    assert Share(8, 10).interval == pytest.approx((0.4902, 0.9433), abs=1e-3)
+    assert Share(0, 0).interval == (0.0, 1.0) and Share(5, 5).interval[1] == 1.0
+
+
+def test_the_section():
+    section = text_section(1, 300)
+    json.dumps(section.numbers)
+    held_out, listed = section.numbers["held_out"], section.numbers["spoken_listed"]
+    assert held_out["recall"]["hits"] >= 0.85 * held_out["recall"]["count"]
+    assert held_out["precision"]["hits"] >= 0.95 * held_out["precision"]["count"]
+    assert held_out["kept_emotion"]["hits"] >= 0.99 * held_out["kept_emotion"]["count"] > 100
+    assert listed["recall_NAME"]["hits"] >= 0.95 * listed["recall_NAME"]["count"]
+    assert "recall of NAME" in section.tables[0].text() and section.notes
