@@ -20,11 +20,11 @@ from jaxtyping import Float
 from deemo_jax import files
 from deemo_jax.deid import manifest as paper
 from deemo_jax.deid import masks, residual, tracks
+from deemo_jax.deid.anonymise import anonymise
 from deemo_jax.deid.faces import face_detector, model_path
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import Manifest, Masks
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.voice import mcadams
 from deemo_jax.errors import UserError
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.video import Frame, read_frames, video_info, write_clip
@@ -58,7 +58,9 @@ class Refused(UserError):  # noqa: N818 - it is an outcome as much as an error
         self.times_s = times_s
 
 
-def deidentify_clip(source: Path, out_dir: Path, clip_id: str, settings: Settings, key: VoiceKey) -> Manifest:
+def deidentify_clip(
+    source: Path, out_dir: Path, clip_id: str, settings: Settings, key: VoiceKey, speaker: str | None = None
+) -> Manifest:
     """De-identifies one clip into `out_dir`: video, masks and manifest, all or none.
 
     Args:
@@ -67,6 +69,7 @@ def deidentify_clip(source: Path, out_dir: Path, clip_id: str, settings: Setting
         clip_id: a pseudonym; names the files.
         settings: how.
         key: draws the voice.
+        speaker: who speaks, for settings that give each speaker one voice; not put on record.
 
     Raises:
         Refused: no face, or frames in which a face was expected and not found.
@@ -85,8 +88,7 @@ def deidentify_clip(source: Path, out_dir: Path, clip_id: str, settings: Setting
     whole = _frames_to_fill(source, times, covering, settings)
     size = (info.width & ~1, info.height & ~1)
     first = _rectangles(covering, whole, settings, *size)
-    alpha = key.alpha(clip_id, settings.alpha_low, settings.alpha_high)
-    changed = mcadams(voice, alpha, SAMPLE_RATE)
+    changed = anonymise(voice, settings, key, clip_id, speaker)
     # The manifest is renamed last: without it the other two count for nothing.
     with (
         files.atomic(out_dir / manifest_name) as on_record,
@@ -110,7 +112,7 @@ def deidentify_clip(source: Path, out_dir: Path, clip_id: str, settings: Setting
             source_sha256=files.sha256(source),
             settings=dataclasses.asdict(settings),
             software=software(),
-            voice={"method": "mcadams", "key_id": key.key_id, "sample_rate": SAMPLE_RATE},
+            voice={"method": settings.voice, "key_id": key.key_id, "sample_rate": SAMPLE_RATE},
             faces={
                 "frames": len(times),
                 "boxes": covering.found,
