@@ -4,9 +4,11 @@ Axes: n samples, F frames of 10 ms, L frame length, B bands.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 from jaxtyping import Float
+from scipy import signal
 
 SAMPLE_RATE = 16_000
 HOP = 160
@@ -14,6 +16,9 @@ HOP = 160
 PITCH_WINDOW = 640
 LOWEST_HZ, HIGHEST_HZ = 60.0, 400.0
 VOICED = 0.5
+# Formants are not pitch; what leaps by more octaves than this from the median of 70 ms is dropped.
+LOW_PASS_HZ = 900.0
+LEAP = 0.25
 PAUSE_DB = 35.0
 # Short-time intelligibility (Taal et al. 2011): third-octave bands from 150 Hz, stretches of 384 ms.
 FIRST_BAND_HZ, BANDS = 150.0, 15
@@ -58,7 +63,7 @@ def kept(before: Float[np.ndarray, "n"], after: Float[np.ndarray, "n"]) -> Kept:
 def pitch(waveform: Float[np.ndarray, "n"]) -> Float[np.ndarray, "F"]:
     """F0 in Hz every 10 ms; NaN where there is no voice."""
     window = np.hanning(PITCH_WINDOW)
-    frames = _frames(waveform, PITCH_WINDOW)
+    frames = _frames(signal.sosfiltfilt(_low_pass(), waveform), PITCH_WINDOW)
     own = _autocorrelation(window[None])[0]
     correlation = _autocorrelation((frames - frames.mean(axis=1, keepdims=True)) * window) / own
     first, last = int(SAMPLE_RATE / HIGHEST_HZ), int(SAMPLE_RATE / LOWEST_HZ)
@@ -72,7 +77,15 @@ def pitch(waveform: Float[np.ndarray, "n"]) -> Float[np.ndarray, "F"]:
     offset = np.where(bend < -1e-9, 0.5 * (left - right) / np.where(bend < -1e-9, bend, 1.0), 0.0)
     level = level_db(waveform)[: len(best)]
     voiced = (here > VOICED) & (level >= np.quantile(level, 0.95) - PAUSE_DB)
-    return np.where(voiced, SAMPLE_RATE / (best + np.clip(offset, -1, 1)), np.nan)
+    hertz = np.where(voiced, SAMPLE_RATE / (best + np.clip(offset, -1, 1)), np.nan)
+    # A frame that leaps from both its neighbourhoods is an octave error.
+    smooth = np.nanmedian(np.lib.stride_tricks.sliding_window_view(np.pad(hertz, 3, constant_values=np.nan), 7), axis=1)
+    return np.where(np.abs(np.log2(hertz / smooth)) < LEAP, hertz, np.nan)
+
+
+@functools.cache
+def _low_pass() -> Float[np.ndarray, "S 6"]:
+    return signal.butter(4, LOW_PASS_HZ, fs=SAMPLE_RATE, output="sos")
 
 
 def level_db(waveform: Float[np.ndarray, "n"]) -> Float[np.ndarray, "F"]:

@@ -11,6 +11,7 @@ from deemo_jax.errors import UserError
 DETECTOR_FACE_PIXELS = 18
 
 MODES = ("default", "paper")
+VOICES = ("mcadams", "mcadams_speaker", "mcadams_fixed", "recast")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,6 +28,9 @@ class Settings:
         smallest_face: height of the smallest face to catch, as a share of the picture's shorter side. It alone sets the
             size at which the detector looks: such a face is then 18 pixels high, and pictures are never enlarged.
         on_missing: where a face was expected in a frame and not found: "refuse" the clip, or "mask_frame".
+        voice: "mcadams", a coefficient per clip under the key; "mcadams_speaker", one per speaker; "mcadams_fixed", the
+            same for all, which anyone can undo; "recast", pitch, formants and timbre per clip (`deid/recast.py`).
+        alpha_fixed: the coefficient of "mcadams_fixed" (that of VoicePrivacy 2020).
         alpha_low: least McAdams coefficient a clip may draw.
         alpha_high: greatest.
         crf: H.264 quality of the output; smaller is better.
@@ -39,6 +43,8 @@ class Settings:
     margin: float = 0.3
     smallest_face: float = 0.1
     on_missing: Literal["refuse", "mask_frame"] = "refuse"
+    voice: Literal["mcadams", "mcadams_speaker", "mcadams_fixed", "recast"] = "mcadams"
+    alpha_fixed: float = 0.8
     alpha_low: float = 0.5
     alpha_high: float = 0.9
     crf: int = 20
@@ -48,6 +54,8 @@ class Settings:
             raise UserError("settings: need 0 < second_chance <= threshold <= sure < 1")
         if not 0 < self.alpha_low <= self.alpha_high <= 1:
             raise UserError(f"alpha [{self.alpha_low}, {self.alpha_high}]: need 0 < low <= high <= 1")
+        if not 0 < self.alpha_fixed <= 1 or self.voice not in VOICES:
+            raise UserError(f"settings: voice is one of {', '.join(VOICES)}, and 0 < alpha_fixed <= 1")
         if not (0 < self.smallest_face <= 1 and 0 <= self.margin <= 4 and 0 <= self.crf <= 51):
             raise UserError("settings: need 0 < smallest_face <= 1, 0 <= margin <= 4 and 0 <= crf <= 51")
         if self.mask not in ("solid", "gaussian") or self.on_missing not in ("refuse", "mask_frame"):

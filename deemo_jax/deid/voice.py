@@ -47,7 +47,7 @@ def mcadams(waveform: Float[np.ndarray, "n"], alpha: float, sample_rate: int = 1
         block[voiced] = _move_poles(block[voiced], alpha) * window
         for i, row in enumerate(block, start):
             changed[i * hop : i * hop + length] += row
-    return _as_loud(changed[hop : hop + clean.size], clean).astype(np.float32)
+    return as_loud(changed[hop : hop + clean.size], clean).astype(np.float32)
 
 
 def _move_poles(frames: Float[np.ndarray, "F L"], alpha: float) -> Float[np.ndarray, "F L"]:
@@ -120,7 +120,7 @@ def _synthesise(
     return output[:, order:]
 
 
-def _as_loud(changed: Float[np.ndarray, "n"], original: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+def as_loud(changed: Float[np.ndarray, "n"], original: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
     """Matches the root mean square, as far as the peak allows."""
     before, after = (float(np.sqrt(np.mean(x**2))) if x.size else 0.0 for x in (original, changed))
     gain = before / after if after > 0 else 0.0
