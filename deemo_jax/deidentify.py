@@ -1,6 +1,7 @@
 """Takes identity out of video clips: `python -m deemo_jax.deidentify IN... --out DIR`."""
 
 import argparse
+import dataclasses
 import sys
 from collections import Counter
 from pathlib import Path
@@ -9,7 +10,8 @@ from deemo_jax import cli
 from deemo_jax.audit.folder import RESULT, audit
 from deemo_jax.deid.folder import CLIP_IDS, REFUSALS, deidentify_all, find_sources
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, load_key
-from deemo_jax.deid.settings import MODES, Settings
+from deemo_jax.deid.settings import MODES, VOICES, Settings
+from deemo_jax.deid.speakers import load_speakers
 from deemo_jax.errors import UserError
 
 
@@ -49,6 +51,19 @@ def parser() -> argparse.ArgumentParser:
         default="refuse",
         help="frames where a face was lost: refuse the clip, or mask the whole frame (give only the files you mean)",
     )
+    flags.add_argument(
+        "--voice",
+        choices=VOICES,
+        help="how the voice is changed; recast: pitch, formants and timbre; mcadams: formants, a coefficient a clip;"
+        " mcadams_speaker: one a speaker (--speakers); mcadams_fixed: the same for all, which anyone can undo",
+    )
+    flags.add_argument(
+        "--speakers",
+        type=Path,
+        metavar="FILE",
+        help="who speaks: CSV with a header, or JSON lines, with clip_id or file, and speaker; with other speakers,"
+        " write to another folder",
+    )
     flags.add_argument("--audit", type=Path, metavar="DIR", help="instead, check de-identified clips against a truth")
     flags.add_argument("--truth", type=Path, metavar="FILE", help="with --audit: truth.jsonl of the corpus")
     flags.add_argument("--source", type=Path, metavar="DIR", help="with --audit: the raw clips")
@@ -67,9 +82,14 @@ def main() -> int:
     if not flags.inputs or flags.out is None:
         raise UserError("nothing to do: name video files or folders, and --out DIR (--help explains)")
     settings = Settings.preset(flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face)
+    if flags.voice:
+        settings = dataclasses.replace(settings, voice=flags.voice)
+    if (settings.voice == "mcadams_speaker") != (flags.speakers is not None):
+        raise UserError("--voice mcadams_speaker and --speakers FILE go together: one voice for each speaker")
+    speakers = load_speakers(flags.speakers) if flags.speakers else None
     sources = find_sources(flags.inputs)
     key = load_key(flags.key_file, flags.out)
-    outcomes = deidentify_all(sources, flags.out, settings, key, flags.workers, flags.clip_ids)
+    outcomes = deidentify_all(sources, flags.out, settings, key, flags.workers, flags.clip_ids, speakers)
     counts = Counter(o.status for o in outcomes)
     for outcome in outcomes:
         if outcome.status in ("refused", "bad"):

@@ -6,7 +6,7 @@ Axes: n samples, W windows, F frames, K mel bands, E embedding.
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import jax
 import numpy as np
@@ -31,20 +31,26 @@ class SpeakerEncoder(Protocol):
 
 
 class SampleEncoder:
-    """The encoder of `pretraining.speakers`. It knows synthetic voices only.
+    """An encoder of `pretraining.speakers`. It knows synthetic voices only.
 
     Args:
-        weights: file of `python -m deemo_jax.towers --only speakers`.
+        kind: "plain", which was trained on voices as they are; "informed", which has also heard changed ones.
+        weights: file of `python -m deemo_jax.towers --speaker_encoder`.
 
     Raises:
         UserError: the file is missing, or of another network.
     """
 
-    def __init__(self, weights: Path = WEIGHTS):
+    def __init__(self, kind: Literal["plain", "informed"] = "plain", weights: Path = WEIGHTS):
         if not weights.is_file():
-            raise UserError(f"{weights}: no speaker encoder; run: python -m deemo_jax.towers --only speakers --out DIR")
+            raise UserError(
+                f"{weights}: is not there; run: python -m deemo_jax.towers --out {weights.parent} --speaker_encoder"
+            )
         shapes = jax.eval_shape(SpeakerNet().init, jax.random.key(0), example())["params"]
-        self._params = overlay(shapes, load_tree(weights), optional="(?!)")
+        nets = load_tree(weights)
+        if not isinstance(nets.get(kind), dict):
+            raise UserError(f"{weights}: holds no {kind} speaker encoder; train it again with --speaker_encoder")
+        self._params = overlay(shapes, nets[kind], optional="(?!)")
 
     def embed(self, waveform: Float[np.ndarray, "n"], sample_rate: int) -> Float[np.ndarray, "E"]:
         """The mean over windows of 1.6 s that overlap by half: float32 (128,).

@@ -19,6 +19,8 @@ VOICED = 0.5
 # Formants are not pitch; what leaps by more octaves than this from the median of 70 ms is dropped.
 LOW_PASS_HZ = 900.0
 LEAP = 0.25
+GROSS_SEMITONES = 3.0
+LEAST_FRAMES = 10
 PAUSE_DB = 35.0
 # Short-time intelligibility (Taal et al. 2011): third-octave bands from 150 Hz, stretches of 384 ms.
 FIRST_BAND_HZ, BANDS = 150.0, 15
@@ -30,14 +32,18 @@ class Kept:
     """How much of one voice is left in another.
 
     Attributes:
-        pitch_correlation: of the logarithms of F0 over frames that are voiced in both; NaN with fewer than ten.
-        pitch_shift: median difference of the two, semitones; NaN likewise.
+        pitch_correlation: of the logarithms of F0 over frames that are voiced in both, without gross errors; NaN with
+            fewer than ten frames.
+        pitch_gross_errors: share of frames voiced in both that lie over three semitones off the median shift: errors of
+            the tracker, or a voice that became rough; NaN likewise.
+        pitch_shift: that median, semitones; NaN likewise.
         loudness_correlation: of the levels (dB) over frames of speech.
         envelope_correlation: of band envelopes within 384 ms, mean over bands and stretches (STOI without its
             clipping). A proxy: it falls with every move of a formant, also where words stay clear.
     """
 
     pitch_correlation: float
+    pitch_gross_errors: float
     pitch_shift: float
     loudness_correlation: float
     envelope_correlation: float
@@ -51,12 +57,19 @@ def kept(before: Float[np.ndarray, "n"], after: Float[np.ndarray, "n"]) -> Kept:
     both = np.isfinite(melodies[0]) & np.isfinite(melodies[1])
     levels = [level_db(x) for x in pair]
     speech = levels[0] >= np.quantile(levels[0], 0.95) - PAUSE_DB
-    enough = both.sum() >= 10
+    correlation = gross = shift = float("nan")
+    if both.sum() >= LEAST_FRAMES:
+        moved = melodies[1][both] - melodies[0][both]
+        shift = float(np.median(moved))
+        followed = np.abs(moved - shift) <= GROSS_SEMITONES
+        gross = float(1 - followed.mean())
+        correlation = _correlation(*(melody[both][followed] for melody in melodies))
     return Kept(
-        pitch_correlation=_correlation(melodies[0][both], melodies[1][both]) if enough else float("nan"),
-        pitch_shift=float(np.median(melodies[1][both] - melodies[0][both])) if enough else float("nan"),
+        pitch_correlation=correlation,
+        pitch_gross_errors=gross,
+        pitch_shift=shift,
         loudness_correlation=_correlation(levels[0][speech], levels[1][speech]),
-        envelope_correlation=_envelope_correlation(*pair, speech),
+        envelope_correlation=_envelope_correlation(pair[0], pair[1], speech),
     )
 
 
@@ -106,9 +119,7 @@ def _autocorrelation(frames: Float[np.ndarray, "F L"]) -> Float[np.ndarray, "F L
     return correlation / np.maximum(correlation[:, :1], 1e-12)
 
 
-def _envelope_correlation(
-    before: Float[np.ndarray, "n"], after: Float[np.ndarray, "n"], speech: np.ndarray
-) -> float:
+def _envelope_correlation(before: Float[np.ndarray, "n"], after: Float[np.ndarray, "n"], speech: np.ndarray) -> float:
     envelopes = [_bands(x) for x in (before, after)]
     found = []
     for start in range(0, envelopes[0].shape[1] - STRETCH + 1, STRETCH // 2):

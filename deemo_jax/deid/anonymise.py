@@ -41,7 +41,9 @@ def anonymise(
             return mcadams(waveform, settings.alpha_fixed, SAMPLE_RATE)
         case "mcadams_speaker":
             if speaker is None:
-                raise UserError(f"{clip_id}: one voice for each speaker needs to know the speaker; list it in --speakers")
+                raise UserError(
+                    f"{clip_id}: one voice for each speaker needs to know the speaker; list it in --speakers"
+                )
             return mcadams(waveform, key.speaker_alpha(speaker, *span), SAMPLE_RATE)
         case "recast":
             return recast(waveform, key.generator("recast", clip_id))

@@ -4,7 +4,7 @@ import concurrent.futures
 import dataclasses
 import json
 import multiprocessing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,13 @@ def find_sources(paths: Iterable[str]) -> list[Path]:
 
 
 def deidentify_all(
-    sources: Sequence[Path], out_dir: Path, settings: Settings, key: VoiceKey, workers: int = 1, clip_ids: str = "keyed"
+    sources: Sequence[Path],
+    out_dir: Path,
+    settings: Settings,
+    key: VoiceKey,
+    workers: int = 1,
+    clip_ids: str = "keyed",
+    speakers: Mapping[str, str] | None = None,
 ) -> list[Outcome]:
     """De-identifies every source that can be; `refused.jsonl` in `out_dir` lists the others, under their clip ids.
 
@@ -76,6 +82,7 @@ def deidentify_all(
         key: draws voices and pseudonyms.
         workers: processes, one thread each.
         clip_ids: "keyed" (a pseudonym from the source's hash) or "stem" (file names are pseudonyms already).
+        speakers: who speaks, by clip id or by the stem of the source's name; for one voice a speaker.
 
     Raises:
         UserError: the folder cannot be used, or two sources would share a clip id.
@@ -91,7 +98,7 @@ def deidentify_all(
     files.write_jsonl(listing, earlier)
     made_by = _fingerprint(settings)
     standing = {row["source_sha256"]: row for row in earlier if row["kind"] == "refused" and row["made_by"] == made_by}
-    job = _Job(out_dir, settings, key, clip_ids, standing)
+    job = _Job(out_dir, settings, key, clip_ids, standing, speakers or {})
     outcomes = list(cli.progress(_run(job, sources, workers), "deidentify", len(sources)))
     settled = {o.clip_id for o in outcomes}
     others = [row for row in earlier if row["clip_id"] not in settled]
@@ -106,6 +113,7 @@ class _Job:
     key: VoiceKey
     clip_ids: str
     standing: dict[str, dict[str, Any]]
+    speakers: Mapping[str, str]
 
     def __call__(self, source: Path) -> Outcome:
         """Settles one source; a person's mistake becomes its outcome, a bug is raised."""
@@ -120,7 +128,8 @@ class _Job:
                 (self.out_dir / name).unlink(missing_ok=True)
             if (row := self.standing.get(digest)) and row["clip_id"] == clip_id:
                 return Outcome(source, clip_id, "refused", row["reason"], tuple(row["times_s"]), digest)
-            deidentify_clip(source, self.out_dir, clip_id, self.settings, self.key)
+            speaker = self.speakers.get(clip_id, self.speakers.get(source.stem))
+            deidentify_clip(source, self.out_dir, clip_id, self.settings, self.key, speaker)
         except UserError as error:
             # Paths may name people; the folder of results must not.
             reason = " ".join(

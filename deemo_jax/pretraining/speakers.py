@@ -1,7 +1,7 @@
 """The audit's speaker encoders, trained to tell invented speakers apart that the sample corpus never lets speak.
 
-Twenty-five voices of the family `towers`, each with other vocal tracts and pitches, make a few hundred speakers. "plain"
-has heard them as they are; "informed", VoicePrivacy's semi-informed attacker, went on with voices that were changed.
+Twenty-five voices of the family `towers`, each with other vocal tracts and pitches, make a few hundred speakers.
+"plain" has heard them as they are; "informed", VoicePrivacy's semi-informed attacker, went on with changed voices.
 Axes: N utterances, B windows, F frames, K mel bands, S speakers.
 """
 
@@ -62,7 +62,7 @@ class SpeakerRecipe:
 
 
 def pretrain_speakers(recipe: SpeakerRecipe, *, seed: int, workers: int) -> dict[str, Any]:
-    """Trains the encoders; returns the parameters of "plain" and "informed", without the tables of training speakers."""
+    """Trains the encoders; returns the parameters of "plain" and "informed", without the tables of speakers."""
     jobs = [(seed, who, take) for who in range(recipe.speakers) for take in range(recipe.utterances)]
     heard = spread(_utterance, jobs, workers, "utterances")
     owners = [who for _, who, _ in jobs]
