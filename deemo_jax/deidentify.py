@@ -11,7 +11,8 @@ from deemo_jax.audit.folder import RESULT, audit
 from deemo_jax.deid.folder import CLIP_IDS, REFUSALS, Options, deidentify_all, find_sources
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, load_key
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key
-from deemo_jax.deid.settings import MASKS, MODES, POLICIES, Settings
+from deemo_jax.deid.settings import MASKS, MODES, POLICIES, VOICES, Settings
+from deemo_jax.deid.speakers import load_speakers
 from deemo_jax.deid.text import Names
 from deemo_jax.deid.transcripts import ENGINES, find_engine, read_names, redact_file
 from deemo_jax.errors import UserError
@@ -56,6 +57,20 @@ def parser() -> argparse.ArgumentParser:
         "--new_key", action="store_true", help="go on where DIR holds clips of another voice key, as when that is lost"
     )
     flags.add_argument(
+        "--voice",
+        choices=VOICES,
+        default="mcadams",
+        help="how the voice is changed; recast: pitch, formants and timbre; mcadams: formants, a coefficient a clip;"
+        " mcadams_speaker: one a speaker (--speakers); mcadams_fixed: the same for all, which anyone can undo",
+    )
+    flags.add_argument(
+        "--speakers",
+        type=Path,
+        metavar="FILE",
+        help="who speaks: CSV with a header, or JSON lines, with clip_id or file, and speaker; with other speakers,"
+        " write to another folder",
+    )
+    flags.add_argument(
         "--on_missing",
         choices=POLICIES,
         default="refuse",
@@ -98,7 +113,7 @@ def main() -> int:
         return _text(flags)
     if not flags.inputs or flags.out is None:
         raise UserError("nothing to do: name video files or folders, and --out DIR (--help explains)")
-    changes = {"mask": flags.mask} if flags.mask else {}
+    changes = {"voice": flags.voice} | ({"mask": flags.mask} if flags.mask else {})
     settings = Settings.preset(flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face, **changes)
     sources = find_sources(flags.inputs)
     if flags.tracks is not None and len(sources) != 1:
@@ -107,7 +122,10 @@ def main() -> int:
     if not flags.new_key:
         refuse_lost_key(flags.out, *peek(flags.key_file))
     key = load_key(flags.key_file, flags.out)
-    options = Options(flags.tracks, flags.preview, threads)
+    if (settings.voice == "mcadams_speaker") != (flags.speakers is not None):
+        raise UserError("--voice mcadams_speaker and --speakers FILE go together: one voice for each speaker")
+    speakers = load_speakers(flags.speakers) if flags.speakers else None
+    options = Options(flags.tracks, flags.preview, threads, speakers)
     outcomes = deidentify_all(sources, flags.out, settings, key, flags.workers, flags.clip_ids, options=options)
     counts = Counter(o.status for o in outcomes)
     for outcome in outcomes:

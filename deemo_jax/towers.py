@@ -7,6 +7,7 @@ from pathlib import Path
 from configs import sample
 from deemo_jax import cli
 from deemo_jax.pretraining import towers
+from deemo_jax.pretraining.speakers import write_speakers
 
 
 def main() -> int:
@@ -22,7 +23,12 @@ def main() -> int:
         default=list(towers.NAMES),
         help="train these and keep the others from the file that is there",
     )
+    parser.add_argument(
+        "--speaker_encoder", action="store_true", help="instead, train the speaker encoders of the audit (minutes)"
+    )
     args = parser.parse_args()
+    if args.speaker_encoder:
+        return cli.guarded(lambda: write_speakers(args.out, seed=args.seed, workers=args.workers))
     return cli.guarded(lambda: towers.pretrain(sample.MODEL, args.out, args.only, seed=args.seed, workers=args.workers))
 
 

@@ -21,6 +21,7 @@ from jaxtyping import Float
 from deemo_jax import files
 from deemo_jax.deid import manifest as paper
 from deemo_jax.deid import masks
+from deemo_jax.deid.anonymise import anonymise
 from deemo_jax.deid.faces import model_path
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import Manifest, Masks
@@ -31,7 +32,6 @@ from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.sight import LONGEST_CLIP_S, Sight, look_through, unseen_frames
 from deemo_jax.deid.trackfile import load_tracks, write_tracks
 from deemo_jax.deid.tracks import Plan, boxes_per_frame, plan
-from deemo_jax.deid.voice import mcadams
 from deemo_jax.errors import UserError
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.video import Frame, frame_times, read_pictures, video_info, write_clip
@@ -64,6 +64,7 @@ def deidentify_clip(
     settings: Settings,
     key: VoiceKey,
     *,
+    speaker: str | None = None,
     tracks: Path | None = None,
     preview: bool = False,
     threads: int = 1,
@@ -76,6 +77,7 @@ def deidentify_clip(
         clip_id: a pseudonym; names the files.
         settings: how.
         key: draws the voice.
+        speaker: who speaks, for settings that give each speaker one voice; not put on record.
         tracks: a corrected file of tracks, which is then covered as it is; no detector looks at the clip.
         preview: writes a film with the tracks drawn on the masked frames too.
         threads: that decoder, detector and encoder may use.
@@ -101,7 +103,7 @@ def deidentify_clip(
     dropped = _dropped(found, settings)
     kept = [t for t in range(len(seen.times)) if t not in dropped]
     first = _rectangles(found, seen.times, dropped, settings, size)
-    changed = mcadams(voice, key.alpha(clip_id, settings.alpha_low, settings.alpha_high), SAMPLE_RATE)
+    changed = anonymise(voice, settings, key, clip_id, speaker)
     # The manifest is renamed last: without it the others count for nothing.
     with contextlib.ExitStack() as stack:
         names = (manifest_name, tracks_name, masks_name, video_name)
@@ -134,7 +136,7 @@ def deidentify_clip(
             source_sha256=files.sha256(source),
             settings=dataclasses.asdict(settings),
             software=software(),
-            voice={"method": "mcadams", "key_id": key.key_id, "sample_rate": SAMPLE_RATE},
+            voice={"method": settings.voice, "key_id": key.key_id, "sample_rate": SAMPLE_RATE},
             faces={
                 "frames": len(seen.times),
                 "looked": len(seen.looked),

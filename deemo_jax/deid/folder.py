@@ -32,11 +32,13 @@ class Options:
         tracks: corrected tracks, for a single source; it is then done anew.
         preview: a film with tracks beside every clip.
         threads: of each worker.
+        speakers: who speaks, by clip id or by the stem of the source's name; for one voice a speaker.
     """
 
     tracks: Path | None = None
     preview: bool = False
     threads: int = 1
+    speakers: Mapping[str, str] | None = None
 
 
 DEFAULT = Options()
@@ -174,8 +176,18 @@ class Job:
             row = self.standing.get(digest) if self.options.tracks is None else None
             if row and row["clip_id"] == clip_id:
                 return Outcome(source, clip_id, "refused", row["reason"], tuple(row["times_s"]), digest)
-            options = {field.name: getattr(self.options, field.name) for field in dataclasses.fields(Options)}
-            deidentify_clip(source, self.out_dir, clip_id, self.settings, self.key, **options)
+            listed = self.options.speakers or {}
+            deidentify_clip(
+                source,
+                self.out_dir,
+                clip_id,
+                self.settings,
+                self.key,
+                speaker=listed.get(clip_id, listed.get(source.stem)),
+                tracks=self.options.tracks,
+                preview=self.options.preview,
+                threads=self.options.threads,
+            )
         except UserError as error:
             # Paths may name people; the folder of results must not.
             reason = " ".join(

@@ -7,6 +7,8 @@ import os
 import secrets
 from pathlib import Path
 
+import numpy as np
+
 from deemo_jax.errors import UserError
 
 ENVIRONMENT = "DEEMO_VOICE_KEY"
@@ -35,12 +37,22 @@ class VoiceKey:
 
     def alpha(self, clip_id: str, low: float, high: float) -> float:
         """The McAdams coefficient of a clip, uniform in [low, high) to those without the key."""
-        fraction = int.from_bytes(self._digest("alpha", clip_id)[:7], "big") / (1 << 56)
-        return low + (high - low) * fraction
+        return low + (high - low) * self._fraction("alpha", clip_id)
+
+    def speaker_alpha(self, speaker: str, low: float, high: float) -> float:
+        """One coefficient for all clips of a speaker, drawn apart from those of clips."""
+        return low + (high - low) * self._fraction("speaker alpha", speaker)
+
+    def generator(self, purpose: str, name: str) -> np.random.Generator:
+        """Random numbers that are the same whenever `purpose` and `name` are, and unknowable without the key."""
+        return np.random.default_rng(int.from_bytes(self._digest(f"draws {purpose}", name), "big"))
 
     def pseudonym(self, source_sha256: str) -> str:
         """A clip id that only the key ties to the source: 16 hex digits after a "c"."""
         return "c" + self._digest("clip id", source_sha256).hex()[:16]
+
+    def _fraction(self, purpose: str, text: str) -> float:
+        return int.from_bytes(self._digest(purpose, text)[:7], "big") / (1 << 56)
 
     def _digest(self, purpose: str, text: str) -> bytes:
         return hmac.new(self.secret, f"deemo_jax {purpose}\0{text}".encode(), hashlib.sha256).digest()

@@ -13,6 +13,7 @@ DETECTOR_FACE_PIXELS = 18
 MODES = ("default", "paper")
 MASKS = ("solid", "mosaic", "gaussian")
 POLICIES = ("refuse", "mask_frame", "drop_frame")
+VOICES = ("mcadams", "mcadams_speaker", "mcadams_fixed", "recast")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,6 +34,9 @@ class Settings:
         extend_s: time for which what was found is covered before and after it was found.
         on_missing: where a face was expected in a frame and not found: "refuse" the clip, "mask_frame" (whole), or
             "drop_frame" (the frame before stays on the screen instead).
+        voice: "mcadams", a coefficient per clip under the key; "mcadams_speaker", one per speaker; "mcadams_fixed", the
+            same for all, which anyone can undo; "recast", pitch, formants and timbre per clip (`deid/recast.py`).
+        alpha_fixed: the coefficient of "mcadams_fixed" (that of VoicePrivacy 2020).
         alpha_low: least McAdams coefficient a clip may draw.
         alpha_high: greatest.
         crf: H.264 quality of the output; smaller is better.
@@ -47,6 +51,8 @@ class Settings:
     hole_s: float = 1.0
     extend_s: float = 0.2
     on_missing: Literal["refuse", "mask_frame", "drop_frame"] = "refuse"
+    voice: Literal["mcadams", "mcadams_speaker", "mcadams_fixed", "recast"] = "mcadams"
+    alpha_fixed: float = 0.8
     alpha_low: float = 0.5
     alpha_high: float = 0.9
     crf: int = 20
@@ -56,11 +62,13 @@ class Settings:
             raise UserError("settings: need 0 < second_chance <= threshold <= sure < 1")
         if not 0 < self.alpha_low <= self.alpha_high <= 1:
             raise UserError(f"alpha [{self.alpha_low}, {self.alpha_high}]: need 0 < low <= high <= 1")
+        if not 0 < self.alpha_fixed <= 1:
+            raise UserError(f"settings: alpha_fixed {self.alpha_fixed}: need 0 < alpha_fixed <= 1")
         if not (0 < self.smallest_face <= 1 and 0 <= self.margin <= 4 and 0 <= self.crf <= 51):
             raise UserError("settings: need 0 < smallest_face <= 1, 0 <= margin <= 4 and 0 <= crf <= 51")
         if not (0 <= self.hole_s <= 10 and 0 <= self.extend_s <= 10):
             raise UserError("settings: need 0 <= hole_s <= 10 and 0 <= extend_s <= 10, in seconds")
-        for name, choices in (("mask", MASKS), ("on_missing", POLICIES)):
+        for name, choices in (("mask", MASKS), ("on_missing", POLICIES), ("voice", VOICES)):
             if getattr(self, name) not in choices:
                 raise UserError(f"settings: {name} is one of {', '.join(choices)}, not {getattr(self, name)!r}")
 

@@ -26,7 +26,7 @@ def mcadams(waveform: Float[np.ndarray, "n"], alpha: float, sample_rate: int = 1
 
     Args:
         waveform: mono, in [-1, 1]; what is not finite counts as silence.
-        alpha: in (0, 1].
+        alpha: in (0, 1]; 1 / alpha undoes about as much as can be undone.
         sample_rate: Hz.
 
     Returns:
@@ -47,7 +47,7 @@ def mcadams(waveform: Float[np.ndarray, "n"], alpha: float, sample_rate: int = 1
         block[voiced] = _move_poles(block[voiced], alpha) * window
         for i, row in enumerate(block, start):
             changed[i * hop : i * hop + length] += row
-    return _as_loud(changed[hop : hop + clean.size], clean).astype(np.float32)
+    return as_loud(changed[hop : hop + clean.size], clean).astype(np.float32)
 
 
 def _move_poles(frames: Float[np.ndarray, "F L"], alpha: float) -> Float[np.ndarray, "F L"]:
@@ -85,9 +85,9 @@ def _poles(coefficients: Float[np.ndarray, "F P1"]) -> Complex[np.ndarray, "F P"
 
 
 def move_angles(poles: Complex[np.ndarray, "F P"], alpha: float) -> Complex[np.ndarray, "F P"]:
-    """Complex poles keep their radius, and their angle is raised to `alpha`; real ones stay where they are."""
+    """Complex poles keep their radius, their angle is raised to `alpha`, up to pi; real ones stay where they are."""
     angle = np.angle(poles)
-    moved = np.where(poles.imag == 0, angle, np.sign(angle) * np.abs(angle) ** alpha)
+    moved = np.where(poles.imag == 0, angle, np.sign(angle) * np.minimum(np.abs(angle) ** alpha, np.pi))
     return np.minimum(np.abs(poles), MAX_RADIUS) * np.exp(1j * moved)
 
 
@@ -120,7 +120,7 @@ def _synthesise(
     return output[:, order:]
 
 
-def _as_loud(changed: Float[np.ndarray, "n"], original: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+def as_loud(changed: Float[np.ndarray, "n"], original: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
     """Matches the root mean square, as far as the peak allows."""
     before, after = (float(np.sqrt(np.mean(x**2))) if x.size else 0.0 for x in (original, changed))
     gain = before / after if after > 0 else 0.0

@@ -1,0 +1,36 @@
+"""What a speaker encoder hears: log-mel frames of the speech in a waveform, whatever its level.
+
+Axes: n samples, F frames, K mel bands.
+"""
+
+import librosa
+import numpy as np
+from jaxtyping import Float
+
+SAMPLE_RATE = 16_000
+BANDS = 40
+WINDOW, HOP = 400, 160
+LOWEST_HZ, HIGHEST_HZ = 60.0, 7600.0
+# Frames so far below the loud ones are taken for pauses.
+PAUSE_DB = 35.0
+FLOOR = 1e-9
+
+
+def speech_frames(waveform: Float[np.ndarray, "n"]) -> Float[np.ndarray, "F K"]:
+    """Natural logarithms of mel energies, 25 ms every 10 ms, without pauses; their mean over all frames is zero.
+
+    Args:
+        waveform: mono, 16 kHz, at least one sample; what is not finite counts as silence.
+
+    Returns:
+        float32 (F, 40), F at least 1.
+    """
+    clean = np.nan_to_num(np.asarray(waveform, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    clean = np.pad(clean, (0, max(0, WINDOW - clean.size)))
+    energies = librosa.feature.melspectrogram(
+        y=clean, sr=SAMPLE_RATE, n_fft=512, win_length=WINDOW, hop_length=HOP, n_mels=BANDS, fmin=LOWEST_HZ,
+        fmax=HIGHEST_HZ, center=False,
+    ).T  # fmt: skip
+    level = 10 * np.log10(energies.sum(axis=1) + FLOOR)
+    frames = np.log(energies[level >= np.quantile(level, 0.95) - PAUSE_DB] + FLOOR)
+    return (frames - frames.mean()).astype(np.float32)
