@@ -110,5 +110,7 @@ def _find_sources(
         if path.is_file() and (clip_id := unnamed.pop(files.sha256(path), None)):
             found[clip_id] = path
     if unnamed:
-        raise UserError(f"{folder}: the raw file of {min(unnamed.values())} is not there; name the raw clips as --source")
+        raise UserError(
+            f"{folder}: the raw file of {min(unnamed.values())} is not there; name the raw clips as --source"
+        )
     return found

@@ -56,7 +56,9 @@ class YuNet:
             self._net = cv2.FaceDetectorYN.create(str(path), "", (64, 64), threshold, NMS_IOU, MOST_FACES)
             self(np.zeros((64, 64, 3), np.uint8))
         except (cv2.error, ValueError) as error:
-            raise UserError(f"{path}: not a YuNet face detector (face_detection_yunet_*.onnx of OpenCV's zoo)") from error
+            raise UserError(
+                f"{path}: not a YuNet face detector (face_detection_yunet_*.onnx of OpenCV's zoo)"
+            ) from error
 
     def __call__(self, image: UInt8[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "N 5"]:
         height, width = image.shape[:2]

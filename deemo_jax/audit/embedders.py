@@ -56,7 +56,9 @@ class OnnxEmbedder:
         return vector
 
     def _refusal(self) -> UserError:
-        return UserError(f"{self._path}: not a face embedder; an ONNX model from RGB 1x3x112x112 to one vector is needed")
+        return UserError(
+            f"{self._path}: not a face embedder; an ONNX model from RGB 1x3x112x112 to one vector is needed"
+        )
 
 
 class GreyPixels:
@@ -70,5 +72,5 @@ class GreyPixels:
 
 @functools.lru_cache(maxsize=2)
 def face_embedder(name: str) -> FaceEmbedder:
-    """"grey", or the path of an ONNX file; loaded once a process."""
+    """ "grey", or the path of an ONNX file; loaded once a process."""
     return GreyPixels() if name == "grey" else OnnxEmbedder(Path(name))

@@ -1,6 +1,7 @@
 """Faces that are left: what detectors still report over all thresholds, what was leaked, filled and refused.
 
-A report within covered pixels shows where a face was; only one beside them may show a face. Axes: T thresholds, N faces.
+A report within covered pixels shows where a face was; only one beside them may show a face.
+Axes: T thresholds, N faces.
 """
 
 import dataclasses
@@ -192,14 +193,12 @@ def _plot(curves: Mapping[str, Sequence[FrameScan]]) -> bytes:
     figure = canvas(8.2, 4.0)
     axes = figure.subplots()
     for name, frames in curves.items():
-        style = {"marker": "s" if name.startswith(SECOND) else "o", "ms": 4, "lw": 1.6}
+        style: dict[str, Any] = {"marker": "s" if name.startswith(SECOND) else "o", "ms": 4, "lw": 1.6}
         dashed = "--" if name.startswith(SECOND) else "-"
         if name.endswith("raw"):
             axes.plot(THRESHOLDS, 100 * _share(frames, "anywhere"), dashed, color=ORANGE, label=name, **style)
             continue
-        axes.plot(
-            THRESHOLDS, 100 * _share(frames, "anywhere"), dashed, color=BLUE, label=f"{name}: anywhere", **style
-        )
+        axes.plot(THRESHOLDS, 100 * _share(frames, "anywhere"), dashed, color=BLUE, label=f"{name}: anywhere", **style)
         axes.plot(
             THRESHOLDS, 100 * _share(frames, "outside"), dashed, color=VERMILION, label=f"{name}: beside masks", **style
         )
@@ -217,18 +216,17 @@ def _leaks(found: Audit) -> tuple[Table, tuple[str, ...], dict[str, Any], tuple[
     header = ("what", "count")
     s = found.summary()
     beside = s["residual_faces_outside"]
-    failures = (f"{beside} faces are still reported beside the masks at {PROMISED_AT}",) if beside else ()
+    failures: tuple[str, ...] = (
+        (f"{beside} faces are still reported beside the masks at {PROMISED_AT}",) if beside else ()
+    )
     if s["true_boxes"] is None:
         table = Table(caption, header, (("frames with such a box", NEEDS_TRUTH),))
         return table, (f"Leaks against the truth: {NEEDS_TRUTH}.",), {"leaks": None}, failures
-    leaks = s["frames_below_coverage"]
+    leaks, hit = s["frames_below_coverage"], s["clips_below_coverage"]
     rows = (
         ("true face boxes", str(s["true_boxes"])),
         ("frames with such a box", f"{leaks} of {s['frames']} (<= {upper_bound(leaks, s['frames']):.3%})"),
-        (
-            "clips with such a frame",
-            f"{s['clips_below_coverage']} of {s['clips']} (<= {upper_bound(s['clips_below_coverage'], s['clips']):.2%})",
-        ),
+        ("clips with such a frame", f"{hit} of {s['clips']} (<= {upper_bound(hit, s['clips']):.2%})"),
         ("least covered box", f"{s['least_coverage']:.2%}"),
     )
     if leaks:
@@ -261,5 +259,7 @@ def _refused_table(refused: Sequence[Mapping[str, Any]], accepted: int) -> Table
     rows = [*_reasons(refused), ("accepted", accepted)]
     total = accepted + len(refused)
     low, high = interval(len(refused), total)
-    caption = f"Clips refused: {len(refused)} of {total} ({len(refused) / total:.1%} [{low:.1%}, {high:.1%}]), by reason"
+    caption = (
+        f"Clips refused: {len(refused)} of {total} ({len(refused) / total:.1%} [{low:.1%}, {high:.1%}]), by reason"
+    )
     return Table(caption, ("reason", "clips"), tuple((reason, str(count)) for reason, count in rows))

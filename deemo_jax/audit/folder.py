@@ -14,6 +14,7 @@ from deemo_jax.audit.clips import AuditedClip, find_clips, parallel
 from deemo_jax.deid.folder import REFUSALS
 
 RESULT = "audit.json"
+REPORT_DIR, PAGE = "audit", "report.html"
 NEEDS_TRUTH, NEEDS_SOURCE = "not measured: needs --truth", "not measured: needs --source"
 
 

@@ -105,7 +105,9 @@ def write_pages(pictures: Sequence[UInt8[np.ndarray, "H W 3"]], folder: Path) ->
     for page, start in enumerate(range(0, len(pictures), size), 1):
         part = list(pictures[start : start + size])
         height = max(picture.shape[0] for picture in part)
-        cells = [cv2.copyMakeBorder(p, 2, 2 + height - p.shape[0], 2, 2, cv2.BORDER_CONSTANT, value=WHITE) for p in part]
+        cells = [
+            cv2.copyMakeBorder(p, 2, 2 + height - p.shape[0], 2, 2, cv2.BORDER_CONSTANT, value=WHITE) for p in part
+        ]
         cells += [np.full_like(cells[0], 255)] * (-len(cells) % COLUMNS)
         grid = np.concatenate([np.concatenate(cells[i : i + COLUMNS], axis=1) for i in range(0, len(cells), COLUMNS)])
         done, encoded = cv2.imencode(".png", cv2.cvtColor(grid, cv2.COLOR_RGB2BGR))

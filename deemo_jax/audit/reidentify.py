@@ -83,8 +83,8 @@ def reidentification_section(clips: Sequence[AuditedClip], embedder: str | None,
         ),
         notes=(
             f"Embedder: {what}; up to {CROPS} crops a clip, at the true face boxes; a tie counts as a guess.",
-            "A better embedder can only find more: this bounds nothing from above. On the synthetic corpus all faces are"
-            " warps of one portrait, so even raw rates there say nothing about people.",
+            "A better embedder can only find more: this bounds nothing from above. On the synthetic corpus all faces"
+            " are warps of one portrait, so even raw rates there say nothing about people.",
             "Re-identification of people by body, clothes, place or gait: not measured.",
         ),
         numbers={
