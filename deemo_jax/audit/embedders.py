@@ -48,12 +48,12 @@ class OnnxEmbedder:
         try:
             blob = cv2.dnn.blobFromImage(crop, 1 / 127.5, (SIDE, SIDE), (127.5, 127.5, 127.5), swapRB=False)
             self._net.setInput(blob)
-            vector = np.asarray(self._net.forward(), np.float64).reshape(-1)
+            output = np.asarray(self._net.forward(), np.float64)
         except cv2.error as error:
             raise self._refusal() from error
-        if not 2 <= vector.size <= MOST_NUMBERS or not np.isfinite(vector).all():
+        if not 2 <= output.size == max(output.shape) <= MOST_NUMBERS or not np.isfinite(output).all():
             raise self._refusal()
-        return vector
+        return output.reshape(-1)
 
     def _refusal(self) -> UserError:
         return UserError(

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +83,8 @@ def faces_section(
     """
     if detector is not None:
         second_detector(detector, float(THRESHOLDS[0]))  # a wrong file is known before the work
-    scan = functools.partial(scan_clip, detector, every)
-    scans = list(cli.progress(parallel(scan, clips, workers), "faces left", len(clips)))
+    scan: Callable[[AuditedClip], ClipScan] = functools.partial(scan_clip, detector, every)
+    scans: list[ClipScan] = list(cli.progress(parallel(scan, clips, workers), "faces left", len(clips)))
     who = list(dict.fromkeys(name for s in scans for name in s.frames))
     curves = {name: [f for s in scans for f in s.frames[name]] for name in who if name in scans[0].frames}
     worst = {name: [max((f.outside for f in s.frames[name]), default=0.0) for s in scans] for name in curves}

@@ -27,6 +27,8 @@ BAND = 18
 LISTING = "sheet.json"
 WHITE = (255, 255, 255)
 MISSES = (0, 1, 2, 3, 5, 10)
+# Clip, place and time in it, picture.
+Thumbnail = tuple[str, int, float, UInt8[np.ndarray, "H W 3"]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,7 +59,9 @@ def human_section(clips: Sequence[AuditedClip], folder: Path, *, frames: int = F
         index = bisect.bisect_right(ends, place)
         wanted.setdefault(index, []).append(place - (ends[index] - counts[index]))
     jobs = [(clips[index], tuple(inside)) for index, inside in wanted.items()]
-    shown = list(itertools.chain(*cli.progress(parallel(_thumbnails, jobs, workers), "sheet", len(jobs))))
+    shown: list[Thumbnail] = list(
+        itertools.chain(*cli.progress(parallel(_thumbnails, jobs, workers), "sheet", len(jobs)))
+    )
     # Frames of a clip are alike: in a shuffled order none is passed over as a repetition of the one before.
     order = np.random.default_rng(SEED + 1).permutation(len(shown))
     drawn, pictures = [], []
@@ -122,7 +126,7 @@ def write_pages(pictures: Sequence[UInt8[np.ndarray, "H W 3"]], folder: Path) ->
     return names
 
 
-def _thumbnails(job: tuple[AuditedClip, tuple[int, ...]]) -> list[tuple[str, int, float, UInt8[np.ndarray, "H W 3"]]]:
+def _thumbnails(job: tuple[AuditedClip, tuple[int, ...]]) -> list[Thumbnail]:
     clip, wanted = job
     found = []
     for frame in read_frames(clip.output):

@@ -1,6 +1,7 @@
 """The report's pictures: one look, drawn without a display, handed on as PNG bytes."""
 
 import io
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -19,7 +20,7 @@ def canvas(width: float, height: float) -> Figure:
     return figure
 
 
-def tidy(axes: Axes, grid: str = "both") -> None:
+def tidy(axes: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
     """Light lines behind what is drawn, no box around it."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis=grid, color=GRID, lw=0.8)

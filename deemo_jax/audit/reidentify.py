@@ -6,7 +6,7 @@ Axes: E embedding, P persons, N probes, R bootstrap replicates.
 import dataclasses
 import functools
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,8 @@ def reidentification_section(clips: Sequence[AuditedClip], embedder: str | None,
     if any(clip.source is None for clip in clips):
         return _not_measured(NEEDS_SOURCE)
     known = [clip for clip in clips if clip.person]
-    work = cli.progress(parallel(functools.partial(embed_clip, embedder), known, workers), "faces compared", len(known))
+    embed: Callable[[AuditedClip], Embedded] = functools.partial(embed_clip, embedder)
+    work: Iterator[Embedded] = cli.progress(parallel(embed, known, workers), "faces compared", len(known))
     gallery, probes = halves([of for of in work if of.raw.size])
     persons = sorted({of.person for of in gallery})
     if len(persons) < 2:

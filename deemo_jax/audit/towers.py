@@ -18,6 +18,7 @@ from deemo_jax.models.deemo_llama import DeemoLlamaConfig
 from deemo_jax.models.imagebind import ImageBindAudio
 from deemo_jax.models.vit import ViT
 from deemo_jax.models.weights import load_tree
+from deemo_jax.pretraining.fit import apply
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,13 +57,13 @@ def load_towers(model: Mapping[str, Any], weights: Path) -> Towers:
 
     @jax.jit
     def see(pictures: UInt8[Array, "V F H W 3"]) -> Float[Array, "V D"]:
-        tokens = vit.apply({"params": frames}, pictures)
+        tokens = apply(vit, frames, pictures)
         patches = tokens[..., 1:, :]
         of_frame = jnp.concatenate([tokens[..., 0, :], patches.mean(axis=-2), patches.max(axis=-2)], axis=-1)
         return jnp.concatenate([of_frame.mean(axis=1), of_frame.std(axis=1)], axis=-1)
 
     @jax.jit
     def hear(mel: Float[Array, "V M 128 204"]) -> Float[Array, "V E"]:
-        return trunk.apply({"params": sound}, mel)[..., 0, :].mean(axis=1)
+        return apply(trunk, sound, mel)[..., 0, :].mean(axis=1)
 
     return Towers(see, hear, config.video.encoder.config.image)

@@ -4,7 +4,7 @@ A mode that protects by erasing the cue shows here. Axes: n clips, V variants, D
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,8 @@ from deemo_jax.audit.plots import BLUE, INK, ORANGE, SKY, canvas, png, tidy
 from deemo_jax.audit.probe import FOLDS, LEAST_PERSONS, Answers, probe
 from deemo_jax.audit.section import Figure, Section, Table
 from deemo_jax.audit.towers import Towers
-from deemo_jax.audit.variants import CLIPS, RAW, VOICES, VoiceChange, frame_names, make_variants, voice_names
-from deemo_jax.schema import Modality
+from deemo_jax.audit.variants import CLIPS, RAW, VOICES, Variants, VoiceChange, frame_names, make_variants, voice_names
+from deemo_jax.schema import Emotion, Modality
 from deemo_jax.synthetic.bayes import optimal_balanced_accuracy
 from deemo_jax.synthetic.cues import Tone
 
@@ -98,12 +98,11 @@ def utility_section(
 def labels(clip: AuditedClip) -> dict[str, str] | None:
     """Cue of the body and of the voice, and the emotion; None where the truth does not name them."""
     truth = clip.truth or {}
-    cues, emotion = truth.get("cues"), truth.get("emotion")
-    tones = set(Tone)
-    if not isinstance(cues, Mapping) or not isinstance(emotion, str):
+    cues = truth.get("cues")
+    if not isinstance(cues, Mapping) or truth.get("emotion") not in list(Emotion):
         return None
-    named = {cue: cues.get(cue) for cue, _, _ in SHOWN.values()}
-    return {**named, "emotion": emotion} if all(tone in tones for tone in named.values()) else None
+    named = {cue: str(cues.get(cue)) for cue, _, _ in SHOWN.values()}
+    return {**named, "emotion": str(truth["emotion"])} if set(named.values()) <= set(Tone) else None
 
 
 def _drawn(clips: Sequence[AuditedClip], count: int) -> list[AuditedClip]:
@@ -115,11 +114,9 @@ def _features(
     clips: Sequence[AuditedClip], towers: Towers, voices: Mapping[str, VoiceChange], workers: int
 ) -> dict[str, dict[str, Float[np.ndarray, "n D"]]]:
     """Shown -> variant -> features of all clips. Pictures of one clip are in memory at a time."""
-    make = functools.partial(make_variants, towers.side, dict(voices))
-    rows = [
-        (np.asarray(towers.see(v.frames)), np.asarray(towers.hear(v.mel)))
-        for v in cli.progress(parallel(make, clips, workers), "utility", len(clips))
-    ]
+    make: Callable[[AuditedClip], Variants] = functools.partial(make_variants, towers.side, dict(voices))
+    made: Iterator[Variants] = cli.progress(parallel(make, clips, workers), "utility", len(clips))
+    rows = [(np.asarray(towers.see(v.frames)), np.asarray(towers.hear(v.mel))) for v in made]
     seen, heard = (np.stack(part, axis=1) for part in zip(*rows, strict=True))
     return {
         "frames": dict(zip(frame_names(), seen, strict=True)),

@@ -48,6 +48,9 @@ def test_what_goes_wrong_is_one_line(raw, tmp_path, command):
     assert "bad: " in done.stderr and "absent.mp4" in done.stderr and len(list(out.glob("*.mp4"))) == 1
     assert one_line(command(), "--out")
     assert one_line(command(raw.path, "--out", out, "--key_file", out / "k"), "output folder")
-    assert one_line(command("--audit", out), "--truth")
+    bare = command("--audit", out)
+    assert bare.returncode == 0 and "not measured: needs --truth" in bare.stdout, bare.stderr
+    assert one_line(command("--audit", out, "--detector", "x.onnx"), "--report")
+    assert one_line(command("--audit", out, "--report", "--detector", tmp_path / "text.mp4"), "not a YuNet")
     assert one_line(command(raw.path, "--out", out, "--workers", "0"), "--workers")
     assert command("--help").returncode == 0

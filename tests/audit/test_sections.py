@@ -1,0 +1,24 @@
+import json
+import shutil
+
+from deemo_jax.audit.sections import Options, full_audit
+
+
+def test_the_whole_audit(audited, tmp_path):
+    folder = tmp_path / "deid"
+    shutil.copytree(audited.folder, folder)
+    truth = tmp_path / "truth.jsonl"
+    truth.write_text(json.dumps(dict(audited.truth)) + "\n")
+    found, sections = full_audit(folder, truth, audited.source.parent, Options(every=6, sheet=5))
+    assert not found.failures and not any(section.failures for section in sections)
+    names = ["promises", "faces", "human", "reidentification", "utility", "container"]
+    written = json.loads((folder / "audit.json").read_text())
+    assert list(written) == ["summary", "sections", "clips"] and list(written["sections"]) == names
+    page = (folder / "audit" / "report.html").read_text()
+    assert "speaker" not in page and str(tmp_path) not in page and str(audited.source.parent) not in page
+    assert (folder / "audit" / "sheet_01.png").exists()
+
+    _, sections = full_audit(folder, None, None, Options(every=6, sheet=5))
+    unknown = [s.name for s in sections if any("ot measured" in note for note in s.notes)]
+    assert unknown == ["faces", "human", "reidentification", "utility", "container"]
+    assert "not measured: needs --truth" in (folder / "audit" / "report.html").read_text()
