@@ -134,7 +134,7 @@ def check_clip(
             beside = outside(faces, hidden)
             residual += len(faces)
             residual_outside += len(beside)
-            exposed += sum(any(_touch(face, box) for box in boxes) for face in beside)
+            exposed += sum(any(touch(face, box) for box in boxes) for face in beside)
         frames += 1
     known = true_boxes is not None
     return CheckResult(
@@ -174,7 +174,8 @@ def si_snr(estimate: Float[np.ndarray, "n"], reference: Float[np.ndarray, "m"]) 
     return 10 * float(np.log10(max(share, 1e-12) / (1 - share)))
 
 
-def _touch(box: Sequence[float] | Float[np.ndarray, "5"], other: Sequence[float]) -> bool:
+def touch(box: Sequence[float] | Float[np.ndarray, "5"], other: Sequence[float]) -> bool:
+    """Whether two boxes have a point in common."""
     return bool(box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3])
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import cv2
+
 from deemo_jax import files
 from deemo_jax.deid.folder import VIDEO_SUFFIXES
 from deemo_jax.deid.manifest import Manifest, Masks, find_manifests, load_manifest, load_masks
@@ -48,6 +50,12 @@ class AuditedClip:
         return load_masks(self.folder / self.manifest.masks)
 
 
+def source_frames(masks: Masks) -> list[int]:
+    """For each frame of a clip, which frame of its source it is."""
+    dropped = set(masks.dropped)
+    return [frame for frame in range(len(masks.rectangles) + len(dropped)) if frame not in dropped]
+
+
 def find_clips(folder: Path, truth_file: Path | None = None, source_dir: Path | None = None) -> list[AuditedClip]:
     """The clips of `folder`, in order of their manifests.
 
@@ -77,7 +85,7 @@ def parallel(function: Callable[[In], Out], jobs: Sequence[In], workers: int) ->
         yield from map(function, jobs)
         return
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(min(workers, len(jobs)), context) as pool:
+    with concurrent.futures.ProcessPoolExecutor(min(workers, len(jobs)), context, cv2.setNumThreads, (1,)) as pool:
         try:
             yield from pool.map(function, jobs)
         except BaseException:

@@ -51,7 +51,6 @@ class YuNet:
             UserError: no such file, or not a model of this kind.
         """
         checked_model(path)
-        cv2.setNumThreads(1)
         try:
             self._net = cv2.FaceDetectorYN.create(str(path), "", (64, 64), threshold, NMS_IOU, MOST_FACES)
             self(np.zeros((64, 64, 3), np.uint8))

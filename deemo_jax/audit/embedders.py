@@ -36,7 +36,6 @@ class OnnxEmbedder:
             UserError: no such file, or not a model of this kind.
         """
         checked_model(path)
-        cv2.setNumThreads(1)
         self._path = path
         try:
             self._net = cv2.dnn.readNetFromONNX(str(path))

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int, UInt8
 
 from deemo_jax import cli
 from deemo_jax.audit.check import read_boxes
-from deemo_jax.audit.clips import AuditedClip, parallel
+from deemo_jax.audit.clips import AuditedClip, parallel, source_frames
 from deemo_jax.audit.embedders import face_embedder
 from deemo_jax.audit.folder import NEEDS_SOURCE, NEEDS_TRUTH
 from deemo_jax.audit.section import Section, Table
@@ -101,17 +101,20 @@ def reidentification_section(clips: Sequence[AuditedClip], embedder: str | None,
 def embed_clip(embedder: str, clip: AuditedClip) -> Embedded:
     """Embeds the true faces of a few frames, in the source and at the same places of what was written."""
     assert clip.truth is not None and clip.source is not None
-    boxes = read_boxes(clip.truth, clip.clip_id)
-    chosen = set(uniform_indices(len(boxes), CROPS)) if boxes else set()
+    boxes, of_source = read_boxes(clip.truth, clip.clip_id), source_frames(clip.masks())
+    chosen = uniform_indices(len(of_source), CROPS)
+    # Frame of the file -> its first true box, which is the one whom the clip is about.
+    wanted = {i: boxes[of_source[i]][0] for i in chosen if of_source[i] < len(boxes) and boxes[of_source[i]]}
     embed = face_embedder(embedder).embed
     means = []
-    for path in (clip.source, clip.output):
+    for path, regions in ((clip.source, {of_source[i]: box for i, box in wanted.items()}), (clip.output, wanted)):
         vectors = []
         for frame in read_frames(path):
-            # The first box is the one whom the clip is about.
-            if frame.index in chosen and boxes[frame.index]:
-                crop = _crop(frame.image, boxes[frame.index][0])
+            if frame.index in regions:
+                crop = _crop(frame.image, regions[frame.index])
                 vectors += [_unit(embed(crop))] if min(crop.shape[:2]) >= SMALLEST_CROP else []
+            if frame.index >= max(regions, default=0):
+                break
         means.append(_unit(np.mean(vectors, axis=0)) if vectors else np.zeros(0))
     return Embedded(clip.person, *(means if all(m.size for m in means) else (np.zeros(0), np.zeros(0))))
 

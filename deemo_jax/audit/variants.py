@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from deemo_jax.audit.clips import AuditedClip
+from deemo_jax.audit.clips import AuditedClip, source_frames
 from deemo_jax.deid import masks
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.voice import mcadams
@@ -84,11 +84,11 @@ def make_variants(side: int, voices: Mapping[str, VoiceChange], clip: AuditedCli
         clip: with its source.
     """
     assert clip.source is not None
-    cv2.setNumThreads(1)
     recorded = clip.masks()
-    chosen = uniform_indices(len(recorded.rectangles), FRAMES)
+    chosen, of_source = uniform_indices(len(recorded.rectangles), FRAMES), source_frames(recorded)
     size = (recorded.width, recorded.height)
-    raw = _pictures(clip.source, size, chosen)
+    before = _pictures(clip.source, size, [of_source[i] for i in chosen])
+    raw = {i: before[of_source[i]] for i in chosen}
     shown = [raw]
     for mask in mask_variants().values():
         shown.append({i: masks.cover(raw[i], recorded.rectangles[i], mask) for i in raw})

@@ -4,10 +4,13 @@ import pytest
 
 from deemo_jax import files
 from deemo_jax.audit.clips import AuditedClip, find_clips
-from deemo_jax.audit.faces import faces_section, scan_clip
+from deemo_jax.audit.faces import faces_section
 from deemo_jax.audit.folder import check_all
+from deemo_jax.audit.reidentify import embed_clip
+from deemo_jax.audit.scan import scan_clip
 from deemo_jax.deid.manifest import Masks, write_masks
 from deemo_jax.errors import UserError
+from deemo_jax.media.video import read_frames, write_clip
 from tests.audit.onnx_files import bright_yunet
 
 REFUSED = [
@@ -22,6 +25,7 @@ def bare(audited, tmp_path):
     """The raw file under a forged manifest, with masks in a corner."""
     manifest = audited.manifest
     (tmp_path / manifest.file).write_bytes(audited.source.read_bytes())
+    (tmp_path / manifest.tracks).write_bytes((audited.folder / manifest.tracks).read_bytes())
     write_masks(tmp_path / manifest.masks, Masks(320, 240, (((0, 0, 20, 20),),) * 12))
     digests = {"output_sha256": manifest.file, "masks_sha256": manifest.masks}
     forged = dataclasses.replace(manifest, **{k: files.sha256(tmp_path / name) for k, name in digests.items()})
@@ -31,9 +35,24 @@ def bare(audited, tmp_path):
 
 def test_what_is_covered_and_what_is_not(audited, bare):
     good, bad = scan_clip(None, 4, audited), scan_clip(None, 4, bare)
-    assert [f.outside for f in good.frames["CenterFace, written"]] == [0.0] * 3
+    assert all(f.outside < 0.2 and f.on_face < 0.2 for f in good.frames["CenterFace, written"])
     assert all(f.anywhere > 0.5 for f in good.frames["CenterFace, raw"])
-    assert all(f.outside > 0.5 for f in bad.frames["CenterFace, written"])
+    assert all(f.outside < 0.2 for f in good.frames["CenterFace, raw"])
+    assert all(f.outside == f.on_face > 0.5 for f in bad.frames["CenterFace, written"])
+
+
+def test_a_clip_that_lacks_frames_of_its_source(audited, tmp_path):
+    """Frames 3 and 4 of the source are left out: the truth of the later ones must move along."""
+    manifest = audited.manifest
+    kept = [frame for frame in read_frames(audited.source) if frame.index not in (3, 4)]
+    write_clip(tmp_path / manifest.file, kept, 10)
+    write_masks(tmp_path / manifest.masks, Masks(320, 240, (((0, 0, 20, 20),),) * 10, (3, 4)))
+    shorter = dataclasses.replace(audited, folder=tmp_path)
+    scan = scan_clip(None, 1, shorter).frames
+    assert len(scan["CenterFace, written"]) == len(scan["CenterFace, raw"]) == 10
+    assert all(f.on_face > 0.5 for frames in scan.values() for f in frames)
+    embedded = embed_clip("grey", shorter)
+    assert embedded.raw @ embedded.written > 0.98
 
 
 def section_of(clip, **options):
@@ -52,7 +71,8 @@ def test_the_section_of_a_good_clip(audited, tmp_path):
         "CenterFace, raw",
         "second detector, raw",
     ]
-    assert curves["CenterFace, written"]["outside"] == [0.0] * 18 and curves["CenterFace, raw"]["anywhere"][3] == 1.0
+    assert curves["CenterFace, written"]["outside"][3:] == [0.0] * 15
+    assert curves["CenterFace, raw"]["anywhere"][3] == 1.0
     assert section.numbers["leaks"] == 0 and section.numbers["counts"]["boxes"] == audited.manifest.faces["boxes"]
     assert section.numbers["refused"] == {"a face is lost": 2, "no reason on record": 1}
     text = "\n".join(table.text() for table in section.tables)
