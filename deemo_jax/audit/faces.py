@@ -17,7 +17,6 @@ from jaxtyping import Float
 from deemo_jax import cli
 from deemo_jax.audit.binomial import interval, upper_bound
 from deemo_jax.audit.clips import AuditedClip, parallel
-from deemo_jax.audit.detectors import second_detector
 from deemo_jax.audit.folder import NEEDS_TRUTH, Audit
 from deemo_jax.audit.plots import BLUE, GREEN, ORANGE, VERMILION, canvas, png, tidy
 from deemo_jax.audit.scan import SECOND, THRESHOLDS, ClipScan, FrameScan, scan_clip
@@ -54,8 +53,6 @@ def faces_section(
     Raises:
         UserError: the second detector cannot be loaded.
     """
-    if detector is not None:
-        second_detector(detector, float(THRESHOLDS[0]))  # a wrong file is known before the work
     scan: Callable[[AuditedClip], ClipScan] = functools.partial(scan_clip, detector, every)
     scans: list[ClipScan] = list(cli.progress(parallel(scan, clips, workers), "faces left", len(clips)))
     who = list(dict.fromkeys(name for s in scans for name in s.frames))

@@ -9,7 +9,7 @@ from typing import Any
 from deemo_jax.audit.section import Figure, Section, Table
 from deemo_jax.files import atomic
 
-PROMISED, BROKEN, MEASURED, UNKNOWN = "kept", "broken", "measured", "not measured"
+PROMISED, BROKEN, MEASURED, UNKNOWN, WAITING = "kept", "broken", "measured", "not measured", "waits for a person"
 # The other sections inform; nobody promised what they find.
 WITH_PROMISES = frozenset({"promises", "faces", "container", "text"})
 
@@ -40,6 +40,8 @@ def verdict(section: Section) -> str:
         return BROKEN
     if not section.tables and not section.figures:
         return UNKNOWN
+    if section.name == "human":
+        return WAITING
     return PROMISED if section.name in WITH_PROMISES else MEASURED
 
 
@@ -54,7 +56,7 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
     rows = []
     for section in sections:
         said = verdict(section)
-        mark = {BROKEN: "broken", PROMISED: "kept", UNKNOWN: "unknown"}.get(said, "")
+        mark = {BROKEN: "broken", PROMISED: "kept", UNKNOWN: "unknown", WAITING: "unknown"}.get(said, "")
         why = "; ".join(section.failures) or (section.notes[0] if said == UNKNOWN and section.notes else "")
         link = f'<a href="#{_text(section.name)}">{_text(section.title)}</a>'
         rows.append(f'<tr><td>{link}</td><td class="{mark}">{said}</td><td>{_text(why)}</td></tr>')

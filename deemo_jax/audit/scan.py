@@ -19,6 +19,7 @@ from deemo_jax.deid.settings import Settings
 from deemo_jax.media.video import read_frames
 
 THRESHOLDS = np.round(np.arange(0.05, 0.901, 0.05), 2)
+LOWEST = float(THRESHOLDS[0])
 SECOND = "second detector"
 
 
@@ -50,10 +51,9 @@ def scan_clip(detector: Path | None, every: int, clip: AuditedClip) -> ClipScan:
     recorded = clip.masks()
     width, height = recorded.width, recorded.height
     scale = Settings.on_record(clip.manifest.settings).detection_scale(width, height)
-    low = float(THRESHOLDS[0])
-    lookers: dict[str, Detector] = {"CenterFace": CenterFace(width, height, scale, low)}
+    lookers: dict[str, Detector] = {"CenterFace": CenterFace(width, height, scale, LOWEST)}
     if detector is not None:
-        lookers[SECOND] = second_detector(detector, low)
+        lookers[SECOND] = second_detector(detector, LOWEST)
     of_source = source_frames(recorded)
     boxes = None if clip.truth is None else read_boxes(clip.truth, clip.clip_id)
     frames: dict[str, list[FrameScan]] = {}

@@ -7,10 +7,13 @@ from pathlib import Path
 
 from deemo_jax.audit import report
 from deemo_jax.audit.clips import AuditedClip, find_clips
+from deemo_jax.audit.detectors import second_detector
+from deemo_jax.audit.embedders import face_embedder
 from deemo_jax.audit.faces import faces_section
 from deemo_jax.audit.folder import PAGE, REPORT_DIR, Audit, check_all, refusals, write
 from deemo_jax.audit.human import FRAMES, human_section
 from deemo_jax.audit.reidentify import reidentification_section
+from deemo_jax.audit.scan import LOWEST
 from deemo_jax.audit.section import Section, Table
 from deemo_jax.audit.towers import Towers
 from deemo_jax.audit.utility import utility_section
@@ -50,6 +53,11 @@ def full_audit(
     Raises:
         UserError: something named is missing or cannot be used.
     """
+    # A wrong file is known before the work.
+    if options.detector is not None:
+        second_detector(options.detector, LOWEST)
+    if options.face_embedder is not None:
+        face_embedder(options.face_embedder)
     clips = find_clips(folder, truth_file, source_dir)
     found = check_all(clips, folder, options.workers, options.every)
     sections = _sections(clips, found, folder, options)

@@ -1,7 +1,10 @@
 import json
 import shutil
 
+import pytest
+
 from deemo_jax.audit.sections import Options, full_audit
+from deemo_jax.errors import UserError
 
 
 def test_the_whole_audit(audited, tmp_path):
@@ -17,6 +20,16 @@ def test_the_whole_audit(audited, tmp_path):
     page = (folder / "audit" / "report.html").read_text()
     assert "speaker" not in page and str(tmp_path) not in page and str(audited.source.parent) not in page
     assert (folder / "audit" / "sheet_01.png").exists()
+
+    assert written["sections"]["human"]["verdict"] == "waits for a person"
+
+    for options, why in (
+        (Options(detector=truth), "not a YuNet"),
+        (Options(face_embedder=str(truth)), "not a face embedder"),
+        (Options(detector=tmp_path / "absent.onnx"), "no such file"),
+    ):
+        with pytest.raises(UserError, match=why):
+            full_audit(folder, truth, audited.source.parent, options)
 
     _, sections = full_audit(folder, None, None, Options(every=6, sheet=5))
     unknown = [s.name for s in sections if any("ot measured" in note for note in s.notes)]
