@@ -146,12 +146,12 @@ def _report(flags: argparse.Namespace) -> tuple[Audit, list[str]]:
     # Worker processes import this module too, and none of them needs the towers' libraries.
     from configs import sample
     from deemo_jax.audit.report import text
-    from deemo_jax.audit.sections import Options, full_audit
+    from deemo_jax.audit.sections import AuditOptions, full_audit
     from deemo_jax.audit.towers import load_towers
 
     weights = Path(sample.__file__).parent / "sample_towers" / "towers.safetensors"
     probed = flags.truth is not None and flags.source is not None and weights.is_file()
-    options = Options(
+    options = AuditOptions(
         workers=flags.workers,
         every=flags.every,
         detector=flags.detector,

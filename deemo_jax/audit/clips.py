@@ -1,20 +1,14 @@
 """Which clips an audit is about: each with its manifest and, as far as they are given, its raw file and its truth."""
 
-import concurrent.futures
 import dataclasses
-import multiprocessing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
-
-import cv2
+from typing import Any
 
 from deemo_jax import files
 from deemo_jax.deid.folder import VIDEO_SUFFIXES
 from deemo_jax.deid.manifest import Manifest, Masks, find_manifests, load_manifest, load_masks
 from deemo_jax.errors import UserError
-
-In, Out = TypeVar("In"), TypeVar("Out")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,20 +71,6 @@ def find_clips(folder: Path, truth_file: Path | None = None, source_dir: Path | 
                 raise UserError(f"{truth_file}: has no row for {manifest.clip_id}; is it the truth of these clips?")
     sources = _find_sources(source_dir, [m for m, _ in manifests], rows) if source_dir is not None else {}
     return [AuditedClip(m, where, sources.get(m.clip_id), rows.get(m.clip_id)) for m, where in manifests]
-
-
-def parallel(function: Callable[[In], Out], jobs: Sequence[In], workers: int) -> Iterator[Out]:
-    """`function` of every job, in order, in this process or in several."""
-    if workers <= 1 or len(jobs) <= 1:
-        yield from map(function, jobs)
-        return
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(min(workers, len(jobs)), context, cv2.setNumThreads, (1,)) as pool:
-        try:
-            yield from pool.map(function, jobs)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _find_sources(

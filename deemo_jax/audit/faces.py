@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from deemo_jax import cli
+from deemo_jax import cli, parallel
 from deemo_jax.audit.binomial import interval, upper_bound
-from deemo_jax.audit.clips import AuditedClip, parallel
+from deemo_jax.audit.clips import AuditedClip
 from deemo_jax.audit.folder import NEEDS_TRUTH, Audit
 from deemo_jax.audit.plots import BLUE, GREEN, ORANGE, VERMILION, canvas, png, tidy
 from deemo_jax.audit.scan import SECOND, THRESHOLDS, ClipScan, FrameScan, scan_clip
@@ -54,7 +54,7 @@ def faces_section(
         UserError: the second detector cannot be loaded.
     """
     scan: Callable[[AuditedClip], ClipScan] = functools.partial(scan_clip, detector, every)
-    scans: list[ClipScan] = list(cli.progress(parallel(scan, clips, workers), "faces left", len(clips)))
+    scans: list[ClipScan] = list(cli.progress(parallel.each(scan, clips, workers), "faces left", len(clips)))
     who = list(dict.fromkeys(name for s in scans for name in s.frames))
     curves = {name: [f for s in scans for f in s.frames[name]] for name in who if name in scans[0].frames}
     worst = {name: [max((f.outside for f in s.frames[name]), default=0.0) for s in scans] for name in curves}

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from deemo_jax import cli, files
+from deemo_jax import cli, files, parallel
 from deemo_jax.audit.check import LEAST_COVERAGE, MOST_SI_SNR_DB, CheckResult, check_clip
-from deemo_jax.audit.clips import AuditedClip, find_clips, parallel
+from deemo_jax.audit.clips import AuditedClip, find_clips
 from deemo_jax.deid.folder import REFUSALS
 
 RESULT = "audit.json"
@@ -118,7 +118,7 @@ def audit(
 def check_all(clips: Sequence[AuditedClip], folder: Path, workers: int, every: int) -> Audit:
     """Checks the clips of `folder`."""
     check = functools.partial(_check, every)
-    results = tuple(cli.progress(parallel(check, clips, workers), "audit", len(clips)))
+    results = tuple(cli.progress(parallel.each(check, clips, workers), "audit", len(clips)))
     return Audit(results, every, len(refusals(folder)))
 
 

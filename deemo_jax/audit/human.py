@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from deemo_jax import cli, files
+from deemo_jax import cli, files, parallel
 from deemo_jax.audit.binomial import upper_bound
-from deemo_jax.audit.clips import AuditedClip, parallel
+from deemo_jax.audit.clips import AuditedClip
 from deemo_jax.audit.section import Section, Table
 from deemo_jax.media.video import read_frames
 
@@ -60,7 +60,7 @@ def human_section(clips: Sequence[AuditedClip], folder: Path, *, frames: int = F
         wanted.setdefault(index, []).append(place - (ends[index] - counts[index]))
     jobs = [(clips[index], tuple(inside)) for index, inside in wanted.items()]
     shown: list[Thumbnail] = list(
-        itertools.chain(*cli.progress(parallel(_thumbnails, jobs, workers), "sheet", len(jobs)))
+        itertools.chain(*cli.progress(parallel.each(_thumbnails, jobs, workers), "sheet", len(jobs)))
     )
     # Frames of a clip are alike: in a shuffled order none is passed over as a repetition of the one before.
     order = np.random.default_rng(SEED + 1).permutation(len(shown))

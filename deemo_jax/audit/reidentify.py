@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from deemo_jax import cli
+from deemo_jax import cli, parallel
 from deemo_jax.audit.check import read_boxes
-from deemo_jax.audit.clips import AuditedClip, parallel, source_frames
+from deemo_jax.audit.clips import AuditedClip, source_frames
 from deemo_jax.audit.embedders import face_embedder
 from deemo_jax.audit.folder import NEEDS_SOURCE, NEEDS_TRUTH
 from deemo_jax.audit.section import Section, Table
@@ -61,7 +61,7 @@ def reidentification_section(clips: Sequence[AuditedClip], embedder: str | None,
         return _not_measured(NEEDS_SOURCE)
     known = [clip for clip in clips if clip.person]
     embed: Callable[[AuditedClip], Embedded] = functools.partial(embed_clip, embedder)
-    work: Iterator[Embedded] = cli.progress(parallel(embed, known, workers), "faces compared", len(known))
+    work: Iterator[Embedded] = cli.progress(parallel.each(embed, known, workers), "faces compared", len(known))
     gallery, probes = halves([of for of in work if of.raw.size])
     persons = sorted({of.person for of in gallery})
     if len(persons) < 2:

@@ -23,7 +23,7 @@ LISTED = 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class AuditOptions:
     """What the whole audit is given beside the clips.
 
     Attributes:
@@ -46,7 +46,7 @@ class Options:
 
 
 def full_audit(
-    folder: Path, truth_file: Path | None, source_dir: Path | None, options: Options
+    folder: Path, truth_file: Path | None, source_dir: Path | None, options: AuditOptions
 ) -> tuple[Audit, list[Section]]:
     """Checks every clip, measures every section, and writes `audit.json` and `audit/report.html` into `folder`.
 
@@ -71,7 +71,7 @@ def full_audit(
     return found, sections
 
 
-def _sections(clips: Sequence[AuditedClip], found: Audit, folder: Path, options: Options) -> list[Section]:
+def _sections(clips: Sequence[AuditedClip], found: Audit, folder: Path, options: AuditOptions) -> list[Section]:
     workers = options.workers
     return [
         promises_section(found),

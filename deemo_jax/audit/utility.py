@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from deemo_jax import cli
-from deemo_jax.audit.clips import AuditedClip, parallel
+from deemo_jax import cli, parallel
+from deemo_jax.audit.clips import AuditedClip
 from deemo_jax.audit.folder import NEEDS_SOURCE, NEEDS_TRUTH
 from deemo_jax.audit.plots import BLUE, INK, ORANGE, SKY, canvas, png, tidy
 from deemo_jax.audit.probe import FOLDS, LEAST_PERSONS, Answers, probe
@@ -115,7 +115,7 @@ def _features(
 ) -> dict[str, dict[str, Float[np.ndarray, "n D"]]]:
     """Shown -> variant -> features of all clips. Pictures of one clip are in memory at a time."""
     make: Callable[[AuditedClip], Variants] = functools.partial(make_variants, towers.side, dict(voices))
-    made: Iterator[Variants] = cli.progress(parallel(make, clips, workers), "utility", len(clips))
+    made: Iterator[Variants] = cli.progress(parallel.each(make, clips, workers), "utility", len(clips))
     rows = [(np.asarray(towers.see(v.frames)), np.asarray(towers.hear(v.mel))) for v in made]
     seen, heard = (np.stack(part, axis=1) for part in zip(*rows, strict=True))
     return {

@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from deemo_jax.audit.sections import Options, full_audit
+from deemo_jax.audit.sections import AuditOptions, full_audit
 from deemo_jax.errors import UserError
 
 
@@ -12,7 +12,7 @@ def test_the_whole_audit(audited, tmp_path):
     shutil.copytree(audited.folder, folder)
     truth = tmp_path / "truth.jsonl"
     truth.write_text(json.dumps(dict(audited.truth)) + "\n")
-    found, sections = full_audit(folder, truth, audited.source.parent, Options(every=6, sheet=5))
+    found, sections = full_audit(folder, truth, audited.source.parent, AuditOptions(every=6, sheet=5))
     assert not found.failures and not any(section.failures for section in sections)
     names = ["promises", "faces", "human", "reidentification", "utility", "container"]
     written = json.loads((folder / "audit.json").read_text())
@@ -24,14 +24,14 @@ def test_the_whole_audit(audited, tmp_path):
     assert written["sections"]["human"]["verdict"] == "waits for a person"
 
     for options, why in (
-        (Options(detector=truth), "not a YuNet"),
-        (Options(face_embedder=str(truth)), "not a face embedder"),
-        (Options(detector=tmp_path / "absent.onnx"), "no such file"),
+        (AuditOptions(detector=truth), "not a YuNet"),
+        (AuditOptions(face_embedder=str(truth)), "not a face embedder"),
+        (AuditOptions(detector=tmp_path / "absent.onnx"), "no such file"),
     ):
         with pytest.raises(UserError, match=why):
             full_audit(folder, truth, audited.source.parent, options)
 
-    _, sections = full_audit(folder, None, None, Options(every=6, sheet=5))
+    _, sections = full_audit(folder, None, None, AuditOptions(every=6, sheet=5))
     unknown = [s.name for s in sections if any("ot measured" in note for note in s.notes)]
     assert unknown == ["faces", "human", "reidentification", "utility", "container"]
     assert "not measured: needs --truth" in (folder / "audit" / "report.html").read_text()
