@@ -7,7 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 from deemo_jax import cli
-from deemo_jax.audit.folder import RESULT, audit
+from deemo_jax.audit.folder import PAGE, REPORT_DIR, RESULT, Audit, audit
+from deemo_jax.audit.variants import CLIPS
 from deemo_jax.deid.folder import CLIP_IDS, REFUSALS, Options, deidentify_all, find_sources
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, load_key
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key
@@ -91,20 +92,44 @@ def parser() -> argparse.ArgumentParser:
         "--text_engine", choices=ENGINES, default="rules", help="with --text: own rules, or Presidio (extra presidio)"
     )
     flags.add_argument("--probe", nargs="+", metavar="FILE", help="instead, list what media files still carry")
-    flags.add_argument("--audit", type=Path, metavar="DIR", help="instead, check de-identified clips against a truth")
-    flags.add_argument("--truth", type=Path, metavar="FILE", help="with --audit: truth.jsonl of the corpus")
-    flags.add_argument("--source", type=Path, metavar="DIR", help="with --audit: the raw clips")
-    flags.add_argument(
-        "--every", type=int, default=1, metavar="N", help="with --audit: look for faces left in one frame of N"
-    )
+    _add_audit(flags)
     return flags
+
+
+def _add_audit(flags: argparse.ArgumentParser) -> None:
+    group = flags.add_argument_group("audit", "instead, measure what de-identified clips still give away")
+    group.add_argument("--audit", type=Path, metavar="DIR", help="de-identified clips with their manifests")
+    group.add_argument("--truth", type=Path, metavar="FILE", help="truth.jsonl of the corpus, where there is one")
+    group.add_argument("--source", type=Path, metavar="DIR", help="the raw clips, where they are at hand")
+    group.add_argument("--every", type=int, default=1, metavar="N", help="look for faces left in one frame of N")
+    group.add_argument(
+        "--report", action="store_true", help=f"also the long parts, and DIR/{REPORT_DIR}/{PAGE} with plots and sheets"
+    )
+    group.add_argument(
+        "--detector", type=Path, metavar="ONNX", help="with --report: a second face detector, YuNet of OpenCV's zoo"
+    )
+    group.add_argument(
+        "--face_embedder",
+        metavar="ONNX",
+        help="with --report: tells faces apart, RGB 112x112 to a vector (ArcFace's convention); 'grey' is a weak one",
+    )
+    group.add_argument(
+        "--clips",
+        type=int,
+        default=CLIPS,
+        metavar="N",
+        help="with --report: clips for the probes (default %(default)s)",
+    )
 
 
 def main() -> int:
     flags = parser().parse_args()
     threads = flags.threads if flags.threads is not None else max(1, (os.cpu_count() or 1) // max(1, flags.workers))
-    if flags.workers < 1 or flags.every < 1 or threads < 1:
-        raise UserError(f"--workers {flags.workers}, --threads {threads}, --every {flags.every}: at least 1 is needed")
+    if min(flags.workers, threads, flags.every, flags.clips) < 1:
+        raise UserError(
+            f"--workers {flags.workers}, --threads {threads}, --every {flags.every}, --clips {flags.clips}:"
+            " at least 1 is needed"
+        )
     if flags.audit is not None:
         return _audit(flags)
     if flags.probe is not None:
@@ -163,16 +188,48 @@ def _text(flags: argparse.Namespace) -> int:
 
 
 def _audit(flags: argparse.Namespace) -> int:
-    if flags.truth is None or flags.source is None or flags.inputs or flags.out:
-        raise UserError("--audit DIR needs --truth FILE and --source DIR, and nothing else")
-    found = audit(flags.audit, flags.truth, flags.source, flags.workers, flags.every)
-    print(found.table())
+    if flags.inputs or flags.out:
+        raise UserError("--audit DIR looks at what is there already: leave out the inputs and --out")
+    if not flags.report and (flags.detector or flags.face_embedder):
+        raise UserError("--detector and --face_embedder need --report")
+    broken: list[str] = []
+    if flags.report:
+        found, broken = _report(flags)
+    else:
+        found = audit(flags.audit, flags.truth, flags.source, flags.workers, flags.every)
+        print(found.table())
     print(f"every clip: {flags.audit / RESULT}")
     for clip_id, failures in found.failures.items():
         print(f"failed: {clip_id}: {'; '.join(failures)}", file=sys.stderr)
     if found.failures:
         raise UserError(f"{flags.audit}: {len(found.failures)} of {len(found.results)} clips break a promise")
+    if broken:
+        raise UserError(f"{flags.audit}: {'; '.join(broken)}")
     return 0
+
+
+def _report(flags: argparse.Namespace) -> tuple[Audit, list[str]]:
+    """The long audit; what was checked, and the broken promises of all sections."""
+    # Worker processes import this module too, and none of them needs the towers' libraries.
+    from configs import sample
+    from deemo_jax.audit.report import text
+    from deemo_jax.audit.sections import AuditOptions, full_audit
+    from deemo_jax.audit.towers import load_towers
+
+    weights = Path(sample.__file__).parent / "sample_towers" / "towers.safetensors"
+    probed = flags.truth is not None and flags.source is not None and weights.is_file()
+    options = AuditOptions(
+        workers=flags.workers,
+        every=flags.every,
+        detector=flags.detector,
+        face_embedder=flags.face_embedder,
+        towers=load_towers(sample.MODEL, weights) if probed else None,
+        clips=flags.clips,
+    )
+    found, sections = full_audit(flags.audit, flags.truth, flags.source, options)
+    print(text(sections))
+    print(f"\nreport: {flags.audit / REPORT_DIR / PAGE}")
+    return found, [failure for section in sections for failure in section.failures]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Is what was promised true? De-identified clips against the truth of a corpus, not against their own detector.
+"""Is what was promised true? De-identified clips against their sources and, where there is one, the truth of a corpus.
 
 Axes: B true boxes of a frame, R rectangles, H height, W width, n samples.
 """
@@ -40,38 +40,41 @@ class CheckResult:
     Attributes:
         clip_id: of the clip.
         frames: how many were compared.
-        true_boxes: faces in the truth, over all frames.
-        coverage: the least share of a true face box that the recorded rectangles cover; 1 without boxes.
+        true_boxes: faces in the truth, over all frames; None without a truth.
+        coverage: the least share of a true face box that the recorded rectangles cover; 1 without boxes, None without a
+            truth.
         uncovered_at_s: frames with a box below 98 %.
         deviation: greatest mean absolute deviation from the fill colour within a frame's rectangles; None if blurred.
         residual: faces that CenterFace still reports at 0.2 in the output, at the size at which it looked for them.
         residual_outside: those that do not lie inside masked pixels.
-        residual_on_face: those among them that touch a true face; the others are the detector's false alarms.
+        residual_on_face: those among them that touch a true face, the others are the detector's false alarms; None
+            without a truth.
         metadata: planted strings and tags beyond the muxer's own that are in the file.
-        si_snr_db: of the new voice against the original, at the best lag within 50 ms.
+        si_snr_db: of the new voice against the original, at the best lag within 50 ms; None without the source.
     """
 
     clip_id: str
     frames: int
-    true_boxes: int
-    coverage: float
+    true_boxes: int | None
+    coverage: float | None
     uncovered_at_s: tuple[float, ...]
     deviation: float | None
     residual: int
     residual_outside: int
-    residual_on_face: int
+    residual_on_face: int | None
     metadata: tuple[str, ...]
-    si_snr_db: float
+    si_snr_db: float | None
 
     @property
     def failures(self) -> tuple[str, ...]:
         """The promises that are broken, in words."""
+        covered, level = 1.0 if self.coverage is None else self.coverage, self.si_snr_db
         broken = {
-            f"true face box only {self.coverage:.1%} covered": self.coverage < LEAST_COVERAGE,
+            f"true face box only {covered:.1%} covered": covered < LEAST_COVERAGE,
             f"fill colour off by {self.deviation or 0:.1f}": (self.deviation or 0.0) > MOST_DEVIATION,
             f"{self.residual_outside} faces still seen beside the masks": self.residual_outside > 0,
             f"metadata left: {', '.join(self.metadata)}": bool(self.metadata),
-            f"voice at {self.si_snr_db:.1f} dB of the original": not self.si_snr_db < MOST_SI_SNR_DB,
+            f"voice at {level or 0:.1f} dB of the original": level is not None and not level < MOST_SI_SNR_DB,
         }
         return tuple(text for text, is_broken in broken.items() if is_broken)
 
@@ -87,8 +90,10 @@ def coverage(
     return np.array([covered_share(box, hidden) for box in boxes])
 
 
-def check_clip(source: Path, output: Path, manifest: Manifest, truth: Mapping[str, Any], every: int = 1) -> CheckResult:
-    """Checks one de-identified clip against its source and the truth.
+def check_clip(
+    source: Path | None, output: Path, manifest: Manifest, truth: Mapping[str, Any] | None, every: int = 1
+) -> CheckResult:
+    """Checks one de-identified clip against its source and the truth, as far as they are there.
 
     Args:
         source: the raw file.
@@ -102,19 +107,21 @@ def check_clip(source: Path, output: Path, manifest: Manifest, truth: Mapping[st
     """
     verify(manifest, output.parent)
     recorded = load_masks(output.parent / manifest.masks)
-    dropped = set(recorded.dropped)
-    true_boxes = [boxes for t, boxes in enumerate(_true_boxes(truth, manifest.clip_id)) if t not in dropped]
-    if len(true_boxes) != len(recorded.rectangles):
-        raise UserError(
-            f"{manifest.clip_id}: masks of {len(recorded.rectangles)} frames, truth of {len(true_boxes)}; one clip?"
-        )
+    count, dropped = len(recorded.rectangles), set(recorded.dropped)
+    true_boxes = None
+    if truth is not None:
+        true_boxes = [boxes for t, boxes in enumerate(read_boxes(truth, manifest.clip_id)) if t not in dropped]
+    if true_boxes is not None and len(true_boxes) != count:
+        raise UserError(f"{manifest.clip_id}: masks of {count} frames, truth of {len(true_boxes)}; one clip?")
     solid = manifest.settings.get("mask") == "solid"
     width, height = recorded.width, recorded.height
     detector = face_detector(width, height, Settings.on_record(manifest.settings).detection_scale(width, height))
     least, deviation = 1.0, 0.0
     uncovered: list[float] = []
     frames = residual = residual_outside = exposed = 0
-    for frame, rectangles, boxes in zip(read_frames(output), recorded.rectangles, true_boxes, strict=True):
+    for frame, rectangles, boxes in zip(
+        read_frames(output), recorded.rectangles, true_boxes or [[]] * count, strict=True
+    ):
         hidden = masks.region(rectangles, width, height)
         shares = [covered_share(box, hidden) for box in boxes]
         least = min([least, *shares])
@@ -127,22 +134,29 @@ def check_clip(source: Path, output: Path, manifest: Manifest, truth: Mapping[st
             beside = outside(faces, hidden)
             residual += len(faces)
             residual_outside += len(beside)
-            exposed += sum(any(_touch(face, box) for box in boxes) for face in beside)
+            exposed += sum(any(touch(face, box) for box in boxes) for face in beside)
         frames += 1
-    voices = [read_audio(path, SAMPLE_RATE)[0] for path in (source, output)]
+    known = true_boxes is not None
     return CheckResult(
         clip_id=manifest.clip_id,
         frames=frames,
-        true_boxes=sum(map(len, true_boxes)),
-        coverage=least,
+        true_boxes=sum(map(len, true_boxes)) if true_boxes is not None else None,
+        coverage=least if known else None,
         uncovered_at_s=tuple(uncovered),
         deviation=deviation if solid else None,
         residual=residual,
         residual_outside=residual_outside,
-        residual_on_face=exposed,
-        metadata=_left_over(output, truth.get("planted", ())),
-        si_snr_db=si_snr(voices[1], voices[0]),
+        residual_on_face=exposed if known else None,
+        metadata=_left_over(output, (truth or {}).get("planted", ())),
+        si_snr_db=_level(output, source),
     )
+
+
+def _level(output: Path, source: Path | None) -> float | None:
+    if source is None:
+        return None
+    voices = [read_audio(path, SAMPLE_RATE)[0] for path in (output, source)]
+    return si_snr(voices[0], voices[1])
 
 
 def si_snr(estimate: Float[np.ndarray, "n"], reference: Float[np.ndarray, "m"]) -> float:
@@ -160,14 +174,20 @@ def si_snr(estimate: Float[np.ndarray, "n"], reference: Float[np.ndarray, "m"]) 
     return 10 * float(np.log10(max(share, 1e-12) / (1 - share)))
 
 
-def _touch(box: Sequence[float] | Float[np.ndarray, "5"], other: Sequence[float]) -> bool:
+def touch(box: Sequence[float] | Float[np.ndarray, "5"], other: Sequence[float]) -> bool:
+    """Whether two boxes have a point in common."""
     return bool(box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3])
 
 
-def _true_boxes(truth: Mapping[str, Any], clip_id: str) -> list[list[Sequence[float]]]:
+def read_boxes(truth: Mapping[str, Any], clip_id: str) -> list[list[Sequence[float]]]:
+    """The true face boxes of every frame.
+
+    Raises:
+        UserError: the truth has none that can be read.
+    """
     try:
         rows = [[row] if row and not isinstance(row[0], Sequence) else list(row or ()) for row in truth["faces"]]
-        if any(len(box) != 4 for row in rows for box in row):
+        if any(len(box) != 4 or not all(isinstance(x, int | float) for x in box) for row in rows for box in row):
             raise TypeError("a box is four numbers")
     except (KeyError, TypeError) as error:
         raise UserError(f"{clip_id}: its truth has no usable face boxes ({error})") from error

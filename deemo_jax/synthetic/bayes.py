@@ -28,8 +28,17 @@ ROWS: tuple[tuple[str, frozenset[Modality]], ...] = (
 
 def optimal_accuracy(modalities: Iterable[Modality]) -> float:
     """Probability that the most probable emotion, given the cues that these modalities show, is the true one."""
+    return _optimal(modalities, POSITIVE_RATE)
+
+
+def optimal_balanced_accuracy(modalities: Iterable[Modality]) -> float:
+    """The best mean recall of the two emotions: the best accuracy if both were as frequent."""
+    return _optimal(modalities, 0.5)
+
+
+def _optimal(modalities: Iterable[Modality], positive_rate: float) -> float:
     models = [MODELS[name] for name in sorted({CUE_OF[modality] for modality in modalities})]
-    prior = {Emotion.POSITIVE: POSITIVE_RATE, Emotion.NEGATIVE: 1 - POSITIVE_RATE}
+    prior = {Emotion.POSITIVE: positive_rate, Emotion.NEGATIVE: 1 - positive_rate}
 
     def joint(emotion: Emotion, tones: tuple[Tone, ...]) -> float:
         seen = (model.probability(tone, emotion) for model, tone in zip(models, tones, strict=True))

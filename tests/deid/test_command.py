@@ -38,6 +38,11 @@ def test_from_raw_to_audit(raw, tmp_path, command):
     truth.write_text(json.dumps(raw.truth) + "\n")
     checked = command("--audit", out, "--truth", truth, "--source", raw.path.parent)
     assert checked.returncode == 0 and "least covered true box" in checked.stdout, checked.stderr
+    reported = command(
+        "--audit", out, "--truth", truth, "--source", raw.path.parent, "--report", "--face_embedder", "grey"
+    )
+    assert reported.returncode == 0 and (out / "audit" / "report.html").is_file(), reported.stderr
+    assert "Utility: is the cue still there? (not measured)" in reported.stdout
 
 
 def test_what_goes_wrong_is_one_line(raw, tmp_path, command):
@@ -48,6 +53,8 @@ def test_what_goes_wrong_is_one_line(raw, tmp_path, command):
     assert "bad: " in done.stderr and "absent.mp4" in done.stderr and len(list(out.glob("*.mp4"))) == 1
     assert one_line(command(), "--out")
     assert one_line(command(raw.path, "--out", out, "--key_file", out / "k"), "output folder")
-    assert one_line(command("--audit", out), "--truth")
+    bare = command("--audit", out)
+    assert bare.returncode == 0 and "not measured: needs --truth" in bare.stdout, bare.stderr
+    assert one_line(command("--audit", out, "--detector", "x.onnx"), "--report")
     assert one_line(command(raw.path, "--out", out, "--workers", "0"), "--workers")
     assert command("--help").returncode == 0

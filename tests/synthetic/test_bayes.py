@@ -15,6 +15,12 @@ def test_optimal_accuracy_is_the_designed_one(name, modalities):
     assert 100 * bayes.optimal_accuracy(modalities) == pytest.approx(EXPECTED[name], abs=0.05)
 
 
+def test_balanced_accuracy_counts_both_emotions_alike():
+    assert bayes.optimal_balanced_accuracy(()) == pytest.approx(0.5)
+    # Neutral (55 %) is a guess; an expressive cue (45 %) is right nine times in ten.
+    assert bayes.optimal_balanced_accuracy({Modality.VIDEO}) == pytest.approx(0.55 / 2 + 0.45 * 0.9)
+
+
 def test_nfbl_text_carries_the_cue_of_the_video():
     assert bayes.optimal_accuracy({Modality.NFBL}) == bayes.optimal_accuracy({Modality.VIDEO})
     assert bayes.optimal_accuracy(Modality) == bayes.optimal_accuracy(dict(bayes.ROWS)["T+A+V"])

@@ -1,0 +1,91 @@
+"""Who looks for faces that are left: CenterFace, which the masks come from, and a second detector that the user brings.
+
+Axes: N faces, H height, W width; a face is x0, y0, x1, y1, score in pixels of the given picture.
+"""
+
+import functools
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from deemo_jax.deid.faces import face_detector
+from deemo_jax.errors import UserError
+
+MAX_MODEL_BYTES = 1 << 30
+NMS_IOU = 0.3
+MOST_FACES = 5000
+YUNET_COLUMNS = 15
+
+
+class Detector(Protocol):
+    """Anything that finds faces."""
+
+    def __call__(self, image: UInt8[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "N 5"]:
+        """Faces of an RGB picture down to the lowest score of interest."""
+        ...
+
+
+class CenterFace:
+    """The detector of `deemo_jax.deid`, at the size at which it looked when the clip was made."""
+
+    def __init__(self, width: int, height: int, scale: float, threshold: float):
+        self._detector, self._threshold = face_detector(width, height, scale), threshold
+
+    def __call__(self, image: UInt8[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "N 5"]:
+        return self._detector(image, self._threshold)
+
+
+class YuNet:
+    """An ONNX file with YuNet's inputs and outputs, run by OpenCV's `FaceDetectorYN`.
+
+    Wu et al., "YuNet: A Tiny Millisecond-level Face Detector" (2023); `face_detection_yunet_*.onnx` of OpenCV's model
+    zoo. It was trained apart from CenterFace, so what both miss is rarer than what one misses.
+    """
+
+    def __init__(self, path: Path, threshold: float):
+        """
+        Raises:
+            UserError: no such file, or not a model of this kind.
+        """
+        checked_model(path)
+        try:
+            self._net = cv2.FaceDetectorYN.create(str(path), "", (64, 64), threshold, NMS_IOU, MOST_FACES)
+            self(np.zeros((64, 64, 3), np.uint8))
+        except (cv2.error, ValueError) as error:
+            raise UserError(
+                f"{path}: not a YuNet face detector (face_detection_yunet_*.onnx of OpenCV's zoo)"
+            ) from error
+
+    def __call__(self, image: UInt8[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "N 5"]:
+        height, width = image.shape[:2]
+        self._net.setInputSize((width, height))
+        _, rows = self._net.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        if rows is None:
+            return np.zeros((0, 5), np.float32)
+        if rows.ndim != 2 or rows.shape[1] != YUNET_COLUMNS or not np.isfinite(rows).all():
+            raise ValueError("its faces are no rows of 15 finite numbers")
+        corner, far = rows[:, :2], rows[:, :2] + rows[:, 2:4]
+        limits = np.array([width, height])
+        parts = [np.clip(corner, 0, limits), np.clip(far, 0, limits), rows[:, -1:]]
+        return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=2)
+def second_detector(path: Path, threshold: float) -> YuNet:
+    """A YuNet, loaded once a process."""
+    return YuNet(path, threshold)
+
+
+def checked_model(path: Path) -> None:
+    """That a file is there and of a believable size.
+
+    Raises:
+        UserError: it is not.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give an ONNX model")
+    if not 0 < path.stat().st_size <= MAX_MODEL_BYTES:
+        raise UserError(f"{path}: {path.stat().st_size} bytes; an ONNX model has between 1 and {MAX_MODEL_BYTES}")

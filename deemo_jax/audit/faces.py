@@ -1,0 +1,226 @@
+"""Faces that are left: what detectors still report over all thresholds, what was leaked, filled and refused.
+
+A report within covered pixels shows where a face was; only one beside them may show a face.
+Axes: T thresholds, N faces.
+"""
+
+import functools
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from deemo_jax import cli, parallel
+from deemo_jax.audit.binomial import interval, upper_bound
+from deemo_jax.audit.clips import AuditedClip
+from deemo_jax.audit.folder import NEEDS_TRUTH, Audit
+from deemo_jax.audit.plots import BLUE, GREEN, ORANGE, VERMILION, canvas, png, tidy
+from deemo_jax.audit.scan import SECOND, THRESHOLDS, ClipScan, FrameScan, scan_clip
+from deemo_jax.audit.section import Figure, Section, Table
+
+TABULATED = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
+PROMISED_AT = 0.2
+REASONS = 12
+WORDS = {"anywhere": "anywhere", "outside": "beside masks", "on_face": "on a true face"}
+# What the manifests count, in the words of the report; other counts keep their keys.
+COUNTS = {
+    "frames": "frames",
+    "looked": "frames that the detector looked at",
+    "boxes": "faces found in the sources",
+    "tracks": "faces followed over time",
+    "bridged": "frames in which a face was lost, and covered",
+    "filled": "frames masked whole",
+    "dropped": "frames left out",
+    "seen_again": "frames covered further after the second look",
+}
+
+
+def faces_section(
+    clips: Sequence[AuditedClip],
+    found: Audit,
+    refused: Sequence[Mapping[str, Any]],
+    *,
+    detector: Path | None = None,
+    every: int = 1,
+    workers: int = 1,
+) -> Section:
+    """Looks at one frame of `every` of each clip, and of its source where that is given.
+
+    Raises:
+        UserError: the second detector cannot be loaded.
+    """
+    scan: Callable[[AuditedClip], ClipScan] = functools.partial(scan_clip, detector, every)
+    scans: list[ClipScan] = list(cli.progress(parallel.each(scan, clips, workers), "faces left", len(clips)))
+    who = list(dict.fromkeys(name for s in scans for name in s.frames))
+    curves = {name: [f for s in scans for f in s.frames[name]] for name in who if name in scans[0].frames}
+    worst = {name: [max((f.outside for f in s.frames[name]), default=0.0) for s in scans] for name in curves}
+    leaks, leak_notes, leak_numbers, failures = _leaks(found)
+    return Section(
+        name="faces",
+        title="Faces",
+        tables=(
+            _residual_table(curves, worst),
+            leaks,
+            _counts_table(clips),
+            _refused_table(refused, len(clips)),
+        ),
+        figures=(Figure(f"Frames with a report, by threshold (one frame in {every})", _plot(curves)),),
+        notes=(
+            f"One frame in {every} was looked at, {len(next(iter(curves.values())))} in {len(scans)} clips. Frames of a"
+            " clip are alike: intervals over frames are narrower than they should be, those over clips are not.",
+            "Beside the masks a raw picture has no face either, if none was missed: what is reported there is"
+            " the detector's false alarms (fists, logos), and as many are to be expected in what was written.",
+            "CenterFace also decided where the masks are. Where it is blind, it is blind twice: an independent detector"
+            " and the human check say more.",
+            *(
+                ("A second detector: not measured; give a YuNet file with --detector.",)
+                if detector is None
+                else ("The second detector looked at pictures at their full size.",)
+            ),
+            *leak_notes,
+        ),
+        numbers={
+            "every": every,
+            "thresholds": THRESHOLDS.tolist(),
+            "curves": {
+                name: {
+                    "frames": len(frames),
+                    "anywhere": _share(frames, "anywhere").tolist(),
+                    "outside": _share(frames, "outside").tolist(),
+                    "on_true_face": _share(frames, "on_face").tolist() if _knows_faces(frames) else None,
+                    "clips_outside_at_0.2": sum(score >= PROMISED_AT for score in worst[name]),
+                }
+                for name, frames in curves.items()
+            },
+            "second_detector": None if detector is None else "measured",
+            "counts": _counts(clips),
+            "refused": dict(_reasons(refused)),
+            **leak_numbers,
+        },
+        failures=failures,
+    )
+
+
+def _share(frames: Sequence[FrameScan], what: str) -> Float[np.ndarray, "T"]:
+    """Share of frames whose best score reaches each threshold."""
+    scores = np.array([getattr(frame, what) for frame in frames])
+    return (scores[None] >= THRESHOLDS[:, None]).mean(axis=1)
+
+
+def _knows_faces(frames: Sequence[FrameScan]) -> bool:
+    return all(frame.on_face is not None for frame in frames)
+
+
+def _residual_table(curves: Mapping[str, Sequence[FrameScan]], worst: Mapping[str, Sequence[float]]) -> Table:
+    rows = []
+    for name, frames in curves.items():
+        n, clips, known = len(frames), len(worst[name]), _knows_faces(frames)
+        for threshold in TABULATED:
+            counts = [
+                sum(score >= threshold for score in scores)
+                for scores in (
+                    [f.anywhere for f in frames],
+                    [f.outside for f in frames],
+                    [f.on_face or 0 for f in frames],
+                )
+            ]
+            shares = [
+                f"{count / n:.2%} [{low:.2%}, {high:.2%}]" for count in counts for low, high in [interval(count, n)]
+            ]
+            hit = sum(score >= threshold for score in worst[name])
+            cells = (
+                *shares[:2],
+                shares[2] if known else NEEDS_TRUTH,
+                f"{hit} of {clips} (<= {upper_bound(hit, clips):.2%})",
+            )
+            rows.append((name, f"{threshold:g}", *cells))
+    return Table(
+        "Frames in which a detector still reports a face, with exact 95 % intervals; clips with such a frame beside the"
+        " masks, with the one-sided 95 % bound on their share",
+        ("detector, picture", "threshold", "anywhere", "beside the masks", "... and on a true face", "clips, beside"),
+        tuple(rows),
+    )
+
+
+def _plot(curves: Mapping[str, Sequence[FrameScan]]) -> bytes:
+    figure = canvas(8.6, 4.0)
+    axes = figure.subplots()
+    for name, frames in curves.items():
+        second, raw = name.startswith(SECOND), name.endswith("raw")
+        lines = {"anywhere": ORANGE if raw else BLUE}
+        lines |= {"outside": "#999999" if raw else VERMILION}
+        lines |= {"on_face": GREEN} if not raw and _knows_faces(frames) else {}
+        for what, colour in lines.items():
+            style: dict[str, Any] = {
+                "ls": "--" if second else "-",
+                "marker": "s" if second else "o",
+                "ms": 4,
+                "lw": 1.6,
+            }
+            label = f"{name}: {WORDS[what]}"
+            axes.plot(THRESHOLDS, 100 * _share(frames, what), color=colour, label=label, **style)
+    axes.axvline(PROMISED_AT, color="#777777", ls=":", lw=1.4)
+    axes.text(PROMISED_AT + 0.006, 50, "threshold of the promise", rotation=90, va="center", size=8, color="#555555")
+    axes.set(xlim=(0.04, 0.91), ylim=(-2, 102), xlabel="score threshold", ylabel="frames with a report (%)")
+    tidy(axes)
+    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return png(figure)
+
+
+def _leaks(found: Audit) -> tuple[Table, tuple[str, ...], dict[str, Any], tuple[str, ...]]:
+    """True faces that the recorded masks do not cover."""
+    caption = "True face boxes that the masks do not cover to 98 %"
+    header = ("what", "count")
+    s = found.summary()
+    beside = s["residual_faces_outside"]
+    failures: tuple[str, ...] = (
+        (f"{beside} faces are still reported beside the masks at {PROMISED_AT}",) if beside else ()
+    )
+    if s["true_boxes"] is None:
+        table = Table(caption, header, (("frames with such a box", NEEDS_TRUTH),))
+        return table, (f"Leaks against the truth: {NEEDS_TRUTH}.",), {"leaks": None}, failures
+    leaks, hit = s["frames_below_coverage"], s["clips_below_coverage"]
+    rows = (
+        ("true face boxes", str(s["true_boxes"])),
+        ("frames with such a box", f"{leaks} of {s['frames']} (<= {upper_bound(leaks, s['frames']):.3%})"),
+        ("clips with such a frame", f"{hit} of {s['clips']} (<= {upper_bound(hit, s['clips']):.2%})"),
+        ("least covered box", f"{s['least_coverage']:.2%}"),
+    )
+    if leaks:
+        failures += (f"{leaks} frames show a true face that is not covered",)
+    return Table(caption, header, rows), (), {"leaks": leaks, "true_boxes": s["true_boxes"]}, failures
+
+
+def _counts(clips: Sequence[AuditedClip]) -> dict[str, int]:
+    """Sums of what the manifests count."""
+    sums: Counter[str] = Counter()
+    for clip in clips:
+        sums.update({key: n for key, n in clip.manifest.faces.items() if type(n) is int})
+    return dict(sums)
+
+
+def _counts_table(clips: Sequence[AuditedClip]) -> Table:
+    counts = _counts(clips)
+    known = [key for key in COUNTS if key in counts]
+    rows = [(COUNTS.get(key, key), str(counts[key])) for key in [*known, *sorted(counts.keys() - COUNTS.keys())]]
+    return Table(f"What de-identification did, by the manifests of {len(clips)} clips", ("what", "sum"), tuple(rows))
+
+
+def _reasons(refused: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    """Refusals by kind: reasons up to where their numbers begin."""
+    kinds = Counter(re.split(r"\s+in \d|[;:(]|\d", str(row.get("reason", "")))[0].strip()[:80] for row in refused)
+    return [(kind or "no reason on record", count) for kind, count in kinds.most_common(REASONS)]
+
+
+def _refused_table(refused: Sequence[Mapping[str, Any]], accepted: int) -> Table:
+    rows = [*_reasons(refused), ("accepted", accepted)]
+    total = accepted + len(refused)
+    low, high = interval(len(refused), total)
+    caption = (
+        f"Clips refused: {len(refused)} of {total} ({len(refused) / total:.1%} [{low:.1%}, {high:.1%}]), by reason"
+    )
+    return Table(caption, ("reason", "clips"), tuple((reason, str(count)) for reason, count in rows))

@@ -1,0 +1,148 @@
+"""Frames for a human check: drawn at random, numbered, in pages of pictures; and what a count of misses supports.
+
+Axes: H height, W width of a thumbnail.
+"""
+
+import bisect
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from deemo_jax import cli, files, parallel
+from deemo_jax.audit.binomial import upper_bound
+from deemo_jax.audit.clips import AuditedClip
+from deemo_jax.audit.section import Section, Table
+from deemo_jax.media.video import read_frames
+
+FRAMES = 300
+SEED = 20250
+COLUMNS, ROWS = 5, 10
+THUMBNAIL_WIDTH = 256
+BAND = 18
+LISTING = "sheet.json"
+WHITE = (255, 255, 255)
+MISSES = (0, 1, 2, 3, 5, 10)
+# Clip, place and time in it, picture.
+Thumbnail = tuple[str, int, float, UInt8[np.ndarray, "H W 3"]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Drawn:
+    """One frame of the sheet: its number there, its clip, its place and time in the clip."""
+
+    number: int
+    clip_id: str
+    frame: int
+    time_s: float
+
+
+def human_section(clips: Sequence[AuditedClip], folder: Path, *, frames: int = FRAMES, workers: int = 1) -> Section:
+    """Writes the pages `sheet_NN.png` and their listing into `folder`.
+
+    Args:
+        clips: of which every frame is equally likely.
+        folder: for the pages.
+        frames: how many are drawn, without replacement; all where there are fewer.
+        workers: processes.
+    """
+    counts = [len(clip.masks().rectangles) for clip in clips]
+    ends = list(itertools.accumulate(counts))
+    total = ends[-1]
+    places = sorted(np.random.default_rng(SEED).permutation(total)[:frames].tolist())
+    wanted: dict[int, list[int]] = {}
+    for place in places:
+        index = bisect.bisect_right(ends, place)
+        wanted.setdefault(index, []).append(place - (ends[index] - counts[index]))
+    jobs = [(clips[index], tuple(inside)) for index, inside in wanted.items()]
+    shown: list[Thumbnail] = list(
+        itertools.chain(*cli.progress(parallel.each(_thumbnails, jobs, workers), "sheet", len(jobs)))
+    )
+    # Frames of a clip are alike: in a shuffled order none is passed over as a repetition of the one before.
+    order = np.random.default_rng(SEED + 1).permutation(len(shown))
+    drawn, pictures = [], []
+    for number, k in enumerate(order.tolist(), 1):
+        clip_id, frame, time_s, picture = shown[k]
+        drawn.append(Drawn(number, clip_id, frame, round(time_s, 3)))
+        pictures.append(_numbered(picture, number))
+    names = write_pages(pictures, folder)
+    files.write_json(folder / LISTING, [dataclasses.asdict(row) for row in drawn])
+    n = len(drawn)
+    rows = tuple((str(k), f"{upper_bound(k, n):.2%}") for k in MISSES if k <= n)
+    return Section(
+        name="human",
+        title="Human check",
+        tables=(
+            Table(
+                f"What a person who looks at all {n} pictures has shown, of {total} frames in {len(clips)} clips"
+                " (Clopper and Pearson's exact one-sided 95 % bound)",
+                ("pictures with a face", "share of all frames with a face, at most"),
+                rows,
+            ),
+        ),
+        notes=(
+            f"{n} frames, drawn at random (seed {SEED}), are in {', '.join(names)} beside this report.",
+            "How to fill it in: look at every picture, at full size. Count those in which any part of a person's face"
+            " can be made out; in doubt, count it. The row of that number is what you may claim.",
+            f"{LISTING} tells the clip and the time behind each number.",
+            "Not measured: nobody has looked yet.",
+        ),
+        numbers={
+            "frames": n,
+            "of": total,
+            "seed": SEED,
+            "upper_bounds": {str(k): upper_bound(k, n) for k in MISSES if k <= n},
+            "pages": names,
+            "misses": None,
+        },
+    )
+
+
+def write_pages(pictures: Sequence[UInt8[np.ndarray, "H W 3"]], folder: Path) -> list[str]:
+    """Writes pages of 5 x 10 pictures and returns their names; pages of an earlier, longer sheet are removed."""
+    size = COLUMNS * ROWS
+    names = []
+    for page, start in enumerate(range(0, len(pictures), size), 1):
+        part = list(pictures[start : start + size])
+        height = max(picture.shape[0] for picture in part)
+        cells = [
+            cv2.copyMakeBorder(p, 2, 2 + height - p.shape[0], 2, 2, cv2.BORDER_CONSTANT, value=WHITE) for p in part
+        ]
+        cells += [np.full_like(cells[0], 255)] * (-len(cells) % COLUMNS)
+        grid = np.concatenate([np.concatenate(cells[i : i + COLUMNS], axis=1) for i in range(0, len(cells), COLUMNS)])
+        done, encoded = cv2.imencode(".png", cv2.cvtColor(grid, cv2.COLOR_RGB2BGR))
+        if not done:
+            raise RuntimeError("OpenCV cannot encode a PNG")
+        names.append(f"sheet_{page:02d}.png")
+        with files.atomic(folder / names[-1]) as temporary:
+            temporary.write_bytes(encoded.tobytes())
+    for path in folder.glob("sheet_[0-9][0-9].png"):
+        if path.name not in names:
+            path.unlink()
+    return names
+
+
+def _thumbnails(job: tuple[AuditedClip, tuple[int, ...]]) -> list[Thumbnail]:
+    clip, wanted = job
+    found = []
+    for frame in read_frames(clip.output):
+        if frame.index in wanted:
+            found.append((clip.clip_id, frame.index, frame.time_s, _small(frame.image)))
+        if frame.index >= wanted[-1]:
+            break
+    return found
+
+
+def _small(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "H W 3"]:
+    height = max(1, round(image.shape[0] * THUMBNAIL_WIDTH / image.shape[1]))
+    return cv2.resize(image, (THUMBNAIL_WIDTH, height), interpolation=cv2.INTER_AREA)
+
+
+def _numbered(image: UInt8[np.ndarray, "H W 3"], number: int) -> UInt8[np.ndarray, "h W 3"]:
+    band = np.full((BAND, image.shape[1], 3), 255, np.uint8)
+    cv2.putText(band, str(number), (3, BAND - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.concatenate([band, image])

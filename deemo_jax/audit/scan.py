@@ -1,0 +1,83 @@
+"""One clip before several detectors: the best score of every frame that is looked at, in one pass for all thresholds.
+
+Axes: N faces, H height, W width; a face is x0, y0, x1, y1, score.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float32
+
+from deemo_jax.audit.check import read_boxes, touch
+from deemo_jax.audit.clips import AuditedClip, source_frames
+from deemo_jax.audit.detectors import CenterFace, Detector, second_detector
+from deemo_jax.deid import masks
+from deemo_jax.deid.residual import outside
+from deemo_jax.deid.settings import Settings
+from deemo_jax.media.video import read_frames
+
+THRESHOLDS = np.round(np.arange(0.05, 0.901, 0.05), 2)
+LOWEST = float(THRESHOLDS[0])
+SECOND = "second detector"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class FrameScan:
+    """Best scores in one frame of one clip; 0 where nothing was reported.
+
+    Attributes:
+        anywhere: best report.
+        outside: best report that does not lie within masked pixels; of a raw picture, within what is masked later.
+        on_face: best of those that touch a true face; None without a truth.
+    """
+
+    anywhere: float
+    outside: float
+    on_face: float | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class ClipScan:
+    """One clip: who looked ("CenterFace", the second detector; raw or written) -> a frame each."""
+
+    clip_id: str
+    frames: Mapping[str, tuple[FrameScan, ...]]
+
+
+def scan_clip(detector: Path | None, every: int, clip: AuditedClip) -> ClipScan:
+    """Runs the detectors once a frame, at the lowest threshold."""
+    recorded = clip.masks()
+    width, height = recorded.width, recorded.height
+    scale = Settings.on_record(clip.manifest.settings).detection_scale(width, height)
+    lookers: dict[str, Detector] = {"CenterFace": CenterFace(width, height, scale, LOWEST)}
+    if detector is not None:
+        lookers[SECOND] = second_detector(detector, LOWEST)
+    of_source = source_frames(recorded)
+    boxes = None if clip.truth is None else read_boxes(clip.truth, clip.clip_id)
+    frames: dict[str, list[FrameScan]] = {}
+    for kind, path in (("written", clip.output), ("raw", clip.source)):
+        if path is None:
+            continue
+        wanted = {of_source[i] if kind == "raw" else i: i for i in range(0, len(of_source), every)}
+        for frame in read_frames(path):
+            if frame.index not in wanted:
+                continue
+            place = wanted[frame.index]
+            hidden = masks.region(recorded.rectangles[place], width, height)
+            true_boxes = None if boxes is None else [box for row in boxes[of_source[place] :][:1] for box in row]
+            for name, look in lookers.items():
+                faces = look(np.ascontiguousarray(frame.image[:height, :width]))
+                frames.setdefault(f"{name}, {kind}", []).append(_best(faces, hidden, true_boxes))
+    return ClipScan(clip.clip_id, {name: tuple(of) for name, of in frames.items()})
+
+
+def _best(
+    faces: Float32[np.ndarray, "N 5"], hidden: Bool[np.ndarray, "H W"], boxes: Sequence[Sequence[float]] | None
+) -> FrameScan:
+    beside = outside(faces, hidden) if len(faces) else faces
+    on_face = None
+    if boxes is not None:
+        on_face = max((float(face[4]) for face in beside if any(touch(face, box) for box in boxes)), default=0.0)
+    return FrameScan(float(faces[:, 4].max(initial=0.0)), float(beside[:, 4].max(initial=0.0)), on_face)

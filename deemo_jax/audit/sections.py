@@ -1,0 +1,121 @@
+"""The whole audit: every section in order, each of which says what it measured or what it would need."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from deemo_jax.audit import report
+from deemo_jax.audit.clips import AuditedClip, find_clips
+from deemo_jax.audit.detectors import second_detector
+from deemo_jax.audit.embedders import face_embedder
+from deemo_jax.audit.faces import faces_section
+from deemo_jax.audit.folder import PAGE, REPORT_DIR, Audit, check_all, refusals, write
+from deemo_jax.audit.human import FRAMES, human_section
+from deemo_jax.audit.reidentify import reidentification_section
+from deemo_jax.audit.scan import LOWEST
+from deemo_jax.audit.section import Section, Table
+from deemo_jax.audit.towers import Towers
+from deemo_jax.audit.utility import utility_section
+from deemo_jax.audit.variants import CLIPS
+
+LISTED = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class AuditOptions:
+    """What the whole audit is given beside the clips.
+
+    Attributes:
+        workers: processes.
+        every: detectors look at one frame of so many.
+        detector: an ONNX file of a second face detector (`detectors.YuNet`).
+        face_embedder: an ONNX file (`embedders.OnnxEmbedder`), or "grey".
+        towers: frozen encoders for the probes of utility.
+        clips: at most so many clips for those.
+        sheet: frames for the human check.
+    """
+
+    workers: int = 1
+    every: int = 1
+    detector: Path | None = None
+    face_embedder: str | None = None
+    towers: Towers | None = None
+    clips: int = CLIPS
+    sheet: int = FRAMES
+
+
+def full_audit(
+    folder: Path, truth_file: Path | None, source_dir: Path | None, options: AuditOptions
+) -> tuple[Audit, list[Section]]:
+    """Checks every clip, measures every section, and writes `audit.json` and `audit/report.html` into `folder`.
+
+    Raises:
+        UserError: something named is missing or cannot be used.
+    """
+    # A wrong file is known before the work.
+    if options.detector is not None:
+        second_detector(options.detector, LOWEST)
+    if options.face_embedder is not None:
+        face_embedder(options.face_embedder)
+    clips = find_clips(folder, truth_file, source_dir)
+    found = check_all(clips, folder, options.workers, options.every)
+    sections = _sections(clips, found, folder, options)
+    lead = (
+        f"{len(clips)} clips de-identified, {found.refused} refused; "
+        f"{'with' if source_dir else 'without'} their sources, {'with' if truth_file else 'without'} a truth. "
+        "Every figure has its n; what was not measured says so."
+    )
+    write(found, folder, sections=report.numbers(sections))
+    report.write_page(folder / REPORT_DIR / PAGE, "Audit of de-identified clips", lead, sections)
+    return found, sections
+
+
+def _sections(clips: Sequence[AuditedClip], found: Audit, folder: Path, options: AuditOptions) -> list[Section]:
+    workers = options.workers
+    return [
+        promises_section(found),
+        faces_section(clips, found, refusals(folder), detector=options.detector, every=options.every, workers=workers),
+        human_section(clips, folder / REPORT_DIR, frames=options.sheet, workers=workers),
+        reidentification_section(clips, options.face_embedder, workers),
+        utility_section(clips, options.towers, count=options.clips, workers=workers),
+        container_section(found),
+    ]
+
+
+def promises_section(found: Audit) -> Section:
+    """What every clip promises, beside what was found."""
+    broken = found.failures
+    rows = tuple((clip_id, "; ".join(failures)) for clip_id, failures in list(broken.items())[:LISTED])
+    clips = (Table(f"Clips that break a promise: {len(broken)}, the first {len(rows)}", ("clip", "what"), rows),)
+    return Section(
+        name="promises",
+        title="Promises",
+        tables=(
+            Table(f"Every clip, {len(found.results)} of them", ("what", "found", "promised"), tuple(found.rows())),
+            *(clips if broken else ()),
+        ),
+        numbers=found.summary(),
+        failures=(f"{len(broken)} of {len(found.results)} clips break a promise",) if broken else (),
+    )
+
+
+def container_section(found: Audit) -> Section:
+    """Fields left in the files: planted strings, and tags beyond those that the muxer itself writes."""
+    left = {r.clip_id: r.metadata for r in found.results if r.metadata}
+    kinds = Counter(item.split("=")[0] for fields in left.values() for item in fields)
+    planted = any(r.true_boxes is not None for r in found.results)
+    rows = [("clips with anything left", f"{len(left)} of {len(found.results)}")]
+    rows += [(f"... {kind}"[:80], str(count)) for kind, count in kinds.most_common(LISTED)]
+    return Section(
+        name="container",
+        title="Container",
+        tables=(Table("Metadata left in the files", ("what", "clips"), tuple(rows)),),
+        notes=(
+            "Looked for: every tag of the container, its tracks and chapters against the few that the muxer writes; and"
+            f" tracks beside one picture and one sound{', and the strings planted in the sources' if planted else ''}.",
+            *(() if planted else ("Planted strings: not measured: needs --truth.",)),
+        ),
+        numbers={"clips": len(found.results), "clips_with_metadata": len(left), "fields": dict(kinds)},
+        failures=(f"{len(left)} clips carry metadata",) if left else (),
+    )
