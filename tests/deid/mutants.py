@@ -162,7 +162,7 @@ def _promises(
     source: Path, out: Path, reference: tuple[list[np.ndarray], np.ndarray], faces: list, planted: tuple[str, ...]
 ) -> str:
     """What is wrong with an accepted mutant, empty if nothing is."""
-    if sorted(p.name for p in out.iterdir()) != ["m.manifest.json", "m.masks.json", "m.mp4"]:
+    if sorted(p.name for p in out.iterdir()) != ["m.manifest.json", "m.masks.json", "m.mp4", "m.tracks.json"]:
         return "other files were left"
     manifest = load_manifest(out / "m.manifest.json")
     movie = verify(manifest, out)

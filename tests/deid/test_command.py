@@ -45,6 +45,14 @@ def test_from_raw_to_audit(raw, tmp_path, command):
     assert "Utility: is the cue still there? (not measured)" in reported.stdout
 
 
+def test_probe_lists_what_a_file_carries(raw, tmp_path, command):
+    done = command("--probe", raw.path, raw.path)
+    assert done.returncode == 0 and done.stdout.count("video/h264, audio/aac") == 2
+    assert all(text in done.stdout for text in raw.planted)
+    (tmp_path / "text.mp4").write_text("no film")
+    assert one_line(command("--probe", tmp_path / "text.mp4"), "text.mp4", "no readable media")
+
+
 def test_what_goes_wrong_is_one_line(raw, tmp_path, command):
     out = tmp_path / "out"
     (tmp_path / "text.mp4").write_text("no film")

@@ -11,6 +11,9 @@ import tensorflow_datasets as tfds
 from deemo_jax.build import main
 from deemo_jax.data.pipeline import make_pipeline
 from deemo_jax.data.source import ClipSource
+from deemo_jax.deid.text import Names
+from deemo_jax.deid.text_rules import Rules
+from deemo_jax.deid.transcripts import redact_file
 from deemo_jax.errors import UserError
 from deemo_jax.files import read_json, write_json
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
@@ -132,6 +135,21 @@ def test_the_summary_counts_clips_persons_and_raw_transcripts(
     out = capsys.readouterr().out
     assert "train: 4 clips, 2 persons" in out and "test: 2 clips, 1 persons" in out
     assert "raw transcripts (not de-identified): 6" in out and "by attestation: 6" in out
+
+
+def test_transcripts_without_names_say_so_and_are_not_counted_as_raw(
+    attested: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tmp_path / "clips.jsonl"
+    redact_file(attested / "clips.jsonl", rows, Names(), Rules())
+    arguments = command(attested, tmp_path / "data")
+    arguments[arguments.index("--annotations") + 1] = str(rows)
+    assert main(arguments) == 0
+    assert "raw transcripts (not de-identified): 0" in capsys.readouterr().out
+    provenance = ClipSource(tmp_path / "data", "deemo_mer", "train")[0].provenance
+    assert provenance.transcript.startswith("deemo_jax rules 1, ")
+    rows.write_text(rows.read_text().replace('"transcript": "', '"transcript": "Mara said '))
+    assert "--text again" in refused(arguments, capsys)
 
 
 def test_an_id_file_counts_recurring_persons_and_strict_refuses_them(
