@@ -45,7 +45,7 @@ PUBLISHED = Table(
 )
 UPPER_BOUND = "An audit is an upper bound on privacy: a better attacker can only lower these rates."
 NOTES = (
-    "EER: the rate at which misses and false alarms are equal; 50 % is chance. 95 %: bootstrap over speakers.",
+    "EER: the rate at which misses and false alarms are equal; 50 % is chance. 95 % bootstrap intervals over speakers.",
     "Ignorant: knows original voices only. Lazy-informed: has changed them by the same method under another key."
     f" Alpha grid: undoes McAdams with {', '.join(map(str, GRID))} and not at all, and keeps each pair's best match;"
     f" {GRID_TRIALS} trials a speaker. Trained: lazy-informed, with scores learnt on changed voices of other speakers,"

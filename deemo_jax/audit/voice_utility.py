@@ -92,7 +92,9 @@ def pitch(waveform: Float[np.ndarray, "n"]) -> Float[np.ndarray, "F"]:
     voiced = (here > VOICED) & (level >= np.quantile(level, 0.95) - PAUSE_DB)
     hertz = np.where(voiced, SAMPLE_RATE / (best + np.clip(offset, -1, 1)), np.nan)
     # A frame that leaps from both its neighbourhoods is an octave error.
-    smooth = np.nanmedian(np.lib.stride_tricks.sliding_window_view(np.pad(hertz, 3, constant_values=np.nan), 7), axis=1)
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(hertz, 3, constant_values=np.nan), 7)
+    smooth = np.full(len(hertz), np.nan)
+    smooth[voiced] = np.nanmedian(around[voiced], axis=1)
     return np.where(np.abs(np.log2(hertz / smooth)) < LEAP, hertz, np.nan)
 
 

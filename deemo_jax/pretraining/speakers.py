@@ -25,6 +25,7 @@ from deemo_jax.models.speaker import EMBEDDING, WINDOW_FRAMES, SpeakerNet, examp
 from deemo_jax.models.weights import save_tree
 from deemo_jax.pretraining.fit import apply, fit
 from deemo_jax.pretraining.pool import spread
+from deemo_jax.pretraining.towers import EARS_FILE, SCORES, write_card
 from deemo_jax.synthetic import speech
 from deemo_jax.synthetic.clip import PROSODY
 from deemo_jax.synthetic.cues import Tone
@@ -32,7 +33,6 @@ from deemo_jax.synthetic.identity import SPEAKERS, make_identity
 from deemo_jax.synthetic.script import sentence
 from deemo_jax.synthetic.seeds import generator
 
-FILE = "speaker_encoder.safetensors"
 TRACT = (0.92, 1.08)
 PITCH = (-3.0, 3.0)
 ALPHA = (0.5, 0.9)
@@ -90,8 +90,10 @@ def pretrain_speakers(recipe: SpeakerRecipe, *, seed: int, workers: int) -> dict
 
 
 def write_speakers(out: Path, *, seed: int, workers: int) -> int:
-    """Trains the encoders and writes `speaker_encoder.safetensors` into `out`; returns 0."""
-    save_tree(out / FILE, pretrain_speakers(SpeakerRecipe(), seed=seed, workers=workers), {"seed": str(seed)})
+    """Trains the encoders, writes them into `out` and names them on the card of towers that lie there; returns 0."""
+    save_tree(out / EARS_FILE, pretrain_speakers(SpeakerRecipe(), seed=seed, workers=workers), {"seed": str(seed)})
+    if (out / SCORES).is_file():
+        write_card(out, seed)
     return 0
 
 

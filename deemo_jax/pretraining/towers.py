@@ -21,6 +21,7 @@ from deemo_jax.pretraining.vision import VisionRecipe, pretrain_vit
 NAMES = ("vit", "audio", "decoder")
 MAX_BYTES = 8 << 20
 FILE, SCORES = "towers.safetensors", "scores.json"
+EARS_FILE = "speaker_encoder.safetensors"
 
 CARD = """# The sample's towers
 
@@ -41,6 +42,19 @@ sample only.
 | tower | parameters | seconds | on held-out speakers or sentences |
 | --- | --- | --- | --- |
 {rows}
+{ears}"""
+
+EARS = """
+# The audit's speaker encoders
+
+Two small x-vector networks that tell invented speakers apart: "plain" has heard voices as they are, "informed" went on
+with changed ones (McAdams and recast). They are the attacker's ear in the audit of voices, which prints how good they
+are on unprotected voices. They know synthetic speech only.
+
+- Command: `python -m deemo_jax.towers --out configs/sample_towers --seed {seed} --speaker_encoder`
+- File: `{file}`, {size:.2f} MiB, sha256 `{digest}`
+- What they heard: 300 pseudo-speakers, the voices of the family `towers` with other vocal tracts and pitches, none of
+  which is in the sample corpus.
 """
 
 
@@ -111,6 +125,12 @@ def _write(out: Path, tree: dict[str, Any], scores: dict[str, Any], seed: int) -
             )
     with atomic(out / SCORES) as temporary:
         temporary.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
+    write_card(out, seed)
+
+
+def write_card(out: Path, seed: int) -> None:
+    """Describes the towers that lie in `out`, and the speaker encoders where they do."""
+    scores = json.loads((out / SCORES).read_text(encoding="utf-8"))
     rows = [
         f"| {name} | {scores[name]['parameters']:,} | {scores[name]['seconds']} | "
         + ", ".join(f"{key} {value:.3f}" for key, value in scores[name]["scores"].items())
@@ -118,10 +138,14 @@ def _write(out: Path, tree: dict[str, Any], scores: dict[str, Any], seed: int) -
         for name in NAMES
         if name in scores
     ]
-    size = (out / FILE).stat().st_size / (1 << 20)
-    card = CARD.format(seed=seed, file=FILE, size=size, digest=sha256(out / FILE), rows="\n".join(rows))
+    ears = EARS.format(seed=seed, **_described(out / EARS_FILE)) if (out / EARS_FILE).is_file() else ""
+    card = CARD.format(seed=seed, rows="\n".join(rows), ears=ears, **_described(out / FILE))
     with atomic(out / "README.md") as temporary:
         temporary.write_text(card, encoding="utf-8")
+
+
+def _described(path: Path) -> dict[str, Any]:
+    return {"file": path.name, "size": path.stat().st_size / (1 << 20), "digest": sha256(path)}
 
 
 def _leaves(tree: Mapping[str, Any]) -> list[Any]:
