@@ -7,7 +7,6 @@ import dataclasses
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -17,7 +16,7 @@ from deemo_jax.audit.check import read_boxes
 from deemo_jax.audit.clips import AuditedClip, source_frames
 from deemo_jax.audit.embedders import face_embedder
 from deemo_jax.audit.folder import NEEDS_SOURCE, NEEDS_TRUTH
-from deemo_jax.audit.section import Section, Table
+from deemo_jax.audit.section import Section, Table, not_measured
 from deemo_jax.evaluation.bootstrap import Interval, interval
 from deemo_jax.media.video import read_frames, uniform_indices
 
@@ -25,6 +24,7 @@ CROPS = 4
 SMALLEST_CROP = 8
 SAMPLES, SEED = 2000, 20250
 TITLE = "Face re-identification"
+_without = functools.partial(not_measured, "reidentification", TITLE, rank1=None)
 # Who is enrolled from what, and what is shown: the attacks of the voice, for faces.
 ATTACKS: Mapping[str, tuple[str, str]] = {
     "nobody is hidden (ceiling)": ("raw", "raw"),
@@ -54,18 +54,18 @@ def reidentification_section(clips: Sequence[AuditedClip], embedder: str | None,
         UserError: the embedder cannot be loaded.
     """
     if embedder is None:
-        return _not_measured("not measured: needs --face_embedder FILE.onnx")
+        return _without("not measured: needs --face_embedder FILE.onnx")
     if any(clip.truth is None for clip in clips):
-        return _not_measured(NEEDS_TRUTH)
+        return _without(NEEDS_TRUTH)
     if any(clip.source is None for clip in clips):
-        return _not_measured(NEEDS_SOURCE)
+        return _without(NEEDS_SOURCE)
     known = [clip for clip in clips if clip.person]
     embed: Callable[[AuditedClip], Embedded] = functools.partial(embed_clip, embedder)
     work: Iterator[Embedded] = cli.progress(parallel.each(embed, known, workers), "faces compared", len(known))
     gallery, probes = halves([of for of in work if of.raw.size])
     persons = sorted({of.person for of in gallery})
     if len(persons) < 2:
-        return _not_measured("not measured: needs two persons with two clips each")
+        return _without("not measured: needs two persons with two clips each")
     rates = {name: rank1(gallery, probes, enrolled, shown) for name, (enrolled, shown) in ATTACKS.items()}
     chance = 1 / len(persons)
     what = "small grey pixels, a weak embedder" if embedder == "grey" else "the ONNX file that was given"
@@ -157,8 +157,3 @@ def _crop(image: UInt8[np.ndarray, "H W 3"], box: Sequence[float]) -> UInt8[np.n
 def _unit(vector: Float[np.ndarray, "E"]) -> Float[np.ndarray, "E"]:
     length = float(np.linalg.norm(vector))
     return vector / length if length > 0 else vector
-
-
-def _not_measured(why: str) -> Section:
-    numbers: dict[str, Any] = {"rank1": None}
-    return Section(name="reidentification", title=TITLE, notes=(f"{why[0].upper()}{why[1:]}.",), numbers=numbers)

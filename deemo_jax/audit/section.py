@@ -62,3 +62,8 @@ class Section:
     notes: tuple[str, ...] = ()
     numbers: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     failures: tuple[str, ...] = ()
+
+
+def not_measured(name: str, title: str, why: str, **numbers: None) -> Section:
+    """A section that says what it would need."""
+    return Section(name=name, title=title, notes=(f"{why[0].upper()}{why[1:]}.",), numbers=numbers)

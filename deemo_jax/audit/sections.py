@@ -3,21 +3,30 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from deemo_jax.audit import report
+import numpy as np
+from jaxtyping import Float
+
+from deemo_jax.audit import report, voice
 from deemo_jax.audit.clips import AuditedClip, find_clips
 from deemo_jax.audit.detectors import second_detector
 from deemo_jax.audit.embedders import face_embedder
 from deemo_jax.audit.faces import faces_section
-from deemo_jax.audit.folder import PAGE, REPORT_DIR, Audit, check_all, refusals, write
+from deemo_jax.audit.folder import NEEDS_SOURCE, NEEDS_TRUTH, PAGE, REPORT_DIR, Audit, check_all, refusals, write
 from deemo_jax.audit.human import FRAMES, human_section
 from deemo_jax.audit.reidentify import reidentification_section
 from deemo_jax.audit.scan import LOWEST
-from deemo_jax.audit.section import Section, Table
+from deemo_jax.audit.section import Section, Table, not_measured
+from deemo_jax.audit.text import text_section
 from deemo_jax.audit.towers import Towers
 from deemo_jax.audit.utility import utility_section
 from deemo_jax.audit.variants import CLIPS
+from deemo_jax.audit.voice_trials import VoiceClip
+from deemo_jax.deid.settings import Settings
+from deemo_jax.media.audio import read_audio
+from deemo_jax.media.mel import SAMPLE_RATE
 
 LISTED = 20
 
@@ -78,9 +87,32 @@ def _sections(clips: Sequence[AuditedClip], found: Audit, folder: Path, options:
         faces_section(clips, found, refusals(folder), detector=options.detector, every=options.every, workers=workers),
         human_section(clips, folder / REPORT_DIR, frames=options.sheet, workers=workers),
         reidentification_section(clips, options.face_embedder, workers),
+        voices_section(clips),
         utility_section(clips, options.towers, count=options.clips, workers=workers),
         container_section(found),
+        text_section(),
     ]
+
+
+def voices_section(clips: Sequence[AuditedClip]) -> Section:
+    """Attacks on the voices of the clips; needs who speaks in them, and their sources."""
+    if any(clip.source is None for clip in clips):
+        return not_measured("voice", voice.TITLE, NEEDS_SOURCE)
+    if not all(clip.person for clip in clips):
+        return not_measured("voice", voice.TITLE, NEEDS_TRUTH)
+    made_by = [clip.manifest.settings for clip in clips]
+    voices = [
+        VoiceClip(clip.clip_id, clip.person, partial(_heard, clip.source), partial(_heard, clip.output))
+        for clip in clips
+        if clip.source is not None
+    ]
+    alike = all(settings == made_by[0] for settings in made_by)
+    return voice.voice_section(voices, made_by=Settings.on_record(made_by[0]) if alike else None)
+
+
+def _heard(path: Path) -> Float[np.ndarray, "n"]:
+    waveform, _ = read_audio(path, SAMPLE_RATE)
+    return waveform
 
 
 def promises_section(found: Audit) -> Section:

@@ -15,15 +15,17 @@ from deemo_jax.audit.clips import AuditedClip
 from deemo_jax.audit.folder import NEEDS_SOURCE, NEEDS_TRUTH
 from deemo_jax.audit.plots import BLUE, INK, ORANGE, SKY, canvas, png, tidy
 from deemo_jax.audit.probe import FOLDS, LEAST_PERSONS, Answers, probe
-from deemo_jax.audit.section import Figure, Section, Table
+from deemo_jax.audit.section import Figure, Section, Table, not_measured
 from deemo_jax.audit.towers import Towers
-from deemo_jax.audit.variants import CLIPS, RAW, VOICES, Variants, VoiceChange, frame_names, make_variants, voice_names
+from deemo_jax.audit.variants import CLIPS, RAW, Variants, frame_names, make_variants, voice_names, voice_variants
+from deemo_jax.audit.voice_trials import Change
 from deemo_jax.schema import Emotion, Modality
 from deemo_jax.synthetic.bayes import optimal_balanced_accuracy
 from deemo_jax.synthetic.cues import Tone
 
 SEED = 20250
 TITLE = "Utility: is the cue still there?"
+_without = functools.partial(not_measured, "utility", TITLE, balanced_accuracy=None)
 # What is shown -> the cue in it, the modality, and its words.
 SHOWN: Mapping[str, tuple[str, Modality, str]] = {
     "frames": ("body", Modality.VIDEO, "body language in frames"),
@@ -40,7 +42,7 @@ def utility_section(
     towers: Towers | None,
     *,
     count: int = CLIPS,
-    voices: Mapping[str, VoiceChange] = VOICES,
+    voices: Mapping[str, Change] | None = None,
     workers: int = 1,
 ) -> Section:
     """Probes of cue and emotion on frames and voice.
@@ -49,19 +51,19 @@ def utility_section(
         clips: with sources, and a truth with "cues", "emotion" and "person_id" as the synthetic corpus has them.
         towers: frozen; None says "not measured".
         count: at most so many clips, drawn at random.
-        voices: name -> (waveform at 16 kHz, clip id) -> changed waveform.
+        voices: name -> (waveform at 16 kHz, clip id, speaker) -> changed waveform; by default every method there is.
         workers: processes that read and change clips.
     """
     if towers is None:
-        return _not_measured("not measured: needs the sample's towers")
+        return _without("not measured: needs the sample's towers")
     if any(clip.truth is None for clip in clips):
-        return _not_measured(NEEDS_TRUTH)
+        return _without(NEEDS_TRUTH)
     if any(clip.source is None for clip in clips):
-        return _not_measured(NEEDS_SOURCE)
+        return _without(NEEDS_SOURCE)
     chosen = _drawn([clip for clip in clips if labels(clip) and clip.person], count)
-    persons = [clip.person for clip in chosen]
+    persons, voices = [clip.person for clip in chosen], voices or voice_variants()
     if len(set(persons)) < LEAST_PERSONS:
-        return _not_measured(f"not measured: needs clips of {LEAST_PERSONS} persons whose truth names their cues")
+        return _without(f"not measured: needs clips of {LEAST_PERSONS} persons whose truth names their cues")
     features = _features(chosen, towers, voices, workers)
     found = {shown: _ask(features[shown], chosen, shown, persons) for shown in SHOWN}
     best = {shown: optimal_balanced_accuracy({SHOWN[shown][1]}) for shown in SHOWN}
@@ -111,7 +113,7 @@ def _drawn(clips: Sequence[AuditedClip], count: int) -> list[AuditedClip]:
 
 
 def _features(
-    clips: Sequence[AuditedClip], towers: Towers, voices: Mapping[str, VoiceChange], workers: int
+    clips: Sequence[AuditedClip], towers: Towers, voices: Mapping[str, Change], workers: int
 ) -> dict[str, dict[str, Float[np.ndarray, "n D"]]]:
     """Shown -> variant -> features of all clips. Pictures of one clip are in memory at a time."""
     make: Callable[[AuditedClip], Variants] = functools.partial(make_variants, towers.side, dict(voices))
@@ -181,8 +183,3 @@ def _plot(found: Mapping[str, Found], best: Mapping[str, float]) -> bytes:
 def _json(answers: Answers, raw: Answers) -> dict[str, Any]:
     score, gap = answers.score, answers.less(raw)
     return {"value": score.value, "interval": score.bounds(), "less_raw": gap.value, "less_raw_interval": gap.bounds()}
-
-
-def _not_measured(why: str) -> Section:
-    numbers: dict[str, Any] = {"balanced_accuracy": None}
-    return Section(name="utility", title=TITLE, notes=(f"{why[0].upper()}{why[1:]}.",), numbers=numbers)

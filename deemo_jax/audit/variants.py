@@ -1,13 +1,13 @@
 """One clip in several modes: its frames under several masks, its voice under several changes.
 
 Masks are those on record, so that modes differ in how a face is covered and in nothing else.
-Axes: V variants, F frames, M mel clips, n samples.
+Axes: V variants, F frames, M mel clips.
 """
 
 import dataclasses
 import hashlib
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -15,20 +15,16 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from deemo_jax.audit.clips import AuditedClip, source_frames
+from deemo_jax.audit.voice_trials import Change, by_settings
 from deemo_jax.deid import masks
-from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.voice import mcadams
+from deemo_jax.deid.keys import VoiceKey
+from deemo_jax.deid.settings import VOICES, Settings
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.mel import SAMPLE_RATE, mel_clips
 from deemo_jax.media.video import read_frames, uniform_indices
 
-Waveform = Float[np.ndarray, "n"]
-VoiceChange = Callable[[Waveform, str], Waveform]
-
 RAW, WRITTEN = "raw", "the files as written"
 CLIPS, FRAMES, MEL_CLIPS = 400, 8, 4
-# The fixed coefficient of the VoicePrivacy 2020 baseline; the span of the paper's reference, one draw a clip.
-FIXED_ALPHA, ALPHAS = 0.8, (0.5, 0.9)
 MASK_NAMES = {"gaussian": "gaussian (the paper's)", "solid": "solid", "mosaic": "mosaic"}
 
 
@@ -38,20 +34,10 @@ def mask_variants() -> dict[str, str]:
     return {MASK_NAMES.get(mask, mask): mask for mask in sorted(known)}
 
 
-def mcadams_fixed(waveform: Waveform, clip_id: str) -> Waveform:
-    return mcadams(waveform, FIXED_ALPHA, SAMPLE_RATE)
-
-
-def mcadams_per_clip(waveform: Waveform, clip_id: str) -> Waveform:
-    """A coefficient by the clip's name: as spread as one under a key, and no secret."""
-    draw = int.from_bytes(hashlib.sha256(clip_id.encode()).digest()[:4], "big") / (1 << 32)
-    return mcadams(waveform, ALPHAS[0] + draw * (ALPHAS[1] - ALPHAS[0]), SAMPLE_RATE)
-
-
-VOICES: Mapping[str, VoiceChange] = {
-    "McAdams, 0.8 for all": mcadams_fixed,
-    "McAdams, one draw a clip": mcadams_per_clip,
-}
+def voice_variants() -> dict[str, Change]:
+    """Every way in which `deid.anonymise` changes a voice, under a key that anyone can know."""
+    key = VoiceKey(hashlib.sha256(b"audit of utility").digest())
+    return {voice: by_settings(Settings(voice=voice), key) for voice in VOICES}  # type: ignore[arg-type]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -71,16 +57,16 @@ def frame_names() -> list[str]:
     return [RAW, *mask_variants(), WRITTEN]
 
 
-def voice_names(voices: Mapping[str, VoiceChange]) -> list[str]:
+def voice_names(voices: Mapping[str, Change]) -> list[str]:
     return [RAW, *voices, WRITTEN]
 
 
-def make_variants(side: int, voices: Mapping[str, VoiceChange], clip: AuditedClip) -> Variants:
+def make_variants(side: int, voices: Mapping[str, Change], clip: AuditedClip) -> Variants:
     """Reads a clip and its source, and covers and changes what was read.
 
     Args:
         side: of the pictures that come out.
-        voices: name -> (waveform at 16 kHz, clip id) -> waveform.
+        voices: name -> (waveform at 16 kHz, clip id, speaker) -> waveform.
         clip: with its source.
     """
     assert clip.source is not None
@@ -95,7 +81,7 @@ def make_variants(side: int, voices: Mapping[str, VoiceChange], clip: AuditedCli
     shown.append(_pictures(clip.output, size, chosen))
     frames = [[cv2.resize(of[i], (side, side), interpolation=cv2.INTER_AREA) for i in chosen] for of in shown]
     waveform, _ = read_audio(clip.source, SAMPLE_RATE)
-    heard = [waveform, *(change(waveform, clip.clip_id) for change in voices.values())]
+    heard = [waveform, *(change(waveform, clip.clip_id, clip.person) for change in voices.values())]
     heard.append(read_audio(clip.output, SAMPLE_RATE)[0])
     return Variants(np.asarray(frames, np.uint8), np.stack([mel_clips(sound, MEL_CLIPS) for sound in heard]))
 

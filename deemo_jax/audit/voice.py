@@ -11,7 +11,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure as Canvas
 
 from deemo_jax import cli
-from deemo_jax.audit.section import Figure, Section, Table
+from deemo_jax.audit.section import Figure, Section, Table, not_measured
 from deemo_jax.audit.speakers import SampleEncoder, SpeakerEncoder
 from deemo_jax.audit.voice_trials import (
     ATTACKERS,
@@ -30,6 +30,7 @@ from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import VOICES, Settings
 from deemo_jax.evaluation.bootstrap import Interval, interval
 
+TITLE = "Voice: can the speaker still be told?"
 REPLICATES = 1000
 MEASURES = {
     "pitch_correlation": "F0 correlation",
@@ -84,9 +85,8 @@ def voice_section(
         seed: of draws, folds and bootstrap.
     """
     trials = choose(clips, per_speaker, most_speakers, seed)
-    title = "Voice: can the speaker still be told?"
     if trials is None:
-        return Section("voice", title, notes=(f"Not measured: needs {LEAST_SPEAKERS} speakers with two clips each.",))
+        return not_measured("voice", TITLE, f"not measured: needs {LEAST_SPEAKERS} speakers with two clips each")
     shipped = encoder is None
     informed = informed or encoder or SampleEncoder("informed")
     encoder = encoder or SampleEncoder("plain")
@@ -101,10 +101,10 @@ def voice_section(
         name: put_on_trial(trials, protect, imitate, encoder, informed, seed)
         for name, (protect, imitate) in cli.progress(runs.items(), "voices", len(runs))
     }
-    return _section(title, outcomes, trials, _heard_by(shipped, outcomes["original"]), seed)
+    return _section(outcomes, trials, _heard_by(shipped, outcomes["original"]), seed)
 
 
-def _section(title: str, outcomes: Mapping[str, Outcome], trials: Trials, heard_by: str, seed: int) -> Section:
+def _section(outcomes: Mapping[str, Outcome], trials: Trials, heard_by: str, seed: int) -> Section:
     size = f"{trials.owners.max() + 1} speakers, {len(trials.enrolled)} enrolled clips, {len(trials.trials)} trials"
     utility = {name: _utility(outcome, trials, seed) for name, outcome in outcomes.items()}
     attacks = Table(
@@ -134,7 +134,7 @@ def _section(title: str, outcomes: Mapping[str, Outcome], trials: Trials, heard_
     counts = {"speakers": int(trials.owners.max()) + 1, "enrolled": len(trials.enrolled), "trials": len(trials.trials)}
     return Section(
         name="voice",
-        title=title,
+        title=TITLE,
         tables=(attacks, left, PUBLISHED),
         figures=(Figure("Equal error rate by method and attacker, with 95 % intervals.", _bars(outcomes)),),
         notes=(UPPER_BOUND, heard_by, *NOTES),

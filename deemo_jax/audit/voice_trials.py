@@ -4,6 +4,7 @@ Axes: n samples, N enrolled clips, M trials, S speakers, E embedding.
 """
 
 import dataclasses
+import functools
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -106,7 +107,7 @@ def choose(clips: Sequence[VoiceClip], per_speaker: int, most_speakers: int, see
 
 def by_settings(settings: Settings, key: VoiceKey) -> Change:
     """The change that de-identification makes with these settings under this key."""
-    return lambda voice, clip_id, speaker: anonymise(voice, settings, key, clip_id, speaker)
+    return functools.partial(_anonymised, settings, key)
 
 
 def unchanged(voice: Waveform, clip_id: str, speaker: str) -> Waveform:
@@ -170,6 +171,10 @@ def _undone(
     ]
     as_it_is = cosine_scores(raw, trials.owners, _embed(encoder, [changed[i] for i in some]))
     return some, np.max([as_it_is, *versions], axis=0)
+
+
+def _anonymised(settings: Settings, key: VoiceKey, voice: Waveform, clip_id: str, speaker: str) -> Waveform:
+    return anonymise(voice, settings, key, clip_id, speaker)
 
 
 def _apply(change: Change, clip: VoiceClip, trials: Trials) -> Waveform:

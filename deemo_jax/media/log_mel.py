@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 SAMPLE_RATE = 16_000
 BANDS = 40
-WINDOW, HOP = 400, 160
+WINDOW, HOP, FFT = 400, 160, 512
 LOWEST_HZ, HIGHEST_HZ = 60.0, 7600.0
 # Frames so far below the loud ones are taken for pauses.
 PAUSE_DB = 35.0
@@ -26,9 +26,9 @@ def speech_frames(waveform: Float[np.ndarray, "n"]) -> Float[np.ndarray, "F K"]:
         float32 (F, 40), F at least 1.
     """
     clean = np.nan_to_num(np.asarray(waveform, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    clean = np.pad(clean, (0, max(0, WINDOW - clean.size)))
+    clean = np.pad(clean, (0, max(0, FFT - clean.size)))
     energies = librosa.feature.melspectrogram(
-        y=clean, sr=SAMPLE_RATE, n_fft=512, win_length=WINDOW, hop_length=HOP, n_mels=BANDS, fmin=LOWEST_HZ,
+        y=clean, sr=SAMPLE_RATE, n_fft=FFT, win_length=WINDOW, hop_length=HOP, n_mels=BANDS, fmin=LOWEST_HZ,
         fmax=HIGHEST_HZ, center=False,
     ).T  # fmt: skip
     level = 10 * np.log10(energies.sum(axis=1) + FLOOR)

@@ -14,11 +14,11 @@ def test_the_whole_audit(audited, tmp_path):
     truth.write_text(json.dumps(dict(audited.truth)) + "\n")
     found, sections = full_audit(folder, truth, audited.source.parent, AuditOptions(every=6, sheet=5))
     assert not found.failures and not any(section.failures for section in sections)
-    names = ["promises", "faces", "human", "reidentification", "utility", "container"]
+    names = ["promises", "faces", "human", "reidentification", "voice", "utility", "container", "text"]
     written = json.loads((folder / "audit.json").read_text())
     assert list(written) == ["summary", "sections", "clips"] and list(written["sections"]) == names
     page = (folder / "audit" / "report.html").read_text()
-    assert "speaker" not in page and str(tmp_path) not in page and str(audited.source.parent) not in page
+    assert "speaker.mp4" not in page and str(tmp_path) not in page and str(audited.source.parent) not in page
     assert (folder / "audit" / "sheet_01.png").exists()
 
     assert written["sections"]["human"]["verdict"] == "waits for a person"
@@ -33,5 +33,5 @@ def test_the_whole_audit(audited, tmp_path):
 
     _, sections = full_audit(folder, None, None, AuditOptions(every=6, sheet=5))
     unknown = [s.name for s in sections if any("ot measured" in note for note in s.notes)]
-    assert unknown == ["faces", "human", "reidentification", "utility", "container"]
+    assert unknown == ["faces", "human", "reidentification", "voice", "utility", "container", "text"]
     assert "not measured: needs --truth" in (folder / "audit" / "report.html").read_text()

@@ -15,7 +15,7 @@ WEIGHTS = Path(sample.__file__).parent / "sample_towers" / "towers.safetensors"
 TONES = ("negative", "neutral", "positive")
 
 
-def silent(waveform, clip_id):
+def silent(waveform, clip_id, speaker):
     return 0 * waveform
 
 

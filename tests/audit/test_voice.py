@@ -92,7 +92,7 @@ def test_the_committed_encoders_are_on_their_card_and_tell_speakers_apart(spoken
         vectors = np.stack([encoder.embed(clip.raw(), 16_000) for clip in spoken])
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         alike = (vectors @ vectors.T).reshape(8, 4, 8, 4).mean(axis=(1, 3))
-        assert (np.diag(alike) > alike - 1e-9).all()
+        assert alike.argmax(axis=1).tolist() == list(range(8))
     assert np.isfinite(encoder.embed(np.zeros(5), 16_000)).all()
     with pytest.raises(UserError, match="16000"):
         encoder.embed(np.zeros(5), 8_000)

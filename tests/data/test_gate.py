@@ -68,7 +68,7 @@ def test_clips_with_a_manifest_are_admitted_with_their_trail(folder: Path) -> No
     provenance = admitted[0].provenance
     assert provenance.video == "deemo_jax solid, CenterFace 0.2" and provenance.source == "deid"
     assert provenance.audio == "deemo_jax mcadams, key 3f9a01bc"
-    assert provenance.transcript == "not de-identified" and '"margin": 0.3' in provenance.settings
+    assert provenance.transcript == "not de-identified" and '"margin": 0.25' in provenance.settings
 
 
 def test_the_dataset_is_made_from_the_deidentified_file(folder: Path, tmp_path: Path) -> None:

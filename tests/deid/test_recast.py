@@ -38,12 +38,13 @@ def test_pitch_moves_as_asked_and_time_does_not(semitones):
     moved = shift_pitch(tone, semitones)
     assert moved.shape == tone.shape
     assert np.nanmedian(pitch(moved)) == pytest.approx(140 * 2 ** (semitones / 12), rel=0.01)
-    # Bursts stay where they are.
+    # Bursts stay where they are, within 30 ms.
     bursts = draws().normal(size=2 * RATE) * 0.1
-    bursts[(np.arange(bursts.size) // 4000) % 2 == 1] = 0
-    loud = [np.convolve(x**2, np.ones(320) / 320, "same") > 1e-3 for x in (bursts, shift_pitch(bursts, semitones))]
-    starts = [np.flatnonzero(np.diff(x.astype(int)) == 1) for x in loud]
-    assert len(starts[0]) == len(starts[1]) and abs(starts[0] - starts[1]).max() <= 0.030 * RATE
+    silent = (np.arange(bursts.size) // 4000) % 2 == 1
+    bursts[silent] = 0
+    power = shift_pitch(bursts, semitones) ** 2 / 0.01
+    within = [np.convolve(part, np.ones(961), "same") > 960.5 for part in (silent, ~silent)]
+    assert power[within[0]].mean() < 1e-6 and power[within[1]].mean() > 0.7
 
 
 def test_stretching_to_its_own_length_gives_the_sound_back(voice):
@@ -53,7 +54,7 @@ def test_stretching_to_its_own_length_gives_the_sound_back(voice):
 def test_long_term_spectra_end_alike_wherever_they_began():
     noise, goal = draws().normal(size=3 * RATE) * 0.1, drawn_spectrum(draws(1))
     middle = slice(10, 240)
-    for coefficients in ([1.0], [1.0, -0.7], [1.0, 0.4]):
+    for coefficients in ([1.0, -0.95], [1.0, -1.2, 0.5], [1.0, -0.9, 0.4]):
         sound = signal.lfilter([1.0], coefficients, noise)
         gap = [(long_term_spectrum(x) - goal)[middle] for x in (sound, equalise(sound, goal))]
         assert np.ptp(gap[1]) < 4 < np.ptp(gap[0])
