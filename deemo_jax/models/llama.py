@@ -226,8 +226,7 @@ class Llama(nn.Module):
 
     def logits(self, hidden: Float[Array, "*B D"]) -> Float[Array, "*B V"]:
         """Float32 logits of the next token."""
-        head = self.head.astype(self.dtype)
-        return jnp.einsum("...D,DV->...V", hidden, head, preferred_element_type=jnp.float32)
+        return next_token_logits(hidden, self.head)
 
     def score(self, token_ids: Int[Array, "B T"], valid: Bool[Array, "B T"]) -> Float[Array, "B T V"]:
         """Plain text to float32 logits: `embed`, `__call__` and `logits` with positions 0, 1, 2, ..."""
@@ -241,6 +240,11 @@ class Llama(nn.Module):
         layers = jnp.arange(self.config.depth)
         (x_BTD, buffers), _ = self.blocks((x_BTD.astype(self.dtype), buffers), angles, mask, start, layers)
         return self.norm(x_BTD), buffers
+
+
+def next_token_logits(hidden: Float[Array, "*B D"], head: Float[Array, "D V"]) -> Float[Array, "*B V"]:
+    """Float32 logits from the final hidden states and the head, multiplied in the hidden states' dtype."""
+    return jnp.einsum("...D,DV->...V", hidden, head.astype(hidden.dtype), preferred_element_type=jnp.float32)
 
 
 def _write(buffer_LBKSH: Array, rows_BTKH: Array, layer: Array, start: Array) -> Array:

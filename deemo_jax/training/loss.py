@@ -1,9 +1,11 @@
 """The loss on answers, with logits for answers only.
 
 Most positions of a sequence are media and prompt, and a row of logits is as long as the vocabulary. So each row's
-targets are brought to its front, and logits are made chunk by chunk, for as many chunks as hold a target.
+targets are brought to its front, and logits are made chunk by chunk, for as many chunks as hold a target. A chunk's
+gradient is taken while its logits are there, so that none is kept and none is made twice (as in Liger's fused linear
+cross-entropy, arXiv 2410.10989).
 
-Axes: B batch, T positions, C positions of a chunk, D width, V vocabulary.
+Axes: B batch, T positions, N chunks, C positions of a chunk, D width, V vocabulary.
 """
 
 from collections.abc import Mapping
@@ -16,8 +18,11 @@ from jaxtyping import Array, Float, Int
 
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.deemo_llama import DeemoLlama
+from deemo_jax.models.llama import next_token_logits
 
 CHUNK = 64
+# Hidden states, token ids and weights of all chunks.
+Chunks = tuple[Float[Array, "N B C D"], Int[Array, "N B C"], Float[Array, "N B C"]]
 
 
 def answer_loss(
@@ -37,30 +42,62 @@ def answer_loss(
     rngs = {} if rng is None else {"dropout": rng}
     hidden: Any = model.apply({"params": params}, batch, train=rng is not None, rngs=rngs)
     weights = jnp.asarray(batch.loss_mask)[:, 1:]
+    chunks = _targets_first(hidden[:, :-1], jnp.asarray(batch.token_ids)[:, 1:], weights, chunk)
+    targets = weights.sum()
+    return _summed(params["decoder"]["head"], chunks) / jnp.maximum(targets, 1.0), targets
 
-    def losses(hidden_BCD: Array, token_ids: Array, weights: Array) -> Array:
-        logits: Any = model.apply({"params": params}, hidden_BCD, method="logits")
+
+@jax.custom_vjp
+def _summed(head_DV: Float[Array, "D V"], chunks: Chunks) -> Float[Array, ""]:
+    """Weighted cross-entropy of all targets."""
+    return _scan(head_DV, chunks, ())[0]
+
+
+def _forward(head_DV: Any, chunks: Any) -> tuple[Float[Array, ""], dict[int, Array]]:
+    """The sum, and its slopes in whichever of head (0) and hidden states (1) are differentiated."""
+    hidden, token_ids, weights = chunks
+    wanted = tuple(i for i, given in enumerate((head_DV, hidden)) if given.perturbed)
+    return _scan(head_DV.value, (hidden.value, token_ids.value, weights.value), wanted)
+
+
+def _backward(slopes: dict[int, Array], slope: Any) -> tuple[Array | None, tuple[Array | None, None, None]]:
+    if isinstance(slope, jax.custom_derivatives.SymbolicZero):
+        return None, (None, None, None)
+    head_DV, hidden = (slopes[i] * slope.astype(slopes[i].dtype) if i in slopes else None for i in (0, 1))
+    return head_DV, (hidden, None, None)
+
+
+_summed.defvjp(_forward, _backward, symbolic_zeros=True)
+
+
+def _scan(
+    head_DV: Float[Array, "D V"], chunks: Chunks, wanted: tuple[int, ...]
+) -> tuple[Float[Array, ""], dict[int, Array]]:
+    def losses(head_DV: Array, hidden_BCD: Array, token_ids: Array, weights: Array) -> Array:
+        logits = next_token_logits(hidden_BCD, head_DV)
         found = optax.softmax_cross_entropy_with_integer_labels(logits, token_ids)
         return jnp.where(weights > 0, found * weights, 0.0).sum()
 
-    # In the backward pass logits are made again, so that those of one chunk are all that is ever kept. Within the
-    # branch alone, the head would be kept once for each chunk.
-    @jax.checkpoint
-    def where_needed(part: tuple[Array, Array, Array]) -> Array:
-        return jax.lax.cond(jnp.any(part[2] > 0), losses, lambda *_: jnp.zeros(()), *part)
+    def with_slopes(head_DV: Array, *chunk: Array) -> tuple[Array, dict[int, Array]]:
+        if not wanted:
+            return losses(head_DV, *chunk), {}
+        loss, slopes = jax.value_and_grad(losses, wanted)(head_DV, *chunk)
+        return loss, dict(zip(wanted, slopes, strict=True))
 
-    def add(total: Array, part: tuple[Array, Array, Array]) -> tuple[Array, None]:
-        return total + where_needed(part), None
+    def add(sums: tuple[Array, dict[int, Array]], chunk: Any) -> tuple[Any, Array | None]:
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(with_slopes, head_DV, *chunk))
+        loss, slopes = jax.lax.cond(jnp.any(chunk[2] > 0), with_slopes, lambda *_: zeros, head_DV, *chunk)
+        kept = slopes.pop(1, None)
+        return jax.tree.map(jnp.add, sums, (loss, slopes)), kept
 
-    parts = _targets_first(hidden[:, :-1], jnp.asarray(batch.token_ids)[:, 1:], weights, chunk)
-    total, _ = jax.lax.scan(add, jnp.zeros(()), parts)
-    targets = weights.sum()
-    return total / jnp.maximum(targets, 1.0), targets
+    start = (jnp.zeros(()), {0: jnp.zeros_like(head_DV)} if 0 in wanted else {})
+    (total, slopes), kept = jax.lax.scan(add, start, chunks)
+    return total, slopes | ({} if kept is None else {1: kept})
 
 
 def _targets_first(
     hidden_BTD: Float[Array, "B T D"], token_ids: Int[Array, "B T"], weights: Float[Array, "B T"], chunk: int
-) -> tuple[Float[Array, "N B C D"], Int[Array, "N B C"], Float[Array, "N B C"]]:
+) -> Chunks:
     """Each row's positions with the targets in front, cut into N chunks; what fills the last one has weight 0."""
     B, T = weights.shape
     order = jnp.argsort(weights <= 0, axis=1, stable=True)
