@@ -19,7 +19,7 @@ from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.probe import contains, probe
-from deemo_jax.media.video import read_frames
+from deemo_jax.media.video import read_pictures
 
 LEAST_COVERAGE = 0.98
 # Mean absolute deviation from the fill colour, in grey levels, that H.264 may leave within a filled rectangle.
@@ -119,18 +119,19 @@ def check_clip(
     least, deviation = 1.0, 0.0
     uncovered: list[float] = []
     frames = residual = residual_outside = exposed = 0
-    for frame, rectangles, boxes in zip(
-        read_frames(output), recorded.rectangles, true_boxes or [[]] * count, strict=True
+    for picture, rectangles, boxes in zip(
+        read_pictures(output), recorded.rectangles, true_boxes or [[]] * count, strict=True
     ):
         hidden = masks.region(rectangles, width, height)
         shares = [covered_share(box, hidden) for box in boxes]
         least = min([least, *shares])
         if any(share < LEAST_COVERAGE for share in shares):
-            uncovered.append(frame.time_s)
+            uncovered.append(picture.time_s)
         if solid and hidden.any():
-            deviation = max(deviation, float(np.abs(frame.image[hidden].astype(np.int16) - masks.FILL).mean()))
-        if frame.index % every == 0:
-            faces = detector(frame.image, RESIDUAL_THRESHOLD)
+            deviation = max(deviation, float(np.abs(picture.rgb()[hidden].astype(np.int16) - masks.FILL).mean()))
+        if picture.index % every == 0:
+            # Scaled as de-identification scales: another filter moves scores across the threshold.
+            faces = detector(picture.rgb(*detector.input_size), RESIDUAL_THRESHOLD)
             beside = outside(faces, hidden)
             residual += len(faces)
             residual_outside += len(beside)
