@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 import scipy
 import soxr
-from jaxtyping import Float
 
 from deemo_jax import files
 from deemo_jax.deid import manifest as paper
@@ -33,7 +32,7 @@ from deemo_jax.deid.sight import LONGEST_CLIP_S, Sight, look_through, unseen_fra
 from deemo_jax.deid.trackfile import load_tracks, write_tracks
 from deemo_jax.deid.tracks import Plan, boxes_per_frame, plan
 from deemo_jax.errors import UserError
-from deemo_jax.media.audio import read_audio
+from deemo_jax.media.audio import read_audio, sound_seconds
 from deemo_jax.media.video import Frame, frame_times, read_pictures, video_info, write_clip
 
 SAMPLE_RATE = 16_000
@@ -104,6 +103,8 @@ def deidentify_clip(
     kept = [t for t in range(len(seen.times)) if t not in dropped]
     first = _rectangles(found, seen.times, dropped, settings, size)
     changed = anonymise(voice, settings, key, clip_id, speaker)
+    sound_s = voice.size / SAMPLE_RATE
+    del voice  # as long as the clip, and of no more use
     # The manifest is renamed last: without it the others count for nothing.
     with contextlib.ExitStack() as stack:
         names = (manifest_name, tracks_name, masks_name, video_name)
@@ -120,7 +121,7 @@ def deidentify_clip(
         rectangles, exposed = write_until_clean(write, copy, first, again, settings)
         if exposed:
             raise _refusal(source, "a face is still seen beside the masks", exposed, copy.times)
-        _check_sound(video, source, voice.size / SAMPLE_RATE)
+        _check_sound(video, source, sound_s)
         paper.write_masks(covered, Masks(*size, rectangles, dropped))
         write_tracks(followed, found, len(seen.times), (seen.width, seen.height))
         if preview:
@@ -149,7 +150,7 @@ def deidentify_clip(
                 "seen_again": sum(now != before for now, before in zip(rectangles, first, strict=True)),
                 "corrected": tracks is not None,
             },
-            notes=_notes(voice),
+            notes=_notes(sound_s),
         )
         files.write_json(on_record, record.to_json())
     return record
@@ -236,11 +237,10 @@ def _covered(
 
 def _check_sound(video: Path, source: Path, sound_s: float) -> None:
     """As much sound as there was."""
-    heard = read_audio(video, SAMPLE_RATE)[0].size / SAMPLE_RATE
+    heard = sound_seconds(video)
     if abs(heard - sound_s) > SOUND_TOLERANCE_S:
         raise UserError(f"{source}: the copy has {heard:.2f} s of sound instead of {sound_s:.2f}; nothing is kept")
 
 
-def _notes(voice: Float[np.ndarray, "n"]) -> tuple[str, ...]:
-    seconds = voice.size / SAMPLE_RATE
+def _notes(seconds: float) -> tuple[str, ...]:
     return (f"audio zero-padded to 2 s before its spectrogram ({seconds:.3f} s)",) if seconds < PADDED_BELOW_S else ()

@@ -22,7 +22,7 @@ def mcadams(waveform: Float[np.ndarray, "n"], alpha: float, sample_rate: int = 1
     """The waveform in another voice, as loud as before; alpha 1 gives it back.
 
     Angles are radians per sample, so `sample_rate` / (2 pi) is the pitch that stays: at 16 kHz alpha < 1 lowers the
-    formants above 2.5 kHz and raises those below. Work is done in blocks, so memory is that of a few copies.
+    formants above 2.5 kHz and raises those below. Work is done in blocks: memory is that of two more copies in float32.
 
     Args:
         waveform: mono, in [-1, 1]; what is not finite counts as silence.
@@ -32,22 +32,25 @@ def mcadams(waveform: Float[np.ndarray, "n"], alpha: float, sample_rate: int = 1
     Returns:
         float32 (n,), peak at most 1.
     """
-    clean = np.nan_to_num(np.asarray(waveform, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    clean = np.nan_to_num(np.asarray(waveform, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     hop = round(HOP_S * sample_rate)
     length = 2 * hop
     # A periodic Hann window adds up to one at half overlap; its root is used before and after.
     window = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length))
     count = -(-clean.size // hop) + 1
-    padded = np.pad(clean, (hop, (count + 1) * hop - clean.size - hop))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, length)[::hop]
-    changed = np.zeros_like(padded)
+    # Frame i lies over the hops i - 1 and i of the waveform.
+    changed = np.zeros((count + 1) * hop, np.float32)
     for start in range(0, count, BLOCK_FRAMES):
-        block = frames[start : start + BLOCK_FRAMES] * window
+        stop = min(start + BLOCK_FRAMES, count)
+        first, last = (start - 1) * hop, stop * hop
+        inside = clean[max(first, 0) : last].astype(np.float64)
+        padded = np.pad(inside, (max(-first, 0), max(last - clean.size, 0)))
+        block = np.lib.stride_tricks.sliding_window_view(padded, length)[::hop] * window
         voiced = np.abs(block).max(axis=1) > 0
         block[voiced] = _move_poles(block[voiced], alpha) * window
         for i, row in enumerate(block, start):
             changed[i * hop : i * hop + length] += row
-    return as_loud(changed[hop : hop + clean.size], clean).astype(np.float32)
+    return as_loud(changed[hop : hop + clean.size], clean)
 
 
 def _move_poles(frames: Float[np.ndarray, "F L"], alpha: float) -> Float[np.ndarray, "F L"]:
@@ -122,8 +125,11 @@ def _synthesise(
 
 def as_loud(changed: Float[np.ndarray, "n"], original: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
     """Matches the root mean square, as far as the peak allows."""
-    before, after = (float(np.sqrt(np.mean(x**2))) if x.size else 0.0 for x in (original, changed))
+    before, after = (np.sqrt(np.einsum("n,n->", x, x, dtype=np.float64) / max(x.size, 1)) for x in (original, changed))
     gain = before / after if after > 0 else 0.0
-    peak = float(np.abs(changed).max(initial=0.0)) * gain
-    limit = max(PEAK, float(np.abs(original).max(initial=0.0)))
-    return changed * (gain * min(1.0, limit / peak) if peak > 0 else 0.0)
+    peak, limit = _peak(changed) * gain, max(PEAK, _peak(original))
+    return changed * np.asarray(gain * min(1.0, limit / peak) if peak > 0 else 0.0, changed.dtype)
+
+
+def _peak(waveform: Float[np.ndarray, "n"]) -> float:
+    return max(float(waveform.max(initial=0.0)), -float(waveform.min(initial=0.0)))

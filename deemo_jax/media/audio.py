@@ -63,6 +63,19 @@ def read_audio(
     return waveform, sample_rate or rate
 
 
+def sound_seconds(path: str | os.PathLike[str]) -> float:
+    """How long the sound track lasts, decoded but not held.
+
+    Raises:
+        UserError: missing, no media, no sound track, or one that breaks off.
+    """
+    with open_media(path) as container:
+        stream = audio_stream(container)
+        if stream is None:
+            raise UserError(f"{path}: has no sound track that can be decoded; a clip needs a voice")
+        return sum(block.size for block in _blocks(container, stream, 0.0, None, False)) / stream.rate
+
+
 def _blocks(
     container: InputContainer, stream: "av.AudioStream", start_s: float, end_s: float | None, mix: bool
 ) -> Iterator[Float[np.ndarray, "n"]]:

@@ -1,0 +1,94 @@
+"""Long films and many of them: `python -m benchmarks.deid_scaling [--repeats 3] [--clips 12]`.
+
+Peak memory of the whole command on a film of ten seconds and one of ten minutes (640x360, the same scene to and fro),
+and how much faster two workers with one thread each are than one worker with one thread on a folder of clips.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from deemo_jax import cli
+from deemo_jax.synthetic import clip as ordinary
+from deemo_jax.synthetic import hard
+from deemo_jax.synthetic.container import write_mp4
+
+SECONDS = (10, 600)
+CLIP_SECONDS = 4
+POLL_S = 0.05
+
+
+def main() -> int:
+    """Prints peak memory by length, and the gain of a second worker."""
+    parser = argparse.ArgumentParser("python -m benchmarks.deid_scaling", description=__doc__)
+    parser.add_argument("--repeats", type=int, default=3, help="runs with one and with two workers (%(default)s)")
+    parser.add_argument("--clips", type=int, default=12, help="in the folder (%(default)s)")
+    flags = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        _memory(Path(folder))
+        _workers(Path(folder), flags.clips, flags.repeats)
+    return 0
+
+
+def _memory(folder: Path) -> None:
+    for seconds in SECONDS:
+        film = folder / f"film{seconds}.mp4"
+        frames = _film(film, seconds)
+        took, peak = _run([film, "--out", folder / f"long{seconds}", "--key_file", folder / "key", "--threads", 1])
+        print(f"{seconds:>4} s ({frames} frames): peak {peak / 1e6:.0f} MB, {frames / took:.1f} frames/s")
+
+
+def _workers(folder: Path, count: int, repeats: int) -> None:
+    raw = folder / "raw"
+    raw.mkdir()
+    for number in range(count):
+        _film(raw / f"clip{number:02d}.mp4", CLIP_SECONDS)
+    command = [raw, "--key_file", folder / "key", "--threads", 1, "--workers"]
+    pairs = [[_run([*command, n, "--out", folder / f"w{turn}{n}"])[0] for n in (1, 2)] for turn in range(repeats)]
+    gains = sorted(one / two for one, two in pairs)
+    print(
+        f"two workers beside one, one thread each, {count} clips of {CLIP_SECONDS} s:"
+        f" {statistics.median(gains):.2f} [{gains[0]:.2f}, {gains[-1]:.2f}] times as fast, n {repeats}"
+    )
+
+
+def _film(path: Path, seconds: int) -> int:
+    plan = hard.plan(5, 0)
+    samples, rate, _ = ordinary.sound(plan.speakers[0])
+    shown = list(hard.pictures(plan))
+    shown = [*shown, *shown[::-1]]
+    count = seconds * hard.FRAME_RATE
+    pictures = (shown[t % len(shown)] for t in range(count))
+    sound = np.resize(samples, seconds * rate)
+    write_mp4(path, pictures, Fraction(hard.FRAME_RATE), sound, rate, plan.speakers[0].metadata)
+    return count
+
+
+def _run(arguments: list[object]) -> tuple[float, int]:
+    """Seconds, and the most memory that the command's processes had together, bytes."""
+    command = [sys.executable, "-m", "deemo_jax.deidentify", *map(str, arguments)]
+    start, peak = time.perf_counter(), 0
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
+        parent = psutil.Process(child.pid)
+        while child.poll() is None:
+            try:
+                family = [parent, *parent.children(recursive=True)]
+                peak = max(peak, sum(one.memory_info().rss for one in family))
+            except psutil.Error:  # gone between two lines
+                pass
+            time.sleep(POLL_S)
+        if child.returncode:
+            raise SystemExit(child.stderr.read().decode() if child.stderr else child.returncode)
+    return time.perf_counter() - start, peak
+
+
+if __name__ == "__main__":
+    sys.exit(cli.guarded(main))
