@@ -1,14 +1,20 @@
-"""Work on many items in several processes, results in order."""
+"""Work on many items in several processes, results in order, few of them in memory."""
 
+import collections
 import concurrent.futures
+import concurrent.futures.process
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 
+from deemo_jax.errors import UserError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+# Items of each worker that are under way or wait for what came before them.
+AHEAD = 4
 
 
 def each(job: Callable[[Item], Result], items: Sequence[Item], workers: int = 1) -> Iterator[Result]:
@@ -18,17 +24,45 @@ def each(job: Callable[[Item], Result], items: Sequence[Item], workers: int = 1)
         job: a function that can be pickled.
         items: what it is called with.
         workers: processes, one thread of OpenCV each.
+
+    Raises:
+        UserError: a process died.
     """
     if workers <= 1 or len(items) <= 1:
         yield from map(job, items)
         return
     # Fresh interpreters: libraries with threads of their own do not survive a fork.
     context = multiprocessing.get_context("spawn")
+    waiting: collections.deque[concurrent.futures.Future[Any]] = collections.deque()
     with concurrent.futures.ProcessPoolExecutor(
-        min(workers, len(items)), context, initializer=cv2.setNumThreads, initargs=(1,)
+        min(workers, len(items)), context, initializer=_start, initargs=(job,)
     ) as pool:
         try:
-            yield from pool.map(job, items)
+            for item in items:
+                waiting.append(pool.submit(_work, item))
+                if len(waiting) > AHEAD * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except concurrent.futures.process.BrokenProcessPool as error:
+            raise UserError(
+                "a worker process was killed, perhaps for want of memory; run again, with fewer --workers: what is done"
+                " is kept"
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+_job: Callable[[Any], Any]
+
+
+def _start(job: Callable[[Any], Any]) -> None:
+    """In a worker: what it does, sent once."""
+    global _job
+    _job = job
+    cv2.setNumThreads(1)
+
+
+def _work(item: Any) -> Any:
+    return _job(item)

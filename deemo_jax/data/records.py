@@ -1,10 +1,8 @@
 """From an admitted clip to what a dataset stores. Runs in worker processes; one clip is in memory at a time in each."""
 
-import collections
-import concurrent.futures
 import dataclasses
+import functools
 import io
-import multiprocessing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from deemo_jax import parallel
 from deemo_jax.errors import UserError
 from deemo_jax.media import audio, mel, video
 from deemo_jax.schema import Clip, Provenance
@@ -81,23 +80,7 @@ def make_records(admitted: Sequence[Admitted], frames: int, clips: int, workers:
     Raises:
         UserError: as `make_record`.
     """
-    if workers <= 1:
-        for clip in admitted:
-            yield make_record(clip, frames, clips)
-        return
-    context = multiprocessing.get_context("spawn")  # a fork would copy the locks of running threads
-    with concurrent.futures.ProcessPoolExecutor(min(workers, max(len(admitted), 1)), mp_context=context) as pool:
-        waiting: collections.deque[concurrent.futures.Future[dict[str, Any]]] = collections.deque()
-        try:
-            for clip in admitted:
-                waiting.append(pool.submit(make_record, clip, frames, clips))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    yield from parallel.each(functools.partial(make_record, frames=frames, clips=clips), admitted, workers)
 
 
 def encodable(record: dict[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,12 @@
 """Many clips: pseudonyms, parallel workers, and resuming where an earlier run stopped."""
 
-import concurrent.futures
-import concurrent.futures.process
 import dataclasses
 import json
-import multiprocessing
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deemo_jax import cli, files
+from deemo_jax import cli, files, parallel
 from deemo_jax.deid import manifest as paper
 from deemo_jax.deid.clip import Refused, deidentify_clip, software
 from deemo_jax.deid.keys import VoiceKey
@@ -124,7 +121,7 @@ def deidentify_all(
     standing = {row["source_sha256"]: row for row in earlier if row["kind"] == "refused" and row["made_by"] == made_by}
     job = Job(out_dir, settings, key, clip_ids, standing, options)
     outcomes: list[Outcome] = []
-    for outcome in cli.progress(_run(job, sources, workers), "deidentify", len(sources)):
+    for outcome in cli.progress(parallel.each(job, sources, workers), "deidentify", len(sources)):
         outcomes.append(outcome)
         if outcome.status in ("refused", "bad"):  # at once, so that a run that is killed here knows of it
             _write_listing(listing, earlier, outcomes, made_by)
@@ -210,38 +207,6 @@ class Job:
         # A clip that was once let through with frames masked whole hides no less than one that needed none.
         same_settings = {**known.settings, "on_missing": ""} == {**dataclasses.asdict(self.settings), "on_missing": ""}
         return known.source_sha256 == digest and same_settings and known.voice.get("key_id") == self.key.key_id
-
-
-def _run(job: Job, sources: Sequence[Path], workers: int) -> Iterable[Outcome]:
-    if workers <= 1 or len(sources) <= 1:
-        yield from map(job, sources)
-        return
-    # Fresh interpreters: libraries with threads of their own do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(min(workers, len(sources)), context, _start, (job,)) as pool:
-        try:
-            yield from pool.map(_settle, sources)
-        except concurrent.futures.process.BrokenProcessPool as error:
-            raise UserError(
-                "a worker process was killed, perhaps for want of memory; run again, with fewer --workers: what is done"
-                " is kept"
-            ) from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-_job: Job | None = None
-
-
-def _start(job: Job) -> None:
-    global _job
-    _job = job
-
-
-def _settle(source: Path) -> Outcome:
-    assert _job is not None
-    return _job(source)
 
 
 def _refuse_twins(sources: Sequence[Path]) -> None:

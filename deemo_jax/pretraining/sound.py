@@ -14,11 +14,11 @@ import librosa
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from deemo_jax import cli, parallel
 from deemo_jax.deid import voice as deid_voice
 from deemo_jax.media.mel import SAMPLE_RATE, mel_clips
 from deemo_jax.models.imagebind import ImageBindAudio
 from deemo_jax.pretraining.fit import apply, fit
-from deemo_jax.pretraining.pool import spread
 from deemo_jax.synthetic import speech
 from deemo_jax.synthetic.cues import Tone
 from deemo_jax.synthetic.identity import make_identity
@@ -100,7 +100,7 @@ def utterances(
 ) -> tuple[Float[np.ndarray, "N 128 204"], Float[np.ndarray, "N 3"]]:
     """Mel clips of the speakers first..last of the family that the sample corpus never lets speak."""
     jobs = [(seed, first + i % (last - first), i) for i in range(count)]
-    heard = spread(_utterance, jobs, workers, "utterances")
+    heard = list(cli.progress(parallel.each(_utterance, jobs, workers), "utterances", len(jobs)))
     return np.concatenate([mel for mel, _ in heard]), np.concatenate([target for _, target in heard])
 
 

@@ -18,13 +18,13 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from deemo_jax import cli, parallel
 from deemo_jax.deid.recast import recast
 from deemo_jax.deid.voice import mcadams
 from deemo_jax.media.log_mel import SAMPLE_RATE, speech_frames
 from deemo_jax.models.speaker import EMBEDDING, WINDOW_FRAMES, SpeakerNet, example
 from deemo_jax.models.weights import save_tree
 from deemo_jax.pretraining.fit import apply, fit
-from deemo_jax.pretraining.pool import spread
 from deemo_jax.pretraining.towers import EARS_FILE, SCORES, write_card
 from deemo_jax.synthetic import speech
 from deemo_jax.synthetic.clip import PROSODY
@@ -64,7 +64,7 @@ class SpeakerRecipe:
 def pretrain_speakers(recipe: SpeakerRecipe, *, seed: int, workers: int) -> dict[str, Any]:
     """Trains the encoders; returns the parameters of "plain" and "informed", without the tables of speakers."""
     jobs = [(seed, who, take) for who in range(recipe.speakers) for take in range(recipe.utterances)]
-    heard = spread(_utterance, jobs, workers, "utterances")
+    heard = list(cli.progress(parallel.each(_utterance, jobs, workers), "utterances", len(jobs)))
     owners = [who for _, who, _ in jobs]
     net = SpeakerNet()
     params: Any = {

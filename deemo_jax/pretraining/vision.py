@@ -16,10 +16,10 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray, UInt8
 
+from deemo_jax import cli, parallel
 from deemo_jax.deid import masks
 from deemo_jax.models.vit import ViT
 from deemo_jax.pretraining.fit import apply, fit
-from deemo_jax.pretraining.pool import spread
 from deemo_jax.synthetic import scene
 from deemo_jax.synthetic.identity import Identity, make_identity
 from deemo_jax.synthetic.motion import Pose, random_pose
@@ -131,7 +131,7 @@ def hand_patches(hands: Float[Array, "N 2 2"], side: int) -> Float[Array, "N P 2
 def pictures(seed: int, first: int, last: int, count: int, workers: int) -> Pictures:
     """At least `count` pictures, 16 of one camera, of the speakers first..last of the family the sample never shows."""
     jobs = [(seed, first + i % (last - first), i) for i in range(-(-count // SITTING))]
-    shown = spread(_sitting, jobs, workers, "sittings")
+    shown = list(cli.progress(parallel.each(_sitting, jobs, workers), "sittings", len(jobs)))
     return jax.tree.map(lambda *parts: np.concatenate(parts), *shown)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deemo_jax import cli, deidentify
-from deemo_jax.deid.folder import REFUSALS, _run, deidentify_all, find_sources
+from deemo_jax.deid.folder import REFUSALS, deidentify_all, find_sources
 from deemo_jax.deid.keys import VoiceKey, load_key
 from deemo_jax.deid.manifest import SUFFIX, find_manifests, load_manifest, verify
 from deemo_jax.deid.settings import Settings
@@ -232,12 +232,3 @@ def test_a_lost_key_is_explained(raw, make_clip, tmp_path, key, monkeypatch, cap
     monkeypatch.setenv("DEEMO_VOICE_KEY", "yet another secret of good length")
     code, said = run(raw.path)
     assert code == 2 and "$DEEMO_VOICE_KEY" in said.err
-
-
-def _die(source):
-    os._exit(9)
-
-
-def test_a_worker_that_dies_is_one_line(tmp_path):
-    with pytest.raises(UserError, match="fewer --workers"):
-        list(_run(_die, [tmp_path / "a", tmp_path / "b"], 2))
