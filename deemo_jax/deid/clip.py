@@ -123,7 +123,8 @@ def deidentify_clip(
             raise _refusal(source, "a face is still seen beside the masks", exposed, copy.times)
         _check_sound(video, source, sound_s)
         paper.write_masks(covered, Masks(*size, rectangles, dropped))
-        write_tracks(followed, found, len(seen.times), (seen.width, seen.height))
+        digest = files.sha256(source)
+        write_tracks(followed, found, len(seen.times), (seen.width, seen.height), digest if tracks else None)
         if preview:
             write_preview(out_dir / f"{clip_id}{PREVIEW}", video, found.tracks, seen.times, dropped)
         record = Manifest(
@@ -134,7 +135,7 @@ def deidentify_clip(
             masks_sha256=files.sha256(covered),
             tracks=tracks_name,
             tracks_sha256=files.sha256(followed),
-            source_sha256=files.sha256(source),
+            source_sha256=digest,
             settings=dataclasses.asdict(settings),
             software=software(),
             voice={"method": settings.voice, "key_id": key.key_id, "sample_rate": SAMPLE_RATE},

@@ -8,10 +8,11 @@ from typing import Any
 
 from deemo_jax import cli, files, parallel
 from deemo_jax.deid import manifest as paper
-from deemo_jax.deid.clip import Refused, deidentify_clip, software
+from deemo_jax.deid.clip import PREVIEW, Refused, deidentify_clip, software
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.output import check_output, refuse_links
 from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.trackfile import read_row
 from deemo_jax.errors import UserError
 
 VIDEO_SUFFIXES = frozenset(
@@ -114,11 +115,12 @@ def deidentify_all(
     listing = out_dir / REFUSALS
     refuse_links([listing])
     files.remove_rests(listing)
-    earlier = list(files.read_jsonl(listing)) if listing.exists() else []
+    # A source that could not even be read has no clip id: it is listed by the run that met it.
+    earlier = [row for row in files.read_jsonl(listing) if row.get("clip_id")] if listing.exists() else []
     # Written at once, so that a folder that cannot be written is known before the work.
     files.write_jsonl(listing, earlier)
     made_by = _fingerprint(settings)
-    standing = {row["source_sha256"]: row for row in earlier if row["kind"] == "refused" and row["made_by"] == made_by}
+    standing = {row["source_sha256"]: row for row in earlier if _stands(row, made_by)}
     job = Job(out_dir, settings, key, clip_ids, standing, options)
     outcomes: list[Outcome] = []
     for outcome in cli.progress(parallel.each(job, sources, workers), "deidentify", len(sources)):
@@ -132,8 +134,8 @@ def deidentify_all(
 def _write_listing(
     listing: Path, earlier: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], made_by: str
 ) -> None:
-    settled = {o.clip_id for o in outcomes}
-    others = [row for row in earlier if row["clip_id"] not in settled]
+    settled = {o.clip_id for o in outcomes} | {o.source_sha256 for o in outcomes}
+    others = [row for row in earlier if row["clip_id"] not in settled and row.get("source_sha256") not in settled]
     files.write_jsonl(listing, others + [_refusal(o, made_by) for o in outcomes if o.status in ("refused", "bad")])
 
 
@@ -164,13 +166,16 @@ class Job:
         try:
             digest = files.sha256(source)
             clip_id = clip_id or self.key.pseudonym(digest)
-            refuse_links(self.out_dir / name for name in paper.file_names(clip_id))
+            own = [self.out_dir / name for name in (f"{clip_id}{PREVIEW}", *paper.file_names(clip_id))]
+            refuse_links(own)
             if self.options.tracks is None and self._is_kept(clip_id, digest):
                 return Outcome(source, clip_id, "kept", source_sha256=digest)
-            for name in reversed(paper.file_names(clip_id)):
-                files.remove_rests(self.out_dir / name)
-                (self.out_dir / name).unlink(missing_ok=True)
-            row = self.standing.get(digest) if self.options.tracks is None else None
+            tracks = self._tracks(clip_id, digest)
+            for path in reversed(own):
+                files.remove_rests(path)
+                if tracks is None or path.resolve() != tracks.resolve():
+                    path.unlink(missing_ok=True)
+            row = self.standing.get(digest) if tracks is None else None
             if row and row["clip_id"] == clip_id:
                 return Outcome(source, clip_id, "refused", row["reason"], tuple(row["times_s"]), digest)
             listed = self.options.speakers or {}
@@ -181,19 +186,32 @@ class Job:
                 self.settings,
                 self.key,
                 speaker=listed.get(clip_id, listed.get(source.stem)),
-                tracks=self.options.tracks,
+                tracks=tracks,
                 preview=self.options.preview,
                 threads=self.options.threads,
             )
         except UserError as error:
             # Paths may name people; the folder of results must not.
-            reason = " ".join(
-                str(error).replace(f"{source}: ", "").replace(str(source), clip_id or "the source").split()
-            )
+            reason = str(error).replace(f"{source}: ", "").replace(str(source), clip_id or "the source")
+            if self.options.tracks is not None:
+                reason = reason.replace(str(self.options.tracks), "the file of tracks")
+            reason = " ".join(reason.split())
             refused = isinstance(error, Refused)
             times = error.times_s if isinstance(error, Refused) else ()
             return Outcome(source, clip_id, "refused" if refused else "bad", reason, times, digest)
         return Outcome(source, clip_id, "done", source_sha256=digest)
+
+    def _tracks(self, clip_id: str, digest: str) -> Path | None:
+        """Tracks that a person gave, now or when this clip was made before: no other settings undo what they corrected.
+
+        Raises:
+            UserError: they cannot be read; what was there is not touched.
+        """
+        if self.options.tracks is not None:
+            read_row(self.options.tracks)
+            return self.options.tracks
+        before = self.out_dir / paper.file_names(clip_id)[2]
+        return before if before.is_file() and read_row(before).get("corrected_for") == digest else None
 
     def _is_kept(self, clip_id: str, digest: str) -> bool:
         path = self.out_dir / paper.file_names(clip_id)[-1]
@@ -206,7 +224,9 @@ class Job:
             return False
         # A clip that was once let through with frames masked whole hides no less than one that needed none.
         same_settings = {**known.settings, "on_missing": ""} == {**dataclasses.asdict(self.settings), "on_missing": ""}
-        return known.source_sha256 == digest and same_settings and known.voice.get("key_id") == self.key.key_id
+        same_key = known.voice.get("key_id") == self.key.key_id
+        same_detector = known.software.get("centerface_sha256") == software()["centerface_sha256"]
+        return known.source_sha256 == digest and same_settings and same_key and same_detector
 
 
 def _refuse_twins(sources: Sequence[Path]) -> None:
@@ -214,6 +234,12 @@ def _refuse_twins(sources: Sequence[Path]) -> None:
     for source in sources:
         if (twin := seen.setdefault(source.stem.lower(), source)) != source:
             raise UserError(f"{source}: has the clip id of {twin}; rename one, or use --clip_ids keyed")
+
+
+def _stands(row: Mapping[str, Any], made_by: str) -> bool:
+    """Whether an earlier refusal holds for the same bytes."""
+    whole = isinstance(row.get("reason"), str) and isinstance(row.get("times_s"), list)
+    return whole and row.get("kind") == "refused" and row.get("made_by") == made_by and bool(row.get("source_sha256"))
 
 
 def _fingerprint(settings: Settings) -> str:

@@ -103,7 +103,7 @@ def find(text: str, names: "Names | Sequence[str]" = (), engine: Engine | None =
     tags = [Span(m.start(), m.end(), m[0][1:-1]) for m in TAG.finditer(text)]  # type: ignore[arg-type]
     known = (names if isinstance(names, Names) else Names(names)).find(text)
     found = [span for span in engine.find(text) if 0 <= span.start < span.end <= len(text) and span.kind in KINDS]
-    return _joined(_outside(known, tags, len(text)) + tags, _outside(found, tags, len(text)))
+    return _joined(_outside(known, tags, text) + tags, _outside(found, tags, text))
 
 
 def clean(text: str) -> str:
@@ -185,12 +185,21 @@ def _folded(text: str) -> tuple[str, list[int]]:
     return "".join(letters), origin
 
 
-def _outside(spans: Iterable[Span], tags: Sequence[Span], length: int) -> list[Span]:
-    """The spans that touch no tag."""
-    taken = bytearray(length)
+def _outside(spans: Iterable[Span], tags: Sequence[Span], text: str) -> list[Span]:
+    """The spans less the tags that they touch: what lies beside a tag goes all the same."""
+    taken = bytearray(len(text))
     for tag in tags:
         taken[tag.start : tag.end] = b"\1" * (tag.end - tag.start)
-    return [span for span in spans if not any(taken[span.start : span.end])]
+    pieces: list[Span] = []
+    for span in spans:
+        if not any(taken[span.start : span.end]):
+            pieces.append(span)
+            continue
+        for is_tag, places in itertools.groupby(range(span.start, span.end), key=lambda place: taken[place]):
+            inside = [place for place in places if not is_tag and text[place].isalnum()]
+            if inside:
+                pieces.append(Span(inside[0], inside[-1] + 1, span.kind))
+    return pieces
 
 
 def _joined(first: Iterable[Span], second: Iterable[Span] = ()) -> list[Span]:

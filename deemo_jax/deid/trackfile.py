@@ -2,11 +2,11 @@
 
 A track is a list of points, [frame, x0, y0, x1, y1]; between two points the box moves in a straight line, before the
 first and after the last there is none. To correct: move, delete or add points, delete or add tracks, and take out of
-`missing` what may stay as it is. `deidentify SOURCE --tracks FILE` covers what the file says without detecting again.
+`missing` what may stay as it is. `deidentify SOURCE --tracks FILE` covers what the file says without detecting again;
+from then on `corrected_for` holds the hash of the source, and the clip is made from this file while it lies there.
 """
 
 import json
-import math
 import os
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,16 @@ from deemo_jax.errors import UserError
 
 VERSION = 1
 MAX_TRACKS = 10_000
+# Frames and pixels that no clip has; what is not finite compares as neither.
+FARTHEST = 1e7
 
 
-def write_tracks(path: str | os.PathLike[str], plan: Plan, frames: int, size: tuple[int, int]) -> None:
-    """Writes the tracks of a clip, a point a line, atomically."""
+def write_tracks(
+    path: str | os.PathLike[str], plan: Plan, frames: int, size: tuple[int, int], corrected_for: str | None = None
+) -> None:
+    """Writes the tracks of a clip, a point a line, atomically; `corrected_for` is the hash of a source, if at all."""
     row = {"version": VERSION, "width": size[0], "height": size[1], "frames": frames, "missing": list(plan.missing)}
+    row |= {"corrected_for": corrected_for}
     head = ",\n ".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in row.items())
     tracks = ",\n".join(_track_text(track) for track in plan.tracks)
     with files.atomic(path) as temporary:
@@ -39,6 +44,18 @@ def _track_text(track: Track) -> str:
     return f'  {{"track": {track.number}, "score": {track.score:.3f}, "points": [\n   {lines}]}}'
 
 
+def read_row(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """A file of tracks, of which only the version has been looked at.
+
+    Raises:
+        UserError: missing, too large, no JSON, or of another version.
+    """
+    row = files.read_json(path)
+    if not isinstance(row, dict) or row.get("version") != VERSION:
+        raise UserError(f"{path}: no file of tracks of version {VERSION}")
+    return row
+
+
 def load_tracks(path: str | os.PathLike[str], frames: int, size: tuple[int, int]) -> Plan:
     """Reads the tracks of a clip, corrected or not.
 
@@ -50,9 +67,7 @@ def load_tracks(path: str | os.PathLike[str], frames: int, size: tuple[int, int]
     Raises:
         UserError: missing, of another version or clip, or not of the form above; the message names the track.
     """
-    row = files.read_json(path)
-    if not isinstance(row, dict) or row.get("version") != VERSION:
-        raise UserError(f"{path}: no file of tracks of version {VERSION}")
+    row = read_row(path)
     if (found := (row.get("frames"), row.get("width"), row.get("height"))) != (frames, *size):
         raise UserError(
             f"{path}: tracks of {found[0]} frames of {found[1]}x{found[2]}, but the clip has {frames} of"
@@ -72,7 +87,7 @@ def _track(entry: Any, number: int, path: Path, frames: int) -> Track:
     points = entry.get("points") if isinstance(entry, dict) else None
     if not isinstance(points, list) or not points or not all(isinstance(p, list) and len(p) == 5 for p in points):
         points = [[None]]
-    if any(type(x) not in (int, float) or not math.isfinite(x) for p in points for x in p):
+    if any(type(x) not in (int, float) or not abs(x) <= FARTHEST for p in points for x in p):
         raise UserError(f"{path}: track {number}: points are five numbers, frame, x0, y0, x1, y1")
     order = [p[0] for p in points]
     if any(type(t) is not int or not 0 <= t < frames for t in order) or sorted(set(order)) != order:
@@ -81,4 +96,5 @@ def _track(entry: Any, number: int, path: Path, frames: int) -> Track:
     if (boxes[:, 2:] <= boxes[:, :2]).any():
         raise UserError(f"{path}: track {number}: a box needs x0 < x1 and y0 < y1")
     score = entry.get("score", 1.0)
-    return Track(number, tuple(order), boxes, float(score) if type(score) in (int, float) else 1.0)
+    known = type(score) in (int, float) and 0 <= score <= 1
+    return Track(number, tuple(order), boxes, float(score) if known else 1.0)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deemo_jax import files
-from deemo_jax.deid.text import KINDS, TAG, Engine, Names, redact
+from deemo_jax.deid.text import KINDS, TAG, Engine, Names, clean, redact
 from deemo_jax.deid.text_rules import Rules
 from deemo_jax.errors import UserError
 from deemo_jax.schema import Clip
@@ -105,6 +105,9 @@ def redact_row(row: Mapping[str, Any], names: Names, engine: Engine, where: str 
     """
     Clip.from_json(row, where)
     made = {key: row[key] for key in KEPT if key in row}
+    for key in ("clip_id", "video_id", "person_id"):
+        if names.find(clean(str(made.get(key, "")))):
+            raise UserError(f"{where}: {key} holds a name of the list; give pseudonyms")
     positions = {}
     for name in ("transcript", "reasoning"):
         found = redact(made[name], names, engine)
