@@ -1,6 +1,7 @@
 """What all commands share: mistakes become one line and exit code 2; long work shows progress."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ Item = TypeVar("Item")
 EXIT_USAGE = 2
 QUOTES = "\"'"
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 128 + signal.SIGTERM
 
 
 def guarded(main: Callable[[], int | None]) -> int:
@@ -30,6 +32,11 @@ def guarded(main: Callable[[], int | None]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def tidy_when_terminated() -> None:
+    """Lets SIGTERM, which schedulers send, unwind like Ctrl-C, so that no temporary copy stays."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
 
 
 def run(main: Callable[[Sequence[str]], int | None]) -> None:

@@ -124,6 +124,7 @@ def _add_audit(flags: argparse.ArgumentParser) -> None:
 
 def main() -> int:
     flags = parser().parse_args()
+    cli.tidy_when_terminated()
     threads = flags.threads if flags.threads is not None else max(1, (os.cpu_count() or 1) // max(1, flags.workers))
     if min(flags.workers, threads, flags.every, flags.clips) < 1:
         raise UserError(

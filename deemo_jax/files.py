@@ -75,6 +75,8 @@ def open_input(path: str | os.PathLike[str]) -> Any:
         return open(path, "rb")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except ValueError as error:  # a NUL in it
+        raise UserError(f"{str(path)!r}: is no path ({error})") from error
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import signal
 import sys
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from deemo_jax.deid.folder import find_sources
 from deemo_jax.deid.keys import load_key
 from deemo_jax.deid.settings import MODES, Settings
 from deemo_jax.errors import UserError
-
-EXIT_TERMINATED = 128 + signal.SIGTERM
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,7 +62,7 @@ def main() -> int:
     flags = parser().parse_args()
     settings = Settings.preset(flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face)
     paths = find_sources(flags.clips)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))  # so that no temporary copy stays
+    cli.tidy_when_terminated()
     # JAX is imported only here, so that mistakes in flags and --help answer at once.
     from deemo_jax.generation.answers import Decoding
     from deemo_jax.generation.describer import Describer

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import cv2
 
+from deemo_jax import cli
 from deemo_jax.errors import UserError
 
 Item = TypeVar("Item")
@@ -61,6 +62,7 @@ def _start(job: Callable[[Any], Any]) -> None:
     """In a worker: what it does, sent once."""
     global _job
     _job = job
+    cli.tidy_when_terminated()
     cv2.setNumThreads(1)
 
 

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
+from deemo_jax.audit.clips import read_voice
 from deemo_jax.deid import masks
 from deemo_jax.deid.faces import face_detector
 from deemo_jax.deid.manifest import Manifest, load_masks, verify
 from deemo_jax.deid.residual import covered_share, outside
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
-from deemo_jax.media.audio import read_audio
 from deemo_jax.media.probe import contains, probe
 from deemo_jax.media.video import read_pictures
 
@@ -128,7 +128,7 @@ def check_clip(
         if any(share < LEAST_COVERAGE for share in shares):
             uncovered.append(picture.time_s)
         if solid and hidden.any():
-            deviation = max(deviation, float(np.abs(picture.rgb()[hidden].astype(np.int16) - masks.FILL).mean()))
+            deviation = max(deviation, _deviation(picture.rgb(), rectangles))
         if picture.index % every == 0:
             # Scaled as de-identification scales: another filter moves scores across the threshold.
             faces = detector(picture.rgb(*detector.input_size), RESIDUAL_THRESHOLD)
@@ -148,15 +148,21 @@ def check_clip(
         residual=residual,
         residual_outside=residual_outside,
         residual_on_face=exposed if known else None,
-        metadata=_left_over(output, (truth or {}).get("planted", ())),
+        metadata=_left_over(output, read_planted(truth or {}, manifest.clip_id)),
         si_snr_db=_level(output, source),
     )
+
+
+def _deviation(image: UInt8[np.ndarray, "H W 3"], rectangles: Sequence[masks.Rectangle]) -> float:
+    """How far the worst rectangle's mean pixel is from the fill."""
+    inside = (image[y0:y1, x0:x1].astype(np.int16) for x0, y0, x1, y1 in rectangles)
+    return max(float(np.abs(pixels - masks.FILL).mean()) for pixels in inside if pixels.size)
 
 
 def _level(output: Path, source: Path | None) -> float | None:
     if source is None:
         return None
-    voices = [read_audio(path, SAMPLE_RATE)[0] for path in (output, source)]
+    voices = [read_voice(path) for path in (output, source)]
     return si_snr(voices[0], voices[1])
 
 
@@ -190,9 +196,23 @@ def read_boxes(truth: Mapping[str, Any], clip_id: str) -> list[list[Sequence[flo
         rows = [[row] if row and not isinstance(row[0], Sequence) else list(row or ()) for row in truth["faces"]]
         if any(len(box) != 4 or not all(isinstance(x, int | float) for x in box) for row in rows for box in row):
             raise TypeError("a box is four numbers")
+        if not all(x0 < x1 and y0 < y1 for row in rows for x0, y0, x1, y1 in row):
+            raise TypeError("x0 < x1 and y0 < y1 in every box")
     except (KeyError, TypeError) as error:
         raise UserError(f"{clip_id}: its truth has no usable face boxes ({error})") from error
     return rows
+
+
+def read_planted(truth: Mapping[str, Any], clip_id: str) -> list[str]:
+    """The strings that were planted in the source's metadata.
+
+    Raises:
+        UserError: they are no list of strings.
+    """
+    planted = truth.get("planted", [])
+    if not isinstance(planted, list) or not all(isinstance(text, str) for text in planted):
+        raise UserError(f'{clip_id}: "planted" of its truth is no list of strings')
+    return planted
 
 
 def _left_over(output: Path, planted: Sequence[str]) -> tuple[str, ...]:

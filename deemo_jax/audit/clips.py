@@ -5,10 +5,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
+
 from deemo_jax import files
 from deemo_jax.deid.folder import VIDEO_SUFFIXES
 from deemo_jax.deid.manifest import Manifest, Masks, find_manifests, load_manifest, load_masks
 from deemo_jax.errors import UserError
+from deemo_jax.media.audio import read_audio
+from deemo_jax.media.mel import SAMPLE_RATE
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,6 +47,11 @@ class AuditedClip:
 
     def masks(self) -> Masks:
         return load_masks(self.folder / self.manifest.masks)
+
+
+def read_voice(path: Path) -> Float[np.ndarray, "n"]:
+    """What is heard in a clip, at 16 kHz: all channels, as de-identification mixes them."""
+    return read_audio(path, SAMPLE_RATE, mix=True)[0]
 
 
 def source_frames(masks: Masks) -> list[int]:
@@ -79,7 +89,8 @@ def _find_sources(
     """Raw files by clip id: where the truth names them, else by the hash that the manifest has of them."""
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name the raw clips with --source")
-    found, unnamed = {}, {}
+    found: dict[str, Path] = {}
+    unnamed: dict[str, list[str]] = {}
     for manifest in manifests:
         name = rows.get(manifest.clip_id, {}).get("file")
         if isinstance(name, str):
@@ -88,17 +99,17 @@ def _find_sources(
                 raise UserError(f"{path}: is not the file that {manifest.clip_id} was made from (its hash differs)")
             found[manifest.clip_id] = path
         else:
-            unnamed[manifest.source_sha256] = manifest.clip_id
+            unnamed.setdefault(manifest.source_sha256, []).append(manifest.clip_id)
     candidates = sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES) if unnamed else []
     # Files that carry a clip's name come first, so that seldom all are hashed.
-    names = set(unnamed.values())
+    names = {clip_id for clip_ids in unnamed.values() for clip_id in clip_ids}
     for path in sorted(candidates, key=lambda path: path.stem not in names):
         if not unnamed:
             break
-        if path.is_file() and (clip_id := unnamed.pop(files.sha256(path), None)):
-            found[clip_id] = path
+        if path.is_file():
+            found |= dict.fromkeys(unnamed.pop(files.sha256(path), ()), path)
     if unnamed:
         raise UserError(
-            f"{folder}: the raw file of {min(unnamed.values())} is not there; name the raw clips as --source"
+            f"{folder}: the raw file of {min(unnamed.values())[0]} is not there; name the raw clips as --source"
         )
     return found

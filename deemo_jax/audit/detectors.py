@@ -1,6 +1,6 @@
 """Who looks for faces that are left: CenterFace, which the masks come from, and a second detector that the user brings.
 
-Axes: N faces, H height, W width; a face is x0, y0, x1, y1, score in pixels of the given picture.
+Axes: N faces, H height, W width; a face is x0, y0, x1, y1, score in pixels of the picture as displayed.
 """
 
 import functools
@@ -13,6 +13,7 @@ from jaxtyping import Float32, UInt8
 
 from deemo_jax.deid.faces import face_detector
 from deemo_jax.errors import UserError
+from deemo_jax.media.video import Picture
 
 MAX_MODEL_BYTES = 1 << 30
 NMS_IOU = 0.3
@@ -23,8 +24,8 @@ YUNET_COLUMNS = 15
 class Detector(Protocol):
     """Anything that finds faces."""
 
-    def __call__(self, image: UInt8[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "N 5"]:
-        """Faces of an RGB picture down to the lowest score of interest."""
+    def __call__(self, picture: Picture) -> Float32[np.ndarray, "N 5"]:
+        """Faces of a picture, scaled as the detector likes, down to the lowest score of interest."""
         ...
 
 
@@ -34,8 +35,8 @@ class CenterFace:
     def __init__(self, width: int, height: int, scale: float, threshold: float):
         self._detector, self._threshold = face_detector(width, height, scale), threshold
 
-    def __call__(self, image: UInt8[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "N 5"]:
-        return self._detector(image, self._threshold)
+    def __call__(self, picture: Picture) -> Float32[np.ndarray, "N 5"]:
+        return self._detector(picture.rgb(*self._detector.input_size), self._threshold)
 
 
 class YuNet:
@@ -53,13 +54,16 @@ class YuNet:
         checked_model(path)
         try:
             self._net = cv2.FaceDetectorYN.create(str(path), "", (64, 64), threshold, NMS_IOU, MOST_FACES)
-            self(np.zeros((64, 64, 3), np.uint8))
+            self._faces(np.zeros((64, 64, 3), np.uint8))
         except (cv2.error, ValueError) as error:
             raise UserError(
                 f"{path}: not a YuNet face detector (face_detection_yunet_*.onnx of OpenCV's zoo)"
             ) from error
 
-    def __call__(self, image: UInt8[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "N 5"]:
+    def __call__(self, picture: Picture) -> Float32[np.ndarray, "N 5"]:
+        return self._faces(picture.rgb())
+
+    def _faces(self, image: UInt8[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "N 5"]:
         height, width = image.shape[:2]
         self._net.setInputSize((width, height))
         _, rows = self._net.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))

@@ -21,8 +21,10 @@ from deemo_jax.media.video import read_frames
 
 FRAMES = 300
 SEED = 20250
-COLUMNS, ROWS = 5, 10
-THUMBNAIL_WIDTH = 256
+COLUMNS, ROWS = 3, 6
+THUMBNAIL_WIDTH = 480
+# Smaller heads are hardly made out on the sheet.
+LEAST_HEAD = 16
 BAND = 18
 LISTING = "sheet.json"
 WHITE = (255, 255, 255)
@@ -88,6 +90,8 @@ def human_section(clips: Sequence[AuditedClip], folder: Path, *, frames: int = F
             f"{n} frames, drawn at random (seed {SEED}), are in {', '.join(names)} beside this report.",
             "How to fill it in: look at every picture, at full size. Count those in which any part of a person's face"
             " can be made out; in doubt, count it. The row of that number is what you may claim.",
+            f"Pictures wider than {THUMBNAIL_WIDTH} pixels were made smaller: the bound speaks of heads that are at"
+            f" least some {LEAST_HEAD} pixels high on the sheet.",
             f"{LISTING} tells the clip and the time behind each number.",
             "Not measured: nobody has looked yet.",
         ),
@@ -103,14 +107,17 @@ def human_section(clips: Sequence[AuditedClip], folder: Path, *, frames: int = F
 
 
 def write_pages(pictures: Sequence[UInt8[np.ndarray, "H W 3"]], folder: Path) -> list[str]:
-    """Writes pages of 5 x 10 pictures and returns their names; pages of an earlier, longer sheet are removed."""
+    """Writes pages of 3 x 6 pictures and returns their names; pages of an earlier, longer sheet are removed."""
     size = COLUMNS * ROWS
     names = []
     for page, start in enumerate(range(0, len(pictures), size), 1):
         part = list(pictures[start : start + size])
-        height = max(picture.shape[0] for picture in part)
+        height, width = (max(picture.shape[axis] for picture in part) for axis in (0, 1))
         cells = [
-            cv2.copyMakeBorder(p, 2, 2 + height - p.shape[0], 2, 2, cv2.BORDER_CONSTANT, value=WHITE) for p in part
+            cv2.copyMakeBorder(
+                p, 2, 2 + height - p.shape[0], 2, 2 + width - p.shape[1], cv2.BORDER_CONSTANT, value=WHITE
+            )
+            for p in part
         ]
         cells += [np.full_like(cells[0], 255)] * (-len(cells) % COLUMNS)
         grid = np.concatenate([np.concatenate(cells[i : i + COLUMNS], axis=1) for i in range(0, len(cells), COLUMNS)])
@@ -138,8 +145,8 @@ def _thumbnails(job: tuple[AuditedClip, tuple[int, ...]]) -> list[Thumbnail]:
 
 
 def _small(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "H W 3"]:
-    height = max(1, round(image.shape[0] * THUMBNAIL_WIDTH / image.shape[1]))
-    return cv2.resize(image, (THUMBNAIL_WIDTH, height), interpolation=cv2.INTER_AREA)
+    scale = min(1.0, THUMBNAIL_WIDTH / image.shape[1])
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
 def _numbered(image: UInt8[np.ndarray, "H W 3"], number: int) -> UInt8[np.ndarray, "h W 3"]:

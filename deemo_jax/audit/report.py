@@ -11,7 +11,7 @@ from deemo_jax.files import atomic
 
 PROMISED, BROKEN, MEASURED, UNKNOWN, WAITING = "kept", "broken", "measured", "not measured", "waits for a person"
 # The other sections inform; nobody promised what they find.
-WITH_PROMISES = frozenset({"promises", "faces", "container", "text"})
+WITH_PROMISES = frozenset({"promises", "faces", "container"})
 
 STYLE = """
 :root { color-scheme: light; }

@@ -16,7 +16,7 @@ from deemo_jax.audit.detectors import CenterFace, Detector, second_detector
 from deemo_jax.deid import masks
 from deemo_jax.deid.residual import outside
 from deemo_jax.deid.settings import Settings
-from deemo_jax.media.video import read_frames
+from deemo_jax.media.video import read_pictures
 
 THRESHOLDS = np.round(np.arange(0.05, 0.901, 0.05), 2)
 LOWEST = float(THRESHOLDS[0])
@@ -61,14 +61,14 @@ def scan_clip(detector: Path | None, every: int, clip: AuditedClip) -> ClipScan:
         if path is None:
             continue
         wanted = {of_source[i] if kind == "raw" else i: i for i in range(0, len(of_source), every)}
-        for frame in read_frames(path):
-            if frame.index not in wanted:
+        for picture in read_pictures(path):
+            if picture.index not in wanted:
                 continue
-            place = wanted[frame.index]
+            place = wanted[picture.index]
             hidden = masks.region(recorded.rectangles[place], width, height)
             true_boxes = None if boxes is None else [box for row in boxes[of_source[place] :][:1] for box in row]
             for name, look in lookers.items():
-                faces = look(np.ascontiguousarray(frame.image[:height, :width]))
+                faces = look(picture)
                 frames.setdefault(f"{name}, {kind}", []).append(_best(faces, hidden, true_boxes))
     return ClipScan(clip.clip_id, {name: tuple(of) for name, of in frames.items()})
 

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Float
-
 from deemo_jax.audit import report, voice
-from deemo_jax.audit.clips import AuditedClip, find_clips
+from deemo_jax.audit.clips import AuditedClip, find_clips, read_voice
 from deemo_jax.audit.detectors import second_detector
 from deemo_jax.audit.embedders import face_embedder
 from deemo_jax.audit.faces import faces_section
@@ -25,8 +22,6 @@ from deemo_jax.audit.utility import utility_section
 from deemo_jax.audit.variants import CLIPS
 from deemo_jax.audit.voice_trials import VoiceClip
 from deemo_jax.deid.settings import Settings
-from deemo_jax.media.audio import read_audio
-from deemo_jax.media.mel import SAMPLE_RATE
 
 LISTED = 20
 
@@ -89,7 +84,7 @@ def _sections(clips: Sequence[AuditedClip], found: Audit, folder: Path, options:
         reidentification_section(clips, options.face_embedder, workers),
         voices_section(clips),
         utility_section(clips, options.towers, count=options.clips, workers=workers),
-        container_section(found),
+        container_section(found, clips),
         text_section(),
     ]
 
@@ -100,19 +95,16 @@ def voices_section(clips: Sequence[AuditedClip]) -> Section:
         return not_measured("voice", voice.TITLE, NEEDS_SOURCE)
     if not all(clip.person for clip in clips):
         return not_measured("voice", voice.TITLE, NEEDS_TRUTH)
-    made_by = [clip.manifest.settings for clip in clips]
+    made_by = [Settings.on_record(clip.manifest.settings) for clip in clips]
     voices = [
-        VoiceClip(clip.clip_id, clip.person, partial(_heard, clip.source), partial(_heard, clip.output))
+        VoiceClip(clip.clip_id, clip.person, partial(read_voice, clip.source), partial(read_voice, clip.output))
         for clip in clips
         if clip.source is not None
     ]
-    alike = all(settings == made_by[0] for settings in made_by)
-    return voice.voice_section(voices, made_by=Settings.on_record(made_by[0]) if alike else None)
-
-
-def _heard(path: Path) -> Float[np.ndarray, "n"]:
-    waveform, _ = read_audio(path, SAMPLE_RATE)
-    return waveform
+    alike = len({(s.voice, s.alpha_fixed, s.alpha_low, s.alpha_high) for s in made_by}) == 1
+    found = voice.voice_section(voices, made_by=made_by[0] if alike else None)
+    other = "Voices as they were written: not measured: the clips were made with different voice settings."
+    return found if alike else dataclasses.replace(found, notes=(*found.notes, other))
 
 
 def promises_section(found: Audit) -> Section:
@@ -132,11 +124,11 @@ def promises_section(found: Audit) -> Section:
     )
 
 
-def container_section(found: Audit) -> Section:
+def container_section(found: Audit, clips: Sequence[AuditedClip]) -> Section:
     """Fields left in the files: planted strings, and tags beyond those that the muxer itself writes."""
     left = {r.clip_id: r.metadata for r in found.results if r.metadata}
     kinds = Counter(item.split("=")[0] for fields in left.values() for item in fields)
-    planted = any(r.true_boxes is not None for r in found.results)
+    planted = any((clip.truth or {}).get("planted") for clip in clips)
     rows = [("clips with anything left", f"{len(left)} of {len(found.results)}")]
     rows += [(f"... {kind}"[:80], str(count)) for kind, count in kinds.most_common(LISTED)]
     return Section(

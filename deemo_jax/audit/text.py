@@ -6,10 +6,10 @@ knows what should be found.
 
 import collections
 import dataclasses
-import math
 import re
 from collections.abc import Iterable, Sequence
 
+from deemo_jax.audit import binomial
 from deemo_jax.audit.section import Section, Table
 from deemo_jax.deid.lists import word_set
 from deemo_jax.deid.text import KINDS, Engine, Names, Span, clean, find
@@ -17,7 +17,6 @@ from deemo_jax.synthetic.planted import Planted, Style, TemplateSet, sentences
 from deemo_jax.synthetic.script import LEXICON
 
 SENTENCES = 700
-NORMAL_95 = 1.959964
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _EMOTION_WORDS = word_set(
     """
@@ -37,13 +36,8 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval (Wilson 1927); (0, 1) of nothing."""
-        if not self.count:
-            return 0.0, 1.0
-        share, z2 = self.hits / self.count, NORMAL_95**2 / self.count
-        middle = (share + z2 / 2) / (1 + z2)
-        reach = NORMAL_95 * math.sqrt(share * (1 - share) / self.count + z2 / self.count / 4) / (1 + z2)
-        return max(0.0, middle - reach), min(1.0, middle + reach)
+        """Its exact 95 % interval; (0, 1) of nothing."""
+        return binomial.interval(self.hits, self.count)
 
     def __str__(self) -> str:
         if not self.count:
@@ -148,7 +142,7 @@ def text_section(seed: int = 0, count: int = SENTENCES) -> Section:
         ("emotion words kept", *(str(found.kept_emotion) for found in scores.values())),
     ]
     header = ("", *(title for _, title, *_ in columns))
-    caption = f"Planted values that the text rules remove, {count} sentences a column [Wilson 95 % intervals]"
+    caption = f"Planted values that the text rules remove, {count} sentences a column [exact 95 % intervals]"
     return Section(
         name="text",
         title="Words",

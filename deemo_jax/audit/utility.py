@@ -65,7 +65,10 @@ def utility_section(
     if len(set(persons)) < LEAST_PERSONS:
         return _without(f"not measured: needs clips of {LEAST_PERSONS} persons whose truth names their cues")
     features = _features(chosen, towers, voices, workers)
-    found = {shown: _ask(features[shown], chosen, shown, persons) for shown in SHOWN}
+    try:
+        found = {shown: _ask(features[shown], chosen, shown, persons) for shown in SHOWN}
+    except ValueError:  # a fold without some class
+        return _without(f"not measured: {len(chosen)} clips hold too few of some cue; raise --clips")
     best = {shown: optimal_balanced_accuracy({SHOWN[shown][1]}) for shown in SHOWN}
     n = f"{len(chosen)} clips of {len(set(persons))} persons"
     return Section(

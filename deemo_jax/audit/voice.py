@@ -1,16 +1,15 @@
 """The audit of voices: who can still tell the speaker, by which attack, and what of the voice is left."""
 
 import hashlib
-import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 from jaxtyping import Float
-from matplotlib.figure import Figure as Canvas
 
 from deemo_jax import cli
+from deemo_jax.audit.plots import BLUE, GREEN, INK, ORANGE, VERMILION, canvas, png, tidy
 from deemo_jax.audit.section import Figure, Section, Table, not_measured
 from deemo_jax.audit.speakers import SampleEncoder, SpeakerEncoder
 from deemo_jax.audit.voice_trials import (
@@ -158,41 +157,45 @@ def _utility(outcome: Outcome, trials: Trials, seed: int) -> dict[str, Interval]
     for measure in MEASURES:
         values = np.array([getattr(row, measure) for row in outcome.kept])
         means = np.array([_mean(values[trials.speakers == speaker]) for speaker in range(count)])
-        found[measure] = interval(_mean(means), np.array([_mean(means[pick]) for pick in picks]))
+        drawn = np.array([_mean(means[pick]) for pick in picks])
+        found[measure] = interval(_mean(means), drawn[np.isfinite(drawn)])
     return found
 
 
 def _mean(values: Float[np.ndarray, "n"]) -> float:
     known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else 0.0
+    return float(known.mean()) if known.size else math.nan
 
 
 def _plain(found: Interval) -> str:
+    if math.isnan(found.value):
+        return "–"
     return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
 
 
-def _number(found: Interval) -> dict[str, float]:
+def _number(found: Interval) -> dict[str, float] | None:
+    if math.isnan(found.value):
+        return None
     return {"value": found.value, "low": found.low, "high": found.high}
 
 
 def _bars(outcomes: Mapping[str, Outcome]) -> bytes:
-    with matplotlib.rc_context({"font.size": 9}):
-        canvas = Canvas(figsize=(8.0, 3.4), layout="constrained")
-        axes = canvas.subplots()
-        width = 0.8 / len(ATTACKERS)
-        for k, attacker in enumerate(ATTACKERS):
-            found = {i: o.errors[attacker] for i, o in enumerate(outcomes.values()) if attacker in o.errors}
-            values = 100 * np.array([i.value for i in found.values()])
-            low, high = (100 * np.array([getattr(i, end) for i in found.values()]) for end in ("low", "high"))
-            spread = np.maximum([values - low, high - values], 0)
-            places = np.array(list(found)) + (k - (len(ATTACKERS) - 1) / 2) * width
-            axes.bar(places, values, width, yerr=spread, capsize=2, label=attacker, error_kw={"lw": 0.8})
-        axes.axhline(50, color="grey", lw=0.8, ls="--")
-        axes.text(-0.45, 51, "chance", color="grey", fontsize=8)
-        axes.set_xticks(range(len(outcomes)), [name.replace(" (", "\n(") for name in outcomes])
-        axes.set_ylabel("equal error rate, %")
-        axes.set_ylim(0, 68)
-        axes.legend(ncols=len(ATTACKERS), frameon=False, loc="upper center")
-        data = io.BytesIO()
-        canvas.savefig(data, format="png", dpi=130)
-    return data.getvalue()
+    figure = canvas(9.0, 3.8)
+    axes = figure.subplots()
+    width = 0.8 / len(ATTACKERS)
+    for k, (attacker, colour) in enumerate(zip(ATTACKERS, (BLUE, ORANGE, GREEN, VERMILION), strict=True)):
+        found = {i: o.errors[attacker] for i, o in enumerate(outcomes.values()) if attacker in o.errors}
+        values = 100 * np.array([i.value for i in found.values()])
+        low, high = (100 * np.array([getattr(i, end) for i in found.values()]) for end in ("low", "high"))
+        places = np.array(list(found)) + (k - (len(ATTACKERS) - 1) / 2) * width
+        axes.bar(places, values, width, color=colour, label=attacker)
+        spread = np.maximum([values - low, high - values], 0)
+        axes.errorbar(places, values, yerr=spread, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
+    axes.axhline(50, color=INK, lw=1, ls=":")
+    axes.text(-0.45, 51, "chance", color=INK, fontsize=8)
+    axes.set_xticks(range(len(outcomes)), [name.replace(" (", "\n(") for name in outcomes])
+    axes.set_ylabel("equal error rate (%)")
+    axes.set_ylim(0, 68)
+    axes.legend(ncols=len(ATTACKERS), frameon=False, loc="upper center")
+    tidy(axes, "y")
+    return png(figure)

@@ -93,10 +93,5 @@ def equal_error_rate(scores: Float[np.ndarray, "M S"], speakers: Int[np.ndarray,
     return interval(rates[0], np.asarray(rates[1:]))
 
 
-def rank_one(scores: Float[np.ndarray, "M S"], speakers: Int[np.ndarray, "M"]) -> float:
-    """Share of trials whose best score is their own speaker's, among all S."""
-    return float(np.mean(np.nanargmax(scores, axis=1) == speakers))
-
-
 def _unit(vectors: Float[np.ndarray, "N E"]) -> Float[np.ndarray, "N E"]:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

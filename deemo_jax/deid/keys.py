@@ -48,7 +48,10 @@ class VoiceKey:
         return np.random.default_rng(int.from_bytes(self._digest(f"draws {purpose}", name), "big"))
 
     def pseudonym(self, source_sha256: str) -> str:
-        """A clip id that only the key ties to the source: 16 hex digits after a "c"."""
+        """A clip id that nobody without the key can tell from the source's name: 16 hex digits after a "c".
+
+        It hides names, not files: the manifest has the hash of the source, so whoever holds that file finds its clip.
+        """
         return "c" + self._digest("clip id", source_sha256).hex()[:16]
 
     def _fraction(self, purpose: str, text: str) -> float:

@@ -16,6 +16,7 @@ VERSION = "1"
 
 # A word: letters with apostrophes, hyphens or an initial's dot inside.
 _WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
+_CHUNK, _ADDRESS = re.compile(r"\S+"), re.compile(r"@|://|www\.", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
 # What separates the words of one name.
 _WITHIN_NAME = re.compile(r"(?:\.? |-)\Z")
@@ -77,10 +78,18 @@ class Rules:
         for kind, pattern in PATTERNS:
             for match in pattern.finditer(text):
                 yield Span(match.start(), match.end(), kind)
+        yield from _torn_addresses(text)
         words = _words(text)
         if _has_capitals(words):
             yield from _by_capitals(text, words)
         yield from _by_lists(text, words)
+
+
+def _torn_addresses(text: str) -> Iterator[Span]:
+    """Mail and web addresses of which a part is a tag already, which no pattern of a whole one knows."""
+    for match in _CHUNK.finditer(text):
+        if TAG.search(match[0]) and _ADDRESS.search(match[0]):
+            yield Span(match.start(), match.end(), "CONTACT")
 
 
 def _words(text: str) -> list[_Word]:

@@ -31,6 +31,8 @@ GROWTH = 2.0
 BORDER = 0.02
 # Boxes jitter: what was found so shortly before and after counts too.
 AROUND_S = 0.1
+# Sides below the first share of what they were and will be are dents; those above the second are whole.
+DENT, FULL = 0.9, 0.95
 # Looks at which something must be found before it is surely a face.
 LEAST_LOOKS = 3
 
@@ -93,7 +95,7 @@ def plan(sight: Sight, settings: Settings) -> Plan:
     trails = _follow(sight, faces, settings.hole_s)
     tracks, bridged = [], 0
     for number, trail in enumerate(trails, 1):
-        track, holes = _finish(number, trail, sight, settings.extend_s)
+        track, holes = _finish(number, trail, sight, settings.hole_s, settings.extend_s)
         tracks.append(track)
         bridged += holes
     scores = [score for trail in trails for score in trail.scores]
@@ -176,9 +178,9 @@ def _effort(trail: _Trail, boxes: Boxes, look: int, sight: Sight) -> Float[np.nd
     return np.where(np.maximum(sizes, 1 / sizes) <= GROWTH, effort, np.inf)
 
 
-def _finish(number: int, trail: _Trail, sight: Sight, extend_s: float) -> tuple[Track, int]:
+def _finish(number: int, trail: _Trail, sight: Sight, hole_s: float, extend_s: float) -> tuple[Track, int]:
     """The trail with its holes bridged by hulls and its ends carried on; and how many frames the holes have."""
-    points: dict[int, Box] = dict(zip(trail.looks, trail.boxes, strict=True))
+    points: dict[int, Box] = dict(zip(trail.looks, _undented(trail, sight, hole_s), strict=True))
     bridged = 0
     for a, b in zip(trail.looks, trail.looks[1:], strict=False):
         if bisect.bisect_left(sight.looked, b) - bisect.bisect_left(sight.looked, a) > 1:
@@ -194,6 +196,30 @@ def _finish(number: int, trail: _Trail, sight: Sight, extend_s: float) -> tuple[
             points[t] = trail.boxes[-1]
     frames = tuple(sorted(points))
     return Track(number, frames, np.array([points[t] for t in frames]), trail.score), bridged
+
+
+def _undented(trail: _Trail, sight: Sight, hole_s: float) -> list[Box]:
+    """The boxes, those of a face that is hidden in part united with where it was before and is after.
+
+    A head does not shrink for a moment: a side that is shorter than both within `hole_s` before and after has a hand
+    before it.
+    """
+    times = np.array([sight.times[look] for look in trail.looks])
+    boxes = np.array(trail.boxes)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    whole = []
+    for i, box in enumerate(boxes):
+        first = int(np.searchsorted(times, times[i] - hole_s))
+        last = int(np.searchsorted(times, times[i] + hole_s, side="right"))
+        for axis in (0, 1):
+            before, after = sides[first:i, axis], sides[i + 1 : last, axis]
+            if before.size and after.size and sides[i, axis] < DENT * (level := min(before.max(), after.max())):
+                a = first + int(np.flatnonzero(before >= FULL * level)[-1])
+                b = i + 1 + int(np.flatnonzero(after >= FULL * level)[0])
+                share = (times[i] - times[a]) / (times[b] - times[a])
+                box = _hull(box, boxes[a] + share * (boxes[b] - boxes[a]))
+        whole.append(box)
+    return whole
 
 
 def _missing(trails: Sequence[_Trail], sight: Sight, sure: float) -> tuple[int, ...]:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from deemo_jax import files
-from deemo_jax.audit.check import check_clip, coverage, si_snr
+from deemo_jax.audit.check import MOST_DEVIATION, _deviation, check_clip, coverage, si_snr
 from deemo_jax.deid.clip import deidentify_clip
 from deemo_jax.deid.manifest import Masks, write_masks
+from deemo_jax.deid.masks import FILL
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
 from deemo_jax.media.audio import read_audio
@@ -60,6 +61,24 @@ def test_one_bare_frame_is_noticed(raw, made):
     write_clip(folder / manifest.file, covered, 10, read_audio(folder / manifest.file))
     result = check_clip(raw.path, folder / manifest.file, replaced(manifest, folder), raw.truth)
     assert result.deviation > 8 and any("fill colour" in f for f in result.failures)
+
+
+def test_truths_that_prove_nothing_are_refused(raw, made):
+    for change, message in (
+        ({"faces": [[100, 100, 20, 30]] * 12}, "x0 < x1"),
+        ({"faces": [[float("nan")] * 4] * 12}, "x0 < x1"),
+        ({"planted": [5]}, "list of strings"),
+        ({"planted": "Jane"}, "list of strings"),
+    ):
+        with pytest.raises(UserError, match=message):
+            check_clip(raw.path, made[1] / made[0].file, made[0], raw.truth | change)
+
+
+def test_a_small_bare_rectangle_counts_as_much_as_a_large_one():
+    picture = np.full((200, 300, 3), FILL, np.uint8)
+    picture[10:40, 10:40] = np.random.default_rng(0).integers(0, 255, (30, 30, 3))
+    large, small = (50, 0, 300, 200), (10, 10, 40, 40)
+    assert _deviation(picture, [large]) == 0 and _deviation(picture, [large, small]) > MOST_DEVIATION
 
 
 def test_every(raw, made):

@@ -13,9 +13,11 @@ def test_sheet(audited, tmp_path):
     assert [row["number"] for row in rows] == list(range(1, 8)) and len({row["frame"] for row in rows}) == 7
     assert {row["clip_id"] for row in rows} == {"c1"}
     page = cv2.imread(str(tmp_path / "sheet_01.png"))
-    assert page.shape == (2 * (192 + 18 + 4), COLUMNS * 260, 3)
-    # The number's band is white, the picture below it is not; of the last row three cells are empty.
-    assert page[3, 100].tolist() == [255] * 3 and (page[30:200, 4:250] < 250).any() and (page[220:, 530:] == 255).all()
+    row, column = 240 + 18 + 4, 320 + 4
+    assert page.shape == (3 * row, COLUMNS * column, 3)
+    # The number's band is white, the picture below it is not; of the last row two cells are empty.
+    assert page[3, 100].tolist() == [255] * 3 and (page[30:200, 4:250] < 250).any()
+    assert (page[2 * row + 30 :, :column] < 250).any() and (page[2 * row :, column:] == 255).all()
     assert section.numbers["upper_bounds"]["0"] == pytest.approx(1 - 0.05 ** (1 / 7))
     assert section.numbers["misses"] is None
     again = human_section([audited], tmp_path, frames=7)

@@ -47,8 +47,8 @@ def test_scores_tell_engines_apart():
     assert score(said, partly).overall == Share(0, 2)  # what is covered in part is not covered
 
 
-def test_wilson():
-    assert Share(8, 10).interval == pytest.approx((0.4902, 0.9433), abs=1e-3)
+def test_share():
+    assert Share(8, 10).interval == pytest.approx((0.4439, 0.9748), abs=1e-3)
     assert Share(0, 0).interval == (0.0, 1.0) and Share(5, 5).interval[1] == 1.0
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import shutil
@@ -10,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from deemo_jax import cli, deidentify
-from deemo_jax.deid.folder import REFUSALS, deidentify_all, find_sources
+from deemo_jax.deid.folder import REFUSALS, Options, deidentify_all, find_sources
 from deemo_jax.deid.keys import VoiceKey, load_key
-from deemo_jax.deid.manifest import SUFFIX, find_manifests, load_manifest, verify
+from deemo_jax.deid.manifest import SUFFIX, find_manifests, load_manifest, load_masks, verify
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
 
@@ -111,6 +112,39 @@ def test_a_refusal_removes_what_other_settings_had_let_through(sources, tmp_path
     assert len(list(out.glob("*.mp4"))) == 1
     deidentify_all(lost, out, STRICT, key)
     assert [p.name for p in out.iterdir()] == [REFUSALS]
+
+
+def test_what_a_person_corrected_outlives_other_settings(make_clip, tmp_path, key):
+    (tmp_path / "raw").mkdir()
+    source, out = make_clip(tmp_path / "raw" / "lost.mp4", hidden=(4, 5, 6), frames=9).path, tmp_path / "out"
+    assert deidentify_all([source], out, dataclasses.replace(STRICT, on_missing="mask_frame"), key)[0].status == "done"
+    (tracks,) = out.glob("*.tracks.json")
+    row = json.loads(tracks.read_text())
+    row["tracks"].append({"points": [[0, 10, 200, 30, 220], [8, 10, 200, 30, 220]]})
+    tracks.write_text(json.dumps(row | {"missing": []}))
+
+    # A file with a mistake in it takes nothing away; the one in the output folder itself may be given.
+    (tmp_path / "wrong.json").write_text("{}")
+    outcome = deidentify_all([source], out, STRICT, key, options=Options(tracks=tmp_path / "wrong.json"))[0]
+    assert outcome.status == "bad" and "wrong.json" not in (out / REFUSALS).read_text() and tracks.exists()
+    assert deidentify_all([source], out, STRICT, key, options=Options(tracks=tracks, preview=True))[0].status == "done"
+    assert (preview := next(out.glob("*.preview.mp4"))).exists()
+
+    # The film of tracks belongs to the clip that it shows, the correction to every one of this source.
+    assert deidentify_all([source], out, dataclasses.replace(STRICT, mask="mosaic"), key)[0].status == "done"
+    manifest = load_manifest(find_manifests([out])[0])
+    assert manifest.faces["corrected"] and manifest.settings["mask"] == "mosaic" and not preview.exists()
+    assert all(any(r[1] > 180 for r in frame) for frame in load_masks(out / manifest.masks).rectangles)
+    tracks.unlink()
+    assert deidentify_all([source], out, STRICT, key)[0].status == "refused"
+
+
+def test_rows_that_no_run_wrote_do_no_harm(raw, tmp_path, key):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / REFUSALS).write_text('{"clip_id": "x"}\n{"clip_id": null, "kind": "bad"}\n{}\n')
+    assert deidentify_all([raw.path], out, Settings(), key)[0].status == "done"
+    assert rows(out) == [{"clip_id": "x"}]
 
 
 def test_folders_that_cannot_be_used(raw, tmp_path, key):

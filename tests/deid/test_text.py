@@ -135,6 +135,11 @@ def test_rows_are_stamped_and_edits_noticed(tmp_path):
             read_annotations(path)
 
 
+def test_ids_hold_no_listed_name():
+    with pytest.raises(UserError, match="person_id holds a name"):
+        redact_row(ROW | {"person_id": "Serena Williams"}, Names(["Serena Williams"]), Rules(), "a.jsonl: row 1")
+
+
 def test_a_file_is_whole_or_absent(tmp_path):
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text(json.dumps(ROW) + "\n" + json.dumps(ROW | {"emotion": "odd"}) + "\n")
@@ -166,6 +171,20 @@ def test_the_command(tmp_path):
     assert "[TEAM] made me glad" in (tmp_path / "out.jsonl").read_text()
     done = run("--text", source)
     assert done.returncode == 2 and done.stderr.startswith("error: --text FILE needs --out FILE")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "see www.janedoe.com/[NAME] now",
+        "mail jane.doe+[NAME]@x.com",
+        "see https://instagram.com/serena.williams/[NAME]/p",
+    ],
+)
+def test_what_lies_beside_a_tag_goes_too(text):
+    left = redact(text).text
+    assert not any(word in left for word in ("jane", "doe", "serena", "williams", "instagram"))
+    assert redact(left).text == left
 
 
 def test_presidio_fits_the_protocol():
