@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float32
 
 from deemo_jax.deid import masks, residual
 from deemo_jax.deid.faces import face_detector
 from deemo_jax.deid.masks import Rectangles
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.sight import Faces
 from deemo_jax.deid.tracks import AROUND_S, Boxes
 from deemo_jax.errors import UserError
 from deemo_jax.media.video import read_pictures
@@ -21,6 +21,7 @@ from deemo_jax.media.video import read_pictures
 # Times that a clip is written and looked at again before it is given up. A mask's edges may themselves pass for a face,
 # but seldom twice.
 LOOKS = 4
+Seen = Float32[np.ndarray, "N 5"]
 TIME_TOLERANCE_S = 0.002
 
 
@@ -75,7 +76,7 @@ def write_until_clean(
         if look < LOOKS:
             rectangles = tuple(
                 old + tuple(r for r in masks.enlarge(boxes, settings.margin, *copy.size) if r not in old)
-                for old, boxes in zip(rectangles, _around(seen, copy.times), strict=True)
+                for old, boxes in zip(rectangles, _around(seen, copy.times, looks), strict=True)
             )
         elif settings.on_missing != "mask_frame":
             return rectangles, tuple(sorted(seen))
@@ -84,7 +85,7 @@ def write_until_clean(
     return rectangles, tuple(sorted(seen))
 
 
-def look_again(copy: Copy, rectangles: Rectangles, looks: frozenset[int], settings: Settings) -> dict[int, Faces]:
+def look_again(copy: Copy, rectangles: Rectangles, looks: frozenset[int], settings: Settings) -> dict[int, Seen]:
     """Faces beside the masks, by frame; the copy must have the frames that it should."""
     detector = face_detector(*copy.size, settings.detection_scale(*copy.size))
     seen, times = {}, []
@@ -102,11 +103,11 @@ def look_again(copy: Copy, rectangles: Rectangles, looks: frozenset[int], settin
     return seen
 
 
-def _around(seen: dict[int, Faces], times: tuple[float, ...]) -> list[Boxes]:
-    """What was seen, for the frames shortly before and after as well."""
+def _around(seen: dict[int, Seen], times: tuple[float, ...], looks: frozenset[int]) -> list[Boxes]:
+    """What was seen, also for the frames shortly before and after that nobody looked at."""
     found: list[list[Boxes]] = [[np.zeros((0, 4))] for _ in times]
     for frame, faces in seen.items():
         for t in range(len(times)):
-            if abs(times[t] - times[frame]) <= AROUND_S + 1e-3:
+            if t == frame or (t not in looks and abs(times[t] - times[frame]) <= AROUND_S + 1e-3):
                 found[t].append(faces[:, :4].astype(np.float64))
     return [np.concatenate(boxes) for boxes in found]

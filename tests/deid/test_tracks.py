@@ -8,14 +8,14 @@ from deemo_jax.deid.tracks import boxes_per_frame, plan, second_chance
 W, H = 320, 240
 
 
-def face(x, y=80.0, size=40.0, score=0.9):
-    return [x, y, x + size, y + size, score]
+def face(x, y=80.0, size=40.0, score=0.9, doubt=0):
+    return [x, y, x + size, y + size, score, doubt]
 
 
 def sight(*rows, step=1, rate=10, cuts=()):
     """A look at every `step`-th frame; the frames between are not looked at."""
     count = (len(rows) - 1) * step + 1
-    faces = tuple(np.array(row, np.float32).reshape(-1, 5) for row in rows)
+    faces = tuple(np.array(row, np.float32).reshape(-1, 6) for row in rows)
     return Sight(W, H, tuple(t / rate for t in range(count)), tuple(range(0, count, step)), faces, cuts)
 
 
@@ -44,12 +44,26 @@ def test_a_face_that_is_lost_for_a_moment_is_bridged_by_the_hull():
 
 
 def test_a_face_that_is_hidden_in_part_is_covered_whole():
-    short = [100.0, 80.0, 140.0, 105.0, 0.8]  # a hand before the chin
+    short = [100.0, 80.0, 140.0, 105.0, 0.8, 0]  # a hand before the chin
     _, boxes = covered(sight([face(100)], [face(102)], [short], [short], [face(108)], [face(110)]))
     assert all((b[:, 3] == 120).any() for b in boxes) and [100, 80, 144, 120] in boxes[2].tolist()
     # What grows or shrinks for good has no dent.
     _, boxes = covered(sight(*[[face(100, size=60 - 4 * t)] for t in range(6)]))
     assert max(b[:, 3].max() - b[:, 1].min() for b in boxes[4:]) <= 80 + 48 - 80
+
+
+def test_a_fist_is_covered_where_it_is_seen_and_explains_nothing():
+    fist = face(200, score=0.3, doubt=1)
+    rows = [[face(100)], [face(100), fist], [face(100), fist], [face(100)], [face(100)], [face(100), fist]]
+    found, boxes = covered(sight(*rows))
+    assert [(b[:, 0] == 200).any() for b in boxes] == [False, True, True, False, False, True]
+    assert [track.frames for track in found.tracks[1:]] == [(1, 2), (5,)] and found.missing == ()
+    # Once it is a face from near, or from afar, it is one all the time.
+    for other in (face(200, score=0.3), face(200, score=0.6, doubt=0)):
+        _, boxes = covered(sight(*rows[:5], [face(100), other]))
+        assert all((b[:, 0] == 200).any() for b in boxes[1:])
+    # While the face is lost, a fist is no face that was found.
+    assert plan(sight(*[[face(100)]] * 3, *[[fist]] * 12), Settings()).missing == tuple(range(3, 15))
 
 
 def test_longer_holes_are_missing():
