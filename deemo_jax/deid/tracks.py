@@ -23,6 +23,10 @@ Boxes = Float[np.ndarray, "N 4"]
 OVERLAP = 0.2
 # How far a face gets, in units of its own size: so much at once, so much a second, and never further than REACH.
 STEP, SPEED, REACH = 0.25, 8.0, 1.0
+# An effort that nobody makes.
+FAR = 1e3
+# More than a face makes (1), and less than nobody makes: what this is added to chooses last.
+LATER = 2.0
 # Two cuts within this time are a flash, or something that passed: a face that is where it was before is the same.
 FLASH_S = 0.25
 # Nor does it grow or shrink by more between two looks.
@@ -91,14 +95,14 @@ class _Trail:
 
     def is_doubtful(self, settings: Settings) -> bool:
         """Whether it never was surely a face, and none whenever it was looked at closely."""
-        pairs = zip(self.scores, self.doubts, strict=True)
-        return self.score < settings.sure and all(doubt for score, doubt in pairs if score >= settings.threshold)
+        asked = [doubt for s, doubt in zip(self.scores, self.doubts, strict=True) if s >= settings.threshold]
+        return self.score < settings.sure and bool(asked) and all(asked)
 
 
 def plan(sight: Sight, settings: Settings) -> Plan:
     """Decides what to cover, given all detections of a clip down to the second-chance score."""
     faces = second_chance(sight, settings.threshold)
-    trails = _follow(sight, faces, settings.hole_s)
+    trails = _follow(sight, faces, settings.hole_s, settings.sure)
     doubtful = [trail for trail in trails if trail.is_doubtful(settings)]
     trails = [trail for trail in trails if not trail.is_doubtful(settings)]
     tracks, bridged = [], 0
@@ -151,7 +155,7 @@ def _between(track: Track, t: int) -> Box:
     return track.boxes[after - 1] + (track.boxes[after] - track.boxes[after - 1]) * ((t - a) / (b - a))
 
 
-def _follow(sight: Sight, faces: Sequence[Faces], hole_s: float) -> list[_Trail]:
+def _follow(sight: Sight, faces: Sequence[Faces], hole_s: float, sure: float) -> list[_Trail]:
     """Links faces from look to look, one to one; what is lost may come back at its place within `hole_s`."""
     trails: list[_Trail] = []
     for look, found in zip(sight.looked, faces, strict=True):
@@ -165,7 +169,9 @@ def _follow(sight: Sight, faces: Sequence[Faces], hole_s: float) -> list[_Trail]
         continued: dict[int, _Trail] = {}
         if open_trails and len(found):
             cost = np.array([_effort(trail, found[:, :4], look, sight) for trail in open_trails])
-            for i, j in zip(*linear_sum_assignment(np.minimum(cost, 1e3)), strict=True):
+            # What was surely a face chooses first: a false alarm beside it must not take it over.
+            later = np.array([[LATER if trail.score < sure else 0.0] for trail in open_trails])
+            for i, j in zip(*linear_sum_assignment(np.minimum(cost, FAR) + later), strict=True):
                 if cost[i, j] <= 1:
                     continued[int(j)] = open_trails[i]
         for j, face in enumerate(found.astype(np.float64)):

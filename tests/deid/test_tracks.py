@@ -66,6 +66,13 @@ def test_a_fist_is_covered_where_it_is_seen_and_explains_nothing():
     assert plan(sight(*[[face(100)]] * 3, *[[fist]] * 12), Settings()).missing == tuple(range(3, 15))
 
 
+def test_a_false_alarm_does_not_take_a_face_over():
+    alarm = face(150, score=0.25)
+    rows = [[face(100)], [face(110)], [face(125), alarm], [face(145)], [face(160)], [face(175)]]
+    found, _ = covered(sight(*rows))
+    assert found.missing == () and found.tracks[0].frames == tuple(range(6))
+
+
 def test_longer_holes_are_missing():
     rows = [[face(100)]] * 3 + [[]] * 12 + [[face(110)]] * 3
     assert plan(sight(*rows), Settings()).missing == tuple(range(3, 15))
