@@ -36,7 +36,7 @@ BORDER = 0.02
 # Boxes jitter: what was found so shortly before and after counts too.
 AROUND_S = 0.1
 # Sides below the first share of what they were and will be are dents; those above the second are whole.
-DENT, FULL = 0.9, 0.95
+DENT, FULL = 0.85, 0.95
 # Looks at which something must be found before it is surely a face.
 LEAST_LOOKS = 3
 
@@ -235,23 +235,23 @@ def _where_seen(number: int, trail: _Trail, sight: Sight, threshold: float) -> l
 def _undented(trail: _Trail, sight: Sight, hole_s: float) -> list[Box]:
     """The boxes, those of a face that is hidden in part united with where it was before and is after.
 
-    A head does not shrink for a moment: a side that is shorter than both within `hole_s` before and after has a hand
-    before it.
+    A head does not shrink for a moment: a side that is shorter than it was and will be within half of `hole_s` has a
+    hand before it.
     """
     times = np.array([sight.times[look] for look in trail.looks])
     boxes = np.array(trail.boxes)
     sides = boxes[:, 2:] - boxes[:, :2]
     whole = []
     for i, box in enumerate(boxes):
-        first = int(np.searchsorted(times, times[i] - hole_s))
-        last = int(np.searchsorted(times, times[i] + hole_s, side="right"))
+        first = int(np.searchsorted(times, times[i] - hole_s / 2))
+        last = int(np.searchsorted(times, times[i] + hole_s / 2, side="right"))
         for axis in (0, 1):
             before, after = sides[first:i, axis], sides[i + 1 : last, axis]
             if before.size and after.size and sides[i, axis] < DENT * (level := min(before.max(), after.max())):
                 a = first + int(np.flatnonzero(before >= FULL * level)[-1])
                 b = i + 1 + int(np.flatnonzero(after >= FULL * level)[0])
                 share = (times[i] - times[a]) / (times[b] - times[a])
-                box = _hull(box, boxes[a] + share * (boxes[b] - boxes[a]))
+                box = _hull(box, _moved_over(boxes[a] + share * (boxes[b] - boxes[a]), box))
         whole.append(box)
     return whole
 
@@ -322,6 +322,12 @@ def _distance(boxes: Boxes, others: Float[np.ndarray, "M 4"]) -> Float[np.ndarra
     centres = [(b[:, :2] + b[:, 2:]) / 2 for b in (boxes, others)]
     gaps = np.linalg.norm(centres[0][:, None] - centres[1][None], axis=-1)
     return gaps / np.maximum(_size(boxes)[:, None], _size(others)[None])
+
+
+def _moved_over(box: Box, other: Box) -> Box:
+    """A box moved by as little as lets it cover another, as far as it is large enough: it may be off by some speed."""
+    shift = np.maximum(other[2:] - box[2:], 0) + np.minimum(other[:2] - box[:2], 0)
+    return box + np.tile(shift, 2)
 
 
 def _hull(box: Box, other: Box) -> Box:
