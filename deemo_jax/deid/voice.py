@@ -22,7 +22,7 @@ def mcadams(waveform: Float[np.ndarray, "n"], alpha: float, sample_rate: int = 1
     """The waveform in another voice, as loud as before; alpha 1 gives it back.
 
     Angles are radians per sample, so `sample_rate` / (2 pi) is the pitch that stays: at 16 kHz alpha < 1 lowers the
-    formants above 2.5 kHz and raises those below. Work is done in blocks: memory is that of two more copies in float32.
+    formants above 2.5 kHz and raises those below. Work is done in blocks: memory is that of one more copy in float32.
 
     Args:
         waveform: mono, in [-1, 1]; what is not finite counts as silence.
@@ -32,7 +32,9 @@ def mcadams(waveform: Float[np.ndarray, "n"], alpha: float, sample_rate: int = 1
     Returns:
         float32 (n,), peak at most 1.
     """
-    clean = np.nan_to_num(np.asarray(waveform, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    clean = np.asarray(waveform, np.float32)
+    if not np.isfinite(clean).all():
+        clean = np.nan_to_num(clean, nan=0.0, posinf=0.0, neginf=0.0)
     hop = round(HOP_S * sample_rate)
     length = 2 * hop
     # A periodic Hann window adds up to one at half overlap; its root is used before and after.
@@ -124,11 +126,12 @@ def _synthesise(
 
 
 def as_loud(changed: Float[np.ndarray, "n"], original: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-    """Matches the root mean square, as far as the peak allows."""
+    """Matches the root mean square, as far as the peak allows, in place."""
     before, after = (np.sqrt(np.einsum("n,n->", x, x, dtype=np.float64) / max(x.size, 1)) for x in (original, changed))
     gain = before / after if after > 0 else 0.0
     peak, limit = _peak(changed) * gain, max(PEAK, _peak(original))
-    return changed * np.asarray(gain * min(1.0, limit / peak) if peak > 0 else 0.0, changed.dtype)
+    changed *= gain * min(1.0, limit / peak) if peak > 0 else 0.0
+    return changed
 
 
 def _peak(waveform: Float[np.ndarray, "n"]) -> float:
