@@ -74,9 +74,12 @@ def write_until_clean(
         if look > LOOKS:
             break
         if look < LOOKS:
+            # What was looked at and clean is left as it is at first; a report that comes back is covered for longer.
             rectangles = tuple(
                 old + tuple(r for r in masks.enlarge(boxes, settings.margin, *copy.size) if r not in old)
-                for old, boxes in zip(rectangles, _around(seen, copy.times, looks), strict=True)
+                for old, boxes in zip(
+                    rectangles, _around(seen, copy.times, looks if look == 1 else frozenset()), strict=True
+                )
             )
         elif settings.on_missing != "mask_frame":
             return rectangles, tuple(sorted(seen))
@@ -103,11 +106,11 @@ def look_again(copy: Copy, rectangles: Rectangles, looks: frozenset[int], settin
     return seen
 
 
-def _around(seen: dict[int, Seen], times: tuple[float, ...], looks: frozenset[int]) -> list[Boxes]:
-    """What was seen, also for the frames shortly before and after that nobody looked at."""
+def _around(seen: dict[int, Seen], times: tuple[float, ...], clean: frozenset[int]) -> list[Boxes]:
+    """What was seen, also for the frames shortly before and after, but for those of `clean` in which it was not."""
     found: list[list[Boxes]] = [[np.zeros((0, 4))] for _ in times]
     for frame, faces in seen.items():
         for t in range(len(times)):
-            if t == frame or (t not in looks and abs(times[t] - times[frame]) <= AROUND_S + 1e-3):
+            if t == frame or (t not in clean and abs(times[t] - times[frame]) <= AROUND_S + 1e-3):
                 found[t].append(faces[:, :4].astype(np.float64))
     return [np.concatenate(boxes) for boxes in found]
