@@ -36,7 +36,12 @@ def guarded(main: Callable[[], int | None]) -> int:
 
 def tidy_when_terminated() -> None:
     """Lets SIGTERM, which schedulers send, unwind like Ctrl-C, so that no temporary copy stays."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
+
+    def unwind(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not disturb the tidying
+        sys.exit(EXIT_TERMINATED)
+
+    signal.signal(signal.SIGTERM, unwind)
 
 
 def run(main: Callable[[Sequence[str]], int | None]) -> None:
