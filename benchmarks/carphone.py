@@ -7,16 +7,15 @@ added. Our command and `deface` take it in turns, and both are compared with fac
 import argparse
 import importlib.metadata
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.deface import DEFACE_MARGIN, DEFACE_THRESHOLD, seconds_of
 from deemo_jax import cli
 from deemo_jax.deid import masks
 from deemo_jax.deid.faces import FaceDetector
@@ -27,7 +26,6 @@ from deemo_jax.media.video import read_frames
 from deemo_jax.synthetic.container import Metadata, write_mp4
 
 FRAME_RATE = Fraction(30_000, 1001)
-DEFACE_THRESHOLD, DEFACE_MARGIN = 0.2, 0.3
 COVERED = 0.98
 # Frame -> hair line to chin, without ears: x0, y0, x1, y1 in pixels, marked by hand to about two pixels.
 FACES: Mapping[int, tuple[int, int, int, int]] = {
@@ -84,12 +82,12 @@ def _compare(folder: Path, film: Path, repeats: int) -> None:
     theirs = [Path(sys.executable).with_name("deface"), source, "--backend", "opencv", "--keep-audio"]
     times: tuple[list[float], list[float]] = ([], [])
     for turn in range(repeats):
-        times[0].append(_seconds([*ours, "--out", folder / f"ours{turn}"]))
-        times[1].append(_seconds([*theirs, "--output", folder / f"theirs{turn}.mp4"]))
+        times[0].append(seconds_of([*ours, "--out", folder / f"ours{turn}"]))
+        times[1].append(seconds_of([*theirs, "--output", folder / f"theirs{turn}.mp4"]))
     ratios = sorted(b / a for a, b in zip(*times, strict=True))
     print(
         f"whole command, {frames} frames: {statistics.median(ratios):.2f} [{ratios[0]:.2f}, {ratios[-1]:.2f}] times"
-        f" as fast as deface (OpenCV backend), n {repeats}; starting Python is {_seconds(_NOTHING):.1f} s of ours"
+        f" as fast as deface (OpenCV backend), n {repeats}; starting Python is {seconds_of(_NOTHING):.1f} s of ours"
     )
     manifest = find_manifests([folder / "ours0"])[0]
     recorded = load_masks(manifest.parent / load_manifest(manifest).masks)
@@ -111,12 +109,6 @@ def _compare(folder: Path, film: Path, repeats: int) -> None:
 
 
 _NOTHING: list[object] = [sys.executable, "-m", "deemo_jax.deidentify", "--help"]
-
-
-def _seconds(command: list[object]) -> float:
-    start = time.perf_counter()
-    subprocess.run([str(part) for part in command], check=True, capture_output=True)
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

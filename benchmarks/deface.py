@@ -58,8 +58,8 @@ def _whole(folder: Path, seconds: float, repeats: int) -> None:
     theirs = [Path(sys.executable).with_name("deface"), film, "--backend", "opencv", "--keep-audio"]
     times: tuple[list[float], list[float]] = ([], [])
     for turn in range(repeats):
-        times[0].append(_seconds([*ours, "--out", folder / f"ours{turn}"]))
-        times[1].append(_seconds([*theirs, "--output", folder / f"theirs{turn}.mp4"]))
+        times[0].append(seconds_of([*ours, "--out", folder / f"ours{turn}"]))
+        times[1].append(seconds_of([*theirs, "--output", folder / f"theirs{turn}.mp4"]))
     ratios = sorted(b / a for a, b in zip(*times, strict=True))
     rates = [frames / statistics.median(of_one) for of_one in times]
     print(
@@ -69,7 +69,8 @@ def _whole(folder: Path, seconds: float, repeats: int) -> None:
     )
 
 
-def _seconds(command: list[object]) -> float:
+def seconds_of(command: list[object]) -> float:
+    """How long a command takes, from start to end."""
     start = time.perf_counter()
     subprocess.run([str(part) for part in command], check=True, capture_output=True)
     return time.perf_counter() - start

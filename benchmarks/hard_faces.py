@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from benchmarks.deface import DEFACE_MARGIN, DEFACE_THRESHOLD
 from deemo_jax import cli, files, parallel
 from deemo_jax.deid import masks
 from deemo_jax.deid.faces import FaceDetector
@@ -29,7 +30,6 @@ from deemo_jax.media.video import read_frames
 from deemo_jax.synthetic import hard
 
 COVERED = 0.98
-DEFACE_THRESHOLD, DEFACE_MARGIN = 0.2, 0.3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
