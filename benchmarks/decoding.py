@@ -1,6 +1,7 @@
 """Greedy decoding beside Hugging Face's: `python -m benchmarks.decoding [--new 64] [--repeats 7]`.
 
-Same weights, same prompts, float32, all cores for both, in turns; their tokens must be ours. Needs PyTorch.
+Same weights, same prompts, float32, all cores for both, in turns; their tokens must be ours. The floor is the time that
+reading the weights once per token takes on this machine. Needs PyTorch.
 """
 
 import argparse
@@ -34,6 +35,7 @@ def main() -> int:
     for name, sizes in peers.SIZES.items():
         model, params = peers.model(sizes)
         theirs = peers.peer(sizes, peers.on_host(params))
+        floor_ms = flags.new * peers.read_seconds(params) * 1e3
         run = jax.jit(functools.partial(generate, model, max_new_tokens=flags.new, eos_id=-1))
         for rows in (1, 8):
             ids = np.random.default_rng(rows).integers(3, sizes["vocab"], (rows, PROMPT))
@@ -41,7 +43,10 @@ def main() -> int:
             ask = functools.partial(continued, theirs, torch.from_numpy(ids), flags.new)
             said, expected = np.asarray(ours()), ask().numpy()[:, PROMPT:]
             times = peers.paired(ours, ask, flags.repeats)
-            print(f"{name:<22} batch {rows}: {peers.told(*times)}  same tokens {np.mean(said == expected):.1%}")
+            print(
+                f"{name:<22} batch {rows}: {peers.told(*times)}  "
+                f"floor {floor_ms:.0f} ms  same tokens {np.mean(said == expected):.0%}"
+            )
     return 0
 
 
