@@ -7,8 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from deemo_jax import cli
-from deemo_jax.audit.folder import PAGE, REPORT_DIR, RESULT, Audit, audit
-from deemo_jax.audit.variants import CLIPS
+from deemo_jax.audit.folder import CLIPS, PAGE, REPORT_DIR, RESULT, Audit, audit
 from deemo_jax.deid.folder import CLIP_IDS, REFUSALS, Options, deidentify_all, find_sources
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, load_key
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key

@@ -1,10 +1,10 @@
-"""Work on many items in several processes, results in order, few of them in memory."""
+"""Work on many items in several processes or threads, results in order, few of them in memory."""
 
 import collections
 import concurrent.futures
 import concurrent.futures.process
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import cv2
@@ -53,6 +53,30 @@ def each(job: Callable[[Item], Result], items: Sequence[Item], workers: int = 1)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def ahead(job: Callable[[Item], Result], items: Iterable[Item], threads: int = 1) -> Iterator[Result]:
+    """Yields `job(item)` for every item, in order, while `threads` of this process work on what comes next.
+
+    Args:
+        job: what lets go of the interpreter for most of its time.
+        items: drawn one by one, by the caller's thread.
+        threads: with one, all is done by the caller's.
+    """
+    if threads <= 1:
+        yield from map(job, items)
+        return
+    waiting: collections.deque[concurrent.futures.Future[Result]] = collections.deque()
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(job, item))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 _job: Callable[[Any], Any]

@@ -15,6 +15,8 @@ from deemo_jax.deid.folder import REFUSALS
 
 RESULT = "audit.json"
 REPORT_DIR, PAGE = "audit", "report.html"
+# Clips that the long audit's probes learn from and are tested on.
+CLIPS = 400
 NEEDS_TRUTH, NEEDS_SOURCE = "not measured: needs --truth", "not measured: needs --source"
 
 

@@ -11,7 +11,7 @@ from deemo_jax.audit.clips import AuditedClip, find_clips, read_voice
 from deemo_jax.audit.detectors import second_detector
 from deemo_jax.audit.embedders import face_embedder
 from deemo_jax.audit.faces import faces_section
-from deemo_jax.audit.folder import NEEDS_SOURCE, NEEDS_TRUTH, PAGE, REPORT_DIR, Audit, check_all, refusals, write
+from deemo_jax.audit.folder import CLIPS, NEEDS_SOURCE, NEEDS_TRUTH, PAGE, REPORT_DIR, Audit, check_all, refusals, write
 from deemo_jax.audit.human import FRAMES, human_section
 from deemo_jax.audit.reidentify import reidentification_section
 from deemo_jax.audit.scan import LOWEST
@@ -19,7 +19,6 @@ from deemo_jax.audit.section import Section, Table, not_measured
 from deemo_jax.audit.text import text_section
 from deemo_jax.audit.towers import Towers
 from deemo_jax.audit.utility import utility_section
-from deemo_jax.audit.variants import CLIPS
 from deemo_jax.audit.voice_trials import VoiceClip
 from deemo_jax.deid.settings import Settings
 

@@ -12,12 +12,12 @@ from jaxtyping import Float
 
 from deemo_jax import cli, parallel
 from deemo_jax.audit.clips import AuditedClip
-from deemo_jax.audit.folder import NEEDS_SOURCE, NEEDS_TRUTH
+from deemo_jax.audit.folder import CLIPS, NEEDS_SOURCE, NEEDS_TRUTH
 from deemo_jax.audit.plots import BLUE, INK, ORANGE, SKY, canvas, png, tidy
 from deemo_jax.audit.probe import FOLDS, LEAST_PERSONS, Answers, probe
 from deemo_jax.audit.section import Figure, Section, Table, not_measured
 from deemo_jax.audit.towers import Towers
-from deemo_jax.audit.variants import CLIPS, RAW, Variants, frame_names, make_variants, voice_names, voice_variants
+from deemo_jax.audit.variants import RAW, Variants, frame_names, make_variants, voice_names, voice_variants
 from deemo_jax.audit.voice_trials import Change
 from deemo_jax.schema import Emotion, Modality
 from deemo_jax.synthetic.bayes import optimal_balanced_accuracy

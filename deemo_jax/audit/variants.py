@@ -23,7 +23,7 @@ from deemo_jax.media.mel import mel_clips
 from deemo_jax.media.video import read_frames, uniform_indices
 
 RAW, WRITTEN = "raw", "the files as written"
-CLIPS, FRAMES, MEL_CLIPS = 400, 8, 4
+FRAMES, MEL_CLIPS = 8, 4
 MASK_NAMES = {"gaussian": "gaussian (the paper's)", "solid": "solid", "mosaic": "mosaic"}
 
 

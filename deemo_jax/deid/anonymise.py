@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Float
 
 from deemo_jax.deid.keys import VoiceKey
-from deemo_jax.deid.recast import recast
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.voice import mcadams
 from deemo_jax.errors import UserError
@@ -46,4 +45,6 @@ def anonymise(
                 )
             return mcadams(waveform, key.speaker_alpha(speaker, *span), SAMPLE_RATE)
         case "recast":
+            from deemo_jax.deid.recast import recast  # its filters take a second to load
+
             return recast(waveform, key.generator("recast", clip_id))

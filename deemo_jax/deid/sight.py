@@ -7,6 +7,7 @@ Axes: N faces; h and w pixels of a thumbnail.
 
 import bisect
 import dataclasses
+import functools
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from deemo_jax import parallel
 from deemo_jax.deid.close_look import doubtful
 from deemo_jax.deid.faces import face_detector
 from deemo_jax.deid.settings import Settings
@@ -87,40 +89,48 @@ def look_through(source: Path, settings: Settings, threads: int = 1) -> Sight:
             followed.
     """
     times: list[float] = []
-    looks: dict[int, Faces] = {}
     cuts: list[int] = []
-    before: tuple[Picture, UInt8[np.ndarray, "h w"]] | None = None
-    for picture in read_pictures(source, threads=threads):
-        if before is not None and picture.size != before[0].size:
-            raise UserError(f"{source}: the picture changes its size at {picture.time_s:.2f} s; cut the clip there")
-        if picture.time_s > LONGEST_CLIP_S:  # whatever the header says
-            raise UserError(f"{source}: lasts longer than {LONGEST_CLIP_S:.0f} s; cut it into shorter clips")
-        times.append(picture.time_s)
-        thumbnail = picture.grey(*THUMBNAIL)
-        if before is not None and is_cut(before[1], thumbnail):
-            cuts.append(picture.index)
-            _look(before[0], looks, settings, source)
-            _look(picture, looks, settings, source)
-        elif before is None or picture.time_s - times[max(looks)] + picture.lasts_s > LOOK_EVERY_S + 1e-3:
-            _look(picture, looks, settings, source)
-        before = picture, thumbnail
-    if before is None:
+    size = (0, 0)
+
+    def worth_a_look() -> Iterator[Picture]:
+        """Fills in `times`, `cuts` and `size` on its way."""
+        nonlocal size
+        before: Picture | None = None
+        thumbnail_before, looked = None, -1
+        for picture in read_pictures(source, threads=threads):
+            if before is not None and picture.size != size:
+                raise UserError(f"{source}: the picture changes its size at {picture.time_s:.2f} s; cut the clip there")
+            if picture.time_s > LONGEST_CLIP_S:  # whatever the header says
+                raise UserError(f"{source}: lasts longer than {LONGEST_CLIP_S:.0f} s; cut it into shorter clips")
+            size = picture.size
+            times.append(picture.time_s)
+            thumbnail = picture.grey(*THUMBNAIL)
+            cut = thumbnail_before is not None and is_cut(thumbnail_before, thumbnail)
+            if cut:
+                cuts.append(picture.index)
+                if before is not None and looked < before.index:
+                    yield before
+            if cut or looked < 0 or picture.time_s - times[looked] + picture.lasts_s > LOOK_EVERY_S + 1e-3:
+                looked = picture.index
+                yield picture
+            before, thumbnail_before = picture, thumbnail
+        if before is not None and looked < before.index:
+            yield before
+
+    looks = dict(parallel.ahead(functools.partial(_look, settings, source), worth_a_look(), threads))
+    if not times:
         raise UserError(f"{source}: not one frame can be decoded; is the file whole?")
-    _look(before[0], looks, settings, source)
-    order = sorted(looks)
-    return Sight(*before[0].size, tuple(times), tuple(order), tuple(looks[t] for t in order), tuple(cuts))
+    return Sight(*size, tuple(times), tuple(looks), tuple(looks.values()), tuple(cuts))
 
 
-def _look(picture: Picture, looks: dict[int, Faces], settings: Settings, source: Path) -> None:
-    """Detects faces in a picture, unless that was done."""
-    if picture.index in looks:
-        return
+def _look(settings: Settings, source: Path, picture: Picture) -> tuple[int, Faces]:
+    """The frame, and the faces in it."""
     detector = face_detector(*picture.size, settings.detection_scale(*picture.size))
     found = detector(picture.rgb(*detector.input_size), settings.second_chance)
     if len(found) > MOST_FACES:
         raise UserError(f"{source}: {len(found)} faces at {picture.time_s:.2f} s; at most {MOST_FACES} are followed")
     doubts = doubtful(picture, found, settings.threshold, settings.sure)
-    looks[picture.index] = np.column_stack([found, doubts])
+    return picture.index, np.column_stack([found, doubts])
 
 
 def is_cut(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]) -> bool:
