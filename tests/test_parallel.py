@@ -1,10 +1,12 @@
 import os
+import threading
+import time
 
 import cv2
 import pytest
 
 from deemo_jax.errors import UserError
-from deemo_jax.parallel import each
+from deemo_jax.parallel import ahead, each
 
 
 def threads(item):
@@ -31,3 +33,39 @@ def test_a_worker_that_dies_is_one_line_and_a_mistake_arrives():
         list(each(die, [1, 2], 2))
     with pytest.raises(UserError, match="7: is wrong"):
         list(each(complain, [7, 8], 2))
+
+
+def test_threads_work_ahead_but_not_far_and_in_order():
+    drawn, names = [], set()
+
+    def items():
+        for item in range(30):
+            drawn.append(item)
+            yield item
+
+    def job(item):
+        names.add(threading.current_thread().name)
+        time.sleep(0.002 * (item % 3))
+        return item
+
+    seen = []
+    for item in ahead(job, items(), 3):
+        seen.append(item)
+        assert len(drawn) <= len(seen) + 3
+    assert seen == list(range(30))
+    assert len(names) == 3 and threading.current_thread().name not in names
+    names.clear()
+    assert list(ahead(job, range(3), 1)) == [0, 1, 2] and names == {threading.current_thread().name}
+
+
+def test_a_mistake_of_a_thread_arrives_and_what_waits_is_not_begun():
+    begun = []
+
+    def job(item):
+        begun.append(item)
+        if item == 2:
+            raise UserError(f"{item}: is wrong")
+
+    with pytest.raises(UserError, match="2: is wrong"):
+        list(ahead(job, range(1000), 2))
+    assert len(begun) < 10

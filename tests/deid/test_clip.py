@@ -56,7 +56,13 @@ def forgetful(monkeypatch):
     monkeypatch.setattr("deemo_jax.deid.clip.boxes_per_frame", boxes_per_frame)
 
 
-def test_what_was_written_is_looked_at_again(raw, tmp_path, key, forgetful):
+def test_threads_change_nothing_that_is_found(raw, tmp_path, key):
+    one, many = (deidentify_clip(raw.path, tmp_path / str(n), "c1", Settings(), key, threads=n) for n in (1, 3))
+    assert one.faces == many.faces
+    assert one.masks_sha256 == many.masks_sha256 and one.tracks_sha256 == many.tracks_sha256
+
+
+def test_what_will_be_written_is_looked_at_again(raw, tmp_path, key, forgetful):
     manifest = deidentify_clip(raw.path, tmp_path, "c1", Settings(), key)
     assert manifest.faces["seen_again"] >= 1 and manifest.faces["filled"] == 0
     result = check_clip(raw.path, tmp_path / manifest.file, manifest, raw.truth)
