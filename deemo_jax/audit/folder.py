@@ -20,6 +20,13 @@ CLIPS = 400
 NEEDS_TRUTH, NEEDS_SOURCE = "not measured: needs --truth", "not measured: needs --source"
 
 
+def lacking(clips: Sequence[AuditedClip]) -> str | None:
+    """What keeps a part that compares clips with their sources and their truth from being measured."""
+    if any(clip.truth is None for clip in clips):
+        return NEEDS_TRUTH
+    return NEEDS_SOURCE if any(clip.source is None for clip in clips) else None
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Audit:
     """The checks of a folder.

@@ -15,7 +15,7 @@ from deemo_jax import cli, parallel
 from deemo_jax.audit.check import read_boxes
 from deemo_jax.audit.clips import AuditedClip, source_frames
 from deemo_jax.audit.embedders import face_embedder
-from deemo_jax.audit.folder import NEEDS_SOURCE, NEEDS_TRUTH
+from deemo_jax.audit.folder import lacking
 from deemo_jax.audit.section import Section, Table, not_measured
 from deemo_jax.evaluation.bootstrap import Interval, interval
 from deemo_jax.media.video import read_frames, uniform_indices
@@ -55,10 +55,8 @@ def reidentification_section(clips: Sequence[AuditedClip], embedder: str | None,
     """
     if embedder is None:
         return _without("not measured: needs --face_embedder FILE.onnx")
-    if any(clip.truth is None for clip in clips):
-        return _without(NEEDS_TRUTH)
-    if any(clip.source is None for clip in clips):
-        return _without(NEEDS_SOURCE)
+    if (why := lacking(clips)) is not None:
+        return _without(why)
     known = [clip for clip in clips if clip.person]
     embed: Callable[[AuditedClip], Embedded] = functools.partial(embed_clip, embedder)
     work: Iterator[Embedded] = cli.progress(parallel.each(embed, known, workers), "faces compared", len(known))

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from deemo_jax import cli, parallel
 from deemo_jax.audit.clips import AuditedClip
-from deemo_jax.audit.folder import CLIPS, NEEDS_SOURCE, NEEDS_TRUTH
+from deemo_jax.audit.folder import CLIPS, lacking
 from deemo_jax.audit.plots import BLUE, INK, ORANGE, SKY, canvas, png, tidy
 from deemo_jax.audit.probe import FOLDS, LEAST_PERSONS, Answers, probe
 from deemo_jax.audit.section import Figure, Section, Table, not_measured
@@ -56,10 +56,8 @@ def utility_section(
     """
     if towers is None:
         return _without("not measured: needs the sample's towers")
-    if any(clip.truth is None for clip in clips):
-        return _without(NEEDS_TRUTH)
-    if any(clip.source is None for clip in clips):
-        return _without(NEEDS_SOURCE)
+    if (why := lacking(clips)) is not None:
+        return _without(why)
     chosen = _drawn([clip for clip in clips if labels(clip) and clip.person], count)
     persons, voices = [clip.person for clip in chosen], voices or voice_variants()
     if len(set(persons)) < LEAST_PERSONS:

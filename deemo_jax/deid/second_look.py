@@ -3,6 +3,7 @@
 What still passes for a face beside the masks is covered too, until nothing does; only then is a file written.
 """
 
+import bisect
 import functools
 from collections.abc import Iterator
 
@@ -88,7 +89,9 @@ def _around(
     """What was seen, also for the frames shortly before and after, but for those of `clean` in which it was not."""
     found: list[tuple[Rectangle, ...]] = [()] * len(times)
     for frame, boxes in seen.items():
-        for t in range(len(times)):
-            if t == frame or (t not in clean and abs(times[t] - times[frame]) <= AROUND_S + 1e-3):
+        first = bisect.bisect_left(times, times[frame] - AROUND_S - 1e-3)
+        stop = bisect.bisect_right(times, times[frame] + AROUND_S + 1e-3)
+        for t in range(first, stop):
+            if t == frame or t not in clean:
                 found[t] = (*found[t], *(box for box in boxes if box not in found[t]))
     return found
