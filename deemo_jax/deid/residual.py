@@ -13,9 +13,11 @@ from jaxtyping import Bool, Float
 INSIDE = 0.9
 
 
-def outside(faces: Float[np.ndarray, "N 5"], hidden: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "M 5"]:
-    """The faces that do not lie within hidden pixels."""
-    return faces[[covered_share(face[:4], hidden) < INSIDE for face in faces]]
+def outside(
+    faces: Float[np.ndarray, "N 5"], hidden: Bool[np.ndarray, "H W"], inside: float = INSIDE
+) -> Float[np.ndarray, "M 5"]:
+    """The faces of which less than the share `inside` lies within hidden pixels."""
+    return faces[[covered_share(face[:4], hidden) < inside for face in faces]]
 
 
 def covered_share(box: Sequence[float] | Float[np.ndarray, "4"], hidden: Bool[np.ndarray, "H W"]) -> float:
