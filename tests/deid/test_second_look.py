@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+
+from deemo_jax.deid import second_look
+from deemo_jax.deid.footage import Footage
+from deemo_jax.deid.second_look import cover_until_clean
+from deemo_jax.deid.settings import Settings
+from deemo_jax.errors import UserError
+from deemo_jax.media.video import frame_times
+
+NOTHING_YET = ((),) * 12
+
+
+@pytest.fixture
+def footage(raw):
+    return Footage(raw.path, (320, 240), tuple(frame_times(raw.path)))
+
+
+@pytest.fixture
+def reporting(monkeypatch):
+    """Makes the detector report what a function of its picture says."""
+
+    class Reporter:
+        input_size = (320, 256)
+
+        def __init__(self, report):
+            self.report = report
+
+        def __call__(self, image, threshold):
+            rows = [row for row in self.report(image) if row[4] >= threshold]
+            return np.array(rows, np.float32).reshape(-1, 5)
+
+    def install(report):
+        monkeypatch.setattr(second_look, "face_detector", lambda *_: Reporter(report))
+        monkeypatch.setattr(second_look, "doubtful", lambda _, faces, *__: np.zeros(len(faces), bool))
+
+    return install
+
+
+def covers(rectangles, box):
+    return any(r[0] <= box[0] and r[1] <= box[1] and r[2] >= box[2] and r[3] >= box[3] for r in rectangles)
+
+
+@pytest.mark.parametrize("score,covered", [(0.3, True), (0.12, True), (0.05, False)])
+def test_what_comes_near_to_passing_is_covered_too(footage, reporting, score, covered):
+    reporting(lambda _: [(40, 40, 80, 80, score)])
+    rectangles, exposed = cover_until_clean(footage, NOTHING_YET, frozenset({2, 6}), Settings())
+    assert exposed == () and len(rectangles) == 12
+    # At 10 frames a second the neighbours are a tenth of a second away.
+    expected = [covered and t in (1, 2, 3, 5, 6, 7) for t in range(12)]
+    assert [covers(r, (40, 40, 80, 80)) for r in rectangles] == expected
+
+
+def test_what_was_looked_at_and_clean_stays_as_it_is(footage, reporting):
+    seen = []
+
+    def first_only(image):
+        seen.append(1)
+        return [(40, 40, 80, 80, 0.3)] if len(seen) == 1 else []
+
+    reporting(first_only)
+    rectangles, exposed = cover_until_clean(footage, NOTHING_YET, frozenset({0, 1, 3}), Settings())
+    assert exposed == () and [bool(r) for r in rectangles] == [t == 0 for t in range(12)]
+    # All three, and then only the one that was changed.
+    assert len(seen) == 4
+
+
+@pytest.mark.parametrize("score,missed", [(0.3, (4,)), (0.15, ())])
+def test_only_what_scores_as_a_face_gets_a_clip_refused(footage, reporting, score, missed):
+    places = iter(range(0, 300, 30))
+
+    def elsewhere(_):
+        x = next(places)
+        return [(x, 200, x + 10, 210, score)]
+
+    reporting(elsewhere)
+    assert cover_until_clean(footage, NOTHING_YET, frozenset({4}), Settings())[1] == missed
+
+
+def test_frames_that_cannot_be_settled_are_covered_whole(footage, reporting):
+    places = iter(range(0, 300, 30))
+
+    def elsewhere(_):
+        x = next(places)
+        return [(x, 200, x + 10, 210, 0.3)]
+
+    reporting(elsewhere)
+    settings = Settings(on_missing="mask_frame")
+    rectangles, exposed = cover_until_clean(footage, NOTHING_YET, frozenset({4}), settings)
+    assert exposed == () and rectangles[4] == ((0, 0, 320, 240),)
+
+
+def test_other_frames_than_before_stop_it(raw):
+    times = tuple(frame_times(raw.path))
+    with pytest.raises(UserError, match="gives other frames"):
+        list(Footage(raw.path, (320, 240), (*times, 9.0)).pictures())
+    with pytest.raises(UserError, match="changes its size"):
+        list(Footage(raw.path, (320, 238), times).pictures())
+    few = Footage(raw.path, (320, 240), times, frozenset({1, 2}))
+    assert [p.index for p in few.pictures()] == list(few.kept) and len(few.times) == 10
