@@ -18,8 +18,8 @@ from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.tracks import AROUND_S
 from deemo_jax.media.video import Picture, scaled
 
-# Looks before a clip is given up. A mask's edges may themselves pass for a face, but seldom twice.
-LOOKS = 4
+# Looks before a clip is given up. A mask's edges may themselves pass for a face, but seldom many times over.
+LOOKS = 8
 # Share of a report that must be covered: more than is asked of the file, since encoding moves boxes too.
 INSIDE = 0.95
 
