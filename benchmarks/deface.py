@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from benchmarks.ratios import clock_and_processor
 from deemo_jax import cli
 from deemo_jax.deid import masks
 from deemo_jax.deid.faces import FaceDetector
@@ -65,10 +66,7 @@ def _whole(folder: Path, seconds: float, repeats: int) -> None:
 
 
 def in_turns(ours: list[object], theirs: list[object], folder: Path, repeats: int) -> tuple[tuple[float, float], str]:
-    """Seconds that one of our runs and one of theirs take, and the ratios of the pairs: above 1, ours is faster.
-
-    A virtual machine whose processors are lent away in the middle shows it on the clock, less in processor time.
-    """
+    """Seconds that one of our runs and one of theirs take, and the ratios of the pairs."""
     costs = np.array(
         [
             (
@@ -78,11 +76,8 @@ def in_turns(ours: list[object], theirs: list[object], folder: Path, repeats: in
             for turn in range(repeats)
         ]
     )
-    clock, processor = (
-        f"{np.median(ratios):.2f} [{ratios.min():.2f}, {ratios.max():.2f}]" for ratios in (costs[:, 1] / costs[:, 0]).T
-    )
     our_s, their_s = np.median(costs[:, :, 0], axis=0)
-    return (our_s, their_s), f"ratio {clock}, of processor time {processor}, n {repeats}"
+    return (our_s, their_s), clock_and_processor(costs[:, 0], costs[:, 1])
 
 
 def cost_of(command: list[object]) -> tuple[float, float]:

@@ -5,7 +5,6 @@ and how much faster two workers with one thread each are than one worker with on
 """
 
 import argparse
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from benchmarks.ratios import spread
 from deemo_jax import cli
 from deemo_jax.synthetic import clip as ordinary
 from deemo_jax.synthetic import hard
@@ -53,10 +53,10 @@ def _workers(folder: Path, count: int, repeats: int) -> None:
         _film(raw / f"clip{number:02d}.mp4", CLIP_SECONDS, number)
     command = [raw, "--key_file", folder / "key", "--threads", 1, "--workers"]
     pairs = [[_run([*command, n, "--out", folder / f"w{turn}{n}"])[0] for n in (1, 2)] for turn in range(repeats)]
-    gains = sorted(one / two for one, two in pairs)
+    gains = np.array([one / two for one, two in pairs])
     print(
         f"two workers beside one, one thread each, {count} clips of {CLIP_SECONDS} s:"
-        f" {statistics.median(gains):.2f} [{gains[0]:.2f}, {gains[-1]:.2f}] times as fast, n {repeats}"
+        f" {spread(gains)} times as fast, n {repeats}"
     )
 
 

