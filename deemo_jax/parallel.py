@@ -3,7 +3,9 @@
 import collections
 import concurrent.futures
 import concurrent.futures.process
+import functools
 import multiprocessing
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -77,6 +79,24 @@ def ahead(job: Callable[[Item], Result], items: Iterable[Item], threads: int = 1
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def kept_by_thread(most: int) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """A decorator: the last `most` results are kept, each by the thread that asked; for what serves one at a time."""
+
+    def decorate(make: Callable[..., Result]) -> Callable[..., Result]:
+        of_thread = threading.local()
+
+        @functools.wraps(make)
+        def kept(*args: Any) -> Result:
+            if not hasattr(of_thread, "make"):
+                of_thread.make = functools.lru_cache(most)(make)
+            made: Result = of_thread.make(*args)
+            return made
+
+        return kept
+
+    return decorate
 
 
 _job: Callable[[Any], Any]

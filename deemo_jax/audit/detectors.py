@@ -13,7 +13,7 @@ from jaxtyping import Float32, UInt8
 
 from deemo_jax.deid.faces import face_detector
 from deemo_jax.errors import UserError
-from deemo_jax.media.video import Picture
+from deemo_jax.media.picture import Picture
 
 MAX_MODEL_BYTES = 1 << 30
 NMS_IOU = 0.3

@@ -34,7 +34,9 @@ from deemo_jax.deid.trackfile import load_tracks, write_tracks
 from deemo_jax.deid.tracks import Plan, boxes_per_frame, plan
 from deemo_jax.errors import UserError
 from deemo_jax.media.audio import read_audio, sound_seconds
-from deemo_jax.media.video import Frame, Picture, frame_times, video_info, write_clip
+from deemo_jax.media.clip_writer import write_clip
+from deemo_jax.media.picture import Picture, Planar
+from deemo_jax.media.video import frame_times, video_info
 
 SAMPLE_RATE = 16_000
 LEAST_SOUND_S = 0.025
@@ -207,12 +209,12 @@ def _rectangles(found: Plan, footage: Footage, settings: Settings) -> Rectangles
     )
 
 
-def _covered(footage: Footage, rectangles: Rectangles, mask: str) -> Iterator[Frame]:
+def _covered(footage: Footage, rectangles: Rectangles, mask: str) -> Iterator[Planar]:
     """The copy's pictures."""
 
-    def cover(frame: tuple[Picture, tuple[masks.Rectangle, ...]]) -> Frame:
+    def cover(frame: tuple[Picture, tuple[masks.Rectangle, ...]]) -> Planar:
         picture, covering = frame
-        return Frame(picture.index, picture.time_s, masks.cover(picture.rgb(), covering, mask))
+        return masks.cover_planar(picture.planar(), covering, mask)
 
     yield from parallel.ahead(cover, zip(footage.pictures(), rectangles, strict=True), footage.threads)
 

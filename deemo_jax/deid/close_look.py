@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
 from deemo_jax.deid.faces import face_detector
-from deemo_jax.media.video import Picture
+from deemo_jax.media.picture import Picture
 
 # A close-up is a square of so many times the box's longer side, shown at so many pixels.
 CONTEXTS, SIDE = (2.5, 4.0), 160

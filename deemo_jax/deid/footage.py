@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deemo_jax.errors import UserError
-from deemo_jax.media.video import Picture, read_pictures
+from deemo_jax.media.picture import Picture
+from deemo_jax.media.video import read_pictures
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

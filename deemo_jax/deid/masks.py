@@ -1,16 +1,21 @@
 """Covering parts of pictures. Axes: N boxes, H height, W width; a box is x0, y0, x1, y1 with the far edge outside."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from deemo_jax.media.picture import Planar, layers
+
 Rectangle = tuple[int, int, int, int]
 # Of every frame.
 Rectangles = tuple[tuple[Rectangle, ...], ...]
 
 FILL = 127
+# The same grey in limited range.
+FILL_BRIGHTNESS, NO_COLOUR = 125, 128
 # Mean colours to a side, however large the face is: Argoverse's choice after variable blur.
 GRID = 5
 # Share of a rectangle's shorter side. With a margin of 0.3 it is half of the face: at that strength CenterFace finds
@@ -47,17 +52,31 @@ def cover(
     """
     covered = image.copy()
     for x0, y0, x1, y1 in rectangles:
-        region = covered[y0:y1, x0:x1]
-        if mask == "solid":
-            region[:] = FILL
-        elif mask == "mosaic":
-            means = cv2.resize(region, (GRID, GRID), interpolation=cv2.INTER_AREA)
-            region[:] = cv2.resize(means, (x1 - x0, y1 - y0), interpolation=cv2.INTER_NEAREST)
-        else:
-            region[:] = cv2.GaussianBlur(
-                region, (0, 0), BLUR_SIGMA * min(region.shape[:2]), borderType=cv2.BORDER_REPLICATE
-            )
+        _cover(covered[y0:y1, x0:x1], mask, FILL)
     return covered
+
+
+def cover_planar(picture: Planar, rectangles: Sequence[Sequence[int]], mask: str) -> Planar:
+    """The same in the codec's planes; a pixel of colour that a rectangle touches is covered too."""
+    planes = picture.planes.copy()
+    brightness, colours = layers(planes)
+    for x0, y0, x1, y1 in rectangles:
+        _cover(brightness[y0:y1, x0:x1], mask, FILL_BRIGHTNESS)
+        for colour in colours:
+            _cover(colour[y0 // 2 : -(-y1 // 2), x0 // 2 : -(-x1 // 2)], mask, NO_COLOUR)
+    return dataclasses.replace(picture, planes=planes)
+
+
+def _cover(region: UInt8[np.ndarray, "h w *colours"], mask: str, fill: int) -> None:
+    """In place."""
+    height, width = region.shape[:2]
+    if mask == "solid":
+        region[:] = fill
+    elif mask == "mosaic":
+        means = cv2.resize(region, (GRID, GRID), interpolation=cv2.INTER_AREA)
+        region[:] = cv2.resize(means, (width, height), interpolation=cv2.INTER_NEAREST)
+    else:
+        region[:] = cv2.GaussianBlur(region, (0, 0), BLUR_SIGMA * min(height, width), borderType=cv2.BORDER_REPLICATE)
 
 
 def region(rectangles: Sequence[Sequence[int]], width: int, height: int) -> Bool[np.ndarray, "H W"]:

@@ -9,7 +9,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from deemo_jax.deid.tracks import Track, boxes_per_frame
-from deemo_jax.media.video import Frame, read_frames, video_info, write_clip
+from deemo_jax.media.clip_writer import write_clip
+from deemo_jax.media.picture import Frame
+from deemo_jax.media.video import read_frames, video_info
 
 COLOURS = ((255, 196, 0), (0, 200, 255), (255, 80, 160), (120, 255, 120), (190, 140, 255), (255, 140, 60))
 

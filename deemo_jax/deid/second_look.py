@@ -16,7 +16,7 @@ from deemo_jax.deid.footage import Footage
 from deemo_jax.deid.masks import Rectangle, Rectangles
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.tracks import AROUND_S
-from deemo_jax.media.video import Picture, scaled
+from deemo_jax.media.picture import Picture
 
 # Looks before a clip is given up. A mask's edges may themselves pass for a face, but seldom many times over.
 LOOKS = 8
@@ -78,9 +78,9 @@ def _look(
     """The frame, rectangles over what is seen beside its own, and whether any of it scores as a face."""
     t, picture = frame
     width, height = size
-    covered = masks.cover(picture.rgb()[:height, :width], rectangles[t], settings.mask)
+    covered = masks.cover_planar(picture.planar(), rectangles[t], settings.mask)
     detector = face_detector(width, height, settings.detection_scale(width, height))
-    faces = detector(scaled(covered, *detector.input_size), settings.second_chance)
+    faces = detector(covered.rgb(*detector.input_size), settings.second_chance)
     beside = residual.outside(faces, masks.region(rectangles[t], width, height), INSIDE)
     # What is no face from near is covered all the same, but no more than it: hands are what is to be seen.
     nothing = doubtful(picture, beside, settings.second_chance, settings.sure)

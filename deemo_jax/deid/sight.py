@@ -20,7 +20,8 @@ from deemo_jax.deid.close_look import doubtful
 from deemo_jax.deid.faces import face_detector
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
-from deemo_jax.media.video import Picture, read_pictures
+from deemo_jax.media.picture import Picture
+from deemo_jax.media.video import read_pictures
 
 # Corners, score, and 1 where a close look saw no face (`deemo_jax.deid.close_look`).
 Faces = Float[np.ndarray, "N 6"]

@@ -11,7 +11,8 @@ from deemo_jax.deid.masks import FILL
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
 from deemo_jax.media.audio import read_audio
-from deemo_jax.media.video import read_frames, write_clip
+from deemo_jax.media.clip_writer import write_clip
+from deemo_jax.media.video import read_frames
 
 
 def test_coverage_is_the_share_of_the_union():

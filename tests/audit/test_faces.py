@@ -10,7 +10,8 @@ from deemo_jax.audit.reidentify import embed_clip
 from deemo_jax.audit.scan import scan_clip
 from deemo_jax.deid.manifest import Masks, write_masks
 from deemo_jax.errors import UserError
-from deemo_jax.media.video import read_frames, write_clip
+from deemo_jax.media.clip_writer import write_clip
+from deemo_jax.media.video import read_frames
 from tests.audit.onnx_files import bright_yunet
 
 REFUSED = [

@@ -13,7 +13,8 @@ from deemo_jax.data.source import ClipSource
 from deemo_jax.deid.manifest import Manifest, Masks, file_names, write_masks
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
-from deemo_jax.media.video import Frame, write_clip
+from deemo_jax.media.clip_writer import write_clip
+from deemo_jax.media.picture import Frame
 from tfds_builders.deemo_mer.dummy_data import write_dummy
 
 

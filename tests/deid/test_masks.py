@@ -1,6 +1,10 @@
+import cv2
 import numpy as np
+import pytest
 
-from deemo_jax.deid.masks import FILL, GRID, cover, enlarge, region
+from deemo_jax.deid.masks import FILL, GRID, cover, cover_planar, enlarge, region
+from deemo_jax.deid.settings import MASKS
+from deemo_jax.media.picture import Frame, layers
 
 
 def test_boxes_grow_outwards_to_whole_pixels_and_stay_inside():
@@ -35,3 +39,32 @@ def test_a_mosaic_shows_as_many_colours_however_large_the_face():
         covered = cover(image, [[10, 20, 10 + side, 20 + side]], "mosaic")[20 : 20 + side, 10 : 10 + side]
         assert len(np.unique(covered.reshape(-1, 3), axis=0)) <= GRID**2
         np.testing.assert_allclose(covered.mean(), image[20 : 20 + side, 10 : 10 + side].mean(), atol=3)
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_planes_are_covered_as_pictures_are(mask):
+    noise = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
+    image = cv2.resize(noise, (96, 64), interpolation=cv2.INTER_CUBIC)
+    rectangles = [[10, 8, 50, 48], [56, 24, 96, 64]]
+    planar = cover_planar(Frame(0, 0.0, image).planar(), rectangles, mask).rgb(96, 64)
+    inside = cv2.erode(region(rectangles, 96, 64).astype(np.uint8), np.ones((5, 5))) > 0
+    expected = cover(image, rectangles, mask)
+    apart = abs(planar[inside].astype(int) - expected[inside])
+    assert apart.mean() < 3 and np.quantile(apart, 0.95) <= (1 if mask == "solid" else 10)
+
+
+def test_no_plane_keeps_anything_under_a_rectangle():
+    """Rectangles with odd edges too: a pixel of colour is as wide as two of brightness."""
+    rng = np.random.default_rng(0)
+    rectangles = [[11, 7, 51, 41], [60, 50, 61, 51]]
+    hidden = region(rectangles, 96, 64)
+    one, other = (Frame(0, 0.0, rng.integers(0, 256, (64, 96, 3), np.uint8)).planar() for _ in range(2))
+    original = one.planes.copy()
+    covered = [layers(cover_planar(planar, rectangles, "solid").planes) for planar in (one, other)]
+    np.testing.assert_array_equal(covered[0][0][hidden], covered[1][0][hidden])
+    touched = hidden.reshape(32, 2, 48, 2).any(axis=(1, 3))
+    for a, b, before in zip(covered[0][1], covered[1][1], layers(original)[1], strict=True):
+        np.testing.assert_array_equal(a[touched], b[touched])
+        np.testing.assert_array_equal(a[~touched], before[~touched])
+    np.testing.assert_array_equal(covered[0][0][~hidden], layers(original)[0][~hidden])
+    np.testing.assert_array_equal(one.planes, original)

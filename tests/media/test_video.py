@@ -7,8 +7,10 @@ import pytest
 
 from deemo_jax.errors import UserError
 from deemo_jax.media.audio import read_audio
+from deemo_jax.media.clip_writer import write_clip
+from deemo_jax.media.picture import Frame
 from deemo_jax.media.probe import probe
-from deemo_jax.media.video import Frame, read_frames, sample_frames, uniform_indices, video_info, write_clip
+from deemo_jax.media.video import read_frames, sample_frames, uniform_indices, video_info
 
 
 def grey(image):

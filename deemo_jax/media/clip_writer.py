@@ -1,0 +1,117 @@
+"""Writing clips: H.264 and AAC in MP4, with nothing in it but picture and sound. Axes: H height, W width, n samples."""
+
+import contextlib
+import itertools
+import os
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+import av
+import numpy as np
+import soxr
+from av.container import OutputContainer
+from jaxtyping import Float
+
+from deemo_jax.errors import UserError
+from deemo_jax.files import atomic
+from deemo_jax.media.picture import Frame, Planar
+
+VIDEO_CLOCK = Fraction(1, 90_000)
+AAC_FRAME = 1024
+AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
+# Bit-exact muxing leaves out the muxer's name and the date; the index goes in front so that players can start.
+MUXER = {"fflags": "+bitexact", "movflags": "+faststart"}
+
+
+def write_clip(
+    path: str | os.PathLike[str],
+    frames: Iterable[Frame | Planar],
+    frame_rate: Fraction | float,
+    audio: tuple[Float[np.ndarray, "n"], int] | None = None,
+    crf: int = 20,
+    threads: int = 1,
+) -> None:
+    """Writes an MP4 (H.264, AAC mono) with nothing in it but picture and sound; whole or absent.
+
+    Frame times are kept as they are (a variable rate too), sound starts at clip time 0, and an odd side loses its last
+    row or column, which yuv420p cannot hold. `frame_rate` only sets how long the last frame lasts.
+
+    Raises:
+        UserError: the file cannot be written, or there is no frame.
+    """
+    rate = Fraction(frame_rate).limit_denominator(100_000)
+    pictures = (frame.planar() if isinstance(frame, Frame) else frame for frame in frames)
+    first = next(pictures, None)
+    if first is None:
+        raise UserError(f"{path}: there is no frame to write")
+    with (
+        atomic(path) as temporary,
+        _as_os_error(),
+        av.open(str(temporary), "w", format="mp4", options=MUXER) as container,
+    ):
+        picture = _picture_encoder(container, first, rate, crf, threads)
+        sound = _SoundEncoder(container, audio) if audio is not None else None
+        tick = -1
+        for shown in itertools.chain([first], pictures):
+            if sound is not None:
+                sound.advance(shown.time_s)
+            # Two frames may share a time in a broken source, never in a file.
+            tick = max(tick + 1, round(shown.time_s / VIDEO_CLOCK))
+            frame = shown.encodable()
+            frame.pts, frame.time_base = tick, VIDEO_CLOCK
+            container.mux(_lasting(picture.encode(frame), rate))
+        container.mux(_lasting(picture.encode(None), rate))
+        if sound is not None:
+            sound.advance(None)
+
+
+@contextlib.contextmanager
+def _as_os_error() -> Iterator[None]:
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise OSError(error.errno, error.strerror) from error
+
+
+def _picture_encoder(
+    container: OutputContainer, first: Planar, rate: Fraction, crf: int, threads: int
+) -> "av.VideoStream":
+    # Without B-frames decoding order is display order, and frame times of any spacing come back as they went in.
+    # The coarser search for motion saves a quarter of the time; files grow by 6 %, PSNR stays within 0.02 dB.
+    options = {"crf": str(crf), "flags": "+bitexact", "preset": "veryfast", "x264-params": "subme=1:me=dia", "bf": "0"}
+    stream = container.add_stream("libx264", rate=rate, options=options)
+    (stream.width, stream.height), stream.pix_fmt = first.size, "yuv420p"
+    stream.time_base = stream.codec_context.time_base = VIDEO_CLOCK
+    stream.codec_context.colorspace = first.colorspace
+    stream.codec_context.thread_count = threads
+    return stream
+
+
+def _lasting(packets: "list[av.Packet]", rate: Fraction) -> "list[av.Packet]":
+    """The muxer reads the duration of the last packet only: the others follow from the next one's time."""
+    for packet in packets:
+        packet.duration = round(1 / rate / packet.time_base)
+    return packets
+
+
+class _SoundEncoder:
+    """AAC mono, fed in step with the picture so that the muxer never has to hold one of them back."""
+
+    def __init__(self, container: OutputContainer, audio: tuple[Float[np.ndarray, "n"], int]):
+        waveform, rate = audio
+        if rate not in AAC_RATES:
+            waveform, rate = soxr.resample(waveform, rate, 48_000), 48_000
+        self._container, self._waveform, self._rate, self._done = container, waveform, rate, 0
+        self._stream = container.add_stream("aac", rate=rate, layout="mono", options={"flags": "+bitexact"})
+
+    def advance(self, time_s: float | None) -> None:
+        """Encodes up to a clip time, or all that is left."""
+        end = len(self._waveform) if time_s is None else min(len(self._waveform), int(time_s * self._rate))
+        while self._done < end:
+            block = np.asarray(self._waveform[self._done : min(end, self._done + AAC_FRAME)], np.float32)
+            frame = av.AudioFrame.from_ndarray(block[None], format="fltp", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = self._rate, self._done, Fraction(1, self._rate)
+            self._container.mux(self._stream.encode(frame))
+            self._done += len(block)
+        if time_s is None:
+            self._container.mux(self._stream.encode(None))

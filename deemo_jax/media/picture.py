@@ -1,0 +1,148 @@
+"""One picture of a video: as decoded, as RGB, or in the codec's own planes. Axes: H height, W width."""
+
+import dataclasses
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from jaxtyping import UInt8
+
+from deemo_jax import parallel
+from deemo_jax.errors import UserError
+
+# Kinds of conversion that a thread has set up.
+MOST_SCALERS = 8
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture.
+
+    Attributes:
+        index: 0 for the first frame that was read.
+        time_s: clip time.
+        image: RGB, as displayed (rotation applied).
+    """
+
+    index: int
+    time_s: float
+    image: UInt8[np.ndarray, "H W 3"]
+
+    def planar(self) -> "Planar":
+        """The same as the encoder takes it, by BT.601; an odd side loses its last row or column."""
+        return Planar(self.time_s, _planes(_even(self.image), Colorspace.ITU601), Colorspace.ITU601)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Planar:
+    """A picture of even sides as it lies in a file (yuv420p, limited range): half as much to work on as RGB.
+
+    Attributes:
+        time_s: clip time.
+        planes: H rows of brightness, and H/2 rows of two planes of colour (`layers`), at half the size.
+        colorspace: BT.601 or BT.709.
+    """
+
+    time_s: float
+    planes: UInt8[np.ndarray, "3*H/2 W"]
+    colorspace: Colorspace
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, pixels."""
+        return self.planes.shape[1], 2 * len(self.planes) // 3
+
+    def rgb(self, width: int, height: int) -> UInt8[np.ndarray, "height width 3"]:
+        """The picture scaled to a size."""
+        return _reformat(self.encodable(), width, height, "rgb24").to_ndarray()
+
+    def encodable(self) -> "av.VideoFrame":
+        """The same for libav."""
+        frame = av.VideoFrame.from_ndarray(self.planes, "yuv420p")
+        frame.colorspace, frame.color_range = self.colorspace, ColorRange.MPEG
+        return frame
+
+
+def layers(planes: UInt8[np.ndarray, "3*H/2 W"]) -> tuple[UInt8[np.ndarray, "H W"], UInt8[np.ndarray, "2 H/2 W/2"]]:
+    """Brightness and colours of a planar picture, as views."""
+    rows, width = planes.shape
+    height = 2 * rows // 3
+    return planes[:height], planes[height:].reshape(2, height // 2, width // 2)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A decoded frame that is not converted yet: what of it is wanted decides what it costs.
+
+    Attributes:
+        index: 0 for the first frame that was read.
+        time_s: clip time.
+        lasts_s: how long a frame lasts on average.
+        size: width and height, pixels, as displayed.
+    """
+
+    index: int
+    time_s: float
+    lasts_s: float
+    size: tuple[int, int]
+    _decoded: "av.VideoFrame"
+
+    def rgb(self, width: int | None = None, height: int | None = None) -> UInt8[np.ndarray, "H W 3"]:
+        """The picture as displayed (rotation applied), scaled to a size where one is given."""
+        return to_rgb(self._decoded, width, height)
+
+    def planar(self) -> Planar:
+        """The picture as displayed, as `Planar`; what is not BT.709 becomes BT.601."""
+        frame = self._decoded
+        if quarter_turns(frame) or any(side % 2 for side in self.size):
+            return Frame(self.index, self.time_s, self.rgb()).planar()
+        colorspace = Colorspace.ITU709 if frame.colorspace == Colorspace.ITU709 else Colorspace.ITU601
+        return Planar(self.time_s, _planes(frame, colorspace), colorspace)
+
+    def grey(self, width: int, height: int) -> UInt8[np.ndarray, "height width"]:
+        """A small picture of its brightness, quickly made; not rotated."""
+        return _reformat(self._decoded, width, height, "gray", Interpolation.FAST_BILINEAR).to_ndarray()
+
+
+def quarter_turns(picture: "av.VideoFrame") -> int:
+    """By which a decoded frame is to be turned counter-clockwise."""
+    return round(picture.rotation / 90) % 4
+
+
+def to_rgb(picture: "av.VideoFrame", width: int | None = None, height: int | None = None) -> UInt8[np.ndarray, "H W 3"]:
+    """A decoded frame as displayed (rotation applied), scaled to a size where one is given."""
+    turns = quarter_turns(picture)
+    stored = (height, width) if turns % 2 else (width, height)
+    return np.ascontiguousarray(np.rot90(_reformat(picture, *stored, "rgb24").to_ndarray(), turns))
+
+
+def _even(image: UInt8[np.ndarray, "H W 3"]) -> "av.VideoFrame":
+    height, width = (side & ~1 for side in image.shape[:2])
+    if not (height and width):
+        raise UserError(f"a picture of {image.shape[1]}x{image.shape[0]} cannot be encoded; 2x2 is the least")
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]), "rgb24")
+
+
+def _planes(picture: "av.VideoFrame", colorspace: Colorspace) -> UInt8[np.ndarray, "3*H/2 W"]:
+    return _reformat(
+        picture, None, None, "yuv420p", dst_colorspace=colorspace, dst_color_range=ColorRange.MPEG
+    ).to_ndarray()
+
+
+def _reformat(
+    picture: "av.VideoFrame",
+    width: int | None,
+    height: int | None,
+    to: str,
+    way: Interpolation = Interpolation.BICUBIC,
+    **colours: int,
+) -> "av.VideoFrame":
+    kind = (picture.format.name, picture.width, picture.height, width, height, to)
+    return _scaler(kind).reformat(picture, width, height, to, interpolation=way, threads=1, **colours)
+
+
+@parallel.kept_by_thread(MOST_SCALERS)
+def _scaler(kind: tuple[object, ...]) -> VideoReformatter:
+    """libav's scaler, which is costly to set up and keeps what it was set up for."""
+    del kind
+    return VideoReformatter()
