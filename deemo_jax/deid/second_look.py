@@ -6,7 +6,9 @@ moves scores a little: what comes near to passing is covered as well, so that no
 
 import bisect
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+import numpy as np
 
 from deemo_jax import parallel
 from deemo_jax.deid import masks, residual
@@ -16,12 +18,15 @@ from deemo_jax.deid.footage import Footage
 from deemo_jax.deid.masks import Rectangle, Rectangles
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.tracks import AROUND_S
-from deemo_jax.media.picture import Picture
+from deemo_jax.media.picture import Picture, Planar
 
-# Looks before a clip is given up. A mask's edges may themselves pass for a face, but seldom many times over.
+# Looks at a picture, and passes over the film, before a clip is given up. A mask's edges may themselves pass for a
+# face, but seldom many times over.
 LOOKS = 8
 # Share of a report that must be covered: more than is asked of the file, since encoding moves boxes too.
 INSIDE = 0.95
+# Share of a report from which on it is of a mask, with something beside it.
+MOSTLY = 0.5
 
 
 def cover_until_clean(
@@ -38,26 +43,34 @@ def cover_until_clean(
     Returns:
         What is to be covered, and the frames in which a face is still seen.
     """
-    asked = looks
-    for look in range(1, LOOKS + 1):
-        seen, passing = _beside(footage, rectangles, asked, settings)
-        if not seen or look == LOOKS:
-            break
+    asked, passing = looks, frozenset[int]()
+    for turn in range(LOOKS):
+        seen, lost = _beside(footage, rectangles, asked, settings)
+        settled = _joined(rectangles, {t: (*first, *later) for t, (first, later) in seen.items()})
         # What was looked at and clean is left as it is at first; a report that comes back is covered for longer.
-        more = _around(seen, footage.times, looks if look == 1 else frozenset())
-        wider = tuple(old + tuple(r for r in new if r not in old) for old, new in zip(rectangles, more, strict=True))
-        asked = frozenset(t for t in looks if t in seen or wider[t] != rectangles[t])
-        rectangles = wider
+        at_first = {t: first for t, (first, _) in seen.items()}
+        back = {t: later for t, (_, later) in seen.items()}
+        wider = _joined(settled, _around(at_first, footage.times, frozenset() if turn else looks))
+        rectangles = _joined(wider, _around(back, footage.times, frozenset()))
+        passing |= lost
+        asked = frozenset(t for t in looks - passing if rectangles[t] != settled[t])
+        if not asked:
+            break
+    passing |= asked  # they were not looked at again
     if passing and settings.on_missing == "mask_frame":
         whole = masks.whole(*footage.size)
         return tuple(whole if t in passing else old for t, old in enumerate(rectangles)), ()
     return rectangles, tuple(sorted(passing))
 
 
+# Rectangles over what a first look saw beside those that a frame has, and over what later looks saw beside these.
+_Seen = tuple[tuple[Rectangle, ...], tuple[Rectangle, ...]]
+
+
 def _beside(
     footage: Footage, rectangles: Rectangles, looks: frozenset[int], settings: Settings
-) -> tuple[dict[int, tuple[Rectangle, ...]], set[int]]:
-    """By frame of the copy, rectangles over what is seen beside those that it has; the frames where it is a face."""
+) -> tuple[dict[int, _Seen], frozenset[int]]:
+    """What is seen, by frame of the copy; and the frames in which a face is seen in the end."""
 
     def worth_a_look() -> Iterator[tuple[int, Picture]]:
         last = max(looks, default=-1)
@@ -69,35 +82,60 @@ def _beside(
 
     look = functools.partial(_look, footage.size, rectangles, settings)
     found = list(parallel.ahead(look, worth_a_look(), footage.threads))
-    return {t: boxes for t, boxes, _ in found if boxes}, {t for t, _, passes in found if passes}
+    return {t: seen for t, seen, _ in found if seen[0]}, frozenset(t for t, _, passes in found if passes)
 
 
 def _look(
     size: tuple[int, int], rectangles: Rectangles, settings: Settings, frame: tuple[int, Picture]
-) -> tuple[int, tuple[Rectangle, ...], bool]:
-    """The frame, rectangles over what is seen beside its own, and whether any of it scores as a face."""
+) -> tuple[int, _Seen, bool]:
+    """Looks at one picture, covering what is seen, until nothing is; whether a face still is after `LOOKS` of them."""
     t, picture = frame
+    planar = picture.planar()
+    first, passes = _reports(size, picture, planar, rectangles[t], settings)
+    new, later = first, tuple[Rectangle, ...]()
+    for _ in range(LOOKS - 1):
+        if not new:
+            break
+        new, passes = _reports(size, picture, planar, (*rectangles[t], *first, *later), settings)
+        later = (*later, *new)
+    return t, (first, later), passes
+
+
+def _reports(
+    size: tuple[int, int], picture: Picture, planar: Planar, covering: tuple[Rectangle, ...], settings: Settings
+) -> tuple[tuple[Rectangle, ...], bool]:
+    """Rectangles over what passes for a face beside those that cover a picture, and whether any of it scores as one."""
     width, height = size
-    covered = masks.cover_planar(picture.planar(), rectangles[t], settings.mask)
     detector = face_detector(width, height, settings.detection_scale(width, height))
+    covered = masks.cover_planar(planar, covering, settings.mask)
     faces = detector(covered.rgb(*detector.input_size), settings.second_chance)
-    beside = residual.outside(faces, masks.region(rectangles[t], width, height), INSIDE)
-    # What is no face from near is covered all the same, but no more than it: hands are what is to be seen.
-    nothing = doubtful(picture, beside, settings.second_chance, settings.sure)
-    grown = masks.enlarge(beside[~nothing, :4], settings.margin, width, height)
-    found = grown + masks.enlarge(beside[nothing, :4], 0.0, width, height)
-    return t, found, bool((beside[:, 4] >= settings.threshold).any())
+    hidden = masks.region(covering, width, height)
+    beside = residual.outside(faces, hidden, INSIDE)
+    # What is no face from near is covered all the same, but no more than it: hands are what is to be seen. So is what
+    # lies within masks for the most part: it is the mask that looks like a face.
+    exact = doubtful(picture, beside, settings.second_chance, settings.sure)
+    exact |= np.array([residual.covered_share(face[:4], hidden) >= MOSTLY for face in beside], bool)
+    grown = masks.enlarge(beside[~exact, :4], settings.margin, width, height)
+    found = grown + masks.enlarge(beside[exact, :4], 0.0, width, height)
+    return found, bool((beside[:, 4] >= settings.threshold).any())
+
+
+def _joined(rectangles: Rectangles, more: Mapping[int, tuple[Rectangle, ...]]) -> Rectangles:
+    """Both, without doublets."""
+    return tuple(
+        old + tuple(r for r in dict.fromkeys(more.get(t, ())) if r not in old) for t, old in enumerate(rectangles)
+    )
 
 
 def _around(
-    seen: dict[int, tuple[Rectangle, ...]], times: tuple[float, ...], clean: frozenset[int]
-) -> list[tuple[Rectangle, ...]]:
-    """What was seen, also for the frames shortly before and after, but for those of `clean` in which it was not."""
-    found: list[tuple[Rectangle, ...]] = [()] * len(times)
+    seen: Mapping[int, tuple[Rectangle, ...]], times: tuple[float, ...], clean: frozenset[int]
+) -> dict[int, tuple[Rectangle, ...]]:
+    """What was seen, for the frames shortly before and after, but for those of `clean`."""
+    found: dict[int, tuple[Rectangle, ...]] = {}
     for frame, boxes in seen.items():
         first = bisect.bisect_left(times, times[frame] - AROUND_S - 1e-3)
         stop = bisect.bisect_right(times, times[frame] + AROUND_S + 1e-3)
         for t in range(first, stop):
-            if t == frame or t not in clean:
-                found[t] = (*found[t], *(box for box in boxes if box not in found[t]))
+            if t not in clean:
+                found[t] = (*found.get(t, ()), *boxes)
     return found

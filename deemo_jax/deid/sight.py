@@ -1,7 +1,8 @@
 """The first pass: where a detector sees faces, and where the scene is cut.
 
-It need not look at every frame. A face is visible for longer than a tenth of a second, so that is the longest time
-between two looks; the first and the last frame and both sides of every cut are looked at always.
+It need not look at every frame: between two looks lies a twelfth of a second at most, in which a face that crosses the
+picture in half a second moves by little more than its width. The first and the last frame and both sides of every cut
+are looked at always.
 Axes: N faces; h and w pixels of a thumbnail.
 """
 
@@ -26,7 +27,7 @@ from deemo_jax.media.video import read_pictures
 # Corners, score, and 1 where a close look saw no face (`deemo_jax.deid.close_look`).
 Faces = Float[np.ndarray, "N 6"]
 
-LOOK_EVERY_S = 0.1
+LOOK_EVERY_S = 1 / 12
 # The voice of a clip is held in memory; half an hour of it takes a few hundred MB while it is worked on.
 LONGEST_CLIP_S = 1800.0
 # More than a picture of people holds; a crowd takes hours to follow and nothing is left to see.

@@ -22,7 +22,7 @@ Boxes = Float[np.ndarray, "N 4"]
 
 OVERLAP = 0.2
 # How far a face gets, in units of its own size: so much at once, so much a second, and never further than REACH.
-STEP, SPEED, REACH = 0.25, 8.0, 1.0
+STEP, SPEED, REACH = 0.25, 14.0, 1.5
 # An effort that nobody makes.
 FAR = 1e3
 # More than a face makes (1), and less than nobody makes: what this is added to chooses last.
@@ -133,27 +133,18 @@ def boxes_per_frame(tracks: Sequence[Track], times: Sequence[float]) -> list[Box
     """What tracks cover in each frame, before any margin: where they are there, and shortly before and after."""
     found: list[list[Box]] = [[] for _ in times]
     for track in tracks:
-        frames = np.asarray(track.frames)
         for t in range(track.frames[0], track.frames[-1] + 1):
-            known = [int(i) for i in np.flatnonzero(np.abs(frames - t) <= _reach(times, t))]
-            known = [i for i in known if abs(times[track.frames[i]] - times[t]) <= AROUND_S + 1e-3]
-            near = [track.boxes[i] if track.frames[i] == t else _shrunk(track.boxes[i]) for i in known]
-            if t not in track.frames:
-                near.append(_between(track, t))
-            found[t] += near
+            here, after = bisect.bisect_left(track.frames, t), bisect.bisect_right(track.frames, t)
+            found[t].append(track.boxes[here] if here < after else _between(track, t))
+            for k in (here - 1, after):
+                if 0 <= k < len(track.frames) and abs(times[track.frames[k]] - times[t]) <= AROUND_S + 1e-3:
+                    found[t].append(_shrunk(track.boxes[k]))
     return [np.array(boxes, np.float64).reshape(-1, 4) for boxes in found]
 
 
 def _shrunk(box: Box) -> Box:
     half = (1 - THEN) / 2 * (box[2:] - box[:2])
     return np.concatenate([box[:2] + half, box[2:] - half])
-
-
-def _reach(times: Sequence[float], t: int) -> int:
-    """So many frames away at most can lie what is within `AROUND_S`."""
-    low = bisect.bisect_left(times, times[t] - AROUND_S - 1e-3)
-    high = bisect.bisect_right(times, times[t] + AROUND_S + 1e-3)
-    return max(t - low, high - 1 - t)
 
 
 def _between(track: Track, t: int) -> Box:

@@ -65,6 +65,23 @@ def test_what_was_looked_at_and_clean_stays_as_it_is(footage, reporting):
     assert len(seen) == 4
 
 
+def test_a_report_that_comes_back_is_covered_for_longer_and_looked_at_again(footage, reporting):
+    looks = []
+    one, other = (40, 40, 80, 80), (200, 100, 240, 140)
+
+    def twice(_):
+        looks.append(1)
+        return {1: [(*one, 0.3)], 2: [(*other, 0.3)]}.get(len(looks), [])
+
+    reporting(twice)
+    rectangles, exposed = cover_until_clean(footage, NOTHING_YET, frozenset({2, 3}), Settings())
+    assert exposed == ()
+    assert [covers(r, one) for r in rectangles] == [t in (1, 2) for t in range(12)]
+    assert [covers(r, other) for r in rectangles] == [t in (1, 2, 3) for t in range(12)]
+    # The first frame until it is clean, the second, and this once more with what was added.
+    assert len(looks) == 5
+
+
 @pytest.mark.parametrize("score,missed", [(0.3, (4,)), (0.15, ())])
 def test_only_what_scores_as_a_face_gets_a_clip_refused(footage, reporting, score, missed):
     places = iter(range(0, 300, 30))
