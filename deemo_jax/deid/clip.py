@@ -36,6 +36,7 @@ from deemo_jax.errors import UserError
 from deemo_jax.media.audio import read_audio, sound_seconds
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Picture, Planar
+from deemo_jax.media.reel import Reel
 from deemo_jax.media.video import frame_times, video_info
 
 SAMPLE_RATE = 16_000
@@ -99,11 +100,12 @@ def deidentify_clip(
         raise UserError(f"{source}: {voice.size / SAMPLE_RATE * 1e3:.1f} ms of sound; at least 25 ms are needed")
 
     cv2.setNumThreads(1)  # threads look at one picture each
-    seen = _unlooked(source, info.width, info.height) if tracks else look_through(source, settings, threads)
+    reel = Reel(source, threads)
+    seen = _unlooked(source, info.width, info.height) if tracks else look_through(reel, settings)
     found = load_tracks(tracks, len(seen.times), (seen.width, seen.height)) if tracks else plan(seen, settings)
     _refuse_if_unsure(source, found, seen, settings)
     dropped = _dropped(found, settings)
-    footage = Footage(source, (info.width, info.height), seen.times, frozenset(dropped), threads)
+    footage = Footage(reel, (info.width, info.height), seen.times, frozenset(dropped))
     first = _rectangles(found, footage, settings)
     looks = {t: i for i, t in enumerate(footage.kept)}
     again = frozenset(looks[t] for t in unseen_frames(seen) if t in looks)
@@ -216,12 +218,12 @@ def _covered(footage: Footage, rectangles: Rectangles, mask: str) -> Iterator[Pl
         picture, covering = frame
         return masks.cover_planar(picture.planar(), covering, mask)
 
-    yield from parallel.ahead(cover, zip(footage.pictures(), rectangles, strict=True), footage.threads)
+    yield from parallel.ahead(cover, zip(footage.pictures(), rectangles, strict=True), footage.reel.threads)
 
 
 def _check_copy(video: Path, footage: Footage, sound_s: float) -> None:
     """The frames that it must have, and as much sound as there was."""
-    source, times = footage.source, frame_times(video)
+    source, times = footage.reel.path, frame_times(video)
     if len(times) != len(footage.times) or not np.allclose(times, footage.times, rtol=0, atol=TIME_TOLERANCE_S):
         raise UserError(
             f"{source}: the copy has other frame times ({len(times)} frames of {len(footage.times)}); nothing is kept"

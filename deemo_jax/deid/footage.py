@@ -2,11 +2,10 @@
 
 import dataclasses
 from collections.abc import Iterator
-from pathlib import Path
 
 from deemo_jax.errors import UserError
 from deemo_jax.media.picture import Picture
-from deemo_jax.media.video import read_pictures
+from deemo_jax.media.reel import Reel
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -14,18 +13,16 @@ class Footage:
     """A source, and what the first pass learned of it.
 
     Attributes:
-        source: the file.
+        reel: the source.
         shown: width and height of its picture, pixels.
         all_times: of all its frames, clip seconds.
         dropped: frames that the copy will not have.
-        threads: that work on it.
     """
 
-    source: Path
+    reel: Reel
     shown: tuple[int, int]
     all_times: tuple[float, ...]
     dropped: frozenset[int] = frozenset()
-    threads: int = 1
 
     @property
     def size(self) -> tuple[int, int]:
@@ -49,12 +46,12 @@ class Footage:
             UserError: there are other frames than the first pass saw, or of another size.
         """
         count = 0
-        for picture in read_pictures(self.source, threads=self.threads):
+        for picture in self.reel:
             if picture.size != self.shown:
                 at = f"{picture.time_s:.2f} s"
-                raise UserError(f"{self.source}: the picture changes its size at {at}; cut the clip there")
+                raise UserError(f"{self.reel.path}: the picture changes its size at {at}; cut the clip there")
             count += 1
             if picture.index not in self.dropped:
                 yield picture
         if count != len(self.all_times):
-            raise UserError(f"{self.source}: gives other frames when it is read again; copy it to a local disk")
+            raise UserError(f"{self.reel.path}: gives other frames when it is read again; copy it to a local disk")

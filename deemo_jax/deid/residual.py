@@ -4,6 +4,7 @@ A report within covered pixels gives nothing away: it shows where a face was. On
 missed. Axes: N faces, H height, W width; a face is x0, y0, x1, y1, score.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,12 +27,14 @@ def covered_share(box: Sequence[float] | Float[np.ndarray, "4"], hidden: Bool[np
     Only what lies within the picture counts; a box that lies outside is covered.
     """
     x0, y0, x1, y1 = map(float, box)
-    weights = [_overlap(y0, y1, hidden.shape[0]), _overlap(x0, x1, hidden.shape[1])]
-    area = float(weights[0].sum() * weights[1].sum())
-    return float(weights[0] @ hidden @ weights[1]) / area if area > 0 else 1.0
+    rows, heights = _overlap(y0, y1, hidden.shape[0])
+    columns, widths = _overlap(x0, x1, hidden.shape[1])
+    area = float(heights.sum() * widths.sum())
+    return float(np.where(hidden[rows, columns], heights[:, None] * widths, 0.0).sum()) / area if area > 0 else 1.0
 
 
-def _overlap(near: float, far: float, count: int) -> Float[np.ndarray, "count"]:
-    """How much of each pixel in a row of `count` an interval covers."""
-    pixels = np.arange(count)
-    return np.clip(np.minimum(far, pixels + 1) - np.maximum(near, pixels), 0, 1)
+def _overlap(near: float, far: float, count: int) -> tuple[slice, Float[np.ndarray, "n"]]:
+    """The pixels in a row of `count` that an interval touches, and how much of each it covers."""
+    first, stop = max(0, math.floor(near)), max(0, min(count, math.ceil(far)))
+    pixels = np.arange(first, stop)
+    return slice(first, stop), np.clip(np.minimum(far, pixels + 1) - np.maximum(near, pixels), 0, 1)

@@ -81,7 +81,7 @@ def _beside(
                 return
 
     look = functools.partial(_look, footage.size, rectangles, settings)
-    found = list(parallel.ahead(look, worth_a_look(), footage.threads))
+    found = list(parallel.ahead(look, worth_a_look(), footage.reel.threads))
     return {t: seen for t, seen, _ in found if seen[0]}, frozenset(t for t, _, passes in found if passes)
 
 

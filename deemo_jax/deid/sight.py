@@ -22,7 +22,7 @@ from deemo_jax.deid.faces import face_detector
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
 from deemo_jax.media.picture import Picture
-from deemo_jax.media.video import read_pictures
+from deemo_jax.media.reel import Reel
 
 # Corners, score, and 1 where a close look saw no face (`deemo_jax.deid.close_look`).
 Faces = Float[np.ndarray, "N 6"]
@@ -83,13 +83,14 @@ class Sight:
         return bool((box[:2] <= share * limit).any() or (box[2:] >= (1 - share) * limit).any())
 
 
-def look_through(source: Path, settings: Settings, threads: int = 1) -> Sight:
+def look_through(reel: Reel, settings: Settings) -> Sight:
     """Reads a video once; keeps boxes and times, no pictures.
 
     Raises:
         UserError: what cannot be read or is too long, a picture that changes its size, or more faces than can be
             followed.
     """
+    path = reel.path
     times: list[float] = []
     cuts: list[int] = []
     size = (0, 0)
@@ -99,11 +100,11 @@ def look_through(source: Path, settings: Settings, threads: int = 1) -> Sight:
         nonlocal size
         before: Picture | None = None
         thumbnail_before, looked = None, -1
-        for picture in read_pictures(source, threads=threads):
+        for picture in reel:
             if before is not None and picture.size != size:
-                raise UserError(f"{source}: the picture changes its size at {picture.time_s:.2f} s; cut the clip there")
+                raise UserError(f"{path}: the picture changes its size at {picture.time_s:.2f} s; cut the clip there")
             if picture.time_s > LONGEST_CLIP_S:  # whatever the header says
-                raise UserError(f"{source}: lasts longer than {LONGEST_CLIP_S:.0f} s; cut it into shorter clips")
+                raise UserError(f"{path}: lasts longer than {LONGEST_CLIP_S:.0f} s; cut it into shorter clips")
             size = picture.size
             times.append(picture.time_s)
             thumbnail = picture.grey(*THUMBNAIL)
@@ -119,18 +120,18 @@ def look_through(source: Path, settings: Settings, threads: int = 1) -> Sight:
         if before is not None and looked < before.index:
             yield before
 
-    looks = dict(parallel.ahead(functools.partial(_look, settings, source), worth_a_look(), threads))
+    looks = dict(parallel.ahead(functools.partial(_look, settings, path), worth_a_look(), reel.threads))
     if not times:
-        raise UserError(f"{source}: not one frame can be decoded; is the file whole?")
+        raise UserError(f"{path}: not one frame can be decoded; is the file whole?")
     return Sight(*size, tuple(times), tuple(looks), tuple(looks.values()), tuple(cuts))
 
 
-def _look(settings: Settings, source: Path, picture: Picture) -> tuple[int, Faces]:
+def _look(settings: Settings, path: Path, picture: Picture) -> tuple[int, Faces]:
     """The frame, and the faces in it."""
     detector = face_detector(*picture.size, settings.detection_scale(*picture.size))
     found = detector(picture.rgb(*detector.input_size), settings.second_chance)
     if len(found) > MOST_FACES:
-        raise UserError(f"{source}: {len(found)} faces at {picture.time_s:.2f} s; at most {MOST_FACES} are followed")
+        raise UserError(f"{path}: {len(found)} faces at {picture.time_s:.2f} s; at most {MOST_FACES} are followed")
     doubts = doubtful(picture, found, settings.threshold, settings.sure)
     return picture.index, np.column_stack([found, doubts])
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.optimize import linear_sum_assignment
 
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.sight import Faces, Sight
@@ -169,9 +168,9 @@ def _follow(sight: Sight, faces: Sequence[Faces], hole_s: float, sure: float) ->
             cost = np.array([_effort(trail, found[:, :4], look, sight) for trail in open_trails])
             # What was surely a face chooses first: a false alarm beside it must not take it over.
             later = np.array([[LATER if trail.score < sure else 0.0] for trail in open_trails])
-            for i, j in zip(*linear_sum_assignment(np.minimum(cost, FAR) + later), strict=True):
+            for i, j in _least(np.minimum(cost, FAR) + later):
                 if cost[i, j] <= 1:
-                    continued[int(j)] = open_trails[i]
+                    continued[j] = open_trails[i]
         for j, face in enumerate(found.astype(np.float64)):
             trail = continued.get(j)
             if trail is None:
@@ -181,6 +180,15 @@ def _follow(sight: Sight, faces: Sequence[Faces], hole_s: float, sure: float) ->
             trail.scores.append(float(face[4]))
             trail.doubts.append(bool(face[5]))
     return trails
+
+
+def _least(cost: Float[np.ndarray, "n m"]) -> list[tuple[int, int]]:
+    """Row and column of the pairs, none of which share either, that cost least together."""
+    if 1 in cost.shape:
+        return [divmod(int(cost.argmin()), cost.shape[1])]
+    from scipy.optimize import linear_sum_assignment  # takes a quarter of a second to load; most clips show one face
+
+    return [(int(i), int(j)) for i, j in zip(*linear_sum_assignment(cost), strict=True)]
 
 
 def _effort(trail: _Trail, boxes: Boxes, look: int, sight: Sight) -> Float[np.ndarray, "N"]:

@@ -77,8 +77,10 @@ def _picture_encoder(
     container: OutputContainer, first: Planar, rate: Fraction, crf: int, threads: int
 ) -> "av.VideoStream":
     # Without B-frames decoding order is display order, and frame times of any spacing come back as they went in.
-    # The coarser search for motion saves a quarter of the time; files grow by 6 %, PSNR stays within 0.02 dB.
-    options = {"crf": str(crf), "flags": "+bitexact", "preset": "veryfast", "x264-params": "subme=1:me=dia", "bf": "0"}
+    # A coarser search for motion, in whole blocks, saves half of the time; on real footage files of the same PSNR grow
+    # by a tenth.
+    search = "subme=1:me=dia:partitions=none"
+    options = {"crf": str(crf), "flags": "+bitexact", "preset": "veryfast", "x264-params": search, "bf": "0"}
     stream = container.add_stream("libx264", rate=rate, options=options)
     (stream.width, stream.height), stream.pix_fmt = first.size, "yuv420p"
     stream.time_base = stream.codec_context.time_base = VIDEO_CLOCK

@@ -87,6 +87,11 @@ class Picture:
     size: tuple[int, int]
     _decoded: "av.VideoFrame"
 
+    @property
+    def nbytes(self) -> int:
+        """Of memory that the frame holds."""
+        return sum(plane.buffer_size for plane in self._decoded.planes)
+
     def rgb(self, width: int | None = None, height: int | None = None) -> UInt8[np.ndarray, "H W 3"]:
         """The picture as displayed (rotation applied), scaled to a size where one is given."""
         return to_rgb(self._decoded, width, height)

@@ -6,6 +6,7 @@ from deemo_jax.deid.footage import Footage
 from deemo_jax.deid.second_look import cover_until_clean
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
+from deemo_jax.media.reel import Reel
 from deemo_jax.media.video import frame_times
 
 NOTHING_YET = ((),) * 12
@@ -13,7 +14,7 @@ NOTHING_YET = ((),) * 12
 
 @pytest.fixture
 def footage(raw):
-    return Footage(raw.path, (320, 240), tuple(frame_times(raw.path)))
+    return Footage(Reel(raw.path), (320, 240), tuple(frame_times(raw.path)))
 
 
 @pytest.fixture
@@ -110,8 +111,8 @@ def test_frames_that_cannot_be_settled_are_covered_whole(footage, reporting):
 def test_other_frames_than_before_stop_it(raw):
     times = tuple(frame_times(raw.path))
     with pytest.raises(UserError, match="gives other frames"):
-        list(Footage(raw.path, (320, 240), (*times, 9.0)).pictures())
+        list(Footage(Reel(raw.path), (320, 240), (*times, 9.0)).pictures())
     with pytest.raises(UserError, match="changes its size"):
-        list(Footage(raw.path, (320, 238), times).pictures())
-    few = Footage(raw.path, (320, 240), times, frozenset({1, 2}))
+        list(Footage(Reel(raw.path), (320, 238), times).pictures())
+    few = Footage(Reel(raw.path), (320, 240), times, frozenset({1, 2}))
     assert [p.index for p in few.pictures()] == list(few.kept) and len(few.times) == 10

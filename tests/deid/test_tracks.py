@@ -1,6 +1,9 @@
+import itertools
+
 import numpy as np
 import pytest
 
+from deemo_jax.deid import tracks
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.sight import Sight
 from deemo_jax.deid.tracks import boxes_per_frame, plan, second_chance
@@ -165,3 +168,15 @@ def test_nothing_jumps_or_grows_at_once():
     assert len(plan(sight(*rows), Settings()).tracks) == 2
     rows = [[face(60)], [face(60)], [face(150)], [face(150)]]
     assert len(plan(sight(*rows), Settings()).tracks) == 2
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1), (3, 4), (4, 3)])
+def test_pairs_cost_least_together(shape):
+    cost = np.random.default_rng(7).random(shape)
+    pairs = tracks._least(cost)
+    ways = [
+        sum(cost[i, j] for i, j in zip(rows, columns, strict=True))
+        for rows in itertools.permutations(range(shape[0]), min(shape))
+        for columns in itertools.combinations(range(shape[1]), min(shape))
+    ]
+    assert len(pairs) == min(shape) and sum(cost[i, j] for i, j in pairs) == pytest.approx(min(ways))
