@@ -100,7 +100,7 @@ def deidentify_clip(
         raise UserError(f"{source}: {voice.size / SAMPLE_RATE * 1e3:.1f} ms of sound; at least 25 ms are needed")
 
     cv2.setNumThreads(1)  # threads look at one picture each
-    reel = Reel(source, threads)
+    reel = Reel(source, threads, info.frames or round(info.duration_s * info.frame_rate))
     seen = _unlooked(source, info.width, info.height) if tracks else look_through(reel, settings)
     found = load_tracks(tracks, len(seen.times), (seen.width, seen.height)) if tracks else plan(seen, settings)
     _refuse_if_unsure(source, found, seen, settings)

@@ -39,7 +39,7 @@ def write_preview(
             image = frame.image
             for number, of_track in boxes:
                 if len(of_track[t]):
-                    image = _draw(image, of_track[t][len(of_track[t]) // 2], number)
+                    image = _draw(image, of_track[t][0], number)
             yield dataclasses.replace(frame, image=image)
 
     write_clip(path, drawn(), video_info(video).frame_rate)

@@ -112,9 +112,10 @@ def _reports(
     hidden = masks.region(covering, width, height)
     beside = residual.outside(faces, hidden, INSIDE)
     # What is no face from near is covered all the same, but no more than it: hands are what is to be seen. So is what
-    # lies within masks for the most part: it is the mask that looks like a face.
+    # lies within masks for the most part and is not surely a face: it is the mask that looks like one.
     exact = doubtful(picture, beside, settings.second_chance, settings.sure)
-    exact |= np.array([residual.covered_share(face[:4], hidden) >= MOSTLY for face in beside], bool)
+    within = np.array([residual.covered_share(face[:4], hidden) for face in beside])
+    exact |= (within >= MOSTLY) & (beside[:, 4] < settings.sure)
     grown = masks.enlarge(beside[~exact, :4], settings.margin, width, height)
     found = grown + masks.enlarge(beside[exact, :4], 0.0, width, height)
     return found, bool((beside[:, 4] >= settings.threshold).any())

@@ -26,6 +26,8 @@ STEP, SPEED, REACH = 0.25, 14.0, 1.5
 FAR = 1e3
 # More than a face makes (1), and less than nobody makes: what this is added to chooses last.
 LATER = 2.0
+# An effort up to which a face may take a box to which another has less far to go.
+NEAR = 0.4
 # Two cuts within this time are a flash, or something that passed: a face that is where it was before is the same.
 FLASH_S = 0.25
 # Nor does it grow or shrink by more between two looks.
@@ -129,7 +131,8 @@ def second_chance(sight: Sight, threshold: float) -> list[Faces]:
 
 
 def boxes_per_frame(tracks: Sequence[Track], times: Sequence[float]) -> list[Boxes]:
-    """What tracks cover in each frame, before any margin: where they are there, and shortly before and after."""
+    """What tracks cover in each frame, before any margin: where they are there, first; and where they were found last
+    and will be next, if that is at most `AROUND_S` away."""
     found: list[list[Box]] = [[] for _ in times]
     for track in tracks:
         for t in range(track.frames[0], track.frames[-1] + 1):
@@ -166,10 +169,12 @@ def _follow(sight: Sight, faces: Sequence[Faces], hole_s: float, sure: float) ->
         continued: dict[int, _Trail] = {}
         if open_trails and len(found):
             cost = np.array([_effort(trail, found[:, :4], look, sight) for trail in open_trails])
-            # What was surely a face chooses first: a false alarm beside it must not take it over.
+            # What was surely a face chooses first: a false alarm beside it must not take it over. Nor must it itself go
+            # over to one when it is lost.
             later = np.array([[LATER if trail.score < sure else 0.0] for trail in open_trails])
-            for i, j in _least(np.minimum(cost, FAR) + later):
-                if cost[i, j] <= 1:
+            possible = (cost <= 1) & ((cost <= NEAR) | (cost == cost.min(axis=0)))
+            for i, j in _least(np.where(possible, cost, FAR) + later):
+                if possible[i, j]:
                     continued[j] = open_trails[i]
         for j, face in enumerate(found.astype(np.float64)):
             trail = continued.get(j)

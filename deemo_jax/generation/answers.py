@@ -83,8 +83,12 @@ def answer(
         tokenizer: of the run.
         decoding: how.
         candidates: ids of texts to score behind each prompt, as the answer's beginning.
+
+    Raises:
+        UserError: the longest prompt and answer are more than the decoder's context.
     """
     batch = fitted(batch)
+    check_context(model, int(np.asarray(batch.valid).sum(axis=1).max()), decoding)
     sampling = None
     if decoding.temperature > 0:
         sampling = Sampling.of_seed(decoding.seed, batch.token_ids.shape[0], decoding.temperature, decoding.top_p)
@@ -103,6 +107,20 @@ def answer(
     texts = [cut(tokenizer.decode(row), decoding.stops) for row in rows]
     ended = [stopped or tokenizer.eos_id in row for (_, stopped), row in zip(texts, rows, strict=True)]
     return Answers(tuple(text for text, _ in texts), tuple(ended), np.asarray(log_likelihoods))
+
+
+def check_context(model: DeemoLlama, prompt: int, decoding: Decoding) -> None:
+    """Whether a prompt of so many tokens and its answer are no longer than the decoder's weights have learnt.
+
+    Raises:
+        UserError: they are.
+    """
+    context = model.config.decoder.config.context
+    if prompt + decoding.max_new_tokens > context:
+        raise UserError(
+            f"a prompt of {prompt} tokens and an answer of up to {decoding.max_new_tokens} are more than the decoder's"
+            f" context of {context}; shorten the transcript, or ask for fewer new tokens"
+        )
 
 
 @functools.partial(jax.jit, static_argnums=0, static_argnames=("max_new_tokens", "eos_id", "pad_id", "stops"))

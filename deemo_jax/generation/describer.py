@@ -16,7 +16,7 @@ from deemo_jax.deid.clip import Refused
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
-from deemo_jax.generation.answers import Decoding, answer
+from deemo_jax.generation.answers import Decoding, answer, check_context
 from deemo_jax.generation.clips import Question, read_clip
 from deemo_jax.generation.description import Description, Failure
 from deemo_jax.generation.text import parse_reasoning
@@ -130,6 +130,7 @@ class Describer:
             offered = ", ".join(modality for modality in Modality if modality in spec.modalities)
             raise UserError(f"{question.path}: has nothing that this run is shown ({offered}); give it what it lacks")
         row, cut = make_row(record, spec, rng, 0)
+        check_context(self._model, int(row["valid"].sum()), self._decoding)
         ordered = tuple(modality for modality in Modality if modality in modalities)
         return _Prepared(question, record.clip, row, ordered, (*notes, *_words(question, record.clip, ordered, cut)))
 

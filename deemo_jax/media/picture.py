@@ -99,7 +99,7 @@ class Picture:
     def planar(self) -> Planar:
         """The picture as displayed, as `Planar`; what is not BT.709 becomes BT.601."""
         frame = self._decoded
-        if quarter_turns(frame) or any(side % 2 for side in self.size):
+        if quarter_turns(frame) or frame.interlaced_frame or any(side % 2 for side in self.size):
             return Frame(self.index, self.time_s, self.rgb()).planar()
         colorspace = Colorspace.ITU709 if frame.colorspace == Colorspace.ITU709 else Colorspace.ITU601
         return Planar(self.time_s, _planes(frame, colorspace), colorspace)
@@ -143,7 +143,12 @@ def _reformat(
     **colours: int,
 ) -> "av.VideoFrame":
     kind = (picture.format.name, picture.width, picture.height, width, height, to)
-    return _scaler(kind).reformat(picture, width, height, to, interpolation=way, threads=1, **colours)
+    try:
+        return _scaler(kind).reformat(picture, width, height, to, interpolation=way, threads=1, **colours)
+    except av.FFmpegError as error:
+        raise UserError(
+            f"a picture ({kind[0]}) whose colours cannot be converted ({error}); convert it to BT.709"
+        ) from error
 
 
 @parallel.kept_by_thread(MOST_SCALERS)

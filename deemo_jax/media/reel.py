@@ -18,16 +18,17 @@ class Reel:
         threads: that decode it, and that may work on its pictures.
     """
 
-    def __init__(self, path: Path, threads: int = 1, room: int = ROOM):
+    def __init__(self, path: Path, threads: int = 1, frames: int = 0, room: int = ROOM):
         """Reads nothing yet.
 
         Args:
             path: the file.
             threads: at least one.
-            room: bytes; the pictures of a longer film are decoded anew each time, and none of them is held.
+            frames: that are expected; where they will not fit, none is held to begin with.
+            room: bytes; the pictures of a longer film are decoded anew each time.
         """
         self.path, self.threads = path, threads
-        self._room = room
+        self._frames, self._room = frames, room
         self._held: list[Picture] | None = None
 
     def __iter__(self) -> Iterator[Picture]:
@@ -35,13 +36,14 @@ class Reel:
         if self._held is not None:
             yield from self._held
             return
-        held, room = list[Picture](), self._room
+        held, size = list[Picture](), 0
         for picture in read_pictures(self.path, threads=self.threads):
-            room -= picture.nbytes
-            if room >= 0:
-                held.append(picture)
-            else:
+            size += picture.nbytes
+            if max(size, self._frames * picture.nbytes) > self._room:
+                self._room = 0
                 held.clear()
+            else:
+                held.append(picture)
             yield picture
-        if room >= 0:
+        if self._room:
             self._held = held

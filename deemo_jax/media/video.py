@@ -88,7 +88,8 @@ def read_pictures(
     """
     with open_media(path) as container:
         stream = _picture(container, path)
-        stream.codec_context.thread_count, stream.codec_context.thread_type = threads, "AUTO"
+        # Not by frames: what is concealed in damaged pictures would depend on the threads' timing.
+        stream.codec_context.thread_count, stream.codec_context.thread_type = threads, "SLICE"
         lasts_s = 1 / float(stream.average_rate or stream.guessed_rate or 25)
         origin = clip_origin(container)
         if start_s > 0:

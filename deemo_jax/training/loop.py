@@ -143,7 +143,7 @@ def _start(
         places = state_shardings(recipe, setup.trainable, mesh)
         return jax.jit(lambda tree: init_state(recipe, tree), out_shardings=places)(setup.trainable), 0
     metadata = checkpoints.metadata(latest)
-    run.check_frozen(metadata, frozen, checkpoints.path / str(latest))
+    run.check_origin(metadata, frozen, checkpoints.path / str(latest))
     state = checkpoints.restore(latest, abstract_state(recipe, setup.trainable, mesh))
     position = metadata.get("data", {}).get("next_step")
     if not int(state.step) == latest == position:

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
+from deemo_jax.data.prompts import INSTRUCTION_VERSION
 from deemo_jax.errors import UserError
 from deemo_jax.files import read_json, write_json
 from deemo_jax.models.deemo_llama import DeemoLlama, param_shapes
@@ -115,15 +116,26 @@ def begin(workdir: Workdir, config: dict[str, Any], *, overwrite: bool) -> None:
 
 def describe(config: dict[str, Any], frozen: Tree) -> dict[str, Any]:
     """What a checkpoint says of itself, beside its arrays."""
-    return {"config": config, "frozen_sha256": content_hash(frozen), "versions": versions()}
+    return {
+        "config": config,
+        "frozen_sha256": content_hash(frozen),
+        "instructions": INSTRUCTION_VERSION,
+        "versions": versions(),
+    }
 
 
-def check_frozen(metadata: Mapping[str, Any], found: str, where: Path) -> None:
-    """Whether the frozen weights are those that a checkpoint was trained beside.
+def check_origin(metadata: Mapping[str, Any], found: str, where: Path) -> None:
+    """Whether a checkpoint was trained beside these frozen weights, with the instructions that it would be given now.
 
     Raises:
-        UserError: they are not.
+        UserError: it was not.
     """
+    told = metadata.get("instructions", INSTRUCTION_VERSION)
+    if told != INSTRUCTION_VERSION:
+        raise UserError(
+            f"{where}: was trained with version {told} of the instructions, here is version {INSTRUCTION_VERSION};"
+            f" use deemo_jax {dict(metadata.get('versions', {})).get('deemo-jax', 'of then')}"
+        )
     expected = metadata.get("frozen_sha256")
     if expected != found:
         then = {key: value for key, value in dict(metadata.get("versions", {})).items() if value != versions().get(key)}
@@ -169,7 +181,7 @@ def load_run(workdir: str | Path, step: int | None = None) -> tuple[ConfigDict, 
         if step is None:
             raise UserError(f"{folder.checkpoints}: holds no whole checkpoint; train on with --resume")
         setup = build(recipe, make_mesh(MeshRecipe(), jax.local_devices()[:1]), with_trainable=False)
-        check_frozen(checkpoints.metadata(step), content_hash(setup.frozen), folder.checkpoints / str(step))
+        check_origin(checkpoints.metadata(step), content_hash(setup.frozen), folder.checkpoints / str(step))
         trainable = checkpoints.restore_trainable(step, setup.trainable)
     return ConfigDict(config), setup.model, merge(trainable, setup.frozen)
 

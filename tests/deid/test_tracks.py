@@ -32,6 +32,7 @@ def test_boxes_spread_to_both_neighbours_a_little_smaller():
     expected = [[100, 114], [104, 110, 124], [114, 120, 134], [124, 130]]
     assert [sorted(b[:, 0].tolist()) for b in boxes] == expected
     assert sorted((b[2] - b[0]).item() for b in boxes[1]) == pytest.approx([32, 32, 40])
+    assert [b[0, 0] for b in boxes] == [100, 110, 120, 130]  # its own comes first
     assert found.missing == () and found.found == 4 and found.bridged == 0 and found.min_score == pytest.approx(0.9)
     assert len(found.tracks) == 1 and found.tracks[0].score == pytest.approx(0.9)
 
@@ -180,3 +181,10 @@ def test_pairs_cost_least_together(shape):
         for columns in itertools.combinations(range(shape[1]), min(shape))
     ]
     assert len(pairs) == min(shape) and sum(cost[i, j] for i, j in pairs) == pytest.approx(min(ways))
+
+
+@pytest.mark.parametrize("gap", [0.8, 1.1, 1.4, 1.6, 1.9, 2.5])
+def test_a_lost_face_does_not_go_over_to_what_was_seen_beside_it(gap):
+    fist = face(60 + 40 * gap, score=0.35)
+    seen = sight(*[[face(60), fist]] * 10, *[[fist]] * 20, step=2, rate=25)
+    assert plan(seen, Settings()).missing == tuple(range(19, 59))

@@ -247,3 +247,9 @@ def test_the_paper_trail_decides_whether_a_clip_is_used_as_it_is(describer, deid
 
 def _never(*_):
     raise UserError("was taken for raw")
+
+
+def test_an_answer_beyond_the_context_is_refused_before_the_work(loaded, deidentified):
+    describer = Describer(*loaded, decoding=Decoding(max_new_tokens=4090))
+    with pytest.raises(UserError, match=r"a prompt of \d+ tokens and an answer of up to 4090 .* context of 4096"):
+        describer.describe(deidentified[0], transcript=WORDS)

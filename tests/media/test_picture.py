@@ -9,6 +9,7 @@ from deemo_jax.media.picture import Frame, layers
 from deemo_jax.media.video import read_frames, read_pictures
 
 COLOURS = ((200, 30, 30), (30, 200, 30), (30, 30, 200), (250, 250, 250))
+YCGCO = 8
 KINDS = {
     "as most files are": ("yuv420p", 2, ColorRange.MPEG),
     "BT.709": ("yuv420p", Colorspace.ITU709, ColorRange.MPEG),
@@ -77,3 +78,27 @@ def test_threads_and_sizes_do_not_disturb_each_other(make_media):
     sizes = [(128, 96), (64, 48), (128, 96), (40, 96)]
     shapes = [picture.rgb(*size).shape for picture in pictures for size in sizes]
     assert shapes == [(h, w, 3) for _ in pictures for w, h in sizes]
+
+
+def test_interlaced_pictures_are_written_as_they_are_seen(tmp_path):
+    """Every other row of colour belongs to the other field: planes of interlaced films are not taken as they lie."""
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream(
+            "libx264", rate=10, options={"crf": "1", "flags": "+ildct+ilme", "x264-params": "tff=1"}
+        )
+        (stream.width, stream.height), stream.pix_fmt = (96, 64), "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(quarters(64, 96), "rgb24").reformat(format="yuv420p")))
+        container.mux(stream.encode(None))
+    picture = next(iter(read_pictures(tmp_path / "a.mp4")))
+    assert picture._decoded.interlaced_frame
+    planar = picture.planar()
+    assert planar.colorspace == Colorspace.ITU601 and abs(planar.rgb(96, 64).astype(int) - picture.rgb()).mean() < 2
+
+
+def test_colours_that_cannot_be_converted_are_one_line(tmp_path):
+    path = film(tmp_path / "a.mp4", quarters(64, 96), "yuv420p", Colorspace.ITU601, ColorRange.MPEG)
+    picture = next(iter(read_pictures(path)))
+    picture._decoded.colorspace = YCGCO
+    for convert in (picture.rgb, picture.planar, lambda: picture.grey(48, 27)):
+        with pytest.raises(UserError, match=r"yuv420p.* cannot be converted"):
+            convert()

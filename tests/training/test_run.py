@@ -59,11 +59,17 @@ def test_a_path_that_cannot_be_a_run(tmp_path: Path) -> None:
 
 def test_other_frozen_weights_are_refused() -> None:
     metadata = {"frozen_sha256": "a" * 64, "versions": {**run.versions(), "jax": "0.1"}}
-    run.check_frozen(metadata, "a" * 64, Path("c/1"))
+    run.check_origin(metadata, "a" * 64, Path("c/1"))
     with pytest.raises(
         UserError, match=r"other frozen weights \(sha256 a{12}, now b{12}\)\. It was made with jax 0\.1"
     ):
-        run.check_frozen(metadata, "b" * 64, Path("c/1"))
+        run.check_origin(metadata, "b" * 64, Path("c/1"))
+
+
+def test_other_instructions_are_refused() -> None:
+    metadata = run.describe(config(), {}) | {"instructions": 0}
+    with pytest.raises(UserError, match="version 0 of the instructions, here is version 1"):
+        run.check_origin(metadata, metadata["frozen_sha256"], Path("c/1"))
 
 
 def test_a_whole_conversion_opens_like_a_run_and_one_without_connectors_says_so(tmp_path: Path) -> None:
