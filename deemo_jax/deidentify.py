@@ -156,6 +156,8 @@ def main() -> int:
     for outcome in outcomes:
         if outcome.status in ("refused", "bad"):
             print(f"{outcome.status}: {outcome.source}: {outcome.reason}", file=sys.stderr)
+    for looks, count in Counter(o.looks for o in outcomes if o.looks).items():
+        print(f"{count} of {looks}")
     print(
         f"{flags.out}: {counts['done'] + counts['kept']} of {len(outcomes)} clips de-identified"
         f" ({counts['kept']} by an earlier run; voice key {key.key_id})"

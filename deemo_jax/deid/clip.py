@@ -21,7 +21,7 @@ from deemo_jax import files, parallel
 from deemo_jax.deid import manifest as paper
 from deemo_jax.deid import masks
 from deemo_jax.deid.anonymise import anonymise
-from deemo_jax.deid.faces import model_path
+from deemo_jax.deid.faces import input_size, model_path
 from deemo_jax.deid.footage import Footage
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import Manifest, Masks
@@ -142,6 +142,7 @@ def deidentify_clip(
             faces={
                 "frames": len(seen.times),
                 "looked": len(seen.looked),
+                "looks": _looks(footage.shown, settings),
                 "tracks": len(found.tracks),
                 "boxes": found.found,
                 "bridged": found.bridged,
@@ -174,6 +175,13 @@ def software() -> dict[str, str]:
         "soxr": soxr.__version__,
         "centerface_sha256": files.sha256(model_path()),
     }
+
+
+def _looks(size: tuple[int, int], settings: Settings) -> str:
+    """At which size the detector looks, and for what."""
+    (width, height), seen = size, input_size(*size, settings.detection_scale(*size))
+    smallest = settings.smallest_pixels(width, height)
+    return f"{width}x{height} looked at as {seen[0]}x{seen[1]}, for faces from {smallest} pixels up"
 
 
 def _unlooked(source: Path, width: int, height: int) -> Sight:

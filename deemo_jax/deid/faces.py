@@ -48,6 +48,13 @@ def face_detector(width: int, height: int, scale: float = 1.0) -> "FaceDetector"
     return FaceDetector(width, height, scale)
 
 
+def input_size(width: int, height: int, scale: float) -> tuple[int, int]:
+    """Width and height that the network sees of a picture that is looked at `scale` times as large as it is."""
+    steps = (max(1, math.ceil((1 - SMALLER) * side * scale / SIDE_STEP)) for side in (width, height))
+    across, down = (SIDE_STEP * count for count in steps)
+    return across, down
+
+
 class FaceDetector:
     """CenterFace for pictures of one size.
 
@@ -64,9 +71,7 @@ class FaceDetector:
             scale: the pictures are looked at this much larger.
         """
         self._size = (width, height)
-        self.input_size = tuple(
-            SIDE_STEP * max(1, math.ceil((1 - SMALLER) * side * scale / SIDE_STEP)) for side in (width, height)
-        )
+        self.input_size = input_size(width, height, scale)
         self._net = cv2.dnn.readNetFromONNX(str(model_path()))
 
     def __call__(self, image: UInt8[np.ndarray, "H W 3"], threshold: float) -> Float32[np.ndarray, "N 5"]:

@@ -53,6 +53,7 @@ class Outcome:
         reason: why not; empty otherwise.
         times_s: frames in which a face was lost.
         source_sha256: None where the source cannot be read.
+        looks: at which size the detector looked, and for what, where this run did it.
     """
 
     source: Path
@@ -61,6 +62,7 @@ class Outcome:
     reason: str = ""
     times_s: tuple[float, ...] = ()
     source_sha256: str | None = None
+    looks: str = ""
 
 
 def find_sources(paths: Iterable[str]) -> list[Path]:
@@ -179,7 +181,7 @@ class Job:
             if row and row["clip_id"] == clip_id:
                 return Outcome(source, clip_id, "refused", row["reason"], tuple(row["times_s"]), digest)
             listed = self.options.speakers or {}
-            deidentify_clip(
+            made = deidentify_clip(
                 source,
                 self.out_dir,
                 clip_id,
@@ -199,7 +201,7 @@ class Job:
             refused = isinstance(error, Refused)
             times = error.times_s if isinstance(error, Refused) else ()
             return Outcome(source, clip_id, "refused" if refused else "bad", reason, times, digest)
-        return Outcome(source, clip_id, "done", source_sha256=digest)
+        return Outcome(source, clip_id, "done", source_sha256=digest, looks=made.faces["looks"])
 
     def _tracks(self, clip_id: str, digest: str) -> Path | None:
         """Tracks that a person gave, now or when this clip was made before: no other settings undo what they corrected.

@@ -40,8 +40,9 @@ class Manifest:
         settings: the fields of `Settings`.
         software: name -> version of what touched pixels and samples; the model's hash.
         voice: "method", "key_id" (never the key, nor the coefficient), "sample_rate".
-        faces: "frames" and "looked" (frames, and those that the detector looked at), "tracks", "boxes" (counted faces),
-            "bridged" (frames in which a track was lost and covered), "min_score", "filled" (frames masked whole),
+        faces: "frames" and "looked" (frames, and those that the detector looked at), "looks" (in words: sizes of the
+            picture and of what the detector sees, and the smallest face), "tracks", "boxes" (counted faces), "bridged"
+            (frames in which a track was lost and covered), "min_score", "filled" (frames masked whole),
             "dropped" (frames left out), "seen_again" (frames covered further, because in the output something still
             passed for a face), "corrected" (whether a person gave the tracks).
         notes: what a reader should know, e.g. that short sound is padded.

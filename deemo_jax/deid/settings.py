@@ -98,3 +98,7 @@ class Settings:
     def detection_scale(self, width: int, height: int) -> float:
         """How much larger than it is the detector looks at a picture, at most 1."""
         return min(1.0, DETECTOR_FACE_PIXELS / (self.smallest_face * min(width, height)))
+
+    def smallest_pixels(self, width: int, height: int) -> int:
+        """Height of the smallest face that is looked for in a picture."""
+        return round(DETECTOR_FACE_PIXELS / self.detection_scale(width, height))

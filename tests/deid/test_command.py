@@ -33,6 +33,7 @@ def test_from_raw_to_audit(raw, tmp_path, command):
     done = command(raw.path, "--out", out, "--clip_ids", "stem")
     assert done.returncode == 0, done.stderr
     assert "1 of 1 clips" in done.stdout
+    assert "1 of 320x240 looked at as 256x192, for faces from 24 pixels up" in done.stdout
     secret = (tmp_path / "home" / ".config" / "deemo_jax" / "voice.key").read_text().strip()
     assert secret not in done.stdout + done.stderr
     truth.write_text(json.dumps(raw.truth) + "\n")
