@@ -20,7 +20,10 @@ EXIT_TERMINATED = 128 + signal.SIGTERM
 
 
 def guarded(main: Callable[[], int | None]) -> int:
-    """Runs `main` and returns its exit code; a `UserError` becomes one line on stderr and 2, Ctrl-C 130."""
+    """Runs `main` and returns its exit code; a `UserError`, or a path that fails, is one line on stderr and 2.
+
+    Ctrl-C is 130.
+    """
     try:
         return main() or 0
     except UserError as error:
@@ -32,6 +35,11 @@ def guarded(main: Callable[[], int | None]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"error: {error.filename}: {error.strerror}; check the path and its permissions", file=sys.stderr)
+        return EXIT_USAGE
 
 
 def tidy_when_terminated() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from deemo_jax import cli
 from deemo_jax.audit.folder import CLIPS, PAGE, REPORT_DIR, RESULT, Audit, audit
 from deemo_jax.deid.folder import CLIP_IDS, REFUSALS, Options, deidentify_all, find_sources
-from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, load_key
+from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, key_file, load_key, refuse_inside
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key
 from deemo_jax.deid.settings import MASKS, MODES, POLICIES, VOICES, Settings
 from deemo_jax.deid.speakers import load_speakers
@@ -144,13 +144,16 @@ def main() -> int:
     if flags.tracks is not None and len(sources) != 1:
         raise UserError(f"--tracks {flags.tracks}: belongs to one clip, but {len(sources)} are named")
     check_output(flags.out, sources)
-    if not flags.new_key:
-        refuse_lost_key(flags.out, *peek(flags.key_file))
+    if flags.key_file is not None or not os.environ.get(ENVIRONMENT):
+        refuse_inside(key_file(flags.key_file), flags.out)
+    if not flags.new_key:  # before a new key file is made
+        where, key_id = peek(flags.key_file)
+        refuse_lost_key(flags.out, key_id, where)
     key = load_key(flags.key_file, flags.out)
     if (settings.voice == "mcadams_speaker") != (flags.speakers is not None):
         raise UserError("--voice mcadams_speaker and --speakers FILE go together: one voice for each speaker")
     speakers = load_speakers(flags.speakers) if flags.speakers else None
-    options = Options(flags.tracks, flags.preview, threads, speakers)
+    options = Options(flags.tracks, flags.preview, threads, speakers, flags.new_key)
     outcomes = deidentify_all(sources, flags.out, settings, key, flags.workers, flags.clip_ids, options=options)
     counts = Counter(o.status for o in outcomes)
     for outcome in outcomes:
@@ -172,7 +175,7 @@ def _probe(paths: list[str]) -> int:
         found = probe(path)
         print(f"{path}: {', '.join(found.streams)}")
         for tag in found.tags:
-            print(f"  {tag}")
+            print(f"  {tag if tag.isprintable() else ascii(tag)}")
     return 0
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deemo_jax.deid.folder import CLIP_IDS, Job, Outcome
 from deemo_jax.deid.keys import load_key
-from deemo_jax.deid.output import check_output, peek
+from deemo_jax.deid.output import check_output, peek, refuse_lost_key
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
 
@@ -33,7 +33,7 @@ class Deidentify(beam.PTransform):
         clip_ids: "keyed" or "stem"; with "stem", file names must differ.
 
     Raises:
-        UserError: there is no key, or the folder cannot be used.
+        UserError: there is no key, the folder holds clips of another one, or it cannot be used.
     """
 
     def __init__(self, out_dir: str | Path, settings: Settings, key_file: str | Path, clip_ids: str = "keyed") -> None:
@@ -44,7 +44,8 @@ class Deidentify(beam.PTransform):
         if clip_ids not in CLIP_IDS:
             raise UserError(f"clip_ids {clip_ids!r}: choose from {', '.join(CLIP_IDS)}")
         check_output(Path(out_dir), [])
-        self._settle = _Settle(str(out_dir), settings, str(file), key_id, clip_ids)
+        refuse_lost_key(Path(out_dir), key_id, file)
+        self._settle = _Settle(str(out_dir), settings, file, key_id, clip_ids)
 
     def expand(self, paths: "beam.PCollection[str]") -> "beam.PCollection[Outcome]":
         # Clips differ in length: they are dealt out anew, so that no worker is left with the long ones.

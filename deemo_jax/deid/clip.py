@@ -26,10 +26,10 @@ from deemo_jax.deid.footage import Footage
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import Manifest, Masks
 from deemo_jax.deid.masks import Rectangles
-from deemo_jax.deid.preview import write_preview
-from deemo_jax.deid.second_look import cover_until_clean
+from deemo_jax.deid.preview import PREVIEW, write_preview
+from deemo_jax.deid.second_look import cover_until_clean, still_seen
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.sight import LONGEST_CLIP_S, Sight, look_through, unseen_frames
+from deemo_jax.deid.sight import LONGEST_CLIP_S, Sight, look_through, spaced_frames, unseen_frames
 from deemo_jax.deid.trackfile import load_tracks, write_tracks
 from deemo_jax.deid.tracks import Plan, boxes_per_frame, plan
 from deemo_jax.errors import UserError
@@ -46,7 +46,8 @@ PADDED_BELOW_S = 2.0
 SOUND_TOLERANCE_S = 2 * 1024 / SAMPLE_RATE
 TIME_TOLERANCE_S = 0.002
 LISTED_TIMES = 8
-PREVIEW = ".preview.mp4"
+MENDS = "cut them out, or run this file alone with --on_missing mask_frame or drop_frame, or with corrected --tracks"
+TRACK_MENDS = 'add it to the tracks, or put a box around it into "not_faces" there'
 
 
 class Refused(UserError):  # noqa: N818 - it is an outcome as much as an error
@@ -102,16 +103,13 @@ def deidentify_clip(
     cv2.setNumThreads(1)  # threads look at one picture each
     reel = Reel(source, threads, info.frames or round(info.duration_s * info.frame_rate))
     seen = _unlooked(source, info.width, info.height) if tracks else look_through(reel, settings)
-    found = load_tracks(tracks, len(seen.times), (seen.width, seen.height)) if tracks else plan(seen, settings)
+    digest = files.sha256(source)
+    found = load_tracks(tracks, len(seen.times), (seen.width, seen.height), digest) if tracks else plan(seen, settings)
     _refuse_if_unsure(source, found, seen, settings)
     dropped = _dropped(found, settings)
     footage = Footage(reel, (info.width, info.height), seen.times, frozenset(dropped))
     first = _rectangles(found, footage, settings)
-    looks = {t: i for i, t in enumerate(footage.kept)}
-    again = frozenset(looks[t] for t in unseen_frames(seen) if t in looks)
-    rectangles, exposed = cover_until_clean(footage, first, again, settings)
-    if exposed:
-        raise _refusal(source, "a face is still seen beside the masks", exposed, footage.times)
+    rectangles = _looked_again(footage, first, seen, found, settings)
     changed = anonymise(voice, settings, key, clip_id, speaker)
     sound_s = voice.size / SAMPLE_RATE
     del voice  # as long as the clip, and of no more use
@@ -123,8 +121,7 @@ def deidentify_clip(
         write_clip(video, frames, info.frame_rate, (changed, SAMPLE_RATE), settings.crf, threads)
         _check_copy(video, footage, sound_s)
         paper.write_masks(covered, Masks(*footage.size, rectangles, dropped))
-        digest = files.sha256(source)
-        write_tracks(followed, found, len(seen.times), footage.shown, digest if tracks else None)
+        write_tracks(followed, found, len(seen.times), footage.shown, digest, corrected=tracks is not None)
         if preview:
             write_preview(out_dir / f"{clip_id}{PREVIEW}", video, found.tracks, seen.times, dropped)
         record = Manifest(
@@ -177,6 +174,26 @@ def software() -> dict[str, str]:
     }
 
 
+def _looked_again(footage: Footage, rectangles: Rectangles, seen: Sight, found: Plan, settings: Settings) -> Rectangles:
+    """What is covered once the covered pictures were looked at; nothing is added to what a person corrected.
+
+    Raises:
+        Refused: a face is still seen.
+    """
+    place = {t: i for i, t in enumerate(footage.kept)}
+    if seen.looked:
+        again = frozenset(place[t] for t in unseen_frames(seen) if t in place)
+        rectangles, exposed = cover_until_clean(footage, rectangles, again, settings)
+        what, mend = "a face is still seen beside the masks", MENDS
+    else:
+        again = frozenset(place[t] for t in spaced_frames(seen.times) if t in place)
+        exposed = still_seen(footage, rectangles, again, found.not_faces, settings)
+        what, mend = "what is surely a face is seen beside the corrected tracks", TRACK_MENDS
+    if exposed:
+        raise _refusal(footage.reel.path, what, exposed, footage.times, mend)
+    return rectangles
+
+
 def _looks(size: tuple[int, int], settings: Settings) -> str:
     """At which size the detector looks, and for what."""
     (width, height), seen = size, input_size(*size, settings.detection_scale(*size))
@@ -190,20 +207,17 @@ def _unlooked(source: Path, width: int, height: int) -> Sight:
 
 
 def _refuse_if_unsure(source: Path, found: Plan, seen: Sight, settings: Settings) -> None:
-    if not found.tracks:
+    limits = np.array([seen.width, seen.height])
+    if not any(((t.boxes[:, 2:] > 0) & (t.boxes[:, :2] < limits)).all(axis=1).any() for t in found.tracks):
         raise Refused(f"{source}: no face was found in any frame; is there a speaker, and larger than smallest_face?")
     if found.missing and settings.on_missing == "refuse":
-        raise _refusal(source, "a face is lost", found.missing, seen.times)
+        raise _refusal(source, "a face is lost", found.missing, seen.times, MENDS)
 
 
-def _refusal(source: Path, what: str, frames: Sequence[int], times: Sequence[float]) -> Refused:
+def _refusal(source: Path, what: str, frames: Sequence[int], times: Sequence[float], mends: str) -> Refused:
     at = tuple(times[t] for t in frames)
     listed = ", ".join(f"{t:.2f}" for t in at[:LISTED_TIMES]) + (", ..." if len(at) > LISTED_TIMES else "")
-    return Refused(
-        f"{source}: {what} in {len(at)} of {len(times)} frames, at {listed} s; cut them out, or run this file alone"
-        " with --on_missing mask_frame or drop_frame, or with corrected --tracks",
-        at,
-    )
+    return Refused(f"{source}: {what} in {len(at)} of {len(times)} frames, at {listed} s; {mends}", at)
 
 
 def _dropped(found: Plan, settings: Settings) -> tuple[int, ...]:
@@ -230,12 +244,16 @@ def _covered(footage: Footage, rectangles: Rectangles, mask: str) -> Iterator[Pl
 
 
 def _check_copy(video: Path, footage: Footage, sound_s: float) -> None:
-    """The frames that it must have, and as much sound as there was."""
+    """The frames that it must have, of the size that they must have, upright, and as much sound as there was."""
     source, times = footage.reel.path, frame_times(video)
     if len(times) != len(footage.times) or not np.allclose(times, footage.times, rtol=0, atol=TIME_TOLERANCE_S):
         raise UserError(
             f"{source}: the copy has other frame times ({len(times)} frames of {len(footage.times)}); nothing is kept"
         )
+    made = video_info(video)
+    if (made.width, made.height, made.rotation) != (*footage.size, 0):
+        shown = f"{made.width}x{made.height}, turned by {made.rotation}"
+        raise UserError(f"{source}: the copy shows {shown}; nothing is kept")
     heard = sound_seconds(video)
     if abs(heard - sound_s) > SOUND_TOLERANCE_S:
         raise UserError(f"{source}: the copy has {heard:.2f} s of sound instead of {sound_s:.2f}; nothing is kept")

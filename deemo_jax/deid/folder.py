@@ -8,9 +8,10 @@ from typing import Any
 
 from deemo_jax import cli, files, parallel
 from deemo_jax.deid import manifest as paper
-from deemo_jax.deid.clip import PREVIEW, Refused, deidentify_clip, software
+from deemo_jax.deid.clip import Refused, deidentify_clip, software
 from deemo_jax.deid.keys import VoiceKey
-from deemo_jax.deid.output import check_output, refuse_links
+from deemo_jax.deid.output import check_output, refuse_links, refuse_lost_key
+from deemo_jax.deid.preview import PREVIEW, preview_again
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.trackfile import read_row
 from deemo_jax.errors import UserError
@@ -31,12 +32,14 @@ class Options:
         preview: a film with tracks beside every clip.
         threads: of each worker.
         speakers: who speaks, by clip id or by the stem of the source's name; for one voice a speaker.
+        new_key: goes on where the folder holds clips of another key.
     """
 
     tracks: Path | None = None
     preview: bool = False
     threads: int = 1
     speakers: Mapping[str, str] | None = None
+    new_key: bool = False
 
 
 DEFAULT = Options()
@@ -108,17 +111,19 @@ def deidentify_all(
         options: what does not change a clip that is kept.
 
     Raises:
-        UserError: the folder cannot be used, or two sources would share a clip id.
+        UserError: the folder cannot be used or holds clips of another key, or two sources would share a clip id.
     """
     out_dir, sources = Path(out_dir), [Path(source) for source in sources]
     check_output(out_dir, sources)
+    if not options.new_key:
+        refuse_lost_key(out_dir, key.key_id)
     if clip_ids == "stem":
         _refuse_twins(sources)
     listing = out_dir / REFUSALS
     refuse_links([listing])
     files.remove_rests(listing)
     # A source that could not even be read has no clip id: it is listed by the run that met it.
-    earlier = [row for row in files.read_jsonl(listing) if row.get("clip_id")] if listing.exists() else []
+    earlier = [row for row in files.read_jsonl(listing) if _is_listed(row)] if listing.exists() else []
     # Written at once, so that a folder that cannot be written is known before the work.
     files.write_jsonl(listing, earlier)
     made_by = _fingerprint(settings)
@@ -171,6 +176,8 @@ class Job:
             own = [self.out_dir / name for name in (f"{clip_id}{PREVIEW}", *paper.file_names(clip_id))]
             refuse_links(own)
             if self.options.tracks is None and self._is_kept(clip_id, digest):
+                if self.options.preview and not own[0].exists():
+                    preview_again(self.out_dir, clip_id, source)
                 return Outcome(source, clip_id, "kept", source_sha256=digest)
             tracks = self._tracks(clip_id, digest)
             for path in reversed(own):
@@ -213,7 +220,10 @@ class Job:
             read_row(self.options.tracks)
             return self.options.tracks
         before = self.out_dir / paper.file_names(clip_id)[2]
-        return before if before.is_file() and read_row(before).get("corrected_for") == digest else None
+        if not before.is_file():
+            return None
+        row = read_row(before)
+        return before if row.get("corrected") is True and row.get("source_sha256") == digest else None
 
     def _is_kept(self, clip_id: str, digest: str) -> bool:
         path = self.out_dir / paper.file_names(clip_id)[-1]
@@ -236,6 +246,12 @@ def _refuse_twins(sources: Sequence[Path]) -> None:
     for source in sources:
         if (twin := seen.setdefault(source.stem.lower(), source)) != source:
             raise UserError(f"{source}: has the clip id of {twin}; rename one, or use --clip_ids keyed")
+
+
+def _is_listed(row: Mapping[str, Any]) -> bool:
+    """Whether a row is of a clip; a person may have edited the list."""
+    digest = row.get("source_sha256")
+    return isinstance(row.get("clip_id"), str) and (digest is None or isinstance(digest, str))
 
 
 def _stands(row: Mapping[str, Any], made_by: str) -> bool:

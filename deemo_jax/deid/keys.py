@@ -64,6 +64,9 @@ class VoiceKey:
 def load_key(path: str | os.PathLike[str] | None, out_dir: str | os.PathLike[str] | None = None) -> VoiceKey:
     """The key in `path`, else in the environment, else in the default file; a file that is absent is created.
 
+    In the environment it is what such a file holds, or other words. Choose none that can be guessed: every manifest
+    lets whoever holds a source test guesses.
+
     Args:
         path: of the key.
         out_dir: where files are written to that others may see; None if there are none.
@@ -72,10 +75,10 @@ def load_key(path: str | os.PathLike[str] | None, out_dir: str | os.PathLike[str
         UserError: the file lies in the output folder, others may read it, or it holds no key.
     """
     if path is None and (text := os.environ.get(ENVIRONMENT)):
-        return VoiceKey(text.strip().encode())
-    file = Path(path or DEFAULT_FILE).expanduser()
-    if out_dir is not None and file.resolve().is_relative_to(Path(out_dir).resolve()):
-        raise UserError(f"{file}: the voice key must not lie in the output folder; name another with --key_file")
+        return VoiceKey(_secret(text.strip()))
+    file = key_file(path)
+    if out_dir is not None:
+        refuse_inside(file, out_dir)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         _create(file)
@@ -88,6 +91,37 @@ def load_key(path: str | os.PathLike[str] | None, out_dir: str | os.PathLike[str
         raise
     except ValueError as error:
         raise UserError(f"{file}: holds no voice key (hex digits); name another, or remove it for a new one") from error
+
+
+def key_file(path: str | os.PathLike[str] | None) -> Path:
+    """Where the key of a command lies that does not take it from the environment.
+
+    Raises:
+        UserError: a home folder of somebody unknown.
+    """
+    try:
+        return Path(path or DEFAULT_FILE).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{path or DEFAULT_FILE}: there is no such home folder; name another --key_file") from error
+
+
+def refuse_inside(file: Path, out_dir: str | os.PathLike[str]) -> None:
+    """Refuses a key that would lie with the data.
+
+    Raises:
+        UserError: it would.
+    """
+    if file.resolve().is_relative_to(Path(out_dir).resolve()):
+        raise UserError(f"{file}: the voice key must not lie in the output folder; name another with --key_file")
+
+
+def _secret(text: str) -> bytes:
+    """The bytes of a key as text: hex digits, as in key files, or any other words."""
+    try:
+        decoded = bytes.fromhex(text)
+    except ValueError:
+        return text.encode()
+    return decoded if len(decoded) >= LEAST_BYTES else text.encode()
 
 
 def _create(file: Path) -> None:

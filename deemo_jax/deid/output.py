@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, load_key
+from deemo_jax.deid.keys import ENVIRONMENT, key_file, load_key
 from deemo_jax.deid.manifest import SUFFIX, load_manifest
 from deemo_jax.errors import UserError
 
@@ -33,31 +33,29 @@ def refuse_links(paths: Iterable[Path]) -> None:
             raise UserError(f"{path.name}: is a symbolic link, which may lead out of the folder; remove it")
 
 
-def peek(key_file: str | Path | None) -> tuple[Path, str | None]:
+def peek(path: str | Path | None) -> tuple[str, str | None]:
     """Where `load_key` will look, and the id of the key that is there already; None if it would make one.
 
     Raises:
         UserError: as `load_key`.
     """
-    file = Path(key_file or DEFAULT_FILE).expanduser()
-    if key_file is None and os.environ.get(ENVIRONMENT):
-        return Path(f"${ENVIRONMENT}"), load_key(None).key_id
-    return file, load_key(file).key_id if file.exists() else None
+    if path is None and os.environ.get(ENVIRONMENT):
+        return f"${ENVIRONMENT}", load_key(None).key_id
+    file = key_file(path)
+    return str(file), load_key(file).key_id if os.path.lexists(file) else None
 
 
-def refuse_lost_key(out_dir: Path, key_file: Path, key_id: str | None) -> None:
+def refuse_lost_key(out_dir: Path, key_id: str | None, where: str = "") -> None:
     """Refuses a folder whose clips were made with another key, or with one that is not there any more.
 
     Args:
         out_dir: may be absent.
-        key_file: where the key was looked for.
         key_id: of the key that is there; None if there is none.
+        where: the key was looked for.
 
     Raises:
         UserError: it says what can and cannot be done without the key.
     """
-    if key_file.resolve().is_relative_to(out_dir.resolve()):
-        return  # `load_key` refuses it
     made_with: dict[str, int] = {}
     for path in sorted(out_dir.glob(f"*{SUFFIX}")):
         try:
@@ -68,10 +66,10 @@ def refuse_lost_key(out_dir: Path, key_file: Path, key_id: str | None) -> None:
     if not made_with or key_id in made_with:
         return
     keys = ", ".join(f"{count} with {made_by}" for made_by, count in made_with.items())
-    here = f"{key_file} is not there" if key_id is None else f"the key in {key_file} is {key_id}"
+    here = f"{where} is not there" if key_id is None else f"the key{f' in {where}' * bool(where)} is {key_id}"
     raise UserError(
         f"{out_dir}: its clips were made with another voice key ({keys}), and {here}. They stay valid: verification,"
         " build and --audit need no key. Without their key the same pseudonyms and voices cannot be made again. Name"
-        " the right --key_file; or go on with --new_key: further clips get another key id, and a source that was done"
-        " before comes out again under another name"
+        " the right --key_file; or go on with --new_key (from Python: Options(new_key=True)): further clips get another"
+        " key id, and a source that was done before comes out again under another name"
     )

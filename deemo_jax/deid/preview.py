@@ -8,11 +8,14 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from deemo_jax.deid.manifest import file_names, load_masks
+from deemo_jax.deid.trackfile import load_tracks
 from deemo_jax.deid.tracks import Track, boxes_per_frame
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Frame
-from deemo_jax.media.video import read_frames, video_info
+from deemo_jax.media.video import frame_times, read_frames, video_info
 
+PREVIEW = ".preview.mp4"
 COLOURS = ((255, 196, 0), (0, 200, 255), (255, 80, 160), (120, 255, 120), (190, 140, 255), (255, 140, 60))
 
 
@@ -43,6 +46,19 @@ def write_preview(
             yield dataclasses.replace(frame, image=image)
 
     write_clip(path, drawn(), video_info(video).frame_rate)
+
+
+def preview_again(folder: Path, clip_id: str, source: Path) -> None:
+    """The film of a clip that was de-identified before, beside it.
+
+    Raises:
+        UserError: its files or its source cannot be read, or the film not be written.
+    """
+    video, masks_name, tracks_name, _ = file_names(clip_id)
+    times, info = frame_times(source), video_info(source)
+    found = load_tracks(folder / tracks_name, len(times), (info.width, info.height))
+    dropped = load_masks(folder / masks_name).dropped
+    write_preview(folder / f"{clip_id}{PREVIEW}", folder / video, found.tracks, times, dropped)
 
 
 def _draw(image: UInt8[np.ndarray, "H W 3"], box: np.ndarray, number: int) -> UInt8[np.ndarray, "H W 3"]:

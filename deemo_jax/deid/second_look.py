@@ -6,9 +6,10 @@ moves scores a little: what comes near to passing is covered as well, so that no
 
 import bisect
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Float32
 
 from deemo_jax import parallel
 from deemo_jax.deid import masks, residual
@@ -63,6 +64,44 @@ def cover_until_clean(
     return rectangles, tuple(sorted(passing))
 
 
+def still_seen(
+    footage: Footage,
+    rectangles: Rectangles,
+    looks: frozenset[int],
+    not_faces: Sequence[Sequence[float]],
+    settings: Settings,
+) -> tuple[int, ...]:
+    """The frames in which what is surely a face is seen beside the masks that a person has corrected.
+
+    Args:
+        footage: what will be copied.
+        rectangles: of every frame of the copy.
+        looks: frames of the copy to look at.
+        not_faces: boxes in which there is none.
+        settings: of the detector and the masks.
+    """
+    width, height = footage.size
+    spared = masks.enlarge(np.array(not_faces, np.float64), 0.0, width, height)
+
+    def look(frame: tuple[int, Picture]) -> tuple[int, bool]:
+        t, picture = frame
+        faces = _faces(picture.planar(), rectangles[t], settings.sure, settings)
+        return t, bool(len(residual.outside(faces, masks.region((*rectangles[t], *spared), width, height))))
+
+    found = parallel.ahead(look, _pictures(footage, looks), footage.reel.threads)
+    return tuple(t for t, passes in found if passes)
+
+
+def _pictures(footage: Footage, looks: frozenset[int]) -> Iterator[tuple[int, Picture]]:
+    """The frames of the copy to look at, not covered yet."""
+    last = max(looks, default=-1)
+    for t, picture in enumerate(footage.pictures()):
+        if t in looks:
+            yield t, picture
+        if t >= last:
+            return
+
+
 # Rectangles over what a first look saw beside those that a frame has, and over what later looks saw beside these.
 _Seen = tuple[tuple[Rectangle, ...], tuple[Rectangle, ...]]
 
@@ -71,17 +110,8 @@ def _beside(
     footage: Footage, rectangles: Rectangles, looks: frozenset[int], settings: Settings
 ) -> tuple[dict[int, _Seen], frozenset[int]]:
     """What is seen, by frame of the copy; and the frames in which a face is seen in the end."""
-
-    def worth_a_look() -> Iterator[tuple[int, Picture]]:
-        last = max(looks, default=-1)
-        for t, picture in enumerate(footage.pictures()):
-            if t in looks:
-                yield t, picture
-            if t >= last:
-                return
-
     look = functools.partial(_look, footage.size, rectangles, settings)
-    found = list(parallel.ahead(look, worth_a_look(), footage.reel.threads))
+    found = list(parallel.ahead(look, _pictures(footage, looks), footage.reel.threads))
     return {t: seen for t, seen, _ in found if seen[0]}, frozenset(t for t, _, passes in found if passes)
 
 
@@ -106,9 +136,7 @@ def _reports(
 ) -> tuple[tuple[Rectangle, ...], bool]:
     """Rectangles over what passes for a face beside those that cover a picture, and whether any of it scores as one."""
     width, height = size
-    detector = face_detector(width, height, settings.detection_scale(width, height))
-    covered = masks.cover_planar(planar, covering, settings.mask)
-    faces = detector(covered.rgb(*detector.input_size), settings.second_chance)
+    faces = _faces(planar, covering, settings.second_chance, settings)
     hidden = masks.region(covering, width, height)
     beside = residual.outside(faces, hidden, INSIDE)
     # What is no face from near is covered all the same, but no more than it: hands are what is to be seen. So is what
@@ -119,6 +147,15 @@ def _reports(
     grown = masks.enlarge(beside[~exact, :4], settings.margin, width, height)
     found = grown + masks.enlarge(beside[exact, :4], 0.0, width, height)
     return found, bool((beside[:, 4] >= settings.threshold).any())
+
+
+def _faces(
+    planar: Planar, covering: tuple[Rectangle, ...], threshold: float, settings: Settings
+) -> Float32[np.ndarray, "N 5"]:
+    """What the detector sees in a picture when it is covered."""
+    detector = face_detector(*planar.size, settings.detection_scale(*planar.size))
+    covered = masks.cover_planar(planar, covering, settings.mask)
+    return detector(covered.rgb(*detector.input_size), threshold)
 
 
 def _joined(rectangles: Rectangles, more: Mapping[int, tuple[Rectangle, ...]]) -> Rectangles:

@@ -10,7 +10,7 @@ import bisect
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +143,15 @@ def is_cut(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]) ->
     if min(spread) < FLAT:
         return max(spread) >= FLAT
     return float((pair[0] * pair[1]).mean()) < ALIKE * spread[0] * spread[1]
+
+
+def spaced_frames(times: Sequence[float]) -> Iterator[int]:
+    """Frames that lie so far apart as two looks do, and the last one."""
+    before = -LOOK_EVERY_S
+    for t, time in enumerate(times):
+        if time - before >= LOOK_EVERY_S - 1e-3 or t == len(times) - 1:
+            before = time
+            yield t
 
 
 def unseen_frames(sight: Sight) -> Iterator[int]:

@@ -2,8 +2,9 @@
 
 A track is a list of points, [frame, x0, y0, x1, y1]; between two points the box moves in a straight line, before the
 first and after the last there is none. To correct: move, delete or add points, delete or add tracks, and take out of
-`missing` what may stay as it is. `deidentify SOURCE --tracks FILE` covers what the file says without detecting again;
-from then on `corrected_for` holds the hash of the source, and the clip is made from this file while it lies there.
+`missing` what may stay as it is. `deidentify SOURCE --tracks FILE` covers what the file says without following faces
+again; from then on `corrected` is true, and the clip is made from this file while it lies there. What is surely a face
+beside the tracks still gets the clip refused, unless `not_faces` has a box, [x0, y0, x1, y1], around it.
 """
 
 import json
@@ -17,18 +18,19 @@ from deemo_jax import files
 from deemo_jax.deid.tracks import Plan, Track
 from deemo_jax.errors import UserError
 
-VERSION = 1
+VERSION = 2
 MAX_TRACKS = 10_000
 # Frames and pixels that no clip has; what is not finite compares as neither.
 FARTHEST = 1e7
 
 
 def write_tracks(
-    path: str | os.PathLike[str], plan: Plan, frames: int, size: tuple[int, int], corrected_for: str | None = None
+    path: str | os.PathLike[str], plan: Plan, frames: int, size: tuple[int, int], source_sha256: str, corrected: bool
 ) -> None:
-    """Writes the tracks of a clip, a point a line, atomically; `corrected_for` is the hash of a source, if at all."""
-    row = {"version": VERSION, "width": size[0], "height": size[1], "frames": frames, "missing": list(plan.missing)}
-    row |= {"corrected_for": corrected_for}
+    """Writes the tracks of a clip, a point a line, atomically."""
+    row = {"version": VERSION, "source_sha256": source_sha256, "corrected": corrected}
+    row |= {"width": size[0], "height": size[1], "frames": frames}
+    row |= {"missing": plan.missing, "not_faces": plan.not_faces}
     head = ",\n ".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in row.items())
     tracks = ",\n".join(_track_text(track) for track in plan.tracks)
     with files.atomic(path) as temporary:
@@ -56,13 +58,16 @@ def read_row(path: str | os.PathLike[str]) -> dict[str, Any]:
     return row
 
 
-def load_tracks(path: str | os.PathLike[str], frames: int, size: tuple[int, int]) -> Plan:
+def load_tracks(
+    path: str | os.PathLike[str], frames: int, size: tuple[int, int], source_sha256: str | None = None
+) -> Plan:
     """Reads the tracks of a clip, corrected or not.
 
     Args:
         path: of the file.
         frames: how many the clip has.
         size: of its picture.
+        source_sha256: of the clip whose tracks they must be; None: of any.
 
     Raises:
         UserError: missing, of another version or clip, or not of the form above; the message names the track.
@@ -73,21 +78,38 @@ def load_tracks(path: str | os.PathLike[str], frames: int, size: tuple[int, int]
             f"{path}: tracks of {found[0]} frames of {found[1]}x{found[2]}, but the clip has {frames} of"
             f" {size[0]}x{size[1]}; is it this clip's?"
         )
-    rows, missing = row.get("tracks"), row.get("missing")
+    if source_sha256 is not None and row.get("source_sha256") != source_sha256:
+        raise UserError(f"{path}: the tracks of another clip; give those that were written for this one")
+    rows, missing, not_faces = row.get("tracks"), row.get("missing"), row.get("not_faces", [])
     if not isinstance(rows, list) or len(rows) > MAX_TRACKS or not isinstance(missing, list):
         raise UserError(f'{path}: needs the lists "tracks" (at most {MAX_TRACKS}) and "missing"')
     if any(type(t) is not int or not 0 <= t < frames for t in missing):
         raise UserError(f'{path}: "missing" lists frames, whole numbers from 0 to {frames - 1}')
+    if not isinstance(not_faces, list) or not all(_is_box(box) for box in not_faces):
+        raise UserError(f'{path}: "not_faces" lists boxes, [x0, y0, x1, y1]')
     tracks = tuple(_track(entry, number, Path(path), frames) for number, entry in enumerate(rows, 1))
-    found_faces = sum(len(track.frames) for track in tracks)
-    return Plan(tracks, tuple(sorted(set(missing))), found_faces, 0, min((t.score for t in tracks), default=0.0))
+    return Plan(
+        tracks,
+        tuple(sorted(set(missing))),
+        found=sum(len(track.frames) for track in tracks),
+        min_score=min((t.score for t in tracks), default=0.0),
+        not_faces=tuple(map(tuple, not_faces)),
+    )
+
+
+def _is_box(box: Any) -> bool:
+    return isinstance(box, list) and len(box) == 4 and all(_is_place(x) for x in box)
+
+
+def _is_place(x: Any) -> bool:
+    return type(x) in (int, float) and abs(x) <= FARTHEST
 
 
 def _track(entry: Any, number: int, path: Path, frames: int) -> Track:
     points = entry.get("points") if isinstance(entry, dict) else None
     if not isinstance(points, list) or not points or not all(isinstance(p, list) and len(p) == 5 for p in points):
         points = [[None]]
-    if any(type(x) not in (int, float) or not abs(x) <= FARTHEST for p in points for x in p):
+    if not all(_is_place(x) for p in points for x in p):
         raise UserError(f"{path}: track {number}: points are five numbers, frame, x0, y0, x1, y1")
     order = [p[0] for p in points]
     if any(type(t) is not int or not 0 <= t < frames for t in order) or sorted(set(order)) != order:

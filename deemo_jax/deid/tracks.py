@@ -70,6 +70,7 @@ class Plan:
         found: faces that were counted at all looks.
         bridged: frames in which a track was lost and is covered all the same.
         min_score: of the faces counted; 0 when there is none.
+        not_faces: boxes in which a person has seen that there is none.
     """
 
     tracks: tuple[Track, ...]
@@ -77,6 +78,7 @@ class Plan:
     found: int = 0
     bridged: int = 0
     min_score: float = 0.0
+    not_faces: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclasses.dataclass(slots=True, eq=False)

@@ -1,7 +1,8 @@
-"""Sound tracks as mono waveforms on the clip's clock."""
+"""Sound tracks as mono waveforms on the clip's clock. Axes: C channels, n samples."""
 
+import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import av
 import numpy as np
@@ -17,6 +18,11 @@ JITTER_S = 0.005
 SILENT_BLOCK = 1 << 20
 # A whole file's header never promises more than this beyond the last sample.
 TRUNCATION_SLACK_S = 0.5
+# Share of its channels' power below which a mean has lost the sound: one voice in one of eight channels keeps more.
+CANCELLED = 0.1
+ROUNDING = 1e-3
+
+Choose = Callable[[Float[np.ndarray, "C n"]], Float[np.ndarray, "n"]]
 
 
 def read_audio(
@@ -36,7 +42,8 @@ def read_audio(
         sample_rate: Hz; None keeps the file's own.
         start_s: clip time.
         end_s: clip time; None is the end of the track.
-        mix: the mean of all channels instead of channel 0, for tracks whose channels differ.
+        mix: all channels instead of channel 0, for tracks whose channels differ: their mean, as loud as they are on
+            average; where they cancel each other out, the loudest.
 
     Returns:
         waveform: float32 (n,) in [-1, 1].
@@ -45,12 +52,30 @@ def read_audio(
     Raises:
         UserError: missing, no media, no sound track, or no sound in the span.
     """
+    if not mix:
+        return _read(path, sample_rate, start_s, end_s, _Channel(0))
+    mean = _Mean()
+    waveform, rate = _read(path, sample_rate, start_s, end_s, mean)
+    if mean.loudness < CANCELLED:
+        return _read(path, sample_rate, start_s, end_s, _Channel(mean.loudest))
+    if mean.loudness < 1 - ROUNDING:
+        waveform *= min(mean.loudness**-0.5, 1 / max(float(np.abs(waveform).max()), ROUNDING))
+    return waveform, rate
+
+
+def _read(
+    path: str | os.PathLike[str],
+    sample_rate: int | None,
+    start_s: float,
+    end_s: float | None,
+    choose: Choose,
+) -> tuple[Float[np.ndarray, "n"], int]:
     with open_media(path) as container:
         stream = audio_stream(container)
         if stream is None:
             raise UserError(f"{path}: has no sound track that can be decoded; a clip needs a voice")
         rate = stream.rate
-        blocks = _blocks(container, stream, start_s, end_s, mix)
+        blocks = _blocks(container, stream, start_s, end_s, choose)
         if sample_rate is None or sample_rate == rate:
             parts = list(blocks)
         else:
@@ -63,6 +88,40 @@ def read_audio(
     return waveform, sample_rate or rate
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Channel:
+    number: int
+
+    def __call__(self, channels: Float[np.ndarray, "C n"]) -> Float[np.ndarray, "n"]:
+        return channels[min(self.number, len(channels) - 1)]
+
+
+class _Mean:
+    """The mean of all channels, which keeps count of what is lost by it."""
+
+    def __init__(self) -> None:
+        self._mixed, self._each = 0.0, np.zeros(0)
+
+    def __call__(self, channels: Float[np.ndarray, "C n"]) -> Float[np.ndarray, "n"]:
+        mixed = channels.mean(axis=0, dtype=np.float32)
+        each = np.square(channels, dtype=np.float64).sum(axis=1)
+        if each.size > self._each.size:
+            self._each = np.pad(self._each, (0, each.size - self._each.size))
+        self._each[: each.size] += each
+        self._mixed += float(np.square(mixed, dtype=np.float64).sum())
+        return mixed
+
+    @property
+    def loudness(self) -> float:
+        """Power of the mean as a share of the channels' mean power; 1 for silence."""
+        power = float(self._each.mean()) if self._each.size else 0.0
+        return self._mixed / power if power > 0 else 1.0
+
+    @property
+    def loudest(self) -> int:
+        return int(self._each.argmax())
+
+
 def sound_seconds(path: str | os.PathLike[str]) -> float:
     """How long the sound track lasts, decoded but not held.
 
@@ -73,11 +132,11 @@ def sound_seconds(path: str | os.PathLike[str]) -> float:
         stream = audio_stream(container)
         if stream is None:
             raise UserError(f"{path}: has no sound track that can be decoded; a clip needs a voice")
-        return sum(block.size for block in _blocks(container, stream, 0.0, None, False)) / stream.rate
+        return sum(block.size for block in _blocks(container, stream, 0.0, None, _Channel(0))) / stream.rate
 
 
 def _blocks(
-    container: InputContainer, stream: "av.AudioStream", start_s: float, end_s: float | None, mix: bool
+    container: InputContainer, stream: "av.AudioStream", start_s: float, end_s: float | None, choose: Choose
 ) -> Iterator[Float[np.ndarray, "n"]]:
     """One channel as consecutive blocks without gaps or overlaps, from `start_s` on."""
     rate = stream.rate
@@ -91,8 +150,7 @@ def _blocks(
     end = None if end_s is None else round((end_s - start_s) * rate)
     for encoded in container.decode(stream):
         for frame in planar.resample(encoded):
-            channels = frame.to_ndarray()
-            block = channels.mean(axis=0, dtype=np.float32) if mix else channels[0]
+            block = choose(frame.to_ndarray())
             at = (expected or 0) if frame.time is None else round((frame.time - origin - start_s) * rate)
             if expected is not None and abs(at - expected) <= JITTER_S * rate:
                 at = expected

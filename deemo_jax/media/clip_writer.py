@@ -9,6 +9,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import soxr
+from av.bitstream import BitStreamFilterContext
 from av.container import OutputContainer
 from jaxtyping import Float
 
@@ -19,6 +20,8 @@ from deemo_jax.media.picture import Frame, Planar
 VIDEO_CLOCK = Fraction(1, 90_000)
 AAC_FRAME = 1024
 AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
+# x264 writes its version and settings into the stream (SEI, unit type 6).
+WITHOUT_REMARKS = "filter_units=remove_types=6"
 # Bit-exact muxing leaves out the muxer's name and the date; the index goes in front so that players can start.
 MUXER = {"fflags": "+bitexact", "movflags": "+faststart"}
 
@@ -51,6 +54,8 @@ def write_clip(
     ):
         picture = _picture_encoder(container, first, rate, crf, threads)
         sound = _SoundEncoder(container, audio) if audio is not None else None
+        container.start_encoding()
+        anonymous = BitStreamFilterContext(WITHOUT_REMARKS, picture, picture)
         tick = -1
         for shown in itertools.chain([first], pictures):
             if sound is not None:
@@ -59,8 +64,8 @@ def write_clip(
             tick = max(tick + 1, round(shown.time_s / VIDEO_CLOCK))
             frame = shown.encodable()
             frame.pts, frame.time_base = tick, VIDEO_CLOCK
-            container.mux(_lasting(picture.encode(frame), rate))
-        container.mux(_lasting(picture.encode(None), rate))
+            container.mux(_lasting(_filtered(anonymous, picture.encode(frame)), rate))
+        container.mux(_lasting(_filtered(anonymous, [*picture.encode(None), None]), rate))
         if sound is not None:
             sound.advance(None)
 
@@ -87,6 +92,10 @@ def _picture_encoder(
     stream.codec_context.colorspace = first.colorspace
     stream.codec_context.thread_count = threads
     return stream
+
+
+def _filtered(anonymous: BitStreamFilterContext, packets: "Iterable[av.Packet | None]") -> "list[av.Packet]":
+    return [kept for packet in packets for kept in anonymous.filter(packet)]
 
 
 def _lasting(packets: "list[av.Packet]", rate: Fraction) -> "list[av.Packet]":

@@ -10,6 +10,8 @@ from jaxtyping import UInt8
 from deemo_jax import parallel
 from deemo_jax.errors import UserError
 
+# 8K, and room for other shapes. A picture is held as RGB, 3 bytes a pixel, a few times over.
+MAX_PIXELS = 48_000_000
 # Kinds of conversion that a thread has set up.
 MOST_SCALERS = 8
 

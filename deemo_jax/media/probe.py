@@ -1,13 +1,25 @@
 """What a media file still says besides its pictures and sounds."""
 
+import contextlib
 import dataclasses
+import itertools
 import os
+import re
 from collections.abc import Iterable
+from typing import Any
+
+import av
+from av.container import InputContainer
 
 from deemo_jax.files import open_input
-from deemo_jax.media.container import open_media
+from deemo_jax.media.container import open_media, video_stream
+from deemo_jax.media.picture import MAX_PIXELS
 
 BLOCK = 1 << 20
+# Pictures that are looked at, and what beside them may say something.
+PICTURES = 50
+SAYING = ("SEI_UNREGISTERED", "A53_CC", "S12M_TIMECODE", "GOP_TIMECODE", "ICC_PROFILE")
+PRINTABLE = re.compile(rb"[ -~]{4,}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -16,7 +28,8 @@ class Probe:
 
     Attributes:
         streams: one "type/codec" a track, in order.
-        tags: "where.key=value" of the container, every track and every chapter; handler names and encoders included.
+        tags: "where.key=value" of the container, every track and every chapter, handler names and encoders included;
+            and what the first pictures carry beside them: an encoder's remarks, captions.
     """
 
     streams: tuple[str, ...]
@@ -38,7 +51,22 @@ def probe(path: str | os.PathLike[str]) -> Probe:
             tags += [f"stream{stream.index}.{key}={value}" for key, value in stream.metadata.items()]
         for number, chapter in enumerate(container.chapters()):
             tags += [f"chapter{number}.{key}={value}" for key, value in chapter["metadata"].items()]
+        tags += _beside_pictures(container)
     return Probe(tuple(streams), tuple(tags))
+
+
+def _beside_pictures(container: InputContainer) -> list[str]:
+    stream = video_stream(container)
+    if stream is None:
+        return []
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    found: dict[str, str] = {}
+    with contextlib.suppress(av.FFmpegError):  # what comes before a damaged picture is told all the same
+        for picture in itertools.islice(container.decode(stream), PICTURES):
+            beside: Any = picture.side_data
+            for data in (beside[i] for i in range(len(beside))):
+                found.setdefault(data.type.name, b" ".join(PRINTABLE.findall(memoryview(data))).decode())
+    return [f"picture.{name}={value}" for name, value in found.items() if name in SAYING]
 
 
 def contains(path: str | os.PathLike[str], needles: Iterable[str | bytes]) -> list[str | bytes]:

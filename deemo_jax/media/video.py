@@ -15,12 +15,10 @@ from jaxtyping import Float, UInt8
 
 from deemo_jax.errors import UserError
 from deemo_jax.media.container import audio_stream, clip_origin, open_media, time_base, video_stream
-from deemo_jax.media.picture import Frame, Picture, quarter_turns, to_rgb
+from deemo_jax.media.picture import MAX_PIXELS, Frame, Picture, quarter_turns, to_rgb
 
 # A header may promise a little more than the last frame shows; a whole file never falls short by more than this.
 TRUNCATION_SLACK_S = 0.5
-# 8K, and room for other shapes. A picture is held as RGB, 3 bytes a pixel, a few times over.
-MAX_PIXELS = 48_000_000
 # Timestamps are rounded to the container's clock.
 JITTER_S = 0.001
 

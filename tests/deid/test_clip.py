@@ -139,15 +139,38 @@ def test_tracks_can_be_corrected_and_applied_again(make_clip, tmp_path, key, mon
         ({"tracks": [{"points": [[3, 0, 0, 9, 9], [2, 0, 0, 9, 9]]}]}, "track 1: frames ascend"),
         ({"tracks": [{"points": [[3, 9, 0, 9, 9]]}]}, "x0 < x1"),
         ({"tracks": {}}, "needs the lists"),
-        ({"version": 9}, "of version 1"),
+        ({"version": 9}, "of version 2"),
+        ({"not_faces": [[1, 2, 3]]}, "lists boxes"),
+        ({"source_sha256": "other"}, "another clip"),
     ],
 )
 def test_bad_tracks(tmp_path, change, message):
     path = tmp_path / "c.tracks.json"
-    row = {"version": 1, "width": 320, "height": 240, "frames": 12, "missing": [], "tracks": []}
-    path.write_text(json.dumps(row | change))
+    row = {"version": 2, "width": 320, "height": 240, "frames": 12, "missing": [], "tracks": []}
+    path.write_text(json.dumps(row | {"source_sha256": "own"} | change))
     with pytest.raises(UserError, match=message):
-        load_tracks(path, 12, (320, 240))
+        load_tracks(path, 12, (320, 240), "own")
+
+
+def test_corrected_tracks_are_of_one_clip_and_hide_its_faces(make_clip, tmp_path, key):
+    clip, twin = make_clip(tmp_path / "raw.mp4", frames=6), make_clip(tmp_path / "twin.mp4", frames=6, speed=2.0)
+    deidentify_clip(clip.path, tmp_path / "first", "c1", Settings(), key)
+    corrected, out = tmp_path / "first" / "c1.tracks.json", tmp_path / "out"
+    with pytest.raises(UserError, match="tracks of another clip"):
+        deidentify_clip(twin.path, out, "c2", Settings(), key, tracks=corrected)
+    row = json.loads(corrected.read_text())
+
+    def apply(**change):
+        (tmp_path / "changed.json").write_text(json.dumps(row | change))
+        return deidentify_clip(clip.path, out, "c1", Settings(), key, tracks=tmp_path / "changed.json")
+
+    with pytest.raises(Refused, match="no face was found"):
+        apply(tracks=[{"points": [[0, -50, -50, -10, -10]]}])
+    elsewhere = [{"points": [[0, 0, 200, 30, 230], [5, 0, 200, 30, 230]]}]
+    with pytest.raises(Refused, match=r"surely a face is seen beside the corrected tracks in 6 of 6 .*not_faces"):
+        apply(tracks=elsewhere)
+    assert not out.exists()
+    assert apply(tracks=elsewhere, not_faces=[[0, 0, 320, 240]]).faces["corrected"]
 
 
 def test_no_face_is_refused_whatever_is_asked(make_clip, tmp_path, key):

@@ -16,6 +16,7 @@ from deemo_jax.deid.keys import VoiceKey, load_key
 from deemo_jax.deid.manifest import SUFFIX, find_manifests, load_manifest, load_masks, verify
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
+from deemo_jax.media.video import frame_times
 
 # So that three frames without a face, which are bridged by default, are too many.
 STRICT = Settings(hole_s=0.2)
@@ -91,8 +92,19 @@ def test_resuming(sources, tmp_path, key, monkeypatch):
 
 def test_another_key_makes_other_clips(raw, tmp_path, key):
     other = VoiceKey(b"another secret of good length")
-    outcomes = [deidentify_all([raw.path], tmp_path, STRICT, k)[0] for k in (key, other)]
-    assert outcomes[0].clip_id != outcomes[1].clip_id
+    first = deidentify_all([raw.path], tmp_path, STRICT, key)[0]
+    with pytest.raises(UserError, match=f"made with another voice key .1 with {key.key_id}"):
+        deidentify_all([raw.path], tmp_path, STRICT, other)
+    second = deidentify_all([raw.path], tmp_path, STRICT, other, options=Options(new_key=True))[0]
+    assert second.status == "done" and first.clip_id != second.clip_id
+
+
+def test_a_preview_can_be_had_later(raw, tmp_path, key, monkeypatch):
+    assert deidentify_all([raw.path], tmp_path, STRICT, key)[0].status == "done"
+    monkeypatch.setattr("deemo_jax.deid.folder.deidentify_clip", None)
+    assert deidentify_all([raw.path], tmp_path, STRICT, key, options=Options(preview=True))[0].status == "kept"
+    (preview,) = tmp_path.glob("*.preview.mp4")
+    assert len(frame_times(preview)) == len(frame_times(raw.path))
 
 
 def test_stems(raw, tmp_path, key):
@@ -142,7 +154,8 @@ def test_what_a_person_corrected_outlives_other_settings(make_clip, tmp_path, ke
 def test_rows_that_no_run_wrote_do_no_harm(raw, tmp_path, key):
     out = tmp_path / "out"
     out.mkdir()
-    (out / REFUSALS).write_text('{"clip_id": "x"}\n{"clip_id": null, "kind": "bad"}\n{}\n')
+    odd = '{"clip_id": ["x"], "kind": "refused"}\n{"clip_id": "y", "source_sha256": {}}\n'
+    (out / REFUSALS).write_text('{"clip_id": "x"}\n{"clip_id": null, "kind": "bad"}\n{}\n' + odd)
     assert deidentify_all([raw.path], out, Settings(), key)[0].status == "done"
     assert rows(out) == [{"clip_id": "x"}]
 

@@ -98,3 +98,20 @@ def test_sound_that_breaks_off(make_media):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(UserError, match=r"clip\.mp4"):
         read_audio(path)
+
+
+def test_a_mix_is_as_loud_as_its_channels_and_none_is_lost(make_media, tone):
+    voice, other = tone(200), tone(310)
+    level = float(np.sqrt(np.mean(voice**2)))
+    for left, right in ((voice, voice), (voice, -voice), (voice, 0 * voice), (voice, other)):
+        path = make_media(tracks=[(np.stack([left, right]), 16_000)])
+        mixed, _ = read_audio(path, mix=True)
+        expected = level if right.any() or (right == -left).all() else level / 2**0.5
+        assert np.sqrt(np.mean(mixed[800:-800] ** 2)) == pytest.approx(expected, rel=0.03)
+        assert np.abs(mixed).max() <= 1
+
+
+def test_a_loud_mix_is_not_clipped(make_media, tone):
+    loud = tone(200, level=0.95)
+    mixed, _ = read_audio(make_media(tracks=[(np.stack([loud, tone(201, level=0.95)]), 16_000)]), mix=True)
+    assert 0.9 < np.abs(mixed).max() <= 1
