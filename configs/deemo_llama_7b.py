@@ -13,9 +13,17 @@ connector=joint,vicuna=v0`):
 
     connector   per_frame: BLIP-2's Q-Former on each frame, then a small one (Video-LLaMA's way); joint: the paper's
                 words, one BLIP-2 Q-Former over the tokens of all frames
+    decoder     vicuna; llama3, llama3.1: LLaMA-3's 8B, whose tokenizer is a tokenizer.json
     vicuna      v1.5: public and ungated; v1.1; v0: what Video-LLaMA's public connectors were trained with
+    template    deemo: the paper's Eq. 1; with vicuna=v0, video_llama: the form those connectors were trained on. Any
+                other name in `deemo_jax/data/templates.py`, where its decoder's special ids are the same
     audio       vector: one ImageBind vector per 2-second clip; patches: its 229 patch tokens
     precision   bfloat16, or float32 for comparisons
+
+Sizes can be overridden one by one. A decoder without stretched RoPE gets it as a whole, one that has it key by key:
+
+    --config configs/deemo_llama_7b.py --config.model.decoder.rope_scaling='{"factor": 4.0, "original": 4096}'
+    --config configs/deemo_llama_7b.py:decoder=llama3.1 --config.model.decoder.rope_scaling.factor=32.0
 
 Learning rate, schedule and number of steps are not in the paper either: they are AffectGPT's, the nearest ancestor. So
 are 8 audio clips, and no dropout of modalities.
@@ -24,30 +32,41 @@ are 8 audio clips, and no dropout of modalities.
 from typing import Any
 
 from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
 
+from deemo_jax.data.templates import DEEMO, TEMPLATES, VIDEO_LLAMA
 from deemo_jax.models import presets
 
-CHOICES = {
+CHOICES: dict[str, tuple[str, ...]] = {
     "connector": ("per_frame", "joint"),
+    "decoder": ("vicuna", "llama3", "llama3.1"),
     "vicuna": ("v1.5", "v1.1", "v0"),
+    "template": tuple(TEMPLATES),
     "audio": ("vector", "patches"),
     "precision": ("bfloat16", "float32"),
 }
-DECODERS: dict[str, dict[str, Any]] = {
+VICUNAS: dict[str, dict[str, Any]] = {
     "v1.5": presets.VICUNA_7B,
     "v1.1": presets.VICUNA_7B_V1,
     "v0": presets.VICUNA_7B_V0,
 }
+LLAMAS: dict[str, dict[str, Any]] = {"llama3": presets.LLAMA3_8B, "llama3.1": presets.LLAMA31_8B}
 VIDEO = {"per_frame": presets.VIDEO_BRANCH, "joint": presets.JOINT_VIDEO_BRANCH}
 
 
 def get_config(arguments: str = "") -> ConfigDict:
-    """The recipe; `arguments` are 'name=choice' pairs, comma-separated, first choices are the defaults.
+    """The recipe; `arguments` are 'name=choice' pairs, comma-separated.
+
+    What is not named has its first choice, but for the template of vicuna=v0.
 
     Raises:
-        ValueError: an unknown name or choice.
+        ValueError: an unknown name or choice, or a Vicuna for another decoder.
     """
     chosen = _parse(arguments)
+    decoder = {**(LLAMAS.get(chosen["decoder"]) or VICUNAS[chosen["vicuna"]]), "remat": "block"}
+    if decoder["rope_scaling"] is None:
+        # A flag can replace a None only where it is told what else may stand there.
+        decoder["rope_scaling"] = placeholder(ConfigDict)
     audio = {**presets.AUDIO_BRANCH, "encoder": {**presets.IMAGEBIND_AUDIO, "output": chosen["audio"]}}
     # What remains frozen of the connector: Video-LLaMA keeps BLIP-2's frame Q-Former as it is.
     trainable = ["!.*/frame_qformer/.*"] if chosen["connector"] == "per_frame" else []
@@ -69,13 +88,13 @@ def get_config(arguments: str = "") -> ConfigDict:
                 "workers": 8,
             },
             "tokenizer": {"name": "llama", "path": ""},
-            "prompt": {"task": "recognition_reasoning", "template": "deemo"},
+            "prompt": {"task": "recognition_reasoning", "template": chosen["template"]},
             "model": {
                 "dtype": chosen["precision"],
                 "attention": "reference" if chosen["precision"] == "float32" else "xla",
                 "audio": audio,
                 "video": VIDEO[chosen["connector"]],
-                "decoder": {**DECODERS[chosen["vicuna"]], "remat": "block"},
+                "decoder": decoder,
             },
             "init": "",
             "trainable": [*trainable, ".*/connector/.*", ".*/projector/.*"],
@@ -98,11 +117,14 @@ def get_config(arguments: str = "") -> ConfigDict:
 
 
 def _parse(arguments: str) -> dict[str, str]:
-    chosen = {name: choices[0] for name, choices in CHOICES.items()}
+    given: dict[str, str] = {}
     for pair in filter(None, arguments.split(",")):
         name, _, choice = pair.partition("=")
         if choice not in CHOICES.get(name, ()):
             known = "; ".join(f"{name}={'|'.join(choices)}" for name, choices in CHOICES.items())
             raise ValueError(f"{pair!r} is no argument of this recipe; choose from {known}")
-        chosen[name] = choice
-    return chosen
+        given[name] = choice
+    if "vicuna" in given and given.get("decoder", "vicuna") != "vicuna":
+        raise ValueError(f"vicuna={given['vicuna']} and decoder={given['decoder']} name two decoders; leave one out")
+    template = VIDEO_LLAMA if given.get("vicuna") == "v0" else DEEMO
+    return {name: choices[0] for name, choices in CHOICES.items()} | {"template": template.name} | given

@@ -4,7 +4,7 @@ Axes: B true boxes of a frame, R rectangles, H height, W width, n samples.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,15 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from deemo_jax.audit.clips import read_voice
+from deemo_jax.audit.section import plain
+from deemo_jax.audit.truth import read_boxes, read_planted
 from deemo_jax.deid import masks
 from deemo_jax.deid.faces import face_detector
-from deemo_jax.deid.manifest import Manifest, load_masks, verify
+from deemo_jax.deid.manifest import Manifest, Masks, load_masks, verify
 from deemo_jax.deid.residual import covered_share, outside
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
+from deemo_jax.media.picture import Picture
 from deemo_jax.media.probe import contains, probe
 from deemo_jax.media.video import read_pictures
 
@@ -35,10 +38,10 @@ ALLOWED_HANDLERS = frozenset({"VideoHandler", "SoundHandler"})
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What was found in one clip.
+    """What was found in one clip, or why it could not be checked.
 
     Attributes:
-        clip_id: of the clip.
+        clip_id: of the clip; the name of the file where no manifest gives one.
         frames: how many were compared.
         true_boxes: faces in the truth, over all frames; None without a truth.
         coverage: the least share of a true face box that the recorded rectangles cover; 1 without boxes, None without a
@@ -51,23 +54,27 @@ class CheckResult:
             without a truth.
         metadata: planted strings and tags beyond the muxer's own that are in the file.
         si_snr_db: of the new voice against the original, at the best lag within 50 ms; None without the source.
+        unchecked: why nothing of the above is known; None where the clip was checked.
     """
 
     clip_id: str
-    frames: int
-    true_boxes: int | None
-    coverage: float | None
-    uncovered_at_s: tuple[float, ...]
-    deviation: float | None
-    residual: int
-    residual_outside: int
-    residual_on_face: int | None
-    metadata: tuple[str, ...]
-    si_snr_db: float | None
+    frames: int = 0
+    true_boxes: int | None = None
+    coverage: float | None = None
+    uncovered_at_s: tuple[float, ...] = ()
+    deviation: float | None = None
+    residual: int = 0
+    residual_outside: int = 0
+    residual_on_face: int | None = None
+    metadata: tuple[str, ...] = ()
+    si_snr_db: float | None = None
+    unchecked: str | None = None
 
     @property
     def failures(self) -> tuple[str, ...]:
         """The promises that are broken, in words."""
+        if self.unchecked is not None:
+            return (self.unchecked,)
         covered, level = 1.0 if self.coverage is None else self.coverage, self.si_snr_db
         broken = {
             f"true face box only {covered:.1%} covered": covered < LEAST_COVERAGE,
@@ -103,7 +110,8 @@ def check_clip(
         every: the detector looks at one frame in so many of the output (all else is checked in every frame).
 
     Raises:
-        UserError: a file or a key is missing, a hash differs, or the frame counts do not agree.
+        UserError: a file or a key is missing or malformed, a hash differs, or masks, picture and truth are not of one
+            size and length.
     """
     verify(manifest, output.parent)
     recorded = load_masks(output.parent / manifest.masks)
@@ -120,7 +128,7 @@ def check_clip(
     uncovered: list[float] = []
     frames = residual = residual_outside = exposed = 0
     for picture, rectangles, boxes in zip(
-        read_pictures(output), recorded.rectangles, true_boxes or [[]] * count, strict=True
+        _pictures(output, recorded), recorded.rectangles, true_boxes or [[]] * count, strict=True
     ):
         hidden = masks.region(rectangles, width, height)
         shares = [covered_share(box, hidden) for box in boxes]
@@ -151,6 +159,26 @@ def check_clip(
         metadata=_left_over(output, read_planted(truth or {}, manifest.clip_id)),
         si_snr_db=_level(output, source),
     )
+
+
+def _pictures(output: Path, recorded: Masks) -> Iterator[Picture]:
+    """The pictures of a clip, as many and as large as its masks say.
+
+    Raises:
+        UserError: they are not; beyond masks that are too small, or too few, nothing would be looked at.
+    """
+    count, size, shown = len(recorded.rectangles), (recorded.width, recorded.height), 0
+    other = f"{output.name}: its masks are of another video"
+    for picture in read_pictures(output):
+        shown += 1
+        if shown > count:
+            raise UserError(f"{other}: {count} frames, and here are more; de-identify the clip again")
+        if picture.size != size:
+            known, here = ("x".join(map(str, sides)) for sides in (size, picture.size))
+            raise UserError(f"{other}: pictures of {known}, and here is one of {here}; de-identify the clip again")
+        yield picture
+    if shown < count:
+        raise UserError(f"{other}: {count} frames, and here are {shown}; de-identify the clip again")
 
 
 def _deviation(image: UInt8[np.ndarray, "H W 3"], rectangles: Sequence[masks.Rectangle]) -> float:
@@ -186,42 +214,13 @@ def touch(box: Sequence[float] | Float[np.ndarray, "5"], other: Sequence[float])
     return bool(box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3])
 
 
-def read_boxes(truth: Mapping[str, Any], clip_id: str) -> list[list[Sequence[float]]]:
-    """The true face boxes of every frame.
-
-    Raises:
-        UserError: the truth has none that can be read.
-    """
-    try:
-        rows = [[row] if row and not isinstance(row[0], Sequence) else list(row or ()) for row in truth["faces"]]
-        if any(len(box) != 4 or not all(isinstance(x, int | float) for x in box) for row in rows for box in row):
-            raise TypeError("a box is four numbers")
-        if not all(x0 < x1 and y0 < y1 for row in rows for x0, y0, x1, y1 in row):
-            raise TypeError("x0 < x1 and y0 < y1 in every box")
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{clip_id}: its truth has no usable face boxes ({error})") from error
-    return rows
-
-
-def read_planted(truth: Mapping[str, Any], clip_id: str) -> list[str]:
-    """The strings that were planted in the source's metadata.
-
-    Raises:
-        UserError: they are no list of strings.
-    """
-    planted = truth.get("planted", [])
-    if not isinstance(planted, list) or not all(isinstance(text, str) for text in planted):
-        raise UserError(f'{clip_id}: "planted" of its truth is no list of strings')
-    return planted
-
-
 def _left_over(output: Path, planted: Sequence[str]) -> tuple[str, ...]:
     found = [str(needle) for needle in contains(output, [text for text in planted if text])]
     contents = probe(output)
     for tag in contents.tags:
         key, _, value = tag.partition(".")[2].partition("=")
         if key not in ALLOWED_TAGS or (key == "handler_name" and value not in ALLOWED_HANDLERS):
-            found.append(tag)
+            found.append(plain(tag))
     if sorted(contents.streams) != ["audio/aac", "video/h264"]:
         found.append(f"tracks {', '.join(contents.streams)}")
     return tuple(found)

@@ -1,6 +1,7 @@
 """Which clips an audit is about: each with its manifest and, as far as they are given, its raw file and its truth."""
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,16 @@ import numpy as np
 from jaxtyping import Float
 
 from deemo_jax import files
+from deemo_jax.audit.section import plain
 from deemo_jax.deid.folder import VIDEO_SUFFIXES
-from deemo_jax.deid.manifest import Manifest, Masks, find_manifests, load_manifest, load_masks
+from deemo_jax.deid.manifest import SUFFIX, Manifest, Masks, find_manifests, load_manifest, load_masks
+from deemo_jax.deid.preview import PREVIEW
 from deemo_jax.errors import UserError
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.mel import SAMPLE_RATE
+
+# A voice alone tells a person too.
+SOUND_SUFFIXES = frozenset({".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus", ".wma"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,8 +66,23 @@ def source_frames(masks: Masks) -> list[int]:
     return [frame for frame in range(len(masks.rectangles) + len(dropped)) if frame not in dropped]
 
 
-def find_clips(folder: Path, truth_file: Path | None = None, source_dir: Path | None = None) -> list[AuditedClip]:
-    """The clips of `folder`, in order of their manifests.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Found:
+    """What lies in a folder.
+
+    Attributes:
+        clips: in order of their manifests.
+        unusable: clip id -> why it cannot be audited; the name of the manifest where that cannot be read.
+        unnamed: films and sounds beside the manifests that none of them names, by name.
+    """
+
+    clips: tuple[AuditedClip, ...]
+    unusable: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    unnamed: tuple[str, ...] = ()
+
+
+def find_clips(folder: Path, truth_file: Path | None = None, source_dir: Path | None = None) -> Found:
+    """The clips of `folder`, folders in it left out.
 
     Args:
         folder: de-identified clips with manifests.
@@ -69,37 +90,86 @@ def find_clips(folder: Path, truth_file: Path | None = None, source_dir: Path | 
         source_dir: where the raw files lie.
 
     Raises:
-        UserError: something named is missing, a clip has no truth, or its raw file is not there.
+        UserError: something named is missing, or it is of other clips: none is in the truth, or has its raw file there.
     """
     rows: dict[str, dict[str, Any]] = {}
     if truth_file is not None:
         rows = {row["clip_id"]: row for row in files.read_jsonl(truth_file) if isinstance(row.get("clip_id"), str)}
-    manifests = [(load_manifest(path), path.parent) for path in find_manifests([folder])]
+    if folder.is_file():
+        raise UserError(f"{folder}: is no folder; name the folder of the de-identified clips")
+    unusable: dict[str, str] = {}
+    manifests: list[Manifest] = []
+    names: set[str] = set()
+    for path in find_manifests([folder]):
+        stem = path.name.removesuffix(SUFFIX)
+        # Also of one that is unusable: its clip fails as it is.
+        names |= {f"{stem}.mp4", f"{stem}{PREVIEW}"}
+        try:
+            manifest = load_manifest(path)
+        except UserError as error:
+            unusable[plain(stem)] = tidied(error, folder)
+            continue
+        if manifest.clip_id == stem:
+            manifests.append(manifest)
+        else:
+            unusable[plain(stem)] = f"its manifest is that of {manifest.clip_id}"
     if truth_file is not None:
-        for manifest, _ in manifests:
-            if manifest.clip_id not in rows:
-                raise UserError(f"{truth_file}: has no row for {manifest.clip_id}; is it the truth of these clips?")
-    sources = _find_sources(source_dir, [m for m, _ in manifests], rows) if source_dir is not None else {}
-    return [AuditedClip(m, where, sources.get(m.clip_id), rows.get(m.clip_id)) for m, where in manifests]
+        usable = [m for m in manifests if m.clip_id in rows]
+        if manifests and not usable:
+            raise UserError(f"{truth_file}: has no row for {manifests[0].clip_id}; is it the truth of these clips?")
+        unusable |= {m.clip_id: "the truth has no row for it" for m in manifests if m.clip_id not in rows}
+        manifests = usable
+    sources: dict[str, Path] = {}
+    if source_dir is not None:
+        sources, lacking = _find_sources(source_dir, manifests, rows)
+        if lacking and not sources:
+            clip_id, why = next(iter(lacking.items()))
+            raise UserError(f"{source_dir}: the raw file of {clip_id} {why}; name the raw clips as --source")
+        unusable |= {clip_id: f"its raw file {why}" for clip_id, why in lacking.items()}
+        manifests = [m for m in manifests if m.clip_id in sources]
+    return Found(
+        clips=tuple(AuditedClip(m, folder, sources.get(m.clip_id), rows.get(m.clip_id)) for m in manifests),
+        unusable=unusable,
+        unnamed=tuple(sorted(p.name for p in folder.iterdir() if _is_media(p) and p.name not in names)),
+    )
+
+
+def tidied(error: UserError, folder: Path, source: Path | None = None) -> str:
+    """What is wrong, without paths: they may name people, and the report must not."""
+    text = str(error)
+    if source is not None:
+        text = text.replace(str(source), "the source")
+    return plain(text.replace(f"{folder}{os.sep}", ""))
+
+
+def _is_media(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES | SOUND_SUFFIXES and path.is_file()
 
 
 def _find_sources(
     folder: Path, manifests: Sequence[Manifest], rows: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Path]:
-    """Raw files by clip id: where the truth names them, else by the hash that the manifest has of them."""
+) -> tuple[dict[str, Path], dict[str, str]]:
+    """Raw files by clip id, where the truth names them, else by the hash on record; and why there is none, in words."""
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name the raw clips with --source")
     found: dict[str, Path] = {}
+    lacking: dict[str, str] = {}
     unnamed: dict[str, list[str]] = {}
     for manifest in manifests:
         name = rows.get(manifest.clip_id, {}).get("file")
-        if isinstance(name, str):
-            path = folder / Path(name).name
-            if files.sha256(path) != manifest.source_sha256:
-                raise UserError(f"{path}: is not the file that {manifest.clip_id} was made from (its hash differs)")
+        if not isinstance(name, str):
+            unnamed.setdefault(manifest.source_sha256, []).append(manifest.clip_id)
+            continue
+        path = folder / Path(name).name
+        try:
+            digest = files.sha256(path)
+        except UserError:
+            lacking[manifest.clip_id] = "is not there, or cannot be read"
+            continue
+        if digest == manifest.source_sha256:
             found[manifest.clip_id] = path
         else:
-            unnamed.setdefault(manifest.source_sha256, []).append(manifest.clip_id)
+            lacking[manifest.clip_id] = "is not the one that it was made from (its hash differs)"
     candidates = sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES) if unnamed else []
     # Files that carry a clip's name come first, so that seldom all are hashed.
     names = {clip_id for clip_ids in unnamed.values() for clip_id in clip_ids}
@@ -108,8 +178,5 @@ def _find_sources(
             break
         if path.is_file():
             found |= dict.fromkeys(unnamed.pop(files.sha256(path), ()), path)
-    if unnamed:
-        raise UserError(
-            f"{folder}: the raw file of {min(unnamed.values())[0]} is not there; name the raw clips as --source"
-        )
-    return found
+    lacking |= {clip_id: "is not there" for clip_ids in unnamed.values() for clip_id in clip_ids}
+    return found, lacking

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from deemo_jax.audit.detectors import checked_model
+from deemo_jax.audit.vectors import check_encoder
 from deemo_jax.errors import UserError
 
 SIDE = 112
@@ -69,7 +70,18 @@ class GreyPixels:
         return (small - small.mean()).reshape(-1)
 
 
+def face_embedder(embedder: str | FaceEmbedder) -> FaceEmbedder:
+    """ "grey", or the path of an ONNX file, loaded once a process; an object as it is.
+
+    Raises:
+        UserError: the file cannot be loaded, or the object has not the one method.
+    """
+    if isinstance(embedder, str):
+        return _by_name(embedder)
+    check_encoder(embedder, "face embedder")
+    return embedder
+
+
 @functools.lru_cache(maxsize=2)
-def face_embedder(name: str) -> FaceEmbedder:
-    """ "grey", or the path of an ONNX file; loaded once a process."""
+def _by_name(name: str) -> FaceEmbedder:
     return GreyPixels() if name == "grey" else OnnxEmbedder(Path(name))

@@ -20,11 +20,13 @@ from deemo_jax.audit.clips import AuditedClip
 from deemo_jax.audit.folder import NEEDS_TRUTH, Audit
 from deemo_jax.audit.plots import BLUE, GREEN, ORANGE, VERMILION, canvas, png, tidy
 from deemo_jax.audit.scan import SECOND, THRESHOLDS, ClipScan, FrameScan, scan_clip
-from deemo_jax.audit.section import Figure, Section, Table
+from deemo_jax.audit.section import Figure, Section, Table, plain
 
 TABULATED = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 PROMISED_AT = 0.2
 REASONS = 12
+# Anybody may have written a manifest; nothing in a clip is as many.
+MOST = 1 << 40
 WORDS = {"anywhere": "anywhere", "outside": "beside masks", "on_face": "on a true face"}
 # What the manifests count, in the words of the report; other counts keep their keys.
 COUNTS = {
@@ -56,8 +58,8 @@ def faces_section(
     scan: Callable[[AuditedClip], ClipScan] = functools.partial(scan_clip, detector, every)
     scans: list[ClipScan] = list(cli.progress(parallel.each(scan, clips, workers), "faces left", len(clips)))
     who = list(dict.fromkeys(name for s in scans for name in s.frames))
-    curves = {name: [f for s in scans for f in s.frames[name]] for name in who if name in scans[0].frames}
-    worst = {name: [max((f.outside for f in s.frames[name]), default=0.0) for s in scans] for name in curves}
+    curves = {name: [f for s in scans for f in s.frames.get(name, ())] for name in who}
+    worst = {name: [max((f.outside for f in s.frames.get(name, ())), default=0.0) for s in scans] for name in curves}
     leaks, leak_notes, leak_numbers, failures = _leaks(found)
     return Section(
         name="faces",
@@ -187,7 +189,7 @@ def _leaks(found: Audit) -> tuple[Table, tuple[str, ...], dict[str, Any], tuple[
     rows = (
         ("true face boxes", str(s["true_boxes"])),
         ("frames with such a box", f"{leaks} of {s['frames']} (<= {upper_bound(leaks, s['frames']):.3%})"),
-        ("clips with such a frame", f"{hit} of {s['clips']} (<= {upper_bound(hit, s['clips']):.2%})"),
+        ("clips with such a frame", f"{hit} of {s['checked']} (<= {upper_bound(hit, s['checked']):.2%})"),
         ("least covered box", f"{s['least_coverage']:.2%}"),
     )
     if leaks:
@@ -199,7 +201,7 @@ def _counts(clips: Sequence[AuditedClip]) -> dict[str, int]:
     """Sums of what the manifests count."""
     sums: Counter[str] = Counter()
     for clip in clips:
-        sums.update({key: n for key, n in clip.manifest.faces.items() if type(n) is int})
+        sums.update({plain(key): n for key, n in clip.manifest.faces.items() if type(n) is int and 0 <= n <= MOST})
     return dict(sums)
 
 
@@ -213,7 +215,7 @@ def _counts_table(clips: Sequence[AuditedClip]) -> Table:
 def _reasons(refused: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
     """Refusals by kind: reasons up to where their numbers begin."""
     kinds = Counter(re.split(r"\s+in \d|[;:(]|\d", str(row.get("reason", "")))[0].strip()[:80] for row in refused)
-    return [(kind or "no reason on record", count) for kind, count in kinds.most_common(REASONS)]
+    return [(plain(kind) or "no reason on record", count) for kind, count in kinds.most_common(REASONS)]
 
 
 def _refused_table(refused: Sequence[Mapping[str, Any]], accepted: int) -> Table:

@@ -10,14 +10,19 @@ import numpy as np
 
 from deemo_jax import cli, files, parallel
 from deemo_jax.audit.check import LEAST_COVERAGE, MOST_SI_SNR_DB, CheckResult, check_clip
-from deemo_jax.audit.clips import AuditedClip, find_clips
+from deemo_jax.audit.clips import AuditedClip, Found, find_clips, tidied
+from deemo_jax.audit.section import plain
+from deemo_jax.deid.faces import model_path
 from deemo_jax.deid.folder import REFUSALS
+from deemo_jax.errors import UserError
 
 RESULT = "audit.json"
 REPORT_DIR, PAGE = "audit", "report.html"
 # Clips that the long audit's probes learn from and are tested on.
 CLIPS = 400
 NEEDS_TRUTH, NEEDS_SOURCE = "not measured: needs --truth", "not measured: needs --source"
+NOTHING_CHECKED = "not measured: no clip could be checked"
+UNNAMED = "no manifest names it"
 
 
 def lacking(clips: Sequence[AuditedClip]) -> str | None:
@@ -32,7 +37,7 @@ class Audit:
     """The checks of a folder.
 
     Attributes:
-        results: one a clip with a manifest.
+        results: one a clip with a manifest, checked or not; and one a film or sound that no manifest names.
         every: the detector looked at one frame in so many.
         refused: clips listed as refused or bad.
     """
@@ -42,21 +47,34 @@ class Audit:
     refused: int
 
     @property
+    def checked(self) -> tuple[CheckResult, ...]:
+        """Of the clips that could be checked: all figures are about them."""
+        return tuple(r for r in self.results if r.unchecked is None)
+
+    @property
     def failures(self) -> dict[str, tuple[str, ...]]:
-        """Clip id -> broken promises."""
-        return {r.clip_id: r.failures for r in self.results if r.failures}
+        """Clip id, or name of a file -> broken promises."""
+        broken: dict[str, tuple[str, ...]] = {}
+        for r in self.results:
+            if r.failures:
+                broken[r.clip_id] = broken.get(r.clip_id, ()) + r.failures
+        return broken
 
     def summary(self) -> dict[str, Any]:
         """Plain numbers for JSON; None is what was not measured."""
+        unnamed = sum(r.unchecked == UNNAMED for r in self.results)
+        clips = len(self.results) - unnamed
         shares = [r.coverage for r in self.results if r.coverage is not None]
         boxes = [r.true_boxes for r in self.results if r.true_boxes is not None]
         exposed = [r.residual_on_face for r in self.results if r.residual_on_face is not None]
         levels = [r.si_snr_db for r in self.results if r.si_snr_db is not None]
         deviations = [r.deviation for r in self.results if r.deviation is not None]
         return {
-            "clips": len(self.results),
+            "clips": clips,
+            "checked": len(self.checked),
+            "files_without_manifest": unnamed,
             "refused": self.refused,
-            "accepted_share": len(self.results) / max(1, len(self.results) + self.refused),
+            "accepted_share": clips / max(1, clips + self.refused),
             "frames": sum(r.frames for r in self.results),
             "true_boxes": sum(boxes) if boxes else None,
             "least_coverage": min(shares, default=None),
@@ -76,14 +94,16 @@ class Audit:
     def rows(self) -> list[tuple[str, str, str]]:
         """The summary as (what, measured, promised)."""
         s = self.summary()
+        needs_truth, levels = (NEEDS_TRUTH, NEEDS_SOURCE) if self.checked else (NOTHING_CHECKED,) * 2
         boxes = "no truth" if s["true_boxes"] is None else s["true_boxes"]
-        coverage = NEEDS_TRUTH if s["least_coverage"] is None else f"{s['least_coverage']:.2%}"
-        exposed = NEEDS_TRUTH if s["residual_on_true_faces"] is None else f"{s['residual_on_true_faces']}"
-        levels = NEEDS_SOURCE
+        coverage = needs_truth if s["least_coverage"] is None else f"{s['least_coverage']:.2%}"
+        exposed = needs_truth if s["residual_on_true_faces"] is None else f"{s['residual_on_true_faces']}"
         if s["si_snr_db_max"] is not None:
             levels = f"{s['si_snr_db_mean']:.1f} / {s['si_snr_db_max']:.1f} dB"
         return [
             ("clips accepted", f"{s['clips']} of {s['clips'] + s['refused']} ({s['accepted_share']:.1%})", ""),
+            ("clips that could not be checked", f"{s['clips'] - s['checked']}", "0"),
+            ("films and sounds without manifest", f"{s['files_without_manifest']}", "0"),
             ("frames / true face boxes", f"{s['frames']} / {boxes}", ""),
             ("least covered true box", coverage, f">= {LEAST_COVERAGE:.0%}"),
             ("faces still detected at 0.2", f"{s['residual_faces']} (one frame in {self.every})", "counted"),
@@ -96,8 +116,8 @@ class Audit:
     def table(self) -> str:
         """The summary beside what is promised."""
         rows = self.rows()
-        width = max(len(name) for name, _, _ in rows)
-        return "\n".join(f"{name:<{width}}  {value:<24}{promise}".rstrip() for name, value, promise in rows)
+        width, middle = (max(len(row[column]) for row in rows) for column in (0, 1))
+        return "\n".join(f"{name:<{width}}  {value:<{middle}}  {promise}".rstrip() for name, value, promise in rows)
 
 
 def audit(
@@ -117,18 +137,22 @@ def audit(
         every: the detector looks for faces that are left in one frame of so many.
 
     Raises:
-        UserError: something named is missing, or a clip has no truth.
+        UserError: something named is missing, or of other clips. What is wrong with one clip is a failure of that clip.
     """
     found = check_all(find_clips(folder, truth_file, source_dir), folder, workers, every)
     write(found, folder)
     return found
 
 
-def check_all(clips: Sequence[AuditedClip], folder: Path, workers: int, every: int) -> Audit:
-    """Checks the clips of `folder`."""
+def check_all(listed: Found, folder: Path, workers: int, every: int) -> Audit:
+    """Checks the clips of `folder`; the first results are theirs, in order."""
+    # What would fail every clip alike is known before the work.
+    refused, _ = len(refusals(folder)), model_path()
     check = functools.partial(_check, every)
-    results = tuple(cli.progress(parallel.each(check, clips, workers), "audit", len(clips)))
-    return Audit(results, every, len(refusals(folder)))
+    results = list(cli.progress(parallel.each(check, listed.clips, workers), "audit", len(listed.clips)))
+    results += [CheckResult(clip_id, unchecked=f"not checked: {why}") for clip_id, why in listed.unusable.items()]
+    results += [CheckResult(plain(name), unchecked=UNNAMED) for name in listed.unnamed]
+    return Audit(tuple(results), every, refused)
 
 
 def refusals(folder: Path) -> list[dict[str, Any]]:
@@ -144,4 +168,7 @@ def write(found: Audit, folder: Path, **more: Any) -> None:
 
 
 def _check(every: int, clip: AuditedClip) -> CheckResult:
-    return check_clip(clip.source, clip.output, clip.manifest, clip.truth, every)
+    try:
+        return check_clip(clip.source, clip.output, clip.manifest, clip.truth, every)
+    except UserError as error:
+        return CheckResult(clip.clip_id, unchecked=f"not checked: {tidied(error, clip.folder, clip.source)}")

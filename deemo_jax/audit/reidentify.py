@@ -12,11 +12,12 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from deemo_jax import cli, parallel
-from deemo_jax.audit.check import read_boxes
 from deemo_jax.audit.clips import AuditedClip, source_frames
-from deemo_jax.audit.embedders import face_embedder
+from deemo_jax.audit.embedders import FaceEmbedder, face_embedder
 from deemo_jax.audit.folder import lacking
 from deemo_jax.audit.section import Section, Table, not_measured
+from deemo_jax.audit.truth import read_boxes
+from deemo_jax.audit.vectors import one_vector
 from deemo_jax.evaluation.bootstrap import Interval, interval
 from deemo_jax.media.video import read_frames, uniform_indices
 
@@ -42,16 +43,19 @@ class Embedded:
     written: Float[np.ndarray, "E"]
 
 
-def reidentification_section(clips: Sequence[AuditedClip], embedder: str | None, workers: int = 1) -> Section:
+def reidentification_section(
+    clips: Sequence[AuditedClip], embedder: str | FaceEmbedder | None, workers: int = 1
+) -> Section:
     """Rank-1 of the attacks.
 
     Args:
         clips: with sources and a truth with "person_id" and "faces".
-        embedder: "grey", or the path of an ONNX file (`embedders.OnnxEmbedder`); None says "not measured".
-        workers: processes.
+        embedder: "grey", the path of an ONNX file (`embedders.OnnxEmbedder`), or an object with the one method of
+            `FaceEmbedder`; None says "not measured".
+        workers: processes; an object works in this one, as it may hold what cannot be sent to others.
 
     Raises:
-        UserError: the embedder cannot be loaded.
+        UserError: the embedder cannot be loaded, or gives no vectors.
     """
     if embedder is None:
         return _without("not measured: needs --face_embedder FILE.onnx")
@@ -59,14 +63,19 @@ def reidentification_section(clips: Sequence[AuditedClip], embedder: str | None,
         return _without(why)
     known = [clip for clip in clips if clip.person]
     embed: Callable[[AuditedClip], Embedded] = functools.partial(embed_clip, embedder)
-    work: Iterator[Embedded] = cli.progress(parallel.each(embed, known, workers), "faces compared", len(known))
+    processes = workers if isinstance(embedder, str) else 1
+    work: Iterator[Embedded] = cli.progress(parallel.each(embed, known, processes), "faces compared", len(known))
     gallery, probes = halves([of for of in work if of.raw.size])
     persons = sorted({of.person for of in gallery})
     if len(persons) < 2:
         return _without("not measured: needs two persons with two clips each")
     rates = {name: rank1(gallery, probes, enrolled, shown) for name, (enrolled, shown) in ATTACKS.items()}
     chance = 1 / len(persons)
-    what = "small grey pixels, a weak embedder" if embedder == "grey" else "the ONNX file that was given"
+    kind, what = "onnx", "the ONNX file that was given"
+    if not isinstance(embedder, str):
+        kind, what = "given", f"an object that was given ({type(embedder).__name__})"
+    elif embedder == "grey":
+        kind, what = "grey", "small grey pixels, a weak embedder"
     rows = tuple((name, f"{rate}") for name, rate in rates.items())
     return Section(
         name="reidentification",
@@ -86,7 +95,7 @@ def reidentification_section(clips: Sequence[AuditedClip], embedder: str | None,
             "Re-identification of people by body, clothes, place or gait: not measured.",
         ),
         numbers={
-            "embedder": "grey" if embedder == "grey" else "onnx",
+            "embedder": kind,
             "persons": len(persons),
             "probes": len(probes),
             "chance": chance,
@@ -95,21 +104,22 @@ def reidentification_section(clips: Sequence[AuditedClip], embedder: str | None,
     )
 
 
-def embed_clip(embedder: str, clip: AuditedClip) -> Embedded:
+def embed_clip(embedder: str | FaceEmbedder, clip: AuditedClip) -> Embedded:
     """Embeds the true faces of a few frames, in the source and at the same places of what was written."""
     assert clip.truth is not None and clip.source is not None
     boxes, of_source = read_boxes(clip.truth, clip.clip_id), source_frames(clip.masks())
     chosen = uniform_indices(len(of_source), CROPS)
     # Frame of the file -> its first true box, which is the one whom the clip is about.
     wanted = {i: boxes[of_source[i]][0] for i in chosen if of_source[i] < len(boxes) and boxes[of_source[i]]}
-    embed = face_embedder(embedder).embed
+    look = face_embedder(embedder)
     means = []
     for path, regions in ((clip.source, {of_source[i]: box for i, box in wanted.items()}), (clip.output, wanted)):
         vectors = []
         for frame in read_frames(path):
             if frame.index in regions:
                 crop = _crop(frame.image, regions[frame.index])
-                vectors += [_unit(embed(crop))] if min(crop.shape[:2]) >= SMALLEST_CROP else []
+                if min(crop.shape[:2]) >= SMALLEST_CROP:
+                    vectors.append(_unit(one_vector(look.embed(crop), look)))
             if frame.index >= max(regions, default=0):
                 break
         means.append(_unit(np.mean(vectors, axis=0)) if vectors else np.zeros(0))

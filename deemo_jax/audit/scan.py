@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from deemo_jax.audit.check import read_boxes, touch
+from deemo_jax.audit.check import touch
 from deemo_jax.audit.clips import AuditedClip, source_frames
 from deemo_jax.audit.detectors import CenterFace, Detector, second_detector
+from deemo_jax.audit.truth import read_boxes
 from deemo_jax.deid import masks
 from deemo_jax.deid.residual import outside
 from deemo_jax.deid.settings import Settings

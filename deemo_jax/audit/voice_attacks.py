@@ -11,6 +11,7 @@ from deemo_jax.evaluation.bootstrap import Interval, interval
 REPLICATES = 1000
 FOLDS = 3
 # Share of the mean variance that is added to every direction: a few clips of a few speakers say little of a covariance.
+LEAST_VARIANCE = 1e-12
 SHRINKAGE = 0.1
 
 
@@ -44,8 +45,9 @@ def trained_scores(
         if not len(tested) or not learnt:
             continue
         mean = np.concatenate(learnt).mean(axis=0)
-        within = np.mean([np.cov(rows.T, bias=True) for rows in learnt], axis=0)
-        within += SHRINKAGE * np.trace(within) / len(within) * np.eye(len(within))
+        within = np.mean([np.atleast_2d(np.cov(rows.T, bias=True)) for rows in learnt], axis=0)
+        # An encoder that hears no difference between the clips of a speaker has no covariance to be divided by.
+        within += max(SHRINKAGE * np.trace(within) / len(within), LEAST_VARIANCE) * np.eye(len(within))
         whitening = np.linalg.cholesky(np.linalg.inv(within))
         rows, here = np.isin(owners, tested), np.flatnonzero(np.isin(speakers, tested))
         own = np.searchsorted(tested, owners[rows])

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from deemo_jax.audit.speakers import SpeakerEncoder
+from deemo_jax.audit.vectors import one_vector
 from deemo_jax.audit.voice_attacks import cosine_scores, equal_error_rate, trained_scores
 from deemo_jax.audit.voice_utility import SAMPLE_RATE, Kept, kept
 from deemo_jax.deid.anonymise import anonymise
@@ -186,4 +187,4 @@ def _start(waveform: Waveform) -> Waveform:
 
 
 def _embed(encoder: SpeakerEncoder, voices: Sequence[Waveform]) -> Float[np.ndarray, "N E"]:
-    return np.stack([np.asarray(encoder.embed(voice, SAMPLE_RATE), np.float64) for voice in voices])
+    return np.stack([one_vector(encoder.embed(voice, SAMPLE_RATE), encoder) for voice in voices])

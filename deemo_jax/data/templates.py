@@ -2,10 +2,10 @@
 
     bos  header  opening  audio  video  transcript  NFBL  user  reply  answer  [eos]
 
-A template is a row of the table below. The public code that it follows (Video-LLaMA, AffectGPT of 2023/24, FastChat)
-fixes roles, separators, tags, order, what is tokenized together and where the loss lies; so do we. Its English
-sentences are not in this repository: those below are ours, and a recipe that is to run a public checkpoint as it was
-trained gives the originals in `config.prompt` (see `PromptConfig`).
+A template is a row of the table below. The public code that it follows (Video-LLaMA, AffectGPT, FastChat) fixes roles,
+separators, tags, order, what is tokenized together and where the loss lies; so do we. Its English sentences are not in
+this repository: those below are ours, and a recipe that is to run a public checkpoint as it was trained gives the
+originals in `config.prompt` (see `PromptConfig`).
 """
 
 import dataclasses
@@ -66,7 +66,7 @@ class Template:
         stops: texts at which generation ends, beside the end token.
         special_ids: bos and eos of the decoders that were trained on this template; None = any.
         system: the system text.
-        question: replaces the task's instruction; None = it stays.
+        question: replaces the task's instruction; None = it stays, '' = nothing is asked.
     """
 
     name: str
@@ -127,6 +127,54 @@ AFFECTGPT = Template(
     special_ids=LLAMA_SPECIALS,
 )
 
+# AffectGPT of 2025: the same, and an eos behind the "###". Its decoder is of another family (Qwen2.5), so any special
+# ids will do; its own code has sequences of up to 1024 tokens (config.data.max_length).
+AFFECTGPT_V2 = dataclasses.replace(AFFECTGPT, name="affectgpt_v2", eos=True, special_ids=None)
+
+# Video-LLaMA's first stage, media and their caption, on Vicuna v0: no word before the caption, which a line feed ends.
+# It knows neither transcript nor labels; where a recipe shows them, they come as in the second stage. The public code
+# cuts captions to 32 tokens; here they stay whole.
+VIDEO_LLAMA_STAGE1 = Template(
+    name="video_llama_stage1",
+    header="",
+    opening=(),
+    wording=Wording(
+        audio="{}",
+        video="{}",
+        transcript="<Subtitle>{}</Subtitle> ",
+        nfbl="<NFBL>{}</NFBL> ",
+        user="{}",
+    ),
+    reply=(),
+    answer="{}\n",
+    joined=False,
+    eos=False,
+    stops=("\n",),
+    special_ids=LLAMA_SPECIALS,
+    question="",
+)
+
+# Video-LLaMA's second stage, captions of images: MiniGPT-4's form, prompt and caption tokenized separately. The public
+# code draws one of four questions for each sample; a recipe has one.
+VIDEO_LLAMA_IMAGE = Template(
+    name="video_llama_image",
+    header="",
+    opening=(Text("###Human: "),),
+    wording=Wording(
+        audio="<Audio>{}</Audio> ",
+        video="<Image>{}</Image> ",
+        transcript="<Subtitle>{}</Subtitle> ",
+        nfbl="<NFBL>{}</NFBL> ",
+        user="{}",
+    ),
+    reply=(Text(" ###Assistant: "),),
+    answer="{}###",
+    joined=False,
+    eos=False,
+    stops=("###",),
+    special_ids=LLAMA_SPECIALS,
+)
+
 # Video-LLaMA's second stage, a conversation of one round, on Vicuna v0: tokenized as one text, trained on the answer,
 # on its own role ("###Assistant:") and on the "###" before the user's, which so is learnt as the stop.
 #
@@ -169,7 +217,10 @@ VICUNA_V1 = Template(
     system="Someone asks about a clip. The assistant replies with care and says what the reply rests on.",
 )
 
-TEMPLATES: Mapping[str, Template] = {one.name: one for one in (DEEMO, AFFECTGPT, VIDEO_LLAMA, VICUNA_V1)}
+TEMPLATES: Mapping[str, Template] = {
+    one.name: one
+    for one in (DEEMO, AFFECTGPT, AFFECTGPT_V2, VIDEO_LLAMA, VIDEO_LLAMA_STAGE1, VIDEO_LLAMA_IMAGE, VICUNA_V1)
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,7 +233,7 @@ class PromptConfig:
         task: see `deemo_jax.data.prompts.Task`.
         template: a key of `TEMPLATES`.
         system: the system text, in templates that have one.
-        question: what is asked, instead of the task's instruction.
+        question: what is asked, instead of the template's question or the task's instruction.
         audio, video, transcript, nfbl, user: what surrounds each input and the question, with '{}' in its place and
             its own separator at the end. A sentence that names another modality would betray it where that is absent.
     """
@@ -222,7 +273,7 @@ def parse_template(prompt: Mapping[str, Any]) -> Template:
         template,
         wording=dataclasses.replace(template.wording, **given),
         system=template.system if config.system is None else config.system,
-        question=config.question,
+        question=template.question if config.question is None else config.question,
     )
 
 

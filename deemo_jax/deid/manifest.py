@@ -6,6 +6,7 @@ the other three.
 """
 
 import dataclasses
+import itertools
 import json
 import os
 import re
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from deemo_jax import files
-from deemo_jax.deid.masks import Rectangles
+from deemo_jax.deid.masks import Rectangle, Rectangles
 from deemo_jax.errors import UserError
+from deemo_jax.media.video import MAX_PIXELS
 
 VERSION = 2
 SUFFIX = ".manifest.json"
@@ -183,11 +185,28 @@ def load_masks(path: str | os.PathLike[str]) -> Masks:
     """
     row = files.read_json(path)
     try:
-        frames = row["frames"]
-        numbers = [row["width"], row["height"], *row["dropped"], *(number for frame in frames for number in frame)]
-        if any(type(n) is not int or n < 0 for n in numbers) or any(len(frame) % 4 for frame in frames):
-            raise TypeError("rectangles are four whole numbers each")
-        rectangles = tuple(tuple(zip(*[iter(frame)] * 4, strict=True)) for frame in frames)
-        return Masks(row["width"], row["height"], rectangles, tuple(row["dropped"]))
+        return _masks(row)
     except (KeyError, TypeError) as error:
         raise UserError(f"{path}: no file of masks ({error}); de-identify the clip again") from error
+
+
+def _masks(row: Any) -> Masks:
+    """What a file of masks must hold before any picture of its size is made."""
+    width, height, dropped, frames = row["width"], row["height"], row["dropped"], row["frames"]
+    if type(width) is not int or type(height) is not int or min(width, height) < 1 or width * height > MAX_PIXELS:
+        raise TypeError("a width and a height of a picture are needed")
+    if type(frames) is not list or not frames or type(dropped) is not list:
+        raise TypeError("lists of frames and of dropped frames are needed, and at least one frame")
+    total = len(frames) + len(dropped)
+    if any(type(t) is not int for t in dropped) or not all(a < b for a, b in itertools.pairwise([-1, *dropped, total])):
+        raise TypeError("dropped frames are numbers of frames of the source, ascending")
+    return Masks(width, height, tuple(_rectangles(frame, width, height) for frame in frames), tuple(dropped))
+
+
+def _rectangles(frame: Any, width: int, height: int) -> tuple[Rectangle, ...]:
+    if type(frame) is not list or len(frame) % 4 or any(type(number) is not int for number in frame):
+        raise TypeError("rectangles are four whole numbers each")
+    rectangles = tuple(zip(*[iter(frame)] * 4, strict=True))
+    if not all(0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height for x0, y0, x1, y1 in rectangles):
+        raise TypeError("a rectangle is empty, or reaches out of the picture")
+    return rectangles

@@ -87,9 +87,26 @@ VICUNA_7B: dict[str, Any] = {
     "mlp": 11008,
     "eps": 1e-5,
     "theta": 10000.0,
+    "rope_scaling": None,
     "context": 4096,
 }
 
 # The first versions stand on LLaMA-1; v0 was handed out with one row more (padding).
 VICUNA_7B_V1: dict[str, Any] = {**VICUNA_7B, "eps": 1e-6, "context": 2048}
 VICUNA_7B_V0: dict[str, Any] = {**VICUNA_7B_V1, "vocab": 32001}
+
+LLAMA3_8B: dict[str, Any] = {
+    **VICUNA_7B,
+    "vocab": 128256,
+    "kv_heads": 8,
+    "mlp": 14336,
+    "theta": 500000.0,
+    "context": 8192,
+}
+
+# 3.1 differs in how far it sees: wavelengths beyond the 8192 positions of 3 are stretched.
+LLAMA31_8B: dict[str, Any] = {
+    **LLAMA3_8B,
+    "rope_scaling": {"factor": 8.0, "low": 1.0, "high": 4.0, "original": 8192},
+    "context": 131072,
+}

@@ -67,12 +67,31 @@ def test_one_bare_frame_is_noticed(raw, made):
 def test_truths_that_prove_nothing_are_refused(raw, made):
     for change, message in (
         ({"faces": [[100, 100, 20, 30]] * 12}, "x0 < x1"),
-        ({"faces": [[float("nan")] * 4] * 12}, "x0 < x1"),
+        ({"faces": [[float("nan")] * 4] * 12}, "places are numbers"),
         ({"planted": [5]}, "list of strings"),
         ({"planted": "Jane"}, "list of strings"),
     ):
         with pytest.raises(UserError, match=message):
             check_clip(raw.path, made[1] / made[0].file, made[0], raw.truth | change)
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "message"),
+    [
+        ((160, 120), 12, "160x120, and here is one of 320x240"),
+        ((322, 240), 12, "322x240"),
+        ((320, 242), 12, "320x242"),
+        ((320, 240), 11, "11 frames, and here are more"),
+        ((320, 240), 13, "13 frames, and here are 12"),
+    ],
+)
+def test_masks_of_another_picture_prove_nothing(raw, made, size, count, message):
+    manifest, folder = made
+    write_masks(folder / manifest.masks, Masks(*size, (((0, 0, *size),),) * count))
+    # Boxes beyond masks that are too small would count as covered.
+    for truth in ({"faces": [[300, 200, 310, 230]] * count}, None):
+        with pytest.raises(UserError, match=message):
+            check_clip(None, folder / manifest.file, replaced(manifest, folder), truth)
 
 
 def test_a_small_bare_rectangle_counts_as_much_as_a_large_one():

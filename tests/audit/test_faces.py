@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from deemo_jax import files
-from deemo_jax.audit.clips import AuditedClip, find_clips
+from deemo_jax.audit.clips import AuditedClip, Found, find_clips
 from deemo_jax.audit.faces import faces_section
 from deemo_jax.audit.folder import check_all
 from deemo_jax.audit.reidentify import embed_clip
@@ -57,7 +57,7 @@ def test_a_clip_that_lacks_frames_of_its_source(audited, tmp_path):
 
 
 def section_of(clip, **options):
-    found = check_all([clip], clip.folder, 1, 4)
+    found = check_all(Found((clip,)), clip.folder, 1, 4)
     return faces_section([clip], found, REFUSED, every=4, **options)
 
 
@@ -92,7 +92,7 @@ def test_the_section_of_a_bare_clip(bare):
 
 
 def test_without_truth_and_source(audited):
-    (clip,) = find_clips(audited.folder)
+    (clip,) = find_clips(audited.folder).clips
     section = section_of(clip)
     assert section.numbers["leaks"] is None and list(section.numbers["curves"]) == ["CenterFace, written"]
     assert any("needs --truth" in note for note in section.notes)
@@ -103,7 +103,7 @@ def test_raw_files_are_found_by_their_hash(audited, tmp_path):
     other.parent.mkdir()
     other.write_bytes(audited.source.read_bytes())
     (tmp_path / "c1.mp4").write_bytes(b"carries the name, and is another")
-    assert find_clips(audited.folder, None, tmp_path)[0].source == other
+    assert find_clips(audited.folder, None, tmp_path).clips[0].source == other
     other.unlink()
     with pytest.raises(UserError, match="raw file of c1"):
         find_clips(audited.folder, None, tmp_path)

@@ -1,11 +1,18 @@
+import dataclasses
 import json
+import os
+import shutil
 
 import pytest
 
+from deemo_jax import files
+from deemo_jax.audit.clips import find_clips
 from deemo_jax.audit.folder import audit
 from deemo_jax.deid.folder import deidentify_all
+from deemo_jax.deid.manifest import Masks, file_names, write_masks
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
+from tests.audit.copies import add
 
 
 def test_audit_of_a_folder(raw, tmp_path, key):
@@ -19,3 +26,91 @@ def test_audit_of_a_folder(raw, tmp_path, key):
     truth.write_text(json.dumps(raw.truth | {"clip_id": "another"}) + "\n")
     with pytest.raises(UserError, match="no row for speaker"):
         audit(tmp_path / "out", truth, raw.path.parent)
+
+
+def with_masks(manifest, folder, masks):
+    write_masks(folder / manifest.masks, masks)
+    changed = dataclasses.replace(manifest, masks_sha256=files.sha256(folder / manifest.masks))
+    files.write_json(folder / file_names(manifest.clip_id)[3], changed.to_json())
+
+
+def test_one_bad_clip_does_not_hide_the_others(audited, tmp_path):
+    folder, truth = tmp_path / "deid", tmp_path / "truth.jsonl"
+    folder.mkdir()
+    names = ["good", "tampered", "gone", "unmasked", "small", "huge", "infinite", "half", "unknown", "elsewhere"]
+    names.append("last")
+    made = {name: add(audited, folder, name) for name in names}
+    (folder / "tampered.mp4").write_bytes(audited.source.read_bytes())
+    (folder / "gone.mp4").unlink()
+    (folder / "unmasked.masks.json").unlink()
+    (folder / "unread.manifest.json").write_text("[")
+    shutil.copyfile(folder / "good.manifest.json", folder / "raw.manifest.json")
+    shutil.copyfile(audited.source, folder / "raw.mp4")
+    shutil.copyfile(audited.output, folder / "unread.mp4")
+    with_masks(made["small"], folder, Masks(32, 24, ((),) * 12))
+    with_masks(made["huge"], folder, Masks(10**9, 10**9, ((),) * 12))
+    add(audited, folder, "elsewhere", source_sha256="0" * 64)
+    changes = {"infinite": {"faces": [[0, 0, float("inf"), 10**400]] * 12}, "half": {"planted": ["\ud800"]}}
+    rows = [
+        dict(audited.truth) | {"clip_id": name, "file": audited.source.name} | changes.get(name, {})
+        for name in names
+        if name != "unknown"
+    ]
+    truth.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    found = audit(folder, truth, audited.source.parent, every=12)
+    said = {name: "; ".join(failures) for name, failures in found.failures.items()}
+    expected = {
+        "tampered": "not checked: tampered.mp4: its hash differs",
+        "gone": "not checked: gone.mp4: cannot be read",
+        "unmasked": "not checked: unmasked.masks.json: cannot be read",
+        "unread": "not checked: unread.manifest.json: not valid JSON",
+        "raw": "not checked: its manifest is that of good",
+        "small": "not checked: small.mp4: its masks are of another video: pictures of 32x24",
+        "huge": "not checked: huge.masks.json: no file of masks",
+        "infinite": "not checked: infinite: its truth has no usable face boxes",
+        "half": 'not checked: half: "planted"',
+        "unknown": "not checked: the truth has no row for it",
+        "elsewhere": "not checked: its raw file is not the one that it was made from",
+    }
+    assert said.keys() == expected.keys()
+    assert all(said[name].startswith(start) for name, start in expected.items()), said
+    assert {r.clip_id for r in found.checked} == {"good", "last"}
+    summary = found.summary()
+    assert (summary["clips"], summary["checked"], summary["failed_clips"]) == (13, 2, 11)
+    assert summary["true_boxes"] == 24 and summary["least_coverage"] >= 0.98
+    written = (folder / "audit.json").read_text()
+    assert str(tmp_path) not in written and str(audited.source.parent) not in written
+    assert {row["clip_id"] for row in json.loads(written)["clips"]} == {*names, "unread", "raw"}
+
+
+def test_nothing_that_can_be_checked(audited, tmp_path):
+    add(audited, tmp_path, "c2", settings={"\ud800": 1})
+    found = audit(tmp_path)
+    assert "settings of another version" in found.failures["c2"][0] and found.checked == ()
+    assert "no clip could be checked" in found.table() and (tmp_path / "audit.json").exists()
+
+
+def test_files_that_no_manifest_names(audited, tmp_path):
+    add(audited, tmp_path, "c2")
+    unnamed = ["X.mp4", "C2.MP4", ".hidden.mov", "c2.mkv", "other.preview.mp4", "voice.wav", "line\nbreak.mp4"]
+    for name in [*unnamed, "c2.preview.mp4", "notes.txt"]:
+        shutil.copyfile(audited.output, tmp_path / name)
+    shutil.copyfile(audited.output, os.fsencode(tmp_path) + b"/\xff.mp4")
+    (tmp_path / "folder.mp4").mkdir()
+    assert set(unnamed) < set(find_clips(tmp_path).unnamed)
+    found = audit(tmp_path, every=12)
+    shown = {name.replace("\n", r"\n") for name in unnamed} | {r"\udcff.mp4"}
+    assert found.failures == dict.fromkeys(sorted(shown), ("no manifest names it",))
+    summary = found.summary()
+    assert (summary["clips"], summary["checked"], summary["files_without_manifest"]) == (1, 1, 8)
+    assert json.loads((tmp_path / "audit.json").read_text())["summary"] == summary
+
+
+def test_what_would_fail_every_clip_stops_the_audit(audited, tmp_path):
+    add(audited, tmp_path, "c2")
+    with pytest.raises(UserError, match="is no folder"):
+        audit(tmp_path / "c2.manifest.json")
+    (tmp_path / "refused.jsonl").write_text("no JSON")
+    with pytest.raises(UserError, match="not valid JSON"):
+        audit(tmp_path)

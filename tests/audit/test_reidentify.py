@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from deemo_jax.audit.reidentify import Embedded, embed_clip, halves, rank1, reidentification_section
+from deemo_jax.errors import UserError
 
 
 def clip(person, raw, written=(1.0, 0.0)):
@@ -26,6 +27,30 @@ def test_embedding_a_clip(audited):
     assert np.linalg.norm(of.raw) == pytest.approx(1) and abs(of.raw @ of.written) < 0.5
     nowhere = dataclasses.replace(audited, truth=audited.truth | {"faces": [[]] * 12})
     assert embed_clip("grey", nowhere).raw.size == 0
+
+
+class Colours:
+    """An embedder of one line, which no other process can be sent."""
+
+    def __init__(self):
+        self.asked, self.kept_here = 0, lambda: None
+
+    def embed(self, crop):
+        self.asked += 1
+        return crop.mean(axis=(0, 1))
+
+
+def test_any_embedder_will_do(audited):
+    clips = [dataclasses.replace(audited, truth=audited.truth | {"person_id": p}) for p in ("p1", "p1", "p2", "p2")]
+    colours = Colours()
+    section = reidentification_section(clips, colours, workers=2)
+    assert colours.asked == 4 * 2 * 4 and section.numbers["embedder"] == "given"
+    assert section.numbers["rank1"].keys() and "(Colours)" in section.notes[0]
+    colours.embed = lambda crop: crop
+    with pytest.raises(UserError, match=r"Colours\.embed: gives no vector"):
+        reidentification_section(clips, colours)
+    with pytest.raises(UserError, match="no method embed"):
+        reidentification_section(clips, object())
 
 
 def test_the_section(audited):

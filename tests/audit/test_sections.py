@@ -1,10 +1,12 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from deemo_jax.audit.sections import AuditOptions, full_audit
 from deemo_jax.errors import UserError
+from tests.audit.copies import add
 
 
 def test_the_whole_audit(audited, tmp_path):
@@ -35,3 +37,61 @@ def test_the_whole_audit(audited, tmp_path):
     unknown = [s.name for s in sections if any("ot measured" in note for note in s.notes)]
     assert unknown == ["faces", "human", "reidentification", "voice", "utility", "container", "text"]
     assert "not measured: needs --truth" in (folder / "audit" / "report.html").read_text()
+
+
+def test_the_whole_audit_of_bad_clips(audited, tmp_path):
+    """Beside a good clip, whose manifest counts strange things; and alone."""
+    counts = dict(audited.manifest.faces) | {"\ud800": 1, "boxes": 10**400}
+    add(audited, tmp_path, "c2", faces=counts)
+    (tmp_path / "X.mp4").write_bytes(audited.source.read_bytes())
+    (tmp_path / "bad.manifest.json").write_text("{}")
+    (tmp_path / "refused.jsonl").write_text(json.dumps({"reason": "\ud800 is lost"}) + "\n")
+    found, sections = full_audit(tmp_path, None, None, AuditOptions(every=6, sheet=5))
+    assert found.failures.keys() == {"X.mp4", "bad"}
+    assert sections[0].failures == ("2 of 3 clips break a promise",)
+    assert [s.name for s in sections if s.tables] == ["promises", "faces", "human", "container", "text"]
+    page = (tmp_path / "audit" / "report.html").read_text()
+    assert "X.mp4" in page and r"\ud800 is lost" in page
+    assert "2 clips de-identified, of which 1 could be checked, 1 refused" in page
+
+    (tmp_path / "c2.mp4").write_bytes(b"")
+    found, sections = full_audit(tmp_path, None, None, AuditOptions(every=6, sheet=5))
+    assert found.failures.keys() == {"X.mp4", "bad", "c2"}
+    assert [s.name for s in sections if s.tables] == ["promises", "container", "text"]
+    assert "o clip could be checked" in (tmp_path / "audit" / "report.html").read_text()
+
+
+class Ear:
+    """Hears no more than how loud it is."""
+
+    def embed(self, waveform, sample_rate):
+        assert sample_rate == 16_000 and waveform.ndim == 1
+        return [float(np.abs(waveform).mean()), 1.0]
+
+
+class Eye:
+    """Sees no more than colours."""
+
+    def embed(self, crop):
+        return crop.mean(axis=(0, 1))
+
+
+def test_attackers_of_ones_own(audited, tmp_path):
+    truth, rows = tmp_path / "truth.jsonl", []
+    for k in range(12):
+        add(audited, tmp_path, f"k{k}")
+        row = {"clip_id": f"k{k}", "person_id": f"p{k // 2}", "file": audited.source.name}
+        rows.append(json.dumps(dict(audited.truth) | row))
+    truth.write_text("\n".join(rows))
+    options = AuditOptions(every=12, sheet=5, speaker_encoder=Ear(), face_embedder=Eye())
+    _, sections = full_audit(tmp_path, truth, audited.source.parent, options)
+    notes = {section.name: " ".join(section.notes) for section in sections}
+    assert (
+        "an encoder that was given" in notes["voice"] and "an object that was given (Eye)" in notes["reidentification"]
+    )
+    for options, what in (
+        (AuditOptions(speaker_encoder=object()), "speaker encoder: object has no method"),
+        (AuditOptions(face_embedder=5), "face embedder: int has no method"),
+    ):
+        with pytest.raises(UserError, match=what):
+            full_audit(tmp_path, truth, audited.source.parent, options)

@@ -51,3 +51,10 @@ def test_an_attacker_who_learns_sees_through_what_all_voices_share():
     assert equal_error_rate(scores, SPEAKERS).value < plain.value - 0.1
     # Pairs across folds are left out: twelve speakers in three folds leave four models a trial.
     assert (np.isfinite(scores).sum(axis=1) == 4).all()
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_an_encoder_that_hears_no_difference(size):
+    same = np.ones((60, size))
+    scores = trained_scores(same, SPEAKERS, same, SPEAKERS, seed=0)
+    assert (np.isfinite(scores).sum(axis=1) == 4).all() and np.nanstd(scores) < 1e-6

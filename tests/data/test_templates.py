@@ -18,7 +18,18 @@ from deemo_jax.data.prompts import (
     build_prompt,
     opening_ids,
 )
-from deemo_jax.data.templates import AFFECTGPT, DEEMO, TEMPLATES, VICUNA_V1, VIDEO_LLAMA, Template, parse_template
+from deemo_jax.data.templates import (
+    AFFECTGPT,
+    AFFECTGPT_V2,
+    DEEMO,
+    TEMPLATES,
+    VICUNA_V1,
+    VIDEO_LLAMA,
+    VIDEO_LLAMA_IMAGE,
+    VIDEO_LLAMA_STAGE1,
+    Template,
+    parse_template,
+)
 from deemo_jax.data.tokenizer import ByteTokenizer, HFTokenizer, Tokenizer
 from deemo_jax.errors import UserError
 from deemo_jax.generation.text import cut
@@ -166,11 +177,43 @@ def test_deemo_and_affectgpt_tokenize_prompt_and_answer_separately(
     for template, prompt, target in (
         (DEEMO, public_ids(equation_1(subset), theirs), [*public_ids(ANSWER, theirs), 2]),
         (AFFECTGPT, public_ids(asked, theirs), public_ids(ANSWER + "###", theirs)),
+        (AFFECTGPT_V2, public_ids(asked, theirs), [*public_ids(ANSWER + "###", theirs), 2]),
     ):
         one = example(template, ours, subset)
         assert as_public(one, theirs) == [1, *prompt, *target]
         assert list(one.loss) == [False] * (1 + len(prompt)) + [True] * len(target)
         assert as_public(example(template, ours, subset, answer=False), theirs) == [1, *prompt]
+
+
+@pytest.mark.parametrize("subset", SUBSETS, ids=lambda subset: "+".join(sorted(subset)) or "none")
+@pytest.mark.parametrize("which", ["slow", "fast"])
+def test_video_llama_s_captions_follow_media_alone_or_a_question(
+    subset: frozenset[Modality], which: str, ours: HFTokenizer, request: pytest.FixtureRequest
+) -> None:
+    """Prompt, if there is one, and caption are tokenized separately; the caption ends with its mark, without an eos."""
+    theirs = request.getfixturevalue(which)
+    words = ("<Subtitle>@</Subtitle> ", "<NFBL>@</NFBL> ")
+    image = parse_template({"task": TASK.value, "template": "video_llama_image", "question": "What is this?"})
+    shown = pieces(subset, "<Audio>@</Audio> ", "<Image>@</Image> ", *words)
+    asked = f"###Human: {shown}What is this? ###Assistant: "
+    for template, prompt, end in (
+        (VIDEO_LLAMA_STAGE1, pieces(subset, "@", "@", *words), "\n"),
+        (image, asked, "###"),
+    ):
+        before, target = public_ids(prompt, theirs) if prompt else [], public_ids(ANSWER + end, theirs)
+        one = example(template, ours, subset)
+        assert as_public(one, theirs) == [1, *before, *target]
+        assert list(one.loss) == [False] * (1 + len(before)) + [True] * len(target)
+        assert as_public(example(template, ours, subset, answer=False), theirs) == [1, *before]
+
+
+def test_the_first_stage_asks_nothing_unless_it_is_told_to() -> None:
+    prompt = {"task": TASK.value, "template": "video_llama_stage1"}
+    shown = {Modality.AUDIO, Modality.VIDEO}
+    for own, text in (({}, []), ({"question": "Why?"}, ["Why?"])):
+        template = parse_template({**prompt, **own})
+        parts = build_prompt("T", [], shown, TASK, AUDIO, VIDEO, template=template)
+        assert parts == [Slots(0, AUDIO), Slots(AUDIO, VIDEO), *text]
 
 
 @pytest.mark.parametrize("subset", SUBSETS, ids=lambda subset: "+".join(sorted(subset)) or "none")
@@ -223,7 +266,9 @@ def test_the_mask_does_not_hang_on_the_vocabulary() -> None:
     """With bytes, the public count would be off: "###" is three ids and a bos more shifts the rest."""
     tokenizer = ByteTokenizer()
     assert list(trained(example(VIDEO_LLAMA, tokenizer), tokenizer)) == ["###", f"###Assistant: {ANSWER}\n###"]
-    assert list(trained(example(AFFECTGPT, tokenizer), tokenizer)) == [f"{ANSWER}###"]
+    for template in (AFFECTGPT, AFFECTGPT_V2, VIDEO_LLAMA_IMAGE):
+        assert list(trained(example(template, tokenizer), tokenizer)) == [f"{ANSWER}###"]
+    assert list(trained(example(VIDEO_LLAMA_STAGE1, tokenizer), tokenizer)) == [f"{ANSWER}\n"]
     assert list(trained(example(VICUNA_V1, tokenizer), tokenizer)) == [f" {ANSWER}"]
 
 
@@ -238,7 +283,8 @@ def test_an_absent_modality_leaves_no_trace(template: Template) -> None:
         return "".join(part if isinstance(part, str) else media[part] for part in parts)
 
     empty = text(frozenset())
-    head = empty.index(template.wording.user.replace("{}", QUESTION))
+    asked = QUESTION if template.question is None else template.question
+    head = empty.index(template.wording.user.replace("{}", asked))
     for subset in SUBSETS:
         inputs = [getattr(template.wording, each).replace("{}", filled[each]) for each in Modality if each in subset]
         assert text(subset) == empty[:head] + "".join(inputs) + empty[head:]
@@ -271,7 +317,9 @@ def test_a_recipe_s_own_texts_replace_the_template_s() -> None:
 
 
 def test_what_was_generated_ends_at_a_stop() -> None:
-    assert AFFECTGPT.stops == VIDEO_LLAMA.stops == ("###",) and DEEMO.stops == VICUNA_V1.stops == ()
+    assert AFFECTGPT.stops == AFFECTGPT_V2.stops == VIDEO_LLAMA.stops == VIDEO_LLAMA_IMAGE.stops == ("###",)
+    assert DEEMO.stops == VICUNA_V1.stops == ()
+    assert cut("A man.\nA man.\n", VIDEO_LLAMA_STAGE1.stops)[0] == "A man."
     assert cut(" It is so.\n###Human: And", VIDEO_LLAMA.stops)[0] == " It is so."
     assert cut("It is so", AFFECTGPT.stops)[0] == "It is so"
     assert cut("Rank ### one ", DEEMO.stops)[0] == "Rank ### one "
@@ -280,7 +328,7 @@ def test_what_was_generated_ends_at_a_stop() -> None:
 @pytest.mark.parametrize(
     ("prompt", "says"),
     [
-        ({"template": "vicuna"}, "choose from deemo, affectgpt, video_llama, vicuna_v1"),
+        ({"template": "vicuna"}, "choose from deemo, affectgpt, affectgpt_v2, .*, vicuna_v1$"),
         ({"tempalte": "deemo"}, "did you mean 'template'"),
         ({"audio": "no place"}, r"config.prompt.audio: .* must have {} once"),
         ({"user": "{} and {}"}, r"config.prompt.user: .* must have {} once"),

@@ -1,10 +1,18 @@
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from deemo_jax.data.templates import DEEMO, VICUNA_V1, Template
+from deemo_jax.data.prompts import Task, answer_text, build_example
+from deemo_jax.data.templates import DEEMO, TEMPLATES, VICUNA_V1, Template
 from deemo_jax.data.tokenizer import ByteTokenizer, HFTokenizer, check_tokenizer, make_tokenizer
 from deemo_jax.errors import UserError
+from deemo_jax.schema import Modality
+from tests.data.samples import CLIP
+
+BEGIN, END, TURN, PAD = "<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>", "<|finetune_right_pad_id|>"
+TEXT = 'She said: "27 chances –  and a day", naïve 日本 🙂\n\n'
 
 
 def test_bytes_round_trip_any_text() -> None:
@@ -56,6 +64,126 @@ def test_a_sentencepiece_model_is_preferred(tmp_path: Path) -> None:
     assert tokenizer.decode([*ids, tokenizer.eos_id]) == "the good day"
 
 
+def write_llama3(folder: Path, **files: Any) -> None:
+    """A tokenizer.json made as LLaMA-3's is: byte-level BPE, special ids at the end, a bos by itself, no unk."""
+    tokenizers = pytest.importorskip("tokenizers")
+    built = tokenizers.Tokenizer(tokenizers.models.BPE(ignore_merges=True))
+    byte_level = tokenizers.pre_tokenizers.ByteLevel
+    digits = tokenizers.pre_tokenizers.Split(tokenizers.Regex(r"\p{N}{1,3}| ?\p{L}+|\s+|[^\s\p{L}\p{N}]+"), "isolated")
+    built.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(
+        [digits, byte_level(add_prefix_space=False, use_regex=False)]
+    )
+    built.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=300, initial_alphabet=byte_level.alphabet(), show_progress=False
+    )
+    built.train_from_iterator([TEXT, "The emotion is negative."] * 5, trainer)
+    built.add_special_tokens([BEGIN, END, TURN, PAD])
+    built.post_processor = tokenizers.processors.TemplateProcessing(
+        single=f"{BEGIN} $A", special_tokens=[(BEGIN, built.token_to_id(BEGIN))]
+    )
+    built.save(str(folder / "tokenizer.json"))
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def piece(tokenizer: HFTokenizer, name: str) -> int:
+    return tokenizer._model.token_to_id(name)
+
+
+@pytest.mark.parametrize("eos", [END, TURN])
+def test_a_llama3_tokenizer_reads_as_huggingface_reads_it(eos: str, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    # As published: what the two files say of the end differs, and one of them says it in an object.
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": BEGIN,
+        "eos_token": eos,
+        "added_tokens_decoder": {},
+    }
+    written = {"content": END, "lstrip": False, "normalized": False, "rstrip": False, "single_word": False}
+    write_llama3(tmp_path, tokenizer_config=config, special_tokens_map={"bos_token": BEGIN, "eos_token": written})
+    ours = make_tokenizer({"name": "llama", "path": str(tmp_path)})
+    theirs = transformers.PreTrainedTokenizerFast.from_pretrained(tmp_path)
+    assert (ours.bos_id, ours.eos_id) == (theirs.bos_token_id, theirs.eos_token_id)
+    assert ours.vocab_size == len(theirs) == ours.bos_id + 4
+    assert ours.pad_id == ours.eos_id, "it has neither pad nor unk"
+    for text in (TEXT, " two  spaces ", "ASSISTANT: 1984"):
+        assert ours.encode(text) == theirs(text, add_special_tokens=False).input_ids
+        assert ours.decode([ours.bos_id, *ours.encode(text), ours.eos_id, *ours.encode(text)]) == text
+    said = ours.encode(f"a{TURN}{END}{BEGIN}")
+    assert max(said) < ours.bos_id and ours.decode(said) == f"a{TURN}{END}{BEGIN}"
+
+
+@pytest.mark.parametrize(
+    ("files", "pad"),
+    [
+        ({"tokenizer_config": {"pad_token": PAD}}, PAD),
+        ({"tokenizer_config": {"pad_token": {"content": PAD}}}, PAD),
+        ({"tokenizer_config": {"pad_token": None, "unk_token": ""}, "special_tokens_map": {"pad_token": PAD}}, PAD),
+        ({"tokenizer_config": {"pad_token": "!", "unk_token": PAD}}, PAD),
+        ({"tokenizer_config": {"pad_token": "!"}}, TURN),  # a word like any other
+        ({"tokenizer_config": {"pad_token": "[PAD]"}}, TURN),  # is not there
+        ({"tokenizer_config": {"pad_token": BEGIN}}, TURN),
+    ],
+)
+def test_padding_is_a_token_that_is_no_text(files: dict[str, Any], pad: str, tmp_path: Path) -> None:
+    files["tokenizer_config"] |= {"bos_token": BEGIN, "eos_token": TURN}
+    write_llama3(tmp_path, **files)
+    tokenizer = HFTokenizer(tmp_path / "tokenizer.json")
+    assert (tokenizer.bos_id, tokenizer.eos_id) == (piece(tokenizer, BEGIN), piece(tokenizer, TURN))
+    assert tokenizer.pad_id == piece(tokenizer, pad)
+    assert tokenizer.decode([*tokenizer.encode("a! b"), tokenizer.pad_id]) == "a! b"
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({}, "has no token <s> as its bos; put the tokenizer_config.json beside it"),
+        ({"tokenizer_config": {"bos_token": BEGIN}}, "has no token </s> as its eos"),
+        ({"special_tokens_map": {"bos_token": BEGIN, "eos_token": "<|im_end|>"}}, r"no token <\|im_end\|> as its eos"),
+        ({"tokenizer_config": []}, "tokenizer_config.json: must be a JSON object"),
+        ({"tokenizer_config": "{ nonsense"}, "tokenizer_config.json: not valid JSON"),
+    ],
+)
+def test_special_tokens_that_are_not_there_are_asked_for(files: dict[str, Any], says: str, tmp_path: Path) -> None:
+    write_llama3(tmp_path, **files)
+    with pytest.raises(UserError, match=says):
+        HFTokenizer(tmp_path)
+
+
+def test_meta_s_own_form_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.model").write_text("IQ== 0\nIg== 1\nIw== 2\n")
+    for path in (tmp_path, tmp_path / "tokenizer.model"):
+        with pytest.raises(
+            UserError, match=r"tokenizer.model: is LLaMA-3's .* give the folder with its tokenizer.json"
+        ):
+            HFTokenizer(path)
+    write_llama3(tmp_path, tokenizer_config={"bos_token": BEGIN, "eos_token": TURN})
+    assert HFTokenizer(tmp_path).encode("a") == HFTokenizer(tmp_path / "tokenizer.json").encode("a")
+
+
+@pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
+def test_nothing_is_read_out_of_the_pad_id(template: Template, tmp_path: Path) -> None:
+    """With the eos for a pad, a sequence is the same but for the ids at its media tokens."""
+    named = {"bos_token": BEGIN, "eos_token": TURN}
+    write_llama3(tmp_path, tokenizer_config=named)
+    same = HFTokenizer(tmp_path)
+    write_llama3(tmp_path, tokenizer_config={**named, "pad_token": PAD})
+    other = HFTokenizer(tmp_path)
+    assert same.pad_id == same.eos_id != other.pad_id
+    task, sizes = Task.RECOGNITION_REASONING, {"audio": 2, "video": 3, "max_length": 2000}
+    one, two = (
+        build_example(CLIP, frozenset(Modality), task, each, template=template, with_answer=True, **sizes)
+        for each in (same, other)
+    )
+    assert (one.slots, one.loss) == (two.slots, two.loss)
+    text = [token for token, slot in zip(one.token_ids, one.slots, strict=True) if slot < 0]
+    assert text == [token for token, slot in zip(two.token_ids, two.slots, strict=True) if slot < 0]
+    assert text.count(same.eos_id) == template.eos and answer_text(CLIP, task) in same.decode(text)
+    assert not any(loss for loss, slot in zip(one.loss, one.slots, strict=True) if slot >= 0)
+
+
 @pytest.mark.parametrize(
     ("config", "says"),
     [
@@ -87,7 +215,10 @@ class Special(ByteTokenizer):
     ("tokenizer", "rows", "template", "says"),
     [
         (ByteTokenizer(), 258, DEEMO, "258 rows for a tokenizer of 259 ids; .*published beside.* use at least 259"),
-        (Special(-1, 1), 300, DEEMO, r"needs three ids of their own, but has bos -1, eos 1, pad 0 \(-1: none\)"),
+        (Special(-1, 1), 300, DEEMO, r"needs a bos .* below 259, but has bos -1, eos 1, pad 0 \(-1: none\)"),
+        (Special(1, -1), 300, DEEMO, "bos 1, eos -1, pad 0"),
+        (Special(1, 259), 300, DEEMO, "bos 1, eos 259, pad 0"),
+        (Special(2, 2), 300, DEEMO, "needs a bos of its own.* bos 2, eos 2, pad 0"),
         (Special(0, 2), 300, DEEMO, "bos 0, eos 2, pad 0"),
         (Special(1, 2, pad=259), 300, DEEMO, "pad 259"),
         (
@@ -109,3 +240,17 @@ def test_a_tokenizer_that_can_belong_is_taken() -> None:
     check_tokenizer(ByteTokenizer(), 259, VICUNA_V1)
     check_tokenizer(ByteTokenizer(), 32001, VICUNA_V1)
     check_tokenizer(Special(5, 6), 300, DEEMO)
+    check_tokenizer(Special(5, 6, pad=6), 300, DEEMO)
+
+
+def test_a_tokenizer_far_smaller_than_its_decoder_is_refused(tmp_path: Path) -> None:
+    write_llama3(tmp_path, tokenizer_config={"bos_token": BEGIN, "eos_token": TURN})
+    tokenizer = HFTokenizer(tmp_path)
+    count = tokenizer.vocab_size
+    for rows in (count, count + 1, count + 256):
+        check_tokenizer(tokenizer, rows, DEEMO)
+    says = rf"{count + 257} rows for a tokenizer of {count} ids leave more than 256 .*published beside.* use {count}$"
+    with pytest.raises(UserError, match=says):
+        check_tokenizer(tokenizer, count + 257, DEEMO)
+    with pytest.raises(UserError, match="vicuna_v1 is of decoders with bos 1 and eos 2"):
+        check_tokenizer(tokenizer, count, VICUNA_V1)

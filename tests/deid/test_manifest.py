@@ -104,13 +104,24 @@ def test_a_missing_key_and_no_json(written):
         load_manifest(path)
 
 
-@pytest.mark.parametrize(
-    "row", [{}, {"width": 1, "height": 1, "frames": [[1, 2, 3]]}, {"width": 1, "height": 1, "frames": 3}, []]
-)
+GOOD = {"width": 64, "height": 48, "dropped": [1], "frames": [[0, 0, 64, 48], []]}
+INSTEAD = [
+    *({side: value} for side in ("width", "height") for value in (10**9, 10**400, 0, -2, 64.0, 1e9, True, "64", None)),
+    *({"frames": value} for value in ([], {}, {"0": []}, 3, None, "ab", [{}], [None], [[1, 2, 3]], ["abcd"])),
+    *({"frames": [[0, 0, *far]]} for far in ((65, 48), (64, 49), (0, 4), (4, 0), (4.0, 4), ("4", 4), (True, 4))),
+    *({"frames": [[-1, 0, 4, 4]]}, {"frames": [[10**400, 0, 10**401, 4]]}),
+    *({"dropped": value} for value in (None, {}, [3], [1, 1], [1, 0], [-1], [0.0], [True], ["0"], [10**400])),
+]
+
+
+@pytest.mark.parametrize("row", [{}, [], 3, "width", None, *(GOOD | change for change in INSTEAD)])
 def test_malformed_masks(tmp_path, row):
-    (tmp_path / "m.json").write_text(json.dumps(row))
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps(GOOD))
+    assert load_masks(path) == Masks(64, 48, (((0, 0, 64, 48),), ()), (1,))
+    path.write_text(json.dumps(row))
     with pytest.raises(UserError, match="no file of masks"):
-        load_masks(tmp_path / "m.json")
+        load_masks(path)
 
 
 def test_where_there_is_none(tmp_path):

@@ -1,11 +1,19 @@
 """Configs that are wrong are refused in one line that helps."""
 
+import math
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import pytest
+from absl import flags
+from ml_collections import config_flags
 
-from configs import sample
+from configs import deemo_llama_7b, sample
+from deemo_jax.data.templates import TEMPLATES
 from deemo_jax.errors import UserError
+from deemo_jax.models.deemo_llama import DeemoLlamaConfig
+from deemo_jax.models.llama import Llama, LlamaConfig, RopeScaling
 from deemo_jax.training.recipe import Recipe
 from tests.training import tiny
 
@@ -38,6 +46,79 @@ def test_a_resolved_config_reads_as_the_same_recipe() -> None:
 
 def test_the_sample_recipe_is_whole() -> None:
     assert Recipe.from_config(sample.get_config("video,audio")).data.modalities == "video,audio"
+
+
+def decoder(arguments: str, *overrides: str) -> LlamaConfig:
+    """What the commands make of `--config configs/deemo_llama_7b.py:arguments` and `--config.model.decoder.x`."""
+    values = flags.FlagValues()
+    holder = config_flags.DEFINE_config_file("config", lock_config=True, flag_values=values)
+    settings = [f"--config.model.decoder.{override}" for override in overrides]
+    argv = ["test", f"--config={deemo_llama_7b.__file__}:{arguments}", *settings]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", argv)  # where config flags look for overrides
+        values(argv)
+    recipe = Recipe.from_config(holder.value)
+    assert Recipe.from_config(recipe.resolved()) == recipe
+    config: LlamaConfig = DeemoLlamaConfig.from_config(recipe.model).decoder.config
+    return config
+
+
+@pytest.mark.parametrize(
+    ("arguments", "context", "scaling", "parameters"),
+    [
+        ("", 4096, None, 6_738_415_616),
+        ("vicuna=v1.1", 2048, None, 6_738_415_616),
+        ("decoder=vicuna,vicuna=v0", 2048, None, 6_738_415_616 + 2 * 4096),
+        ("decoder=llama3", 8192, None, 8_030_261_248),
+        ("decoder=llama3.1", 131072, RopeScaling(factor=8.0, low=1.0, high=4.0, original=8192), 8_030_261_248),
+    ],
+)
+def test_decoders_have_the_published_sizes(
+    arguments: str, context: int, scaling: RopeScaling | None, parameters: int
+) -> None:
+    config = decoder(arguments)
+    assert (config.context, config.rope_scaling) == (context, scaling)
+    assert (config.theta, config.kv_heads) == ((500000.0, 8) if "llama3" in arguments else (10000.0, 32))
+    ids = jnp.zeros((1, 2), jnp.int32)
+    shapes = jax.eval_shape(lambda: Llama(config).init(jax.random.key(0), ids, ids == 0, method="score"))
+    assert sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes)) == parameters
+
+
+def test_rope_can_be_stretched_from_the_command_line() -> None:
+    as_documented = decoder("", 'rope_scaling={"factor": 4.0, "original": 4096}')
+    assert as_documented.rope_scaling == RopeScaling(factor=4.0, original=4096)
+    assert decoder("decoder=llama3.1", "rope_scaling.factor=32.0").rope_scaling == RopeScaling(factor=32.0)
+    assert decoder("vicuna=v0", "context=1024").rope_scaling is None
+    with pytest.raises(UserError, match=r"rope_scaling.facto: .*did you mean 'factor'"):
+        decoder("", 'rope_scaling={"facto": 4.0}')
+
+
+@pytest.mark.parametrize(
+    ("arguments", "template"),
+    [
+        ("", "deemo"),
+        ("vicuna=v1.1,connector=joint", "deemo"),
+        ("decoder=llama3", "deemo"),
+        ("vicuna=v0", "video_llama"),
+        ("template=deemo,vicuna=v0", "deemo"),
+        *((f"template={name}", name) for name in TEMPLATES),
+    ],
+)
+def test_a_template_goes_with_its_decoder_unless_one_is_named(arguments: str, template: str) -> None:
+    assert deemo_llama_7b.get_config(arguments).prompt.template == template
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("template=vicuna", "template=deemo|affectgpt|"),
+        ("decoder=llama2", "decoder=vicuna|llama3|llama3.1"),
+        ("vicuna=v0,decoder=llama3", "vicuna=v0 and decoder=llama3 name two decoders; leave one out"),
+    ],
+)
+def test_arguments_that_are_none_are_refused(arguments: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said.replace("|", r"\|")):
+        deemo_llama_7b.get_config(arguments)
 
 
 @pytest.mark.parametrize(
