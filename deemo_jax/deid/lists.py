@@ -1,7 +1,10 @@
 """Word lists of the text rules: what is no name though it may stand with a capital, and what is a place or a name.
 
-All are lower case. They are short on purpose: the rules look at capitals and neighbours first.
+All are lower case. They are short on purpose: the rules look at capitals and neighbours first. At the end stands in how
+many ways one letter may be written.
 """
+
+import re
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -15,7 +18,7 @@ COMMON = word_set(
     """
     a able about above absolutely after afterwards again against ago agreed ah alone along already alright also although
     always am amazing among an and angry another any anybody anyone anything anyway apart apparently are aren't around
-    art as ashamed ask at away awesome awful baby back bad bang based be bear beating beautiful because been before
+    art as ashamed ask at away awesome awful baby back bad bang based be bear beat beating beautiful because been before
     behind being believe below beside besides best better between beyond big bill bit bless both boy boys break bring
     brilliant bro broken brother brothers but by bye bless calm can can't cannot care champions champion cheers
     children christmas clearly coach come comfort congratulations cool could couldn't couple courage crap crowd crushed
@@ -61,6 +64,35 @@ NAMES_TOO = word_set(
     art best bill bliss case chance christian day faith fair final glory grace grant hope hunt joy king law little long
     love luck lucky march mark may mercy miles noble patience price pride quick rich rose self sharp small spirit stone
     strange strong sunday sure true victory walker west will winning wise wish woods young
+    """
+)
+
+# What stands before a comma where a sentence begins and calls nobody, beside the common words.
+UNCALLED = word_set(
+    """
+    ace aces afternoon aha ahem ahh altogether amen anger anxiety anyways argh arguably artists assuming athletes aw aww
+    baffled balls beforehand bizarre blimey boom boss bravo breakfast breathe buddy busy career careful champ champs
+    chaos characters cheeky chief citizens clever coaches coffee colleagues comrades consequently contrary correct crazy
+    cruel curious dammit damn damned danger darling date daytime defeat defence degree delight dinner disgusted
+    doubles doubt drained dude dunno eager eh elsewhere embarrassed empty energy envy er erm esteemed exhausting failure
+    fame famous fathers fellows firstly fitness focus folks food footwork forehand backhand form fortunate frustrating
+    frustration funny gee gents gentle gentlemen gloom gold gosh gradual granted gratitude guess guilt guilty gym ha
+    haha hatred headlines healthy hi hiya hmm hm holidays home homework honest honey honour horrible horrific hours
+    hooray humble hungry hurrah hurray hurrying hush inevitable injuries injury innocent instinct insane interesting
+    ironic journalists joyful judging kiddo kindness kudos lad lads lesser likely listeners loneliness lunch madness
+    magic mate mates medals media mentor mm mmm moments months moreso motivation music mummy daddy nah namely naturally
+    near negative neutral nerve nope notably nothingness numb nuts oddly offence officials omg ooh oof oops opponents
+    optimism optimistic overall overnight overwhelmed pardon parents partly pathetic patient peaceful personal phew
+    players pleasure politics positive positives powerless precise preparation press prize promise psychology punishment
+    purpose puzzled question questions quitters rain rankings recently recovery referees regardless regret rejection
+    relaxed reporters resilience respectful restless results ridiculous rivals routine rubbish rude sacrifice safe scary
+    school seconds secondly selfish sets shattered shy sick silent silly silver simple skill sleep slow smart snow soft
+    someday sore sound spectators speechless sportsmanship spring squad stamina strategy struggle stunned success summer
+    autumn winter surprising sweat sweet sweetheart sweetie tactics talent technique tender tense tension terrified
+    thereafter thereby thirdly thirsty thoughts thrilling tiebreak timing tonight topic torn tragic travel trophies
+    trouble truthful uh um umm unbelievable uncertain unless unreal unsure upbeat viewers violence visibility vital
+    volleys voila warm watchers weak weary weather weird weeks weekend weekends whatsoever whew whoa whoever wild wise
+    worn worries worthless wounded writers yay yea yeh yesterday yikes yo yum yup zilch
     """
 )
 
@@ -132,7 +164,38 @@ GIVEN_NAMES = word_set(
     """
 ) - {"jesus", "santiago", "roman", "luna", "jan", "lily", "florence", "jean", "scott"}
 
+# What pseudonyms are made of.
+ID_WORDS = word_set(
+    """
+    actor adult alpha anon anonymous athlete audio beta cam camera case chunk class clip cohort control corpus cut
+    data dataset delta dev disc eval female file film fold footage frame gamma group guest host iid index interview
+    interviewee interviewer item male man mov movie mp4 negative neutral null part participant patient person persona
+    pid player positive pseudonym rec record recording row sample samplenew scene seg segment sess session set shot
+    source speaker split spk subj subject sub take talk test tester track train trial unknown user utt utterance val
+    valid vid video view voice volunteer woman
+    """
+)
+
 # Acronyms that identify nobody.
 ACRONYMS = word_set(
     "tv ok usp dvd cd pc phd mri mvp var pr cv gps diy faq asap lol omg tbh imo wtf dj mc vip ceo cfo it ai hr uv"
 )
+
+# What may stand within a name or be left out.
+APOSTROPHES = frozenset("'’‘‛ʼʻʹ`´′＇")
+JOINTS = APOSTROPHES | frozenset("-‐‑‒–−﹣－.·‧・")
+# After an apostrophe these end a contraction or a possessive, and no name: "she'll" is not "Shell".
+CLITICS = frozenset(("s", "ll", "m", "re", "ve", "d", "t"))
+# Thai, Lao, Myanmar, Hangul, Khmer, kana and Han: (first, last) of their blocks.
+UNSPACED = (
+    (0x0E00, 0x0EFF), (0x1000, 0x11FF), (0x1780, 0x17FF), (0x3005, 0x3007), (0x3040, 0x318F), (0x31F0, 0x31FF),
+    (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3), (0xF900, 0xFAFF), (0x20000, 0x3FFFF),
+)  # fmt: skip
+# Two letters of these say as much as three of an alphabet.
+DENSE = re.compile("[\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff]{2,}")
+# Letters that Unicode does not take apart, and letters that are written out in more than one way.
+LETTERS: dict[str, tuple[str, ...]] = {
+    "ł": ("l",), "đ": ("d", "dj"), "ø": ("o", "oe"), "ı": ("i",), "æ": ("ae",), "œ": ("oe",), "ß": ("ss",),
+    "þ": ("th",), "ð": ("d", "dh"), "ħ": ("h",), "ŧ": ("t",), "ŋ": ("ng", "n"), "ə": ("a", "e"),
+    "å": ("a", "aa"), "ä": ("a", "ae"), "ö": ("o", "oe"), "ü": ("u", "ue"),
+}  # fmt: skip

@@ -1,6 +1,8 @@
 """What identifies by its form alone: addresses, dates, times, scores, numbers."""
 
+import itertools
 import re
+from collections.abc import Iterator
 
 from deemo_jax.deid.lists import MONTHS, WEEKDAYS
 from deemo_jax.deid.text import Kind
@@ -44,6 +46,8 @@ _DAY = rf"(?:{_ORDINAL}|\d{{1,2}}|{_SPELLED_DAY})"
 _DASH = r"[\-–—]"
 _ENDS = r"(?![\w])"
 _BEGINS = r"(?<![\w])"
+# One set: "6-4", "6/4", "6:4" where that is no time of day, and a tie-break in brackets.
+_SET = r"\d{1,2}(?: ?[\-–—/] ?\d{1,2}|:\d)(?!\d)(?: ?\(\d{1,2}(?:[\-–—:]\d{1,2})?\))?"
 _DOMAIN_ENDS = "com|org|net|edu|gov|info|io|tv|me|co|uk|de|fr|eu|us|ca|au|in|es|it|nl|ch|at|jp|cn|ru|br"
 
 # Of two finds of the same length the earlier rule names the tag: a date is no telephone number.
@@ -84,6 +88,9 @@ _RULES: tuple[tuple[Kind, str], ...] = (
         "NUMBER",
         rf"{_BEGINS}\d{{1,3}}(?: ?{_DASH} ?\d{{1,3}})+(?:,? (?:and )?\d{{1,3}} ?{_DASH} ?\d{{1,3}}){{0,4}}{_ENDS}",
     ),
+    ("NUMBER", rf"{_BEGINS}{_SET}(?:(?:,|;)? ?(?:and )?(?<!\d){_SET}){{0,4}}(?![\w/])"),
+    # Scores read out, or digits one by one.
+    ("NUMBER", rf"{_BEGINS}\d{{1,2}}(?:,? \d{{1,2}}){{2,40}}(?![\w:/]|[.,]\d)"),
     ("NUMBER", rf"{_BEGINS}\d{{1,3}} (?:to|all|nil|love){_ENDS}(?: \d{{1,3}}{_ENDS})?"),
     (
         "NUMBER",
@@ -102,6 +109,22 @@ _RULES: tuple[tuple[Kind, str], ...] = (
     ("NUMBER", rf"{_BEGINS}[$€£]?(?:\d{{2,}}(?:[.,]\d+)*|\d(?:[.,]\d+)+)%?{_ENDS}|[$€£]\d+{_ENDS}"),
     ("NUMBER", r"\b(?=\w{5,24}\b)(?=\w*\d\w*\d)(?=\w*[A-Za-z])\w+"),
 )
+
+# A digit by its name, and how many it stands for; "oh" alone is none.
+_DIGIT = rf"(?:(?:double|triple|treble)[ \-])?(?:zero|oh|{'|'.join(_UNITS)})"
+_SPELLED_RUN = re.compile(rf"\b{_DIGIT}(?:(?:, |[ \-]){_DIGIT}){{1,40}}\b", re.IGNORECASE)
+_TIMES = {"double": 2, "triple": 3, "treble": 3}
+_FEWEST_SPELLED = 4
+
+
+def spelled_runs(text: str) -> Iterator[tuple[int, int]]:
+    """Where digits are read out one after the other: four or more of them, two of them at least no mere "oh"."""
+    for match in _SPELLED_RUN.finditer(text):
+        words = re.findall(r"[a-z]+", match[0].lower())
+        digits = sum(_TIMES.get(before, 1) for before, word in itertools.pairwise(["", *words]) if word not in _TIMES)
+        if digits >= _FEWEST_SPELLED and sum(word != "oh" and word not in _TIMES for word in words) >= 2:
+            yield match.start(), match.end()
+
 
 PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(rule, re.IGNORECASE)) for kind, rule in _RULES

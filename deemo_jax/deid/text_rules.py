@@ -8,11 +8,21 @@ import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 
-from deemo_jax.deid.lists import ACRONYMS, COMMON, GIVEN_NAMES, MONTHS, NAMES_TOO, PLACES, WEEKDAYS, word_set
+from deemo_jax.deid.lists import (
+    ACRONYMS,
+    COMMON,
+    GIVEN_NAMES,
+    MONTHS,
+    NAMES_TOO,
+    PLACES,
+    UNCALLED,
+    WEEKDAYS,
+    word_set,
+)
 from deemo_jax.deid.text import TAG, Kind, Span
-from deemo_jax.deid.text_patterns import PATTERNS
+from deemo_jax.deid.text_patterns import PATTERNS, spelled_runs
 
-VERSION = "1"
+VERSION = "2"
 
 # A word: letters with apostrophes, hyphens or an initial's dot inside.
 _WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
@@ -54,6 +64,11 @@ _NAME_BEFORE = re.compile(
     r"\b(?:(?:my|his|her) name is|my name['’]s|i am called|i['’]m called|named|nicknamed) $", re.IGNORECASE
 )
 _LONGEST_NAME = 6
+_CALLED = re.compile(r",\s| (?:too|either|as well)(?:[.!?…]|\Z)")
+# "Exhausted", "Furious", "Incredible" stand before a comma as well, and names seldom end so.
+_UNCALLED_ENDINGS = ("ted", "sed", "ned", "ied", "ous", "ible", "wise")
+# What stands between a given name and the rest of the surname.
+_PARTICLES = _BETWEEN - word_set("the of and &")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,9 +93,10 @@ class Rules:
         for kind, pattern in PATTERNS:
             for match in pattern.finditer(text):
                 yield Span(match.start(), match.end(), kind)
+        yield from (Span(start, end, "NUMBER") for start, end in spelled_runs(text))
         yield from _torn_addresses(text)
         words = _words(text)
-        if _has_capitals(words):
+        if _has_capitals(words, TAG.search(text) is not None):
             yield from _by_capitals(text, words)
         yield from _by_lists(text, words)
 
@@ -113,10 +129,10 @@ def _after_title(words: Sequence[_Word], before: str) -> bool:
     return words[-1].lower in _TITLES or (len(words[-1].text) == 1 and words[-1].capital and words[-1].lower != "i")
 
 
-def _has_capitals(words: Sequence[_Word]) -> bool:
-    """Whether capitals mean anything: not where all words have them, or none."""
+def _has_capitals(words: Sequence[_Word], tagged: bool) -> bool:
+    """Whether capitals mean anything: not where all words have them, or none; a tag hides how many there were."""
     shouted = sum(word.text.isupper() for word in words if len(word.text) > 1)
-    return shouted * 2 <= len(words) or len(words) <= 2
+    return shouted * 2 <= len(words) or (len(words) <= 2 and not tagged)
 
 
 def _by_capitals(text: str, words: Sequence[_Word]) -> Iterator[Span]:
@@ -182,9 +198,16 @@ def _is_person(text: str, word: _Word, after: _Word | None) -> bool:
     if word.lower in GIVEN_NAMES or word.lower in PLACES:
         return True
     rest = text[word.end : word.end + 2].replace("’", "'")
-    if rest == "'s" or not word.text.istitle():
+    if rest == "'s" or not word.text.istitle() or _is_called(text, word):
         return True
     return after is not None and after.lower in _DEEDS and text[word.end : after.start] == " " and not _plural(word)
+
+
+def _is_called(text: str, word: _Word) -> bool:
+    """Whether a sentence's first word calls somebody ("Tellin, you are kind.") or is all of it ("Tellin too.")."""
+    if len(word.text) < 2 or word.lower in UNCALLED or word.lower.endswith(_UNCALLED_ENDINGS):
+        return False
+    return bool(_CALLED.match(text, word.end))
 
 
 def _plural(word: _Word) -> bool:
@@ -218,7 +241,7 @@ def _by_lists(text: str, words: Sequence[_Word]) -> Iterator[Span]:
         if word.lower in PLACES:
             yield Span(word.start, word.end, "PLACE")
         elif word.lower in GIVEN_NAMES:
-            yield Span(word.start, word.end, "NAME")
+            yield Span(word.start, _shouted_end(text, words, at), "NAME")
         elif word.lower in _SURE_TITLES and at + 1 < len(words):
             name = words[at + 1]
             if text[word.end : name.start] in (" ", ". ") and name.lower not in COMMON:
@@ -227,3 +250,19 @@ def _by_lists(text: str, words: Sequence[_Word]) -> Iterator[Span]:
             second = words[at + 1] if at + 1 < len(words) else None
             both = second is not None and second.lower not in COMMON and text[word.end : second.start] == " "
             yield Span(word.start, second.end if both and second else word.end, "NAME")
+
+
+def _shouted_end(text: str, words: Sequence[_Word], at: int) -> int:
+    """Where a name ends that begins with a given name: among capitals, after the next word unless that is common."""
+    end, reach = words[at].end, at + 1
+    if len(words[at].text) < 2 or not words[at].text.isupper():
+        return end
+    while reach < len(words) and words[reach].text.isupper():
+        if text[words[reach - 1].end : words[reach].start] not in (" ", "-"):
+            break
+        lower = words[reach].lower
+        if lower not in _PARTICLES:
+            plain = lower in COMMON | _DEEDS | ACRONYMS | WEEKDAYS
+            return end if plain else words[reach].end
+        reach += 1
+    return end

@@ -8,12 +8,14 @@ import collections
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from deemo_jax import files
-from deemo_jax.deid.text import KINDS, TAG, Engine, Names, clean, redact
+from deemo_jax.deid.lists import COMMON, GIVEN_NAMES, ID_WORDS, MONTHS, PLACES
+from deemo_jax.deid.text import KINDS, TAG, Engine, Kind, Names, Span, clean, redact
 from deemo_jax.deid.text_rules import Rules
 from deemo_jax.errors import UserError
 from deemo_jax.schema import Clip
@@ -22,6 +24,7 @@ STAMP = "deid"
 VERSION = 1
 ENGINES = ("rules", "presidio")
 MAX_METHOD = 200
+IDS = ("clip_id", "video_id", "person_id")
 # What a row may keep: words, cut-outs and notes under any other key would carry on what was taken out of these.
 KEPT = tuple(field.name for field in dataclasses.fields(Clip) if field.name != "text_deid")
 
@@ -97,17 +100,20 @@ def redact_row(row: Mapping[str, Any], names: Names, engine: Engine, where: str 
     Args:
         row: as `Clip.from_json` takes it; a stamp that it has is replaced.
         names: of the project.
-        engine: finds the rest.
+        engine: finds the rest; ids in which it finds anybody are refused, as those with a listed name are.
         where: file and line, for messages.
 
     Raises:
-        UserError: malformed.
+        UserError: malformed, or an id is no pseudonym.
     """
     Clip.from_json(row, where)
     made = {key: row[key] for key in KEPT if key in row}
-    for key in ("clip_id", "video_id", "person_id"):
-        if names.find(clean(str(made.get(key, "")))):
+    for key in IDS:
+        said = clean(str(made.get(key, "")))
+        if any(names.find(each) for each in (said, *_readings(said))):
             raise UserError(f"{where}: {key} holds a name of the list; give pseudonyms")
+        if kind := _told_by(said, engine):
+            raise UserError(f"{where}: {key} seems to hold a {kind}; give pseudonyms")
     positions = {}
     for name in ("transcript", "reasoning"):
         found = redact(made[name], names, engine)
@@ -129,6 +135,48 @@ def redact_row(row: Mapping[str, Any], names: Names, engine: Engine, where: str 
         "positions": positions,
     }
     return made | {STAMP: stamp | {"sha256": _digest(made, stamp)}}
+
+
+# A word in an id: "Tellin" of "Tellin_02", "MarvoTellin" in two; not the letters of "K9Fqz3" or "a3f8".
+_ID_WORD = re.compile(r"[^\W\d_]+")
+_JOINED = re.compile(r"(?<![^\W_])(?:[A-Z][a-z]{2,}){2,}(?![^\W\d_])")
+_HEX = re.compile(r"(?=.*\d)[0-9A-F\-]{8,}", re.IGNORECASE)
+_FEWEST_LETTERS = 3
+
+
+def _readings(said: str) -> tuple[str, str]:
+    """An id as words: joints become blanks; then numbers stand apart from letters, too."""
+    spaced = _JOINED.sub(lambda m: re.sub("(?<=[a-z])(?=[A-Z])", " ", m[0]), re.sub(r"[_\-.]", " ", said))
+    return spaced, re.sub(r"(?<=[^\W\d])(?=\d)|(?<=\d)(?=[^\W\d])", " ", spaced)
+
+
+def _told_by(said: str, engine: Engine) -> Kind | None:
+    """What kind of thing an id tells, if any.
+
+    Numbers do not count, nor finds without a word that tells anything: pseudonyms are numbers and codes.
+    """
+    if _HEX.fullmatch(said):
+        return None
+    for reading in (_readings(said)[0], said):
+        for span in engine.find(reading):
+            if span.kind != "NUMBER" and _tells(reading, span):
+                return span.kind
+    return None
+
+
+def _tells(reading: str, span: Span) -> bool:
+    """Whether a find has a word that is no code, or several that come to three letters."""
+    words = list(_ID_WORD.finditer(reading, span.start, span.end))
+    letters = 0
+    for match in words:
+        word, lower = match[0], match[0].lower()
+        if lower in GIVEN_NAMES or lower in PLACES or (span.kind == "DATE" and lower in MONTHS):
+            return True
+        beside_digit = any(each.isdigit() for each in reading[max(0, match.start() - 1) : match.end() + 1])
+        written = word == lower or word.istitle() or (word.isupper() and len(words) > 1)
+        if len(word) > 1 and written and not beside_digit and lower not in ID_WORDS and lower not in COMMON:
+            letters += len(word)
+    return letters >= _FEWEST_LETTERS
 
 
 def text_deid(row: Mapping[str, Any], where: str) -> str:

@@ -61,3 +61,19 @@ def test_the_section():
     assert held_out["kept_emotion"]["hits"] >= 0.99 * held_out["kept_emotion"]["count"] > 100
     assert listed["recall_NAME"]["hits"] >= 0.95 * listed["recall_NAME"]["count"]
     assert "recall of NAME" in section.tables[0].text() and section.notes
+
+
+def test_calls_and_scores_cost_no_other_words():
+    """What is told from a name or a number by its place in the sentence takes nothing that is plain."""
+    said = [sentence for style in ("written", "spoken") for sentence in sentences(5, 450, "held_out", style)]
+    found = score(said)
+    assert found.precision.hits >= 0.97 * found.precision.count and found.kept.hits >= 0.99 * found.kept.count
+    calls = [
+        Planted("Tellin, you are great. Iga too.", (("NAME", 0, 6), ("NAME", 23, 26)), 0),
+        Planted("Exhausted, I cried. Mate, it hurts. Overall, I am glad.", (), 1),
+        Planted("It was 6:4, 7:6(5), or 6 4 7 6.", (("NUMBER", 7, 18), ("NUMBER", 23, 30)), 2),
+        Planted("I LOST TO SERENA WILLIAMS AND I CRIED", (("NAME", 10, 25),), 3),
+    ]
+    exact = score(calls)
+    assert (exact.overall, exact.typed, exact.precision) == (Share(5, 5), Share(5, 5), Share(5, 5))
+    assert exact.kept.hits == exact.kept.count
