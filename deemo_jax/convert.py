@@ -40,8 +40,9 @@ TO_PYTORCH = flags.DEFINE_string(
 def main(argv: Sequence[str]) -> int:
     if len(argv) > 1:
         raise UserError(f"{argv[1]!r} is no flag; --help lists the flags")
+    cli.tidy_when_terminated()
     # JAX is imported only here, so that mistakes in flags and --help answer at once.
-    from deemo_jax.conversion import checkpoint, export
+    from deemo_jax.conversion import checkpoint, export, plan, record
     from deemo_jax.conversion.sources import SOURCES
     from deemo_jax.training.recipe import Recipe
 
@@ -59,22 +60,22 @@ def main(argv: Sequence[str]) -> int:
     if CHECK.value:
         wrong = checkpoint.check(out, recipe, sources, ALLOW_EXTRA.value)
         if wrong:
-            raise UserError(f"{out}: {len(wrong)} differences: {'; '.join(wrong[: checkpoint.LISTED])}")
+            raise UserError(f"{out}: {len(wrong)} differences: {'; '.join(wrong[: plan.LISTED])}")
         print(f"{out}: as it was written{' and as its sources are' if sources else ''}")
         return 0
     if PARITY.value:
         from deemo_jax.conversion import parity
 
-        rows = parity.compare(recipe, out, sources, LAYERS.value)
+        rows = parity.compare(recipe, out, sources, LAYERS.value, allow_extra=ALLOW_EXTRA.value)
         print(parity.table(rows))
         if failed := [row.name for row in rows if not row.passed]:
             raise UserError(f"{out}: differs from PyTorch in {', '.join(failed)}")
         return 0
     if not sources:
         raise UserError("name public files with --source NAME=PATH (--list names them)")
-    record = checkpoint.convert(recipe, sources, out, ALLOW_EXTRA.value)
-    print(checkpoint.report(record))
-    print(f"{out}: {'is there already, made from the same files' if record['already'] else 'written'}")
+    done = checkpoint.convert(recipe, sources, out, ALLOW_EXTRA.value)
+    print(record.report(done))
+    print(f"{out}: {'is there already, made from the same files' if done['already'] else 'written'}")
     return 0
 
 

@@ -1,6 +1,7 @@
 """The command: a whole conversion, and what it says of mistakes."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,33 @@ def test_from_public_files_to_a_checkpoint_and_again(sources: list[str], tmp_pat
     assert "as its sources are" in run(*flags, "--check").stdout
     damaged = run(*flags[:4], "--check", "--source=llama=nowhere")
     assert damaged.returncode == 2 and "nowhere: there is no such file or folder" in damaged.stderr
+
+
+SLOWLY = """
+import sys, time
+from deemo_jax import cli, convert
+from deemo_jax.conversion import writer
+write = writer.RowWriter.write
+def slowly(*arguments):
+    print("writes", flush=True)
+    time.sleep(0.2)
+    write(*arguments)
+writer.RowWriter.write = slowly
+cli.run(convert.main)
+"""
+
+
+def test_a_terminated_conversion_leaves_nothing(sources: list[str], tmp_path: Path) -> None:
+    (tmp_path / "recipe.py").write_text(RECIPE)
+    flags = ["--config", str(tmp_path / "recipe.py"), "--out", str(tmp_path / "out"), *sources]
+    command = [sys.executable, "-c", SLOWLY, *flags]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "writes\n"
+        assert (tmp_path / ".out.partial").is_dir()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.py"]
 
 
 @pytest.mark.parametrize(

@@ -5,115 +5,25 @@ decoder's tokenizer where its folder has one. A recipe starts from it with `conf
 """
 
 import contextlib
-import dataclasses
 import math
-import re
 import resource
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from deemo_jax import cli, files
-from deemo_jax.conversion.files import PublicFile, open_public
-from deemo_jax.conversion.sources import FILLERS, SOURCES
-from deemo_jax.conversion.table import Fill, Match, match
+from deemo_jax import files
+from deemo_jax.conversion import record as records
+from deemo_jax.conversion.plan import Opened, Plan, planned
+from deemo_jax.conversion.sources import SOURCES
 from deemo_jax.conversion.writer import RowWriter
 from deemo_jax.errors import UserError
-from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig
-from deemo_jax.models.weights import CONVERSION, TRAINED_PARTS, WEIGHTS, open_tensors
-from deemo_jax.training.mesh import make_mesh
-from deemo_jax.training.recipe import MeshRecipe, Recipe
+from deemo_jax.models.weights import CONVERSION, WEIGHTS, Stored, open_tensors
+from deemo_jax.training.recipe import Recipe
 from deemo_jax.training.run import versions
-from deemo_jax.training.setup import abstract_params
-
-TOKENIZERS = ("tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
-VERSION = 1
-LISTED = 30
-# What may stay random: connectors and projectors, but for the frame Q-Former, which is frozen.
-FREE = re.compile(rf"(?!.*/frame_qformer/)({TRAINED_PARTS})")
-
-
-@dataclasses.dataclass(frozen=True)
-class Opened:
-    """A public file beside its table."""
-
-    name: str
-    file: PublicFile
-    match: Match
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """What a conversion will do.
-
-    Attributes:
-        params: path -> shape and dtype of every parameter.
-        sources: in the order given.
-        left: parameters that no source fills and that training draws at random.
-    """
-
-    params: Mapping[str, Any]
-    sources: tuple[Opened, ...]
-    left: tuple[str, ...]
-
-    def filled(self) -> dict[str, Any]:
-        """The parameters that the checkpoint will hold."""
-        return {path: leaf for path, leaf in self.params.items() if path not in set(self.left)}
-
-    def rows(self) -> Iterator[tuple[str, int | None, np.ndarray]]:
-        """(path, row or None, values), one public tensor in memory at a time."""
-        total = sum(len(source.match.fills) for source in self.sources)
-        todo = ((source, fill) for source in self.sources for fill in source.match.fills)
-        for source, fill in cli.progress(todo, "convert", total):
-            yield from _values(source, fill)
-
-
-def parameters(recipe: Recipe) -> dict[str, Any]:
-    """Path -> shape and dtype of every parameter of a recipe; nothing is allocated."""
-    model = DeemoLlama(DeemoLlamaConfig.from_config(recipe.model))
-    return abstract_params(model, recipe, make_mesh(MeshRecipe()))[0]
-
-
-def planned(recipe: Recipe, sources: Mapping[str, str], allow_extra: str | None = None) -> Plan:
-    """Opens every source and compares all of it with the recipe's model.
-
-    Args:
-        recipe: chooses the model.
-        sources: name (see `SOURCES`) -> path.
-        allow_extra: public keys to ignore besides those that a table knows, a regular expression.
-
-    Raises:
-        UserError: a source is unknown or cannot be read, or anything disagrees; all disagreements are named together.
-    """
-    params = parameters(recipe)
-    config = DeemoLlamaConfig.from_config(recipe.model)
-    problems: list[str] = []
-    opened = []
-    for name, path in sources.items():
-        if name not in SOURCES:
-            raise UserError(f"--source {name}: unknown; choose from {', '.join(SOURCES)}")
-        file = open_public(path)
-        try:
-            found = match(SOURCES[name].table(config, file.shapes.keys(), Path(path)), params, file.shapes, allow_extra)
-        except UserError as error:
-            problems.append(f"{name}: {error}")
-            continue
-        problems += [f"{name}: {problem}" for problem in found.problems]
-        opened.append(Opened(name, file, found))
-    if not problems:
-        problems = _overlaps(opened) + _gaps(opened, params)
-    if problems:
-        more = f"; and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
-        raise UserError(
-            f"the sources and the recipe's model disagree in {len(problems)} things: "
-            f"{'; '.join(problems[:LISTED])}{more}"
-        )
-    taken = _owners(opened)
-    return Plan(params, tuple(opened), tuple(path for path in params if path not in taken))
 
 
 def convert(recipe: Recipe, sources: Mapping[str, str], out: Path, allow_extra: str | None = None) -> dict[str, Any]:
@@ -129,7 +39,7 @@ def convert(recipe: Recipe, sources: Mapping[str, str], out: Path, allow_extra: 
     plan = planned(recipe, sources, allow_extra)
     wanted = _identity(recipe, plan)
     if out.exists():
-        return _already(out, wanted) | {"already": True}
+        return _already(out, recipe, wanted) | {"already": True}
     with _folder(out) as folder:
         weights = folder / WEIGHTS
         kinds = {path: (tuple(leaf.shape), np.dtype(leaf.dtype)) for path, leaf in plan.filled().items()}
@@ -144,26 +54,36 @@ def convert(recipe: Recipe, sources: Mapping[str, str], out: Path, allow_extra: 
             "peak_memory_bytes": peak_memory(),
             "versions": versions(),
         }
-        _copy_tokenizer(sources, folder)
+        plan.tokenizer.copy(folder)
         files.write_json(folder / CONVERSION, record)
     return record | {"already": False}
 
 
 def check(out: Path, recipe: Recipe, sources: Mapping[str, str], allow_extra: str | None = None) -> tuple[str, ...]:
-    """Re-reads a checkpoint: its hash, and, where sources are given, every value against them, bit for bit.
+    """Re-reads a checkpoint: its hashes, and the values of all given sources against them, bit for bit.
+
+    Args:
+        out: the checkpoint.
+        recipe: that it was made with.
+        sources: all that it was made of, some, or none.
+        allow_extra: as for the conversion.
 
     Returns:
         What is wrong, in words; nothing when all is well.
+
+    Raises:
+        UserError: see `reopened`.
     """
-    record = _record(Path(out))
+    record, plan = reopened(out, recipe, sources, allow_extra)
     weights = Path(out) / WEIGHTS
     if files.sha256(weights) != record["weights_sha256"]:
         return (f"{weights}: its hash is not the recorded one; it was changed or damaged",)
+    wrong = [f"{file}: is missing or not as recorded" for file in _changed_tokenizer(Path(out), record)]
     if not sources:
-        return ()
-    wrong = []
-    stored = open_tensors(weights)
-    plan = planned(recipe, sources, allow_extra)
+        return tuple(wrong)
+    if "llama" in sources and plan.tokenizer.hashes() != record["tokenizer"]:
+        wrong.append(f"{sources['llama']}: has another tokenizer than the checkpoint was made with")
+    stored = stored_weights(out, plan)
     for path, row, values in plan.rows():
         ours = stored[path][:] if row is None else stored[path][row]
         if ours.shape != values.shape or not np.array_equal(_bits(ours), _bits(values.astype(ours.dtype))):
@@ -171,22 +91,40 @@ def check(out: Path, recipe: Recipe, sources: Mapping[str, str], allow_extra: st
     return tuple(wrong)
 
 
-def report(record: Mapping[str, Any]) -> str:
-    """A record as a table: per source what was mapped and what was left out, and why."""
-    lines = [f"{'source':<20}{'mapped':>8}{'ignored':>9}  of {'public tensors':<16}dtype"]
-    for row in record["report"]:
-        ignored = sum(row["ignored"].values())
-        lines.append(
-            f"{row['source']:<20}{row['mapped']:>8}{ignored:>9}  of {row['tensors']:<16}{', '.join(row['dtypes'])}"
+def reopened(
+    out: Path, recipe: Recipe, sources: Mapping[str, str], allow_extra: str | None = None
+) -> tuple[dict[str, Any], Plan]:
+    """A checkpoint's record, and the plan of (some of) its sources, if both belong to the recipe.
+
+    Raises:
+        UserError: no checkpoint, one of another recipe, a source that it was not made of, or see `planned`.
+    """
+    record = records.read(Path(out))
+    # A name that nobody knows is told below, with those that are known.
+    if strangers := [name for name in sources if name in SOURCES and name not in record["sources"]]:
+        raise UserError(
+            f"{out}: was not made of {', '.join(strangers)}, but of {', '.join(record['sources'])}; leave the rest out"
         )
-        lines += [f"{'':<20}{count:>17}  {why}" for why, count in row["ignored"].items()]
-    if record["drawn_at_random"]:
-        lines.append(f"in no source, drawn at random by training: {', '.join(record['drawn_at_random'])}")
-    lines.append(
-        f"weights {record['bytes'] / 1e9:.2f} GB, sha256 {record['weights_sha256'][:16]}; "
-        f"peak memory {record['peak_memory_bytes'] / 1e9:.2f} GB"
-    )
-    return "\n".join(lines)
+    changed, plan = records.other_config(record, recipe), None
+    if not changed:
+        plan = planned(recipe, sources, allow_extra, partial=True)
+        changed = ["dtypes"] if record["dtypes"] != _dtypes(plan) else []
+    if changed or plan is None:
+        raise UserError(f"{out}: was made with other {', '.join(changed)}; name the recipe that it was made with")
+    return record, plan
+
+
+def stored_weights(out: Path, plan: Plan) -> dict[str, Stored]:
+    """A checkpoint's tensors, unread, with all that a plan's sources fill among them.
+
+    Raises:
+        UserError: they are not those that were written.
+    """
+    stored = open_tensors(out)
+    for path, leaf in plan.filled().items():
+        if path not in stored or tuple(stored[path].shape) != tuple(leaf.shape):
+            raise UserError(f"{out}: {path} is missing or has another shape; remove the folder and convert again")
+    return stored
 
 
 def peak_memory() -> int:
@@ -195,64 +133,41 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _values(source: Opened, fill: Fill) -> Iterator[tuple[str, int | None, np.ndarray]]:
-    values = fill.values(source.file.read(fill.key))
-    for (path, row), array in zip(fill.targets, values, strict=True):
-        yield path, row, array
-
-
-def _owners(opened: Sequence[Opened]) -> dict[str, str]:
-    return {path: source.name for source in opened for fill in source.match.fills for path, _ in fill.targets}
-
-
-def _overlaps(opened: Sequence[Opened]) -> list[str]:
-    owners: dict[tuple[str, int | None], str] = {}
-    problems = []
-    for source in opened:
-        for fill in source.match.fills:
-            for target in fill.targets:
-                if owners.setdefault(target, source.name) != source.name:
-                    problems.append(f"{target[0]} is filled by {owners[target]} and by {source.name}; leave one out")
-    return list(dict.fromkeys(problems))
-
-
-def _gaps(opened: Sequence[Opened], params: Mapping[str, Any]) -> list[str]:
-    """Parts that must not stay random and that no source fills."""
-    taken = _owners(opened)
-    needed: dict[str, str] = {}
-    for path in params:
-        if path not in taken and not FREE.fullmatch(path):
-            name = next(name for prefix, name in FILLERS if path.startswith(prefix))
-            needed.setdefault(name, path)
-    return [f"no source fills {path}; give --source {name}=PATH" for name, path in needed.items()]
-
-
 def _identity(recipe: Recipe, plan: Plan) -> dict[str, Any]:
     """What makes two conversions the same: the model, and every byte that went in."""
     hashes = {source.name: {file.name: files.sha256(file) for file in source.file.files} for source in plan.sources}
-    dtypes = sorted({str(np.dtype(leaf.dtype)) for leaf in plan.params.values()})
-    return {"version": VERSION, "config": recipe.resolved(), "sources": hashes, "dtypes": dtypes}
+    return {
+        "version": records.VERSION,
+        "config": recipe.resolved(),
+        "sources": hashes,
+        "tokenizer": plan.tokenizer.hashes(),
+        "dtypes": _dtypes(plan),
+    }
 
 
-def _record(out: Path) -> dict[str, Any]:
-    record = files.read_json(out / CONVERSION)
-    if not isinstance(record, dict) or record.get("version") != VERSION or "weights_sha256" not in record:
-        raise UserError(f"{out / CONVERSION}: no record of a conversion by this version; convert again")
-    return record
+def _dtypes(plan: Plan) -> list[str]:
+    return sorted({str(np.dtype(leaf.dtype)) for leaf in plan.params.values()})
 
 
-def _already(out: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
+def _already(out: Path, recipe: Recipe, wanted: Mapping[str, Any]) -> dict[str, Any]:
     if not (out / CONVERSION).is_file():
         raise UserError(f"{out}: exists and is no converted checkpoint; name another --out")
-    record = _record(out)
-    changed = [key for key in ("sources", "dtypes") if record.get(key) != wanted[key]]
-    parts = ("model", "tokenizer", "prompt")
-    changed += [f"config.{part}" for part in parts if record["config"].get(part) != wanted["config"][part]]
+    record = records.read(out)
+    changed = [name for name in ("sources", "tokenizer", "dtypes") if record[name] != wanted[name]]
+    changed += records.other_config(record, recipe)
     if changed:
         raise UserError(f"{out}: holds a conversion with other {', '.join(changed)}; name another --out or remove it")
+    damaged = _changed_tokenizer(out, record)
     if files.sha256(out / WEIGHTS) != record["weights_sha256"]:
-        raise UserError(f"{out / WEIGHTS}: its hash is not the recorded one; remove {out} and convert again")
+        damaged = [out / WEIGHTS]
+    if damaged:
+        raise UserError(f"{damaged[0]}: its hash is not the recorded one; remove {out} and convert again")
     return record
+
+
+def _changed_tokenizer(out: Path, record: Mapping[str, Any]) -> list[Path]:
+    names = record["tokenizer"].items()
+    return [out / name for name, sha in names if not (out / name).is_file() or files.sha256(out / name) != sha]
 
 
 def _summary(source: Opened) -> dict[str, Any]:
@@ -265,14 +180,6 @@ def _summary(source: Opened) -> dict[str, Any]:
         "dtypes": dtypes,
         "parameters": sum(math.prod(fill.shape) for fill in source.match.fills),
     }
-
-
-def _copy_tokenizer(sources: Mapping[str, str], folder: Path) -> None:
-    """The decoder's tokenizer travels with it, so that one path serves both."""
-    for name in TOKENIZERS if "llama" in sources else ():
-        file = Path(sources["llama"]) / name
-        if file.is_file():
-            shutil.copyfile(file, folder / name)
 
 
 @contextlib.contextmanager

@@ -1,38 +1,25 @@
-"""Public weight files, read one tensor at a time: safetensors without PyTorch, pickles through PyTorch's safe loader.
+"""Public weight files, read one tensor at a time: safetensors without PyTorch, pickles through its safe loader."""
 
-A pickle can hold code. `torch.load(weights_only=True)` refuses it, and nothing here loads one in another way.
-"""
-
-import dataclasses
-import pickle
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import ml_dtypes
 import numpy as np
 import safetensors
 
-from deemo_jax.conversion.transforms import Shape
+from deemo_jax.conversion.entry import Entry
+from deemo_jax.conversion.pickles import open_pickle, verify_pickle
 from deemo_jax.errors import UserError
-from deemo_jax.files import read_json
+from deemo_jax.files import open_input, read_json
 
 PICKLES = (".pth", ".pt", ".bin")
 INDICES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+# What a download leaves where the weights should be.
+STAND_INS = (
+    (b"version https://git-lfs", "a Git-LFS pointer; run git lfs pull in its folder"),
+    (b"<", "a web page; download it again, and log in where the page asks for it"),
+)
 SINGLES = ("model.safetensors", "pytorch_model.bin")
-# What training frameworks nest a state dict under.
-WRAPPERS = ("model", "state_dict")
 MAX_TENSORS = 100_000
-
-
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """One tensor that can be read."""
-
-    shape: Shape
-    dtype: str
-    read: Callable[[str], np.ndarray]
 
 
 class PublicFile:
@@ -60,7 +47,21 @@ class PublicFile:
         try:
             return self._tensors[key].read(key)
         except (safetensors.SafetensorError, OSError, RuntimeError, ValueError) as error:
-            raise UserError(f"{self.path}: {key} cannot be read ({error}); is the download complete?") from error
+            raise UserError(f"{self.where(key)}: {key} cannot be read ({error}); is the download complete?") from error
+
+    def where(self, key: str) -> Path:
+        """The file that holds a tensor."""
+        return self._tensors[key].file
+
+    def verify(self) -> None:
+        """Reads what has checksums against them; safetensors has none.
+
+        Raises:
+            UserError: a file is damaged.
+        """
+        for file in self.files:
+            if file.suffix in PICKLES:
+                verify_pickle(file)
 
 
 def open_public(path: str | Path) -> PublicFile:
@@ -74,7 +75,8 @@ def open_public(path: str | Path) -> PublicFile:
     shards, index = _shards(path)
     tensors: dict[str, Entry] = {}
     for shard in shards:
-        opened = _open_pickle(shard) if shard.suffix in PICKLES else _open_safetensors(shard)
+        _refuse_stand_ins(shard)
+        opened = open_pickle(shard) if shard.suffix in PICKLES else _open_safetensors(shard)
         for key in opened.keys() & tensors.keys():
             raise UserError(f"{shard}: holds {key}, which another shard holds as well")
         tensors |= opened
@@ -118,6 +120,16 @@ def _from_index(path: Path) -> tuple[tuple[Path, ...], dict[str, Path]]:
     return shards, index
 
 
+def _refuse_stand_ins(path: Path) -> None:
+    kind = "PyTorch" if path.suffix in PICKLES else "safetensors"
+    with open_input(path) as handle:
+        start = handle.read(64).lstrip()
+    for sign, what in STAND_INS:
+        # A safetensors file starts with the length of its header: any byte, and zeros soon after.
+        if start.startswith(sign) and b"\0" not in start:
+            raise UserError(f"{path}: not a {kind} file but {what}")
+
+
 def _open_safetensors(path: Path) -> dict[str, Entry]:
     def read(key: str) -> np.ndarray:
         # Opened for each tensor: the library maps the file, and pages of a mapping count as memory while it lasts.
@@ -127,43 +139,6 @@ def _open_safetensors(path: Path) -> dict[str, Entry]:
     try:
         with safetensors.safe_open(path, framework="numpy") as handle:
             parts = {key: handle.get_slice(key) for key in handle.keys()}  # noqa: SIM118 - the handle is no dict
-            return {key: Entry(tuple(part.get_shape()), part.get_dtype(), read) for key, part in parts.items()}
+            return {key: Entry(path, tuple(part.get_shape()), part.get_dtype(), read) for key, part in parts.items()}
     except (safetensors.SafetensorError, OSError) as error:
         raise UserError(f"{path}: not a whole safetensors file ({error}); is the download complete?") from error
-
-
-def _open_pickle(path: Path) -> dict[str, Entry]:
-    try:
-        import torch
-    except ImportError as error:
-        raise UserError(f"{path}: reading it needs PyTorch; make setup EXTRAS=convert") from error
-    try:
-        # Files older than the zip form cannot be mapped and are read whole.
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError as error:
-        raise UserError(
-            f"{path}: holds more than tensors and was not loaded, since a pickle can run code "
-            f"({str(error).splitlines()[0]}); get the weights as .safetensors"
-        ) from error
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
-        raise UserError(f"{path}: not a whole PyTorch file ({error}); is the download complete?") from error
-    for wrapper in WRAPPERS:
-        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
-            state = state[wrapper]
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise UserError(f"{path}: holds no state dict of tensors")
-
-    def read(key: str) -> np.ndarray:
-        return _numpy(state[key])
-
-    return {
-        key: Entry(tuple(value.shape), str(value.dtype).removeprefix("torch."), read) for key, value in state.items()
-    }
-
-
-def _numpy(tensor: Any) -> np.ndarray:
-    import torch
-
-    if tensor.dtype == torch.bfloat16:
-        return tensor.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
-    return tensor.numpy()

@@ -5,26 +5,20 @@ of it. The decoder is run block by block, so that 7B need no more memory than on
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import flax.traverse_util
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deemo_jax.conversion import reference
-from deemo_jax.conversion.files import PublicFile, open_public
+from deemo_jax.conversion import outputs, reference
+from deemo_jax.conversion.checkpoint import reopened, stored_weights
+from deemo_jax.conversion.files import PublicFile
+from deemo_jax.conversion.outputs import Tensors, depths_until
 from deemo_jax.errors import UserError
-from deemo_jax.models import llama
-from deemo_jax.models.attention import Backend, make_mask
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
-from deemo_jax.models.imagebind import ImageBindAudio, ImageBindConfig
-from deemo_jax.models.layers import RMSNorm
-from deemo_jax.models.qformer import QFormer, QFormerConfig
-from deemo_jax.models.vit import ViT, ViTConfig
-from deemo_jax.models.weights import Stored, open_tensors
 from deemo_jax.training.recipe import Recipe
 
 # Greatest difference, relative to the norm of PyTorch's output. Float32 towers come within a few 1e-6 of each other
@@ -32,7 +26,7 @@ from deemo_jax.training.recipe import Recipe
 BOUNDS = {"float32": 1e-4, "bfloat16": 5e-2}
 
 Stage = reference.Stage
-Tensors = Mapping[str, Stored]
+Files = Mapping[str, PublicFile]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,30 +50,51 @@ class Row:
         return self.relative <= self.bound
 
 
-def compare(recipe: Recipe, out: Path, sources: Mapping[str, str], layers: int = 0, seed: int = 0) -> list[Row]:
+def compare(
+    recipe: Recipe,
+    out: Path,
+    sources: Mapping[str, str],
+    layers: int = 0,
+    *,
+    allow_extra: str | None = None,
+    seed: int = 0,
+) -> list[Row]:
     """Compares every tower whose source is given.
 
     Args:
         recipe: of the conversion; its dtype is that in which this side computes.
         out: the checkpoint.
-        sources: name -> path, as for the conversion.
+        sources: name -> path, as for the conversion, all or some of them.
         layers: of each tower only so many; 0 is all.
+        allow_extra: as for the conversion.
         seed: of the inputs.
 
     Raises:
-        UserError: no source to compare with, or PyTorch is not installed.
+        UserError: no source to compare with, PyTorch is not installed, or see `reopened`.
     """
-    config, stored = DeemoLlamaConfig.from_config(recipe.model), open_tensors(out)
-    dtype = jnp.dtype(config.dtype.value)
-    rng = np.random.default_rng(seed)
-    rows = []
-    files = {name: open_public(path) for name, path in sources.items()}
-    for name, pairs in _comparisons(config, stored, files, layers, dtype, rng):
-        for (stage, theirs), ours in pairs:
-            rows.append(_row(f"{name}: {stage}", ours, theirs, BOUNDS[dtype.name]))
-    if not rows:
+    plan = reopened(out, recipe, sources, allow_extra)[1]
+    files = {source.name: source.file for source in plan.sources}
+    return rows(DeemoLlamaConfig.from_config(recipe.model), stored_weights(out, plan), files, layers, seed)
+
+
+def rows(config: DeemoLlamaConfig, stored: Tensors, files: Files, layers: int = 0, seed: int = 0) -> list[Row]:
+    """The comparisons of `compare`, for files and a checkpoint that belong together.
+
+    Raises:
+        UserError: no source to compare with.
+    """
+    dtype, rng = jnp.dtype(config.dtype.value), np.random.default_rng(seed)
+    comparisons = itertools.chain(
+        _towers(config, stored, files, layers, dtype, rng), _connectors(config, stored, files, dtype, rng)
+    )
+    found = [
+        _row(f"{name}: {stage}", ours, theirs, BOUNDS[dtype.name])
+        for name, theirs_all, ours_all in comparisons
+        for (stage, theirs), ours in zip(theirs_all, ours_all, strict=True)
+    ]
+    if not found:
         raise UserError("nothing to compare: name the sources that the checkpoint was made of")
-    return rows
+    return found
 
 
 def table(rows: list[Row]) -> str:
@@ -102,9 +117,9 @@ def _row(name: str, ours: Any, theirs: np.ndarray, bound: float) -> Row:
     return Row(name, float(np.abs(difference).max()), float(np.nan_to_num(relative, nan=np.inf)), bound)
 
 
-def _comparisons(
-    config: DeemoLlamaConfig, stored: Tensors, files: Mapping[str, PublicFile], layers: int, dtype: Any, rng: Any
-) -> Iterator[tuple[str, Iterator[tuple[Stage, Any]]]]:
+def _towers(
+    config: DeemoLlamaConfig, stored: Tensors, files: Files, layers: int, dtype: Any, rng: Any
+) -> Iterator[tuple[str, Iterable[Stage], Iterable[Any]]]:
     def normal(*shape: int) -> np.ndarray:
         return rng.standard_normal(shape, np.float32)
 
@@ -112,27 +127,58 @@ def _comparisons(
     norm = files.get("blip2", files.get("blip2_hf"))
     if tower and norm and config.video:
         sizes = config.video.encoder.config
-        pixels, depths = normal(1, sizes.image, sizes.image, 3), _depths(sizes.depth, layers)
-        get, of_norm = reference.getter(tower), reference.getter(norm)
-        theirs = reference.vision_tower(get, "eva_vit_g" not in files, of_norm, sizes, depths, pixels)
-        yield "ViT", zip(theirs, _vision_tower(stored, sizes, depths, pixels, dtype), strict=True)
+        pixels, depths = normal(1, sizes.image, sizes.image, 3), depths_until(sizes.depth, layers)
+        in_hugging_face = "eva_vit_g" not in files
+        theirs = reference.vision_tower(tower, in_hugging_face, reference.getter(norm), sizes, depths, pixels)
+        yield "ViT", theirs, outputs.vision_tower(stored, sizes, depths, pixels, dtype)
     if "imagebind" in files and config.audio:
         sizes = config.audio.encoder.config
-        mel, depths = normal(2, sizes.mel_bins, sizes.mel_frames), _depths(sizes.depth, layers)
+        mel, depths = normal(2, sizes.mel_bins, sizes.mel_frames), depths_until(sizes.depth, layers)
         theirs = reference.imagebind(reference.getter(files["imagebind"]), sizes, depths, mel)
-        yield "ImageBind", zip(theirs, _imagebind(stored, sizes, depths, mel, dtype), strict=True)
-    for name, mount, sizes, width, file, prefix, queries in _qformers(config, files):
-        tokens = normal(2, 20, width)
-        wanted = reference.qformer(file, prefix, queries, sizes, tokens)
-        yield name, iter([(("queries out", wanted), _qformer(stored, mount, sizes, tokens, dtype))])
+        yield "ImageBind", theirs, outputs.imagebind(stored, sizes, depths, mel, dtype)
     if "llama" in files:
         sizes = config.decoder.config
         ids, depth = rng.integers(0, sizes.vocab, (1, 12)), min(layers or sizes.depth, sizes.depth)
         theirs = reference.decoder(files["llama"], files["llama"].path, depth, ids)
-        yield "decoder", zip(theirs, _decoder(stored, sizes, depth, ids, dtype), strict=True)
+        yield "decoder", theirs, outputs.decoder(stored, sizes, depth, ids, dtype)
 
 
-def _qformers(config: DeemoLlamaConfig, files: Mapping[str, PublicFile]) -> Iterator[tuple[Any, ...]]:
+def _connectors(
+    config: DeemoLlamaConfig, stored: Tensors, files: Files, dtype: Any, rng: Any
+) -> Iterator[tuple[str, Iterable[Stage], Iterable[Any]]]:
+    for name, mount, sizes, width, file, prefix, queries in _qformers(config, files):
+        tokens = rng.standard_normal((2, 20, width), np.float32)
+        theirs = reference.qformer(file, prefix, queries, sizes, tokens)
+        yield name, theirs, outputs.qformer(stored, mount, sizes, tokens, dtype)
+    for name, path, key, file in _positions(files):
+        places, width = stored[path].shape
+        tokens = rng.standard_normal((2, places, 3, width), np.float32)
+        theirs = reference.positions(reference.getter(file), key, tokens)
+        yield name, theirs, outputs.positions(stored, path, tokens, dtype)
+    for name, mount, key, file in _projections(files):
+        tokens = rng.standard_normal((2, 3, stored[f"{mount}/linear/kernel"].shape[0]), np.float32)
+        theirs = reference.projection(reference.getter(file), key, tokens)
+        yield name, theirs, outputs.projector(stored, mount, tokens, dtype)
+
+
+def _positions(files: Files) -> Iterator[tuple[str, str, str, PublicFile]]:
+    if "video_llama" in files:
+        key = "video_frame_position_embedding.weight"
+        yield "frame positions", "video/connector/frame_positions", key, files["video_llama"]
+    if "video_llama_audio" in files:
+        key = "audio_position_embedding.weight"
+        yield "clip positions", "audio/connector/clip_positions", key, files["video_llama_audio"]
+
+
+def _projections(files: Files) -> Iterator[tuple[str, str, str, PublicFile]]:
+    for source in ("video_llama", "minigpt4"):
+        if source in files:
+            yield "video projection", "video/projector", "llama_proj", files[source]
+    if "video_llama_audio" in files:
+        yield "audio projection", "audio/projector", "audio_llama_proj", files["video_llama_audio"]
+
+
+def _qformers(config: DeemoLlamaConfig, files: Files) -> Iterator[tuple[Any, ...]]:
     video, audio = config.video, config.audio
     blip2 = next(((name, files[name]) for name in ("blip2", "blip2_hf") if name in files), None)
     if video and blip2:
@@ -150,69 +196,3 @@ def _qformers(config: DeemoLlamaConfig, files: Mapping[str, PublicFile]) -> Iter
         width = encoder.head if encoder.output == "vector" else encoder.width
         names = "audio_Qformer.bert.", "audio_query_tokens"
         yield "audio Q-Former", "audio/connector/qformer", audio.connector.config.qformer, width, file, *names
-
-
-def _vision_tower(
-    stored: Tensors, config: ViTConfig, depths: list[int], pixels: np.ndarray, dtype: Any
-) -> Iterator[Any]:
-    params = _subtree(stored, "video/encoder")
-    for depth in depths:
-        cut = dataclasses.replace(config, depth=depth, output_norm=False)
-        yield ViT(cut, dtype).apply({"params": _first(params, depth)}, pixels)
-    if depths[-1] == config.depth:
-        yield ViT(config, dtype).apply({"params": params}, pixels)
-
-
-def _imagebind(
-    stored: Tensors, config: ImageBindConfig, depths: list[int], mel: np.ndarray, dtype: Any
-) -> Iterator[Any]:
-    params = _subtree(stored, "audio/encoder")
-    for depth in depths:
-        cut = dataclasses.replace(config, depth=depth, output="patches")
-        yield ImageBindAudio(cut, dtype).apply({"params": _first(params, depth)}, mel)
-    if depths[-1] == config.depth and config.output == "vector":
-        yield ImageBindAudio(config, dtype).apply({"params": params}, mel)
-
-
-def _decoder(
-    stored: Tensors, config: llama.LlamaConfig, depth: int, ids: np.ndarray, dtype: Any
-) -> Iterator[jax.Array]:
-    x: Any = jnp.asarray(stored["decoder/embedding"][...])[ids].astype(dtype)
-    yield x
-    slots = jnp.broadcast_to(jnp.arange(ids.shape[1]), ids.shape)
-    angles = slots[..., None] * jnp.asarray(llama.rope_frequencies(config), jnp.float32)
-    mask = make_mask(jnp.ones(ids.shape, bool), slots)
-    block = llama.Block(config, dtype, Backend.REFERENCE)
-    run = jax.jit(lambda params, x: block.apply({"params": params}, (x, None), angles, mask, 0, 0)[0][0])
-    for index in range(depth):
-        x = run(_subtree(stored, "decoder/blocks", index), x)
-        yield x
-    if depth < config.depth:
-        return
-    x = RMSNorm(config.eps, dtype).apply({"params": _subtree(stored, "decoder/norm")}, x)
-    head = jnp.asarray(stored["decoder/head"][...]).astype(dtype)
-    yield jnp.einsum("BTD,DV->BTV", x, head, preferred_element_type=jnp.float32)
-
-
-def _qformer(stored: Tensors, mount: str, config: QFormerConfig, tokens: np.ndarray, dtype: Any) -> Any:
-    return QFormer(config, dtype).apply({"params": _subtree(stored, mount)}, tokens)
-
-
-def _first(params: dict[str, Any], depth: int) -> dict[str, Any]:
-    return params | {"blocks": jax.tree.map(lambda rows: rows[:depth], params["blocks"])}
-
-
-def _depths(depth: int, layers: int) -> list[int]:
-    """1, 2, 4, ... and the last: enough to see where a difference begins."""
-    last = min(layers or depth, depth)
-    return sorted({min(1 << power, last) for power in range(last.bit_length() + 1)})
-
-
-def _subtree(stored: Tensors, mount: str, row: int | None = None) -> dict[str, Any]:
-    """The tensors under a path as a nested dict; of stacked ones, one row."""
-    flat = {
-        path.removeprefix(f"{mount}/"): tensor[...] if row is None else tensor[row]
-        for path, tensor in stored.items()
-        if path.startswith(f"{mount}/")
-    }
-    return flax.traverse_util.unflatten_dict(flat, sep="/")

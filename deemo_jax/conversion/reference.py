@@ -36,12 +36,12 @@ def getter(file: PublicFile) -> Get:
 
 @torch.no_grad()
 def vision_tower(
-    get: Get, hugging_face: bool, norm: Get, config: ViTConfig, depths: Sequence[int], pixels: np.ndarray
+    file: PublicFile, hugging_face: bool, norm: Get, config: ViTConfig, depths: Sequence[int], pixels: np.ndarray
 ) -> Iterator[Stage]:
     """EVA's ViT-g with BLIP-2's norm behind it.
 
     Args:
-        get: of eva_vit_g.pth, or of a Hugging Face BLIP-2 folder.
+        file: eva_vit_g.pth, or a Hugging Face BLIP-2 folder.
         hugging_face: which of the two.
         norm: of the file that holds the norm.
         config: sizes.
@@ -63,6 +63,7 @@ def vision_tower(
     )
     names = ("class_embedding", "position_embedding", "patch_embedding.weight", "patch_embedding.bias")
     flat = ("cls_token", "pos_embed", "patch_embed.proj.weight", "patch_embed.proj.bias")
+    get = getter(file)
     token, positions, kernel, bias = (
         get(f"vision_model.embeddings.{n}" if hugging_face else f) for n, f in zip(names, flat, strict=True)
     )
@@ -71,7 +72,7 @@ def vision_tower(
     x = torch.cat([token.expand(len(x), -1, -1), x], dim=1) + positions
     for index in range(depths[-1]):
         layer = Blip2EncoderLayer(theirs).eval()
-        layer.load_state_dict(_vision_layer(get, index, hugging_face))
+        layer.load_state_dict(_vision_layer(file, index, hugging_face))
         x = layer(x)
         if index + 1 in depths:
             yield f"after {index + 1} blocks", x.numpy()
@@ -84,7 +85,8 @@ def vision_tower(
         )
 
 
-def _vision_layer(get: Get, index: int, hugging_face: bool) -> dict[str, Any]:
+def _vision_layer(file: PublicFile, index: int, hugging_face: bool) -> dict[str, Any]:
+    get, has = getter(file), file.shapes.__contains__
     theirs = ("layer_norm1", "layer_norm2", "mlp.fc1", "mlp.fc2", "self_attn.projection")
     eva = ("norm1", "norm2", "mlp.fc1", "mlp.fc2", "attn.proj")
     prefix = f"vision_model.encoder.layers.{index}" if hugging_face else f"blocks.{index}"
@@ -93,16 +95,18 @@ def _vision_layer(get: Get, index: int, hugging_face: bool) -> dict[str, Any]:
         for name, other in zip(theirs, eva, strict=True)
         for kind in ("weight", "bias")
     }
-    if hugging_face:
-        return state | {f"self_attn.qkv.{kind}": get(f"{prefix}.self_attn.qkv.{kind}") for kind in ("weight", "bias")}
-    query, value = get(f"{prefix}.attn.q_bias"), get(f"{prefix}.attn.v_bias")
-    fused = torch.cat([query, torch.zeros_like(query), value])
-    return state | {"self_attn.qkv.weight": get(f"{prefix}.attn.qkv.weight"), "self_attn.qkv.bias": fused}
+    attention = f"{prefix}.{'self_attn' if hugging_face else 'attn'}"
+    if has(f"{attention}.qkv.bias"):
+        fused = get(f"{attention}.qkv.bias")
+    else:  # EVA's own form, and that of Hugging Face's first version
+        query, value = get(f"{attention}.q_bias"), get(f"{attention}.v_bias")
+        fused = torch.cat([query, torch.zeros_like(query), value])
+    return state | {"self_attn.qkv.weight": get(f"{attention}.qkv.weight"), "self_attn.qkv.bias": fused}
 
 
 @torch.no_grad()
-def qformer(file: PublicFile, prefix: str, queries: str, config: QFormerConfig, tokens: np.ndarray) -> np.ndarray:
-    """A Q-Former of the lineage through Hugging Face's module.
+def qformer(file: PublicFile, prefix: str, queries: str, config: QFormerConfig, tokens: np.ndarray) -> Iterator[Stage]:
+    """A Q-Former of the lineage through Hugging Face's module: its queries as they enter, and what each layer does.
 
     Args:
         file: that holds it.
@@ -135,7 +139,24 @@ def qformer(file: PublicFile, prefix: str, queries: str, config: QFormerConfig, 
                 state[name] = get(key)
     model.load_state_dict(state)
     batch = get(queries).expand(len(tokens), -1, -1)
-    return model(query_embeds=batch, encoder_hidden_states=torch.from_numpy(tokens)).last_hidden_state.numpy()
+    found = model(query_embeds=batch, encoder_hidden_states=torch.from_numpy(tokens), output_hidden_states=True)
+    yield "queries in", found.hidden_states[0].numpy()
+    for index, hidden in enumerate(found.hidden_states[1:], 1):
+        yield f"after {index} layers", hidden.numpy()
+    yield "queries out", found.last_hidden_state.numpy()
+
+
+@torch.no_grad()
+def positions(get: Get, key: str, tokens: np.ndarray) -> Iterator[Stage]:
+    """Places in time added to tokens (Float[B F P E]), as an `nn.Embedding` adds them."""
+    places = nn.functional.embedding(torch.arange(tokens.shape[1]), get(key))
+    yield "added", (torch.from_numpy(tokens) + places[None, :, None]).numpy()
+
+
+@torch.no_grad()
+def projection(get: Get, name: str, tokens: np.ndarray) -> Iterator[Stage]:
+    """Query tokens (Float[B Q E]) to the decoder's width."""
+    yield "projected", nn.functional.linear(torch.from_numpy(tokens), *_linear(get, name)).numpy()
 
 
 @torch.no_grad()
@@ -197,7 +218,7 @@ def decoder(file: PublicFile, folder: Path, depth: int, ids: np.ndarray) -> Iter
     if depth == config.num_hidden_layers:
         norm = LlamaRMSNorm(config.hidden_size, config.rms_norm_eps)
         norm.load_state_dict({"weight": get("model.norm.weight")})
-        head = "lm_head.weight" if "lm_head.weight" in file.shapes else "model.embed_tokens.weight"
+        head = "model.embed_tokens.weight" if config.tie_word_embeddings else "lm_head.weight"
         yield "logits", (norm(x) @ get(head).T).numpy()
 
 

@@ -48,8 +48,8 @@ def _imagebind(config: DeemoLlamaConfig, keys: Keys, path: Path) -> Table:
 
 
 def _llama(config: DeemoLlamaConfig, keys: Keys, path: Path) -> Table:
-    tied = llama_config.check(path, config.decoder.config) or "lm_head.weight" not in keys
-    return llama.llama(tied).mounted("decoder")
+    # Only the config may say so: a head that is absent may also be a download that ended early.
+    return llama.llama(llama_config.check(path, config.decoder.config)).mounted("decoder")
 
 
 def _video_llama(config: DeemoLlamaConfig, keys: Keys, path: Path) -> Table:

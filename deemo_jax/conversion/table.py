@@ -159,31 +159,41 @@ class Match:
         fills: what will be read, in the file's order.
         ignored: why -> how many tensors, of those left out.
         problems: everything that disagrees, in words.
+        reach: (path, row or None) of all that the table is for, whether the file holds it or not.
     """
 
     fills: tuple[Fill, ...]
     ignored: Mapping[str, int]
     problems: tuple[str, ...]
+    reach: tuple[tuple[str, int | None], ...]
 
 
-def match(table: Table, params: Mapping[str, Any], file: Mapping[str, Shape], allow_extra: str | None = None) -> Match:
+def pattern(allow_extra: str | None) -> re.Pattern[str] | None:
+    """`--allow_extra`, compiled.
+
+    Raises:
+        UserError: it is no regular expression.
+    """
+    try:
+        return re.compile(allow_extra) if allow_extra else None
+    except re.error as error:
+        raise UserError(f"--allow_extra {allow_extra!r}: no regular expression ({error})") from error
+
+
+def match(
+    table: Table, params: Mapping[str, Any], file: Mapping[str, Shape], allowed: re.Pattern[str] | None = None
+) -> Match:
     """Lays a table beside a file's keys and shapes.
 
     Args:
         table: the rules.
         params: our parameters.
         file: public key -> shape.
-        allow_extra: a regular expression; whole keys that it matches may be left out as well.
-
-    Raises:
-        UserError: `allow_extra` is no regular expression.
+        allowed: whole keys that it matches may be left out as well.
     """
     wanted = expected(table, params)
-    reasons = [*table.ignored, *([Ignored(allow_extra, "allowed by --allow_extra")] if allow_extra else [])]
-    try:
-        patterns = [(re.compile(reason.pattern), reason.why) for reason in reasons]
-    except re.error as error:
-        raise UserError(f"--allow_extra {allow_extra!r}: no regular expression ({error})") from error
+    patterns = [(re.compile(reason.pattern), reason.why) for reason in table.ignored]
+    patterns += [(allowed, "allowed by --allow_extra")] if allowed else []
     problems = [f"{key} is missing" for key in wanted if key not in file]
     ignored: dict[str, int] = {}
     for key, shape in file.items():
@@ -191,12 +201,13 @@ def match(table: Table, params: Mapping[str, Any], file: Mapping[str, Shape], al
             if tuple(shape) != wanted[key].shape:
                 problems.append(f"{key} has shape {tuple(shape)} instead of {wanted[key].shape}")
             continue
-        why = next((why for pattern, why in patterns if pattern.fullmatch(key)), None)
+        why = next((why for known, why in patterns if known.fullmatch(key)), None)
         if why is None:
             problems.append(f"{key} {tuple(shape)} is not known")
         else:
             ignored[why] = ignored.get(why, 0) + 1
-    return Match(tuple(wanted[key] for key in file if key in wanted), ignored, tuple(problems))
+    reach = tuple(target for fill in wanted.values() for target in fill.targets)
+    return Match(tuple(wanted[key] for key in file if key in wanted), ignored, tuple(problems), reach)
 
 
 def from_public(table: Table, params: Mapping[str, Any], public: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

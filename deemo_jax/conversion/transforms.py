@@ -110,7 +110,8 @@ def constant(value: float) -> Transform:
     """A public scalar that is no parameter here and must have this value."""
 
     def confirm(public: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray]:
-        if abs(float(public) - value) > 1e-3:
+        # Asked this way round: no comparison with a NaN is true.
+        if not abs(float(public) - value) <= 1e-3:
             raise UserError(f"it is {float(public):.6g}, and this model is made for {value:.6g}")
         return []
 

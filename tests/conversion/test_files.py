@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 
 import ml_dtypes
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import safetensors.numpy
 
 from deemo_jax.conversion.files import open_public
+from deemo_jax.conversion.values import dtype_problem
 from deemo_jax.conversion.writer import RowWriter
 from deemo_jax.errors import UserError
 
@@ -119,7 +121,11 @@ def test_a_pickle_with_code_in_it_is_refused_and_not_run(tmp_path, monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     torch.save({"model": {"a": torch.ones(1)}, "config": Code()}, tmp_path / "hostile.pth")
-    assert "can run code" in refused(tmp_path / "hostile.pth")
+    said = refused(tmp_path / "hostile.pth")
+    assert "mkdir) and was not loaded, since a pickle can run code" in said and "weights_only" not in said
+    (tmp_path / "bare.bin").write_bytes(pickle.dumps(Code()))
+    said = refused(tmp_path / "bare.bin")
+    assert "was not loaded" in said and "weights_only" not in said
     assert not (tmp_path / "stolen").exists()
 
 
@@ -133,3 +139,62 @@ def test_a_truncated_pickle_and_one_without_tensors(tmp_path):
     assert "no state dict" in refused(path)
     torch.save({}, path)
     assert "holds 0 tensors" in refused(path)
+
+
+@pytest.mark.parametrize(
+    "content,said",
+    [
+        (b"<!DOCTYPE html><title>404</title>", "not a PyTorch file but a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12\n", "but a Git-LFS pointer"),
+        (b"", "not a PyTorch file"),
+        (bytes(1000), "not a PyTorch file"),
+        (b"PK\x03\x04" + b"\xff" * 300, "not a whole PyTorch file"),
+        (b"\x80\x02" + b"\xff" * 300, "was not loaded: it is damaged"),
+    ],
+)
+@pytest.mark.parametrize("name", ["file.bin", "file.pth"])
+def test_what_a_failed_download_leaves(tmp_path, name, content, said):
+    pytest.importorskip("torch")
+    (tmp_path / name).write_bytes(content)
+    found = refused(tmp_path / name)
+    assert found.startswith(f"{tmp_path / name}: ") and said in found and "weights_only" not in found
+
+
+def test_a_pointer_under_the_name_of_safetensors(tmp_path):
+    (tmp_path / "x.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n")
+    assert "git lfs pull" in refused(tmp_path / "x.safetensors")
+
+
+def test_parameters_are_tensors_too(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save({"a": torch.nn.Parameter(torch.full((2, 2), 3.0))}, tmp_path / "x.pth")
+    np.testing.assert_array_equal(read_all(tmp_path / "x.pth")[0]["a"], np.full((2, 2), 3.0))
+
+
+def test_tensors_that_are_no_plain_floats_are_told_by_their_dtype(tmp_path):
+    torch = pytest.importorskip("torch")
+    ones = torch.ones(2, 2)
+    tensors = {"a": ones.to_sparse(), "b": ones.to(torch.float8_e4m3fn), "c": ones.to("meta"), "d": ones.to(torch.int8)}
+    torch.save(tensors, tmp_path / "x.pth")
+    dtypes = open_public(tmp_path / "x.pth").dtypes
+    assert dtypes == {"a": "sparse float32", "b": "float8_e4m3fn", "c": "meta float32", "d": "int8"}
+    assert all(dtype_problem(key, dtype) for key, dtype in dtypes.items())
+
+
+def test_keys_that_are_no_names(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save({"a": torch.ones(2), 0: torch.ones(2)}, tmp_path / "x.pth")
+    assert "holds no state dict" in refused(tmp_path / "x.pth")
+
+
+def test_damaged_bytes_in_a_pickle_are_found_by_their_checksum(tmp_path):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "x.pth"
+    torch.save({"a": torch.ones(4000)}, path)
+    open_public(path).verify()
+    data = bytearray(path.read_bytes())
+    start = data.find(b"\0\0\x80\x3f" * 8) + 800
+    data[start : start + 4] = b"\0\0\x80\x3e"
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"x\.pth: its part \S*data/0 is damaged"):
+        open_public(path).verify()

@@ -1,0 +1,170 @@
+"""What a conversion will do: every source opened and compared with the recipe's model before anything is written."""
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deemo_jax import cli
+from deemo_jax.conversion import values
+from deemo_jax.conversion.beside import Tokenizer, beside
+from deemo_jax.conversion.files import PublicFile, open_public
+from deemo_jax.conversion.sources import FILLERS, SOURCES
+from deemo_jax.conversion.table import Fill, Match, match, pattern
+from deemo_jax.errors import UserError
+from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig
+from deemo_jax.models.weights import TRAINED_PARTS
+from deemo_jax.training.mesh import make_mesh
+from deemo_jax.training.recipe import MeshRecipe, Recipe
+from deemo_jax.training.setup import abstract_params
+
+# So many problems of one source are listed: one wrong file must not hide what is wrong with the others.
+LISTED = 8
+# What may stay random: connectors and projectors, but for the frame Q-Former, which is frozen.
+FREE = re.compile(rf"(?!.*/frame_qformer/)({TRAINED_PARTS})")
+
+
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """A public file beside its table."""
+
+    name: str
+    file: PublicFile
+    match: Match
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a conversion will do.
+
+    Attributes:
+        params: path -> shape and dtype of every parameter.
+        sources: in the order given.
+        left: parameters that no source fills and that training draws at random.
+        tokenizer: what travels along from beside the decoder.
+    """
+
+    params: Mapping[str, Any]
+    sources: tuple[Opened, ...]
+    left: tuple[str, ...]
+    tokenizer: Tokenizer
+
+    def filled(self) -> dict[str, Any]:
+        """The parameters that the checkpoint will hold."""
+        left = set(self.left)
+        return {path: leaf for path, leaf in self.params.items() if path not in left}
+
+    def rows(self) -> Iterator[tuple[str, int | None, np.ndarray]]:
+        """(path, row or None, values), one public tensor in memory at a time.
+
+        Raises:
+            UserError: a file is damaged, or values are not what weights can be.
+        """
+        for source in self.sources:
+            source.file.verify()
+        total = sum(len(source.match.fills) for source in self.sources)
+        todo = ((source, fill) for source in self.sources for fill in source.match.fills)
+        for source, fill in cli.progress(todo, "convert", total):
+            yield from _values(source, fill)
+
+
+def parameters(recipe: Recipe) -> dict[str, Any]:
+    """Path -> shape and dtype of every parameter of a recipe; nothing is allocated."""
+    model = DeemoLlama(DeemoLlamaConfig.from_config(recipe.model))
+    return abstract_params(model, recipe, make_mesh(MeshRecipe()))[0]
+
+
+def planned(
+    recipe: Recipe, sources: Mapping[str, str], allow_extra: str | None = None, *, partial: bool = False
+) -> Plan:
+    """Opens every source and compares all of it with the recipe's model.
+
+    Args:
+        recipe: chooses the model.
+        sources: name (see `SOURCES`) -> path.
+        allow_extra: public keys to ignore besides those that a table knows, a regular expression.
+        partial: these are only some of the sources; what they do not fill is no problem.
+
+    Raises:
+        UserError: a source is unknown or cannot be read, or anything disagrees; all disagreements are named together.
+    """
+    for name in sources:
+        if name not in SOURCES:
+            raise UserError(f"--source {name}: unknown; choose from {', '.join(SOURCES)}")
+    params = parameters(recipe)
+    config = DeemoLlamaConfig.from_config(recipe.model)
+    allowed = pattern(allow_extra)
+    problems: dict[str, list[str]] = {}
+    opened = []
+    for name, path in sources.items():
+        try:
+            file = open_public(path)
+            table = SOURCES[name].table(config, file.shapes.keys(), Path(path))
+        except UserError as error:
+            problems[name] = [str(error)]
+            continue
+        found = match(table, params, file.shapes, allowed)
+        dtypes = (values.dtype_problem(fill.key, file.dtypes[fill.key]) for fill in found.fills)
+        problems[name] = [*found.problems, *filter(None, dtypes)]
+        opened.append(Opened(name, file, found))
+    tokenizer = Tokenizer()
+    try:
+        tokenizer = beside(sources.get("llama"), recipe, config.decoder.config.vocab)
+    except UserError as error:
+        problems.setdefault("llama", []).append(str(error))
+    problems[""] = _overlaps(opened) + ([] if partial else _gaps(opened, sources, params))
+    if any(problems.values()):
+        raise UserError(_told(problems))
+    taken = _taken(opened)
+    return Plan(params, tuple(opened), tuple(path for path in params if path not in taken), tokenizer)
+
+
+def _values(source: Opened, fill: Fill) -> Iterator[tuple[str, int | None, np.ndarray]]:
+    public, where = source.file.read(fill.key), source.file.where(fill.key)
+    values.check(public, fill, where)
+    try:
+        ours = fill.values(public)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+    for (path, row), array in zip(fill.targets, ours, strict=True):
+        yield path, row, array
+
+
+def _taken(opened: Sequence[Opened]) -> set[str]:
+    return {path for source in opened for path, _ in source.match.reach}
+
+
+def _overlaps(opened: Sequence[Opened]) -> list[str]:
+    owners: dict[tuple[str, int | None], str] = {}
+    problems = []
+    for source in opened:
+        for target in source.match.reach:
+            if owners.setdefault(target, source.name) != source.name:
+                problems.append(f"{target[0]} is filled by {owners[target]} and by {source.name}; leave one out")
+    return list(dict.fromkeys(problems))
+
+
+def _gaps(opened: Sequence[Opened], given: Mapping[str, str], params: Mapping[str, Any]) -> list[str]:
+    """Parts that must not stay random and that no source is for; what a given source lacks is told with that source."""
+    taken = _taken(opened)
+    needed: dict[str, str] = {}
+    for path in params:
+        if path not in taken and not FREE.fullmatch(path):
+            name = next(name for prefix, name in FILLERS if path.startswith(prefix))
+            needed.setdefault(name, path)
+    return [f"no source fills {path}; give --source {name}=PATH" for name, path in needed.items() if name not in given]
+
+
+def _told(problems: Mapping[str, Sequence[str]]) -> str:
+    """All of it in one line: between the sources first, then each source's, and how many are not listed."""
+    told = list(problems.get("", ()))
+    for name, found in problems.items():
+        if name:
+            told += [f"{name}: {problem}" for problem in found[:LISTED]]
+            told += [f"{name}: and {len(found) - LISTED} more"] * (len(found) > LISTED)
+    count = sum(map(len, problems.values()))
+    things = f"{count} things" if count > 1 else "one thing"
+    return f"the sources and the recipe's model disagree in {things}: {'; '.join(told)}"

@@ -1,0 +1,54 @@
+"""What a converted checkpoint says of itself: checkpoint.json, read, compared and told."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deemo_jax import files
+from deemo_jax.errors import UserError
+from deemo_jax.models.weights import CONVERSION
+from deemo_jax.training.recipe import Recipe
+
+VERSION = 2
+# What a record must hold, and of which kind.
+PARTS = {"config": dict, "sources": dict, "tokenizer": dict, "dtypes": list, "weights_sha256": str}
+# The parts of a config that decide what a conversion is.
+DECISIVE = ("model", "tokenizer", "prompt")
+
+
+def read(out: Path) -> dict[str, Any]:
+    """The record in a checkpoint's folder.
+
+    Raises:
+        UserError: none there, or one that this version did not write.
+    """
+    path = out / CONVERSION
+    record = files.read_json(path)
+    whole = isinstance(record, dict) and all(isinstance(record.get(key), kind) for key, kind in PARTS.items())
+    if not whole or record.get("version") != VERSION:
+        raise UserError(f"{path}: no record of a conversion by this version; convert again")
+    return record
+
+
+def other_config(record: Mapping[str, Any], recipe: Recipe) -> list[str]:
+    """The parts in which a recipe is not the one that a checkpoint was made with."""
+    ours, theirs = recipe.resolved(), record["config"]
+    return [f"config.{part}" for part in DECISIVE if theirs.get(part) != ours.get(part)]
+
+
+def report(record: Mapping[str, Any]) -> str:
+    """A record as a table: per source what was mapped and what was left out, and why."""
+    lines = [f"{'source':<20}{'mapped':>8}{'ignored':>9}  of {'public tensors':<16}dtype"]
+    for row in record["report"]:
+        ignored = sum(row["ignored"].values())
+        lines.append(
+            f"{row['source']:<20}{row['mapped']:>8}{ignored:>9}  of {row['tensors']:<16}{', '.join(row['dtypes'])}"
+        )
+        lines += [f"{'':<20}{count:>17}  {why}" for why, count in row["ignored"].items()]
+    if record["drawn_at_random"]:
+        lines.append(f"in no source, drawn at random by training: {', '.join(record['drawn_at_random'])}")
+    lines.append(
+        f"weights {record['bytes'] / 1e9:.2f} GB, sha256 {record['weights_sha256'][:16]}; "
+        f"peak memory {record['peak_memory_bytes'] / 1e9:.2f} GB"
+    )
+    return "\n".join(lines)

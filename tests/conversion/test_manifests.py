@@ -1,0 +1,44 @@
+"""Every key of every published file is mapped or knowingly left out: by name and shape, at full size, no weights."""
+
+import pytest
+
+from configs.deemo_llama_7b import get_config
+from deemo_jax.conversion import llama
+from deemo_jax.conversion.plan import parameters
+from deemo_jax.conversion.sources import SOURCES
+from deemo_jax.conversion.table import match
+from deemo_jax.models.deemo_llama import DeemoLlamaConfig
+from deemo_jax.training.recipe import Recipe
+from tests import public_weights
+
+FILES = {
+    "eva_vit_g": "eva_vit_g",
+    "blip2": "blip2_pretrained_flant5xxl",
+    "imagebind": "imagebind_huge",
+    "video_llama": "finetune-vicuna7b-v2",
+    "video_llama_audio": "finetune_vicuna7b_audiobranch",
+    "llama": "vicuna-7b",
+}
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return Recipe.from_config(get_config())
+
+
+@pytest.fixture(scope="module")
+def params(recipe):
+    return parameters(recipe)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_key_is_unexplained(recipe, params, tmp_path, name):
+    content = public_weights.manifest(FILES[name])
+    if name == "llama":
+        table = llama.llama(tied=False).mounted("decoder")
+    else:
+        table = SOURCES[name].table(DeemoLlamaConfig.from_config(recipe.model), content["tensors"].keys(), tmp_path)
+    shapes = {key: tuple(shape) for key, shape in {**content["tensors"], **content["ignore"]}.items()}
+    found = match(table, params, shapes)
+    assert found.problems == ()
+    assert len(found.fills) == len(content["tensors"]) and sum(found.ignored.values()) == len(content["ignore"])
