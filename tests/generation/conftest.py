@@ -1,9 +1,7 @@
 """Raw and de-identified clips, and a run that answers them; made once for all tests of this room."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import jax
 import pytest
 
 import deemo_jax
@@ -11,18 +9,11 @@ from deemo_jax.deid.clip import deidentify_clip
 from deemo_jax.deid.settings import Settings
 from deemo_jax.generation.answers import Decoding
 from deemo_jax.generation.describer import Describer
+from tests.compiler import quick_compiler as quick_compiler
 from tests.raw_clips import RawClip
 from tests.training import tiny
 
 NEW = 6
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compiler() -> Iterator[None]:
-    """Toy models spend their time in the compiler, so it may be lazy."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture(scope="session")

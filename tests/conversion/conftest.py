@@ -1,0 +1,1 @@
+from tests.compiler import quick_compiler as quick_compiler
