@@ -67,7 +67,7 @@ def get_config(modalities: str = "all") -> ConfigDict:
             "frozen_dtype": "float32",
             # The paper's lineage peaks at 3e-5 over 100,000 steps at width 768; a few hundred at width 96 need more.
             "optimizer": {
-                "lr": 1.5e-3,
+                "lr": 1e-3,
                 "lr_min": 3e-5,
                 "warmup_start": 1e-6,
                 "warmup_steps": 20,
@@ -77,7 +77,7 @@ def get_config(modalities: str = "all") -> ConfigDict:
                 "eps": 1e-8,
                 "clip_norm": 1.0,
             },
-            "train": {"steps": 440, "log_every": 10, "checkpoint_every": 100, "keep": 2, "nan_limit": 10},
+            "train": {"steps": 640, "log_every": 10, "checkpoint_every": 100, "keep": 2, "nan_limit": 10},
             "mesh": {"data": -1, "fsdp": 1, "tensor": 1},
         }
     )
