@@ -25,8 +25,9 @@ from deemo_jax.media.probe import contains, probe
 from deemo_jax.media.video import read_pictures
 
 LEAST_COVERAGE = 0.98
-# Mean absolute deviation from the fill colour, in grey levels, that H.264 may leave within a filled rectangle.
-MOST_DEVIATION = 8.0
+# Mean absolute deviation from the fill colour, in grey levels, that H.264 may leave within a filled rectangle: on the
+# sample corpus 7.6 at most, 2.5 in one of a hundred; before they were filled, 1,128 of them had 14.6 at least.
+MOST_DEVIATION = 10.0
 MOST_SI_SNR_DB = 10.0
 RESIDUAL_THRESHOLD = 0.2
 MOST_LAG_S = 0.05
