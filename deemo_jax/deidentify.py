@@ -153,7 +153,7 @@ def main() -> int:
     if (settings.voice == "mcadams_speaker") != (flags.speakers is not None):
         raise UserError("--voice mcadams_speaker and --speakers FILE go together: one voice for each speaker")
     speakers = load_speakers(flags.speakers) if flags.speakers else None
-    options = Options(flags.tracks, flags.preview, threads, speakers, flags.new_key)
+    options = Options(flags.tracks, flags.preview, threads, speakers, new_key=True)  # its folder was looked at
     outcomes = deidentify_all(sources, flags.out, settings, key, flags.workers, flags.clip_ids, options=options)
     counts = Counter(o.status for o in outcomes)
     for outcome in outcomes:

@@ -16,6 +16,16 @@ import safetensors.numpy
 
 MANIFESTS = Path(__file__).parent / "data" / "checkpoints"
 
+# Source -> its manifest.
+FILES = {
+    "eva_vit_g": "eva_vit_g",
+    "blip2": "blip2_pretrained_flant5xxl",
+    "imagebind": "imagebind_huge",
+    "video_llama": "finetune-vicuna7b-v2",
+    "video_llama_audio": "finetune_vicuna7b_audiobranch",
+    "llama": "vicuna-7b",
+}
+
 
 def tensor(key: str, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     """The float64 values that stand in for one public tensor."""

@@ -71,7 +71,7 @@ def verify_pickle(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, zlib.error) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:
         raise UserError(f"{path}: not a whole PyTorch file ({error}); is the download complete?") from error
     if damaged:
         raise UserError(f"{path}: its part {damaged} is damaged (the checksum differs); download the file again")

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 
 import ml_dtypes
 import numpy as np
@@ -198,3 +199,17 @@ def test_damaged_bytes_in_a_pickle_are_found_by_their_checksum(tmp_path):
     path.write_bytes(data)
     with pytest.raises(UserError, match=r"x\.pth: its part \S*data/0 is damaged"):
         open_public(path).verify()
+
+
+def test_a_locked_pickle_is_one_line(tmp_path):
+    """A zip that claims to be encrypted: what its reader raises is no damage, and no bug of ours either."""
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "x.pth"
+    torch.save({"a": torch.ones(4)}, path)
+    verify = open_public(path).verify
+    data = bytearray(path.read_bytes())
+    for place in (found.start() for found in re.finditer(b"PK\x01\x02", data)):
+        data[place + 8] |= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"x\.pth: not a whole PyTorch file .*encrypted"):
+        verify()

@@ -20,13 +20,8 @@ from tests import public_weights
 
 pytestmark = pytest.mark.slow
 
-FILES = {
-    "eva_vit_g": "eva_vit_g",
-    "blip2": "blip2_pretrained_flant5xxl",
-    "imagebind": "imagebind_huge",
-    "video_llama": "finetune-vicuna7b-v2",
-    "video_llama_audio": "finetune_vicuna7b_audiobranch",
-}
+# Vicuna itself stands in a folder of its own form.
+FILES = {name: file for name, file in public_weights.FILES.items() if name != "llama"}
 # As wide as Vicuna, which the projections must be, and otherwise as small as can be.
 DECODER = {"name": "llama", "vocab": 64, "width": 4096, "depth": 1, "heads": 32, "kv_heads": 32, "mlp": 64, "eps": 1e-5}
 

@@ -11,15 +11,6 @@ from deemo_jax.models.deemo_llama import DeemoLlamaConfig
 from deemo_jax.training.recipe import Recipe
 from tests import public_weights
 
-FILES = {
-    "eva_vit_g": "eva_vit_g",
-    "blip2": "blip2_pretrained_flant5xxl",
-    "imagebind": "imagebind_huge",
-    "video_llama": "finetune-vicuna7b-v2",
-    "video_llama_audio": "finetune_vicuna7b_audiobranch",
-    "llama": "vicuna-7b",
-}
-
 
 @pytest.fixture(scope="module")
 def recipe():
@@ -31,9 +22,9 @@ def params(recipe):
     return parameters(recipe)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", public_weights.FILES)
 def test_no_key_is_unexplained(recipe, params, tmp_path, name):
-    content = public_weights.manifest(FILES[name])
+    content = public_weights.manifest(public_weights.FILES[name])
     if name == "llama":
         table = llama.llama(tied=False).mounted("decoder")
     else:
