@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deemo_jax import cli
 from deemo_jax.audit.folder import CLIPS, PAGE, REPORT_DIR, RESULT, Audit, audit
+from deemo_jax.audit.section import plain
 from deemo_jax.deid.folder import CLIP_IDS, REFUSALS, Options, deidentify_all, find_sources
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, key_file, load_key, refuse_inside
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key
@@ -175,7 +176,7 @@ def _probe(paths: list[str]) -> int:
         found = probe(path)
         print(f"{path}: {', '.join(found.streams)}")
         for tag in found.tags:
-            print(f"  {tag if tag.isprintable() else ascii(tag)}")
+            print(f"  {plain(tag)}")
     return 0
 
 

@@ -25,8 +25,8 @@ from deemo_jax.media.probe import contains, probe
 from deemo_jax.media.video import read_pictures
 
 LEAST_COVERAGE = 0.98
-# Mean absolute deviation from the fill colour, in grey levels, that H.264 may leave within a filled rectangle: on the
-# sample corpus 7.6 at most, 2.5 in one of a hundred; before they were filled, 1,128 of them had 14.6 at least.
+# Mean absolute deviation from the fill colour, in grey levels, that H.264 may leave within a filled rectangle: 7.6 at
+# most on the sample corpus (`fill_deviation_max` in audit.json).
 MOST_DEVIATION = 10.0
 MOST_SI_SNR_DB = 10.0
 RESIDUAL_THRESHOLD = 0.2
