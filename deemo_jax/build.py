@@ -33,6 +33,13 @@ def parser() -> argparse.ArgumentParser:
         "--splits", type=Path, metavar="FILE", help="published splits instead: JSON {split: [clip ids]}"
     )
     parser.add_argument(
+        "--validation",
+        type=float,
+        metavar="SHARE",
+        help="share of the training clips that goes, by whole persons, to a split `validation`, on which probabilities "
+        "are calibrated (default 0.1 with --fractions that do not name it, 0 with --splits)",
+    )
+    parser.add_argument(
         "--strict_persons", action="store_true", help="refuse --splits that put a person into two splits"
     )
     parser.add_argument(
@@ -77,6 +84,7 @@ def build(argv: Sequence[str] | None = None) -> None:
         fractions=parse_fractions(args.fractions),
         split_seed=args.split_seed,
         splits=args.splits,
+        validation=args.validation,
         strict_persons=args.strict_persons,
         skip_missing=args.skip_missing,
         overwrite=args.overwrite,

@@ -1,4 +1,7 @@
-"""Who is tested on whom: our own splits never share a person; a published id file is taken as it is."""
+"""Who is tested on whom: our own splits never share a person; a published id file is taken as it is.
+
+A part of the training persons can be set apart, to calibrate probabilities on (`set_apart`).
+"""
 
 import dataclasses
 import re
@@ -12,6 +15,8 @@ from deemo_jax.files import read_json
 from deemo_jax.schema import Clip
 
 Splits = dict[str, list[str]]
+TRAIN, VALIDATION = "train", "validation"
+VALIDATION_SHARE = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +75,40 @@ def split_by_person(clips: Sequence[Clip], fractions: Mapping[str, float], seed:
         split = max(candidates, key=lambda name: fractions[name] * len(clips) - len(splits[name]))
         splits[split] += groups[group]
     return {name: sorted(ids) for name, ids in splits.items()}
+
+
+def set_apart(clips: Sequence[Clip], splits: Splits, share: float, seed: int) -> Splits:
+    """Moves whole persons from `train` to a new split, `validation`; the other splits stay as they are.
+
+    Persons are taken in seeded order as long as each brings the new split nearer to `share` of the training clips, so
+    that it never holds more than twice that.
+
+    Returns:
+        The splits; as they were where even one person would be too many.
+
+    Raises:
+        UserError: there is no `train`, or `validation` is there already.
+    """
+    if TRAIN not in splits or VALIDATION in splits:
+        lacks = f"there is no split {TRAIN!r}" if TRAIN not in splits else f"the split {VALIDATION!r} is there already"
+        raise UserError(f"--validation {share:g}: {lacks}; give --validation 0, or splits that it can be taken from")
+    groups: dict[str, list[str]] = {}
+    owner = person_groups(clips)
+    for clip_id in splits[TRAIN]:
+        groups.setdefault(owner[clip_id], []).append(clip_id)
+    wanted, names, taken = share * len(splits[TRAIN]), sorted(groups), set[str]()
+    for i in np.random.default_rng(seed).permutation(len(names)):
+        more = taken.union(groups[names[i]])
+        if abs(len(more) - wanted) <= abs(len(taken) - wanted):
+            taken = more
+    if not taken:
+        return splits
+    parts: Splits = {}
+    for split, ids in splits.items():
+        parts[split] = [clip_id for clip_id in ids if clip_id not in taken] if split == TRAIN else ids
+        if split == TRAIN:
+            parts[VALIDATION] = sorted(taken)
+    return parts
 
 
 def read_splits(path: str | Path) -> Splits:

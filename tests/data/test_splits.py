@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from deemo_jax.data.splits import parse_fractions, person_groups, read_splits, recurring, split_by_person
+from deemo_jax.data.splits import parse_fractions, person_groups, read_splits, recurring, set_apart, split_by_person
 from deemo_jax.errors import UserError
 from deemo_jax.schema import Clip, Emotion
 
@@ -44,6 +44,33 @@ def test_a_skewed_corpus_still_fills_every_split() -> None:
 def test_too_few_persons_is_refused() -> None:
     with pytest.raises(UserError, match="1 persons cannot fill 2 splits"):
         split_by_person([clip(0, "p", "v"), clip(1, "p", "w")], {"train": 0.5, "test": 0.5}, 0)
+
+
+def test_validation_is_whole_training_persons_near_the_share() -> None:
+    clips = [clip(i, f"p{i % 30}", f"v{i}") for i in range(680)]
+    before = split_by_person(clips, {"train": 0.4, "test": 0.6}, 0)
+    splits = set_apart(clips, before, 0.1, 0)
+    assert list(splits) == ["train", "validation", "test"] and splits["test"] == before["test"]
+    assert sorted(splits["train"] + splits["validation"]) == before["train"]
+    assert recurring(clips, splits).persons == () and len(splits["validation"]) in (22, 23)
+    assert splits == set_apart(clips[::-1], before, 0.1, 0) and len(splits["train"]) >= 240
+    assert len({tuple(set_apart(clips, before, 0.1, seed)["validation"]) for seed in range(5)}) > 1
+
+
+@pytest.mark.parametrize(("persons", "held"), [(4, 0), (5, 8), (20, 4), (21, 4)])
+def test_validation_is_left_out_where_one_person_is_more_than_twice_the_share(persons: int, held: int) -> None:
+    clips = [clip(i, f"p{i % persons}", f"v{i}") for i in range(40)]
+    splits = set_apart(clips, {"train": [c.clip_id for c in clips]}, 0.1, 0)
+    assert len(splits.get("validation", [])) == held
+
+
+@pytest.mark.parametrize(
+    ("splits", "says"),
+    [({"fit": ["c000"]}, "no split 'train'"), ({"train": ["c000"], "validation": ["c001"]}, "there")],
+)
+def test_validation_needs_a_train_split_and_no_other_of_its_name(splits: dict[str, list[str]], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        set_apart(CLIPS, splits, 0.1, 0)
 
 
 @pytest.mark.parametrize(

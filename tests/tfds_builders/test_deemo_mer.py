@@ -137,6 +137,39 @@ def test_the_summary_counts_clips_persons_and_raw_transcripts(
     assert "raw transcripts (not de-identified): 6" in out and "by attestation: 6" in out
 
 
+@pytest.mark.parametrize(
+    ("flags", "validation", "says"),
+    [
+        (("--fractions", "train=0.8,test=0.2"), 1, ""),
+        (("--fractions", "train=0.8,test=0.2", "--validation", "0"), 0, "(not asked for)"),
+        (("--fractions", "train=0.5,test=0.5"), 0, "too few training persons"),
+        (("--fractions", "train=0.5,validation=0.3,test=0.2"), 2, ""),
+        (("--splits",), 0, "(not asked for)"),
+        (("--splits", "--validation", "0.3"), 2, ""),
+        (("--validation", "0.6"), None, "choose a share from 0 to 0.5"),
+        (("--fractions", "fit=1", "--validation", "0.1"), None, "there is no split 'train'"),
+    ],
+)
+def test_a_validation_split_is_taken_from_the_training_persons(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...], validation: int | None, says: str
+) -> None:
+    folder, data = tmp_path / "in", tmp_path / "data"
+    write_dummy(folder, clips=7, persons=7, frames=1)
+    if flags[0] == "--splits":
+        write_json(tmp_path / "ids.json", {"train": [f"clip{i:02d}" for i in range(6)], "test": ["clip06"]})
+        flags = ("--splits", str(tmp_path / "ids.json"), *flags[1:])
+    arguments = command(folder, data, *flags, "--frames", "1", "--clips", "1")
+    if validation is None:
+        assert says in refused(arguments, capsys)
+        return
+    assert main(arguments) == 0
+    info = tfds.builder_from_directory(data / "deemo_mer/1.0.0").info
+    held = info.splits["validation"].num_examples if "validation" in info.splits else 0
+    assert held == validation and info.metadata["recurring_persons"] == 0
+    out = capsys.readouterr().out
+    assert (says in out) if says else ("cannot be calibrated" not in out)
+
+
 def test_transcripts_without_names_say_so_and_are_not_counted_as_raw(
     attested: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,18 @@ from deemo_jax.cli import progress
 from deemo_jax.data import attest, gate
 from deemo_jax.data.annotations import RAW_TRANSCRIPT, read_annotations
 from deemo_jax.data.records import JPEG_QUALITY, Admitted, make_records
-from deemo_jax.data.splits import Recurring, Splits, person_groups, read_splits, recurring, split_by_person
+from deemo_jax.data.splits import (
+    TRAIN,
+    VALIDATION,
+    VALIDATION_SHARE,
+    Recurring,
+    Splits,
+    person_groups,
+    read_splits,
+    recurring,
+    set_apart,
+    split_by_person,
+)
 from deemo_jax.data.writer import already_built, fingerprint, write_dataset
 from deemo_jax.errors import UserError
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
@@ -30,6 +41,8 @@ class Request:
         fractions: our own splits; ignored when `splits` is given.
         split_seed: of our own splits.
         splits: a published id file.
+        validation: share of the training clips to set apart, by person, as `validation`; None is 0.1 of our own splits
+            where they do not name it, and nothing of an id file.
         strict_persons: refuse an id file in which a person recurs.
         skip_missing: leave out annotated or listed clips that have no paper trail.
         overwrite: replace a dataset made from other inputs.
@@ -45,6 +58,7 @@ class Request:
     fractions: Mapping[str, float]
     split_seed: int = 0
     splits: Path | None = None
+    validation: float | None = None
     strict_persons: bool = False
     skip_missing: bool = False
     overwrite: bool = False
@@ -63,6 +77,7 @@ class Report:
         facts = self.facts
         lines = [f"{self.path}: {'built' if self.built else 'is there already, from the same inputs; nothing to do'}"]
         lines += [f"  {name}: {s['clips']} clips, {s['persons']} persons" for name, s in facts["splits"].items()]
+        lines += [f"  {facts['validation']}"] if facts["validation"] else []
         lines.append(
             f"  persons in more than one split: {facts['recurring_persons']} ({facts['recurring_clips']} clips)"
         )
@@ -127,24 +142,52 @@ def _splits(request: Request, by_id: Mapping[str, Admitted]) -> tuple[Splits, Re
     clips = [admitted.clip for admitted in by_id.values()]
     if request.splits is None:
         splits = split_by_person(clips, request.fractions, request.split_seed)
-        return splits, recurring(clips, splits)
-    splits = read_splits(request.splits)
-    missing = sorted({clip_id for ids in splits.values() for clip_id in ids} - by_id.keys())
-    if missing and not request.skip_missing:
-        raise UserError(
-            f"{request.splits}: {len(missing)} listed clips are not among the admitted ones, the first is "
-            f"{missing[0]!r}; bring them, or leave them out with --skip_missing"
-        )
-    splits = {split: [clip_id for clip_id in ids if clip_id in by_id] for split, ids in splits.items()}
-    if empty := [split for split, ids in splits.items() if not ids]:
-        raise UserError(f"{request.splits}: none of the clips of split {empty[0]!r} is there")
+    else:
+        splits = _listed(request.splits, by_id, request.skip_missing)
+    if share := _share(request, splits):
+        splits = set_apart(clips, splits, share, request.split_seed)
     persons = recurring(clips, splits)
-    if persons.persons and request.strict_persons:
+    if request.splits and persons.persons and request.strict_persons:
         raise UserError(
             f"{request.splits}: {len(persons.persons)} persons are in more than one split, the first is "
             f"{persons.persons[0]!r}; mend the file, or drop --strict_persons"
         )
     return splits, persons
+
+
+def _listed(path: Path, by_id: Mapping[str, Admitted], skip_missing: bool) -> Splits:
+    """The splits of an id file, of clips that are there."""
+    splits = read_splits(path)
+    missing = sorted({clip_id for ids in splits.values() for clip_id in ids} - by_id.keys())
+    if missing and not skip_missing:
+        raise UserError(
+            f"{path}: {len(missing)} listed clips are not among the admitted ones, the first is "
+            f"{missing[0]!r}; bring them, or leave them out with --skip_missing"
+        )
+    splits = {split: [clip_id for clip_id in ids if clip_id in by_id] for split, ids in splits.items()}
+    if empty := [split for split, ids in splits.items() if not ids]:
+        raise UserError(f"{path}: none of the clips of split {empty[0]!r} is there")
+    return splits
+
+
+def _share(request: Request, splits: Splits) -> float:
+    """Of the training clips that is to become `validation`."""
+    if request.validation is None:
+        ours = request.splits is None and TRAIN in splits and VALIDATION not in splits
+        return VALIDATION_SHARE if ours else 0.0
+    if not 0 <= request.validation <= 0.5:
+        raise UserError(f"--validation {request.validation:g}: choose a share from 0 to 0.5")
+    return request.validation
+
+
+def _no_validation(request: Request, splits: Splits) -> str:
+    """Why there is no `validation`, and what follows from that; empty where there is one."""
+    if VALIDATION in splits:
+        return ""
+    why = "not asked for"
+    if share := _share(request, splits):
+        why = f"too few training persons: each has more than twice the {share:.0%} of the training clips asked for"
+    return f"no split {VALIDATION!r} ({why}): probabilities cannot be calibrated"
 
 
 def _facts(
@@ -161,6 +204,7 @@ def _facts(
             for split, ids in splits.items()
         },
         "split_source": "id file" if request.splits else f"by person, seed {request.split_seed}",
+        "validation": _no_validation(request, splits),
         "recurring_persons": len(persons.persons),
         "recurring_clips": persons.clips,
         "raw_transcripts": sum(admitted.provenance.transcript == RAW_TRANSCRIPT for admitted in used),
