@@ -4,7 +4,6 @@
 added. Our command and `deface` take it in turns, and both are compared with faces marked by hand in every tenth frame.
 """
 
-import argparse
 import importlib.metadata
 import sys
 import tempfile
@@ -63,7 +62,7 @@ def with_sound(film: Path, path: Path) -> int:
 
 def main() -> int:
     """Prints frames covered, marked faces covered, and frames a second."""
-    parser = argparse.ArgumentParser("python -m benchmarks.carphone", description=__doc__)
+    parser = cli.Parser("python -m benchmarks.carphone", description=__doc__)
     parser.add_argument("--repeats", type=int, default=5, help="runs of each command (%(default)s)")
     flags = parser.parse_args()
     film = find_film()

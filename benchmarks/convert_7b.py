@@ -126,7 +126,7 @@ def _peak(process: int) -> float:
 
 
 def main() -> None:
-    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--out", type=Path, required=True, help="a new folder for all of it; removed at the end")
     flags.add_argument("--layers", type=int, default=DEPTH, help="fewer for a trial (default %(default)s)")
     given = flags.parse_args()

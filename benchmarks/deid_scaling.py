@@ -4,7 +4,6 @@ Peak memory of the whole command on a film of ten seconds and one of ten minutes
 and how much faster two workers with one thread each are than one worker with one thread on a folder of clips.
 """
 
-import argparse
 import subprocess
 import sys
 import tempfile
@@ -28,7 +27,7 @@ POLL_S = 0.05
 
 def main() -> int:
     """Prints peak memory by length, and the gain of a second worker."""
-    parser = argparse.ArgumentParser("python -m benchmarks.deid_scaling", description=__doc__)
+    parser = cli.Parser("python -m benchmarks.deid_scaling", description=__doc__)
     parser.add_argument("--repeats", type=int, default=3, help="runs with one and with two workers (%(default)s)")
     parser.add_argument("--clips", type=int, default=24, help="in the folder (%(default)s)")
     flags = parser.parse_args()

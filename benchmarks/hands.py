@@ -4,7 +4,6 @@ On the sample corpus, whose scenes are known to the pixel: which share of the ha
 times the area of the true faces they have.
 """
 
-import argparse
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -20,7 +19,7 @@ from deemo_jax.synthetic import scene
 
 def main() -> int:
     """Prints a line per gesture."""
-    parser = argparse.ArgumentParser("python -m benchmarks.hands", description=__doc__)
+    parser = cli.Parser("python -m benchmarks.hands", description=__doc__)
     parser.add_argument("--raw", type=Path, required=True, help="the corpus")
     parser.add_argument("--deid", type=Path, required=True, help="its de-identified clips, named by --clip_ids stem")
     flags = parser.parse_args()

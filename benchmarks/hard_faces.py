@@ -5,7 +5,6 @@ how many true faces are not covered, how much more than the face is. Beside it, 
 frame is taken for itself at full size, as the `deface` tool does (threshold 0.2, boxes enlarged by 0.3).
 """
 
-import argparse
 import dataclasses
 import functools
 import sys
@@ -53,7 +52,7 @@ class Tally:
 
 def main() -> int:
     """Makes, de-identifies, compares, prints."""
-    parser = argparse.ArgumentParser("python -m benchmarks.hard_faces", description=__doc__)
+    parser = cli.Parser("python -m benchmarks.hard_faces", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for clips and results")
     parser.add_argument("--clips", type=int, default=210, help="how many (%(default)s)")
     parser.add_argument("--seed", type=int, default=5, help="of the clips (%(default)s)")

@@ -5,7 +5,6 @@ and reads from the metrics how long a step took and which share of it was spent 
 makes the dataset.
 """
 
-import argparse
 import json
 import statistics
 import sys
@@ -25,7 +24,7 @@ from deemo_jax.training.setup import make_model
 
 def main() -> int:
     """Prints one table."""
-    parser = argparse.ArgumentParser("python -m benchmarks.input_pipeline", description=__doc__)
+    parser = cli.Parser("python -m benchmarks.input_pipeline", description=__doc__)
     parser.add_argument("--steps", type=int, default=60, help="steps to train, and batches per repeat")
     parser.add_argument("--repeats", type=int, default=5, help="passes over the pipeline alone")
     flags = parser.parse_args()

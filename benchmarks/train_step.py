@@ -7,7 +7,6 @@ all cores for both, in turns; the first losses must agree. Also prints what logi
 Needs PyTorch.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Callable
@@ -50,7 +49,7 @@ DECODER = {**peers.SIZES["512 x 8, 32,000 ids"], "remat": "dots"}
 
 def main() -> int:
     """Prints the comparison."""
-    parser = argparse.ArgumentParser("python -m benchmarks.train_step", description=__doc__)
+    parser = cli.Parser("python -m benchmarks.train_step", description=__doc__)
     parser.add_argument("--rows", type=int, default=4, help="examples in a batch")
     parser.add_argument("--repeats", type=int, default=7, help="steps of each")
     flags = parser.parse_args()

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deemo_jax.cli import guarded
+from deemo_jax import cli
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m deemo_jax.build", description=__doc__)
+    parser = cli.Parser(prog="python -m deemo_jax.build", description=__doc__)
     parser.add_argument("dataset", nargs="?", choices=["deemo_mer"], help="which dataset")
     parser.add_argument(
         "--manifest",
@@ -95,7 +95,7 @@ def build(argv: Sequence[str] | None = None) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 with one line on stderr."""
-    return guarded(lambda: build(argv))
+    return cli.guarded(lambda: build(argv))
 
 
 if __name__ == "__main__":

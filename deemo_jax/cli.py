@@ -1,11 +1,12 @@
 """What all commands share: mistakes become one line and exit code 2; long work shows progress."""
 
+import argparse
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from absl import app, flags, logging
 from tqdm import tqdm
@@ -17,6 +18,15 @@ EXIT_USAGE = 2
 QUOTES = "\"'"
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 128 + signal.SIGTERM
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose mistakes are one line, and not the usage of all flags before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Says what is wrong, and ends with exit code 2."""
+        print(f"error: {' '.join(message.split())} (--help lists the flags)", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
 
 
 def guarded(main: Callable[[], int | None]) -> int:

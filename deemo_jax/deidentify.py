@@ -21,7 +21,7 @@ from deemo_jax.media.probe import probe
 
 
 def parser() -> argparse.ArgumentParser:
-    flags = argparse.ArgumentParser(
+    flags = cli.Parser(
         prog="python -m deemo_jax.deidentify",
         description="Covers every face, changes the voice, leaves metadata behind and writes a manifest per clip."
         f" Clips in which a face may have been missed are refused (listed in DIR/{REFUSALS}). Runs resume.",

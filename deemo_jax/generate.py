@@ -13,7 +13,7 @@ from deemo_jax.errors import UserError
 
 
 def parser() -> argparse.ArgumentParser:
-    flags = argparse.ArgumentParser(
+    flags = cli.Parser(
         prog="python -m deemo_jax.generate",
         description="Describes clips with a trained run: the emotion, its probability, and the reasoning. A raw clip is"
         " de-identified first, and no copy is kept; a de-identified clip beside its manifest is verified and used.",

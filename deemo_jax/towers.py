@@ -1,6 +1,5 @@
 """Pre-trains the sample's frozen towers: `python -m deemo_jax.towers --out configs/sample_towers`."""
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from deemo_jax.pretraining.speakers import write_speakers
 
 def main() -> int:
     """Reads the flags and trains what they name."""
-    parser = argparse.ArgumentParser(prog="python -m deemo_jax.towers", description=__doc__)
+    parser = cli.Parser(prog="python -m deemo_jax.towers", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of towers.safetensors and its card")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2, help="processes that draw and speak")

@@ -1,6 +1,5 @@
 """Makes the sample corpus: raw, identity-bearing clips of invented speakers, with the truth known for everything."""
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from deemo_jax.synthetic.clip import Settings
 
 def main(arguments: list[str] | None = None) -> int:
     """`python -m deemo_jax.synthetic`."""
-    parser = argparse.ArgumentParser("python -m deemo_jax.synthetic", description=__doc__)
+    parser = cli.Parser("python -m deemo_jax.synthetic", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder to write; clips of the same settings are kept")
     parser.add_argument("--clips", type=int, default=650, help="how many clips (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same clips (%(default)s)")
