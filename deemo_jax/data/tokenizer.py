@@ -104,12 +104,12 @@ class HFTokenizer:
         return list(self._model.encode(text, add_special_tokens=False).ids)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text up to the first eos, without pad and bos."""
+        """Text up to the first eos, without pad, bos and what is no id of this tokenizer."""
         kept: list[int] = []
         for token in ids:
             if token == self.eos_id:
                 break
-            if token not in (self.pad_id, self.bos_id):
+            if token not in (self.pad_id, self.bos_id) and 0 <= token < self.vocab_size:
                 kept.append(int(token))
         return self._model.decode(kept)
 

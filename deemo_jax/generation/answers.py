@@ -102,6 +102,7 @@ def answer(
         eos_id=tokenizer.eos_id,
         pad_id=tokenizer.pad_id,
         stops=stop_ids(tokenizer, decoding.stops),
+        vocab=tokenizer.vocab_size,
     )
     rows = np.asarray(tokens).tolist()
     texts = [cut(tokenizer.decode(row), decoding.stops) for row in rows]
@@ -123,7 +124,7 @@ def check_context(model: DeemoLlama, prompt: int, decoding: Decoding) -> None:
         )
 
 
-@functools.partial(jax.jit, static_argnums=0, static_argnames=("max_new_tokens", "eos_id", "pad_id", "stops"))
+@functools.partial(jax.jit, static_argnums=0, static_argnames=("max_new_tokens", "eos_id", "pad_id", "stops", "vocab"))
 def respond(
     model: DeemoLlama,
     params: Any,
@@ -135,6 +136,7 @@ def respond(
     eos_id: int,
     pad_id: int,
     stops: Stops,
+    vocab: int | None = None,
 ) -> tuple[Int[Array, "B N"], Float[Array, "B C"]]:
     """The compiled part of `answer`: the prompts are read once, for the candidates and for the answers."""
     longest = candidates[0].shape[1] if candidates else 0
@@ -151,6 +153,7 @@ def respond(
         pad_id=pad_id,
         stops=stops,
         sampling=sampling,
+        vocab=vocab,
     )
     return said, scores
 

@@ -70,6 +70,7 @@ def generate(
     pad_id: int | Array = 0,
     stops: Stops = (),
     sampling: Sampling | None = None,
+    vocab: int | None = None,
 ) -> Int32[Array, "B N"]:
     """Continues every prompt, token by token: greedily, or by draws.
 
@@ -86,6 +87,7 @@ def generate(
         stops: sequences of ids that end a row as well, and are part of the output. Text that is tokenized otherwise
             is not recognised: this saves time, and whoever decodes the text cuts it.
         sampling: None takes the most probable token.
+        vocab: how many ids the tokenizer has: what the decoder has rows for behind them is never said. None: all.
     """
     prompted = read_prompt(model, params, batch, room=max_new_tokens)
     return proceed(
@@ -97,6 +99,7 @@ def generate(
         pad_id=pad_id,
         stops=stops,
         sampling=sampling,
+        vocab=vocab,
     )
 
 
@@ -165,6 +168,7 @@ def proceed(
     pad_id: int | Array = 0,
     stops: Stops = (),
     sampling: Sampling | None = None,
+    vocab: int | None = None,
 ) -> Int32[Array, "B N"]:
     """The second half of `generate`: what follows prompts that were read with room for `max_new_tokens`."""
     run = _runner(model, params)
@@ -175,7 +179,7 @@ def proceed(
         return (state.step < max_new_tokens) & ~jnp.all(state.done)
 
     def say_one(state: _State) -> _State:
-        best = choose(run("logits", state.hidden), sampling, state.step)
+        best = choose(run("logits", state.hidden)[:, :vocab], sampling, state.step)
         token = jnp.where(state.done, pad_id, best)
         x_B1D = run("embed_tokens", token[:, None])
         hidden, cache = run("extend", x_B1D, state.positions[:, None], jnp.ones((B, 1), bool), state.cache)

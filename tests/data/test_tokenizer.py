@@ -39,6 +39,7 @@ def test_a_tokenizer_json_reads_like_llama(tmp_path: Path) -> None:
     assert (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.vocab_size) == (0, 1, 2, 5)
     assert tokenizer.encode("good day") == [3, 4]
     assert tokenizer.decode([1, 3, 4, 2, 4, 0]) == "good day"
+    assert tokenizer.decode([-1, 3, 5, 1 << 40, 4]) == "good day"
 
 
 def test_what_is_said_cannot_end_a_sequence(tmp_path: Path) -> None:
@@ -62,6 +63,7 @@ def test_a_sentencepiece_model_is_preferred(tmp_path: Path) -> None:
     ids = tokenizer.encode("the good day")
     assert tokenizer.bos_id not in ids and tokenizer.vocab_size == 18
     assert tokenizer.decode([*ids, tokenizer.eos_id]) == "the good day"
+    assert tokenizer.decode([-1, *ids, 18, 1 << 20]) == "the good day"  # a decoder may have more rows than that
 
 
 def write_llama3(folder: Path, **files: Any) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from deemo_jax.data.tokenizer import ByteTokenizer
 from deemo_jax.errors import UserError
-from deemo_jax.generation.answers import Decoding
+from deemo_jax.generation.answers import Decoding, answer
 from deemo_jax.generation.buckets import bucket, fitted, lengths
 from deemo_jax.generation.text import cut, parse_reasoning, stop_ids
 from tests.models import tiny
@@ -19,6 +19,23 @@ class Llama:
 
     def decode(self, ids):
         return "".join({835: " ###", 2277: "##", 29937: "#"}.get(number, chr(number % 256)) for number in ids).lstrip()
+
+
+class Short(ByteTokenizer):
+    """Has fewer ids than the decoder has rows, and cannot read the others."""
+
+    vocab_size = 4
+
+    def decode(self, ids):
+        assert max(ids) < self.vocab_size
+        return "".join("  .a"[number] for number in ids)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 3.0])
+def test_an_answer_has_no_id_that_the_tokenizer_lacks(temperature):
+    decoding = Decoding(max_new_tokens=8, temperature=temperature)
+    said = answer(*tiny.built(), tiny.batch([1, 3], [1, 2, 3], length=8), Short(), decoding)
+    assert len(said.texts) == 2
 
 
 def test_every_spelling_of_a_stop_is_known():

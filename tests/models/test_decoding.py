@@ -93,6 +93,21 @@ def test_temperature_zero_is_greedy_and_one_key_says_one_thing() -> None:
     np.testing.assert_array_equal(drawn(*tiny.built(), batch, Sampling.of_seed(1, 3, 1.0, 1e-6)), decode(batch))
 
 
+@functools.partial(jax.jit, static_argnames=("model", "vocab"))
+def within(model: DeemoLlama, params: Any, batch: Batch, sampling: Sampling | None, vocab: int | None) -> jax.Array:
+    return generate(model, params, batch, max_new_tokens=6, eos_id=-1, sampling=sampling, vocab=vocab)
+
+
+def test_rows_behind_the_tokenizers_ids_are_never_said() -> None:
+    batch, free = tiny.batch(*ROWS), decode(tiny.batch(*ROWS))
+    vocab, hot = int(np.median(free)), Sampling.of_seed(3, 3, 3.0, 1.0)
+    for sampling in (None, hot):
+        said = np.asarray(within(*tiny.built(), batch, sampling, vocab))
+        assert said.max() < vocab and said.min() >= 0
+    assert np.asarray(within(*tiny.built(), batch, hot, None)).max() >= vocab  # else the draws would say little
+    np.testing.assert_array_equal(within(*tiny.built(), batch, None, int(free.max()) + 1), free)
+
+
 def test_what_a_row_draws_does_not_depend_on_its_neighbours() -> None:
     batch, keys = tiny.batch(*ROWS), jax.random.split(jax.random.key(7), 3)
     hot = Sampling(keys=keys, temperature=jnp.float32(1.5), top_p=jnp.float32(0.95))
