@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deemo_jax import cli
+from deemo_jax.errors import UserError
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = cli.Parser(prog="python -m deemo_jax.build", description=__doc__)
+    parser = cli.Parser(
+        prog="python -m deemo_jax.build",
+        description=__doc__,
+        epilog="Exit code 0: the dataset is there, whole; 2: refused, and nothing was written, or some clips could not"
+        " be read, and the others are in the dataset.",
+    )
     parser.add_argument("dataset", nargs="?", choices=["deemo_mer"], help="which dataset")
     parser.add_argument(
         "--manifest",
@@ -46,7 +52,12 @@ def parser() -> argparse.ArgumentParser:
         "--skip_missing", action="store_true", help="leave out clips without a paper trail, and count them"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a dataset that was made from other inputs")
-    parser.add_argument("--workers", type=int, default=1, help="processes that read media (default 1)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        help="processes that read media (default 1); 0: none but this one, which a damaged file may end",
+    )
     return parser
 
 
@@ -54,7 +65,7 @@ def build(argv: Sequence[str] | None = None) -> None:
     """Does what the flags say.
 
     Raises:
-        UserError: any mistake that a person can mend.
+        UserError: any mistake that a person can mend; also where clips could not be read and the rest is built.
     """
     flags = parser()
     args = flags.parse_args(argv)
@@ -90,11 +101,20 @@ def build(argv: Sequence[str] | None = None) -> None:
         overwrite=args.overwrite,
         workers=args.workers,
     )
-    print(assemble.build(request))
+    report = assemble.build(request)
+    for clip_id, reason in report.unreadable.items():
+        print(f"bad: {clip_id}: {reason}", file=sys.stderr)
+    print(report)
+    if report.unreadable:
+        raise UserError(
+            f"{len(report.unreadable)} clips could not be read and are not in the dataset; mend these and build again "
+            "with --overwrite, or go on without them"
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 with one line on stderr."""
+    cli.tidy_when_terminated()
     return cli.guarded(lambda: build(argv))
 
 

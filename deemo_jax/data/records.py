@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +74,14 @@ def make_record(admitted: Admitted, frames: int, clips: int) -> dict[str, Any]:
     }
 
 
-def make_records(admitted: Sequence[Admitted], frames: int, clips: int, workers: int) -> Iterator[dict[str, Any]]:
-    """Records in the order of `admitted`, made by `workers` processes (0 or 1: in this one); few wait in memory.
+def make_records(
+    admitted: Iterable[Admitted], frames: int, clips: int, workers: int
+) -> Iterator[tuple[Admitted, dict[str, Any] | parallel.Failure]]:
+    """Every clip in order with its record, or with why it has none; few wait in memory.
 
-    Raises:
-        UserError: as `make_record`.
+    Made by `workers` child processes, so that a damaged file costs its clip only; 0 works in this process.
     """
-    yield from parallel.each(functools.partial(make_record, frames=frames, clips=clips), admitted, workers)
+    yield from parallel.settled(functools.partial(make_record, frames=frames, clips=clips), admitted, workers)
 
 
 def encodable(record: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,14 @@ def fingerprint(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def already_built(target: Path, wanted: str) -> bool:
-    """Whether `target` holds the dataset with that fingerprint.
+def already_built(target: Path, wanted: str) -> Mapping[str, Any] | None:
+    """The metadata of the dataset in `target`, if that has the fingerprint that is wanted; None where there is none.
 
     Raises:
         UserError: it holds another one.
     """
     if not target.exists():
-        return False
+        return None
     try:
         builder = tfds.builder_from_directory(target)
     except Exception as error:  # TFDS raises whatever its JSON and protobuf readers raise
@@ -39,8 +39,9 @@ def already_built(target: Path, wanted: str) -> bool:
             f"{target}: is there but is no dataset ({error}); remove it or choose another --data_dir"
         ) from error
     check_features(builder.info.features, target)
-    if (builder.info.metadata or {}).get("fingerprint") == wanted:
-        return True
+    metadata: Mapping[str, Any] = builder.info.metadata or {}
+    if metadata.get("fingerprint") == wanted:
+        return metadata
     raise UserError(
         f"{target}: holds a dataset made from other inputs or settings; choose another --data_dir or give --overwrite"
     )

@@ -75,7 +75,10 @@ def test_clips_with_a_manifest_are_admitted_with_their_trail(folder: Path) -> No
 def test_the_dataset_is_made_from_the_deidentified_file(folder: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     arguments = ["--manifest", str(folder), "--annotations", str(folder / "clips.jsonl"), "--data_dir", str(data)]
-    assert main(["deemo_mer", *arguments, "--frames", "5", "--clips", "3", "--fractions", "train=1"]) == 0
+    assert (
+        main(["deemo_mer", *arguments, "--frames", "5", "--clips", "3", "--fractions", "train=1", "--workers", "0"])
+        == 0
+    )
     records = list(ClipSource(data, "deemo_mer", "train"))
     assert [len(record.mel) for record in records] == [3, 3, 3, 0]  # the last clip has no sound track
     assert all(len(record.jpegs) == 5 and record.provenance.source == "deid" for record in records)

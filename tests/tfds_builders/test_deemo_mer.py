@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -38,6 +39,7 @@ def built(attested: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(folder: Path, data: Path, *extra: str) -> list[str]:
     paths = ["--attest", str(folder / "attestation.json"), "--annotations", str(folder / "clips.jsonl")]
+    paths += ["--workers", "0"]  # without the start of a process
     return ["deemo_mer", *paths, "--data_dir", str(data), *(extra or SPLITS)]
 
 
@@ -213,17 +215,57 @@ def test_too_few_persons_for_our_splits_is_refused(tmp_path: Path, capsys: pytes
     assert "one being in two" in refused(command(tmp_path / "one", tmp_path / "data"), capsys)
 
 
-def test_a_failure_leaves_nothing_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder, data = tmp_path / "in", tmp_path / "data"
-    attestation, _ = write_dummy(folder)
-    broken = folder / "clip05" / "002.png"
-    broken.write_bytes(b"no picture")
-    filled = read_json(attestation)
-    attestation.unlink()
+def attest_again(folder: Path) -> None:
+    """The attestation of the files as they are now."""
+    filled = read_json(folder / "attestation.json")
+    (folder / "attestation.json").unlink()
     assert main(["--attest_template", str(folder)]) == 0
-    write_json(attestation, filled | {"files": read_json(attestation)["files"]})
-    assert "002.png: cannot be decoded" in refused(command(folder, data), capsys)
+    write_json(folder / "attestation.json", filled | {"files": read_json(folder / "attestation.json")["files"]})
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_what_cannot_be_read_costs_its_clip_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], workers: str
+) -> None:
+    folder, data = tmp_path / "in", tmp_path / "data"
+    write_dummy(folder)
+    (folder / "clip05" / "002.png").write_bytes(b"no picture")
+    attest_again(folder)
+    arguments = command(folder, data, *SPLITS, "--workers", workers)
+    capsys.readouterr()
+    for again in (False, True):
+        assert main(arguments) == 2
+        out, err = capsys.readouterr()
+        assert "train: 3 clips, 2 persons" in out and "test: 2 clips, 1 persons" in out
+        assert ("nothing to do" in out) == again
+        assert re.search("(?m)^bad: clip05: .*" + ("could not be read" if again else "002.png: cannot be decoded"), err)
+        assert "error: 1 clips could not be read and are not in the dataset" in err
+    info = tfds.builder_from_directory(data / "deemo_mer/1.0.0").info
+    assert info.metadata["unreadable"] == ["clip05"] and info.metadata["external"] == 5
+    assert "clip05" not in {one.clip.clip_id for split in info.splits for one in ClipSource(data, "deemo_mer", split)}
+    for path in (data / "deemo_mer/1.0.0").iterdir():
+        assert str(tmp_path).encode() not in path.read_bytes()  # no machine path travels with the data
+
+
+def test_a_split_of_which_nothing_can_be_read_stops_it_and_leaves_nothing_behind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, data = tmp_path / "in", tmp_path / "data"
+    write_dummy(folder, clips=3, frames=1)
+    (folder / "clip02" / "000.png").write_bytes(b"no picture")
+    attest_again(folder)
+    write_json(tmp_path / "ids.json", {"train": ["clip00", "clip01"], "test": ["clip02"]})
+    refusal = refused(command(folder, data, "--splits", str(tmp_path / "ids.json")), capsys)
+    assert "split 'test': none of its 1 clips can be read" in refusal and "000.png: cannot be decoded" in refusal
     assert list(data.iterdir()) == []
+
+
+def test_a_broken_promise_of_the_gate_stops_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, data = tmp_path / "in", tmp_path / "data"
+    write_dummy(folder, frames=1)
+    (folder / "clip05" / "000.png").write_bytes(b"another picture")
+    assert "privacy gate" in refused(command(folder, data, *SPLITS, "--skip_missing"), capsys)
+    assert not data.exists()
 
 
 def test_an_unwritable_data_dir_is_one_line(attested: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from deemo_jax.data.splits import (
     TRAIN,
     VALIDATION,
     VALIDATION_SHARE,
-    Recurring,
     Splits,
     person_groups,
     read_splits,
@@ -24,6 +23,7 @@ from deemo_jax.data.splits import (
 )
 from deemo_jax.data.writer import already_built, fingerprint, write_dataset
 from deemo_jax.errors import UserError
+from deemo_jax.parallel import Failure
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 
 
@@ -46,7 +46,7 @@ class Request:
         strict_persons: refuse an id file in which a person recurs.
         skip_missing: leave out annotated or listed clips that have no paper trail.
         overwrite: replace a dataset made from other inputs.
-        workers: processes.
+        workers: processes; with 0, media are read in this one, which a damaged file may end.
     """
 
     manifests: tuple[Path, ...]
@@ -67,11 +67,19 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What was built, or found built already."""
+    """What was built, or found built already.
+
+    Attributes:
+        path: where the dataset lies.
+        built: whether this call has written it.
+        facts: what is kept beside it, as its `metadata`.
+        unreadable: clip id -> why its media could not be read; these clips are not in the dataset.
+    """
 
     path: Path
     built: bool
     facts: Mapping[str, Any]
+    unreadable: Mapping[str, str]
 
     def __str__(self) -> str:
         facts = self.facts
@@ -94,10 +102,11 @@ class Report:
 
 
 def build(request: Request) -> Report:
-    """Builds the dataset, unless it is there already.
+    """Builds the dataset, unless it is there already, from all clips whose media can be read.
 
     Raises:
-        UserError: the gate refuses, splits are wrong, a file cannot be read or written, or another dataset is there.
+        UserError: the gate refuses, splits are wrong, nothing of a split can be read, the dataset cannot be written, or
+            another one is there.
     """
     if not 1 <= request.frames <= 4096 or not 1 <= request.clips <= 1024:
         raise UserError(f"--frames {request.frames} --clips {request.clips}: choose 1..4096 frames and 1..1024 clips")
@@ -107,11 +116,10 @@ def build(request: Request) -> Report:
     else:
         admitted = gate.admit_deidentified(request.manifests, annotations, skip_missing=request.skip_missing)
     by_id = {clip.clip.clip_id: clip for clip in admitted}
-    splits, persons = _splits(request, by_id)
-    facts = _facts(request, annotations, by_id, splits, persons)
+    splits = _splits(request, by_id)
     made_from = fingerprint(
         {
-            "settings": facts["settings"],
+            "settings": _settings(request),
             "clips": {
                 split: [dataclasses.asdict(by_id[clip_id]) | _NO_PATHS for clip_id in ids]
                 for split, ids in splits.items()
@@ -119,26 +127,54 @@ def build(request: Request) -> Report:
         }
     )
     target = request.data_dir / Builder.name / str(Builder.VERSION)
-    if not request.overwrite and already_built(target, made_from):
-        return Report(target, False, facts)
+    if not request.overwrite and (found := already_built(target, made_from)) is not None:
+        lacking = found.get("unreadable", ())
+        return Report(target, False, found, dict.fromkeys(lacking, "could not be read when the dataset was built"))
+
+    unreadable: dict[str, str] = {}
+
+    def facts() -> dict[str, Any]:
+        return _facts(request, annotations, by_id, splits, unreadable) | {"fingerprint": made_from}
 
     def builder(data_dir: Path) -> Builder:
-        records = {split: _records([by_id[i] for i in ids], request, split) for split, ids in splits.items()}
-        return Builder(records=records, metadata=facts | {"fingerprint": made_from}, data_dir=data_dir)
+        records = {
+            split: _records([by_id[i] for i in ids], request, split, unreadable) for split, ids in splits.items()
+        }
+        return Builder(records=records, metadata=facts, data_dir=data_dir)
 
-    return Report(write_dataset(builder, request.data_dir, overwrite=request.overwrite), True, facts)
+    return Report(write_dataset(builder, request.data_dir, overwrite=request.overwrite), True, facts(), unreadable)
 
 
 _NO_PATHS = {"movie": None, "images": None, "sound": None}
 """A dataset is known by hashes, not by the folder that its files lay in."""
 
 
-def _records(admitted: list[Admitted], request: Request, split: str) -> Any:
-    records = make_records(admitted, request.frames, request.clips, request.workers)
-    return progress(records, f"{Builder.name} {split}", len(admitted))
+def _settings(request: Request) -> dict[str, Any]:
+    stored = {"frames": request.frames, "clips": request.clips, "jpeg_quality": JPEG_QUALITY}
+    return stored | {"version": str(Builder.VERSION)}
 
 
-def _splits(request: Request, by_id: Mapping[str, Admitted]) -> tuple[Splits, Recurring]:
+def _records(
+    admitted: list[Admitted], request: Request, split: str, unreadable: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    """The records of a split; clips that have none are put down in `unreadable`."""
+    written = 0
+    made = make_records(admitted, request.frames, request.clips, request.workers)
+    for one, record in progress(made, f"{Builder.name} {split}", len(admitted)):
+        if isinstance(record, Failure):
+            unreadable[one.clip.clip_id] = " ".join(record.reason.split())
+        else:
+            written += 1
+            yield record
+    if not written:
+        first = admitted[0].clip.clip_id
+        raise UserError(
+            f"split {split!r}: none of its {len(admitted)} clips can be read, so nothing is built; the first is "
+            f"{first!r}: {unreadable[first]}"
+        )
+
+
+def _splits(request: Request, by_id: Mapping[str, Admitted]) -> Splits:
     clips = [admitted.clip for admitted in by_id.values()]
     if request.splits is None:
         splits = split_by_person(clips, request.fractions, request.split_seed)
@@ -146,13 +182,13 @@ def _splits(request: Request, by_id: Mapping[str, Admitted]) -> tuple[Splits, Re
         splits = _listed(request.splits, by_id, request.skip_missing)
     if share := _share(request, splits):
         splits = set_apart(clips, splits, share, request.split_seed)
-    persons = recurring(clips, splits)
-    if request.splits and persons.persons and request.strict_persons:
+    persons = recurring(clips, splits).persons
+    if persons and request.strict_persons:
         raise UserError(
-            f"{request.splits}: {len(persons.persons)} persons are in more than one split, the first is "
-            f"{persons.persons[0]!r}; mend the file, or drop --strict_persons"
+            f"{request.splits}: {len(persons)} persons are in more than one split, the first is "
+            f"{persons[0]!r}; mend the file, or drop --strict_persons"
         )
-    return splits, persons
+    return splits
 
 
 def _listed(path: Path, by_id: Mapping[str, Admitted], skip_missing: bool) -> Splits:
@@ -191,17 +227,22 @@ def _no_validation(request: Request, splits: Splits) -> str:
 
 
 def _facts(
-    request: Request, annotations: Mapping[str, Any], by_id: Mapping[str, Admitted], splits: Splits, persons: Recurring
+    request: Request,
+    annotations: Mapping[str, Any],
+    by_id: Mapping[str, Admitted],
+    splits: Splits,
+    unreadable: Mapping[str, str],
 ) -> dict[str, Any]:
-    used = [by_id[clip_id] for ids in splits.values() for clip_id in ids]
-    owner = person_groups([admitted.clip for admitted in by_id.values()])
-    settings = {"frames": request.frames, "clips": request.clips, "jpeg_quality": JPEG_QUALITY}
+    written = {split: [clip_id for clip_id in ids if clip_id not in unreadable] for split, ids in splits.items()}
+    used = [by_id[clip_id] for ids in written.values() for clip_id in ids]
+    clips = [admitted.clip for admitted in by_id.values()]
+    owner, persons = person_groups(clips), recurring(clips, written)
     sources = collections.Counter(admitted.provenance.source for admitted in used)
     return {
-        "settings": settings | {"version": str(Builder.VERSION)},
+        "settings": _settings(request),
         "splits": {
             split: {"clips": len(ids), "persons": len({owner[clip_id] for clip_id in ids})}
-            for split, ids in splits.items()
+            for split, ids in written.items()
         },
         "split_source": "id file" if request.splits else f"by person, seed {request.split_seed}",
         "validation": _no_validation(request, splits),
@@ -210,5 +251,6 @@ def _facts(
         "raw_transcripts": sum(admitted.provenance.transcript == RAW_TRANSCRIPT for admitted in used),
         "external": sources["external"],
         "skipped": len(annotations) - len(by_id),
-        "unsplit": len(by_id) - len(used),
+        "unsplit": len(by_id) - sum(map(len, splits.values())),
+        "unreadable": sorted(unreadable),  # without the reasons, which name files of this machine
     }

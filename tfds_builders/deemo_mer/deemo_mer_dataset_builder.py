@@ -1,6 +1,6 @@
 """DEEMO-MER as a TFDS dataset. Records come from `python -m deemo_jax.build deemo_mer`, behind the privacy gate."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
@@ -14,8 +14,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     """Writes records that have passed the privacy gate; reads them, like any TFDS dataset, without this class.
 
     Args:
-        records: split -> records of `deemo_jax.data.records.make_records`; each is read once, in order.
-        metadata: JSON-able facts kept beside the data: fingerprint, settings, counts.
+        records: split -> records of `deemo_jax.data.records.make_record`; each is read once, in order.
+        metadata: gives JSON-able facts to keep beside the data (fingerprint, settings, counts); asked when the records
+            of a split have been read.
         **settings: `data_dir` and whatever else TFDS takes.
     """
 
@@ -28,11 +29,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         self,
         *,
         records: Mapping[str, Iterable[dict[str, Any]]] | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        metadata: Callable[[], Mapping[str, Any]] = dict,
         **settings: Any,
     ) -> None:
         self._records = records
-        self._extra = dict(metadata or {})
+        self._metadata = metadata
         super().__init__(**settings)
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -40,7 +41,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             features=clip_features(),
             supervised_keys=None,
             homepage="https://arxiv.org/abs/2504.19549",
-            metadata=tfds.core.MetadataDict(self._extra),
+            metadata=tfds.core.MetadataDict(),
             disable_shuffling=True,
         )
 
@@ -55,3 +56,4 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self, records: Iterable[dict[str, Any]]) -> Iterator[tuple[int, Any]]:
         for key, record in enumerate(records):
             yield key, encodable(record)
+        self.info.metadata.update(self._metadata())
