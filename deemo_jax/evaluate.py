@@ -28,6 +28,7 @@ MODALITIES = flags.DEFINE_string(
     "all;transcript;video;audio",
     "What the model is given: sets divided by ';', each a comma-separated choice of audio, video, transcript, nfbl.",
 )
+FROM_STEP = flags.DEFINE_integer("from_step", None, "Which checkpoint of the run; default: the newest.", lower_bound=0)
 SPLIT = flags.DEFINE_string("split", "", "Which split to answer; empty is the run's config.data.test_split.")
 LIMIT = flags.DEFINE_integer("limit", 0, "Only so many clips of the split; 0 is all.", lower_bound=0)
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Clips that are answered at once.", lower_bound=1)
@@ -85,7 +86,7 @@ def _from_run() -> tuple[list[Prediction], str, tuple[str, ...]]:
 
     sets = parse_sets(MODALITIES.value)
     truth = read_truth(TRUTH.value) if TRUTH.value else None
-    config, model, params = load_run(WORKDIR.value)
+    config, model, params = load_run(WORKDIR.value, FROM_STEP.value)
     answers = predict(
         config,
         model,

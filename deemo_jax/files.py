@@ -1,9 +1,13 @@
 """Files that are whole or absent, and JSON that is bounded."""
 
+import atexit
 import contextlib
+import functools
 import hashlib
 import json
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,6 +17,8 @@ from deemo_jax.errors import UserError
 
 MAX_JSON_BYTES = 64 << 20
 MAX_TEXT_BYTES = 1 << 20
+# Characters of a path that storage libraries take for a pattern or an escape, and bytes that are no UTF-8.
+NOT_PLAIN = re.compile(r"[\[\]*?\\\ud800-\udfff]")
 
 
 @contextlib.contextmanager
@@ -57,6 +63,30 @@ def remove_rests(path: str | os.PathLike[str]) -> None:
                 rest.unlink(missing_ok=True)
             except OSError as error:
                 raise UserError(f"{rest}: cannot be removed ({error.strerror})") from error
+
+
+def plain_path(path: str | os.PathLike[str]) -> Path:
+    """`path` itself, or, where it has characters that a storage library takes for a pattern, a link to it without them.
+
+    The link lies in a folder of this process, which is removed when the process ends.
+
+    Args:
+        path: of a file or folder that is there.
+    """
+    path = Path(path).absolute()
+    if not NOT_PLAIN.search(str(path)):
+        return path
+    link = _links() / hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    if not link.is_symlink():
+        link.symlink_to(path)
+    return link
+
+
+@functools.cache
+def _links() -> Path:
+    folder = tempfile.mkdtemp(prefix="deemo_jax_")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

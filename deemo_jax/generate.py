@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="W",
         help="folder of a run, or of a converted checkpoint that has its connectors",
     )
-    flags.add_argument("--step", type=int, metavar="N", help="which checkpoint (default: the newest)")
+    flags.add_argument("--step", "--from_step", type=int, metavar="N", help="which checkpoint (default: the newest)")
     flags.add_argument(
         "--transcript",
         action="append",

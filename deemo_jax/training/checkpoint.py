@@ -5,25 +5,25 @@ what is needed to judge whether it fits. It is there when it is whole. Frozen we
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint.experimental.v1 as ocp
 
 from deemo_jax.errors import UserError
+from deemo_jax.files import plain_path
 from deemo_jax.models.weights import flatten
+from deemo_jax.training.quiet import quiet
 from deemo_jax.training.state import TrainState, Tree
 
 LOOP = ("step", "rng", "skipped_in_row")
-MENDS = {
-    "opened": "check the path and its permissions",
-    "written": "check space and permissions",
-    "read": "remove this folder to go on from an earlier one",
-    "restored": "remove this folder to go on from an earlier one",
-}
+PARTS = ("trainable", "opt_state", "loop")
+# Newer checkpoints than the one that a run goes on from lie here, out of the way.
+SET_ASIDE = "set_aside"
 
 
 class Checkpoints:
@@ -33,20 +33,26 @@ class Checkpoints:
         folder: made when missing, unless `read_only`.
         keep: how many stay.
         read_only: nothing is made, cleaned or deleted.
+
+    Attributes:
+        path: of the folder.
+        anchor: the step of one that stays beside the newest ones; None = none.
     """
 
     def __init__(self, folder: Path, *, keep: int = 1, read_only: bool = False) -> None:
         if read_only and not folder.is_dir():
             raise UserError(f"{folder}: no checkpoints there; train first, or name another run")
         self.path = folder.absolute()
-        policy = ocp.training.preservation_policies
-        with _clear(self.path, "opened"):
+        self.anchor: int | None = None
+        policies = ocp.training.preservation_policies
+        with self._clear("the checkpoints cannot be opened", "check the path, space and permissions"):
+            self.path.mkdir(parents=True, exist_ok=True)
             self._orbax = ocp.training.Checkpointer(
-                self.path,
-                preservation_policy=policy.PreserveAll() if read_only else policy.LatestN(keep),
+                plain_path(self.path),
+                preservation_policy=policies.PreserveAll() if read_only else _NewestAndAnchor(self, keep),
                 cleanup_tmp_directories=not read_only,
             )
-        self._saving: Any = None
+        self._saving: tuple[int, Any] | None = None
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -60,12 +66,28 @@ class Checkpoints:
             if kind is None:  # an error that is on its way already says more
                 raise
         finally:
-            self._orbax.close()
+            with quiet(), contextlib.suppress(Exception):  # after a failed save it fails, too
+                self._orbax.close()
+
+    def steps(self) -> list[int]:
+        """Of all checkpoints, ascending. Those that a kill left half written are none."""
+        return [found.step for found in self._orbax.checkpoints]
 
     def latest(self) -> int | None:
-        """The newest whole checkpoint's step."""
-        latest = self._orbax.latest
-        return None if latest is None else latest.step
+        """The newest checkpoint's step."""
+        return max(self.steps(), default=None)
+
+    def choose(self, step: int | None) -> int | None:
+        """`step`, or the newest one's when it is None.
+
+        Raises:
+            UserError: there is no checkpoint of that step.
+        """
+        known = self.steps()
+        if step is not None and step not in known:
+            there = f"there are {', '.join(map(str, known))}" if known else "there is none"
+            raise UserError(f"{self.path}: holds no checkpoint of step {step}; {there}")
+        return max(known, default=None) if step is None else step
 
     def save(self, step: int, state: TrainState, metadata: Mapping[str, Any]) -> None:
         """Copies the state to the host and writes it in the background; `state` may be donated afterwards.
@@ -79,10 +101,9 @@ class Checkpoints:
             "opt_state": state.opt_state,
             "loop": {name: getattr(state, name) for name in LOOP},
         }
-        with _clear(self.path / str(step), "written"):
-            self._saving = self._orbax.save_checkpointables_async(
-                step, parts, force=True, custom_metadata=dict(metadata)
-            )
+        with self._writing(step):
+            saving = self._orbax.save_checkpointables_async(step, parts, force=True, custom_metadata=dict(metadata))
+            self._saving = step, saving
 
     def wait(self) -> None:
         """Until what was begun is on disk.
@@ -92,27 +113,31 @@ class Checkpoints:
         """
         saving, self._saving = self._saving, None
         if saving is not None:
-            with _clear(self.path, "written"):
-                saving.result()
+            with self._writing(saving[0]):
+                saving[1].result()
 
     def metadata(self, step: int) -> dict[str, Any]:
         """What was given to `save`.
 
         Raises:
-            UserError: it cannot be read.
+            UserError: it is damaged.
         """
-        return dict(self._describe(step).custom_metadata or {})
+        with self._reading(step):
+            found = self._orbax.checkpointables_metadata(step).custom_metadata
+            if not found:
+                raise ValueError("its metadata is lost")
+            return dict(found)
 
     def restore(self, step: int, target: TrainState) -> TrainState:
         """The whole state.
 
         Args:
-            step: of `latest`.
+            step: of `steps`.
             target: arrays or `jax.ShapeDtypeStruct`s with the shapes, dtypes and shardings to restore into; the devices
                 may be others than those that saved.
 
         Raises:
-            UserError: it holds other parameters, or cannot be read.
+            UserError: it holds other parameters, or is damaged.
         """
         self._check(step, target.trainable)
         parts = {
@@ -120,22 +145,39 @@ class Checkpoints:
             "opt_state": _abstract(target.opt_state),
             "loop": {name: _abstract(getattr(target, name)) for name in LOOP},
         }
-        with _clear(self.path / str(step), "restored"):
+        with self._reading(step):
             found = self._orbax.load_checkpointables(step, parts)
         return TrainState(trainable=found["trainable"], opt_state=found["opt_state"], **found["loop"])
 
     def restore_trainable(self, step: int, target: Tree) -> Tree:
         """The parameters only; see `restore`."""
         self._check(step, target)
-        with _clear(self.path / str(step), "restored"):
+        with self._reading(step):
             return self._orbax.load_checkpointables(step, {"trainable": _abstract(target)})["trainable"]
 
-    def _describe(self, step: int) -> Any:
-        with _clear(self.path / str(step), "read"):
-            return self._orbax.checkpointables_metadata(step)
+    def whole(self, step: int) -> bool:
+        """Whether every value of a checkpoint can be read; all of them are, to the host."""
+        return not self._unreadable(step)
+
+    def _unreadable(self, step: int) -> list[str]:
+        """What of a checkpoint is damaged."""
+        bad = []
+        for part in (*PARTS, "metadata"):
+            with quiet():
+                try:
+                    found = self._orbax.checkpointables_metadata(step)
+                    if part == "metadata":
+                        bad += [] if found.custom_metadata else [part]
+                        continue
+                    self._orbax.load_checkpointables(step, {part: jax.tree.map(_on_host, found.metadata[part])})
+                except Exception:
+                    bad.append(part)
+        return bad
 
     def _check(self, step: int, target: Tree) -> None:
-        stored = {path: tuple(leaf.shape) for path, leaf in flatten(self._describe(step).metadata["trainable"]).items()}
+        with self._reading(step):
+            trainable = self._orbax.checkpointables_metadata(step).metadata["trainable"]
+            stored = {path: tuple(leaf.shape) for path, leaf in flatten(trainable).items()}
         wanted = {path: tuple(leaf.shape) for path, leaf in flatten(target).items()}
         different = sorted(path for path in stored | wanted if stored.get(path) != wanted.get(path))
         if different:
@@ -148,20 +190,73 @@ class Checkpoints:
                 "use the config of that run, or another --workdir"
             )
 
+    @contextlib.contextmanager
+    def _reading(self, step: int) -> Iterator[None]:
+        """Whatever Orbax raises on a damaged checkpoint, as one line that names the newest whole one."""
+        try:
+            with quiet():
+                yield
+        except (UserError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            where = self.path / str(step)
+            if not where.is_dir():
+                raise UserError(f"{where}: is gone; training keeps only the newest checkpoints, so try again") from None
+            if not (bad := self._unreadable(step)):
+                raise UserError(
+                    f"{where}: is whole, but cannot be restored into this run ({self._said(error)}); "
+                    "use the config and the versions that made it"
+                ) from error
+            whole = next((other for other in reversed(self.steps()) if other != step and self.whole(other)), None)
+            mend = "no other one is whole, so train anew (--overwrite)"
+            if whole is not None:
+                mend = f"the newest whole one is {whole}: go on from it with --from_step {whole}"
+            raise UserError(f"{where}: this checkpoint is damaged ({', '.join(bad)}); {mend}") from error
+
+    @contextlib.contextmanager
+    def _writing(self, step: int) -> Iterator[None]:
+        """A full disk and its kind, as one line that names the last whole checkpoint."""
+        whole = max((other for other in self.steps() if other != step), default=None)
+        last = "there is no earlier one" if whole is None else f"the last whole one is {whole}"
+        mend = f"{last}; mend space, quota or permissions, then go on with --resume"
+        with self._clear(f"checkpoint {step} cannot be written", mend):
+            yield
+
+    @contextlib.contextmanager
+    def _clear(self, what: str, mend: str) -> Iterator[None]:
+        try:
+            with quiet():
+                yield
+        except (UserError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            raise UserError(f"{self.path}: {what} ({self._said(error)}); {mend}") from error
+
+    def _said(self, error: Exception) -> str:
+        """The first line of an error, with the folder's own name in place of a stand-in's."""
+        line = next(iter(str(error).splitlines()), "").replace(str(plain_path(self.path)), str(self.path))
+        return f"{type(error).__name__}: {line[:200]}".removesuffix(": ")
+
+
+class _NewestAndAnchor:
+    """Which checkpoints stay: the newest `keep`, and the anchor."""
+
+    def __init__(self, owner: Checkpoints, keep: int) -> None:
+        self._owner, self._keep = owner, keep
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> Sequence[bool]:
+        newest: Collection[int] = [found.step for found in checkpoints][-self._keep :]
+        return [found.step in newest or found.step == self._owner.anchor for found in checkpoints]
+
+
+def _on_host(leaf: Any) -> Any:
+    """Where to read a value into that is only looked at: no accelerator's memory is needed for it."""
+    try:
+        place = jax.sharding.SingleDeviceSharding(jax.local_devices(backend="cpu")[0])
+    except RuntimeError:  # JAX_PLATFORMS leaves no CPU
+        return np.empty(leaf.shape, leaf.dtype)
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place)
+
 
 def _abstract(tree: Any) -> Any:
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding), tree)
-
-
-@contextlib.contextmanager
-def _clear(path: Path, verb: str) -> Iterator[None]:
-    """Whatever Orbax raises on a damaged folder or full disk, as one line; `verb` is of `MENDS`."""
-    try:
-        yield
-    except (UserError, KeyboardInterrupt):
-        raise
-    except Exception as error:
-        said = next(iter(str(error).splitlines()), "")[:300]
-        raise UserError(
-            f"{path}: the checkpoint cannot be {verb} ({type(error).__name__}: {said}); {MENDS[verb]}"
-        ) from error

@@ -167,7 +167,8 @@ def load_run(workdir: str | Path, step: int | None = None) -> tuple[ConfigDict, 
         step: which checkpoint of a run; default: the newest.
 
     Raises:
-        UserError: no run, no checkpoint, or they do not belong together; a conversion without its connectors.
+        UserError: no run, no such checkpoint, a damaged one, or they do not belong together; a conversion without its
+            connectors.
     """
     folder = Workdir(Path(workdir))
     if (folder.path / CONVERSION).is_file():
@@ -177,7 +178,7 @@ def load_run(workdir: str | Path, step: int | None = None) -> tuple[ConfigDict, 
     config = read_json(folder.config)
     recipe = Recipe.from_config(config)
     with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
-        step = checkpoints.latest() if step is None else step
+        step = checkpoints.choose(step)
         if step is None:
             raise UserError(f"{folder.checkpoints}: holds no whole checkpoint; train on with --resume")
         setup = build(recipe, make_mesh(MeshRecipe(), jax.local_devices()[:1]), with_trainable=False)

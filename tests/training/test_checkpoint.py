@@ -1,5 +1,8 @@
 """Saving while training goes on, keeping a few, and refusing what does not fit."""
 
+import gc
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -54,16 +57,113 @@ def test_other_parameters_are_named(tmp_path: Path) -> None:
         assert part in str(caught.value)
 
 
-def test_a_damaged_checkpoint_is_one_clear_line(tmp_path: Path) -> None:
-    with Checkpoints(tmp_path / "c") as checkpoints:
-        checkpoints.save(1, fresh(), {})
-    for path in (tmp_path / "c" / "1").rglob("*"):
-        if path.is_file() and path.stat().st_size > 10_000:
-            path.write_bytes(path.read_bytes()[:1000])
-    checkpoints = Checkpoints(tmp_path / "c", read_only=True)
-    said = r"c/1: the checkpoint cannot be restored .* remove this folder"
-    with checkpoints, pytest.raises(UserError, match=said):
-        checkpoints.restore(1, fresh())
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of checkpoints 1 and 2."""
+    folder = tmp_path_factory.mktemp("two") / "c"
+    with Checkpoints(folder, keep=2) as checkpoints:
+        for number in (1, 2):
+            checkpoints.save(number, fresh(), {"number": number})
+    return folder
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "harm", "said"),
+    [
+        ("trainable/ocdbt*/d/*", cut, "trainable"),
+        ("trainable/manifest.ocdbt", empty, "trainable"),
+        ("trainable/_METADATA", Path.unlink, "trainable"),
+        ("opt_state/array_metadatas/*", empty, "opt_state"),
+        ("loop", shutil.rmtree, "loop"),
+        ("_CHECKPOINT_METADATA", Path.unlink, "metadata"),
+    ],
+)
+def test_a_damaged_checkpoint_is_one_line_that_names_the_newest_whole_one(
+    pattern: str, harm: Callable[[Path], None], said: str, two: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(two, tmp_path / "c")
+    for path in (tmp_path / "c" / "2").glob(pattern):
+        harm(path)
+    with Checkpoints(tmp_path / "c", read_only=True) as checkpoints:
+        with pytest.raises(UserError) as caught:
+            checkpoints.metadata(2)
+            checkpoints.restore(2, fresh())
+        mend = "the newest whole one is 1: go on from it with --from_step 1"
+        assert str(caught.value).endswith(f"c/2: this checkpoint is damaged ({said}); {mend}")
+        assert checkpoints.restore(1, fresh()) is not None
+    gc.collect()  # what Orbax left of its tasks
+    assert capfd.readouterr().err == ""
+
+
+def test_where_no_checkpoint_is_whole_none_is_named(two: Path, tmp_path: Path) -> None:
+    shutil.copytree(two, tmp_path / "c")
+    for path in (tmp_path / "c").glob("*/trainable/manifest.ocdbt"):
+        cut(path)
+    with (
+        Checkpoints(tmp_path / "c", read_only=True) as checkpoints,
+        pytest.raises(UserError, match=r"c/2: .* damaged \(trainable\); no other one is whole, so train anew"),
+    ):
+        checkpoints.restore_trainable(2, fresh().trainable)
+
+
+def test_a_checkpoint_that_went_away_is_not_called_damaged(two: Path, tmp_path: Path) -> None:
+    shutil.copytree(two, tmp_path / "c")
+    with Checkpoints(tmp_path / "c", read_only=True) as checkpoints:
+        shutil.rmtree(tmp_path / "c" / "2")
+        with pytest.raises(UserError, match=r"c/2: is gone; .* try again"):
+            checkpoints.restore(2, fresh())
+
+
+def test_a_whole_checkpoint_of_another_optimizer_is_not_called_damaged(two: Path) -> None:
+    other = fresh().replace(opt_state={"momentum": jnp.zeros(3)})
+    with (
+        Checkpoints(two, read_only=True) as checkpoints,
+        pytest.raises(UserError, match=r"c/2: is whole, but cannot be restored into this run"),
+    ):
+        checkpoints.restore(2, other)
+
+
+def test_a_step_that_is_not_there_is_told_with_those_that_are(two: Path) -> None:
+    with Checkpoints(two, read_only=True) as checkpoints:
+        assert checkpoints.choose(None) == 2 and checkpoints.choose(1) == 1
+        with pytest.raises(UserError, match=r"c: holds no checkpoint of step 3; there are 1, 2$"):
+            checkpoints.choose(3)
+
+
+@pytest.mark.parametrize("name", ["exp[1]", "train[:50%]", "a*b?", "back\\slash", "{a} #1=ü", "\udcff"])
+def test_any_name_of_a_folder_will_do_and_it_may_be_renamed(name: str, tmp_path: Path) -> None:
+    with Checkpoints(tmp_path / name / "c") as checkpoints:
+        checkpoints.save(1, fresh(), {"number": 1})
+    (tmp_path / name).rename(tmp_path / "[renamed]")
+    with Checkpoints(tmp_path / "[renamed]" / "c", read_only=True) as checkpoints:
+        assert jax.tree.all(jax.tree.map(np.array_equal, checkpoints.restore(1, fresh()), fresh()))
+
+
+def test_files_of_a_neighbour_that_a_pattern_would_match_are_not_taken(tmp_path: Path) -> None:
+    other = jax.tree.map(lambda leaf: leaf + 1, fresh())
+    with Checkpoints(tmp_path / "run1" / "c") as checkpoints:
+        checkpoints.save(1, other, {"number": 1})
+    with Checkpoints(tmp_path / "run[12]" / "c") as checkpoints:
+        checkpoints.save(1, fresh(), {"number": 1})
+        checkpoints.wait()
+        assert jax.tree.all(jax.tree.map(np.array_equal, checkpoints.restore(1, fresh()), fresh()))
+
+
+def test_the_anchor_stays_beside_the_newest(tmp_path: Path) -> None:
+    with Checkpoints(tmp_path / "c", keep=2) as checkpoints:
+        for number in range(1, 6):
+            checkpoints.anchor = 2 if number < 5 else None
+            checkpoints.save(number, fresh(), {"number": number})
+            checkpoints.wait()
+            assert checkpoints.steps() == {1: [1], 2: [1, 2], 3: [2, 3], 4: [2, 3, 4], 5: [4, 5]}[number]
 
 
 def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
@@ -74,5 +174,5 @@ def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(UserError, match=r"file/c: the checkpoint cannot be opened .*; check the path"):
+    with pytest.raises(UserError, match=r"file/c: the checkpoints cannot be opened .*; check the path"):
         Checkpoints(tmp_path / "file" / "c")
