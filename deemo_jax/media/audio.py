@@ -2,27 +2,43 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-import av
 import numpy as np
-import soxr
-from av.container import InputContainer
 from jaxtyping import Float
 
 from deemo_jax.errors import UserError
-from deemo_jax.media.container import audio_stream, clip_origin, open_media, time_base
+from deemo_jax.media import mixing
+from deemo_jax.media.container import is_known, open_media
+from deemo_jax.media.mixing import Powers
+from deemo_jax.media.sound_tape import Block, Mono, Tape
+from deemo_jax.media.sound_track import MOST_LEVEL, Piece, Tally
 
-# Timestamps are rounded to the container's clock: smaller gaps and overlaps are rounding, not silence.
-JITTER_S = 0.005
-SILENT_BLOCK = 1 << 20
-# A whole file's header never promises more than this beyond the last sample.
-TRUNCATION_SLACK_S = 0.5
-# Share of its channels' power below which a mean has lost the sound: one voice in one of eight channels keeps more.
-CANCELLED = 0.1
-ROUNDING = 1e-3
+# Share of a track's packets, or samples, of which so much is lost that what is left is no voice to go by.
+MOST_LOST = 0.25
+MOST_TRACKS = 64
 
-Choose = Callable[[Float[np.ndarray, "C n"]], Float[np.ndarray, "n"]]
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sound:
+    """What is heard in a file.
+
+    Attributes:
+        waveform: one channel, within [-1, 1].
+        rate: Hz.
+        tracks: how many sound tracks the file has.
+        used: the numbers of those that are heard, counted from 1.
+        channels: of each of them.
+        notes: what was damaged, silent or not believed, in words.
+    """
+
+    waveform: Float[np.ndarray, "n"]
+    rate: int
+    tracks: int
+    used: tuple[int, ...]
+    channels: tuple[int, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read_audio(
@@ -32,7 +48,7 @@ def read_audio(
     end_s: float | None = None,
     mix: bool = False,
 ) -> tuple[Float[np.ndarray, "n"], int]:
-    """Reads the first sound track between two clip times as one channel, resampled on the way.
+    """Reads the sound between two clip times as one channel, resampled on the way.
 
     Sample 0 is clip time `start_s`: sound before it is cut, and silence stands where the track starts later or has a
     gap. Memory is that of the result; bound it with `end_s`. Channel 0 rather than a mix is ImageBind's choice.
@@ -42,8 +58,7 @@ def read_audio(
         sample_rate: Hz; None keeps the file's own.
         start_s: clip time.
         end_s: clip time; None is the end of the track.
-        mix: all channels instead of channel 0, for tracks whose channels differ: their mean, as loud as they are on
-            average; where they cancel each other out, the loudest.
+        mix: what `read_sound` makes of all channels of all tracks, instead of channel 0 of the first.
 
     Returns:
         waveform: float32 (n,) in [-1, 1].
@@ -52,129 +67,178 @@ def read_audio(
     Raises:
         UserError: missing, no media, no sound track, or no sound in the span.
     """
-    if not mix:
-        return _read(path, sample_rate, start_s, end_s, _Channel(0))
-    mean = _Mean()
-    waveform, rate = _read(path, sample_rate, start_s, end_s, mean)
-    if mean.loudness < CANCELLED:
-        return _read(path, sample_rate, start_s, end_s, _Channel(mean.loudest))
-    if mean.loudness < 1 - ROUNDING:
-        waveform *= min(mean.loudness**-0.5, 1 / max(float(np.abs(waveform).max()), ROUNDING))
-    return waveform, rate
-
-
-def _read(
-    path: str | os.PathLike[str],
-    sample_rate: int | None,
-    start_s: float,
-    end_s: float | None,
-    choose: Choose,
-) -> tuple[Float[np.ndarray, "n"], int]:
-    with open_media(path) as container:
-        stream = audio_stream(container)
-        if stream is None:
-            raise UserError(f"{path}: has no sound track that can be decoded; a clip needs a voice")
-        rate = stream.rate
-        blocks = _blocks(container, stream, start_s, end_s, choose)
-        if sample_rate is None or sample_rate == rate:
-            parts = list(blocks)
-        else:
-            resampler = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32")
-            parts = [resampler.resample_chunk(block) for block in blocks]
-            parts.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
-    waveform = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    if mix:
+        sound = read_sound(path, sample_rate, start_s, end_s)
+        return sound.waveform, sound.rate
+    number = next((n for n, known in enumerate(sound_tracks(path), 1) if known), None)
+    if number is None:
+        raise UserError(f"{path}: has no sound track that can be decoded; a clip needs a voice")
+    tape = Tape(Path(path), number, sample_rate, start_s, end_s)
+    waveform = _joined(list(tape.blocks(_first_channel)))
     if not waveform.size:
-        raise UserError(f"{path}: no sound between {start_s} s and {'the end' if end_s is None else f'{end_s} s'}")
-    return waveform, sample_rate or rate
+        raise _nothing(path, start_s, end_s)
+    return mixing.bounded(waveform), tape.rate
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Channel:
-    number: int
+def read_sound(
+    path: str | os.PathLike[str],
+    sample_rate: int | None = 16_000,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    track: int | None = None,
+) -> Sound:
+    """Reads all channels of all sound tracks between two clip times as one channel, or those of one track.
 
-    def __call__(self, channels: Float[np.ndarray, "C n"]) -> Float[np.ndarray, "n"]:
-        return channels[min(self.number, len(channels) - 1)]
+    It is as loud as what sounds is on average; silent channels and tracks do not make it softer. Where channels cancel
+    each other out, the loudest is taken, and so of tracks. Constant offsets are taken off. What cannot be decoded is
+    silence, what is no number is bridged, and the notes say so.
+
+    Args:
+        path: a video or audio file.
+        sample_rate: Hz; None keeps the file's own.
+        start_s: clip time; sample 0 is there.
+        end_s: clip time; None is the end of the longest track.
+        track: the one to read, counted from 1; None mixes all.
+
+    Raises:
+        UserError: missing, no media, no sound track, none that can be decoded, no such track, most of one is damaged,
+            or no sound in the span.
+    """
+    path = Path(path)
+    known = sound_tracks(path)
+    numbers, notes = _chosen(path, known, track)
+    heard: dict[int, Mono] = {}
+    channels: dict[int, int] = {}
+    for number in numbers:
+        tape = Tape(path, number, sample_rate, start_s, end_s)
+        mixed = _mixed(tape)
+        which = f"sound track {number}" if len(known) > 1 else "the sound"
+        notes += _damage(path, which, tape.tally)
+        if mixed.size:
+            heard[number], channels[number], sample_rate = mixed, tape.tally.channels, tape.rate
+        if not mixing.peak(mixed):
+            notes.append(f"{which} is {'silent from beginning to end' if mixed.size else 'empty'}")
+    if not heard or sample_rate is None:
+        raise _nothing(path, start_s, end_s)
+    waveform, alone = _together(heard)
+    if alone is not None:
+        notes.append(f"the sound tracks cancel each other out; track {alone} is taken alone")
+    return Sound(waveform, sample_rate, len(known), tuple(heard), tuple(channels.values()), tuple(notes))
 
 
-class _Mean:
-    """The mean of all channels, which keeps count of what is lost by it."""
+def sound_tracks(path: str | os.PathLike[str]) -> tuple[bool, ...]:
+    """For each sound track of a file, whether there is a decoder for it; empty for a silent film.
 
-    def __init__(self) -> None:
-        self._mixed, self._each = 0.0, np.zeros(0)
-
-    def __call__(self, channels: Float[np.ndarray, "C n"]) -> Float[np.ndarray, "n"]:
-        mixed = channels.mean(axis=0, dtype=np.float32)
-        each = np.square(channels, dtype=np.float64).sum(axis=1)
-        if each.size > self._each.size:
-            self._each = np.pad(self._each, (0, each.size - self._each.size))
-        self._each[: each.size] += each
-        self._mixed += float(np.square(mixed, dtype=np.float64).sum())
-        return mixed
-
-    @property
-    def loudness(self) -> float:
-        """Power of the mean as a share of the channels' mean power; 1 for silence."""
-        power = float(self._each.mean()) if self._each.size else 0.0
-        return self._mixed / power if power > 0 else 1.0
-
-    @property
-    def loudest(self) -> int:
-        return int(self._each.argmax())
+    Raises:
+        UserError: missing, or no media.
+    """
+    with open_media(path) as container:
+        return tuple(is_known(stream) for stream in container.streams.audio)
 
 
 def sound_seconds(path: str | os.PathLike[str]) -> float:
-    """How long the sound track lasts, decoded but not held.
+    """How long the first sound track lasts, decoded but not held.
 
     Raises:
         UserError: missing, no media, no sound track, or one that breaks off.
     """
-    with open_media(path) as container:
-        stream = audio_stream(container)
-        if stream is None:
-            raise UserError(f"{path}: has no sound track that can be decoded; a clip needs a voice")
-        return sum(block.size for block in _blocks(container, stream, 0.0, None, _Channel(0))) / stream.rate
+    if not sound_tracks(path):
+        raise UserError(f"{path}: has no sound track")
+    tape = Tape(Path(path), 1)
+    size = sum(block.size for _, block in tape.blocks(_first_channel))
+    return size / (tape.rate or 1)
 
 
-def _blocks(
-    container: InputContainer, stream: "av.AudioStream", start_s: float, end_s: float | None, choose: Choose
-) -> Iterator[Float[np.ndarray, "n"]]:
-    """One channel as consecutive blocks without gaps or overlaps, from `start_s` on."""
-    rate = stream.rate
-    stream.codec_context.thread_count = 1
-    origin = clip_origin(container)
-    if start_s > 0:
-        # A little early: some codecs need a block or two before their output is right.
-        container.seek(int((max(0.0, start_s - 0.2) + origin) / time_base(stream)), stream=stream)
-    planar = av.AudioResampler(format="fltp", rate=rate)
-    here, expected = 0, None
-    end = None if end_s is None else round((end_s - start_s) * rate)
-    for encoded in container.decode(stream):
-        for frame in planar.resample(encoded):
-            block = choose(frame.to_ndarray())
-            at = (expected or 0) if frame.time is None else round((frame.time - origin - start_s) * rate)
-            if expected is not None and abs(at - expected) <= JITTER_S * rate:
-                at = expected
-            expected = at + block.size
-            if end is not None and at >= end:
-                yield from _silence(end - here)
-                return
-            if at > here:
-                yield from _silence(at - here)
-                here = at
-            block = block[max(0, here - at) : None if end is None else end - at]
-            if block.size:
-                yield block
-                here += block.size
-    if stream.duration is not None and end_s is None and expected is not None:
-        promised = float((stream.duration + (stream.start_time or 0)) * time_base(stream)) - origin
-        heard = expected / rate + start_s
-        if promised - heard > TRUNCATION_SLACK_S:
-            raise UserError(
-                f"{container.name}: truncated (sound ends at {heard:.2f} s of {promised:.2f}); copy it again"
-            )
+def _chosen(path: Path, known: tuple[bool, ...], track: int | None) -> tuple[list[int], list[str]]:
+    """Numbers of the tracks to read, and notes on the others."""
+    if not known:
+        raise UserError(f"{path}: has no sound track")
+    if track is not None:
+        if not 1 <= track <= len(known):
+            raise UserError(f"{path}: has no sound track {track}; it has {len(known)}")
+        if not known[track - 1]:
+            raise UserError(f"{path}: there is no decoder for sound track {track}; choose another, or convert it")
+        return [track], []
+    numbers = [number for number, good in enumerate(known, 1) if good]
+    if not numbers:
+        raise UserError(
+            f"{path}: has no sound track that can be decoded; convert it, or leave the sound out (--audio_track none)"
+        )
+    if len(numbers) > MOST_TRACKS:
+        raise UserError(f"{path}: {len(numbers)} sound tracks; at most {MOST_TRACKS} are mixed: choose one")
+    return numbers, [f"sound track {n} is left out: there is no decoder for it" for n, good in enumerate(known, 1) if not good]
 
 
-def _silence(count: int) -> Iterator[Float[np.ndarray, "n"]]:
-    """Zeros in pieces: a timestamp that lies asks for any number of them."""
-    for start in range(0, count, SILENT_BLOCK):
-        yield np.zeros(min(SILENT_BLOCK, count - start), np.float32)
+def _damage(path: Path, which: str, tally: Tally) -> list[str]:
+    """What was wrong with a track, in words.
+
+    Raises:
+        UserError: most of it.
+    """
+    mend = "convert or repair it, choose another track, or leave the sound out (--audio_track N or none)"
+    if tally.lost > MOST_LOST * tally.packets:
+        raise UserError(f"{path}: {which}: {tally.lost} of {tally.packets} packets cannot be decoded; {mend}")
+    wrong = f"{tally.wrong} of {tally.samples} samples are no numbers, or beyond {MOST_LEVEL:.0f} times full scale"
+    if tally.wrong > MOST_LOST * tally.samples:
+        raise UserError(f"{path}: {which}: {wrong} (+-1 for floats); {mend}")
+    notes = []
+    if tally.lost:
+        notes.append(f"{which}: {tally.lost} of {tally.packets} packets cannot be decoded; silence in their place")
+    if tally.wrong:
+        notes.append(f"{which}: {wrong}; they are bridged")
+    if tally.doubted:
+        notes.append(f"{which}: {tally.doubted} timestamps cannot be true; what they belong to follows on what was before")
+    return notes
+
+
+def _nothing(path: str | os.PathLike[str], start_s: float, end_s: float | None) -> UserError:
+    end = "the end" if end_s is None else f"{end_s} s"
+    return UserError(f"{path}: no sound between {start_s} s and {end}, though there is a sound track")
+
+
+def _mixed(tape: Tape) -> Mono:
+    """A track with all its channels."""
+    powers: dict[str, Powers] = {}
+
+    def mean(piece: Piece) -> Mono:
+        mixed: Mono = piece.samples.mean(axis=0, dtype=np.float32)
+        powers.setdefault(piece.layout, Powers()).add(mixed, piece.samples)
+        return mixed
+
+    def loudest(piece: Piece) -> Mono:
+        of = powers[piece.layout]
+        return piece.samples[of.loudest] if of.cancelled else piece.samples.mean(axis=0, dtype=np.float32)
+
+    blocks = list(tape.blocks(mean, steady=True))
+    if any(of.cancelled for of in powers.values()):
+        blocks = list(tape.blocks(loudest, steady=True))
+    waveform = mixing.bounded(_joined(blocks))
+    ends = np.cumsum([block.size for _, block in blocks])
+    for layout, of in powers.items():
+        if not of.cancelled:
+            parts = [waveform[end - b.size : end] for (name, b), end in zip(blocks, ends, strict=True) if name == layout]
+            mixing.amplify(parts, of.gain)
+    return waveform
+
+
+def _first_channel(piece: Piece) -> Mono:
+    return piece.samples[0]
+
+
+def _joined(blocks: Sequence[Block]) -> Mono:
+    return np.concatenate([block for _, block in blocks]) if blocks else np.zeros(0, np.float32)
+
+
+def _together(tracks: Mapping[int, Mono]) -> tuple[Mono, int | None]:
+    """Several tracks as one; and which of them was taken alone, if one was."""
+    waveforms = list(tracks.values())
+    if len(waveforms) == 1:
+        return waveforms[0], None
+    mixed = np.zeros(max(waveform.size for waveform in waveforms), np.float32)
+    for waveform in waveforms:
+        mixed[: waveform.size] += waveform / len(waveforms)
+    powers = Powers(mixing.energy(mixed), np.array([mixing.energy(waveform) for waveform in waveforms]))
+    if powers.cancelled:
+        return waveforms[powers.loudest], list(tracks)[powers.loudest]
+    mixing.amplify([mixed], powers.gain)
+    return mixed, None

@@ -35,15 +35,15 @@ def open_media(path: str | os.PathLike[str]) -> Iterator[InputContainer]:
 def video_stream(container: InputContainer) -> "av.VideoStream | None":
     """The first moving picture that can be decoded; cover art is none."""
     pictures = (s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic)
-    return next((s for s in pictures if _is_known(s)), None)
+    return next((s for s in pictures if is_known(s)), None)
 
 
 def audio_stream(container: InputContainer) -> "av.AudioStream | None":
     """The first sound track that can be decoded."""
-    return next((s for s in container.streams.audio if _is_known(s) and s.rate), None)
+    return next((s for s in container.streams.audio if is_known(s)), None)
 
 
-def _is_known(stream: "av.stream.Stream") -> bool:
+def is_known(stream: "av.stream.Stream") -> bool:
     """A track of a format that libav has no decoder for has no codec context."""
     return stream.codec_context is not None
 
@@ -58,3 +58,17 @@ def clip_origin(container: InputContainer) -> float:
     streams = [video_stream(container), audio_stream(container)]
     times = (float(s.start_time * time_base(s)) for s in streams if s is not None and s.start_time is not None)
     return next(times, 0.0)
+
+
+def film_end(path: str | os.PathLike[str]) -> float | None:
+    """Clip time (s) of the last picture, from the packets alone; None where there is no picture, or no times.
+
+    Raises:
+        UserError: missing, no media, or it breaks off.
+    """
+    with open_media(path) as container:
+        stream = video_stream(container)
+        if stream is None:
+            return None
+        stamps = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
+        return float(max(stamps) * time_base(stream)) - clip_origin(container) if stamps else None
