@@ -166,7 +166,9 @@ def _chosen(path: Path, known: tuple[bool, ...], track: int | None) -> tuple[lis
         )
     if len(numbers) > MOST_TRACKS:
         raise UserError(f"{path}: {len(numbers)} sound tracks; at most {MOST_TRACKS} are mixed: choose one")
-    return numbers, [f"sound track {n} is left out: there is no decoder for it" for n, good in enumerate(known, 1) if not good]
+    return numbers, [
+        f"sound track {n} is left out: there is no decoder for it" for n, good in enumerate(known, 1) if not good
+    ]
 
 
 def _damage(path: Path, which: str, tally: Tally) -> list[str]:
@@ -184,10 +186,19 @@ def _damage(path: Path, which: str, tally: Tally) -> list[str]:
     notes = []
     if tally.lost:
         notes.append(f"{which}: {tally.lost} of {tally.packets} packets cannot be decoded; silence in their place")
+    elif tally.gaps:
+        gaps = (
+            f"1 gap of {tally.gap_s:.2f} s in all is"
+            if tally.gaps == 1
+            else f"{tally.gaps} gaps of {tally.gap_s:.2f} s in all are"
+        )
+        notes.append(f"{which}: {gaps} silence")
     if tally.wrong:
         notes.append(f"{which}: {wrong}; they are bridged")
     if tally.doubted:
-        notes.append(f"{which}: {tally.doubted} timestamps cannot be true; what they belong to follows on what was before")
+        notes.append(
+            f"{which}: {tally.doubted} timestamps cannot be true; what they belong to follows on what was before"
+        )
     return notes
 
 
@@ -216,7 +227,9 @@ def _mixed(tape: Tape) -> Mono:
     ends = np.cumsum([block.size for _, block in blocks])
     for layout, of in powers.items():
         if not of.cancelled:
-            parts = [waveform[end - b.size : end] for (name, b), end in zip(blocks, ends, strict=True) if name == layout]
+            parts = [
+                waveform[end - b.size : end] for (name, b), end in zip(blocks, ends, strict=True) if name == layout
+            ]
             mixing.amplify(parts, of.gain)
     return waveform
 

@@ -19,7 +19,8 @@ def placed(
     """Yields each piece with the clip time at which it begins.
 
     A piece follows the one before it unless its timestamp says otherwise, the next piece agrees, and the time can be
-    true. Pieces overlap where the file says so. What is far off and not believed is counted in `tally`.
+    true. Pieces overlap where the file says so. Gaps, and times that are far off and not believed, are
+    counted in `tally`.
 
     Args:
         track: in order.
@@ -35,21 +36,21 @@ def placed(
         agreed = stated if stated is None or follows is None or abs(follows - stated) <= JITTER_S else None
         if end_s is None:
             told = (t for t in (agreed, follows, stated) if t is not None)
-            at = next((t for t in told if _can_be_true(t, start_s, MOST_EARLY_S, film_end_s)), start_s)
+            at = next((t for t in told if _can_be_true(t, -MOST_EARLY_S, start_s, film_end_s)), start_s)
         elif agreed is None or abs(agreed - end_s) <= JITTER_S:
             at = end_s
         else:
-            at = agreed if _can_be_true(agreed, end_s, MOST_OVERLAP_S, film_end_s) else end_s
+            at = agreed if _can_be_true(agreed, end_s - MOST_OVERLAP_S, end_s, film_end_s) else end_s
+            tally.gaps += at > end_s
+            tally.gap_s += max(0.0, at - end_s)
         tally.doubted += stated is not None and abs(at - stated) > MOST_OVERLAP_S
         end_s = at + piece.lasts_s
         yield at, piece
 
 
-def _can_be_true(time_s: float, expected_s: float, most_early_s: float, film_end_s: Callable[[], float | None]) -> bool:
-    if time_s < expected_s - most_early_s:
-        return False
+def _can_be_true(time_s: float, earliest_s: float, expected_s: float, film_end_s: Callable[[], float | None]) -> bool:
     if time_s <= expected_s + LONG_GAP_S:
-        return True
+        return time_s >= earliest_s
     film_end = film_end_s()
     return film_end is not None and time_s <= film_end
 

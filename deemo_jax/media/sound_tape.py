@@ -106,10 +106,12 @@ class Tape:
         return round((time_s - self._start_s) * self.rate)
 
     def _refuse_truncated(self, stream: "av.AudioStream", origin: float, heard_s: float) -> None:
-        if stream.duration is None or self.tally.doubted or self.tally.lost:
+        if stream.duration is None or self.tally.doubted:
             return
         promised_s = float((stream.duration + (stream.start_time or 0)) * time_base(stream)) - origin
-        if promised_s - heard_s > TRUNCATION_SLACK_S:
+        # Damaged packets at the end leave no silence behind them.
+        lost_s = self.tally.lost * heard_s / max(1, self.tally.packets - self.tally.lost)
+        if promised_s - heard_s - lost_s > TRUNCATION_SLACK_S:
             raise UserError(
                 f"{self._path}: truncated (sound ends at {heard_s:.2f} s of {promised_s:.2f}); copy it again"
             )

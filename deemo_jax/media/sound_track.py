@@ -1,7 +1,7 @@
 """One sound track, decoded piece by piece: any layout, damage passed over and counted. Axes: C channels, n samples.
 
-Samples are only ever taken from packed frames: PyAV finds no more than 7 planes of a planar one, and it frees layouts of
-channels in an order of their own twice.
+Samples are only ever taken from packed frames: PyAV looks for the planes of a planar one beyond the eighth, where there
+are none. And it frees the layout of channels that are in an order of their own twice.
 """
 
 import dataclasses
@@ -55,6 +55,8 @@ class Tally:
         wrong: samples that are no numbers, or beyond `MOST_LEVEL`.
         channels: the most that the track had at a time.
         doubted: pieces whose time cannot be true.
+        gaps: how often the file leaves out sound between two pieces.
+        gap_s: how much in all.
     """
 
     packets: int = 0
@@ -63,6 +65,8 @@ class Tally:
     wrong: int = 0
     channels: int = 0
     doubted: int = 0
+    gaps: int = 0
+    gap_s: float = 0.0
 
 
 def pieces(container: InputContainer, stream: "av.AudioStream", tally: Tally) -> Iterator[Piece]:
@@ -119,7 +123,8 @@ class _Packed:
     """Frames as arrays, whatever their format; each format has a converter of its own."""
 
     def __init__(self, name: str) -> None:
-        self._name, self._format, self._converter = name, "", None
+        self._name, self._format = name, ""
+        self._converter: av.AudioResampler | None = None
 
     def __call__(self, frame: "av.AudioFrame") -> Float[np.ndarray, "C n"]:
         channels = frame.layout.nb_channels
