@@ -8,9 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NoReturn, TypeVar
 
-from absl import app, flags, logging
-from tqdm import tqdm
-
 from deemo_jax.errors import UserError
 
 Item = TypeVar("Item")
@@ -64,6 +61,7 @@ def tidy_when_terminated() -> None:
 
 def run(main: Callable[[Sequence[str]], int | None]) -> None:
     """`absl.app.run` for commands with `--config`: unknown flags, too, exit with 2 and no traceback."""
+    from absl import app, flags, logging
 
     def parse(argv: Sequence[str]) -> list[str]:
         try:
@@ -87,6 +85,8 @@ def progress(items: Iterable[Item], what: str, total: int | None = None, every_s
     if total is None and hasattr(items, "__len__"):
         total = len(items)  # type: ignore[arg-type]
     if sys.stderr.isatty():
+        from tqdm import tqdm
+
         yield from tqdm(items, desc=what, total=total)
         return
     start = last = time.monotonic()

@@ -5,26 +5,29 @@ import os
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deemo_jax import cli
-from deemo_jax.audit.folder import CLIPS, PAGE, REPORT_DIR, RESULT, Audit, audit
-from deemo_jax.audit.section import plain
-from deemo_jax.deid.folder import CLIP_IDS, REFUSALS, Options, deidentify_all, find_sources
+from deemo_jax.deid.folder import CLIP_IDS, REFUSALS, deidentify_all, find_sources
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, key_file, load_key, refuse_inside
+from deemo_jax.deid.outcome import Options
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key
 from deemo_jax.deid.settings import MASKS, MODES, POLICIES, VOICES, Settings
 from deemo_jax.deid.speakers import load_speakers
-from deemo_jax.deid.text import Names
-from deemo_jax.deid.transcripts import ENGINES, find_engine, read_names, redact_file
 from deemo_jax.errors import UserError
-from deemo_jax.media.probe import probe
+
+if TYPE_CHECKING:
+    from deemo_jax.audit.folder import Audit
+
+# Worker processes import this module too: what only some uses of the command need is imported by them.
 
 
 def parser() -> argparse.ArgumentParser:
     flags = cli.Parser(
         prog="python -m deemo_jax.deidentify",
         description="Covers every face, changes the voice, leaves metadata behind and writes a manifest per clip."
-        f" Clips in which a face may have been missed are refused (listed in DIR/{REFUSALS}). Runs resume.",
+        f" Clips in which a face may have been missed are refused (listed in DIR/{REFUSALS}). Runs resume. A file costs itself"
+        " only, even one that ends the process which reads it; what was accepted before is never taken away.",
         epilog="Exit code 0: every input was accepted; 2: some were refused or bad, and the others are done.",
     )
     flags.add_argument("inputs", nargs="*", metavar="IN", help="video files, or folders of them")
@@ -89,7 +92,10 @@ def parser() -> argparse.ArgumentParser:
     )
     flags.add_argument("--names", type=Path, metavar="FILE", help="with --text: names to remove always, one a line")
     flags.add_argument(
-        "--text_engine", choices=ENGINES, default="rules", help="with --text: own rules, or Presidio (extra presidio)"
+        "--text_engine",
+        choices=("rules", "presidio"),
+        default="rules",
+        help="with --text: own rules, or Presidio (extra presidio)",
     )
     flags.add_argument("--probe", nargs="+", metavar="FILE", help="instead, list what media files still carry")
     _add_audit(flags)
@@ -103,7 +109,7 @@ def _add_audit(flags: argparse.ArgumentParser) -> None:
     group.add_argument("--source", type=Path, metavar="DIR", help="the raw clips, where they are at hand")
     group.add_argument("--every", type=int, default=1, metavar="N", help="look for faces left in one frame of N")
     group.add_argument(
-        "--report", action="store_true", help=f"also the long parts, and DIR/{REPORT_DIR}/{PAGE} with plots and sheets"
+        "--report", action="store_true", help="also the long parts, and DIR/audit/report.html with plots and sheets"
     )
     group.add_argument(
         "--detector", type=Path, metavar="ONNX", help="with --report: a second face detector, YuNet of OpenCV's zoo"
@@ -116,7 +122,7 @@ def _add_audit(flags: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--clips",
         type=int,
-        default=CLIPS,
+        default=400,
         metavar="N",
         help="with --report: clips for the probes (default %(default)s)",
     )
@@ -172,6 +178,9 @@ def main() -> int:
 
 
 def _probe(paths: list[str]) -> int:
+    from deemo_jax.audit.section import plain
+    from deemo_jax.media.probe import probe
+
     for path in paths:
         found = probe(path)
         print(f"{path}: {', '.join(found.streams)}")
@@ -181,6 +190,9 @@ def _probe(paths: list[str]) -> int:
 
 
 def _text(flags: argparse.Namespace) -> int:
+    from deemo_jax.deid.text import Names
+    from deemo_jax.deid.transcripts import find_engine, read_names, redact_file
+
     if flags.out is None or flags.inputs:
         raise UserError("--text FILE needs --out FILE, and no videos")
     names = read_names(flags.names) if flags.names else Names()
@@ -194,6 +206,8 @@ def _text(flags: argparse.Namespace) -> int:
 
 
 def _audit(flags: argparse.Namespace) -> int:
+    from deemo_jax.audit.folder import RESULT, audit
+
     if flags.inputs or flags.out:
         raise UserError("--audit DIR looks at what is there already: leave out the inputs and --out")
     if not flags.report and (flags.detector or flags.face_embedder):
@@ -214,10 +228,10 @@ def _audit(flags: argparse.Namespace) -> int:
     return 0
 
 
-def _report(flags: argparse.Namespace) -> tuple[Audit, list[str]]:
+def _report(flags: argparse.Namespace) -> "tuple[Audit, list[str]]":
     """The long audit; what was checked, and the broken promises of all sections."""
-    # Worker processes import this module too, and none of them needs the towers' libraries.
     from configs import sample
+    from deemo_jax.audit.folder import PAGE, REPORT_DIR
     from deemo_jax.audit.report import text
     from deemo_jax.audit.sections import AuditOptions, full_audit
     from deemo_jax.audit.towers import load_towers

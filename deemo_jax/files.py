@@ -49,6 +49,22 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def check_writable(folder: str | os.PathLike[str]) -> None:
+    """Makes a folder where it is absent, and a file in it that does not stay.
+
+    Raises:
+        UserError: one of the two is not allowed.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be written ({error.strerror or error}); check space and permissions"
+        ) from error
+
+
 def remove_rests(path: str | os.PathLike[str]) -> None:
     """Removes what a killed process left of `atomic(path)`, also where it was used once more on what that had yielded.
 

@@ -4,7 +4,6 @@ What will be written is looked at again before, and what still passes for a face
 fails closed: where it cannot be sure, nothing is written.
 """
 
-import contextlib
 import dataclasses
 import functools
 import importlib.metadata
@@ -26,7 +25,8 @@ from deemo_jax.deid.footage import Footage
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import Manifest, Masks
 from deemo_jax.deid.masks import Rectangles
-from deemo_jax.deid.preview import PREVIEW, write_preview
+from deemo_jax.deid.preview import write_preview
+from deemo_jax.deid.replacing import replacing
 from deemo_jax.deid.second_look import cover_until_clean, still_seen
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.sight import LONGEST_CLIP_S, Sight, look_through, spaced_frames, unseen_frames
@@ -113,17 +113,15 @@ def deidentify_clip(
     changed = anonymise(voice, settings, key, clip_id, speaker)
     sound_s = voice.size / SAMPLE_RATE
     del voice  # as long as the clip, and of no more use
-    # The manifest is renamed last: without it the others count for nothing.
-    with contextlib.ExitStack() as stack:
-        names = (manifest_name, tracks_name, masks_name, video_name)
-        on_record, followed, covered, video = (stack.enter_context(files.atomic(out_dir / name)) for name in names)
+    with replacing(out_dir, clip_id) as draft:
+        video, covered, followed = (draft / name for name in (video_name, masks_name, tracks_name))
         frames = _covered(footage, rectangles, settings.mask)
         write_clip(video, frames, info.frame_rate, (changed, SAMPLE_RATE), settings.crf, threads)
         _check_copy(video, footage, sound_s)
         paper.write_masks(covered, Masks(*footage.size, rectangles, dropped))
         write_tracks(followed, found, len(seen.times), footage.shown, digest, corrected=tracks is not None)
         if preview:
-            write_preview(out_dir / f"{clip_id}{PREVIEW}", video, found.tracks, seen.times, dropped)
+            write_preview(draft / paper.preview_name(clip_id), video, found.tracks, seen.times, dropped)
         record = Manifest(
             clip_id=clip_id,
             file=video_name,
@@ -151,7 +149,7 @@ def deidentify_clip(
             },
             notes=_notes(sound_s),
         )
-        files.write_json(on_record, record.to_json())
+        files.write_json(draft / manifest_name, record.to_json())
     return record
 
 

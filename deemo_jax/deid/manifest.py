@@ -12,15 +12,18 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deemo_jax import files
-from deemo_jax.deid.masks import Rectangle, Rectangles
 from deemo_jax.errors import UserError
-from deemo_jax.media.video import MAX_PIXELS
+
+if TYPE_CHECKING:  # who reads manifests only should not wait for what touches pixels
+    from deemo_jax.deid.masks import Rectangle, Rectangles
 
 VERSION = 2
 SUFFIX = ".manifest.json"
+PREVIEW = ".preview.mp4"
+WHOLE = ".whole"
 MAX_BYTES = 1 << 20
 CLIP_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -90,6 +93,16 @@ def file_names(clip_id: str) -> tuple[str, str, str, str]:
     return f"{clip_id}.mp4", f"{clip_id}.masks.json", f"{clip_id}.tracks.json", f"{clip_id}{SUFFIX}"
 
 
+def preview_name(clip_id: str) -> str:
+    """The name of the film in which tracks are drawn on a clip; the manifest does not speak of it."""
+    return f"{clip_id}{PREVIEW}"
+
+
+def whole(folder: Path, clip_id: str) -> Path:
+    """The folder of a clip's new files between the moment they are whole and the moment all are in place."""
+    return folder / f".{clip_id}{WHOLE}"
+
+
 def load_manifest(path: str | os.PathLike[str]) -> Manifest:
     """Reads and validates a manifest.
 
@@ -128,7 +141,10 @@ def verify(manifest: Manifest, folder: str | os.PathLike[str]) -> Path:
         raise UserError(f"{manifest.clip_id}: its manifest is not complete; de-identify the clip again")
     for name, digest in manifest.hashes:
         if files.sha256(Path(folder) / name) != digest:
-            raise UserError(f"{Path(folder) / name}: its hash differs from the manifest's; de-identify the clip again")
+            mend = "de-identify the clip again"
+            if whole(Path(folder), manifest.clip_id).is_dir():
+                mend = "deidentify was ended while it put new files in place: run it again"
+            raise UserError(f"{Path(folder) / name}: its hash differs from the manifest's; {mend}")
     return Path(folder) / manifest.file
 
 
@@ -165,7 +181,7 @@ class Masks:
 
     width: int
     height: int
-    rectangles: Rectangles
+    rectangles: "Rectangles"
     dropped: tuple[int, ...] = ()
 
 
@@ -192,6 +208,8 @@ def load_masks(path: str | os.PathLike[str]) -> Masks:
 
 def _masks(row: Any) -> Masks:
     """What a file of masks must hold before any picture of its size is made."""
+    from deemo_jax.media.picture import MAX_PIXELS
+
     width, height, dropped, frames = row["width"], row["height"], row["dropped"], row["frames"]
     if type(width) is not int or type(height) is not int or min(width, height) < 1 or width * height > MAX_PIXELS:
         raise TypeError("a width and a height of a picture are needed")
@@ -203,7 +221,7 @@ def _masks(row: Any) -> Masks:
     return Masks(width, height, tuple(_rectangles(frame, width, height) for frame in frames), tuple(dropped))
 
 
-def _rectangles(frame: Any, width: int, height: int) -> tuple[Rectangle, ...]:
+def _rectangles(frame: Any, width: int, height: int) -> "tuple[Rectangle, ...]":
     if type(frame) is not list or len(frame) % 4 or any(type(number) is not int for number in frame):
         raise TypeError("rectangles are four whole numbers each")
     rectangles = tuple(zip(*[iter(frame)] * 4, strict=True))

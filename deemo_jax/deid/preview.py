@@ -8,14 +8,13 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from deemo_jax.deid.manifest import file_names, load_masks
+from deemo_jax.deid.manifest import file_names, load_masks, preview_name
 from deemo_jax.deid.trackfile import load_tracks
 from deemo_jax.deid.tracks import Track, boxes_per_frame
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Frame
 from deemo_jax.media.video import frame_times, read_frames, video_info
 
-PREVIEW = ".preview.mp4"
 COLOURS = ((255, 196, 0), (0, 200, 255), (255, 80, 160), (120, 255, 120), (190, 140, 255), (255, 140, 60))
 
 
@@ -58,7 +57,7 @@ def preview_again(folder: Path, clip_id: str, source: Path) -> None:
     times, info = frame_times(source), video_info(source)
     found = load_tracks(folder / tracks_name, len(times), (info.width, info.height))
     dropped = load_masks(folder / masks_name).dropped
-    write_preview(folder / f"{clip_id}{PREVIEW}", folder / video, found.tracks, times, dropped)
+    write_preview(folder / preview_name(clip_id), folder / video, found.tracks, times, dropped)
 
 
 def _draw(image: UInt8[np.ndarray, "H W 3"], box: np.ndarray, number: int) -> UInt8[np.ndarray, "H W 3"]:

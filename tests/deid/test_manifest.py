@@ -51,11 +51,14 @@ def test_round_trip(written):
     assert find_manifests([folder]) == find_manifests([path]) == [path]
 
 
-@pytest.mark.parametrize("name", ["clip_1.mp4", "clip_1.masks.json"])
+@pytest.mark.parametrize("name", ["clip_1.mp4", "clip_1.masks.json", "clip_1.tracks.json"])
 def test_changed_or_missing_files_are_noticed(written, name):
     folder, manifest, _ = written
     (folder / name).write_bytes(b"other")
-    with pytest.raises(UserError, match="hash differs"):
+    with pytest.raises(UserError, match=r"hash differs.*de-identify the clip again"):
+        verify(manifest, folder)
+    (folder / ".clip_1.whole").mkdir()
+    with pytest.raises(UserError, match=r"hash differs.*run it again"):
         verify(manifest, folder)
     (folder / name).unlink()
     with pytest.raises(UserError, match=name):

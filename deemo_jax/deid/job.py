@@ -1,0 +1,166 @@
+"""One source settled: kept, refused as before, or de-identified. What touches media is loaded by who calls a `Job`."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deemo_jax import files
+from deemo_jax.deid import manifest as paper
+from deemo_jax.deid.keys import VoiceKey
+from deemo_jax.deid.outcome import DEFAULT, Options, Outcome
+from deemo_jax.deid.output import refuse_links
+from deemo_jax.deid.replacing import discard, settle
+from deemo_jax.deid.settings import Settings
+from deemo_jax.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Job:
+    """What to do with any source: `deidentify_all` and the Beam transform both call it, one clip at a time.
+
+    Attributes:
+        out_dir: where files go; checked by `deemo_jax.deid.output`.
+        settings: how.
+        key: draws voices and pseudonyms.
+        clip_ids: "keyed" or "stem".
+        refusals: rows of earlier ones by the source's hash.
+        options: of `deidentify_clip`.
+    """
+
+    out_dir: Path
+    settings: Settings
+    key: VoiceKey
+    clip_ids: str = "keyed"
+    refusals: Mapping[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    options: Options = DEFAULT
+
+    def identify(self, source: Path) -> tuple[str, str]:
+        """A source's clip id, and its hash.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        digest = files.sha256(source)
+        return source.stem if self.clip_ids == "stem" else self.key.pseudonym(digest), digest
+
+    def __call__(self, source: Path) -> Outcome:
+        """Settles one source; a person's mistake becomes its outcome, a bug is raised."""
+        from deemo_jax.deid.clip import Refused, deidentify_clip
+        from deemo_jax.deid.preview import preview_again
+
+        clip_id, digest, made_by = source.stem if self.clip_ids == "stem" else None, None, ""
+        try:
+            clip_id, digest = self.identify(source)
+            preview = self.out_dir / paper.preview_name(clip_id)
+            own = [preview, *(self.out_dir / name for name in paper.file_names(clip_id))]
+            refuse_links([*own, paper.whole(self.out_dir, clip_id)])
+            settle(self.out_dir, clip_id)
+            made_by = fingerprint(self.settings)
+            if self.options.tracks is None and self._is_kept(clip_id, digest):
+                if self.options.preview and not preview.exists():
+                    preview_again(self.out_dir, clip_id, source)
+                return Outcome(source, clip_id, "kept", source_sha256=digest)
+            tracks = self._tracks(clip_id, digest)
+            discard(self.out_dir, clip_id)
+            for path in own:
+                files.remove_rests(path)
+            row = self.refusals.get(digest) if tracks is None else None
+            if row and _stands(row, made_by) and row["clip_id"] == clip_id:
+                return Outcome(source, clip_id, "refused", row["reason"], tuple(row["times_s"]), digest, "", made_by)
+            listed = self.options.speakers or {}
+            made = deidentify_clip(
+                source,
+                self.out_dir,
+                clip_id,
+                self.settings,
+                self.key,
+                speaker=listed.get(clip_id, listed.get(source.stem)),
+                tracks=tracks,
+                preview=self.options.preview,
+                threads=self.options.threads,
+            )
+        except UserError as error:
+            refused = isinstance(error, Refused)
+            times = error.times_s if isinstance(error, Refused) else ()
+            reason = self.told(str(error), source, clip_id)
+            return Outcome(source, clip_id, "refused" if refused else "bad", reason, times, digest, "", made_by)
+        return Outcome(source, clip_id, "done", source_sha256=digest, looks=made.faces["looks"])
+
+    def told(self, reason: str, source: Path, clip_id: str | None) -> str:
+        """A reason as it may lie beside the results: paths may name people. It says if there is an earlier clip."""
+        reason = reason.replace(f"{source}: ", "").replace(str(source), clip_id or "the source")
+        if self.options.tracks is not None:
+            reason = reason.replace(str(self.options.tracks), "the file of tracks")
+        if clip_id is not None and paper.CLIP_ID.fullmatch(clip_id):
+            manifest = self.out_dir / paper.file_names(clip_id)[-1]
+            if manifest.exists() and not manifest.is_symlink():
+                reason += f" ({STAYS})"
+        return " ".join(reason.split())
+
+    def _tracks(self, clip_id: str, digest: str) -> Path | None:
+        """Tracks that a person gave, now or when this clip was made before: no other settings undo what they corrected.
+
+        Raises:
+            UserError: they cannot be read, or were changed and not given; what was there is not touched.
+        """
+        from deemo_jax.deid.trackfile import read_row
+
+        if self.options.tracks is not None:
+            read_row(self.options.tracks)
+            return self.options.tracks
+        before = self.out_dir / paper.file_names(clip_id)[2]
+        if not before.is_file():
+            return None
+        row = read_row(before)
+        if row.get("source_sha256") != digest:
+            return None
+        if row.get("corrected") is True:
+            return before
+        if self._is_changed(clip_id, before):
+            raise UserError(
+                f"{before.name} was changed by hand; give it as --tracks to have it covered as it says, or remove it"
+            )
+        return None
+
+    def _is_changed(self, clip_id: str, tracks: Path) -> bool:
+        """Whether a file of tracks is another than the one that its manifest speaks of."""
+        path = self.out_dir / paper.file_names(clip_id)[-1]
+        try:
+            return path.exists() and paper.load_manifest(path).tracks_sha256 != files.sha256(tracks)
+        except UserError:
+            return False
+
+    def _is_kept(self, clip_id: str, digest: str) -> bool:
+        from deemo_jax.deid.clip import software
+
+        path = self.out_dir / paper.file_names(clip_id)[-1]
+        if not path.exists():
+            return False
+        try:
+            known = paper.load_manifest(path)
+            paper.verify(known, self.out_dir)
+        except UserError:
+            return False
+        # A clip that was once let through with frames masked whole hides no less than one that needed none.
+        same_settings = {**known.settings, "on_missing": ""} == {**dataclasses.asdict(self.settings), "on_missing": ""}
+        same_key = known.voice.get("key_id") == self.key.key_id
+        same_detector = known.software.get("centerface_sha256") == software()["centerface_sha256"]
+        return known.source_sha256 == digest and same_settings and same_key and same_detector
+
+
+STAYS = "what was made of it before stays"
+
+
+def fingerprint(settings: Settings) -> str:
+    """What decides on refusals, beside the source: settings and software, as text to compare."""
+    from deemo_jax.deid.clip import software
+
+    return json.dumps([dataclasses.asdict(settings), software()], sort_keys=True)
+
+
+def _stands(row: Mapping[str, Any], made_by: str) -> bool:
+    """Whether an earlier refusal holds for the same bytes."""
+    whole = isinstance(row.get("reason"), str) and isinstance(row.get("times_s"), list)
+    return whole and row.get("kind") == "refused" and row.get("made_by") == made_by

@@ -1,0 +1,71 @@
+"""The files of a clip take the place of older ones as a set, and only once they are whole.
+
+New files are written into a folder of their own, `.NAME.????????.draft`. When all are there it becomes `.NAME.whole`,
+in one step; then its files are moved over the old ones, the manifest last. Whatever fails before that step leaves the
+old files as they were. A run that is killed after it leaves the rest to the next one; meanwhile the old manifest's
+hashes do not match, so that nobody takes a mixture for a clip.
+"""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from deemo_jax.deid import manifest as paper
+from deemo_jax.errors import UserError
+
+DRAFT = ".draft"
+
+
+@contextlib.contextmanager
+def replacing(folder: Path, clip_id: str) -> Iterator[Path]:
+    """Yields a folder for a clip's files, a manifest among them; on success they replace what `folder` has of the clip.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    draft: Path | None = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        settle(folder, clip_id)
+        draft = Path(tempfile.mkdtemp(dir=folder, prefix=f".{clip_id}.", suffix=DRAFT))
+        yield draft
+        # An old preview shows old masks: an empty file stands for none.
+        (draft / paper.preview_name(clip_id)).touch()
+        draft.rename(paper.whole(folder, clip_id))
+        settle(folder, clip_id)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be written ({error.strerror or error}); check space and permissions"
+        ) from error
+    finally:
+        if draft is not None:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def settle(folder: Path, clip_id: str) -> None:
+    """Finishes a replacement that was begun by somebody who was killed, if there is one."""
+    whole = paper.whole(folder, clip_id)
+    if not whole.is_dir() or whole.is_symlink():
+        return
+    preview = folder / paper.preview_name(clip_id)
+    for name in (preview.name, *paper.file_names(clip_id)):  # the manifest last
+        if (whole / name).exists():
+            (whole / name).replace(folder / name)
+    if preview.exists() and not preview.stat().st_size:
+        preview.unlink()
+    shutil.rmtree(whole)
+
+
+def discard(folder: Path, clip_id: str) -> None:
+    """Removes drafts that somebody left who was killed.
+
+    Raises:
+        UserError: one cannot be removed.
+    """
+    for draft in folder.glob(f".{clip_id}.{'?' * 8}{DRAFT}"):
+        try:
+            draft.unlink() if draft.is_symlink() else shutil.rmtree(draft)
+        except OSError as error:
+            raise UserError(f"{draft}: cannot be removed ({error.strerror})") from error
