@@ -26,8 +26,9 @@ def parser() -> argparse.ArgumentParser:
     flags = cli.Parser(
         prog="python -m deemo_jax.deidentify",
         description="Covers every face, changes the voice, leaves metadata behind and writes a manifest per clip."
-        f" Clips in which a face may have been missed are refused (listed in DIR/{REFUSALS}). Runs resume. A file costs itself"
-        " only, even one that ends the process which reads it; what was accepted before is never taken away.",
+        f" Clips in which a face may have been missed are refused (listed in DIR/{REFUSALS}). Runs resume."
+        " A file costs itself only, even one that ends the process which reads it, and what was accepted"
+        " before is never taken away.",
         epilog="Exit code 0: every input was accepted; 2: some were refused or bad, and the others are done.",
     )
     flags.add_argument("inputs", nargs="*", metavar="IN", help="video files, or folders of them")
