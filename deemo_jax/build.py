@@ -72,7 +72,8 @@ def build(argv: Sequence[str] | None = None) -> None:
     if args.attest_template:
         from deemo_jax.data.attest import write_template
 
-        print(f"{write_template(args.attest_template)}: fill in holder, method and date, then build with --attest")
+        path, notes = write_template(args.attest_template)
+        print("\n".join([f"{path}: fill in holder, method and date, then build with --attest", *notes]))
         return
     if not args.dataset or not args.annotations or not args.data_dir:
         flags.error("give DATASET, --annotations and --data_dir (or --attest_template DIR)")

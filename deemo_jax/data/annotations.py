@@ -10,7 +10,8 @@ from deemo_jax.files import read_jsonl
 from deemo_jax.schema import Clip
 
 RAW_TRANSCRIPT = "not de-identified"
-NO_TRANSCRIPT = "none"
+# Of provenance: a modality that is not there.
+ABSENT = "none"
 
 
 def read_annotations(path: str | Path) -> dict[str, Clip]:
@@ -47,4 +48,4 @@ def require(clips: Mapping[str, Clip], found: Iterable[str], what: str, mend: st
 
 def transcript_provenance(clip: Clip) -> str:
     """What happened to the words, if there are any."""
-    return (clip.text_deid or RAW_TRANSCRIPT) if clip.transcript.strip() else NO_TRANSCRIPT
+    return (clip.text_deid or RAW_TRANSCRIPT) if clip.transcript.strip() else ABSENT

@@ -1,30 +1,36 @@
 """The privacy gate, second door: an attestation for a folder that was de-identified elsewhere.
 
-The folder holds one folder per clip, named by the clip id:
-
-    DIR/attestation.json
-    DIR/<clip_id>/*.jpg | *.png      frames, in the order of their names
-    DIR/<clip_id>/<any>.wav | .npy   the voice, or its mel array Float[M 128 204]; at most one of them
-
-The attestation says who de-identified the data, by what method and when, and gives the hash of every file.
+The folder holds the files of every clip under its clip id (`deemo_jax.data.survey.LAYOUT`). The attestation says who
+de-identified the data, by what method and when, and gives the hash of every file.
 """
 
 import dataclasses
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from deemo_jax.data.annotations import require, transcript_provenance
+from deemo_jax.data.annotations import ABSENT, require, transcript_provenance
 from deemo_jax.data.records import Admitted
+from deemo_jax.data.survey import (
+    LAYOUT,
+    MAX_DEPTH,
+    clip_of,
+    is_film,
+    is_of_the_system,
+    is_picture,
+    is_sound,
+    listed,
+    natural,
+    notes,
+    survey,
+)
 from deemo_jax.errors import UserError
 from deemo_jax.files import read_json, sha256, write_json
 from deemo_jax.schema import Clip, Provenance
 
 VERSION = 1
 FILE_NAME = "attestation.json"
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-SOUND_SUFFIXES = (".wav", ".npy")
 MAX_FILES = 5_000_000
 MAX_STATEMENT = 2_000
 
@@ -46,8 +52,11 @@ class Attestation:
     files: Mapping[str, str]
 
 
-def write_template(folder: str | Path) -> Path:
+def write_template(folder: str | Path) -> tuple[Path, list[str]]:
     """Writes `attestation.json` into `folder`: hashes computed, holder, method and date left for the holder to fill in.
+
+    Returns:
+        Its path, and notes about files that it does not speak of.
 
     Raises:
         UserError: no such folder, nothing in it, or an attestation is there already.
@@ -58,15 +67,14 @@ def write_template(folder: str | Path) -> Path:
     target = folder / FILE_NAME
     if target.exists():
         raise UserError(f"{target}: exists already; move it away to make a new one")
-    files = {
-        path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.glob("*/*")) if _is_media(path)
-    }
+    found = survey(folder)
+    files = {name: sha256(folder / name) for names in found.media.values() for name in names}
     if not files:
         raise UserError(
-            f"{folder}: holds no frames, WAV files or mel arrays in folders of its own, one folder per clip"
+            f"{folder}: holds no frames, WAV files, mel arrays or films of clips, as {' '.join(LAYOUT.split())}"
         )
     write_json(target, {"version": VERSION, "holder": "", "method": "", "date": "", "files": files})
-    return target
+    return target, notes(found)
 
 
 def load_attestation(path: str | Path) -> Attestation:
@@ -90,24 +98,29 @@ def load_attestation(path: str | Path) -> Attestation:
     if not isinstance(files, dict) or not files or len(files) > MAX_FILES:
         raise UserError(f"{path}: files is no table of relative path to sha256")
     for name, digest in files.items():
-        if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
+        if not isinstance(digest, str) or not re.fullmatch("[0-9a-fA-F]{64}", digest):
             raise UserError(f"{path}: files: {name!r} has no sha256 (64 hex digits)")
         parts = PurePosixPath(name).parts
-        if len(parts) != 2 or ".." in parts or name.startswith("/") or "\\" in name or "\0" in name:
-            raise UserError(f"{path}: files: {name!r} is not of the form clip_id/file")
-    return Attestation(value["holder"].strip(), value["method"].strip(), value["date"].strip(), files)
+        inside = ".." not in parts and not name.startswith("/") and "\\" not in name and "\0" not in name
+        if not inside or name != "/".join(parts) or not (1 < len(parts) <= MAX_DEPTH or clip_of(name)):
+            raise UserError(f"{path}: files: {name!r} is not of the form clip_id/file, or clip_id.mp4")
+    digests = {name: digest.lower() for name, digest in files.items()}
+    return Attestation(value["holder"].strip(), value["method"].strip(), value["date"].strip(), digests)
 
 
-def admit_attested(path: str | Path, clips: Mapping[str, Clip], *, skip_missing: bool) -> list[Admitted]:
-    """Admits every annotated clip whose folder is attested, file by file.
+def admit_attested(
+    path: str | Path, clips: Mapping[str, Clip], *, skip_missing: bool, known: Iterable[Path] = ()
+) -> tuple[list[Admitted], list[str]]:
+    """Admits every annotated clip whose files are attested, one by one.
 
     Args:
         path: the attestation, in the folder that it speaks of.
         clips: annotations; an attested clip without one is left out.
-        skip_missing: leave out annotated clips without a folder instead of raising.
+        skip_missing: leave out annotated clips without files instead of raising.
+        known: files that have another use, should they lie in the folder.
 
     Returns:
-        The clips, in order of their ids.
+        The clips, in order of their ids, and notes about what was left out.
 
     Raises:
         UserError: the attestation lacks a file that is there, names one that is not, or a hash differs.
@@ -116,44 +129,54 @@ def admit_attested(path: str | Path, clips: Mapping[str, Clip], *, skip_missing:
     folder = Path(path).resolve().parent
     by_clip: dict[str, list[str]] = {}
     for name in attestation.files:
-        by_clip.setdefault(PurePosixPath(name).parts[0], []).append(name)
+        inside = PurePosixPath(name)
+        by_clip.setdefault(inside.parts[0] if len(inside.parts) > 1 else inside.stem, []).append(name)
     require(clips, by_clip, "attested files", "build --attest_template DIR", skip_missing)
+    found = survey(folder)
+    left = sorted(by_clip.keys() - clips.keys())
+    without = [f"attested clips without an annotation, left out: {listed(left)}"] if left else []
     who = f"external: {attestation.method}, by {attestation.holder}, {attestation.date}"
-    return [
-        _admit(clips[clip_id], folder, sorted(by_clip[clip_id]), attestation, who, path)
-        for clip_id in sorted(clips.keys() & by_clip.keys())
-    ]
-
-
-def _admit(
-    clip: Clip, folder: Path, names: list[str], attestation: Attestation, who: str, where: str | Path
-) -> Admitted:
-    for name in names:
-        file = folder / name
-        if not file.is_file() or not file.resolve().is_relative_to(folder):
-            raise UserError(f"{where}: {name} is attested but not there (or leads out of the folder); restore it")
-        if sha256(file) != attestation.files[name]:
+    admitted = []
+    for clip_id in sorted(clips.keys() & by_clip.keys()):
+        names = sorted(by_clip[clip_id], key=natural)
+        if unattested := [name for name in found.media.get(clip_id, ()) if name not in attestation.files]:
             raise UserError(
-                f"privacy gate: {file}: its hash differs from the attestation's; attest the file as it is now"
+                f"privacy gate: {folder / unattested[0]}: the attestation {path} lacks this file; attest or remove it"
             )
-    present = {f"{clip.clip_id}/{path.name}" for path in (folder / clip.clip_id).iterdir() if _is_media(path)}
-    if unattested := sorted(present - set(names)):
+        for name in names:
+            _verify(folder, name, attestation, path)
+        admitted.append(_admit(clips[clip_id], folder, names, attestation, who))
+    return admitted, [*without, *notes(found, (*known, Path(path)), folder)]
+
+
+def _verify(folder: Path, name: str, attestation: Attestation, where: str | Path) -> None:
+    file = folder / name
+    if not file.is_file() or not file.resolve().is_relative_to(folder):
+        raise UserError(f"{where}: {name} is attested but not there (or leads out of the folder); restore it")
+    if sha256(file) != attestation.files[name]:
+        raise UserError(f"privacy gate: {file}: its hash differs from the attestation's; attest the file as it is now")
+
+
+def _admit(clip: Clip, folder: Path, names: list[str], attestation: Attestation, who: str) -> Admitted:
+    taken = [name for name in names if not is_of_the_system(name)]
+    images, sounds, films = ([name for name in taken if is_(name)] for is_ in (is_picture, is_sound, is_film))
+    if len(sounds) > 1 or len(films) > 1 or (films and images) or not (images or sounds or films):
+        has = f"{len(images)} frames, {len(films)} films, {len(sounds)} sounds"
         raise UserError(
-            f"privacy gate: {folder / unattested[0]}: the attestation {where} lacks this file; attest or remove it"
+            f"{folder}: clip {clip.clip_id!r} has {has}; it needs frames or one film, or one sound (WAV or .npy), or a "
+            "sound beside frames or film"
         )
-    images = tuple(folder / name for name in names if name.lower().endswith(IMAGE_SUFFIXES))
-    sounds = [folder / name for name in names if name.lower().endswith(SOUND_SUFFIXES)]
-    if len(sounds) > 1 or not (images or sounds):
-        raise UserError(f"{folder / clip.clip_id}: needs frames or one WAV or .npy file, and not two sounds")
     provenance = Provenance(
-        video=who if images else "none",
-        audio=who if sounds else "none",
+        video=who if images or films else ABSENT,
+        audio=who if sounds or films else ABSENT,
         transcript=transcript_provenance(clip),
         source="external",
     )
-    hashes = tuple((name, attestation.files[name]) for name in names)
-    return Admitted(clip, provenance, hashes, images=images, sound=sounds[0] if sounds else None)
-
-
-def _is_media(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in (*IMAGE_SUFFIXES, *SOUND_SUFFIXES)
+    return Admitted(
+        clip,
+        provenance,
+        tuple((name, attestation.files[name]) for name in taken),
+        movie=folder / films[0] if films else None,
+        images=tuple(folder / name for name in images),
+        sound=folder / sounds[0] if sounds else None,
+    )

@@ -12,14 +12,17 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from deemo_jax import parallel
+from deemo_jax.data.annotations import ABSENT
 from deemo_jax.errors import UserError
-from deemo_jax.media import audio, mel, video
+from deemo_jax.media import audio, mel, still, video
+from deemo_jax.media.container import open_media, video_stream
 from deemo_jax.schema import Clip, Provenance
 
 SIZE = 224
 JPEG_QUALITY = 95
-MAX_FILE_BYTES = 256 << 20
 MAX_MEL_CLIPS = 1024
+# ImageBind's normalisation takes silence to -1.3 and a loud sound to 3; no kind of log-mel comes near this.
+MAX_MEL = 1000.0
 MEL_SHAPE = (mel.MEL_BINS, mel.MEL_FRAMES)
 
 
@@ -31,9 +34,9 @@ class Admitted:
         clip: its annotation.
         provenance: its paper trail.
         hashes: relative path -> sha256 of every file it is made from, as verified.
-        movie: the de-identified video file, or None where `images` and `sound` are given instead.
+        movie: the de-identified video file, or None where `images` are given instead.
         images: pre-extracted frames in order.
-        sound: a WAV file, or a mel array as .npy; None without audio.
+        sound: a WAV file, or a mel array as .npy, in place of the movie's own sound; None without one.
     """
 
     clip: Clip
@@ -58,6 +61,9 @@ def make_record(admitted: Admitted, frames: int, clips: int) -> dict[str, Any]:
     cv2.setNumThreads(1)
     clip = admitted.clip
     pixels = _pixels(admitted, frames)
+    sound = _mel(admitted, clips)
+    # Only now is it known whether a film has sound.
+    trail = admitted.provenance if len(sound) else dataclasses.replace(admitted.provenance, audio=ABSENT)
     return {
         "clip_id": clip.clip_id,
         "video_id": clip.video_id,
@@ -65,12 +71,12 @@ def make_record(admitted: Admitted, frames: int, clips: int) -> dict[str, Any]:
         "start_s": clip.start_s,
         "end_s": clip.end_s,
         "frames": [_jpeg(image) for image in pixels],
-        "mel": _mel(admitted, clips),
+        "mel": sound,
         "transcript": clip.transcript,
         "nfbl": [dataclasses.asdict(segment) for segment in clip.nfbl],
         "emotion": str(clip.emotion),
         "reasoning": clip.reasoning,
-        "provenance": dataclasses.asdict(admitted.provenance),
+        "provenance": dataclasses.asdict(trail),
     }
 
 
@@ -93,7 +99,7 @@ def read_mel(path: Path) -> Float[np.ndarray, "M 128 204"]:
     """A mel array that somebody else made.
 
     Raises:
-        UserError: not a .npy of floats of shape (M, 128, 204), 0 < M <= 1024, all finite.
+        UserError: not a .npy of floats of shape (M, 128, 204), 0 < M <= 1024, all of a size that a log-mel has.
     """
     wanted = f"(M, {MEL_SHAPE[0]}, {MEL_SHAPE[1]}) with 1 <= M <= {MAX_MEL_CLIPS}"
     try:
@@ -104,10 +110,11 @@ def read_mel(path: Path) -> Float[np.ndarray, "M 128 204"]:
         raise UserError(f"{path}: has shape {getattr(array, 'shape', None)}; a mel array is {wanted}")
     if not 0 < len(array) <= MAX_MEL_CLIPS or array.dtype.kind != "f":
         raise UserError(f"{path}: {array.dtype}{array.shape}; a mel array holds floats of shape {wanted}")
-    values = np.array(array, np.float32)
-    if not np.isfinite(values).all():
-        raise UserError(f"{path}: holds values that are not finite; make it anew")
-    return values
+    if not bool((np.abs(array) <= MAX_MEL).all()):
+        raise UserError(
+            f"{path}: holds values that are no number or beyond {MAX_MEL:g}, as no log-mel has; make it anew"
+        )
+    return np.array(array, np.float32)
 
 
 def _pixels(admitted: Admitted, frames: int) -> UInt8[np.ndarray, "F 224 224 3"] | list[UInt8[np.ndarray, "224 224 3"]]:
@@ -115,32 +122,36 @@ def _pixels(admitted: Admitted, frames: int) -> UInt8[np.ndarray, "F 224 224 3"]
         return video.sample_frames(admitted.movie, frames, SIZE)[0]
     if not admitted.images:
         return []
+    for path in admitted.images:
+        still.read_whole(path)  # also those that are not sampled
     return [_image(admitted.images[index]) for index in video.uniform_indices(len(admitted.images), frames)]
 
 
 def _mel(admitted: Admitted, clips: int) -> Float[np.ndarray, "M 128 204"]:
-    if admitted.sound is not None and admitted.sound.suffix == ".npy":
+    if admitted.sound is not None and admitted.sound.suffix.lower() == ".npy":
         return read_mel(admitted.sound)
     source = admitted.sound or admitted.movie
     if source is None or (admitted.sound is None and not video.video_info(source).has_audio):
         return np.zeros((0, *MEL_SHAPE), np.float32)
-    waveform, _ = audio.read_audio(source, mel.SAMPLE_RATE)
+    if admitted.sound is not None:
+        _refuse_film(admitted.sound)
+    # Ours have one channel; others may have the voice in any.
+    waveform, _ = audio.read_audio(source, mel.SAMPLE_RATE, mix=admitted.provenance.source == "external")
     return mel.mel_clips(waveform, clips)
 
 
+def _refuse_film(path: Path) -> None:
+    with open_media(path) as container:
+        if video_stream(container) is not None:
+            raise UserError(f"{path}: is a film by what is in it; call it one (.mp4), or export its sound as WAV")
+
+
 def _image(path: Path) -> UInt8[np.ndarray, "224 224 3"]:
-    """Pixels only: decoding and encoding anew leaves EXIF and every other tag behind."""
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise UserError(f"{path}: larger than {MAX_FILE_BYTES} bytes, which no frame should be")
-    try:
-        image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        raise UserError(f"{path}: cannot be decoded as an image") from error
-    if image is None:
-        raise UserError(f"{path}: cannot be decoded as an image; frames are JPEG or PNG files")
+    """Scaled to the stored size; decoding and encoding anew leaves EXIF and every other tag behind."""
+    image = still.read_still(path)
     if image.shape[:2] != (SIZE, SIZE):
         image = cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return image
 
 
 def _jpeg(image: UInt8[np.ndarray, "224 224 3"]) -> bytes:

@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +74,14 @@ class Report:
         built: whether this call has written it.
         facts: what is kept beside it, as its `metadata`.
         unreadable: clip id -> why its media could not be read; these clips are not in the dataset.
+        notes: about files that were not taken.
     """
 
     path: Path
     built: bool
     facts: Mapping[str, Any]
     unreadable: Mapping[str, str]
+    notes: Sequence[str] = ()
 
     def __str__(self) -> str:
         facts = self.facts
@@ -98,7 +100,7 @@ class Report:
         ):
             if facts[key]:
                 lines.append(f"  {what}: {facts[key]}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
 
 def build(request: Request) -> Report:
@@ -111,8 +113,12 @@ def build(request: Request) -> Report:
     if not 1 <= request.frames <= 4096 or not 1 <= request.clips <= 1024:
         raise UserError(f"--frames {request.frames} --clips {request.clips}: choose 1..4096 frames and 1..1024 clips")
     annotations = read_annotations(request.annotations)
+    notes: list[str] = []
     if request.attestation is not None:
-        admitted = attest.admit_attested(request.attestation, annotations, skip_missing=request.skip_missing)
+        known = [path for path in (request.annotations, request.splits) if path]
+        admitted, notes = attest.admit_attested(
+            request.attestation, annotations, skip_missing=request.skip_missing, known=known
+        )
     else:
         admitted = gate.admit_deidentified(request.manifests, annotations, skip_missing=request.skip_missing)
     by_id = {clip.clip.clip_id: clip for clip in admitted}
@@ -129,7 +135,7 @@ def build(request: Request) -> Report:
     target = request.data_dir / Builder.name / str(Builder.VERSION)
     if not request.overwrite and (found := already_built(target, made_from)) is not None:
         lacking = found.get("unreadable", ())
-        return Report(target, False, found, dict.fromkeys(lacking, "could not be read when the dataset was built"))
+        return Report(target, False, found, dict.fromkeys(lacking, _UNREAD), notes)
 
     unreadable: dict[str, str] = {}
 
@@ -142,11 +148,14 @@ def build(request: Request) -> Report:
         }
         return Builder(records=records, metadata=facts, data_dir=data_dir)
 
-    return Report(write_dataset(builder, request.data_dir, overwrite=request.overwrite), True, facts(), unreadable)
+    return Report(
+        write_dataset(builder, request.data_dir, overwrite=request.overwrite), True, facts(), unreadable, notes
+    )
 
 
+# A dataset is known by hashes, not by the folder that its files lay in.
 _NO_PATHS = {"movie": None, "images": None, "sound": None}
-"""A dataset is known by hashes, not by the folder that its files lay in."""
+_UNREAD = "could not be read when the dataset was built"
 
 
 def _settings(request: Request) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def write_dummy(
         else:
             _write_tone(home / "voice.wav", 200.0 + 20 * number, seconds)
         rows.append(_annotation(number, number % persons, seconds))
-    attestation = write_template(folder)
+    attestation, _ = write_template(folder)
     statement = {"holder": "Nobody", "method": "drawn, not filmed", "date": "2025-01-31"}
     write_json(attestation, read_json(attestation) | statement)
     write_jsonl(folder / "clips.jsonl", rows)

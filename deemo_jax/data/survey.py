@@ -1,0 +1,127 @@
+"""What lies in a folder that was de-identified elsewhere: what is taken of each clip, in which order, and what is not.
+
+The layout is told by `LAYOUT`. Nothing is passed over in silence: `notes` names the rest.
+"""
+
+import dataclasses
+import fnmatch
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from deemo_jax.deid.folder import VIDEO_SUFFIXES
+from deemo_jax.errors import UserError
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+SOUND_SUFFIXES = frozenset({".wav", ".npy"})
+# What desktops leave in every folder; it is no part of the data.
+SYSTEM_FILES = ("._*", ".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX")
+MAX_DEPTH = 16
+NAMED = 5
+
+LAYOUT = """\
+DIR/attestation.json
+DIR/<clip_id>/*.jpg | *.png      frames in natural order (frame_2 before frame_10)
+DIR/<clip_id>/*.wav | *.npy      the voice, or its mel array Float[M 128 204]; at most one of them
+DIR/<clip_id>/*.mp4              or a film (any container) in place of frames, and of sound if no sound file is there
+DIR/<clip_id>.mp4                or the film alone
+Files may lie in folders of their own within <clip_id>."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """The files of a folder, as paths relative to it.
+
+    Attributes:
+        media: frames, sounds and films, by the clip that they belong to.
+        system: files of the system's own, which are ignored.
+        other: whatever else is there, and is not taken.
+    """
+
+    media: dict[str, list[str]]
+    system: tuple[str, ...]
+    other: tuple[str, ...]
+
+
+def survey(folder: Path) -> Survey:
+    """Looks at all files of a folder; links to folders are not followed.
+
+    Raises:
+        UserError: a name that is not UTF-8, which no attestation can hold.
+    """
+    media: dict[str, list[str]] = {}
+    system: list[str] = []
+    other: list[str] = []
+    for place, folders, files in os.walk(folder):
+        links = [name for name in folders if Path(place, name).is_symlink()]
+        for path in (Path(place, name) for name in (*files, *links)):
+            name = path.relative_to(folder).as_posix()
+            if is_of_the_system(name):
+                system.append(name)
+            elif (clip_id := clip_of(name)) is not None and path.is_file():
+                if not name.isprintable() and name.encode(errors="replace").decode() != name:
+                    raise UserError(f"{folder}: the name of the file {name!r} is not UTF-8; rename it")
+                media.setdefault(clip_id, []).append(name)
+            else:
+                other.append(name)
+    return Survey(
+        {clip_id: sorted(media[clip_id], key=natural) for clip_id in sorted(media)},
+        tuple(sorted(system, key=natural)),
+        tuple(sorted(other, key=natural)),
+    )
+
+
+def clip_of(name: str) -> str | None:
+    """The clip that a relative path belongs to; None for what is no picture, sound or film of a clip."""
+    path = PurePosixPath(name)
+    if not (is_picture(name) or is_sound(name) or is_film(name)) or len(path.parts) > MAX_DEPTH:
+        return None
+    if len(path.parts) > 1:
+        return path.parts[0]
+    return path.stem if is_film(name) else None
+
+
+def is_picture(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES
+
+
+def is_sound(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in SOUND_SUFFIXES
+
+
+def is_film(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES
+
+
+def natural(name: str) -> tuple[object, ...]:
+    """A key that sorts names as people count: numbers within them by their value, the rest by its letters."""
+    text, *rest = re.split("([0-9]+)", name.casefold())
+    key: list[object] = [text]
+    for digits, letters in zip(rest[::2], rest[1::2], strict=True):
+        value = digits.lstrip("0")
+        key += [(len(value), value), letters]
+    return (*key, name)
+
+
+def notes(found: Survey, known: Iterable[Path] = (), folder: Path | None = None) -> list[str]:
+    """A line each about what is ignored and what is not taken; `known` files have another use."""
+    used = {path.resolve() for path in known}
+    other = [name for name in found.other if folder is None or (folder / name).resolve() not in used]
+    lines = []
+    if found.system:
+        lines.append(f"ignored, as the system's own ({', '.join(SYSTEM_FILES)}): {listed(found.system)}")
+    if other:
+        lines.append(f"not taken, as neither frame, sound nor film of a clip: {listed(other)}")
+    return lines
+
+
+def listed(names: Sequence[str]) -> str:
+    """How many names, and the first of them."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{len(names)} ({', '.join(map(repr, names[:NAMED]))}{more})"
+
+
+def is_of_the_system(name: str) -> bool:
+    """Whether a path is one of `SYSTEM_FILES`, or lies in a folder that is."""
+    return any(fnmatch.fnmatchcase(part, kind) for part in PurePosixPath(name).parts for kind in SYSTEM_FILES)
