@@ -74,7 +74,9 @@ def main() -> int:
     key = load_key(flags.key_file) if flags.key_file else None
     describer = Describer.load(flags.workdir, flags.step, decoding=decoding, settings=settings, key=key)
     failed = 0
-    for found in describer.describe_all(cli.progress(asked, "read clips"), min(flags.batch_size, len(asked))):
+    # In one child process: a damaged clip may end who reads it.
+    answers = describer.describe_all(asked, min(flags.batch_size, len(asked)), workers=1)
+    for found in cli.progress(answers, "clips", len(asked)):
         if isinstance(found, Failure):
             failed += 1
             print(f"{'refused' if found.refused else 'bad'}: {found.clip}: {found.reason}", file=sys.stderr, flush=True)

@@ -1,6 +1,7 @@
 """Raw clips made on the spot: the astronaut's portrait moves over a wall, a buzz speaks, metadata tells."""
 
 import dataclasses
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -107,3 +108,26 @@ def raw(make_clip, tmp_path_factory) -> RawClip:
 @pytest.fixture(scope="session")
 def key() -> VoiceKey:
     return VoiceKey(b"0123456789abcdef0123456789abcdef")
+
+
+# What a child process does that opens a file of such a name.
+DEADLY = """
+import os
+import av
+really = av.open
+def open(file, *arguments, **options):
+    if "deadly" in str(file):
+        os.abort()
+    if "odd" in str(file):
+        raise RuntimeError("a bug")
+    return really(file, *arguments, **options)
+av.open = open
+"""
+
+
+@pytest.fixture
+def deadly_decoder(tmp_path, monkeypatch) -> None:
+    """In processes begun from here on, a file called "deadly" ends who opens it; one called "odd" finds a bug."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(DEADLY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"), prepend=os.pathsep)

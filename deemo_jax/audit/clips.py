@@ -133,7 +133,7 @@ def find_clips(folder: Path, truth_file: Path | None = None, source_dir: Path | 
     )
 
 
-def tidied(error: UserError, folder: Path, source: Path | None = None) -> str:
+def tidied(error: UserError | str, folder: Path, source: Path | None = None) -> str:
     """What is wrong, without paths: they may name people, and the report must not."""
     text = str(error)
     if source is not None:

@@ -1,5 +1,6 @@
 """The checks of a whole folder, in parallel, and their summary."""
 
+import collections
 import dataclasses
 import functools
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from deemo_jax.audit.section import plain
 from deemo_jax.deid.faces import model_path
 from deemo_jax.deid.folder import REFUSALS
 from deemo_jax.errors import UserError
+from deemo_jax.media.video import read_pictures
 
 RESULT = "audit.json"
 REPORT_DIR, PAGE = "audit", "report.html"
@@ -124,7 +126,7 @@ def audit(
     folder: Path,
     truth_file: Path | None = None,
     source_dir: Path | None = None,
-    workers: int = 1,
+    workers: int = 0,
     every: int = 1,
 ) -> Audit:
     """Checks every clip of `folder` and writes `audit.json` there.
@@ -133,7 +135,7 @@ def audit(
         folder: de-identified clips with manifests.
         truth_file: JSON lines with "clip_id", "file", "faces" and "planted".
         source_dir: where the raw files lie.
-        workers: processes.
+        workers: processes; with 0 it is this one, which a damaged file may end.
         every: the detector looks for faces that are left in one frame of so many.
 
     Raises:
@@ -144,12 +146,16 @@ def audit(
     return found
 
 
-def check_all(listed: Found, folder: Path, workers: int, every: int) -> Audit:
-    """Checks the clips of `folder`; the first results are theirs, in order."""
+def check_all(listed: Found, folder: Path, workers: int, every: int, with_sources: bool = False) -> Audit:
+    """Checks the clips of `folder`; the first results are theirs, in order.
+
+    Where the sources will be looked at too, it is known here which of them cannot be decoded to their ends.
+    """
     # What would fail every clip alike is known before the work.
     refused, _ = len(refusals(folder)), model_path()
-    check = functools.partial(_check, every)
-    results = list(cli.progress(parallel.each(check, listed.clips, workers), "audit", len(listed.clips)))
+    check = functools.partial(_check, every, with_sources)
+    work = cli.progress(parallel.settled(check, listed.clips, workers), "audit", len(listed.clips))
+    results = [_not_checked(clip, r.reason) if isinstance(r, parallel.Failure) else r for clip, r in work]
     results += [CheckResult(clip_id, unchecked=f"not checked: {why}") for clip_id, why in listed.unusable.items()]
     results += [CheckResult(plain(name), unchecked=UNNAMED) for name in listed.unnamed]
     return Audit(tuple(results), every, refused)
@@ -167,8 +173,14 @@ def write(found: Audit, folder: Path, **more: Any) -> None:
     files.write_json(folder / RESULT, {"summary": found.summary(), **more, "clips": clips})
 
 
-def _check(every: int, clip: AuditedClip) -> CheckResult:
+def _check(every: int, with_source: bool, clip: AuditedClip) -> CheckResult:
     try:
+        if with_source and clip.source is not None:
+            collections.deque(read_pictures(clip.source), maxlen=0)
         return check_clip(clip.source, clip.output, clip.manifest, clip.truth, every)
     except UserError as error:
-        return CheckResult(clip.clip_id, unchecked=f"not checked: {tidied(error, clip.folder, clip.source)}")
+        return _not_checked(clip, str(error))
+
+
+def _not_checked(clip: AuditedClip, why: str) -> CheckResult:
+    return CheckResult(clip.clip_id, unchecked=f"not checked: {tidied(why, clip.folder, clip.source)}")

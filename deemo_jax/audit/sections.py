@@ -64,7 +64,7 @@ class AuditOptions:
         sheet: frames for the human check.
     """
 
-    workers: int = 1
+    workers: int = 0
     every: int = 1
     detector: Path | None = None
     face_embedder: str | FaceEmbedder | None = None
@@ -90,7 +90,7 @@ def full_audit(
     if options.speaker_encoder is not None:
         check_encoder(options.speaker_encoder, "speaker encoder")
     listed = find_clips(folder, truth_file, source_dir)
-    found = check_all(listed, folder, options.workers, options.every)
+    found = check_all(listed, folder, options.workers, options.every, with_sources=True)
     write(found, folder)
     # The other parts need clips that are what their manifests say.
     clips = [clip for clip, r in zip(listed.clips, found.results, strict=False) if r.unchecked is None]

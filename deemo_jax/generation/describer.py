@@ -1,17 +1,20 @@
 """A trained run that describes clips: `deemo_jax.load(workdir).describe(clip)`."""
 
 import dataclasses
+import functools
 import itertools
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from deemo_jax import parallel
 from deemo_jax.data.pipeline import make_spec, stack
 from deemo_jax.data.prompts import Task, answer_text, opening_ids, parse_emotion
 from deemo_jax.data.rows import Row, make_row, shown
+from deemo_jax.data.source import Record
 from deemo_jax.deid.clip import Refused
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
@@ -32,6 +35,9 @@ class _Prepared:
     row: Row
     modalities: tuple[Modality, ...]
     notes: tuple[str, ...]
+
+
+_Read = tuple[Record, tuple[str, ...]]
 
 
 class Describer:
@@ -95,35 +101,45 @@ class Describer:
             Refused: a raw clip in which a face may have been missed.
             UserError: it cannot be read, does not match its manifest, or has nothing that the run can be shown.
         """
-        prepared = self._prepare(Question(Path(clip), transcript, tuple(nfbl)))
+        question = Question(Path(clip), transcript, tuple(nfbl))
+        prepared = self._prepare(question, *self._reader()(question))
         return next(self._described([prepared], 1))
 
-    def describe_all(self, questions: Iterable[Question], batch_size: int = 8) -> Iterator[Description | Failure]:
+    def describe_all(
+        self, questions: Iterable[Question], batch_size: int = 8, workers: int = 0
+    ) -> Iterator[Description | Failure]:
         """Describes many clips, so many at once; yields in their order. A clip that cannot be described costs itself.
 
         Args:
             questions: the clips.
             batch_size: B; the last batch is filled up, so that no other shape is compiled.
+            workers: processes that read clips; with 0 it is this one, which a damaged file may end.
         """
         if batch_size < 1:
             raise UserError(f"batch_size {batch_size}: at least 1 is needed")
-        remaining = iter(questions)
+        remaining = parallel.settled(self._reader(), questions, workers)
         while group := list(itertools.islice(remaining, batch_size)):
-            prepared = [self._prepared(question) for question in group]
+            prepared = [self._prepared(question, found) for question, found in group]
             described = self._described([item for item in prepared if isinstance(item, _Prepared)], batch_size)
             for item in prepared:
                 yield item if isinstance(item, Failure) else next(described)
 
-    def _prepared(self, question: Question) -> _Prepared | Failure:
-        try:
-            return self._prepare(question)
-        except UserError as error:
-            reason = str(error).removeprefix(f"{question.path}: ")
-            return Failure(str(question.path), reason, isinstance(error, Refused))
-
-    def _prepare(self, question: Question) -> _Prepared:
+    def _reader(self) -> Callable[[Question], _Read]:
         spec = self._spec
-        record, notes = read_clip(question, spec.frames, spec.clips, self._settings, self._key)
+        return functools.partial(
+            read_clip, frames=spec.frames, clips=spec.clips, settings=self._settings, key=self._key
+        )
+
+    def _prepared(self, question: Question, found: _Read | parallel.Failure) -> _Prepared | Failure:
+        if isinstance(found, parallel.Failure):
+            return _failed(question, found.reason, isinstance(found.error, Refused))
+        try:
+            return self._prepare(question, *found)
+        except UserError as error:
+            return _failed(question, str(error))
+
+    def _prepare(self, question: Question, record: Record, notes: tuple[str, ...]) -> _Prepared:
+        spec = self._spec
         rng = np.random.default_rng(0)  # decides on dropout, of which there is none
         modalities = shown(record, spec, rng)
         if not modalities:
@@ -165,6 +181,10 @@ class Describer:
             yield f"the answer was cut at {self._decoding.max_new_tokens} tokens"
         if self._spec.task is not Task.RECOGNITION_REASONING:
             yield f"the run was trained for {self._spec.task} only"
+
+
+def _failed(question: Question, reason: str, refused: bool = False) -> Failure:
+    return Failure(str(question.path), reason.removeprefix(f"{question.path}: "), refused)
 
 
 def _words(question: Question, clip: Clip, modalities: tuple[Modality, ...], cut: bool) -> Iterator[str]:

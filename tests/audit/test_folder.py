@@ -114,3 +114,13 @@ def test_what_would_fail_every_clip_stops_the_audit(audited, tmp_path):
     (tmp_path / "refused.jsonl").write_text("no JSON")
     with pytest.raises(UserError, match="not valid JSON"):
         audit(tmp_path)
+
+
+def test_a_clip_that_ends_who_reads_it_costs_itself_only(audited, tmp_path, deadly_decoder):
+    folder = tmp_path / "deid"
+    folder.mkdir()
+    for name in ("a", "deadly", "odd", "z"):
+        add(audited, folder, name)
+    found = audit(folder, workers=1, every=4)
+    assert list(found.failures) == ["deadly", "odd"] and len(found.checked) == 2
+    assert "SIGABRT" in found.failures["deadly"][0] and "RuntimeError: a bug" in found.failures["odd"][0]

@@ -174,6 +174,15 @@ def test_many_clips_are_answered_as_alone_and_bad_ones_cost_only_themselves(desc
     assert "the transcript was used as given; words are not de-identified" in found[4].notes
 
 
+def test_a_clip_that_ends_who_reads_it_costs_itself_only(describer, deidentified, tmp_path, deadly_decoder):
+    for name in ("deadly", "odd"):
+        (tmp_path / f"{name}.mp4").write_bytes(deidentified[0].read_bytes())
+    asked = [Question(deidentified[0], WORDS), Question(tmp_path / "deadly.mp4"), Question(tmp_path / "odd.mp4")]
+    good, dead, odd = describer.describe_all(asked, batch_size=1, workers=1)
+    assert good == describer.describe(deidentified[0], transcript=WORDS)
+    assert "SIGABRT" in dead.reason and "RuntimeError: a bug" in odd.reason and not dead.refused
+
+
 def test_clips_of_other_lengths_compile_nothing_new(describer, deidentified):
     respond.clear_cache()
     counts = []
