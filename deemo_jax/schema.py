@@ -1,8 +1,11 @@
 """The words every room speaks. Times are float seconds, everywhere."""
 
 import dataclasses
+import difflib
 import enum
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from deemo_jax.errors import UserError
 
@@ -104,47 +107,105 @@ class Clip:
 
     @classmethod
     def from_json(cls, row: Mapping[str, object], where: str) -> "Clip":
-        """Reads one annotation row; extra keys are left alone.
+        """Reads one annotation row (docs/formats.md); extra keys are left alone.
 
         Args:
             row: a decoded JSON object.
-            where: file and line, for the message.
+            where: file and row, for the message.
 
         Raises:
-            UserError: a key is missing or has the wrong type.
+            UserError: naming every key that is missing or whose value is of a wrong form.
         """
-        try:
-            segments = row.get("nfbl", [])
-            if not isinstance(segments, Sequence) or isinstance(segments, str):
-                raise TypeError("nfbl is not a list")
-            return cls(
-                clip_id=_text(row, "clip_id"),
-                video_id=_text(row, "video_id"),
-                person_id=_text(row, "person_id") if row.get("person_id") else "",
-                start_s=_number(row, "start_s"),
-                end_s=_number(row, "end_s"),
-                transcript=_text(row, "transcript", empty=True),
-                nfbl=tuple(
-                    NFBLSegment(_number(s, "start_s"), _number(s, "end_s"), _text(s, "label")) for s in segments
-                ),
-                emotion=Emotion(_text(row, "emotion")),
-                reasoning=_text(row, "reasoning", empty=True),
-            )
-        except KeyError as error:
-            raise UserError(f"{where}: the key {error} is missing") from error
-        except (TypeError, ValueError) as error:
-            raise UserError(f"{where}: {error}") from error
+        wrong: list[str] = []
+
+        def read(key: str, form: Callable[[object], Value], default: Value, required: bool = True) -> Value:
+            if row.get(key) is None and not required:
+                return default
+            if key not in row:
+                wrong.append(f"{key} is missing{_meant(key, row)}")
+                return default
+            try:
+                return form(row[key])
+            except UserError as error:
+                wrong.append(f"{key} {error}")
+                return default
+
+        start_s, end_s = read("start_s", _seconds, 0.0), read("end_s", _seconds, math.inf)
+        if end_s < start_s:
+            wrong.append(f"end_s, {end_s:g}, is before start_s, {start_s:g}")
+        clip = cls(
+            clip_id=read("clip_id", _name, ""),
+            video_id=read("video_id", _name, ""),
+            person_id=read("person_id", _text, "", required=False),
+            start_s=start_s,
+            end_s=end_s,
+            transcript=read("transcript", _text, ""),
+            nfbl=read("nfbl", lambda value: _segments(value, end_s - start_s), (), required=False),
+            emotion=read("emotion", _emotion, Emotion.NEGATIVE),
+            reasoning=read("reasoning", _text, ""),
+        )
+        if wrong:
+            raise UserError(f"{where}: {'; '.join(wrong)}")
+        return clip
 
 
-def _text(row: Mapping[str, object], key: str, empty: bool = False) -> str:
-    value = row[key]
-    if not isinstance(value, str) or not (value or empty) or len(value) > 100_000:
-        raise TypeError(f"{key} must be {'a' if empty else 'a non-empty'} string of at most 100,000 characters")
+Value = TypeVar("Value")
+MAX_TEXT = 100_000
+NFBL_FORM = '{"start_s": 0.5, "end_s": 1.2, "label": "folding arms"}'
+
+
+def close_key(key: str, keys: Iterable[str]) -> str | None:
+    """Of the keys, the one that `key` may be a slip of the pen for."""
+    return next(iter(difflib.get_close_matches(key, list(keys), 1, CLOSE)), None)
+
+
+# Letters in common: "emotoin" is near "emotion", and "end_s" not near "start_s".
+CLOSE = 0.75
+
+
+def _meant(key: str, row: Mapping[str, object]) -> str:
+    known = {field.name for field in dataclasses.fields(Clip)}
+    found = close_key(key, row.keys() - known)
+    return f" (is {found!r} meant to be it?)" if found else ""
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise UserError(f"must be a string of at most {MAX_TEXT:,} characters")
     return value
 
 
-def _number(row: Mapping[str, object], key: str) -> float:
-    value = row[key]
+def _name(value: object) -> str:
+    if not _text(value):
+        raise UserError("must not be empty")
+    return _text(value)
+
+
+def _seconds(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e9:
-        raise TypeError(f"{key} must be a finite number of seconds")
+        raise UserError("must be a finite number of seconds")
     return float(value)
+
+
+def _emotion(value: object) -> Emotion:
+    if not isinstance(value, str) or value not in set(Emotion):
+        raise UserError(f"is {str(value)[:40]!r}; choose {' or '.join(Emotion)}")
+    return Emotion(value)
+
+
+def _segments(value: object, lasts_s: float) -> tuple[NFBLSegment, ...]:
+    """Segments as objects, or as labels alone, which span the clip."""
+    form = f"must be a list of {NFBL_FORM}, times in seconds within the clip, or of labels, which span the clip"
+    if not isinstance(value, list):
+        raise UserError(form)
+    segments = []
+    for number, entry in enumerate(value, 1):
+        if isinstance(entry, str):
+            entry = {"start_s": 0.0, "end_s": max(lasts_s, 0.0), "label": entry}
+        if not isinstance(entry, Mapping) or not {"start_s", "end_s", "label"} <= entry.keys():
+            raise UserError(f"{form}; entry {number} is {str(entry)[:60]!r}")
+        try:
+            segments.append(NFBLSegment(_seconds(entry["start_s"]), _seconds(entry["end_s"]), _text(entry["label"])))
+        except UserError as error:
+            raise UserError(f"entry {number}: {error}") from error
+    return tuple(segments)

@@ -1,14 +1,17 @@
 """Annotations, and what both doors of the privacy gate ask of them."""
 
+import collections
 import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from deemo_jax.deid.transcripts import text_deid
+from deemo_jax.deid.transcripts import STAMP, text_deid
 from deemo_jax.errors import UserError
 from deemo_jax.files import read_jsonl
-from deemo_jax.schema import Clip
+from deemo_jax.schema import Clip, close_key
 
+KEYS = frozenset(field.name for field in dataclasses.fields(Clip) if field.name != "text_deid") | {STAMP}
+MOST_KEYS = 20
 RAW_TRANSCRIPT = "not de-identified"
 # Of provenance: a modality that is not there.
 ABSENT = "none"
@@ -22,15 +25,29 @@ def read_annotations(path: str | Path) -> dict[str, Clip]:
             a clip id that comes twice, or no row at all.
     """
     clips: dict[str, Clip] = {}
+    rows: dict[str, int] = {}
     for number, row in enumerate(read_jsonl(path), 1):
         where = f"{path}: row {number}"
         clip = dataclasses.replace(Clip.from_json(row, where), text_deid=text_deid(row, where))
         if clip.clip_id in clips:
-            raise UserError(f"{path}: row {number}: clip {clip.clip_id!r} comes twice; every clip has one row")
+            raise UserError(
+                f"{where}: clip {clip.clip_id!r} comes twice, first in row {rows[clip.clip_id]}; every clip has one row"
+            )
+        rows[clip.clip_id] = number
         clips[clip.clip_id] = clip
     if not clips:
         raise UserError(f"{path}: holds no annotation")
     return clips
+
+
+def unused_keys(path: str | Path) -> list[str]:
+    """A note on keys of annotation rows that nothing reads, where there are any: they may be slips of the pen."""
+    counts = collections.Counter(key for row in read_jsonl(path) for key in row.keys() - KEYS)
+    said = []
+    for key in sorted(counts):
+        meant = close_key(key, KEYS)
+        said.append(f"{key!r} in {counts[key]} rows" + (f" (is {meant!r} meant?)" if meant else ""))
+    return [f"keys of the annotations that are not used: {', '.join(said[:MOST_KEYS])}"] if said else []
 
 
 def require(clips: Mapping[str, Clip], found: Iterable[str], what: str, mend: str, skip_missing: bool) -> None:

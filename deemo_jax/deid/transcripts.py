@@ -106,7 +106,7 @@ def redact_row(row: Mapping[str, Any], names: Names, engine: Engine, where: str 
     Raises:
         UserError: malformed, or an id is no pseudonym.
     """
-    Clip.from_json(row, where)
+    clip = Clip.from_json(row, where)
     made = {key: row[key] for key in KEPT if key in row}
     for key in IDS:
         said = clean(str(made.get(key, "")))
@@ -119,11 +119,8 @@ def redact_row(row: Mapping[str, Any], names: Names, engine: Engine, where: str 
         found = redact(made[name], names, engine)
         made[name], positions[name] = found.text, [list(each) for each in found.replacements]
     if "nfbl" in made:
-        segments = [(segment, redact(segment["label"], names, engine)) for segment in made["nfbl"]]
-        made["nfbl"] = [
-            {"start_s": segment["start_s"], "end_s": segment["end_s"], "label": found.text}
-            for segment, found in segments
-        ]
+        segments = [(segment, redact(segment.label, names, engine)) for segment in clip.nfbl]
+        made["nfbl"] = [dataclasses.asdict(segment) | {"label": found.text} for segment, found in segments]
         for number, (_, found) in enumerate(segments):
             positions[f"nfbl {number}"] = [list(each) for each in found.replacements]
     positions = {name: found for name, found in positions.items() if found}
@@ -219,7 +216,8 @@ def _counts(positions: Mapping[str, Iterable[Any]]) -> dict[str, int]:
 
 
 def _texts(row: Mapping[str, Any]) -> dict[str, str]:
-    labels = {f"nfbl {number}": segment["label"] for number, segment in enumerate(row.get("nfbl", []))}
+    segments = [segment if isinstance(segment, str) else segment["label"] for segment in row.get("nfbl") or ()]
+    labels = {f"nfbl {number}": label for number, label in enumerate(segments)}
     return {"transcript": row["transcript"], "reasoning": row["reasoning"], **labels}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from deemo_jax.cli import progress
 from deemo_jax.data import attest, gate
-from deemo_jax.data.annotations import RAW_TRANSCRIPT, read_annotations
+from deemo_jax.data.annotations import RAW_TRANSCRIPT, read_annotations, unused_keys
 from deemo_jax.data.records import JPEG_QUALITY, Admitted, make_records
 from deemo_jax.data.splits import (
     TRAIN,
@@ -113,12 +113,13 @@ def build(request: Request) -> Report:
     if not 1 <= request.frames <= 4096 or not 1 <= request.clips <= 1024:
         raise UserError(f"--frames {request.frames} --clips {request.clips}: choose 1..4096 frames and 1..1024 clips")
     annotations = read_annotations(request.annotations)
-    notes: list[str] = []
+    notes = unused_keys(request.annotations)
     if request.attestation is not None:
         known = [path for path in (request.annotations, request.splits) if path]
-        admitted, notes = attest.admit_attested(
+        admitted, said = attest.admit_attested(
             request.attestation, annotations, skip_missing=request.skip_missing, known=known
         )
+        notes += said
     else:
         admitted = gate.admit_deidentified(request.manifests, annotations, skip_missing=request.skip_missing)
     by_id = {clip.clip.clip_id: clip for clip in admitted}
