@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deemo_jax import cli
+from deemo_jax import cli, formats
 from deemo_jax.errors import UserError
 
 
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--attest_template", type=Path, metavar="DIR", help="write DIR/attestation.json to fill in, and stop"
     )
-    parser.add_argument("--annotations", type=Path, metavar="FILE", help="JSON lines, one clip a line")
+    parser.add_argument("--annotations", type=Path, metavar="FILE", help="JSON lines, one clip a line (--show_format)")
     parser.add_argument("--data_dir", type=Path, metavar="DIR", help="where datasets lie; this one goes to DIR/DATASET")
     parser.add_argument("--frames", type=int, default=8, help="frames stored per clip (default 8)")
     parser.add_argument("--clips", type=int, default=8, help="2-second audio clips stored per clip (default 8)")
@@ -58,6 +58,9 @@ def parser() -> argparse.ArgumentParser:
         default=1,
         help="processes that read media (default 1); 0: none but this one, which a damaged file may end",
     )
+    parser.add_argument(
+        "--show_format", action="store_true", help="show what annotations, splits and attestation look like, and stop"
+    )
     return parser
 
 
@@ -69,6 +72,9 @@ def build(argv: Sequence[str] | None = None) -> None:
     """
     flags = parser()
     args = flags.parse_args(argv)
+    if args.show_format:
+        print(formats.shown((formats.ANNOTATIONS, formats.SPLITS, formats.ATTESTATION)))
+        return
     if args.attest_template:
         from deemo_jax.data.attest import write_template
 

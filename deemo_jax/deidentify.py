@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deemo_jax import cli
+from deemo_jax import cli, formats
 from deemo_jax.deid.folder import CLIP_IDS, REFUSALS, deidentify_all, find_sources
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, key_file, load_key, refuse_inside
 from deemo_jax.deid.outcome import Options
@@ -99,6 +99,11 @@ def parser() -> argparse.ArgumentParser:
         help="with --text: own rules, or Presidio (extra presidio)",
     )
     flags.add_argument("--probe", nargs="+", metavar="FILE", help="instead, list what media files still carry")
+    flags.add_argument(
+        "--show_format",
+        action="store_true",
+        help="instead, show what tracks, speakers, annotations and names look like",
+    )
     _add_audit(flags)
     return flags
 
@@ -131,6 +136,9 @@ def _add_audit(flags: argparse.ArgumentParser) -> None:
 
 def main() -> int:
     flags = parser().parse_args()
+    if flags.show_format:
+        print(formats.shown((formats.TRACKS, formats.SPEAKERS, formats.ANNOTATIONS, formats.NAMES)))
+        return 0
     cli.tidy_when_terminated()
     threads = flags.threads if flags.threads is not None else max(1, (os.cpu_count() or 1) // max(1, flags.workers))
     if min(flags.workers, threads, flags.every, flags.clips) < 1:

