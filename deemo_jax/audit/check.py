@@ -55,6 +55,7 @@ class CheckResult:
             without a truth.
         metadata: planted strings and tags beyond the muxer's own that are in the file.
         si_snr_db: of the new voice against the original, at the best lag within 50 ms; None without the source.
+        silent: whether the clip has no sound, by its manifest.
         unchecked: why nothing of the above is known; None where the clip was checked.
     """
 
@@ -69,6 +70,7 @@ class CheckResult:
     residual_on_face: int | None = None
     metadata: tuple[str, ...] = ()
     si_snr_db: float | None = None
+    silent: bool = False
     unchecked: str | None = None
 
     @property
@@ -124,7 +126,8 @@ def check_clip(
         raise UserError(f"{manifest.clip_id}: masks of {count} frames, truth of {len(true_boxes)}; one clip?")
     solid = manifest.settings.get("mask") == "solid"
     width, height = recorded.width, recorded.height
-    detector = face_detector(width, height, Settings.on_record(manifest.settings).detection_scale(width, height))
+    made_by = Settings.on_record(manifest.settings)
+    detector = face_detector(width, height, made_by.detection_scale(width, height))
     least, deviation = 1.0, 0.0
     uncovered: list[float] = []
     frames = residual = residual_outside = exposed = 0
@@ -157,8 +160,9 @@ def check_clip(
         residual=residual,
         residual_outside=residual_outside,
         residual_on_face=exposed if known else None,
-        metadata=_left_over(output, read_planted(truth or {}, manifest.clip_id)),
-        si_snr_db=_level(output, source),
+        metadata=_left_over(output, read_planted(truth or {}, manifest.clip_id), manifest.silent),
+        si_snr_db=None if manifest.silent else _level(output, source, made_by.audio_track),
+        silent=manifest.silent,
     )
 
 
@@ -188,11 +192,8 @@ def _deviation(image: UInt8[np.ndarray, "H W 3"], rectangles: Sequence[masks.Rec
     return max(float(np.abs(pixels - masks.FILL).mean()) for pixels in inside if pixels.size)
 
 
-def _level(output: Path, source: Path | None) -> float | None:
-    if source is None:
-        return None
-    voices = [read_voice(path) for path in (output, source)]
-    return si_snr(voices[0], voices[1])
+def _level(output: Path, source: Path | None, audio_track: str) -> float | None:
+    return None if source is None else si_snr(read_voice(output), read_voice(source, audio_track))
 
 
 def si_snr(estimate: Float[np.ndarray, "n"], reference: Float[np.ndarray, "m"]) -> float:
@@ -215,13 +216,13 @@ def touch(box: Sequence[float] | Float[np.ndarray, "5"], other: Sequence[float])
     return bool(box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3])
 
 
-def _left_over(output: Path, planted: Sequence[str]) -> tuple[str, ...]:
+def _left_over(output: Path, planted: Sequence[str], silent: bool) -> tuple[str, ...]:
     found = [str(needle) for needle in contains(output, [text for text in planted if text])]
     contents = probe(output)
     for tag in contents.tags:
         key, _, value = tag.partition(".")[2].partition("=")
         if key not in ALLOWED_TAGS or (key == "handler_name" and value not in ALLOWED_HANDLERS):
             found.append(plain(tag))
-    if sorted(contents.streams) != ["audio/aac", "video/h264"]:
-        found.append(f"tracks {', '.join(contents.streams)}")
+    if sorted(contents.streams) != ["audio/aac", "video/h264"][silent:]:
+        found.append(f"tracks {', '.join(contents.streams)}{' of a clip without sound' * silent}")
     return tuple(found)

@@ -13,8 +13,9 @@ from deemo_jax import files
 from deemo_jax.audit.section import plain
 from deemo_jax.deid.folder import VIDEO_SUFFIXES
 from deemo_jax.deid.manifest import PREVIEW, SUFFIX, Manifest, Masks, find_manifests, load_manifest, load_masks
+from deemo_jax.deid.manifest import SUFFIX, Manifest, Masks, find_manifests, load_manifest, load_masks
 from deemo_jax.errors import UserError
-from deemo_jax.media.audio import read_audio
+from deemo_jax.media.audio import read_sound
 from deemo_jax.media.mel import SAMPLE_RATE
 
 # A voice alone tells a person too.
@@ -50,13 +51,18 @@ class AuditedClip:
         """Pseudonym of who is seen, as the truth has it; "" where that is not known."""
         return str((self.truth or {}).get("person_id") or "")
 
+    @property
+    def audio_track(self) -> str:
+        """Which sound of its source is its voice, as `Settings` has it."""
+        return Settings.on_record(self.manifest.settings).audio_track
+
     def masks(self) -> Masks:
         return load_masks(self.folder / self.manifest.masks)
 
 
-def read_voice(path: Path) -> Float[np.ndarray, "n"]:
-    """What is heard in a clip, at 16 kHz: all channels, as de-identification mixes them."""
-    return read_audio(path, SAMPLE_RATE, mix=True)[0]
+def read_voice(path: Path, audio_track: str = MIXED) -> Float[np.ndarray, "n"]:
+    """What is heard in a clip, at 16 kHz: all channels of all tracks or of one, as de-identification mixes them."""
+    return read_sound(path, SAMPLE_RATE, track=None if audio_track == MIXED else int(audio_track)).waveform
 
 
 def source_frames(masks: Masks) -> list[int]:

@@ -23,6 +23,7 @@ REPORT_DIR, PAGE = "audit", "report.html"
 # Clips that the long audit's probes learn from and are tested on.
 CLIPS = 400
 NEEDS_TRUTH, NEEDS_SOURCE = "not measured: needs --truth", "not measured: needs --source"
+NO_SOUND = "not measured: no clip has sound"
 NOTHING_CHECKED = "not measured: no clip could be checked"
 UNNAMED = "no manifest names it"
 
@@ -88,6 +89,7 @@ class Audit:
             "residual_faces_outside": sum(r.residual_outside for r in self.results),
             "residual_on_true_faces": sum(exposed) if exposed else None,
             "clips_with_metadata": sum(bool(r.metadata) for r in self.results),
+            "clips_without_sound": sum(r.silent for r in self.results),
             "si_snr_db_mean": float(np.mean(levels)) if levels else None,
             "si_snr_db_max": max(levels, default=None),
             "failed_clips": len(self.failures),
@@ -100,6 +102,8 @@ class Audit:
         boxes = "no truth" if s["true_boxes"] is None else s["true_boxes"]
         coverage = needs_truth if s["least_coverage"] is None else f"{s['least_coverage']:.2%}"
         exposed = needs_truth if s["residual_on_true_faces"] is None else f"{s['residual_on_true_faces']}"
+        if s["clips_without_sound"] and s["clips_without_sound"] == s["checked"]:
+            levels = NO_SOUND
         if s["si_snr_db_max"] is not None:
             levels = f"{s['si_snr_db_mean']:.1f} / {s['si_snr_db_max']:.1f} dB"
         return [
@@ -112,6 +116,7 @@ class Audit:
             ("... outside masked pixels", f"{s['residual_faces_outside']}", "0"),
             ("... and on a true face", exposed, "0"),
             ("clips with metadata left", f"{s['clips_with_metadata']}", "0"),
+            *([("clips without sound", f"{s['clips_without_sound']}", "")] * bool(s["clips_without_sound"])),
             ("voice SI-SNR, mean / max", levels, f"< {MOST_SI_SNR_DB:.0f} dB"),
         ]
 

@@ -15,6 +15,7 @@ from deemo_jax.audit.folder import (
     CLIPS,
     NEEDS_SOURCE,
     NEEDS_TRUTH,
+    NO_SOUND,
     NOTHING_CHECKED,
     PAGE,
     REPORT_DIR,
@@ -108,6 +109,7 @@ def full_audit(
 
 def _sections(clips: Sequence[AuditedClip], found: Audit, folder: Path, options: AuditOptions) -> list[Section]:
     workers = options.workers
+    sounding = [clip for clip in clips if not clip.manifest.silent]
     if not clips:
         absent = {"faces": "Faces", "human": "Human check", "reidentification": reidentify.TITLE}
         absent |= {"voice": voice.TITLE, "utility": utility.TITLE}
@@ -119,21 +121,29 @@ def _sections(clips: Sequence[AuditedClip], found: Audit, folder: Path, options:
         human_section(clips, folder / REPORT_DIR, frames=options.sheet, workers=workers),
         reidentify.reidentification_section(clips, options.face_embedder, workers),
         voices_section(clips, options.speaker_encoder),
-        utility.utility_section(clips, options.towers, count=options.clips, workers=workers),
+        utility.utility_section(sounding, options.towers, count=options.clips, workers=workers),
         container_section(found, clips),
         text_section(),
     ]
 
 
 def voices_section(clips: Sequence[AuditedClip], encoder: SpeakerEncoder | None = None) -> Section:
-    """Attacks on the voices of the clips; needs who speaks in them, and their sources."""
+    """Attacks on the voices of the clips that have one; needs who speaks in them, and their sources."""
+    clips = [clip for clip in clips if not clip.manifest.silent]
+    if not clips:
+        return not_measured("voice", voice.TITLE, NO_SOUND)
     if any(clip.source is None for clip in clips):
         return not_measured("voice", voice.TITLE, NEEDS_SOURCE)
     if not all(clip.person for clip in clips):
         return not_measured("voice", voice.TITLE, NEEDS_TRUTH)
     made_by = [Settings.on_record(clip.manifest.settings) for clip in clips]
     voices = [
-        VoiceClip(clip.clip_id, clip.person, partial(read_voice, clip.source), partial(read_voice, clip.output))
+        VoiceClip(
+            clip.clip_id,
+            clip.person,
+            partial(read_voice, clip.source, clip.audio_track),
+            partial(read_voice, clip.output),
+        )
         for clip in clips
         if clip.source is not None
     ]

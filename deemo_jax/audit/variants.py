@@ -79,7 +79,7 @@ def make_variants(side: int, voices: Mapping[str, Change], clip: AuditedClip) ->
         shown.append({i: masks.cover(raw[i], recorded.rectangles[i], mask) for i in raw})
     shown.append(_pictures(clip.output, size, chosen))
     frames = [[cv2.resize(of[i], (side, side), interpolation=cv2.INTER_AREA) for i in chosen] for of in shown]
-    waveform = read_voice(clip.source)
+    waveform = read_voice(clip.source, clip.audio_track)
     heard = [waveform, *(change(waveform, clip.clip_id, clip.person) for change in voices.values())]
     heard.append(read_voice(clip.output))
     return Variants(np.asarray(frames, np.uint8), np.stack([mel_clips(sound, MEL_CLIPS) for sound in heard]))

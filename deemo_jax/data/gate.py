@@ -12,6 +12,7 @@ from deemo_jax.data.annotations import require, transcript_provenance
 from deemo_jax.data.records import Admitted
 from deemo_jax.deid.manifest import Manifest, find_manifests, load_manifest, verify
 from deemo_jax.errors import UserError
+from deemo_jax.media.audio import sound_tracks
 from deemo_jax.schema import Clip, Provenance
 
 
@@ -43,6 +44,8 @@ def admit_deidentified(paths: Iterable[str | Path], clips: Mapping[str, Clip], *
     for clip_id in sorted(clips.keys() & found.keys()):
         manifest, path = found[clip_id]
         movie = verify(manifest, path.parent)
+        if manifest.silent and sound_tracks(movie):
+            raise UserError(f"privacy gate: {movie}: has a sound track, and its manifest knows of none; de-identify it again")
         admitted.append(Admitted(clips[clip_id], _provenance(manifest, clips[clip_id]), manifest.hashes, movie=movie))
     return admitted
 
@@ -51,7 +54,7 @@ def _provenance(manifest: Manifest, clip: Clip) -> Provenance:
     settings, voice = manifest.settings, manifest.voice
     return Provenance(
         video=f"deemo_jax {settings.get('mask')}, CenterFace {settings.get('threshold')}",
-        audio=f"deemo_jax {voice.get('method')}, key {voice.get('key_id')}",
+        audio="none" if manifest.silent else f"deemo_jax {voice.get('method')}, key {voice.get('key_id')}",
         transcript=transcript_provenance(clip),
         source="deid",
         settings=json.dumps(dict(settings), sort_keys=True),

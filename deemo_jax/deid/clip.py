@@ -30,18 +30,16 @@ from deemo_jax.deid.replacing import replacing
 from deemo_jax.deid.second_look import cover_until_clean, still_seen
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.sight import LONGEST_CLIP_S, Sight, look_through, spaced_frames, unseen_frames
+from deemo_jax.deid.sound import NO_VOICE, SAMPLE_RATE, Heard, listen
 from deemo_jax.deid.trackfile import load_tracks, write_tracks
 from deemo_jax.deid.tracks import Plan, boxes_per_frame, plan
 from deemo_jax.errors import UserError
-from deemo_jax.media.audio import read_audio, sound_seconds
+from deemo_jax.media.audio import sound_seconds, sound_tracks
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Picture, Planar
 from deemo_jax.media.reel import Reel
 from deemo_jax.media.video import frame_times, video_info
 
-SAMPLE_RATE = 16_000
-LEAST_SOUND_S = 0.025
-PADDED_BELOW_S = 2.0
 # AAC works in frames of 1024 samples: the end may be rounded up to the next, plus one of delay.
 SOUND_TOLERANCE_S = 2 * 1024 / SAMPLE_RATE
 TIME_TOLERANCE_S = 0.002
@@ -77,7 +75,7 @@ def deidentify_clip(
     """De-identifies one clip into `out_dir`: video, masks, tracks and manifest, all or none.
 
     Args:
-        source: a raw video with a voice.
+        source: a raw video, with a voice or silent.
         out_dir: created where it is absent.
         clip_id: a pseudonym; names the files.
         settings: how.
@@ -89,16 +87,14 @@ def deidentify_clip(
 
     Raises:
         Refused: no face, or frames in which a face was expected and not found.
-        UserError: what cannot be read, has no sound or too little, is too long, or cannot be written.
+        UserError: what cannot be read, has sound that cannot be heard or too little, is too long, or cannot be written.
     """
     source, out_dir = Path(source), Path(out_dir)
     video_name, masks_name, tracks_name, manifest_name = paper.file_names(clip_id)
     info = video_info(source)
     if info.duration_s > LONGEST_CLIP_S:
         raise UserError(f"{source}: lasts {info.duration_s:.0f} s; cut it into clips of at most {LONGEST_CLIP_S:.0f} s")
-    voice, _ = read_audio(source, SAMPLE_RATE, end_s=LONGEST_CLIP_S, mix=True)
-    if voice.size < LEAST_SOUND_S * SAMPLE_RATE:
-        raise UserError(f"{source}: {voice.size / SAMPLE_RATE * 1e3:.1f} ms of sound; at least 25 ms are needed")
+    voice, heard = listen(source, settings, LONGEST_CLIP_S)
 
     cv2.setNumThreads(1)  # threads look at one picture each
     reel = Reel(source, threads, info.frames or round(info.duration_s * info.frame_rate))
@@ -110,14 +106,13 @@ def deidentify_clip(
     footage = Footage(reel, (info.width, info.height), seen.times, frozenset(dropped))
     first = _rectangles(found, footage, settings)
     rectangles = _looked_again(footage, first, seen, found, settings)
-    changed = anonymise(voice, settings, key, clip_id, speaker)
-    sound_s = voice.size / SAMPLE_RATE
+    changed = None if voice is None else (anonymise(voice, settings, key, clip_id, speaker), SAMPLE_RATE)
     del voice  # as long as the clip, and of no more use
     with replacing(out_dir, clip_id) as draft:
         video, covered, followed = (draft / name for name in (video_name, masks_name, tracks_name))
         frames = _covered(footage, rectangles, settings.mask)
-        write_clip(video, frames, info.frame_rate, (changed, SAMPLE_RATE), settings.crf, threads)
-        _check_copy(video, footage, sound_s)
+        write_clip(video, frames, info.frame_rate, changed, settings.crf, threads)
+        _check_copy(video, footage, heard)
         paper.write_masks(covered, Masks(*footage.size, rectangles, dropped))
         write_tracks(followed, found, len(seen.times), footage.shown, digest, corrected=tracks is not None)
         if preview:
@@ -133,7 +128,12 @@ def deidentify_clip(
             source_sha256=digest,
             settings=dataclasses.asdict(settings),
             software=software(),
-            voice={"method": settings.voice, "key_id": key.key_id, "sample_rate": SAMPLE_RATE},
+            voice={
+                "method": settings.voice if changed else NO_VOICE,
+                "key_id": key.key_id,
+                "sample_rate": SAMPLE_RATE,
+            },
+            sound=heard.record,
             faces={
                 "frames": len(seen.times),
                 "looked": len(seen.looked),
@@ -147,7 +147,7 @@ def deidentify_clip(
                 "seen_again": sum(now != before for now, before in zip(rectangles, first, strict=True)),
                 "corrected": tracks is not None,
             },
-            notes=_notes(sound_s),
+            notes=heard.notes,
         )
         files.write_json(draft / manifest_name, record.to_json())
     return record
@@ -241,7 +241,7 @@ def _covered(footage: Footage, rectangles: Rectangles, mask: str) -> Iterator[Pl
     yield from parallel.ahead(cover, zip(footage.pictures(), rectangles, strict=True), footage.reel.threads)
 
 
-def _check_copy(video: Path, footage: Footage, sound_s: float) -> None:
+def _check_copy(video: Path, footage: Footage, heard: Heard) -> None:
     """The frames that it must have, of the size that they must have, upright, and as much sound as there was."""
     source, times = footage.reel.path, frame_times(video)
     if len(times) != len(footage.times) or not np.allclose(times, footage.times, rtol=0, atol=TIME_TOLERANCE_S):
@@ -252,10 +252,9 @@ def _check_copy(video: Path, footage: Footage, sound_s: float) -> None:
     if (made.width, made.height, made.rotation) != (*footage.size, 0):
         shown = f"{made.width}x{made.height}, turned by {made.rotation}"
         raise UserError(f"{source}: the copy shows {shown}; nothing is kept")
-    heard = sound_seconds(video)
-    if abs(heard - sound_s) > SOUND_TOLERANCE_S:
-        raise UserError(f"{source}: the copy has {heard:.2f} s of sound instead of {sound_s:.2f}; nothing is kept")
-
-
-def _notes(seconds: float) -> tuple[str, ...]:
-    return (f"audio zero-padded to 2 s before its spectrogram ({seconds:.3f} s)",) if seconds < PADDED_BELOW_S else ()
+    sounds = bool(sound_tracks(video))
+    seconds = sound_seconds(video) if sounds else 0.0
+    if sounds != bool(heard.seconds) or abs(seconds - heard.seconds) > SOUND_TOLERANCE_S:
+        raise UserError(
+            f"{source}: the copy has {seconds:.2f} s of sound instead of {heard.seconds:.2f}; nothing is kept"
+        )

@@ -44,14 +44,16 @@ class Manifest:
         source_sha256: of the raw file.
         settings: the fields of `Settings`.
         software: name -> version of what touched pixels and samples; the model's hash.
-        voice: "method", "key_id" (never the key, nor the coefficient), "sample_rate".
+        voice: "method" ("none": the clip has no sound), "key_id" (never the key, nor the coefficient), "sample_rate".
         faces: "frames" and "looked" (frames, and those that the detector looked at), "looks" (in words: sizes of the
             picture and of what the detector sees, and the smallest face), "tracks", "boxes" (counted faces), "bridged"
             (frames in which a track was lost and covered), "min_score", "filled" (frames masked whole),
             "dropped" (frames left out), "seen_again" (frames covered further, because in the output something still
             passed for a face), "corrected" (whether a person gave the tracks).
-        notes: what a reader should know, e.g. that short sound is padded.
+        notes: what a reader should know, e.g. that short sound is padded, or which sound tracks are heard.
         complete: true; a manifest that is not is refused.
+        sound: "tracks" (how many the source has), "used" (the numbers of those that are heard, from 1), "channels" (of
+            each of these); empty where an earlier version took the first track.
     """
 
     clip_id: str
@@ -68,6 +70,12 @@ class Manifest:
     faces: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     complete: bool = True
+    sound: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def silent(self) -> bool:
+        """Whether the clip has no sound track."""
+        return self.voice.get("method") == "none"
 
     @property
     def hashes(self) -> tuple[tuple[str, str], ...]:
@@ -113,6 +121,7 @@ def load_manifest(path: str | os.PathLike[str]) -> Manifest:
     if not isinstance(row, dict) or row.get("version") != VERSION:
         raise UserError(f"{path}: not a de-identification manifest of version {VERSION}; de-identify the clip again")
     names = {field.name for field in dataclasses.fields(Manifest)}
+    row.setdefault("sound", {})  # of an earlier version
     if missing := names - row.keys():
         raise UserError(f"{path}: the manifest lacks {', '.join(sorted(missing))}; de-identify the clip again")
     texts = ("clip_id", "file", "masks", "tracks", "output_sha256", "masks_sha256", "tracks_sha256", "source_sha256")
@@ -120,7 +129,7 @@ def load_manifest(path: str | os.PathLike[str]) -> Manifest:
         row["complete"] is True
         and all(isinstance(row[key], str) for key in texts)
         and all(SHA256.fullmatch(row[key]) for key in texts if key.endswith("sha256"))
-        and all(isinstance(row[key], dict) for key in ("settings", "software", "voice", "faces"))
+        and all(isinstance(row[key], dict) for key in ("settings", "software", "voice", "faces", "sound"))
         and isinstance(row["notes"], list)
         and all(isinstance(note, str) for note in row["notes"])
         and CLIP_ID.fullmatch(row["clip_id"]) is not None

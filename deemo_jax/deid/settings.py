@@ -1,6 +1,7 @@
 """Every knob of de-identification, as one value that a manifest can record and compare."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -14,6 +15,8 @@ MODES = ("default", "paper")
 MASKS = ("solid", "mosaic", "gaussian")
 POLICIES = ("refuse", "mask_frame", "drop_frame")
 VOICES = ("mcadams", "mcadams_speaker", "mcadams_fixed", "recast")
+# Beside the number of one sound track, counted from 1.
+MIXED, NO_TRACK = "mix", "none"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Settings:
         alpha_low: least McAdams coefficient a clip may draw.
         alpha_high: greatest.
         crf: H.264 quality of the output; smaller is better.
+        audio_track: which sound is the voice: "mix" of all tracks, the number of one, counted from 1, or "none".
     """
 
     mask: Literal["solid", "mosaic", "gaussian"] = "solid"
@@ -56,6 +60,7 @@ class Settings:
     alpha_low: float = 0.5
     alpha_high: float = 0.9
     crf: int = 20
+    audio_track: str = MIXED
 
     def __post_init__(self) -> None:
         if not 0 < self.second_chance <= self.threshold <= self.sure < 1:
@@ -71,6 +76,12 @@ class Settings:
         for name, choices in (("mask", MASKS), ("on_missing", POLICIES), ("voice", VOICES)):
             if getattr(self, name) not in choices:
                 raise UserError(f"settings: {name} is one of {', '.join(choices)}, not {getattr(self, name)!r}")
+
+        if self.audio_track not in (MIXED, NO_TRACK) and not re.fullmatch("[1-9][0-9]?", str(self.audio_track)):
+            raise UserError(
+                f"audio_track {self.audio_track!r}: give the number of a sound track, counted from 1, or {MIXED}, or"
+                f" {NO_TRACK}"
+            )
 
     @classmethod
     def preset(cls, mode: str, **changes: Any) -> "Settings":
