@@ -12,7 +12,7 @@ from deemo_jax.deid.folder import CLIP_IDS, REFUSALS, deidentify_all, find_sourc
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, key_file, load_key, refuse_inside
 from deemo_jax.deid.outcome import Options
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key
-from deemo_jax.deid.settings import MASKS, MODES, POLICIES, VOICES, Settings
+from deemo_jax.deid.settings import MASKS, MIXED, MODES, NO_TRACK, POLICIES, VOICES, Settings
 from deemo_jax.deid.speakers import load_speakers
 from deemo_jax.errors import UserError
 
@@ -67,6 +67,13 @@ def parser() -> argparse.ArgumentParser:
         default="mcadams",
         help="how the voice is changed; recast: pitch, formants and timbre; mcadams: formants, a coefficient a clip;"
         " mcadams_speaker: one a speaker (--speakers); mcadams_fixed: the same for all, which anyone can undo",
+    )
+    flags.add_argument(
+        "--audio_track",
+        default=MIXED,
+        metavar="N",
+        help=f"which sound is the voice: the number of a sound track, counted from 1; {MIXED}: all of them (default);"
+        f" {NO_TRACK}: no sound. A film without sound tracks is silent",
     )
     flags.add_argument(
         "--speakers",
@@ -154,7 +161,7 @@ def main() -> int:
         return _text(flags)
     if not flags.inputs or flags.out is None:
         raise UserError("nothing to do: name video files or folders, and --out DIR (--help explains)")
-    changes = {"voice": flags.voice} | ({"mask": flags.mask} if flags.mask else {})
+    changes = {"voice": flags.voice, "audio_track": flags.audio_track} | ({"mask": flags.mask} if flags.mask else {})
     settings = Settings.preset(flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face, **changes)
     sources = find_sources(flags.inputs)
     if flags.tracks is not None and len(sources) != 1:
@@ -175,6 +182,8 @@ def main() -> int:
     for outcome in outcomes:
         if outcome.status in ("refused", "bad"):
             print(f"{outcome.status}: {outcome.source}: {outcome.reason}", file=sys.stderr)
+        elif outcome.remarks:
+            print(f"note: {outcome.source}: {'; '.join(outcome.remarks)}")
     for looks, count in Counter(o.looks for o in outcomes if o.looks).items():
         print(f"{count} of {looks}")
     print(

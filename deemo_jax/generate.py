@@ -8,7 +8,7 @@ from pathlib import Path
 from deemo_jax import cli
 from deemo_jax.deid.folder import find_sources
 from deemo_jax.deid.keys import load_key
-from deemo_jax.deid.settings import MODES, Settings
+from deemo_jax.deid.settings import MIXED, MODES, NO_TRACK, Settings
 from deemo_jax.errors import UserError
 
 
@@ -54,13 +54,21 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument(
         "--smallest_face", type=float, default=Settings().smallest_face, metavar="SHARE", help="as for deidentify"
     )
+    flags.add_argument(
+        "--audio_track",
+        default=MIXED,
+        metavar="N",
+        help=f"of raw clips, as for deidentify: the number of a sound track, {MIXED} (default) or {NO_TRACK}",
+    )
     flags.add_argument("--on_missing", choices=("refuse", "mask_frame"), default="refuse", help="as for deidentify")
     return flags
 
 
 def main() -> int:
     flags = parser().parse_args()
-    settings = Settings.preset(flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face)
+    settings = Settings.preset(
+        flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face, audio_track=flags.audio_track
+    )
     paths = find_sources(flags.clips)
     cli.tidy_when_terminated()
     # JAX is imported only here, so that mistakes in flags and --help answer at once.

@@ -45,7 +45,9 @@ def admit_deidentified(paths: Iterable[str | Path], clips: Mapping[str, Clip], *
         manifest, path = found[clip_id]
         movie = verify(manifest, path.parent)
         if manifest.silent and sound_tracks(movie):
-            raise UserError(f"privacy gate: {movie}: has a sound track, and its manifest knows of none; de-identify it again")
+            raise UserError(
+                f"privacy gate: {movie}: has a sound track, and its manifest knows of none; de-identify it again"
+            )
         admitted.append(Admitted(clips[clip_id], _provenance(manifest, clips[clip_id]), manifest.hashes, movie=movie))
     return admitted
 

@@ -12,7 +12,7 @@ from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.outcome import DEFAULT, Options, Outcome
 from deemo_jax.deid.output import refuse_links
 from deemo_jax.deid.replacing import discard, settle
-from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.settings import MIXED, Settings
 from deemo_jax.errors import UserError
 
 
@@ -58,7 +58,7 @@ class Job:
             refuse_links([*own, paper.whole(self.out_dir, clip_id)])
             settle(self.out_dir, clip_id)
             made_by = fingerprint(self.settings)
-            if self.options.tracks is None and self._is_kept(clip_id, digest):
+            if self.options.tracks is None and self._is_kept(source, clip_id, digest):
                 if self.options.preview and not preview.exists():
                     preview_again(self.out_dir, clip_id, source)
                 return Outcome(source, clip_id, "kept", source_sha256=digest)
@@ -86,7 +86,8 @@ class Job:
             times = error.times_s if isinstance(error, Refused) else ()
             reason = self.told(str(error), source, clip_id)
             return Outcome(source, clip_id, "refused" if refused else "bad", reason, times, digest, "", made_by)
-        return Outcome(source, clip_id, "done", source_sha256=digest, looks=made.faces["looks"])
+        remarks = tuple(made.sound["remarks"])
+        return Outcome(source, clip_id, "done", source_sha256=digest, looks=made.faces["looks"], remarks=remarks)
 
     def told(self, reason: str, source: Path, clip_id: str | None) -> str:
         """A reason as it may lie beside the results: paths may name people. It says if there is an earlier clip."""
@@ -132,8 +133,9 @@ class Job:
         except UserError:
             return False
 
-    def _is_kept(self, clip_id: str, digest: str) -> bool:
+    def _is_kept(self, source: Path, clip_id: str, digest: str) -> bool:
         from deemo_jax.deid.clip import software
+        from deemo_jax.media.audio import sound_tracks
 
         path = self.out_dir / paper.file_names(clip_id)[-1]
         if not path.exists():
@@ -144,10 +146,14 @@ class Job:
         except UserError:
             return False
         # A clip that was once let through with frames masked whole hides no less than one that needed none.
-        same_settings = {**known.settings, "on_missing": ""} == {**dataclasses.asdict(self.settings), "on_missing": ""}
+        before = {"audio_track": MIXED, **known.settings, "on_missing": ""}
+        same_settings = before == {**dataclasses.asdict(self.settings), "on_missing": ""}
         same_key = known.voice.get("key_id") == self.key.key_id
         same_detector = known.software.get("centerface_sha256") == software()["centerface_sha256"]
-        return known.source_sha256 == digest and same_settings and same_key and same_detector
+        if not (known.source_sha256 == digest and same_settings and same_key and same_detector):
+            return False
+        # Earlier versions took the first of several sound tracks, and no word of it is on record.
+        return bool(known.sound) or len(sound_tracks(source)) == 1
 
 
 STAYS = "what was made of it before stays"

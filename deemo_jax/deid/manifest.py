@@ -53,7 +53,8 @@ class Manifest:
         notes: what a reader should know, e.g. that short sound is padded, or which sound tracks are heard.
         complete: true; a manifest that is not is refused.
         sound: "tracks" (how many the source has), "used" (the numbers of those that are heard, from 1), "channels" (of
-            each of these); empty where an earlier version took the first track.
+            each of these), "remarks" (what is out of the ordinary, in words); empty where an earlier version took the
+            first track.
     """
 
     clip_id: str

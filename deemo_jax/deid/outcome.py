@@ -40,6 +40,7 @@ class Outcome:
         source_sha256: None where the source cannot be read.
         looks: at which size the detector looked, and for what, where this run did it.
         made_by: settings and software of a refusal, as text to compare.
+        remarks: what is out of the ordinary in the clip's sound, in words, where this run did it.
     """
 
     source: Path
@@ -50,6 +51,7 @@ class Outcome:
     source_sha256: str | None = None
     looks: str = ""
     made_by: str = ""
+    remarks: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:

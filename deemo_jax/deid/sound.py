@@ -47,7 +47,12 @@ class Heard:
     @property
     def record(self) -> Mapping[str, Any]:
         """For the manifest."""
-        return {"tracks": self.tracks, "used": list(self.used), "channels": list(self.channels)}
+        return {
+            "tracks": self.tracks,
+            "used": list(self.used),
+            "channels": list(self.channels),
+            "remarks": list(self.remarks),
+        }
 
 
 def listen(source: Path, settings: Settings, longest_s: float) -> tuple[Float[np.ndarray, "n"] | None, Heard]:

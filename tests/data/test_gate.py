@@ -37,7 +37,7 @@ def write_deidentified(folder: Path, clip_id: str, sound: bool = True) -> None:
         source_sha256="0" * 64,
         settings=dataclasses.asdict(Settings()),
         software={"deemo_jax": "0"},
-        voice={"method": "mcadams", "key_id": "3f9a01bc", "sample_rate": 16_000},
+        voice={"method": "mcadams" if sound else "none", "key_id": "3f9a01bc", "sample_rate": 16_000},
         faces={},
     )
     files.write_json(folder / manifest, record.to_json())
@@ -72,15 +72,18 @@ def test_clips_with_a_manifest_are_admitted_with_their_trail(folder: Path) -> No
     assert provenance.transcript == "not de-identified" and '"margin": 0.25' in provenance.settings
 
 
-def test_the_dataset_is_made_from_the_deidentified_file(folder: Path, tmp_path: Path) -> None:
+def test_the_dataset_is_made_from_the_deidentified_file(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = tmp_path / "data"
     arguments = ["--manifest", str(folder), "--annotations", str(folder / "clips.jsonl"), "--data_dir", str(data)]
     assert (
         main(["deemo_mer", *arguments, "--frames", "5", "--clips", "3", "--fractions", "train=1", "--workers", "0"])
         == 0
     )
-    records = list(ClipSource(data, "deemo_mer", "train"))
+    said, records = capsys.readouterr().out, list(ClipSource(data, "deemo_mer", "train"))
     assert [len(record.mel) for record in records] == [3, 3, 3, 0]  # the last clip has no sound track
+    assert records[3].provenance.audio == "none" and "clips without sound, which are shown without it: 1" in said
     assert all(len(record.jpegs) == 5 and record.provenance.source == "deid" for record in records)
     for path in (data / "deemo_mer/1.0.0").iterdir():
         assert str(tmp_path).encode() not in path.read_bytes()  # no machine path travels with the data

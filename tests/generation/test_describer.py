@@ -16,6 +16,7 @@ from deemo_jax.build import main as build
 from deemo_jax.data.pipeline import make_pipeline, make_spec, stack
 from deemo_jax.data.rows import make_row
 from deemo_jax.deid.clip import Refused
+from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
 from deemo_jax.generation import clips
@@ -227,6 +228,29 @@ def test_what_a_run_was_not_trained_on_is_not_shown(loaded, deidentified):
     assert any("trained without NFBL" in note for note in found.notes)
     with pytest.raises(UserError, match=r"c1\.mp4: has nothing that this run is shown \(transcript, nfbl\)"):
         only("transcript,nfbl").describe(deidentified[0])
+
+
+def test_a_silent_film_is_described_without_audio(describer, loaded, make_clip, tmp_path):
+    """A modality that is not there leaves no tag and no token in the prompt; nothing stands in for it."""
+    config, model, params = loaded
+    silent = make_clip(tmp_path / "silent.mp4", frames=4, seconds=0.0).path
+    found = describer.describe(silent)
+    assert found.modalities == (Modality.VIDEO,)
+    assert "it has no sound track: a silent film" in found.notes
+    assert any("the answer rests on video" in note for note in found.notes)
+    spec = make_spec(
+        config, audio_tokens=model.config.audio_tokens, video_tokens=model.config.video_tokens, train=False
+    )
+    record, _ = read_clip(Question(silent), spec.frames, spec.clips, Settings(), VoiceKey(b"0123456789abcdef"))
+    row, _ = make_row(record, spec, np.random.default_rng(0), 0)
+    assert not row["has_audio"] and row["has_video"] and not row["mel"].any()
+    # Slots of video tokens follow those of audio in concat(audio, video).
+    shown = row["slots"][row["slots"] >= 0]
+    assert shown.size == spec.video_tokens and shown.min() == spec.audio_tokens
+    assert "Audio" not in spec.tokenizer.decode(row["token_ids"][row["valid"]].tolist())
+    given = {**config, "data": {**config["data"], "modalities": "audio"}}
+    with pytest.raises(UserError, match=r"silent\.mp4: has nothing that this run is shown \(audio\)"):
+        Describer(given, model, params, decoding=Decoding(NEW)).describe(silent)
 
 
 def test_a_prompt_that_cannot_fit_is_one_message(describer, deidentified):

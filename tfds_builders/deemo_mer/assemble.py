@@ -95,10 +95,11 @@ class Report:
         if facts["external"]:
             lines.append(f"  de-identified elsewhere, by attestation: {facts['external']}")
         for key, what in (
+            ("without_sound", "clips without sound, which are shown without it"),
             ("skipped", "annotated clips left out for want of a paper trail"),
             ("unsplit", "clips left out because the id file does not name them"),
         ):
-            if facts[key]:
+            if facts.get(key):
                 lines.append(f"  {what}: {facts[key]}")
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
@@ -260,6 +261,7 @@ def _facts(
         "recurring_clips": persons.clips,
         "raw_transcripts": sum(admitted.provenance.transcript == RAW_TRANSCRIPT for admitted in used),
         "external": sources["external"],
+        "without_sound": sum(admitted.provenance.audio == "none" for admitted in used),
         "skipped": len(annotations) - len(by_id),
         "unsplit": len(by_id) - sum(map(len, splits.values())),
         "unreadable": sorted(unreadable),  # without the reasons, which name files of this machine
