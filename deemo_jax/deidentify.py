@@ -13,6 +13,7 @@ from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, key_file, load_key, r
 from deemo_jax.deid.outcome import Options
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key
 from deemo_jax.deid.settings import MASKS, MIXED, MODES, NO_TRACK, POLICIES, VOICES, Settings
+from deemo_jax.deid.spans import Piece, read_segments
 from deemo_jax.deid.speakers import load_speakers
 from deemo_jax.errors import UserError
 
@@ -88,7 +89,18 @@ def parser() -> argparse.ArgumentParser:
         default="refuse",
         help="frames where a face was lost: refuse the clip, mask or drop them (give only the files you mean)",
     )
-    flags.add_argument("--preview", action="store_true", help="also write NAME.preview.mp4: tracks drawn on the masks")
+    flags.add_argument(
+        "--segments",
+        type=Path,
+        metavar="FILE",
+        help="only these spans, a clip each: CSV with a header, or JSON lines, with file, start_s, end_s and perhaps"
+        " clip_id; annotations may serve",
+    )
+    flags.add_argument(
+        "--preview",
+        action="store_true",
+        help="also write NAME.preview.mp4: tracks drawn on the masks, with frame numbers and times",
+    )
     flags.add_argument(
         "--tracks", type=Path, metavar="FILE", help="for one IN: cover what a corrected NAME.tracks.json says"
     )
@@ -164,9 +176,12 @@ def main() -> int:
     changes = {"voice": flags.voice, "audio_track": flags.audio_track} | ({"mask": flags.mask} if flags.mask else {})
     settings = Settings.preset(flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face, **changes)
     sources = find_sources(flags.inputs)
-    if flags.tracks is not None and len(sources) != 1:
-        raise UserError(f"--tracks {flags.tracks}: belongs to one clip, but {len(sources)} are named")
     check_output(flags.out, sources)
+    wanted: list[Path | Piece] = list(sources)
+    if flags.segments is not None:
+        wanted = [*read_segments(flags.segments, sources)]
+    if flags.tracks is not None and len(wanted) != 1:
+        raise UserError(f"--tracks {flags.tracks}: belongs to one clip, but {len(wanted)} are named")
     if flags.key_file is not None or not os.environ.get(ENVIRONMENT):
         refuse_inside(key_file(flags.key_file), flags.out)
     if not flags.new_key:  # before a new key file is made
@@ -177,11 +192,12 @@ def main() -> int:
         raise UserError("--voice mcadams_speaker and --speakers FILE go together: one voice for each speaker")
     speakers = load_speakers(flags.speakers) if flags.speakers else None
     options = Options(flags.tracks, flags.preview, threads, speakers, new_key=True)  # its folder was looked at
-    outcomes = deidentify_all(sources, flags.out, settings, key, flags.workers, flags.clip_ids, options=options)
+    outcomes = deidentify_all(wanted, flags.out, settings, key, flags.workers, flags.clip_ids, options=options)
     counts = Counter(o.status for o in outcomes)
     for outcome in outcomes:
         if outcome.status in ("refused", "bad"):
-            print(f"{outcome.status}: {outcome.source}: {outcome.reason}", file=sys.stderr)
+            what = Piece(outcome.source, outcome.span)
+            print(f"{outcome.status}: {what}: {outcome.reason}", file=sys.stderr)
         elif outcome.remarks:
             print(f"note: {outcome.source}: {'; '.join(outcome.remarks)}")
     for looks, count in Counter(o.looks for o in outcomes if o.looks).items():

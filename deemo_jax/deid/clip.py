@@ -18,7 +18,7 @@ import soxr
 
 from deemo_jax import files, parallel
 from deemo_jax.deid import manifest as paper
-from deemo_jax.deid import masks
+from deemo_jax.deid import masks, spans
 from deemo_jax.deid.anonymise import anonymise
 from deemo_jax.deid.faces import input_size, model_path
 from deemo_jax.deid.footage import Footage
@@ -29,7 +29,7 @@ from deemo_jax.deid.preview import write_preview
 from deemo_jax.deid.replacing import replacing
 from deemo_jax.deid.second_look import cover_until_clean, still_seen
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.sight import LONGEST_CLIP_S, Sight, look_through, spaced_frames, unseen_frames
+from deemo_jax.deid.sight import Sight, look_through, spaced_frames, unseen_frames
 from deemo_jax.deid.sound import NO_VOICE, SAMPLE_RATE, Heard, listen
 from deemo_jax.deid.trackfile import load_tracks, write_tracks
 from deemo_jax.deid.tracks import Plan, boxes_per_frame, plan
@@ -38,7 +38,7 @@ from deemo_jax.media.audio import sound_seconds, sound_tracks
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Picture, Planar
 from deemo_jax.media.reel import Reel
-from deemo_jax.media.video import frame_times, video_info
+from deemo_jax.media.video import film_seconds, frame_times, read_pictures, video_info
 
 # AAC works in frames of 1024 samples: the end may be rounded up to the next, plus one of delay.
 SOUND_TOLERANCE_S = 2 * 1024 / SAMPLE_RATE
@@ -71,6 +71,8 @@ def deidentify_clip(
     tracks: Path | None = None,
     preview: bool = False,
     threads: int = 1,
+    span: tuple[float, float] | None = None,
+    recording: str = "",
 ) -> Manifest:
     """De-identifies one clip into `out_dir`: video, masks, tracks and manifest, all or none.
 
@@ -84,29 +86,37 @@ def deidentify_clip(
         tracks: a corrected file of tracks, which is then covered as it is; no detector looks at the clip.
         preview: writes a film with the tracks drawn on the masked frames too.
         threads: that decoder, detector and encoder may use.
+        span: the clip's start and end in the source, seconds; None for all of it.
+        recording: with a span, the pseudonym of all of it, which draws the voice and is put on record: one voice for
+            all spans.
 
     Raises:
+        TooLong: it must be done span by span.
         Refused: no face, or frames in which a face was expected and not found.
         UserError: what cannot be read, has sound that cannot be heard or too little, is too long, or cannot be written.
     """
     source, out_dir = Path(source), Path(out_dir)
     video_name, masks_name, tracks_name, manifest_name = paper.file_names(clip_id)
     info = video_info(source)
-    if info.duration_s > LONGEST_CLIP_S:
-        raise UserError(f"{source}: lasts {info.duration_s:.0f} s; cut it into clips of at most {LONGEST_CLIP_S:.0f} s")
-    voice, heard = listen(source, settings, LONGEST_CLIP_S)
+    if span is None and info.duration_s > spans.LONGEST_CLIP_S:
+        raise spans.TooLong(f"{source}: lasts {info.duration_s:.0f} s", film_seconds(source))
+    start_s, end_s = _first_frame_s(source, span) if span else 0.0, span[1] if span else None
+    voice, heard = listen(source, settings, start_s, end_s or spans.LONGEST_CLIP_S)
 
     cv2.setNumThreads(1)  # threads look at one picture each
-    reel = Reel(source, threads, info.frames or round(info.duration_s * info.frame_rate))
-    seen = _unlooked(source, info.width, info.height) if tracks else look_through(reel, settings)
-    digest = files.sha256(source)
-    found = load_tracks(tracks, len(seen.times), (seen.width, seen.height), digest) if tracks else plan(seen, settings)
+    lasts_s = (end_s or info.duration_s) - start_s
+    expected = info.frames if info.frames and span is None else round(lasts_s * info.frame_rate)
+    reel = Reel(source, threads, expected, span=(start_s, end_s))
+    seen = _unlooked(reel, info.width, info.height) if tracks else look_through(reel, settings)
+    digest, size = files.sha256(source), (seen.width, seen.height)
+    found = load_tracks(tracks, len(seen.times), size, digest, start_s) if tracks else plan(seen, settings)
     _refuse_if_unsure(source, found, seen, settings)
     dropped = _dropped(found, settings)
     footage = Footage(reel, (info.width, info.height), seen.times, frozenset(dropped))
     first = _rectangles(found, footage, settings)
     rectangles = _looked_again(footage, first, seen, found, settings)
-    changed = None if voice is None else (anonymise(voice, settings, key, clip_id, speaker), SAMPLE_RATE)
+    named = recording or clip_id
+    changed = None if voice is None else (anonymise(voice, settings, key, named, speaker), SAMPLE_RATE)
     del voice  # as long as the clip, and of no more use
     with replacing(out_dir, clip_id) as draft:
         video, covered, followed = (draft / name for name in (video_name, masks_name, tracks_name))
@@ -114,9 +124,10 @@ def deidentify_clip(
         write_clip(video, frames, info.frame_rate, changed, settings.crf, threads)
         _check_copy(video, footage, heard)
         paper.write_masks(covered, Masks(*footage.size, rectangles, dropped))
-        write_tracks(followed, found, len(seen.times), footage.shown, digest, corrected=tracks is not None)
+        write_tracks(followed, found, len(seen.times), footage.shown, digest, tracks is not None, start_s)
         if preview:
-            write_preview(draft / paper.preview_name(clip_id), video, found.tracks, seen.times, dropped)
+            added = tuple(tuple(r for r in now if r not in of) for now, of in zip(rectangles, first, strict=True))
+            write_preview(draft / paper.preview_name(clip_id), video, found.tracks, seen.times, dropped, added)
         record = Manifest(
             clip_id=clip_id,
             file=video_name,
@@ -148,6 +159,9 @@ def deidentify_clip(
                 "corrected": tracks is not None,
             },
             notes=heard.notes,
+            span=(start_s, start_s + seen.times[-1] + 1 / info.frame_rate),
+            recording=recording if span else "",
+            asked=span,
         )
         files.write_json(draft / manifest_name, record.to_json())
     return record
@@ -199,9 +213,19 @@ def _looks(size: tuple[int, int], settings: Settings) -> str:
     return f"{width}x{height} looked at as {seen[0]}x{seen[1]}, for faces from {smallest} pixels up"
 
 
-def _unlooked(source: Path, width: int, height: int) -> Sight:
+def _unlooked(reel: Reel, width: int, height: int) -> Sight:
     """The frames of a clip that nobody looks at."""
-    return Sight(width, height, tuple(frame_times(source)), (), ())
+    start_s, end_s = reel.span
+    times = (t - start_s for t in frame_times(reel.path) if t >= start_s and (end_s is None or t < end_s))
+    return Sight(width, height, tuple(times), (), ())
+
+
+def _first_frame_s(source: Path, span: tuple[float, float]) -> float:
+    """When the first frame of a span is shown: clip time begins with it."""
+    first = next(read_pictures(source, *span), None)
+    if first is None:
+        raise UserError(f"{source}: has no frame between {span[0]:g} and {span[1]:g} s")
+    return first.time_s
 
 
 def _refuse_if_unsure(source: Path, found: Plan, seen: Sight, settings: Settings) -> None:
@@ -238,6 +262,7 @@ def _covered(footage: Footage, rectangles: Rectangles, mask: str) -> Iterator[Pl
         picture, covering = frame
         return masks.cover_planar(picture.planar(), covering, mask)
 
+    footage.reel.stage = "writing"
     yield from parallel.ahead(cover, zip(footage.pictures(), rectangles, strict=True), footage.reel.threads)
 
 

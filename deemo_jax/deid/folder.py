@@ -1,6 +1,7 @@
 """Many clips: pseudonyms, parallel workers, and resuming where an earlier run stopped."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from deemo_jax.deid.outcome import DEFAULT, Options, Outcome
 from deemo_jax.deid.output import check_output, refuse_links, refuse_lost_key
 from deemo_jax.deid.replacing import discard, settle
 from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.spans import Piece
 from deemo_jax.errors import UserError
 
 VIDEO_SUFFIXES = frozenset(
@@ -40,7 +42,7 @@ def find_sources(paths: Iterable[str]) -> list[Path]:
 
 
 def deidentify_all(
-    sources: Sequence[Path],
+    sources: Sequence[Path | Piece],
     out_dir: str | Path,
     settings: Settings,
     key: VoiceKey,
@@ -55,7 +57,7 @@ def deidentify_all(
     same software stands. What fails takes nothing away that was there.
 
     Args:
-        sources: raw videos.
+        sources: raw videos, or spans of them. What is too long for one clip is done in pieces.
         out_dir: created where it is absent; must not hold a source nor be a link.
         settings: how.
         key: draws voices and pseudonyms.
@@ -66,12 +68,13 @@ def deidentify_all(
     Raises:
         UserError: the folder cannot be used or holds clips of another key, or two sources would share a clip id.
     """
-    out_dir, sources = Path(out_dir), [Path(source) for source in sources]
-    check_output(out_dir, sources)
+    out_dir = Path(out_dir)
+    wanted = [source if isinstance(source, Piece) else Piece(Path(source)) for source in sources]
+    check_output(out_dir, [piece.source for piece in wanted])
     if not options.new_key:
         refuse_lost_key(out_dir, key.key_id)
     if clip_ids == "stem":
-        _refuse_twins(sources)
+        _refuse_twins({piece.source: None for piece in wanted})
     listing = out_dir / REFUSALS
     refuse_links([listing])
     files.remove_rests(listing)
@@ -80,32 +83,39 @@ def deidentify_all(
         settle(out_dir, whole.name[1 : -len(WHOLE)])
     # A source that could not even be read has no clip id: it is listed by the run that met it.
     earlier = [row for row in files.read_jsonl(listing) if _is_listed(row)] if listing.exists() else []
-    refusals = {row["source_sha256"]: row for row in earlier if row.get("source_sha256")}
-    job = Job(out_dir, settings, key, clip_ids, refusals, options)
+    job = Job(out_dir, settings, key, clip_ids, {row["clip_id"]: row for row in earlier}, options)
     outcomes: list[Outcome] = []
     _write_listing(listing, earlier, outcomes)
-    work = parallel.settled(job, sources, workers)
-    for source, made in cli.progress(work, "deidentify", len(sources)):
-        outcomes.append(_unsettled(job, source, made) if isinstance(made, parallel.Failure) else made)
-        if outcomes[-1].failed:  # at once, so that a run that is killed here knows of it
-            _write_listing(listing, earlier, outcomes)
+    todo: Sequence[Piece] = wanted
+    while todo:
+        for outcome in _settle(job, todo, workers):
+            outcomes.append(outcome)
+            if outcome.failed:  # at once, so that a run that is killed here knows of it
+                _write_listing(listing, earlier, outcomes)
+        todo = [Piece(o.source, span) for o in outcomes for span in o.pieces]
+        outcomes = [o for o in outcomes if not o.pieces]
     _write_listing(listing, earlier, outcomes)
     return outcomes
 
 
-def _unsettled(job: Job, source: Path, failure: parallel.Failure) -> Outcome:
-    """What became of a source on which a library failed, or that ended the process which read it."""
-    try:
-        clip_id, digest = job.identify(source)
-        discard(job.out_dir, clip_id)
-    except UserError:
-        return Outcome(source, None, "bad", job.told(failure.reason, source, None))
-    return Outcome(source, clip_id, "bad", job.told(failure.reason, source, clip_id), source_sha256=digest)
+def _settle(job: Job, todo: Sequence[Piece], workers: int) -> Iterator[Outcome]:
+    """What becomes of each; what fails in a library, or ends its process, too."""
+    work = parallel.settled(job, todo, workers, cli.Within("deidentify"))
+    for piece, made in cli.progress(work, "deidentify", len(todo)):
+        if not isinstance(made, parallel.Failure):
+            yield made
+            continue
+        clip_id, digest = None, None
+        with contextlib.suppress(UserError):
+            clip_id, _, digest = job.identify(piece)
+            discard(job.out_dir, clip_id)
+        reason = job.told(made.reason, piece.source, clip_id)
+        yield Outcome(piece.source, clip_id, "bad", reason, source_sha256=digest, span=piece.span)
 
 
 def _write_listing(listing: Path, earlier: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome]) -> None:
     """The list of what was refused, now and by earlier runs; no file where nothing was."""
-    settled = {o.clip_id for o in outcomes} | {o.source_sha256 for o in outcomes}
+    settled = {o.clip_id for o in outcomes} | {o.source_sha256 for o in outcomes if o.span is None}
     others = [row for row in earlier if row["clip_id"] not in settled and row.get("source_sha256") not in settled]
     if rows := others + [_refusal(outcome) for outcome in outcomes if outcome.failed]:
         files.write_jsonl(listing, rows)
@@ -113,7 +123,7 @@ def _write_listing(listing: Path, earlier: Sequence[Mapping[str, Any]], outcomes
         listing.unlink(missing_ok=True)
 
 
-def _refuse_twins(sources: Sequence[Path]) -> None:
+def _refuse_twins(sources: Iterable[Path]) -> None:
     seen: dict[str, Path] = {}
     for source in sources:
         if (twin := seen.setdefault(source.stem.lower(), source)) != source:
@@ -133,5 +143,6 @@ def _refusal(outcome: Outcome) -> dict[str, Any]:
         "reason": outcome.reason,
         "times_s": [round(t, 3) for t in outcome.times_s],
         "source_sha256": outcome.source_sha256,
+        **({"span": outcome.span} if outcome.span else {}),
         "made_by": outcome.made_by,
     }

@@ -13,6 +13,7 @@ from deemo_jax.deid.outcome import DEFAULT, Options, Outcome
 from deemo_jax.deid.output import refuse_links
 from deemo_jax.deid.replacing import discard, settle
 from deemo_jax.deid.settings import MIXED, Settings
+from deemo_jax.deid.spans import Piece, TooLong, pieces, span_id
 from deemo_jax.errors import UserError
 
 
@@ -25,7 +26,7 @@ class Job:
         settings: how.
         key: draws voices and pseudonyms.
         clip_ids: "keyed" or "stem".
-        refusals: rows of earlier ones by the source's hash.
+        refusals: rows of earlier ones by clip id.
         options: of `deidentify_clip`.
     """
 
@@ -36,29 +37,37 @@ class Job:
     refusals: Mapping[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     options: Options = DEFAULT
 
-    def identify(self, source: Path) -> tuple[str, str]:
-        """A source's clip id, and its hash.
+    def identify(self, piece: Piece) -> tuple[str, str, str]:
+        """The ids of a clip and of the recording that it is of, and the source's hash.
 
         Raises:
-            UserError: it cannot be read.
+            UserError: the source cannot be read.
         """
-        digest = files.sha256(source)
-        return source.stem if self.clip_ids == "stem" else self.key.pseudonym(digest), digest
+        digest = files.sha256(piece.source)
+        recording = piece.source.stem if self.clip_ids == "stem" else self.key.pseudonym(digest)
+        clip_id = piece.clip_id or (span_id(recording, piece.span) if piece.span else recording)
+        return clip_id, recording, digest
 
-    def __call__(self, source: Path) -> Outcome:
-        """Settles one source; a person's mistake becomes its outcome, a bug is raised."""
+    def __call__(self, wanted: Path | Piece) -> Outcome:
+        """Settles one source, or span of it; a person's mistake becomes its outcome, a bug is raised."""
+        piece = wanted if isinstance(wanted, Piece) else Piece(wanted)
+        return dataclasses.replace(self._settled(piece), span=piece.span)
+
+    def _settled(self, piece: Piece) -> Outcome:
         from deemo_jax.deid.clip import Refused, deidentify_clip
         from deemo_jax.deid.preview import preview_again
 
-        clip_id, digest, made_by = source.stem if self.clip_ids == "stem" else None, None, ""
+        source, clip_id, digest, made_by = piece.source, piece.clip_id, None, ""
+        if self.clip_ids == "stem" and piece.span is None:
+            clip_id = source.stem
         try:
-            clip_id, digest = self.identify(source)
+            clip_id, recording, digest = self.identify(piece)
             preview = self.out_dir / paper.preview_name(clip_id)
             own = [preview, *(self.out_dir / name for name in paper.file_names(clip_id))]
             refuse_links([*own, paper.whole(self.out_dir, clip_id)])
             settle(self.out_dir, clip_id)
             made_by = fingerprint(self.settings)
-            if self.options.tracks is None and self._is_kept(source, clip_id, digest):
+            if self.options.tracks is None and self._is_kept(piece, clip_id, digest):
                 if self.options.preview and not preview.exists():
                     preview_again(self.out_dir, clip_id, source)
                 return Outcome(source, clip_id, "kept", source_sha256=digest)
@@ -66,8 +75,8 @@ class Job:
             discard(self.out_dir, clip_id)
             for path in own:
                 files.remove_rests(path)
-            row = self.refusals.get(digest) if tracks is None else None
-            if row and _stands(row, made_by) and row["clip_id"] == clip_id:
+            row = self.refusals.get(clip_id) if tracks is None else None
+            if row and _stands(row, made_by) and row["source_sha256"] == digest:
                 return Outcome(source, clip_id, "refused", row["reason"], tuple(row["times_s"]), digest, "", made_by)
             listed = self.options.speakers or {}
             made = deidentify_clip(
@@ -76,11 +85,15 @@ class Job:
                 clip_id,
                 self.settings,
                 self.key,
-                speaker=listed.get(clip_id, listed.get(source.stem)),
+                speaker=listed.get(clip_id, listed.get(recording, listed.get(source.stem))),
                 tracks=tracks,
                 preview=self.options.preview,
                 threads=self.options.threads,
+                span=piece.span,
+                recording=recording if piece.span else "",
             )
+        except TooLong as error:
+            return Outcome(source, clip_id, "long", source_sha256=digest, pieces=tuple(pieces(error.seconds)))
         except UserError as error:
             refused = isinstance(error, Refused)
             times = error.times_s if isinstance(error, Refused) else ()
@@ -133,7 +146,7 @@ class Job:
         except UserError:
             return False
 
-    def _is_kept(self, source: Path, clip_id: str, digest: str) -> bool:
+    def _is_kept(self, piece: Piece, clip_id: str, digest: str) -> bool:
         from deemo_jax.deid.clip import software
         from deemo_jax.media.audio import sound_tracks
 
@@ -150,10 +163,11 @@ class Job:
         same_settings = before == {**dataclasses.asdict(self.settings), "on_missing": ""}
         same_key = known.voice.get("key_id") == self.key.key_id
         same_detector = known.software.get("centerface_sha256") == software()["centerface_sha256"]
-        if not (known.source_sha256 == digest and same_settings and same_key and same_detector):
+        same_source = known.source_sha256 == digest and known.asked == piece.span
+        if not (same_source and same_settings and same_key and same_detector):
             return False
         # Earlier versions took the first of several sound tracks, and no word of it is on record.
-        return bool(known.sound) or len(sound_tracks(source)) == 1
+        return bool(known.sound) or len(sound_tracks(piece.source)) == 1
 
 
 STAYS = "what was made of it before stays"

@@ -25,6 +25,9 @@ SUFFIX = ".manifest.json"
 PREVIEW = ".preview.mp4"
 WHOLE = ".whole"
 MAX_BYTES = 1 << 20
+MAX_SECONDS = 1e9
+# Fields that older manifests lack.
+LATER: dict[str, Any] = {"sound": {}, "span": None, "recording": "", "asked": None}
 CLIP_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -55,6 +58,9 @@ class Manifest:
         sound: "tracks" (how many the source has), "used" (the numbers of those that are heard, from 1), "channels" (of
             each of these), "remarks" (what is out of the ordinary, in words); empty where an earlier version took the
             first track.
+        span: where the clip starts and ends in the raw file, seconds; None in manifests that do not say.
+        recording: where the clip is a span of the raw file, a pseudonym of all of it; else empty.
+        asked: the span that was asked for, which begins before its first frame; None for all of the raw file.
     """
 
     clip_id: str
@@ -72,6 +78,9 @@ class Manifest:
     notes: tuple[str, ...] = ()
     complete: bool = True
     sound: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    span: tuple[float, float] | None = None
+    recording: str = ""
+    asked: tuple[float, float] | None = None
 
     @property
     def silent(self) -> bool:
@@ -122,7 +131,7 @@ def load_manifest(path: str | os.PathLike[str]) -> Manifest:
     if not isinstance(row, dict) or row.get("version") != VERSION:
         raise UserError(f"{path}: not a de-identification manifest of version {VERSION}; de-identify the clip again")
     names = {field.name for field in dataclasses.fields(Manifest)}
-    row.setdefault("sound", {})  # of an earlier version
+    row = LATER | row
     if missing := names - row.keys():
         raise UserError(f"{path}: the manifest lacks {', '.join(sorted(missing))}; de-identify the clip again")
     texts = ("clip_id", "file", "masks", "tracks", "output_sha256", "masks_sha256", "tracks_sha256", "source_sha256")
@@ -132,13 +141,28 @@ def load_manifest(path: str | os.PathLike[str]) -> Manifest:
         and all(SHA256.fullmatch(row[key]) for key in texts if key.endswith("sha256"))
         and all(isinstance(row[key], dict) for key in ("settings", "software", "voice", "faces", "sound"))
         and isinstance(row["notes"], list)
+        and _is_span(row["span"])
+        and _is_span(row["asked"])
+        and isinstance(row["recording"], str)
+        and CLIP_ID.fullmatch(row["recording"] or "_") is not None
         and all(isinstance(note, str) for note in row["notes"])
         and CLIP_ID.fullmatch(row["clip_id"]) is not None
         and (row["file"], row["masks"], row["tracks"]) == file_names(row["clip_id"])[:3]
     )
     if not good:
         raise UserError(f"{path}: the manifest is incomplete or malformed; de-identify the clip again")
-    return Manifest(**{name: row[name] for name in names} | {"notes": tuple(row["notes"])})
+    return Manifest(**{name: _read(name, row[name]) for name in names})
+
+
+def _read(name: str, value: Any) -> Any:
+    return tuple(value) if name in ("notes", "span", "asked") and value is not None else value
+
+
+def _is_span(span: Any) -> bool:
+    if span is None:
+        return True
+    numbers = isinstance(span, list) and len(span) == 2 and all(type(x) in (int, float) for x in span)
+    return numbers and 0 <= span[0] < span[1] < MAX_SECONDS
 
 
 def verify(manifest: Manifest, folder: str | os.PathLike[str]) -> Path:

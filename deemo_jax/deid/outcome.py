@@ -34,13 +34,15 @@ class Outcome:
     Attributes:
         source: its path.
         clip_id: None where the source cannot even be read.
-        status: "done", "kept" (an earlier run did it), "refused" or "bad".
+        status: "done", "kept" (an earlier run did it), "refused" or "bad"; "long" where it is to be done in `pieces`.
         reason: why not; empty otherwise.
         times_s: frames in which a face was lost.
         source_sha256: None where the source cannot be read.
         looks: at which size the detector looked, and for what, where this run did it.
         made_by: settings and software of a refusal, as text to compare.
         remarks: what is out of the ordinary in the clip's sound, in words, where this run did it.
+        span: of the source, seconds, that the clip is; None for all of it.
+        pieces: spans of a source that is too long for one clip.
     """
 
     source: Path
@@ -52,6 +54,8 @@ class Outcome:
     looks: str = ""
     made_by: str = ""
     remarks: tuple[str, ...] = ()
+    span: tuple[float, float] | None = None
+    pieces: tuple[tuple[float, float], ...] = ()
 
     @property
     def failed(self) -> bool:

@@ -94,7 +94,7 @@ def still_seen(
 
 def _pictures(footage: Footage, looks: frozenset[int]) -> Iterator[tuple[int, Picture]]:
     """The frames of the copy to look at, not covered yet."""
-    last = max(looks, default=-1)
+    last, footage.reel.stage = max(looks, default=-1), "looking again"
     for t, picture in enumerate(footage.pictures()):
         if t in looks:
             yield t, picture

@@ -17,19 +17,19 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from deemo_jax import parallel
+from deemo_jax.deid import spans
 from deemo_jax.deid.close_look import doubtful
 from deemo_jax.deid.faces import face_detector
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
 from deemo_jax.media.picture import Picture
 from deemo_jax.media.reel import Reel
+from deemo_jax.media.video import film_seconds
 
 # Corners, score, and 1 where a close look saw no face (`deemo_jax.deid.close_look`).
 Faces = Float[np.ndarray, "N 6"]
 
 LOOK_EVERY_S = 1 / 12
-# The voice of a clip is held in memory; half an hour of it takes a few hundred MB while it is worked on.
-LONGEST_CLIP_S = 1800.0
 # More than a picture of people holds; a crowd takes hours to follow and nothing is left to see.
 MOST_FACES = 100
 THUMBNAIL = (48, 27)
@@ -90,7 +90,7 @@ def look_through(reel: Reel, settings: Settings) -> Sight:
         UserError: what cannot be read or is too long, a picture that changes its size, or more faces than can be
             followed.
     """
-    path = reel.path
+    path, reel.stage = reel.path, "looking for faces"
     times: list[float] = []
     cuts: list[int] = []
     size = (0, 0)
@@ -103,8 +103,8 @@ def look_through(reel: Reel, settings: Settings) -> Sight:
         for picture in reel:
             if before is not None and picture.size != size:
                 raise UserError(f"{path}: the picture changes its size at {picture.time_s:.2f} s; cut the clip there")
-            if picture.time_s > LONGEST_CLIP_S:  # whatever the header says
-                raise UserError(f"{path}: lasts longer than {LONGEST_CLIP_S:.0f} s; cut it into shorter clips")
+            if picture.time_s > spans.LONGEST_CLIP_S:  # whatever the header says
+                raise spans.TooLong(f"{path}: lasts longer than {spans.LONGEST_CLIP_S:.0f} s", film_seconds(path))
             size = picture.size
             times.append(picture.time_s)
             thumbnail = picture.grey(*THUMBNAIL)

@@ -55,8 +55,10 @@ class Heard:
         }
 
 
-def listen(source: Path, settings: Settings, longest_s: float) -> tuple[Float[np.ndarray, "n"] | None, Heard]:
-    """Reads the sound that the settings ask for.
+def listen(
+    source: Path, settings: Settings, start_s: float, end_s: float
+) -> tuple[Float[np.ndarray, "n"] | None, Heard]:
+    """Reads the sound that the settings ask for, between two times of the source.
 
     Returns:
         voice: mono, 16 kHz; None where there is none.
@@ -72,7 +74,7 @@ def listen(source: Path, settings: Settings, longest_s: float) -> tuple[Float[np
     if not tracks and settings.audio_track in (NO_TRACK, MIXED):
         return None, Heard(0.0, 0, remarks=("it has no sound track: a silent film",))
     track = None if settings.audio_track == MIXED else int(settings.audio_track)
-    sound = read_sound(source, SAMPLE_RATE, end_s=longest_s, track=track)
+    sound = read_sound(source, SAMPLE_RATE, start_s, end_s, track=track)
     if sound.waveform.size < LEAST_SOUND_S * SAMPLE_RATE:
         raise UserError(
             f"{source}: {sound.waveform.size / SAMPLE_RATE * 1e3:.1f} ms of sound; at least 25 ms are needed, or none:"

@@ -1,17 +1,14 @@
 """Which speaker is heard in which clip, as a person writes it down: a CSV file with a header, or JSON lines."""
 
-import csv
-import io
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from deemo_jax import files
 from deemo_jax.errors import UserError
 
-MAX_BYTES = 64 << 20
 MAX_NAME = 200
 CLIP_KEYS = ("clip_id", "file")
 SPEAKER_KEYS = ("speaker", "person_id")
@@ -27,7 +24,7 @@ def load_speakers(path: str | os.PathLike[str]) -> dict[str, str]:
         UserError: missing, too large, a row without these, or one clip with two speakers.
     """
     known: dict[str, str] = {}
-    for number, row in enumerate(_rows(Path(path)), 1):
+    for number, row in enumerate(files.read_rows(path), 1):
         clips = [Path(text).stem if key == "file" else text for key in CLIP_KEYS if (text := _text(row, key))]
         speaker = next((text for key in SPEAKER_KEYS if (text := _text(row, key))), None)
         if not clips or speaker is None:
@@ -38,20 +35,6 @@ def load_speakers(path: str | os.PathLike[str]) -> dict[str, str]:
     if not known:
         raise UserError(f"{path}: names no clip; give rows with clip_id or file, and speaker")
     return known
-
-
-def _rows(path: Path) -> Iterable[Mapping[str, Any]]:
-    if path.suffix.lower() != ".csv":
-        yield from files.read_jsonl(path)
-        return
-    with files.open_input(path) as handle:
-        data = handle.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise UserError(f"{path}: larger than {MAX_BYTES} bytes, which no such file should be")
-    try:
-        yield from csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a CSV file in UTF-8 ({error})") from error
 
 
 def _text(row: Mapping[str, Any], key: str) -> str | None:

@@ -25,10 +25,17 @@ FARTHEST = 1e7
 
 
 def write_tracks(
-    path: str | os.PathLike[str], plan: Plan, frames: int, size: tuple[int, int], source_sha256: str, corrected: bool
+    path: str | os.PathLike[str],
+    plan: Plan,
+    frames: int,
+    size: tuple[int, int],
+    source_sha256: str,
+    corrected: bool,
+    start_s: float = 0.0,
 ) -> None:
-    """Writes the tracks of a clip, a point a line, atomically."""
+    """Writes the tracks of a clip that starts at `start_s` of its source, a point a line, atomically."""
     row = {"version": VERSION, "source_sha256": source_sha256, "corrected": corrected}
+    row |= {"start_s": start_s} if start_s else {}
     row |= {"width": size[0], "height": size[1], "frames": frames}
     row |= {"missing": plan.missing, "not_faces": plan.not_faces}
     head = ",\n ".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in row.items())
@@ -59,7 +66,11 @@ def read_row(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def load_tracks(
-    path: str | os.PathLike[str], frames: int, size: tuple[int, int], source_sha256: str | None = None
+    path: str | os.PathLike[str],
+    frames: int,
+    size: tuple[int, int],
+    source_sha256: str | None = None,
+    start_s: float = 0.0,
 ) -> Plan:
     """Reads the tracks of a clip, corrected or not.
 
@@ -68,6 +79,7 @@ def load_tracks(
         frames: how many the clip has.
         size: of its picture.
         source_sha256: of the clip whose tracks they must be; None: of any.
+        start_s: where in its source that clip starts.
 
     Raises:
         UserError: missing, of another version or clip, or not of the form above; the message names the track.
@@ -78,7 +90,7 @@ def load_tracks(
             f"{path}: tracks of {found[0]} frames of {found[1]}x{found[2]}, but the clip has {frames} of"
             f" {size[0]}x{size[1]}; is it this clip's?"
         )
-    if source_sha256 is not None and row.get("source_sha256") != source_sha256:
+    if source_sha256 is not None and (row.get("source_sha256"), row.get("start_s", 0.0)) != (source_sha256, start_s):
         raise UserError(f"{path}: the tracks of another clip; give those that were written for this one")
     rows, missing, not_faces = row.get("tracks"), row.get("missing"), row.get("not_faces", [])
     if not isinstance(rows, list) or len(rows) > MAX_TRACKS or not isinstance(missing, list):

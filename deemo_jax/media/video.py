@@ -130,6 +130,15 @@ def frame_times(path: str | os.PathLike[str]) -> list[float]:
         return [max(0.0, float(stamp * time_base(stream)) - origin) for stamp in stamps]
 
 
+def film_seconds(path: str | os.PathLike[str]) -> float:
+    """How long the picture lasts, by its frames, whatever the header says.
+
+    Raises:
+        UserError: as `frame_times`.
+    """
+    return frame_times(path)[-1] + 1 / video_info(path).frame_rate
+
+
 def uniform_indices(length: int, count: int) -> list[int]:
     """`count` frame numbers, floor(i * length / n) with n = min(count, length); the last one repeats when short.
 

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import json
 import os
 import shutil
@@ -8,17 +9,20 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
-from deemo_jax import cli, deidentify
+from deemo_jax import cli, deidentify, files
 from deemo_jax.deid.folder import REFUSALS, deidentify_all, find_sources
 from deemo_jax.deid.keys import VoiceKey, load_key
 from deemo_jax.deid.manifest import SUFFIX, find_manifests, load_manifest, load_masks, verify
 from deemo_jax.deid.outcome import Options
 from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.spans import LONGEST_CLIP_S, SHARED_S, Piece, pieces, read_segments
 from deemo_jax.errors import UserError
-from deemo_jax.media.video import frame_times
+from deemo_jax.media.audio import sound_seconds
+from deemo_jax.media.video import frame_times, read_frames
 
 # So that three frames without a face, which are bridged by default, are too many.
 STRICT = Settings(hole_s=0.2)
@@ -409,3 +413,78 @@ def test_a_lost_key_is_explained(raw, make_clip, tmp_path, key, monkeypatch, cap
     monkeypatch.setenv("DEEMO_VOICE_KEY", "yet another secret of good length")
     code, said = run(raw.path)
     assert code == 2 and "$DEEMO_VOICE_KEY" in said.err
+
+
+def test_spans_of_a_recording_are_clips_of_one_voice(make_clip, tmp_path, key):
+    source, out = make_clip(tmp_path / "long.mp4", frames=30, hidden=tuple(range(20, 30))).path, tmp_path / "out"
+    wanted = [Piece(source, (0.25, 0.9)), Piece(source, (1.0, 2.0), "mine"), Piece(source, (2.0, 3.0))]
+    outcomes = deidentify_all(wanted, out, STRICT, key)
+    assert [o.status for o in outcomes] == ["done", "done", "refused"]  # a span fails alone
+    assert [row["span"] for row in rows(out)] == [[2.0, 3.0]] and rows(out)[0]["clip_id"] == outcomes[2].clip_id
+    recording = key.pseudonym(files.sha256(source))
+    assert outcomes[0].clip_id == f"{recording}_0000250_0000900"
+    made = load_manifest(out / f"{outcomes[0].clip_id}{SUFFIX}")
+    assert made.asked == (0.25, 0.9) and made.span == pytest.approx((0.3, 0.9)) and made.recording == recording
+    assert np.allclose(frame_times(out / made.file), np.arange(6) / 10, atol=0.002)
+    # The picture and the sound of that stretch, in step.
+    seen, meant = (list(read_frames(path, *span)) for path, span in ((out / made.file, ()), (source, (0.25, 0.9))))
+    for new, old in zip(seen, meant, strict=True):
+        assert np.abs(new.image[:40].astype(int) - old.image[:40]).mean() < 3
+    assert sound_seconds(out / made.file) == pytest.approx(0.6, abs=0.13)
+    mine = load_manifest(out / f"mine{SUFFIX}")
+    alike = [key.alpha(m.recording, 0.5, 0.9) for m in (made, mine)]
+    assert alike[0] == alike[1] == key.alpha(recording, 0.5, 0.9)
+    assert statuses_of(deidentify_all(wanted, out, STRICT, key)) == ["kept", "kept", "refused"]
+    moved = [Piece(source, (1.1, 2.0), "mine")]
+    assert statuses_of(deidentify_all(moved, out, STRICT, key)) == ["done"]
+    # Tracks of one span are not those of another that has as many frames.
+    other = Piece(source, (0.65, 1.25))
+    options = Options(tracks=out / made.tracks)
+    (outcome,) = deidentify_all([other], out, STRICT, key, options=options)
+    assert outcome.status == "bad" and "of another clip" in outcome.reason
+
+
+def statuses_of(outcomes):
+    return [o.status for o in outcomes]
+
+
+def test_what_is_too_long_is_done_in_pieces_that_overlap(make_clip, tmp_path, key, monkeypatch):
+    monkeypatch.setattr("deemo_jax.deid.spans.LONGEST_CLIP_S", 1.2)
+    source, out = (
+        make_clip(tmp_path / "long.mp4", frames=30, hidden=tuple(range(25, 30)), speed=1).path,
+        tmp_path / "out",
+    )
+    outcomes = deidentify_all([source], out, STRICT, key)
+    settled = statuses_of(outcomes)
+    assert len(settled) > 2 and settled == ["done"] * (len(settled) - 1) + ["refused"]  # a piece fails alone
+    spans = [load_manifest(path).span for path in sorted(out.glob(f"*{SUFFIX}"))]
+    assert spans[0][0] == 0 and all(b - a <= 1.3 for a, b in spans) and spans[1][0] < spans[0][1] - 0.25
+    assert statuses_of(deidentify_all([source], out, STRICT, key)) == [s.replace("done", "kept") for s in settled]
+
+
+@pytest.mark.parametrize("seconds", [1801, 2100, 3600, 36_000])
+def test_pieces_cover_a_recording(seconds):
+    found = pieces(seconds)
+    assert found[0][0] == 0 and found[-1][1] == seconds and all(0 < b - a <= LONGEST_CLIP_S for a, b in found)
+    assert all(before[1] - after[0] == pytest.approx(SHARED_S) for before, after in itertools.pairwise(found))
+
+
+def test_lists_of_spans(tmp_path):
+    sources, listing = [tmp_path / "a" / "x.mp4", tmp_path / "b" / "x.mp4", tmp_path / "y.mp4"], tmp_path / "spans.csv"
+    listing.write_text(f"file,start_s,end_s,clip_id\ny.mp4,1:02,62.5,\n{sources[0]},0,1:00:00.5,mine\n")
+    with pytest.raises(UserError, match="row 2: 3600 s long; at most 1800"):
+        read_segments(listing, sources)
+    listing.write_text(f"file,start_s,end_s,clip_id\ny.mp4,1:02,62.5,\n{sources[0]},0,1:00.5,mine\n")
+    assert read_segments(listing, sources) == [Piece(sources[2], (62, 62.5)), Piece(sources[0], (0, 60.5), "mine")]
+    for row, why in (
+        ("x.mp4,0,1,", "give a path"),
+        ("z.mp4,0,1,", "is none"),
+        (",0,1,", "missing"),
+        ("y,2,1,", "no span"),
+        ("y,,1,", "start_s"),
+        ("y,0,soon,", "end_s"),
+        ("y,0,1,a/b", "clip id"),
+    ):
+        listing.write_text(f"file,start_s,end_s,clip_id\n{row}\n")
+        with pytest.raises(UserError, match=why):
+            read_segments(listing, sources)

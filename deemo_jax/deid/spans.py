@@ -1,0 +1,110 @@
+"""Which stretches of a recording are done one by one: those that a person lists, or the pieces of what is too long."""
+
+import dataclasses
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from deemo_jax import files
+from deemo_jax.deid import manifest as paper
+from deemo_jax.errors import UserError
+
+# The voice of a clip is held in memory; half an hour of it takes a few hundred MB while it is worked on.
+LONGEST_CLIP_S = 1800.0
+# Pieces of a long recording share so much with the next one: what is said in a minute lies whole in one of them, and
+# faces are followed over the seam twice.
+SHARED_S = 60.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Piece:
+    """What becomes one clip: a file, or a span of it.
+
+    Attributes:
+        source: the raw file.
+        span: its start and end in the file, seconds; None for all of it.
+        clip_id: that a person gave it; None for one that is made.
+    """
+
+    source: Path
+    span: tuple[float, float] | None = None
+    clip_id: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.source}{f' {self.span[0]:g}-{self.span[1]:g} s' if self.span else ''}"
+
+
+class TooLong(UserError):  # noqa: N818 - it is an instruction as much as an error
+    """A recording that is done in pieces.
+
+    Attributes:
+        seconds: how long it is.
+    """
+
+    def __init__(self, message: str, seconds: float):
+        super().__init__(message)
+        self.seconds = seconds
+
+
+def pieces(seconds: float) -> list[tuple[float, float]]:
+    """Spans of equal length that cover a recording and overlap, each short enough for one clip."""
+    shared = min(SHARED_S, LONGEST_CLIP_S / 4)
+    count = max(1, math.ceil((seconds - shared) / (LONGEST_CLIP_S - shared)))
+    step = (seconds - shared) / count
+    return [(k * step, seconds if k == count - 1 else (k + 1) * step + shared) for k in range(count)]
+
+
+def span_id(recording: str, span: tuple[float, float]) -> str:
+    """The clip id of a span, from the id of its recording: both ends in milliseconds."""
+    return f"{recording}_{span[0] * 1000:07.0f}_{span[1] * 1000:07.0f}"
+
+
+def read_segments(path: str | os.PathLike[str], sources: Sequence[Path]) -> list[Piece]:
+    """The spans that a person lists: CSV with a header, or JSON lines, with "file", "start_s", "end_s" and, where the
+    clip is to have a name of its own, "clip_id". Annotations may serve.
+
+    Args:
+        path: of the list.
+        sources: the files that are meant.
+
+    Raises:
+        UserError: unreadable, a row without these, of a file that is not among the sources, or of a name that two have.
+    """
+    found: list[Piece] = []
+    for number, row in enumerate(files.read_rows(path), 1):
+        where = f"{path}: row {number}"
+        name = row.get("file")
+        if not isinstance(name, str) or not name:
+            raise UserError(f'{where}: "file" is missing: the recording that the span is of')
+        named = [s for s in sources if s == Path(name) or s.resolve() == Path(name).resolve()]
+        named = named or [s for s in sources if name in (s.name, s.stem)]
+        if len(named) != 1:
+            some = ", ".join(map(str, named)) or "none"
+            raise UserError(f"{where}: {name!r} is to be one of the inputs, and is {some}; give a path")
+        start, end = (_seconds(row, key, where) for key in ("start_s", "end_s"))
+        if not 0 <= start < end:
+            raise UserError(f"{where}: {start:g} to {end:g} s is no span; needs 0 <= start_s < end_s")
+        if end - start > LONGEST_CLIP_S:
+            raise UserError(f"{where}: {end - start:.0f} s long; at most {LONGEST_CLIP_S:.0f} s are one clip")
+        clip_id = row.get("clip_id") or None
+        if clip_id is not None:
+            paper.file_names(str(clip_id))  # a safe name
+        found.append(Piece(named[0], (start, end), None if clip_id is None else str(clip_id)))
+    if not found:
+        raise UserError(f"{path}: lists no span; give rows with file, start_s and end_s")
+    return found
+
+
+def _seconds(row: Mapping[str, Any], key: str, where: str) -> float:
+    """A time in seconds, or as 1:02:03.5."""
+    value = row.get(key)
+    try:
+        parts = [float(part) for part in value.split(":")] if isinstance(value, str) else [float(value or 0)]
+    except (TypeError, ValueError):
+        parts = []
+    seconds = sum(part * 60**power for power, part in enumerate(reversed(parts)))
+    if value is None or isinstance(value, bool) or not 1 <= len(parts) <= 3 or not abs(seconds) < 1e9:
+        raise UserError(f"{where}: {key} is {str(value)[:40]!r}; give seconds, or 1:02:03.5")
+    return seconds
