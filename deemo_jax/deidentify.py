@@ -253,10 +253,13 @@ def _audit(flags: argparse.Namespace) -> int:
         found = audit(flags.audit, flags.truth, flags.source, flags.workers, flags.every)
         print(found.table())
     print(f"every clip: {flags.audit / RESULT}")
-    for clip_id, failures in found.failures.items():
-        print(f"failed: {clip_id}: {'; '.join(failures)}", file=sys.stderr)
-    if found.failures:
-        raise UserError(f"{flags.audit}: {len(found.failures)} of {len(found.results)} clips break a promise")
+    said = {"failed": {name: "; ".join(failures) for name, failures in found.failures.items()}}
+    said |= {"not checked": found.unchecked, "not compared": found.lacking}
+    for what, named in said.items():
+        for name, why in named.items():
+            print(f"{what}: {name}: {why}", file=sys.stderr)
+    if found.verdict:
+        raise UserError(f"{flags.audit}: {found.verdict}")
     if broken:
         raise UserError(f"{flags.audit}: {'; '.join(broken)}")
     return 0

@@ -4,6 +4,7 @@ Axes: B true boxes of a frame, R rectangles, H height, W width, n samples.
 """
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from deemo_jax.audit.agreement import MOST_SIGHTINGS, Sighting, sightings
+from deemo_jax.audit.blazeface import BlazeFace
 from deemo_jax.audit.clips import read_voice
+from deemo_jax.audit.detectors import CenterFace
 from deemo_jax.audit.section import plain
 from deemo_jax.audit.truth import read_boxes, read_planted
 from deemo_jax.deid import masks
-from deemo_jax.deid.faces import face_detector
 from deemo_jax.deid.manifest import Manifest, Masks, load_masks, verify
-from deemo_jax.deid.residual import covered_share, outside
+from deemo_jax.deid.residual import covered_share
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
 from deemo_jax.media.picture import Picture
@@ -49,13 +52,17 @@ class CheckResult:
             truth.
         uncovered_at_s: frames with a box below 98 %.
         deviation: greatest mean absolute deviation from the fill colour within a frame's rectangles; None if blurred.
-        residual: faces that CenterFace still reports at 0.2 in the output, at the size at which it looked for them.
-        residual_outside: those that do not lie inside masked pixels.
-        residual_on_face: those among them that touch a true face, the others are the detector's false alarms; None
-            without a truth.
+        residual: faces that CenterFace still reports at 0.2 in the output, which it looks at in full size.
+        beside: reports of either detector that do not lie inside masked pixels, the first of them.
+        beside_count: all of them, by who reports: "CenterFace", "BlazeFace", or "both", where two reports are of one
+            place: a leak.
+        leaks: frames with a report of both.
+        beside_on_face: reports beside the masks that touch a true face, the others are false alarms; None without a
+            truth.
         metadata: planted strings and tags beyond the muxer's own that are in the file.
         si_snr_db: of the new voice against the original, at the best lag within 50 ms; None without the source.
         silent: whether the clip has no sound, by its manifest.
+        lacking: what the clip could not be compared with, though it was asked for; None where nothing was.
         unchecked: why nothing of the above is known; None where the clip was checked.
     """
 
@@ -66,23 +73,24 @@ class CheckResult:
     uncovered_at_s: tuple[float, ...] = ()
     deviation: float | None = None
     residual: int = 0
-    residual_outside: int = 0
-    residual_on_face: int | None = None
+    beside: tuple[Sighting, ...] = ()
+    beside_count: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    leaks: int = 0
+    beside_on_face: int | None = None
     metadata: tuple[str, ...] = ()
     si_snr_db: float | None = None
     silent: bool = False
+    lacking: str | None = None
     unchecked: str | None = None
 
     @property
     def failures(self) -> tuple[str, ...]:
         """The promises that are broken, in words."""
-        if self.unchecked is not None:
-            return (self.unchecked,)
         covered, level = 1.0 if self.coverage is None else self.coverage, self.si_snr_db
         broken = {
             f"true face box only {covered:.1%} covered": covered < LEAST_COVERAGE,
             f"fill colour off by {self.deviation or 0:.1f}": (self.deviation or 0.0) > MOST_DEVIATION,
-            f"{self.residual_outside} faces still seen beside the masks": self.residual_outside > 0,
+            f"in {self.leaks} frames both detectors see a face beside the masks": self.leaks > 0,
             f"metadata left: {', '.join(self.metadata)}": bool(self.metadata),
             f"voice at {level or 0:.1f} dB of the original": level is not None and not level < MOST_SI_SNR_DB,
         }
@@ -110,7 +118,7 @@ def check_clip(
         output: the de-identified file; the masks lie beside it.
         manifest: of the output.
         truth: "faces": per frame, one box [x0, y0, x1, y1] or a list of them; "planted": strings planted as metadata.
-        every: the detector looks at one frame in so many of the output (all else is checked in every frame).
+        every: the detectors look at one frame in so many of the output (all else is checked in every frame).
 
     Raises:
         UserError: a file or a key is missing or malformed, a hash differs, or masks, picture and truth are not of one
@@ -124,13 +132,14 @@ def check_clip(
         true_boxes = [boxes for t, boxes in enumerate(read_boxes(truth, manifest.clip_id)) if t not in dropped]
     if true_boxes is not None and len(true_boxes) != count:
         raise UserError(f"{manifest.clip_id}: masks of {count} frames, truth of {len(true_boxes)}; one clip?")
-    solid = manifest.settings.get("mask") == "solid"
-    width, height = recorded.width, recorded.height
     made_by = Settings.on_record(manifest.settings)
-    detector = face_detector(width, height, made_by.detection_scale(width, height))
+    solid = made_by.mask == "solid"
+    width, height = recorded.width, recorded.height
+    lookers = (CenterFace(width, height, RESIDUAL_THRESHOLD), BlazeFace())
     least, deviation = 1.0, 0.0
     uncovered: list[float] = []
-    frames = residual = residual_outside = exposed = 0
+    seen: list[Sighting] = []
+    frames = residual = leaks = exposed = 0
     for picture, rectangles, boxes in zip(
         _pictures(output, recorded), recorded.rectangles, true_boxes or [[]] * count, strict=True
     ):
@@ -142,12 +151,12 @@ def check_clip(
         if solid and hidden.any():
             deviation = max(deviation, _deviation(picture.rgb(), rectangles))
         if picture.index % every == 0:
-            # Scaled as de-identification scales: another filter moves scores across the threshold.
-            faces = detector(picture.rgb(*detector.input_size), RESIDUAL_THRESHOLD)
-            beside = outside(faces, hidden)
+            faces, others = (look(picture) for look in lookers)
+            beside = sightings(picture.time_s, faces, others, hidden)
             residual += len(faces)
-            residual_outside += len(beside)
-            exposed += sum(any(touch(face, box) for box in boxes) for face in beside)
+            leaks += any(s.who == "both" for s in beside)
+            exposed += sum(any(touch(s.box, box) for box in boxes) for s in beside)
+            seen += beside
         frames += 1
     known = true_boxes is not None
     return CheckResult(
@@ -158,8 +167,10 @@ def check_clip(
         uncovered_at_s=tuple(uncovered),
         deviation=deviation if solid else None,
         residual=residual,
-        residual_outside=residual_outside,
-        residual_on_face=exposed if known else None,
+        beside=tuple(seen[:MOST_SIGHTINGS]),
+        beside_count=dict(Counter(s.who for s in seen)),
+        leaks=leaks,
+        beside_on_face=exposed if known else None,
         metadata=_left_over(output, read_planted(truth or {}, manifest.clip_id), manifest.silent),
         si_snr_db=None if manifest.silent else _level(output, source, made_by.audio_track),
         silent=manifest.silent,

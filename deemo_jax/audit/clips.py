@@ -31,12 +31,14 @@ class AuditedClip:
         folder: where it lies.
         source: its raw file; None where the raw files are not given.
         truth: its row of the truth; None without one.
+        lacking: which of the two was asked for and is not there, in words; None where nothing is.
     """
 
     manifest: Manifest
     folder: Path
     source: Path | None = None
     truth: Mapping[str, Any] | None = None
+    lacking: str | None = None
 
     @property
     def clip_id(self) -> str:
@@ -118,22 +120,26 @@ def find_clips(folder: Path, truth_file: Path | None = None, source_dir: Path | 
             manifests.append(manifest)
         else:
             unusable[plain(stem)] = f"its manifest is that of {manifest.clip_id}"
+    lacking: dict[str, list[str]] = {m.clip_id: [] for m in manifests}
     if truth_file is not None:
-        usable = [m for m in manifests if m.clip_id in rows]
-        if manifests and not usable:
-            raise UserError(f"{truth_file}: has no row for {manifests[0].clip_id}; is it the truth of these clips?")
-        unusable |= {m.clip_id: "the truth has no row for it" for m in manifests if m.clip_id not in rows}
-        manifests = usable
+        untold = [m.clip_id for m in manifests if m.clip_id not in rows]
+        if manifests and len(untold) == len(manifests):
+            raise UserError(f"{truth_file}: has no row for {untold[0]}; is it the truth of these clips?")
+        for clip_id in untold:
+            lacking[clip_id].append("the truth has no row for it")
     sources: dict[str, Path] = {}
     if source_dir is not None:
-        sources, lacking = _find_sources(source_dir, manifests, rows)
-        if lacking and not sources:
-            clip_id, why = next(iter(lacking.items()))
+        sources, absent = _find_sources(source_dir, manifests, rows)
+        if absent and not sources:
+            clip_id, why = next(iter(absent.items()))
             raise UserError(f"{source_dir}: the raw file of {clip_id} {why}; name the raw clips as --source")
-        unusable |= {clip_id: f"its raw file {why}" for clip_id, why in lacking.items()}
-        manifests = [m for m in manifests if m.clip_id in sources]
+        for clip_id, why in absent.items():
+            lacking[clip_id].append(f"its raw file {why}")
     return Found(
-        clips=tuple(AuditedClip(m, folder, sources.get(m.clip_id), rows.get(m.clip_id)) for m in manifests),
+        clips=tuple(
+            AuditedClip(m, folder, sources.get(m.clip_id), rows.get(m.clip_id), "; ".join(lacking[m.clip_id]) or None)
+            for m in manifests
+        ),
         unusable=unusable,
         unnamed=tuple(sorted(p.name for p in folder.iterdir() if _is_media(p) and p.name not in names)),
     )

@@ -1,4 +1,4 @@
-"""Who looks for faces that are left: CenterFace, which the masks come from, and a second detector that the user brings.
+"""Who looks for faces that are left: CenterFace, which the masks come from; BlazeFace; and one that the user brings.
 
 Axes: N faces, H height, W width; a face is x0, y0, x1, y1, score in pixels of the picture as displayed.
 """
@@ -30,10 +30,10 @@ class Detector(Protocol):
 
 
 class CenterFace:
-    """The detector of `deemo_jax.deid`, at the size at which it looked when the clip was made."""
+    """The detector of `deemo_jax.deid`, at the full size of pictures, whichever it looked at when the clip was made."""
 
-    def __init__(self, width: int, height: int, scale: float, threshold: float):
-        self._detector, self._threshold = face_detector(width, height, scale), threshold
+    def __init__(self, width: int, height: int, threshold: float):
+        self._detector, self._threshold = face_detector(width, height), threshold
 
     def __call__(self, picture: Picture) -> Float32[np.ndarray, "N 5"]:
         return self._detector(picture.rgb(*self._detector.input_size), self._threshold)
@@ -78,7 +78,7 @@ class YuNet:
 
 
 @functools.lru_cache(maxsize=2)
-def second_detector(path: Path, threshold: float) -> YuNet:
+def given_detector(path: Path, threshold: float) -> YuNet:
     """A YuNet, loaded once a process."""
     return YuNet(path, threshold)
 

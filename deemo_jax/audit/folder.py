@@ -29,10 +29,18 @@ UNNAMED = "no manifest names it"
 
 
 def lacking(clips: Sequence[AuditedClip]) -> str | None:
-    """What keeps a part that compares clips with their sources and their truth from being measured."""
-    if any(clip.truth is None for clip in clips):
+    """What keeps a part that compares clips with their sources and their truth from being measured.
+
+    Clips that lack either are left out by such a part, as long as there are others.
+    """
+    if all(clip.truth is None for clip in clips):
         return NEEDS_TRUTH
-    return NEEDS_SOURCE if any(clip.source is None for clip in clips) else None
+    return None if compared(clips) else NEEDS_SOURCE
+
+
+def compared(clips: Sequence[AuditedClip]) -> list[AuditedClip]:
+    """Those with a source and a truth."""
+    return [clip for clip in clips if clip.source is not None and clip.truth is not None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,13 +63,29 @@ class Audit:
         return tuple(r for r in self.results if r.unchecked is None)
 
     @property
+    def unchecked(self) -> dict[str, str]:
+        """Clip id, or name of a file -> why nothing is known of it."""
+        return {r.clip_id: r.unchecked for r in self.results if r.unchecked is not None}
+
+    @property
+    def lacking(self) -> dict[str, str]:
+        """Clip id -> what it could not be compared with."""
+        return {r.clip_id: r.lacking for r in self.results if r.lacking is not None}
+
+    @property
     def failures(self) -> dict[str, tuple[str, ...]]:
-        """Clip id, or name of a file -> broken promises."""
-        broken: dict[str, tuple[str, ...]] = {}
-        for r in self.results:
-            if r.failures:
-                broken[r.clip_id] = broken.get(r.clip_id, ()) + r.failures
-        return broken
+        """Clip id -> broken promises."""
+        return {r.clip_id: r.failures for r in self.results if r.failures}
+
+    @property
+    def verdict(self) -> str | None:
+        """What is wrong with the folder, in one line; None where every promise is kept."""
+        wrong = {
+            "clips break a promise": len(self.failures),
+            "clips or files could not be checked": len(self.unchecked),
+        }
+        said = [f"{count} of {len(self.results)} {what}" for what, count in wrong.items() if count]
+        return "; ".join(said) or None
 
     def summary(self) -> dict[str, Any]:
         """Plain numbers for JSON; None is what was not measured."""
@@ -69,12 +93,14 @@ class Audit:
         clips = len(self.results) - unnamed
         shares = [r.coverage for r in self.results if r.coverage is not None]
         boxes = [r.true_boxes for r in self.results if r.true_boxes is not None]
-        exposed = [r.residual_on_face for r in self.results if r.residual_on_face is not None]
+        exposed = [r.beside_on_face for r in self.results if r.beside_on_face is not None]
+        beside = sum((collections.Counter(r.beside_count) for r in self.results), collections.Counter())
         levels = [r.si_snr_db for r in self.results if r.si_snr_db is not None]
         deviations = [r.deviation for r in self.results if r.deviation is not None]
         return {
             "clips": clips,
             "checked": len(self.checked),
+            "not_compared": len(self.lacking),
             "files_without_manifest": unnamed,
             "refused": self.refused,
             "accepted_share": clips / max(1, clips + self.refused),
@@ -86,13 +112,15 @@ class Audit:
             "fill_deviation_max": max(deviations, default=None),
             "residual_looked_at_one_frame_in": self.every,
             "residual_faces": sum(r.residual for r in self.results),
-            "residual_faces_outside": sum(r.residual_outside for r in self.results),
-            "residual_on_true_faces": sum(exposed) if exposed else None,
+            "beside_masks": {who: beside[who] for who in ("both", "CenterFace", "BlazeFace")},
+            "beside_masks_on_true_faces": sum(exposed) if exposed else None,
+            "frames_seen_by_both": sum(r.leaks for r in self.results),
             "clips_with_metadata": sum(bool(r.metadata) for r in self.results),
             "clips_without_sound": sum(r.silent for r in self.results),
             "si_snr_db_mean": float(np.mean(levels)) if levels else None,
             "si_snr_db_max": max(levels, default=None),
             "failed_clips": len(self.failures),
+            "unchecked": len(self.unchecked),
         }
 
     def rows(self) -> list[tuple[str, str, str]]:
@@ -101,7 +129,8 @@ class Audit:
         needs_truth, levels = (NEEDS_TRUTH, NEEDS_SOURCE) if self.checked else (NOTHING_CHECKED,) * 2
         boxes = "no truth" if s["true_boxes"] is None else s["true_boxes"]
         coverage = needs_truth if s["least_coverage"] is None else f"{s['least_coverage']:.2%}"
-        exposed = needs_truth if s["residual_on_true_faces"] is None else f"{s['residual_on_true_faces']}"
+        exposed = needs_truth if s["beside_masks_on_true_faces"] is None else f"{s['beside_masks_on_true_faces']}"
+        beside = s["beside_masks"]
         if s["clips_without_sound"] and s["clips_without_sound"] == s["checked"]:
             levels = NO_SOUND
         if s["si_snr_db_max"] is not None:
@@ -109,12 +138,14 @@ class Audit:
         return [
             ("clips accepted", f"{s['clips']} of {s['clips'] + s['refused']} ({s['accepted_share']:.1%})", ""),
             ("clips that could not be checked", f"{s['clips'] - s['checked']}", "0"),
+            ("... not compared with source or truth", f"{s['not_compared']}", "counted"),
             ("films and sounds without manifest", f"{s['files_without_manifest']}", "0"),
             ("frames / true face boxes", f"{s['frames']} / {boxes}", ""),
             ("least covered true box", coverage, f">= {LEAST_COVERAGE:.0%}"),
-            ("faces still detected at 0.2", f"{s['residual_faces']} (one frame in {self.every})", "counted"),
-            ("... outside masked pixels", f"{s['residual_faces_outside']}", "0"),
-            ("... and on a true face", exposed, "0"),
+            ("faces that CenterFace still reports", f"{s['residual_faces']} (one frame in {self.every})", "counted"),
+            ("beside masks: by both detectors", f"{beside['both']} in {s['frames_seen_by_both']} frames", "0"),
+            ("... by CenterFace / BlazeFace alone", f"{beside['CenterFace']} / {beside['BlazeFace']}", "listed"),
+            ("... and on a true face", exposed, "counted"),
             ("clips with metadata left", f"{s['clips_with_metadata']}", "0"),
             *([("clips without sound", f"{s['clips_without_sound']}", "")] * bool(s["clips_without_sound"])),
             ("voice SI-SNR, mean / max", levels, f"< {MOST_SI_SNR_DB:.0f} dB"),
@@ -161,7 +192,7 @@ def check_all(listed: Found, folder: Path, workers: int, every: int, with_source
     check = functools.partial(_check, every, with_sources)
     work = cli.progress(parallel.settled(check, listed.clips, workers), "audit", len(listed.clips))
     results = [_not_checked(clip, r.reason) if isinstance(r, parallel.Failure) else r for clip, r in work]
-    results += [CheckResult(clip_id, unchecked=f"not checked: {why}") for clip_id, why in listed.unusable.items()]
+    results += [CheckResult(clip_id, unchecked=why) for clip_id, why in listed.unusable.items()]
     results += [CheckResult(plain(name), unchecked=UNNAMED) for name in listed.unnamed]
     return Audit(tuple(results), every, refused)
 
@@ -182,10 +213,11 @@ def _check(every: int, with_source: bool, clip: AuditedClip) -> CheckResult:
     try:
         if with_source and clip.source is not None:
             collections.deque(read_pictures(clip.source), maxlen=0)
-        return check_clip(clip.source, clip.output, clip.manifest, clip.truth, every)
+        made = check_clip(clip.source, clip.output, clip.manifest, clip.truth, every)
     except UserError as error:
         return _not_checked(clip, str(error))
+    return dataclasses.replace(made, lacking=clip.lacking)
 
 
 def _not_checked(clip: AuditedClip, why: str) -> CheckResult:
-    return CheckResult(clip.clip_id, unchecked=f"not checked: {tidied(why, clip.folder, clip.source)}")
+    return CheckResult(clip.clip_id, unchecked=tidied(why, clip.folder, clip.source))

@@ -6,6 +6,7 @@ Axes: H height, W width of a thumbnail.
 import bisect
 import dataclasses
 import itertools
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,29 +17,31 @@ from jaxtyping import UInt8
 from deemo_jax import cli, files, parallel
 from deemo_jax.audit.binomial import upper_bound
 from deemo_jax.audit.clips import AuditedClip
+from deemo_jax.audit.human_check import HOW, LISTING, RECORD, HumanCheck, read
 from deemo_jax.audit.section import Section, Table
+from deemo_jax.errors import UserError
 from deemo_jax.media.video import read_frames
 
 FRAMES = 300
 SEED = 20250
 COLUMNS, ROWS = 3, 6
-THUMBNAIL_WIDTH = 480
+THUMBNAIL_SIDE = 480
 # Smaller heads are hardly made out on the sheet.
 LEAST_HEAD = 16
 BAND = 18
-LISTING = "sheet.json"
 WHITE = (255, 255, 255)
 MISSES = (0, 1, 2, 3, 5, 10)
-# Clip, place and time in it, picture.
-Thumbnail = tuple[str, int, float, UInt8[np.ndarray, "H W 3"]]
+# Clip and hash of its file, place and time in it, picture.
+Thumbnail = tuple[str, str, int, float, UInt8[np.ndarray, "H W 3"]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Drawn:
-    """One frame of the sheet: its number there, its clip, its place and time in the clip."""
+    """One frame of the sheet: its number there, its clip and the hash of that, its place and time in the clip."""
 
     number: int
     clip_id: str
+    output_sha256: str
     frame: int
     time_s: float
 
@@ -68,12 +71,13 @@ def human_section(clips: Sequence[AuditedClip], folder: Path, *, frames: int = F
     order = np.random.default_rng(SEED + 1).permutation(len(shown))
     drawn, pictures = [], []
     for number, k in enumerate(order.tolist(), 1):
-        clip_id, frame, time_s, picture = shown[k]
-        drawn.append(Drawn(number, clip_id, frame, round(time_s, 3)))
+        clip_id, digest, frame, time_s, picture = shown[k]
+        drawn.append(Drawn(number, clip_id, digest, frame, round(time_s, 3)))
         pictures.append(_numbered(picture, number))
     names = write_pages(pictures, folder)
     files.write_json(folder / LISTING, [dataclasses.asdict(row) for row in drawn])
     n = len(drawn)
+    check, told = _on_record(folder)
     rows = tuple((str(k), f"{upper_bound(k, n):.2%}") for k in MISSES if k <= n)
     return Section(
         name="human",
@@ -90,10 +94,12 @@ def human_section(clips: Sequence[AuditedClip], folder: Path, *, frames: int = F
             f"{n} frames, drawn at random (seed {SEED}), are in {', '.join(names)} beside this report.",
             "How to fill it in: look at every picture, at full size. Count those in which any part of a person's face"
             " can be made out; in doubt, count it. The row of that number is what you may claim.",
-            f"Pictures wider than {THUMBNAIL_WIDTH} pixels were made smaller: the bound speaks of heads that are at"
+            f"Pictures larger than {THUMBNAIL_SIDE} pixels were made smaller: the bound speaks of heads that are at"
             f" least some {LEAST_HEAD} pixels high on the sheet.",
             f"{LISTING} tells the clip and the time behind each number.",
-            "Not measured: nobody has looked yet.",
+            f"Then put it on record: `--audit DIR {HOW}`. It is written to {RECORD} beside this report, and every later"
+            " audit of the same pictures reads it.",
+            told,
         ),
         numbers={
             "frames": n,
@@ -101,9 +107,21 @@ def human_section(clips: Sequence[AuditedClip], folder: Path, *, frames: int = F
             "seed": SEED,
             "upper_bounds": {str(k): upper_bound(k, n) for k in MISSES if k <= n},
             "pages": names,
-            "misses": None,
+            "misses": None if check is None else len(check.with_a_face),
+            "bound": None if check is None else check.bound,
         },
+        failures=(told,) if check is not None and check.with_a_face else (),
     )
+
+
+def _on_record(folder: Path) -> tuple[HumanCheck | None, str]:
+    """What a person saw on these pictures, and the same in words."""
+    try:
+        check = read(folder)
+    except UserError as error:
+        return None, f"Not measured: {str(error).replace(f'{folder}{os.sep}', '')}."
+    said = "Not measured: nobody has looked yet." if check is None else f"{check}."
+    return check, f"{said[0].upper()}{said[1:]}"
 
 
 def write_pages(pictures: Sequence[UInt8[np.ndarray, "H W 3"]], folder: Path) -> list[str]:
@@ -111,16 +129,9 @@ def write_pages(pictures: Sequence[UInt8[np.ndarray, "H W 3"]], folder: Path) ->
     size = COLUMNS * ROWS
     names = []
     for page, start in enumerate(range(0, len(pictures), size), 1):
-        part = list(pictures[start : start + size])
-        height, width = (max(picture.shape[axis] for picture in part) for axis in (0, 1))
-        cells = [
-            cv2.copyMakeBorder(
-                p, 2, 2 + height - p.shape[0], 2, 2 + width - p.shape[1], cv2.BORDER_CONSTANT, value=WHITE
-            )
-            for p in part
-        ]
-        cells += [np.full_like(cells[0], 255)] * (-len(cells) % COLUMNS)
-        grid = np.concatenate([np.concatenate(cells[i : i + COLUMNS], axis=1) for i in range(0, len(cells), COLUMNS)])
+        part = pictures[start : start + size]
+        width = max(picture.shape[1] for picture in part)
+        grid = np.concatenate([_row(part[i : i + COLUMNS], width) for i in range(0, len(part), COLUMNS)])
         done, encoded = cv2.imencode(".png", cv2.cvtColor(grid, cv2.COLOR_RGB2BGR))
         if not done:
             raise RuntimeError("OpenCV cannot encode a PNG")
@@ -133,19 +144,29 @@ def write_pages(pictures: Sequence[UInt8[np.ndarray, "H W 3"]], folder: Path) ->
     return names
 
 
+def _row(pictures: Sequence[UInt8[np.ndarray, "h w 3"]], width: int) -> UInt8[np.ndarray, "H W 3"]:
+    """Pictures side by side in columns of one width, as high as the highest of them."""
+    row = np.full((max(p.shape[0] for p in pictures) + 4, COLUMNS * (width + 4), 3), WHITE, np.uint8)
+    for column, picture in enumerate(pictures):
+        left = column * (width + 4) + 2
+        row[2 : 2 + picture.shape[0], left : left + picture.shape[1]] = picture
+    return row
+
+
 def _thumbnails(job: tuple[AuditedClip, tuple[int, ...]]) -> list[Thumbnail]:
     clip, wanted = job
     found = []
     for frame in read_frames(clip.output):
         if frame.index in wanted:
-            found.append((clip.clip_id, frame.index, frame.time_s, _small(frame.image)))
+            digest = clip.manifest.output_sha256
+            found.append((clip.clip_id, digest, frame.index, frame.time_s, _small(frame.image)))
         if frame.index >= wanted[-1]:
             break
     return found
 
 
 def _small(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "H W 3"]:
-    scale = min(1.0, THUMBNAIL_WIDTH / image.shape[1])
+    scale = min(1.0, THUMBNAIL_SIDE / max(image.shape[:2]))
     return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 

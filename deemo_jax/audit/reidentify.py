@@ -14,7 +14,7 @@ from jaxtyping import Float, Int, UInt8
 from deemo_jax import cli, parallel
 from deemo_jax.audit.clips import AuditedClip, source_frames
 from deemo_jax.audit.embedders import FaceEmbedder, face_embedder
-from deemo_jax.audit.folder import lacking
+from deemo_jax.audit.folder import compared, lacking
 from deemo_jax.audit.section import Section, Table, not_measured
 from deemo_jax.audit.truth import read_boxes
 from deemo_jax.audit.vectors import one_vector
@@ -61,7 +61,7 @@ def reidentification_section(
         return _without("not measured: needs --face_embedder FILE.onnx")
     if (why := lacking(clips)) is not None:
         return _without(why)
-    known = [clip for clip in clips if clip.person]
+    known = [clip for clip in compared(clips) if clip.person]
     embed: Callable[[AuditedClip], Embedded] = functools.partial(embed_clip, embedder)
     processes = workers if isinstance(embedder, str) else 1
     work: Iterator[Embedded] = cli.progress(parallel.each(embed, known, processes), "faces compared", len(known))

@@ -13,21 +13,24 @@ PROMISED, BROKEN, MEASURED, UNKNOWN, WAITING = "kept", "broken", "measured", "no
 # The other sections inform; nobody promised what they find.
 WITH_PROMISES = frozenset({"promises", "faces", "container"})
 
+VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1">'
 STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 60rem; margin: 2rem auto;
   padding: 0 1rem; }
 h1 { font-size: 1.7rem; margin-bottom: 0.2rem; }
 h2 { font-size: 1.25rem; margin-top: 2.5rem; border-bottom: 2px solid #0072B2; padding-bottom: 0.2rem; }
-.table { overflow-x: auto; margin: 1rem 0; }
+.table { margin: 1rem 0; }
+.scroll { overflow-x: auto; }
+.table figcaption { padding-bottom: 0.4rem; }
 table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: #555; padding-bottom: 0.4rem; }
 th, td { text-align: left; padding: 0.25rem 0.9rem 0.25rem 0; border-bottom: 1px solid #ddd; vertical-align: top; }
 th { border-bottom: 2px solid #999; }
 figure { margin: 1.2rem 0; }
 figure img { max-width: 100%; height: auto; }
 figcaption { color: #555; font-size: 0.9rem; }
 li { margin: 0.3rem 0; }
+p, li, figcaption { overflow-wrap: anywhere; }
 .broken { color: #A63C00; font-weight: 600; }
 .kept { color: #00694C; font-weight: 600; }
 .unknown { color: #777; }
@@ -40,7 +43,7 @@ def verdict(section: Section) -> str:
         return BROKEN
     if not section.tables and not section.figures:
         return UNKNOWN
-    if section.name == "human":
+    if section.name == "human" and section.numbers.get("misses") is None:
         return WAITING
     return PROMISED if section.name in WITH_PROMISES else MEASURED
 
@@ -66,7 +69,7 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
         "\n".join(rows),
     )
     parts = [f"<h1>{_text(title)}</h1>", f"<p>{_text(lead)}</p>", overview, *map(_section, sections)]
-    head = f'<meta charset="utf-8"><title>{_text(title)}</title><style>{STYLE}</style>'
+    head = f'<meta charset="utf-8">{VIEWPORT}<title>{_text(title)}</title><style>{STYLE}</style>'
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     guard = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     body = "\n".join(parts)
@@ -121,7 +124,9 @@ def _table(table: Table) -> str:
 
 
 def _wrapped(caption: str, header: str, rows: str) -> str:
-    return f'<div class="table"><table><caption>{_text(caption)}</caption>\n{header}\n{rows}\n</table></div>'
+    # Outside what scrolls: a caption that is as wide as its table would be cut on a narrow screen.
+    table = f'<div class="scroll"><table>\n{header}\n{rows}\n</table></div>'
+    return f'<figure class="table"><figcaption>{_text(caption)}</figcaption>{table}</figure>'
 
 
 def _figure(figure: Figure) -> str:

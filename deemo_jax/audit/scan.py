@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32
 
+from deemo_jax.audit.blazeface import BlazeFace
 from deemo_jax.audit.check import touch
 from deemo_jax.audit.clips import AuditedClip, source_frames
-from deemo_jax.audit.detectors import CenterFace, Detector, second_detector
+from deemo_jax.audit.detectors import CenterFace, Detector, given_detector
 from deemo_jax.audit.truth import read_boxes
 from deemo_jax.deid import masks
 from deemo_jax.deid.residual import outside
-from deemo_jax.deid.settings import Settings
 from deemo_jax.media.video import read_pictures
 
 THRESHOLDS = np.round(np.arange(0.05, 0.901, 0.05), 2)
 LOWEST = float(THRESHOLDS[0])
-SECOND = "second detector"
+GIVEN = "given detector"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +41,7 @@ class FrameScan:
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class ClipScan:
-    """One clip: who looked ("CenterFace", the second detector; raw or written) -> a frame each."""
+    """One clip: who looked ("CenterFace", "BlazeFace", the given detector; raw or written) -> a frame each."""
 
     clip_id: str
     frames: Mapping[str, tuple[FrameScan, ...]]
@@ -51,10 +51,9 @@ def scan_clip(detector: Path | None, every: int, clip: AuditedClip) -> ClipScan:
     """Runs the detectors once a frame, at the lowest threshold."""
     recorded = clip.masks()
     width, height = recorded.width, recorded.height
-    scale = Settings.on_record(clip.manifest.settings).detection_scale(width, height)
-    lookers: dict[str, Detector] = {"CenterFace": CenterFace(width, height, scale, LOWEST)}
+    lookers: dict[str, Detector] = {"CenterFace": CenterFace(width, height, LOWEST), "BlazeFace": BlazeFace(LOWEST)}
     if detector is not None:
-        lookers[SECOND] = second_detector(detector, LOWEST)
+        lookers[GIVEN] = given_detector(detector, LOWEST)
     of_source = source_frames(recorded)
     boxes = None if clip.truth is None else read_boxes(clip.truth, clip.clip_id)
     frames: dict[str, list[FrameScan]] = {}

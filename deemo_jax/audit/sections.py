@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deemo_jax.audit import reidentify, report, utility, voice
 from deemo_jax.audit.clips import AuditedClip, find_clips, read_voice
-from deemo_jax.audit.detectors import second_detector
+from deemo_jax.audit.detectors import given_detector
 from deemo_jax.audit.embedders import FaceEmbedder, face_embedder
 from deemo_jax.audit.faces import faces_section
 from deemo_jax.audit.folder import (
@@ -57,7 +57,7 @@ class AuditOptions:
     Attributes:
         workers: processes; objects that are given work in this one.
         every: detectors look at one frame of so many.
-        detector: an ONNX file of a second face detector (`detectors.YuNet`).
+        detector: an ONNX file of one more face detector (`detectors.YuNet`).
         face_embedder: an ONNX file (`embedders.OnnxEmbedder`), "grey", or an object (`embedders.FaceEmbedder`).
         speaker_encoder: what the attacker hears with, an object (`speakers.SpeakerEncoder`); None: the project's own.
         towers: frozen encoders for the probes of utility.
@@ -85,7 +85,7 @@ def full_audit(
     """
     # A wrong file is known before the work.
     if options.detector is not None:
-        second_detector(options.detector, LOWEST)
+        given_detector(options.detector, LOWEST)
     if options.face_embedder is not None:
         face_embedder(options.face_embedder)
     if options.speaker_encoder is not None:
@@ -132,10 +132,11 @@ def voices_section(clips: Sequence[AuditedClip], encoder: SpeakerEncoder | None 
     clips = [clip for clip in clips if not clip.manifest.silent]
     if not clips:
         return not_measured("voice", voice.TITLE, NO_SOUND)
-    if any(clip.source is None for clip in clips):
+    if all(clip.source is None for clip in clips):
         return not_measured("voice", voice.TITLE, NEEDS_SOURCE)
-    if not all(clip.person for clip in clips):
+    if not any(clip.person and clip.source is not None for clip in clips):
         return not_measured("voice", voice.TITLE, NEEDS_TRUTH)
+    clips = [clip for clip in clips if clip.source is not None and clip.person]
     made_by = [Settings.on_record(clip.manifest.settings) for clip in clips]
     voices = [
         VoiceClip(
@@ -157,17 +158,22 @@ def promises_section(found: Audit) -> Section:
     """What every clip promises, beside what was found."""
     broken = found.failures
     rows = tuple((clip_id, "; ".join(failures)) for clip_id, failures in list(broken.items())[:LISTED])
-    clips = (Table(f"Clips that break a promise: {len(broken)}, the first {len(rows)}", ("clip", "what"), rows),)
+    told = [Table(f"Clips that break a promise: {len(broken)}, the first {len(rows)}", ("clip", "what"), rows)]
+    for what, named in (
+        ("Clips and files that could not be checked", found.unchecked),
+        ("Clips that were not compared with all that was given", found.lacking),
+    ):
+        told.append(Table(f"{what}: {len(named)}, the first {LISTED}", ("name", "why"), tuple(named.items())[:LISTED]))
     numbers = found.summary()
     return Section(
         name="promises",
         title="Promises",
         tables=(
             Table(f"Every clip, {numbers['clips']} of them", ("what", "found", "promised"), tuple(found.rows())),
-            *(clips if broken else ()),
+            *(table for table in told if table.rows),
         ),
         numbers=numbers,
-        failures=(f"{len(broken)} of {len(found.results)} clips break a promise",) if broken else (),
+        failures=(found.verdict,) if found.verdict else (),
     )
 
 

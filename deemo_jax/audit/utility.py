@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from deemo_jax import cli, parallel
 from deemo_jax.audit.clips import AuditedClip
-from deemo_jax.audit.folder import CLIPS, lacking
+from deemo_jax.audit.folder import CLIPS, compared, lacking
 from deemo_jax.audit.plots import BLUE, INK, ORANGE, SKY, canvas, png, tidy
 from deemo_jax.audit.probe import FOLDS, LEAST_PERSONS, Answers, probe
 from deemo_jax.audit.section import Figure, Section, Table, not_measured
@@ -58,7 +58,7 @@ def utility_section(
         return _without("not measured: needs the sample's towers")
     if (why := lacking(clips)) is not None:
         return _without(why)
-    chosen = _drawn([clip for clip in clips if labels(clip) and clip.person], count)
+    chosen = _drawn([clip for clip in compared(clips) if labels(clip) and clip.person], count)
     persons, voices = [clip.person for clip in chosen], voices or voice_variants()
     if len(set(persons)) < LEAST_PERSONS:
         return _without(f"not measured: needs clips of {LEAST_PERSONS} persons whose truth names their cues")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deemo_jax import files
-from deemo_jax.audit.check import MOST_DEVIATION, _deviation, check_clip, coverage, si_snr
+from deemo_jax.audit.check import MOST_DEVIATION, CheckResult, _deviation, check_clip, coverage, si_snr
 from deemo_jax.deid.clip import deidentify_clip
 from deemo_jax.deid.manifest import Masks, write_masks
 from deemo_jax.deid.masks import FILL
@@ -48,7 +48,9 @@ def test_an_untouched_clip_breaks_every_promise(raw, made):
     (folder / manifest.file).write_bytes(raw.path.read_bytes())
     write_masks(folder / manifest.masks, Masks(320, 240, (((0, 0, 20, 20),),) * 12))
     result = check_clip(raw.path, folder / manifest.file, replaced(manifest, folder), raw.truth)
-    assert result.coverage == 0 and len(result.uncovered_at_s) == 12 and result.residual_on_face >= 12
+    assert result.coverage == 0 and len(result.uncovered_at_s) == 12
+    assert result.leaks == 12 and result.beside_count["both"] == 12 and result.beside_on_face >= 12
+    assert [s.who for s in result.beside if s.time_s == 0] == ["both"] and result.beside[0].score > 0.5
     assert result.deviation > 8 and result.si_snr_db > 40
     assert set(raw.planted) <= set(result.metadata)
     assert len(result.failures) == 5
@@ -116,3 +118,35 @@ def test_what_does_not_belong_together(raw, made):
     (folder / manifest.file).write_bytes(b"x")
     with pytest.raises(UserError, match="hash differs"):
         check_clip(raw.path, folder / manifest.file, manifest, raw.truth)
+
+
+def test_promises_are_kept_to_their_bounds():
+    for name, kept, broken in (
+        ("coverage", 0.98, 0.979),
+        ("deviation", 10.0, 10.1),
+        ("si_snr_db", 9.9, 10.0),
+        ("leaks", 0, 1),
+        ("metadata", (), ("a title",)),
+    ):
+        assert CheckResult("c1", **{name: kept}).failures == (), name
+        assert len(CheckResult("c1", **{name: broken}).failures) == 1, name
+    assert CheckResult("c1", si_snr_db=float("nan")).failures  # what cannot be compared is no promise kept
+
+
+@pytest.mark.parametrize(("share", "leaks"), [(0.7, 12), (0.5, 12), (1.0, 0)])
+def test_a_face_that_is_covered_in_part_is_a_leak(raw, made, share, leaks):
+    manifest, folder = made
+    rectangles = []
+    covered = []
+    for frame, (x0, y0, x1, y1) in zip(read_frames(raw.path), np.array(raw.faces).astype(int).tolist(), strict=True):
+        image = frame.image.copy()
+        # From below: eyes and forehead are what is left.
+        box = (x0 - 25, round(y1 - share * (y1 - y0)) - (25 if share == 1 else 0), x1 + 25, y1 + 25)
+        image[box[1] : box[3], box[0] : box[2]] = FILL
+        rectangles.append((box,))
+        covered.append(dataclasses.replace(frame, image=image))
+    write_clip(folder / manifest.file, covered, 10, read_audio(folder / manifest.file))
+    write_masks(folder / manifest.masks, Masks(320, 240, tuple(rectangles)))
+    result = check_clip(None, folder / manifest.file, replaced(manifest, folder), raw.truth)
+    assert len(result.uncovered_at_s) == leaks
+    assert bool(result.failures) == bool(leaks)

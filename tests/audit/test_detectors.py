@@ -20,7 +20,7 @@ class Still:
 
 
 def test_centerface_behind_the_protocol(portrait, face_in_portrait):
-    faces = CenterFace(120, 120, 1.0, 0.2)(Still(portrait))
+    faces = CenterFace(120, 120, 0.2)(Still(portrait))
     assert len(faces) == 1 and np.abs(faces[0, :4] - face_in_portrait).max() < 12
 
 

@@ -36,6 +36,8 @@ def bare(audited, tmp_path):
 
 def test_what_is_covered_and_what_is_not(audited, bare):
     good, bad = scan_clip(None, 4, audited), scan_clip(None, 4, bare)
+    assert all(f.outside < 0.5 for f in good.frames["BlazeFace, written"])
+    assert all(f.outside == f.on_face > 0.5 for f in bad.frames["BlazeFace, written"])
     assert all(f.outside < 0.2 and f.on_face < 0.2 for f in good.frames["CenterFace, written"])
     assert all(f.anywhere > 0.5 for f in good.frames["CenterFace, raw"])
     assert all(f.outside < 0.2 for f in good.frames["CenterFace, raw"])
@@ -68,9 +70,11 @@ def test_the_section_of_a_good_clip(audited, tmp_path):
     curves = section.numbers["curves"]
     assert list(curves) == [
         "CenterFace, written",
-        "second detector, written",
+        "BlazeFace, written",
+        "given detector, written",
         "CenterFace, raw",
-        "second detector, raw",
+        "BlazeFace, raw",
+        "given detector, raw",
     ]
     assert curves["CenterFace, written"]["outside"][3:] == [0.0] * 15
     assert curves["CenterFace, raw"]["anywhere"][3] == 1.0
@@ -94,7 +98,10 @@ def test_the_section_of_a_bare_clip(bare):
 def test_without_truth_and_source(audited):
     (clip,) = find_clips(audited.folder).clips
     section = section_of(clip)
-    assert section.numbers["leaks"] is None and list(section.numbers["curves"]) == ["CenterFace, written"]
+    assert section.numbers["leaks"] is None and list(section.numbers["curves"]) == [
+        "CenterFace, written",
+        "BlazeFace, written",
+    ]
     assert any("needs --truth" in note for note in section.notes)
 
 

@@ -59,26 +59,35 @@ def test_one_bad_clip_does_not_hide_the_others(audited, tmp_path):
     truth.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     found = audit(folder, truth, audited.source.parent, every=12)
-    said = {name: "; ".join(failures) for name, failures in found.failures.items()}
+    said = found.unchecked
     expected = {
-        "tampered": "not checked: tampered.mp4: its hash differs",
-        "gone": "not checked: gone.mp4: cannot be read",
-        "unmasked": "not checked: unmasked.masks.json: cannot be read",
-        "unread": "not checked: unread.manifest.json: not valid JSON",
-        "raw": "not checked: its manifest is that of good",
-        "small": "not checked: small.mp4: its masks are of another video: pictures of 32x24",
-        "huge": "not checked: huge.masks.json: no file of masks",
-        "infinite": "not checked: infinite: its truth has no usable face boxes",
-        "half": 'not checked: half: "planted"',
-        "unknown": "not checked: the truth has no row for it",
-        "elsewhere": "not checked: its raw file is not the one that it was made from",
+        "tampered": "tampered.mp4: its hash differs",
+        "gone": "gone.mp4: cannot be read",
+        "unmasked": "unmasked.masks.json: cannot be read",
+        "unread": "unread.manifest.json: not valid JSON",
+        "raw": "its manifest is that of good",
+        "small": "small.mp4: its masks are of another video: pictures of 32x24",
+        "huge": "huge.masks.json: no file of masks",
+        "infinite": "infinite: its truth has no usable face boxes",
+        "half": 'half: "planted"',
     }
     assert said.keys() == expected.keys()
     assert all(said[name].startswith(start) for name, start in expected.items()), said
-    assert {r.clip_id for r in found.checked} == {"good", "last"}
+    # What is not at hand breaks no promise: all else of such a clip is checked.
+    assert found.failures == {} and found.lacking == {
+        "unknown": "the truth has no row for it",
+        "elsewhere": "its raw file is not the one that it was made from (its hash differs)",
+    }
+    assert {r.clip_id for r in found.checked} == {"good", "last", "unknown", "elsewhere"}
+    assert {r.clip_id: r.true_boxes for r in found.checked} == dict.fromkeys(["good", "last", "elsewhere"], 12) | {
+        "unknown": None
+    }
+    assert [r.clip_id for r in found.checked if r.si_snr_db is None] == ["elsewhere"]
+    assert found.verdict == "9 of 13 clips or files could not be checked"
     summary = found.summary()
-    assert (summary["clips"], summary["checked"], summary["failed_clips"]) == (13, 2, 11)
-    assert summary["true_boxes"] == 24 and summary["least_coverage"] >= 0.98
+    assert (summary["clips"], summary["checked"], summary["unchecked"]) == (13, 4, 9)
+    assert (summary["failed_clips"], summary["not_compared"]) == (0, 2)
+    assert summary["true_boxes"] == 36 and summary["least_coverage"] >= 0.98
     written = (folder / "audit.json").read_text()
     assert str(tmp_path) not in written and str(audited.source.parent) not in written
     assert {row["clip_id"] for row in json.loads(written)["clips"]} == {*names, "unread", "raw"}
@@ -87,7 +96,7 @@ def test_one_bad_clip_does_not_hide_the_others(audited, tmp_path):
 def test_nothing_that_can_be_checked(audited, tmp_path):
     add(audited, tmp_path, "c2", settings={"\ud800": 1})
     found = audit(tmp_path)
-    assert "settings of another version" in found.failures["c2"][0] and found.checked == ()
+    assert "settings of another version" in found.unchecked["c2"] and found.checked == ()
     assert "no clip could be checked" in found.table() and (tmp_path / "audit.json").exists()
 
 
@@ -101,7 +110,7 @@ def test_files_that_no_manifest_names(audited, tmp_path):
     assert set(unnamed) < set(find_clips(tmp_path).unnamed)
     found = audit(tmp_path, every=12)
     shown = {name.replace("\n", r"\n") for name in unnamed} | {r"\udcff.mp4"}
-    assert found.failures == dict.fromkeys(sorted(shown), ("no manifest names it",))
+    assert found.failures == {} and found.unchecked == dict.fromkeys(sorted(shown), "no manifest names it")
     summary = found.summary()
     assert (summary["clips"], summary["checked"], summary["files_without_manifest"]) == (1, 1, 8)
     assert json.loads((tmp_path / "audit.json").read_text())["summary"] == summary

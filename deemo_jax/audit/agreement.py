@@ -1,0 +1,72 @@
+"""Reports of two detectors beside the masks: what both see is a leak, what one alone sees is listed.
+
+Axes: N faces of CenterFace, M of BlazeFace, H height, W width; a face is x0, y0, x1, y1, score.
+"""
+
+import dataclasses
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32
+
+from deemo_jax.deid.residual import outside
+
+# Share of the smaller of two boxes that lies in the other: one draws a face without its forehead, the other with it.
+SAME_PLACE = 0.5
+# Sightings of a clip that are listed; all are counted.
+MOST_SIGHTINGS = 50
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sighting:
+    """A report beside the masks.
+
+    Attributes:
+        time_s: clip time of the frame.
+        who: sees it.
+        score: of CenterFace where it sees it, else of BlazeFace.
+        box: x0, y0, x1, y1, pixels.
+    """
+
+    time_s: float
+    who: Literal["both", "CenterFace", "BlazeFace"]
+    score: float
+    box: tuple[float, float, float, float]
+
+
+def sightings(
+    time_s: float,
+    faces: Float32[np.ndarray, "N 5"],
+    others: Float32[np.ndarray, "M 5"],
+    hidden: Bool[np.ndarray, "H W"],
+) -> list[Sighting]:
+    """The reports that do not lie within hidden pixels, one for each place.
+
+    Args:
+        time_s: clip time of the frame.
+        faces: of CenterFace.
+        others: of BlazeFace.
+        hidden: what the masks cover.
+    """
+    first, second = outside(faces, hidden), outside(others, hidden)
+    same = _inside(first, second) >= SAME_PLACE
+    told = [
+        _sighting(time_s, "both" if row.any() else "CenterFace", face) for face, row in zip(first, same, strict=True)
+    ]
+    return told + [_sighting(time_s, "BlazeFace", face) for face in second[~same.any(axis=0)]]
+
+
+def _sighting(
+    time_s: float, who: Literal["both", "CenterFace", "BlazeFace"], face: Float32[np.ndarray, "5"]
+) -> Sighting:
+    x0, y0, x1, y1 = (round(float(x), 1) for x in face[:4])
+    return Sighting(round(time_s, 3), who, round(float(face[4]), 3), (x0, y0, x1, y1))
+
+
+def _inside(first: Float32[np.ndarray, "N 5"], second: Float32[np.ndarray, "M 5"]) -> Float[np.ndarray, "N M"]:
+    """The share of the smaller box of each pair that lies in the other."""
+    near = np.maximum(first[:, None, :2], second[None, :, :2])
+    far = np.minimum(first[:, None, 2:4], second[None, :, 2:4])
+    common = np.clip(far - near, 0, None).prod(axis=-1)
+    areas = [np.maximum((faces[:, 2:4] - faces[:, :2]).prod(axis=-1), 1e-9) for faces in (first, second)]
+    return common / np.minimum(areas[0][:, None], areas[1][None])

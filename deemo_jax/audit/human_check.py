@@ -1,0 +1,103 @@
+"""What a person saw on the sheets of frames: recorded once, read back by every later audit of the same sheets."""
+
+import dataclasses
+import datetime
+import re
+from pathlib import Path
+from typing import Any
+
+from deemo_jax import files
+from deemo_jax.audit.binomial import upper_bound
+from deemo_jax.errors import UserError
+
+LISTING, RECORD = "sheet.json", "human_check.json"
+NONE = "none"
+MAX_BYTES = 1 << 20
+VERSION = 1
+HOW = f"--human_check '{NONE}', or the numbers of the pictures with a face, as in --human_check 12,40"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class HumanCheck:
+    """One person's look at all pictures of the sheets.
+
+    Attributes:
+        pictures: how many there are.
+        with_a_face: numbers of those in which any part of a face can be made out.
+        recorded: date, ISO 8601.
+        sheet_sha256: of the listing of the sheets that were looked at.
+    """
+
+    pictures: int
+    with_a_face: tuple[int, ...]
+    recorded: str
+    sheet_sha256: str
+
+    @property
+    def bound(self) -> float:
+        """The share of all frames with a face, at most (one-sided, 95 %)."""
+        return upper_bound(len(self.with_a_face), self.pictures)
+
+    def __str__(self) -> str:
+        which = f" (numbers {', '.join(map(str, self.with_a_face))})" if self.with_a_face else ""
+        return (
+            f"a person saw a face in {len(self.with_a_face)} of {self.pictures} pictures{which}, so in at most"
+            f" {self.bound:.2%} of all frames (recorded {self.recorded})"
+        )
+
+
+def record(folder: Path, answer: str) -> HumanCheck:
+    """Puts on record what was seen on the sheets in `folder`.
+
+    Args:
+        folder: of the audit's report.
+        answer: "none", or numbers of pictures, separated by commas.
+
+    Raises:
+        UserError: there are no sheets, or no picture has such a number.
+    """
+    listing = folder / LISTING
+    if not listing.is_file():
+        raise UserError(f"{listing}: no sheets to look at; make them with --audit DIR --report first")
+    rows = files.read_json(listing, MAX_BYTES)
+    if not isinstance(rows, list) or not rows:
+        raise UserError(f"{listing}: no list of pictures; make the sheets again with --audit DIR --report")
+    numbers = answer.split(",") if answer.strip().lower() != NONE else []
+    if not all(re.fullmatch(r"\s*\d{1,9}\s*", number) for number in numbers):
+        raise UserError(f"--human_check {answer!r}: give {HOW}")
+    seen = tuple(sorted({int(number) for number in numbers}))
+    if beyond := [number for number in seen if not 1 <= number <= len(rows)]:
+        raise UserError(f"--human_check {answer!r}: there is no picture {beyond[0]}; they are numbered 1 to {len(rows)}")
+    check = HumanCheck(len(rows), seen, datetime.date.today().isoformat(), files.sha256(listing))
+    files.write_json(folder / RECORD, {"version": VERSION, **dataclasses.asdict(check)})
+    return check
+
+
+def read(folder: Path) -> HumanCheck | None:
+    """What is on record of the sheets in `folder`; None where nobody has looked at them.
+
+    Raises:
+        UserError: the record is of other sheets, or no record.
+    """
+    path = folder / RECORD
+    if not path.exists():
+        return None
+    row = files.read_json(path, MAX_BYTES)
+    if not isinstance(row, dict) or not _is_record(row):
+        raise UserError(f"{path}: no record of a human check; make it again with {HOW}")
+    if not (folder / LISTING).is_file() or files.sha256(folder / LISTING) != row["sheet_sha256"]:
+        raise UserError(f"{path}: is of other sheets than those beside it; look at these, and record it with {HOW}")
+    return HumanCheck(row["pictures"], tuple(row["with_a_face"]), row["recorded"], row["sheet_sha256"])
+
+
+def _is_record(row: dict[str, Any]) -> bool:
+    count, seen = row.get("pictures"), row.get("with_a_face")
+    return (
+        row.get("version") == VERSION
+        and type(count) is int
+        and isinstance(seen, list)
+        and all(type(number) is int and 1 <= number <= count for number in seen)
+        and len(set(seen)) == len(seen)
+        and re.fullmatch(r"\d{4}-\d\d-\d\d", str(row.get("recorded"))) is not None
+        and isinstance(row.get("sheet_sha256"), str)
+    )
