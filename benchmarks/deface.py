@@ -122,7 +122,7 @@ def _recall(speakers: int) -> None:
         lookers.append(Looker(f"ours, faces from {pixels}", detector, settings.threshold, settings.margin))
     print(f"recall of {speakers} faces by height in pixels, and ms a look ({cv2.getNumThreads()} threads)")
     print(f"{'':<22} {'input':>9} {'ms':>6} " + " ".join(f"{height:>4}" for height in HEIGHTS))
-    stills = {height: [_still(speaker, height) for speaker in range(speakers)] for height in HEIGHTS}
+    stills = {height: [still(speaker, height) for speaker in range(speakers)] for height in HEIGHTS}
     for looker in lookers:
         found = {height: [_finds(looker, *still) for still in row] for height, row in stills.items()}
         image = stills[SMALLEST][0][0]
@@ -132,7 +132,7 @@ def _recall(speakers: int) -> None:
         print(f"{looker.name:<22} {f'{width}x{height}':>9} {took:>6.0f} {shares}")
 
 
-def _still(speaker: int, height: int) -> tuple[UInt8[np.ndarray, "H W 3"], tuple[float, float, float, float]]:
+def still(speaker: int, height: int) -> tuple[UInt8[np.ndarray, "H W 3"], tuple[float, float, float, float]]:
     """A speaker whose face is about so high, in the middle of a 720p picture; and the true box."""
     plan = ordinary.plan(ordinary.Settings(11, *hard.STAGE, hard.FRAME_RATE), speaker)
     pose = plan.motion.pose(plan.duration_s / 2)

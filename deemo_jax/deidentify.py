@@ -137,7 +137,13 @@ def _add_audit(flags: argparse.ArgumentParser) -> None:
         "--report", action="store_true", help="also the long parts, and DIR/audit/report.html with plots and sheets"
     )
     group.add_argument(
-        "--detector", type=Path, metavar="ONNX", help="with --report: a second face detector, YuNet of OpenCV's zoo"
+        "--human_check",
+        metavar="PICTURES",
+        help="put on record what a person saw on the sheets of the last --report: 'none', or the numbers of the"
+        " pictures with a face, as in 12,40",
+    )
+    group.add_argument(
+        "--detector", type=Path, metavar="ONNX", help="with --report: a third face detector, YuNet of OpenCV's zoo"
     )
     group.add_argument(
         "--face_embedder",
@@ -240,10 +246,14 @@ def _text(flags: argparse.Namespace) -> int:
 
 
 def _audit(flags: argparse.Namespace) -> int:
-    from deemo_jax.audit.folder import RESULT, audit
+    from deemo_jax.audit import human_check
+    from deemo_jax.audit.folder import REPORT_DIR, RESULT, audit
 
     if flags.inputs or flags.out:
         raise UserError("--audit DIR looks at what is there already: leave out the inputs and --out")
+    if flags.human_check is not None:
+        print(human_check.record(flags.audit / REPORT_DIR, flags.human_check))
+        return 0
     if not flags.report and (flags.detector or flags.face_embedder):
         raise UserError("--detector and --face_embedder need --report")
     broken: list[str] = []
@@ -252,6 +262,9 @@ def _audit(flags: argparse.Namespace) -> int:
     else:
         found = audit(flags.audit, flags.truth, flags.source, flags.workers, flags.every)
         print(found.table())
+        check, told = human_check.on_record(flags.audit / REPORT_DIR)
+        print(f"human check: {told}")
+        broken = [told] if check is not None and check.with_a_face else []
     print(f"every clip: {flags.audit / RESULT}")
     said = {"failed": {name: "; ".join(failures) for name, failures in found.failures.items()}}
     said |= {"not checked": found.unchecked, "not compared": found.lacking}

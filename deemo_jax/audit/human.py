@@ -6,7 +6,6 @@ Axes: H height, W width of a thumbnail.
 import bisect
 import dataclasses
 import itertools
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,9 +16,8 @@ from jaxtyping import UInt8
 from deemo_jax import cli, files, parallel
 from deemo_jax.audit.binomial import upper_bound
 from deemo_jax.audit.clips import AuditedClip
-from deemo_jax.audit.human_check import HOW, LISTING, RECORD, HumanCheck, read
+from deemo_jax.audit.human_check import HOW, LISTING, RECORD, on_record
 from deemo_jax.audit.section import Section, Table
-from deemo_jax.errors import UserError
 from deemo_jax.media.video import read_frames
 
 FRAMES = 300
@@ -77,7 +75,7 @@ def human_section(clips: Sequence[AuditedClip], folder: Path, *, frames: int = F
     names = write_pages(pictures, folder)
     files.write_json(folder / LISTING, [dataclasses.asdict(row) for row in drawn])
     n = len(drawn)
-    check, told = _on_record(folder)
+    check, told = on_record(folder)
     rows = tuple((str(k), f"{upper_bound(k, n):.2%}") for k in MISSES if k <= n)
     return Section(
         name="human",
@@ -99,7 +97,7 @@ def human_section(clips: Sequence[AuditedClip], folder: Path, *, frames: int = F
             f"{LISTING} tells the clip and the time behind each number.",
             f"Then put it on record: `--audit DIR {HOW}`. It is written to {RECORD} beside this report, and every later"
             " audit of the same pictures reads it.",
-            told,
+            f"{told}.",
         ),
         numbers={
             "frames": n,
@@ -112,16 +110,6 @@ def human_section(clips: Sequence[AuditedClip], folder: Path, *, frames: int = F
         },
         failures=(told,) if check is not None and check.with_a_face else (),
     )
-
-
-def _on_record(folder: Path) -> tuple[HumanCheck | None, str]:
-    """What a person saw on these pictures, and the same in words."""
-    try:
-        check = read(folder)
-    except UserError as error:
-        return None, f"Not measured: {str(error).replace(f'{folder}{os.sep}', '')}."
-    said = "Not measured: nobody has looked yet." if check is None else f"{check}."
-    return check, f"{said[0].upper()}{said[1:]}"
 
 
 def write_pages(pictures: Sequence[UInt8[np.ndarray, "H W 3"]], folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ class HumanCheck:
     def __str__(self) -> str:
         which = f" (numbers {', '.join(map(str, self.with_a_face))})" if self.with_a_face else ""
         return (
-            f"a person saw a face in {len(self.with_a_face)} of {self.pictures} pictures{which}, so in at most"
+            f"A person saw a face in {len(self.with_a_face)} of {self.pictures} pictures{which}, so in at most"
             f" {self.bound:.2%} of all frames (recorded {self.recorded})"
         )
 
@@ -67,7 +68,9 @@ def record(folder: Path, answer: str) -> HumanCheck:
         raise UserError(f"--human_check {answer!r}: give {HOW}")
     seen = tuple(sorted({int(number) for number in numbers}))
     if beyond := [number for number in seen if not 1 <= number <= len(rows)]:
-        raise UserError(f"--human_check {answer!r}: there is no picture {beyond[0]}; they are numbered 1 to {len(rows)}")
+        raise UserError(
+            f"--human_check {answer!r}: there is no picture {beyond[0]}; they are numbered 1 to {len(rows)}"
+        )
     check = HumanCheck(len(rows), seen, datetime.date.today().isoformat(), files.sha256(listing))
     files.write_json(folder / RECORD, {"version": VERSION, **dataclasses.asdict(check)})
     return check
@@ -88,6 +91,15 @@ def read(folder: Path) -> HumanCheck | None:
     if not (folder / LISTING).is_file() or files.sha256(folder / LISTING) != row["sheet_sha256"]:
         raise UserError(f"{path}: is of other sheets than those beside it; look at these, and record it with {HOW}")
     return HumanCheck(row["pictures"], tuple(row["with_a_face"]), row["recorded"], row["sheet_sha256"])
+
+
+def on_record(folder: Path) -> tuple[HumanCheck | None, str]:
+    """What a person saw on the sheets in `folder`, where that is known, and the same in words."""
+    try:
+        check = read(folder)
+    except UserError as error:
+        return None, f"Not measured: {str(error).replace(f'{folder}{os.sep}', '')}"
+    return check, str(check or "Not measured: nobody has looked yet")
 
 
 def _is_record(row: dict[str, Any]) -> bool:

@@ -43,3 +43,11 @@ def test_verdicts_and_numbers():
     assert found["faces"] == {"verdict": "kept", "failures": [], "notes": [], "numbers": {"leaks": 0}}
     said = text(SECTIONS)
     assert "== Voice (not measured): Not measured: needs --truth." in said and "n = 3" in said
+
+
+def test_the_page_fits_a_telephone():
+    written = page("Audit", "lead", SECTIONS)
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in written
+    # What scrolls sideways holds tables and nothing that is to be read as a sentence.
+    scrolled = [part.split("</div>")[0] for part in written.split('<div class="scroll">')[1:]]
+    assert scrolled and all(part.startswith("<table>") and "caption" not in part for part in scrolled)

@@ -1,0 +1,66 @@
+"""The audit's detectors beside each other: `python -m benchmarks.detectors [--speakers 30]`.
+
+For a ladder of face heights in 720p pictures: the share of faces that each reports, how many reports there are
+elsewhere in a picture, and how long a look takes.
+"""
+
+import dataclasses
+import sys
+import time
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from benchmarks.deface import HEIGHTS, SIZE, still
+from deemo_jax import cli
+from deemo_jax.audit.blazeface import THRESHOLD, BlazeFace
+from deemo_jax.audit.check import RESIDUAL_THRESHOLD, touch
+from deemo_jax.audit.detectors import CenterFace, Detector
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Still:
+    """A picture that is RGB already, for what takes a `deemo_jax.media.picture.Picture`."""
+
+    image: UInt8[np.ndarray, "H W 3"]
+
+    def rgb(self, width: int | None = None, height: int | None = None) -> UInt8[np.ndarray, "H W 3"]:
+        """The picture, scaled to a size where one is given."""
+        return self.image if width is None or height is None else cv2.resize(self.image, (width, height))
+
+
+def main() -> int:
+    """Prints a row a detector."""
+    parser = cli.Parser("python -m benchmarks.detectors", description=__doc__)
+    parser.add_argument("--speakers", type=int, default=30, help="faces of each height (%(default)s)")
+    flags = parser.parse_args()
+    lookers: dict[str, Detector] = {
+        f"CenterFace at {RESIDUAL_THRESHOLD}": CenterFace(*SIZE, RESIDUAL_THRESHOLD),
+        f"BlazeFace at {THRESHOLD}, in tiles": BlazeFace(),
+    }
+    heights = " | ".join(map(str, HEIGHTS))
+    print(f"| recall of {flags.speakers} faces by height in pixels | {heights} | elsewhere | ms |")
+    print("| --- " * (len(HEIGHTS) + 3) + "|")
+    for name, look in lookers.items():
+        shares, elsewhere, times = [], 0, []
+        for height in HEIGHTS:
+            hits = 0
+            for speaker in range(flags.speakers):
+                image, box = still(speaker, height)
+                picture: Any = Still(image)
+                start = time.perf_counter()
+                faces = look(picture)
+                times.append(time.perf_counter() - start)
+                on = [touch(face, box) for face in faces]
+                hits += any(on)
+                elsewhere += len(on) - sum(on)
+            shares.append(f"{hits / flags.speakers:.2f}")
+        per_picture = elsewhere / (flags.speakers * len(HEIGHTS))
+        print(f"| {name} | " + " | ".join(shares) + f" | {per_picture:.2f} | {1e3 * np.median(times):.0f} |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(cli.guarded(main))
