@@ -131,5 +131,5 @@ def test_a_clip_that_ends_who_reads_it_costs_itself_only(audited, tmp_path, dead
     for name in ("a", "deadly", "odd", "z"):
         add(audited, folder, name)
     found = audit(folder, workers=1, every=4)
-    assert list(found.failures) == ["deadly", "odd"] and len(found.checked) == 2
-    assert "SIGABRT" in found.failures["deadly"][0] and "RuntimeError: a bug" in found.failures["odd"][0]
+    assert list(found.unchecked) == ["deadly", "odd"] and len(found.checked) == 2
+    assert "SIGABRT" in found.unchecked["deadly"] and "RuntimeError: a bug" in found.unchecked["odd"]
