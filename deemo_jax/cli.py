@@ -15,6 +15,7 @@ Item = TypeVar("Item")
 EXIT_USAGE = 2
 QUOTES = "\"'"
 EXIT_INTERRUPTED = 130
+EXIT_STOPPED = os.EX_TEMPFAIL if hasattr(os, "EX_TEMPFAIL") else 75  # saved; the same command with --resume goes on
 EXIT_TERMINATED = 128 + signal.SIGTERM
 
 

@@ -140,6 +140,24 @@ def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Any]) -> None:
             handle.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
+def append_line(path: str | os.PathLike[str], line: str) -> None:
+    """Adds a line to a file, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written, or the disk is full.
+    """
+    data = line.encode() + b"\n"
+    with open(path, "ab", buffering=0) as handle:
+        end = handle.seek(0, os.SEEK_END)
+        try:
+            while data:  # what a full disk takes in part is refused in the next round
+                data = data[handle.write(data) :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                handle.truncate(end)
+            raise
+
+
 def read_text(path: str | os.PathLike[str], limit: int = MAX_TEXT_BYTES) -> str:
     """Reads UTF-8 text of at most `limit` bytes.
 

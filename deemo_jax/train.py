@@ -5,7 +5,9 @@
     python -m deemo_jax.train --config configs/sample.py --workdir runs/warm --config.optimizer.lr=3e-4
     python -m deemo_jax.train --config configs/sample.py --show_batch
 
-Ctrl-C and SIGTERM save before they end. What a run writes: config.json, metrics.jsonl, checkpoints/, tensorboard/.
+Ctrl-C, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 save before they end; a second one ends at once. Exit code 0: trained to
+the last step; 75: stopped by a signal and saved, so run it again with --resume; 130: the same after Ctrl-C; 2: a
+mistake that you can mend. What a run writes: config.json, metrics.jsonl, checkpoints/, tensorboard/ (docs/runs.md).
 JAX_COMPILATION_CACHE_DIR=DIR keeps compiled steps between runs.
 """
 
@@ -23,6 +25,9 @@ CONFIG = config_flags.DEFINE_config_file(
 WORKDIR = flags.DEFINE_string("workdir", "", "Folder of the run.")
 RESUME = flags.DEFINE_bool("resume", False, "Go on with the run in --workdir, or begin one.")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Remove the run in --workdir and begin anew.")
+FROM_STEP = flags.DEFINE_integer(
+    "from_step", None, "With --resume: go on from this checkpoint; newer ones are set aside.", lower_bound=0
+)
 SHOW_BATCH = flags.DEFINE_bool(
     "show_batch", False, "Print what the model would read and learn in the first batch, and end. Needs no --workdir."
 )
@@ -31,7 +36,7 @@ DISTRIBUTED = flags.DEFINE_bool(
 )
 
 
-def main(argv: Sequence[str]) -> None:
+def main(argv: Sequence[str]) -> int:
     if len(argv) > 1:
         raise UserError(f"{argv[1]!r} is no flag; --help lists the flags")
     if CONFIG.value is None or not (WORKDIR.value or SHOW_BATCH.value):
@@ -45,7 +50,7 @@ def main(argv: Sequence[str]) -> None:
         from deemo_jax.training.preview import preview
 
         print(preview(CONFIG.value))
-        return
+        return 0
     if DISTRIBUTED.value:
         import jax
 
@@ -53,7 +58,10 @@ def main(argv: Sequence[str]) -> None:
     # JAX is imported only here, so that mistakes in flags and --help answer at once.
     from deemo_jax.training.loop import train
 
-    train(CONFIG.value, WORKDIR.value, resume=RESUME.value, overwrite=OVERWRITE.value)
+    outcome = train(
+        CONFIG.value, WORKDIR.value, resume=RESUME.value, overwrite=OVERWRITE.value, from_step=FROM_STEP.value
+    )
+    return 0 if outcome.finished else cli.EXIT_STOPPED
 
 
 if __name__ == "__main__":

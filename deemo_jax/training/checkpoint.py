@@ -5,6 +5,9 @@ what is needed to judge whether it fits. It is there when it is whole. Frozen we
 """
 
 import contextlib
+import errno
+import os
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +27,8 @@ LOOP = ("step", "rng", "skipped_in_row")
 PARTS = ("trainable", "opt_state", "loop")
 # Newer checkpoints than the one that a run goes on from lie here, out of the way.
 SET_ASIDE = "set_aside"
+# What a disk says that takes no more.
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM)
 
 
 class Checkpoints:
@@ -83,11 +88,7 @@ class Checkpoints:
         Raises:
             UserError: there is no checkpoint of that step.
         """
-        known = self.steps()
-        if step is not None and step not in known:
-            there = f"there are {', '.join(map(str, known))}" if known else "there is none"
-            raise UserError(f"{self.path}: holds no checkpoint of step {step}; {there}")
-        return max(known, default=None) if step is None else step
+        return choose(self.path, self.steps(), step)
 
     def save(self, step: int, state: TrainState, metadata: Mapping[str, Any]) -> None:
         """Copies the state to the host and writes it in the background; `state` may be donated afterwards.
@@ -159,6 +160,12 @@ class Checkpoints:
         """Whether every value of a checkpoint can be read; all of them are, to the host."""
         return not self._unreadable(step)
 
+    def way_on(self, failed: int | None = None) -> str:
+        """How a run goes on whose disk takes no more: half a sentence that names the last checkpoint but `failed`."""
+        saved = max((step for step in self.steps() if step != failed), default=None)
+        last = "there is no whole checkpoint yet" if saved is None else f"the last whole checkpoint is {saved}"
+        return f"{last}; mend space, quota or permissions, then go on with --resume"
+
     def _unreadable(self, step: int) -> list[str]:
         """What of a checkpoint is damaged."""
         bad = []
@@ -216,10 +223,7 @@ class Checkpoints:
     @contextlib.contextmanager
     def _writing(self, step: int) -> Iterator[None]:
         """A full disk and its kind, as one line that names the last whole checkpoint."""
-        whole = max((other for other in self.steps() if other != step), default=None)
-        last = "there is no earlier one" if whole is None else f"the last whole one is {whole}"
-        mend = f"{last}; mend space, quota or permissions, then go on with --resume"
-        with self._clear(f"checkpoint {step} cannot be written", mend):
+        with self._clear(f"checkpoint {step} cannot be written", self.way_on(step)):
             yield
 
     @contextlib.contextmanager
@@ -233,9 +237,27 @@ class Checkpoints:
             raise UserError(f"{self.path}: {what} ({self._said(error)}); {mend}") from error
 
     def _said(self, error: Exception) -> str:
-        """The first line of an error, with the folder's own name in place of a stand-in's."""
+        """What an error says: the system's own word for it, or else its first line, without a stand-in's name."""
+        for number in DISK:
+            if os.strerror(number) in str(error):
+                return os.strerror(number)
         line = next(iter(str(error).splitlines()), "").replace(str(plain_path(self.path)), str(self.path))
         return f"{type(error).__name__}: {line[:200]}".removesuffix(": ")
+
+
+def saved_steps(folder: Path) -> list[int]:
+    """Of the checkpoints in a folder that may be missing, ascending; one process alone may ask."""
+    if not folder.is_dir():
+        return []
+    return sorted(int(path.name) for path in folder.iterdir() if re.fullmatch(r"0|[1-9][0-9]*", path.name))
+
+
+def choose(folder: Path, known: Sequence[int], step: int | None) -> int | None:
+    """`step`, or the newest of the `known` ones when it is None; see `Checkpoints.choose`."""
+    if step is not None and step not in known:
+        there = f"there are {', '.join(map(str, known))}" if known else "there is none"
+        raise UserError(f"{folder}: holds no checkpoint of step {step}; {there}")
+    return max(known, default=None) if step is None else step
 
 
 class _NewestAndAnchor:

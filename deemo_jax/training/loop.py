@@ -16,14 +16,20 @@ from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.errors import UserError
 from deemo_jax.models.batch import Batch
 from deemo_jax.training import mesh as mesh_lib
-from deemo_jax.training import run
 from deemo_jax.training.checkpoint import Checkpoints
+from deemo_jax.training.guard import Guard
+from deemo_jax.training.health import Health
+from deemo_jax.training.lock import Lock
 from deemo_jax.training.monitor import Monitor, duration
 from deemo_jax.training.recipe import Recipe
+from deemo_jax.training.request import Plan, Request
+from deemo_jax.training.resume import fresh, restore
+from deemo_jax.training.run import describe
 from deemo_jax.training.setup import Setup, build
 from deemo_jax.training.state import TrainState, table
-from deemo_jax.training.step import abstract_state, init_state, lower_step, state_shardings
-from deemo_jax.training.stop import Stop
+from deemo_jax.training.step import lower_step
+from deemo_jax.training.stop import Stop, Stopped
+from deemo_jax.training.workdir import Workdir, told
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +49,14 @@ class Outcome:
     signal: Signals | None = None
 
 
-def train(config: Mapping[str, Any], workdir: str | Path, *, resume: bool = False, overwrite: bool = False) -> Outcome:
+def train(
+    config: Mapping[str, Any],
+    workdir: str | Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    from_step: int | None = None,
+) -> Outcome:
     """Trains, or trains on, until `config.train.steps` or until asked to stop.
 
     A continued run gives the parameters that an uninterrupted one gives, bit for bit on the same devices: data and
@@ -51,55 +64,79 @@ def train(config: Mapping[str, Any], workdir: str | Path, *, resume: bool = Fals
 
     Args:
         config: see `deemo_jax.training.recipe.Recipe`.
-        workdir: see `deemo_jax.training.run`.
+        workdir: see `deemo_jax.training.workdir`.
         resume: go on with the run that is there, or begin one.
         overwrite: remove the run that is there.
+        from_step: go on from this checkpoint rather than from the newest; newer ones are set aside.
 
     Returns:
-        After SIGTERM an outcome that is not finished; its checkpoint is written.
+        After SIGTERM, SIGHUP, SIGUSR1 or SIGUSR2 an outcome that is not finished; its checkpoint is written.
 
     Raises:
-        UserError: a mistake in the config or the folder, or a loss that stays NaN.
+        UserError: a mistake in the config or the folder, another run in it, a full disk, or a loss that stays NaN.
         KeyboardInterrupt: after Ctrl-C, when the checkpoint is written.
     """
-    recipe, folder = Recipe.from_config(config), run.Workdir(Path(workdir))
-    changes = run.check(folder, recipe.resolved(), resume=resume, overwrite=overwrite)
-    start = 0 if overwrite else _latest(folder) or 0
+    recipe, folder = Recipe.from_config(config), Workdir(Path(workdir))
+    request = Request(folder, recipe.resolved(), resume, overwrite, from_step)
+    plan = request.check()
     _meet("checked")  # every process must have looked before the first one writes
-    if start >= recipe.train.steps:
-        _say(f"{folder.path}: trained to step {start} already; nothing to do")
-        return Outcome(start, True)
-    mesh = mesh_lib.make_mesh(recipe.mesh)
-    setup = build(recipe, mesh, with_trainable=not start)
-    pipeline = _pipeline(recipe, setup, mesh)
-    batches = pipeline.iterate(start)
-    # The first is read here, so that what is wrong with the data is said before anything is written.
-    batches = itertools.chain([next(batches)], batches)
-    for line in changes:
-        _say(f"changed since the run was begun: {line}")
-    _say(table(setup.trainable, setup.frozen))
-    if jax.process_index() == 0:
-        run.begin(folder, recipe.resolved(), overwrite=overwrite)
-    _meet("begun")
-    with Checkpoints(folder.checkpoints, keep=recipe.train.keep) as checkpoints:
-        outcome = _run(recipe, folder, mesh, setup, batches, checkpoints)
-    _farewell(folder, outcome, pipeline)
+    if plan.start >= recipe.train.steps:
+        _say(f"{folder.path}: trained to step {plan.start} already; nothing to do")
+        return Outcome(plan.start, True)
+    with Lock(folder.lock) as lock, Stop() as stop:
+        try:
+            outcome = _train(recipe, request, plan, lock, stop)
+        except Stopped as stopped:
+            _say(f"{folder.path}: stopped before step {plan.start + 1}; begin or go on with --resume")
+            return Outcome(plan.start, False, signal=stopped.signal)
     if outcome.signal == SIGINT:
         raise KeyboardInterrupt
     return outcome
 
 
+def _train(recipe: Recipe, request: Request, plan: Plan, lock: Lock, stop: Stop) -> Outcome:
+    folder = request.folder
+    _hold(lock, request, plan, new=False)
+    mesh = mesh_lib.make_mesh(recipe.mesh)
+    setup = build(recipe, mesh, with_trainable=not plan.start)
+    pipeline = _pipeline(recipe, setup, mesh)
+    batches = pipeline.iterate(plan.start)
+    # The first is read here, so that what is wrong with the data is said before anything is written.
+    batches = itertools.chain([next(batches)], batches)
+    facts = describe(recipe.resolved(), setup.frozen)
+    if plan.start:
+        state, metadata = restore(recipe, mesh, setup, folder.checkpoints, plan.start, facts["frozen_sha256"])
+        health = Health(metadata.get("health"))
+        _say(f"going on from step {plan.start}")
+    else:
+        state, health = fresh(recipe, mesh, setup), Health()
+    for line in told(plan.changes):
+        _say(f"changed since the run was begun: {line}")
+    _say(table(setup.trainable, setup.frozen))
+    _hold(lock, request, plan, new=True)
+    if jax.process_index() == 0:
+        for line in request.begin(plan):
+            _say(line)
+    _meet("begun")
+    with Checkpoints(folder.checkpoints, keep=recipe.train.keep) as checkpoints:
+        outcome = _run(recipe, folder, mesh, setup, batches, checkpoints, state, health, facts, stop)
+    _farewell(folder, outcome, pipeline)
+    return outcome
+
+
 def _run(
     recipe: Recipe,
-    folder: run.Workdir,
+    folder: Workdir,
     mesh: jax.sharding.Mesh,
     setup: Setup,
     batches: Iterator[Batch],
     checkpoints: Checkpoints,
+    state: TrainState,
+    health: Health,
+    facts: Mapping[str, Any],
+    stop: Stop,
 ) -> Outcome:
-    facts, steps = run.describe(recipe.resolved(), setup.frozen), recipe.train.steps
-    state, start = _start(recipe, mesh, setup, checkpoints, facts["frozen_sha256"])
-    begun = time.monotonic()
+    begun, start, steps = time.monotonic(), int(state.step), recipe.train.steps
     batch = next(batches)
     step = lower_step(setup.model, recipe, mesh, state, setup.frozen, mesh_lib.put_batch(batch, mesh)).compile()
     _say(f"compiled in {duration(time.monotonic() - begun)}; steps {start + 1} to {steps}")
@@ -112,9 +149,11 @@ def _run(
         log_every=recipe.train.log_every,
         active=jax.process_index() == 0,
     )
+    guard = Guard(recipe, monitor, health, checkpoints)
     done, asked = start, False
     pending: tuple[int, Mapping[str, jax.Array], np.ndarray] | None = None
-    with monitor, Stop() as stop:
+    stop.saves()
+    with monitor:
         while done < steps and not asked:
             if done > start:
                 with monitor.waiting():
@@ -123,47 +162,18 @@ def _run(
             done += 1
             # The device works on this step while the host reads the one before.
             if pending is not None:
-                _read(*pending, recipe, monitor)
+                guard.read(*pending)
             pending = done, metrics, batch.index
             asked = stop.after(done)
             if done % recipe.train.checkpoint_every == 0 or done == steps or asked:
-                _read(*pending, recipe, monitor)
+                guard.read(*pending)
                 pending = None
                 position = {"data": {"next_step": done, "batch_size": recipe.data.batch_size, "seed": recipe.seed}}
-                checkpoints.save(done, state, facts | position)
+                checkpoints.wait()
+                checkpoints.anchor = health.before(checkpoints.steps())
+                checkpoints.save(done, state, {**facts, **position, "health": health.to_json()})
         checkpoints.wait()
     return Outcome(done, done == steps, monitor.data_wait, None if done == steps else stop.signal)
-
-
-def _start(
-    recipe: Recipe, mesh: jax.sharding.Mesh, setup: Setup, checkpoints: Checkpoints, frozen: str
-) -> tuple[TrainState, int]:
-    latest = checkpoints.latest()
-    if latest is None:
-        places = state_shardings(recipe, setup.trainable, mesh)
-        return jax.jit(lambda tree: init_state(recipe, tree), out_shardings=places)(setup.trainable), 0
-    metadata = checkpoints.metadata(latest)
-    run.check_origin(metadata, frozen, checkpoints.path / str(latest))
-    state = checkpoints.restore(latest, abstract_state(recipe, setup.trainable, mesh))
-    position = metadata.get("data", {}).get("next_step")
-    if not int(state.step) == latest == position:
-        raise UserError(
-            f"{checkpoints.path / str(latest)}: is for step {int(state.step)} and data at {position}; remove it"
-        )
-    _say(f"going on from step {latest}")
-    return state, latest
-
-
-def _read(done: int, metrics: Mapping[str, jax.Array], indices: np.ndarray, recipe: Recipe, monitor: Monitor) -> None:
-    values = {key: float(value) for key, value in jax.device_get(dict(metrics)).items()}
-    records = [int(index) for index in indices]
-    monitor.report(done, values, {"records": records})
-    if values["skipped_in_row"] >= recipe.train.nan_limit:
-        raise UserError(
-            f"step {done}: loss or gradient were not finite in {recipe.train.nan_limit} steps in a row, last with the "
-            f"records {records} of split {recipe.data.train_split!r}; lower config.optimizer.lr or look at these, "
-            "then go on from the last checkpoint with --resume"
-        )
 
 
 def _pipeline(recipe: Recipe, setup: Setup, mesh: jax.sharding.Mesh) -> Pipeline:
@@ -179,14 +189,29 @@ def _pipeline(recipe: Recipe, setup: Setup, mesh: jax.sharding.Mesh) -> Pipeline
     )
 
 
-def _latest(folder: run.Workdir) -> int | None:
-    if not folder.checkpoints.is_dir():
-        return None
-    with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
-        return checkpoints.latest()
+def _hold(lock: Lock, request: Request, plan: Plan, *, new: bool) -> None:
+    """Takes the lock of a workdir that is there, or of a `new` one; over several processes the first one has it.
+
+    Raises:
+        UserError: on every process, where another run has it or came in between.
+    """
+    refusal = ""
+    if jax.process_index() == 0:
+        try:
+            if request.hold(lock, plan, new=new):
+                _say(lock.note)
+        except UserError as error:
+            refusal = str(error)
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
+
+        if multihost_utils.broadcast_one_to_all(np.int32(bool(refusal))) and not refusal:
+            refusal = f"{request.folder.path}: cannot be used; the first process says why"
+    if refusal:
+        raise UserError(refusal)
 
 
-def _farewell(folder: run.Workdir, outcome: Outcome, pipeline: Pipeline) -> None:
+def _farewell(folder: Workdir, outcome: Outcome, pipeline: Pipeline) -> None:
     if bad := pipeline.counts.unreadable:
         index, reason = next(iter(bad.items()))
         _say(f"{len(bad)} records could not be read and taught nothing; the first is {index} ({reason})")

@@ -10,11 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import tensorboardX
 from tqdm import tqdm
 
 from deemo_jax.errors import UserError
-from deemo_jax.files import atomic
+from deemo_jax.files import append_line, atomic
+from deemo_jax.training.board import Board
 
 PLAIN_EVERY_S = 5.0
 
@@ -27,6 +27,7 @@ def cut_back(path: Path, step: int) -> None:
     """
     if not path.exists():
         return
+    path = path.resolve()  # a link stays one
     with atomic(path) as temporary, open(path, "rb") as old, open(temporary, "wb") as new:
         for line in old:
             try:
@@ -64,13 +65,10 @@ class Monitor:
         if self._active:
             cut_back(self._metrics, self._start)
             try:
-                self._file = self._open.enter_context(open(self._metrics, "ab", buffering=0))
-                self._board = tensorboardX.SummaryWriter(str(self._tensorboard), purge_step=self._start + 1)
+                self._board = Board(self._tensorboard, purge_step=self._start + 1)
             except OSError as error:
-                raise UserError(
-                    f"{self._metrics.parent}: cannot be written ({error.strerror}); check permissions"
-                ) from error
-            self._open.callback(self._board.close)
+                raise UserError(f"{_unwritten(self._tensorboard, error)}; check space and permissions") from error
+            self._open.callback(self._close_board)
             self._bar = tqdm(total=self._steps, initial=self._start, desc="train", unit="step", disable=not _terminal())
             self._open.callback(self._bar.close)
         self._began = self._since = self._told = time.monotonic()
@@ -112,16 +110,21 @@ class Monitor:
         row: dict[str, Any] = {key: _json_number(value) for key, value in metrics.items()}
         row["examples_per_s"] = (step - self._logged) * self._batch / spent
         row["data_wait"] = (self._waited - self._waited_since) / spent
+        line = json.dumps({"step": step, **row, **(extra if skipped else {})}, allow_nan=False)
         try:
-            line = json.dumps({"step": step, **row, **(extra if skipped else {})}, allow_nan=False)
-            self._file.write(line.encode() + b"\n")
-            for key, value in row.items():
-                if value is not None:
-                    self._board.add_scalar(f"train/{key}", value, step)
+            append_line(self._metrics, line)
         except OSError as error:
-            raise UserError(f"{self._metrics}: cannot be written ({error.strerror or error}); check space") from error
+            raise UserError(_unwritten(self._metrics, error)) from error
+        try:
+            self._board.add(step, {f"train/{key}": value for key, value in row.items() if value is not None})
+        except OSError as error:
+            raise UserError(_unwritten(self._tensorboard, error)) from error
         self._since, self._waited_since, self._logged = now, self._waited, step
         self._show(step, metrics["loss"], metrics["lr"], row, skipped)
+
+    def _close_board(self) -> None:
+        with contextlib.suppress(OSError):  # a full disk was told when it was met
+            self._board.close()
 
     def _show(self, step: int, loss: float, rate: float, row: Mapping[str, Any], skipped: bool) -> None:
         if _terminal():
@@ -142,6 +145,10 @@ class Monitor:
             f"examples/s, {row['data_wait']:.1%} waiting for data, about {duration(left)} left"
         )
         print(line + (" - NOT FINITE, skipped" if skipped else ""), file=sys.stderr, flush=True)
+
+
+def _unwritten(path: Path, error: OSError) -> str:
+    return f"{path}: cannot be written ({error.strerror or error})"
 
 
 def duration(seconds: float) -> str:

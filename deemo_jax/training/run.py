@@ -1,11 +1,6 @@
-"""A run's folder: what lies where, when it may be written to, and how a finished run is opened again.
+"""What a checkpoint says of where it comes from, and how a run is opened again."""
 
-config.json   metrics.jsonl   checkpoints/   tensorboard/   evaluation/
-"""
-
-import dataclasses
 import importlib.metadata
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +10,7 @@ from ml_collections import ConfigDict
 
 from deemo_jax.data.prompts import INSTRUCTION_VERSION
 from deemo_jax.errors import UserError
-from deemo_jax.files import read_json, write_json
+from deemo_jax.files import read_json
 from deemo_jax.models.deemo_llama import DeemoLlama, param_shapes
 from deemo_jax.models.weights import CONVERSION, flatten, open_tensors
 from deemo_jax.training.checkpoint import Checkpoints
@@ -23,95 +18,9 @@ from deemo_jax.training.mesh import make_mesh
 from deemo_jax.training.recipe import MeshRecipe, Recipe
 from deemo_jax.training.setup import build, make_model
 from deemo_jax.training.state import Tree, content_hash, merge
+from deemo_jax.training.workdir import Workdir
 
 PACKAGES = ("deemo-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
-# What may change between a run and its continuation: where it runs and what it tells, not what it computes. Other
-# `steps` bend the rest of the learning-rate curve, which is what whoever asks for them wants.
-CHANGEABLE = ("name", "mesh.", "data.data_dir", "data.workers", "data.test_split", "train.", "init")
-
-
-@dataclasses.dataclass(frozen=True)
-class Workdir:
-    """Paths of a run."""
-
-    path: Path
-
-    @property
-    def config(self) -> Path:
-        return self.path / "config.json"
-
-    @property
-    def metrics(self) -> Path:
-        return self.path / "metrics.jsonl"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
-
-    @property
-    def tensorboard(self) -> Path:
-        return self.path / "tensorboard"
-
-    @property
-    def evaluation(self) -> Path:
-        return self.path / "evaluation"
-
-    def holds_run(self) -> bool:
-        """Whether a run was begun here."""
-        return any(path.exists() for path in (self.config, self.metrics, self.checkpoints))
-
-
-def check(workdir: Workdir, config: dict[str, Any], *, resume: bool, overwrite: bool) -> list[str]:
-    """Whether a run may begin here, before anything is touched.
-
-    Args:
-        workdir: of the run.
-        config: resolved.
-        resume, overwrite: the flags.
-
-    Returns:
-        A line for each harmless change since the run was begun, when it is resumed.
-
-    Raises:
-        UserError: both flags; or a run is there and neither is given, or its config computes otherwise.
-    """
-    if resume and overwrite:
-        raise UserError("--resume and --overwrite exclude each other; give one")
-    if workdir.path.exists() and not workdir.path.is_dir():
-        raise UserError(f"{workdir.path}: is no folder; name another --workdir")
-    if not workdir.holds_run() or overwrite:
-        return []
-    if not resume:
-        raise UserError(
-            f"{workdir.path}: already holds a run; give --resume to go on, --overwrite to begin anew, or another "
-            "--workdir"
-        )
-    if not workdir.config.exists():
-        raise UserError(f"{workdir.config}: is missing, so the run cannot go on; give --overwrite or another --workdir")
-    before, now = _leaves(read_json(workdir.config)), _leaves(config)
-    changed = [key for key in sorted(before | now) if before.get(key, _ABSENT) != now.get(key, _ABSENT)]
-    lines = [f"config.{key}: {before.get(key, _ABSENT)} -> {now.get(key, _ABSENT)}" for key in changed]
-    refused = [line for key, line in zip(changed, lines, strict=True) if not key.startswith(CHANGEABLE)]
-    if refused:
-        raise UserError(
-            f"{workdir.path}: the run was begun with another config ({'; '.join(refused)}); use that one, or another "
-            "--workdir"
-        )
-    return lines
-
-
-def begin(workdir: Workdir, config: dict[str, Any], *, overwrite: bool) -> None:
-    """Writes the config; with `overwrite`, removes the files of an earlier run first, and no others.
-
-    Raises:
-        UserError: the folder cannot be written.
-    """
-    if overwrite:
-        for path in (workdir.checkpoints, workdir.tensorboard, workdir.evaluation):
-            shutil.rmtree(path, ignore_errors=True)
-        for path in (workdir.config, workdir.metrics):
-            path.unlink(missing_ok=True)
-    write_json(workdir.config, config)
 
 
 def describe(config: dict[str, Any], frozen: Tree) -> dict[str, Any]:
@@ -207,15 +116,3 @@ def _load_converted(folder: Path) -> tuple[ConfigDict, DeemoLlama, Tree]:
         )
     setup = build(recipe, make_mesh(MeshRecipe(), jax.local_devices()[:1]))
     return ConfigDict(config), setup.model, merge(setup.trainable, setup.frozen)
-
-
-_ABSENT = "absent"
-
-
-def _leaves(config: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(config, dict) or not config:
-        return {prefix: config}
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        flat |= _leaves(value, f"{prefix}.{key}" if prefix else key)
-    return flat

@@ -157,6 +157,25 @@ def test_files_of_a_neighbour_that_a_pattern_would_match_are_not_taken(tmp_path:
         assert jax.tree.all(jax.tree.map(np.array_equal, checkpoints.restore(1, fresh()), fresh()))
 
 
+def test_a_full_disk_is_one_line_that_names_the_last_whole_checkpoint(
+    two: Path, tmp_path: Path, small_files: Callable[[int], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(two, tmp_path / "c")
+    with pytest.raises(UserError) as caught, Checkpoints(tmp_path / "c", keep=2) as checkpoints:
+        small_files(100_000)
+        checkpoints.save(3, fresh(), {"number": 3})
+        checkpoints.wait()
+    small_files(1 << 40)
+    mend = "the last whole checkpoint is 2; mend space, quota or permissions, then go on with --resume"
+    assert str(caught.value).endswith(f"/c: checkpoint 3 cannot be written (File too large); {mend}")
+    gc.collect()
+    assert capfd.readouterr().err == ""
+    with Checkpoints(tmp_path / "c", keep=2) as checkpoints:
+        assert checkpoints.steps() == [1, 2] and checkpoints.whole(2)
+        checkpoints.save(3, fresh(), {"number": 3})
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["2", "3"]
+
+
 def test_the_anchor_stays_beside_the_newest(tmp_path: Path) -> None:
     with Checkpoints(tmp_path / "c", keep=2) as checkpoints:
         for number in range(1, 6):

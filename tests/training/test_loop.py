@@ -19,7 +19,8 @@ import pytest
 from deemo_jax.errors import UserError
 from deemo_jax.files import read_json, read_jsonl, write_json
 from deemo_jax.models.weights import flatten, save_tree
-from deemo_jax.training.checkpoint import Checkpoints
+from deemo_jax.training.checkpoint import Checkpoints, saved_steps
+from deemo_jax.training.lock import Lock
 from deemo_jax.training.loop import train
 from deemo_jax.training.recipe import Recipe
 from deemo_jax.training.run import load_run
@@ -51,6 +52,7 @@ def test_the_loss_falls_and_everything_is_left_behind(tiny_run: Path, tiny_data:
     assert rows[0]["loss"] > 4 and rows[-1]["loss"] < rows[0]["loss"] / 10
     assert rows[0].keys() >= {"step", "loss", "lr", "grad_norm", "examples_per_s", "data_wait", "skipped"}
     assert sorted(path.name for path in tiny_run.iterdir()) == [
+        ".lock",
         "checkpoints",
         "config.json",
         "metrics.jsonl",
@@ -104,7 +106,7 @@ def test_killed_at_a_random_step_and_continued_it_ends_bit_equal(
     assert_same_run(tmp_path, tiny_run)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGINT])
 def test_a_signal_saves_and_stops_and_the_run_goes_on(
     number: signal.Signals, tiny_run: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
@@ -127,11 +129,24 @@ def test_a_signal_saves_and_stops_and_the_run_goes_on(
     asker.join()
     assert signal.getsignal(number) == handler
     with Checkpoints(tmp_path / "checkpoints", read_only=True) as checkpoints:
-        stopped = checkpoints.latest()
-    assert stopped is not None and 10 <= stopped < tiny.STEPS and lines(metrics) == stopped
-    if number == signal.SIGTERM:  # after either the same files are there
-        assert train(config, tmp_path, resume=True).finished
+        older, stopped = checkpoints.steps()
+    assert 10 <= stopped < tiny.STEPS and lines(metrics) == stopped
+    if number == signal.SIGUSR1:  # after either the same files are there
+        assert train(config, tmp_path, resume=True, from_step=older).finished
         assert_same_run(tmp_path, tiny_run)
+        assert (tmp_path / "checkpoints" / "set_aside" / str(stopped)).is_dir()
+
+
+def test_a_second_run_in_the_same_folder_is_refused(tiny_run: Path, tiny_data: Path) -> None:
+    config = tiny.get_config(str(tiny_data))
+    config.train.steps += 1
+    before = (tiny_run / "config.json").read_bytes()
+    with Lock(tiny_run / ".lock") as lock:
+        lock.take()
+        for flags in ({"resume": True}, {"overwrite": True}):
+            with pytest.raises(UserError, match="is in use by another run"):
+                train(config, tiny_run, **flags)
+    assert (tiny_run / "config.json").read_bytes() == before
 
 
 def test_eight_devices_give_the_losses_of_one_and_one_goes_on_where_they_stopped(
@@ -157,24 +172,21 @@ def test_eight_devices_give_the_losses_of_one_and_one_goes_on_where_they_stopped
     assert rows[-1]["loss"] == pytest.approx(one[-1]["loss"], rel=0.5)
 
 
-def test_a_loss_that_stays_nan_ends_the_run_and_names_the_records(
+def test_a_loss_that_stays_nan_ends_the_run_and_names_the_records_and_a_checkpoint_from_before(
     tiny_run: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
-    params = {path: leaf.astype(np.float32) for path, leaf in parameters(tiny_run).items()}
-    params["decoder/head"] = np.full_like(params["decoder/head"], np.nan)
-    save_tree(tmp_path / "broken.safetensors", flax.traverse_util.unflatten_dict(params, sep="/"))
+    shutil.copytree(tiny_run, tmp_path / "run")
     config = tiny.get_config(str(tiny_data))
-    config.init = str(tmp_path / "broken.safetensors")
-    with pytest.raises(UserError, match=r"step 3: loss or gradient were not finite in 3 steps in a row, .*records \["):
-        train(config, tmp_path / "run")
-    rows = list(read_jsonl(tmp_path / "run" / "metrics.jsonl"))
-    assert [(row["step"], row["loss"], row["skipped_in_row"]) for row in rows] == [
-        (1, None, 1),
-        (2, None, 2),
-        (3, None, 3),
-    ]
-    assert len(rows[0]["records"]) == 8
-    assert not list((tmp_path / "run" / "checkpoints").iterdir())
+    config.train.steps, config.optimizer.lr, config.optimizer.clip_norm = 60, 1e30, 1.0
+    said = r"step 44: loss or gradient were not finite in 3 steps in a row, .*records \[.* --resume --from_step 40$"
+    with pytest.raises(UserError, match=said):
+        train(config, tmp_path / "run", resume=True)
+    rows = list(read_jsonl(tmp_path / "run" / "metrics.jsonl"))[-4:]
+    assert [(row["step"], row.get("skipped_in_row")) for row in rows] == [(41, 0), (42, 1), (43, 2), (44, 3)]
+    assert rows[0]["loss"] is not None and rows[1]["loss"] is None and len(rows[1]["records"]) == 8
+    assert saved_steps(tmp_path / "run" / "checkpoints") == [40, 42]
+    record = next(read_jsonl(tmp_path / "run" / "config_history.jsonl"))
+    assert record["step"] == 40 and record["changed"]["optimizer.lr"] == [1e-2, 1e30]
 
 
 def test_a_run_begun_from_a_file_has_its_weights_and_refuses_another_one(

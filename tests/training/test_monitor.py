@@ -1,7 +1,10 @@
 """What is written, and what a continued run removes before it writes again."""
 
+import errno
 import json
 import math
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,8 +58,36 @@ def test_a_continued_run_writes_no_step_twice(tmp_path: Path) -> None:
 def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(monitor_lib, "cut_back", lambda path, step: None)  # it would put a new file in the link's place
     (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
-    with pytest.raises(UserError, match=r"metrics.jsonl: cannot be written \(No space left on device\); check space"):
+    with pytest.raises(UserError, match=r"metrics.jsonl: cannot be written \(No space left on device\)"):
         run(tmp_path, 0, 1)
+
+
+def test_a_line_that_only_half_fits_is_taken_back(tmp_path: Path, small_files: Callable[[int], None]) -> None:
+    run(tmp_path, 0, 3)
+    path = tmp_path / "metrics.jsonl"
+    whole = path.read_bytes()
+    small_files(len(whole) + 40)
+    with pytest.raises(UserError, match=r"metrics.jsonl: cannot be written \(File too large\)"):
+        run(tmp_path, 3, 6)
+    assert path.read_bytes() == whole
+
+
+def test_a_full_disk_under_tensorboard_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("deemo_jax.training.board.Board.add", full)
+    with pytest.raises(UserError, match=r"tensorboard: cannot be written \(No space left on device\)"):
+        run(tmp_path, 0, 1)
+
+
+def test_a_link_to_the_metrics_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "metrics.jsonl").symlink_to(tmp_path / "elsewhere" / "m.jsonl")
+    run(tmp_path, 0, 5)
+    run(tmp_path, 3, 4)
+    rows = [json.loads(line) for line in (tmp_path / "elsewhere" / "m.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
 
 
 def test_cut_back_leaves_a_missing_file_missing(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Folders of runs: refused, begun, compared; and a run that is opened again."""
+"""Where a checkpoint comes from, and a run that is opened again."""
 
 from pathlib import Path
 from typing import Any
@@ -18,41 +18,7 @@ def config(**changes: Any) -> dict[str, Any]:
     return {**Recipe.from_config(tiny.get_config("nowhere")).resolved(), **changes}
 
 
-def test_a_run_that_is_there_is_refused_without_a_flag(tmp_path: Path) -> None:
-    folder = run.Workdir(tmp_path / "run")
-    assert run.check(folder, config(), resume=False, overwrite=False) == []
-    assert not folder.path.exists()
-    run.begin(folder, config(), overwrite=False)
-    with pytest.raises(UserError, match=r"already holds a run; give --resume .* --overwrite"):
-        run.check(folder, config(), resume=False, overwrite=False)
-    with pytest.raises(UserError, match="exclude each other"):
-        run.check(folder, config(), resume=True, overwrite=True)
-    assert run.check(folder, config(), resume=True, overwrite=False) == []
-
-
-def test_another_config_is_refused_by_name_and_harmless_changes_are_told(tmp_path: Path) -> None:
-    folder = run.Workdir(tmp_path)
-    run.begin(folder, config(), overwrite=False)
-    with pytest.raises(UserError, match=r"another config \(config\.seed: 3 -> 4\)"):
-        run.check(folder, config(seed=4), resume=True, overwrite=False)
-    longer = config(train={**config()["train"], "steps": 99})
-    assert run.check(folder, longer, resume=True, overwrite=False) == [f"config.train.steps: {tiny.STEPS} -> 99"]
-
-
-def test_overwriting_removes_a_runs_own_files_only(tmp_path: Path) -> None:
-    folder = run.Workdir(tmp_path)
-    for name in ("checkpoints/3/x", "tensorboard/x", "evaluation/x", "metrics.jsonl", "notes.txt"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("x")
-    run.begin(folder, config(), overwrite=True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "notes.txt"]
-
-
-def test_a_path_that_cannot_be_a_run(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(UserError, match="is no folder"):
-        run.check(run.Workdir(tmp_path / "file"), config(), resume=False, overwrite=False)
+def test_a_folder_without_a_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no run"):
         run.load_run(tmp_path)
 

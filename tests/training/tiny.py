@@ -81,9 +81,10 @@ def write_tiny_run(folder: Path, frame_embedding: bool = True) -> Path:
     from deemo_jax.training.checkpoint import Checkpoints
     from deemo_jax.training.mesh import MeshRecipe, make_mesh
     from deemo_jax.training.recipe import Recipe
-    from deemo_jax.training.run import Workdir, begin, describe
+    from deemo_jax.training.run import describe
     from deemo_jax.training.setup import build
     from deemo_jax.training.step import init_state
+    from deemo_jax.training.workdir import Workdir, begin
 
     config = get_config(str(write_tiny_dataset(folder / "data")))
     config.model.video.connector.frame_embedding = frame_embedding

@@ -1,0 +1,86 @@
+"""Where a run goes on: at its newest checkpoint, or at an older one that is asked for."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from deemo_jax.errors import UserError
+from deemo_jax.training.checkpoint import SET_ASIDE, Checkpoints, choose, saved_steps
+from deemo_jax.training.recipe import Recipe
+from deemo_jax.training.run import check_origin
+from deemo_jax.training.setup import Setup
+from deemo_jax.training.state import TrainState
+from deemo_jax.training.step import abstract_state, init_state, state_shardings
+
+
+def first_step(folder: Path, from_step: int | None) -> int:
+    """The step of the checkpoint to go on from; 0 where there is none.
+
+    Args:
+        folder: of the checkpoints.
+        from_step: the step asked for; None = the newest.
+
+    Raises:
+        UserError: there is no checkpoint of that step.
+    """
+    return choose(folder, saved_steps(folder), from_step) or 0
+
+
+def fresh(recipe: Recipe, mesh: jax.sharding.Mesh, setup: Setup) -> TrainState:
+    """The state of step 0."""
+    places = state_shardings(recipe, setup.trainable, mesh)
+    return jax.jit(lambda tree: init_state(recipe, tree), out_shardings=places)(setup.trainable)
+
+
+def restore(
+    recipe: Recipe, mesh: jax.sharding.Mesh, setup: Setup, folder: Path, step: int, frozen: str
+) -> tuple[TrainState, dict[str, Any]]:
+    """The state of a checkpoint, and what it says of itself.
+
+    Args:
+        recipe: of the run; the optimizer's numbers may be others than the checkpoint's.
+        mesh: where it goes.
+        setup: its parameters, abstract.
+        folder: of the checkpoints.
+        step: which.
+        frozen: sha256 of the frozen parameters.
+
+    Raises:
+        UserError: it is damaged, or does not belong to this run.
+    """
+    with Checkpoints(folder, read_only=True) as checkpoints:
+        metadata = checkpoints.metadata(step)
+        check_origin(metadata, frozen, checkpoints.path / str(step))
+        # Clipping has no values, but a place in the tree that the optimizer's state is stored as.
+        clip = metadata.get("config", {}).get("optimizer", {}).get("clip_norm", recipe.optimizer.clip_norm)
+        then = dataclasses.replace(recipe, optimizer=dataclasses.replace(recipe.optimizer, clip_norm=float(clip)))
+        state = checkpoints.restore(step, abstract_state(then, setup.trainable, mesh))
+    now = jax.tree.structure(abstract_state(recipe, setup.trainable, mesh).opt_state)
+    state = dataclasses.replace(state, opt_state=jax.tree.unflatten(now, jax.tree.leaves(state.opt_state)))
+    position = metadata.get("data", {}).get("next_step")
+    if not int(state.step) == step == position:
+        raise UserError(
+            f"{folder / str(step)}: is for step {int(state.step)} and data at {position}; name another with --from_step"
+        )
+    return state, metadata
+
+
+def set_aside(folder: Path, step: int) -> list[int]:
+    """Moves checkpoints newer than `step` out of the way, into `set_aside/` beside them; returns their steps.
+
+    Raises:
+        UserError: one cannot be moved.
+    """
+    newer = [number for number in saved_steps(folder) if number > step]
+    try:
+        for number in newer:
+            (folder / SET_ASIDE).mkdir(exist_ok=True)
+            copies = range(1, 1000)
+            names = (str(number), *(f"{number}.{copy}" for copy in copies))
+            free = next(name for name in names if not (folder / SET_ASIDE / name).exists())
+            (folder / str(number)).rename(folder / SET_ASIDE / free)
+    except OSError as error:
+        raise UserError(f"{error.filename}: cannot be moved into {folder / SET_ASIDE} ({error.strerror})") from error
+    return newer
