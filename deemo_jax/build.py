@@ -30,6 +30,13 @@ def parser() -> argparse.ArgumentParser:
         "--attest_template", type=Path, metavar="DIR", help="write DIR/attestation.json to fill in, and stop"
     )
     parser.add_argument("--annotations", type=Path, metavar="FILE", help="JSON lines, one clip a line (--show_format)")
+    parser.add_argument(
+        "--source_map",
+        type=Path,
+        metavar="FILE",
+        help="which clip was made from which raw file, for annotations with file names: the private list that"
+        " deidentify writes beside its key (default: the one beside the default key)",
+    )
     parser.add_argument("--data_dir", type=Path, metavar="DIR", help="where datasets lie; this one goes to DIR/DATASET")
     parser.add_argument("--frames", type=int, default=8, help="frames stored per clip (default 8)")
     parser.add_argument("--clips", type=int, default=8, help="2-second audio clips stored per clip (default 8)")
@@ -90,12 +97,14 @@ def build(argv: Sequence[str] | None = None) -> None:
 
     # Spawned workers import this module: what only the parent needs is imported here.
     from deemo_jax.data.splits import parse_fractions
+    from deemo_jax.deid.sourcemap import map_file
     from tfds_builders.deemo_mer import assemble
 
     request = assemble.Request(
         manifests=tuple(args.manifest or ()),
         attestation=args.attest,
         annotations=args.annotations,
+        source_map=args.source_map or (default if (default := map_file(None)).exists() else None),
         data_dir=args.data_dir,
         frames=args.frames,
         clips=args.clips,

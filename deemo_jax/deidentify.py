@@ -13,6 +13,7 @@ from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, key_file, load_key, r
 from deemo_jax.deid.outcome import Options
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key
 from deemo_jax.deid.settings import MASKS, MIXED, MODES, NO_TRACK, POLICIES, VOICES, Settings
+from deemo_jax.deid.sourcemap import add, map_file
 from deemo_jax.deid.spans import Piece, read_segments
 from deemo_jax.deid.speakers import load_speakers
 from deemo_jax.errors import UserError
@@ -193,11 +194,20 @@ def main() -> int:
     if not flags.new_key:  # before a new key file is made
         where, key_id = peek(flags.key_file)
         refuse_lost_key(flags.out, key_id, where)
+    from_file = flags.key_file is not None or not os.environ.get(ENVIRONMENT)
+    new_key = from_file and not os.path.lexists(key_file(flags.key_file))
     key = load_key(flags.key_file, flags.out)
+    if new_key:
+        print(
+            f"made a voice key: {key_file(flags.key_file)}. Keep it: without it the same ids and voices cannot be made"
+            " again. Keep it secret: with it they can"
+        )
     if (settings.voice == "mcadams_speaker") != (flags.speakers is not None):
         raise UserError("--voice mcadams_speaker and --speakers FILE go together: one voice for each speaker")
     speakers = load_speakers(flags.speakers) if flags.speakers else None
-    options = Options(flags.tracks, flags.preview, threads, speakers, new_key=True)  # its folder was looked at
+    options = Options(
+        flags.tracks, flags.preview, threads, speakers, _source_map(flags), new_key=True
+    )  # looked at above
     outcomes = deidentify_all(wanted, flags.out, settings, key, flags.workers, flags.clip_ids, options=options)
     counts = Counter(o.status for o in outcomes)
     for outcome in outcomes:
@@ -215,6 +225,20 @@ def main() -> int:
     if failed := counts["refused"] + counts["bad"]:
         raise UserError(f"{failed} of {len(outcomes)} clips were not de-identified; see {flags.out / REFUSALS}")
     return 0
+
+
+def _source_map(flags: argparse.Namespace) -> Path | None:
+    """The private list beside the key; None where none can be kept, which is told."""
+    path = map_file(flags.key_file)
+    refuse_inside(path, flags.out)
+    try:
+        new = add(path, [])
+    except UserError as error:
+        print(f"note: which clip comes from which file is not kept: {error}", file=sys.stderr)
+        return None
+    if new:
+        print(f"which clip comes from which file: {path}. It names your files: keep it as private as the key")
+    return path
 
 
 def _probe(paths: list[str]) -> int:

@@ -10,34 +10,69 @@ from deemo_jax.errors import UserError
 from deemo_jax.files import read_jsonl
 from deemo_jax.schema import Clip, close_key
 
-KEYS = frozenset(field.name for field in dataclasses.fields(Clip) if field.name != "text_deid") | {STAMP}
+KEYS = frozenset(field.name for field in dataclasses.fields(Clip) if field.name != "text_deid") | {STAMP, "file"}
 MOST_KEYS = 20
 RAW_TRANSCRIPT = "not de-identified"
 # Of provenance: a modality that is not there.
 ABSENT = "none"
 
 
-def read_annotations(path: str | Path) -> dict[str, Clip]:
-    """Reads annotation JSON lines (`Clip.from_json`; extra keys are left alone), by clip id.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Annotation:
+    """A row of annotations.
+
+    Attributes:
+        where: file and row, for messages.
+        number: of the row, from 1.
+        clip: what it says; the clip id is `named` where the row has none.
+        named: what names the recording: "file" where there is one, else the clip id.
+        by_file: whether that is a raw file, by its name or path.
+        has_id: whether the row gives its record an id, beside the name of a file.
+    """
+
+    where: str
+    number: int
+    clip: Clip
+    named: str
+    by_file: bool
+    has_id: bool
+
+
+def read_rows(path: str | Path) -> list[Annotation]:
+    """Reads annotation JSON lines (`Clip.from_json`; extra keys are left alone).
 
     Raises:
         UserError: unreadable, a malformed row, texts that are not those of their stamp (`deemo_jax.deid.transcripts`),
-            a clip id that comes twice, or no row at all.
+            or no row at all.
     """
-    clips: dict[str, Clip] = {}
-    rows: dict[str, int] = {}
+    rows = []
     for number, row in enumerate(read_jsonl(path), 1):
         where = f"{path}: row {number}"
-        clip = dataclasses.replace(Clip.from_json(row, where), text_deid=text_deid(row, where))
-        if clip.clip_id in clips:
-            raise UserError(
-                f"{where}: clip {clip.clip_id!r} comes twice, first in row {rows[clip.clip_id]}; every clip has one row"
-            )
-        rows[clip.clip_id] = number
-        clips[clip.clip_id] = clip
-    if not clips:
+        file = row.get("file")
+        by_file = isinstance(file, str) and bool(file)
+        clip = Clip.from_json({"clip_id": file} | row if by_file else row, where)
+        clip = dataclasses.replace(clip, text_deid=text_deid(row, where))
+        named = str(file) if by_file else clip.clip_id
+        rows.append(Annotation(where, number, clip, named, by_file, by_file and clip.clip_id != named))
+    if not rows:
         raise UserError(f"{path}: holds no annotation")
-    return clips
+    return rows
+
+
+def read_annotations(path: str | Path) -> dict[str, Clip]:
+    """The clips of annotations by their ids.
+
+    Raises:
+        UserError: as `read_rows`, or a clip id that comes twice.
+    """
+    first: dict[str, Annotation] = {}
+    for row in read_rows(path):
+        if (twin := first.setdefault(row.clip.clip_id, row)) is not row:
+            raise UserError(
+                f"{row.where}: clip {row.clip.clip_id!r} comes twice, first in row {twin.number}; every clip has one"
+                " row"
+            )
+    return {clip_id: row.clip for clip_id, row in first.items()}
 
 
 def unused_keys(path: str | Path) -> list[str]:

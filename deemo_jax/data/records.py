@@ -37,6 +37,8 @@ class Admitted:
         movie: the de-identified video file, or None where `images` are given instead.
         images: pre-extracted frames in order.
         sound: a WAV file, or a mel array as .npy, in place of the movie's own sound; None without one.
+        span: of the movie, seconds; None for all of it.
+        lasts_s: how long the clip is; 0 where that is not known.
     """
 
     clip: Clip
@@ -45,6 +47,8 @@ class Admitted:
     movie: Path | None = None
     images: tuple[Path, ...] = ()
     sound: Path | None = None
+    span: tuple[float, float] | None = None
+    lasts_s: float = 0.0
 
 
 def make_record(admitted: Admitted, frames: int, clips: int) -> dict[str, Any]:
@@ -119,7 +123,7 @@ def read_mel(path: Path) -> Float[np.ndarray, "M 128 204"]:
 
 def _pixels(admitted: Admitted, frames: int) -> UInt8[np.ndarray, "F 224 224 3"] | list[UInt8[np.ndarray, "224 224 3"]]:
     if admitted.movie is not None:
-        return video.sample_frames(admitted.movie, frames, SIZE)[0]
+        return video.sample_frames(admitted.movie, frames, SIZE, *(admitted.span or ()))[0]
     if not admitted.images:
         return []
     for path in admitted.images:
@@ -136,7 +140,9 @@ def _mel(admitted: Admitted, clips: int) -> Float[np.ndarray, "M 128 204"]:
     if admitted.sound is not None:
         _refuse_film(admitted.sound)
     # Ours have one channel; others may have the voice in any.
-    waveform, _ = audio.read_audio(source, mel.SAMPLE_RATE, mix=admitted.provenance.source == "external")
+    start_s, end_s = admitted.span or (0.0, None)
+    mix = admitted.provenance.source == "external"
+    waveform, _ = audio.read_audio(source, mel.SAMPLE_RATE, start_s, end_s, mix)
     return mel.mel_clips(waveform, clips)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deemo_jax import cli, files, parallel
+from deemo_jax.deid import sourcemap
 from deemo_jax.deid.job import Job
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import WHOLE
@@ -13,6 +14,7 @@ from deemo_jax.deid.outcome import DEFAULT, Options, Outcome
 from deemo_jax.deid.output import check_output, refuse_links, refuse_lost_key
 from deemo_jax.deid.replacing import discard, settle
 from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.sourcemap import Known
 from deemo_jax.deid.spans import Piece
 from deemo_jax.errors import UserError
 
@@ -90,6 +92,7 @@ def deidentify_all(
     while todo:
         for outcome in _settle(job, todo, workers):
             outcomes.append(outcome)
+            _put_on_map(options.source_map, outcome)
             if outcome.failed:  # at once, so that a run that is killed here knows of it
                 _write_listing(listing, earlier, outcomes)
         todo = [Piece(o.source, span) for o in outcomes for span in o.pieces]
@@ -111,6 +114,11 @@ def _settle(job: Job, todo: Sequence[Piece], workers: int) -> Iterator[Outcome]:
             discard(job.out_dir, clip_id)
         reason = job.told(made.reason, piece.source, clip_id)
         yield Outcome(piece.source, clip_id, "bad", reason, source_sha256=digest, span=piece.span)
+
+
+def _put_on_map(path: Path | None, outcome: Outcome) -> None:
+    if path is not None and outcome.clip_id and outcome.source_sha256 and not outcome.pieces:
+        sourcemap.add(path, [Known(str(outcome.source.absolute()), outcome.source_sha256, outcome.clip_id)])
 
 
 def _write_listing(listing: Path, earlier: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome]) -> None:

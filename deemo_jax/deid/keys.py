@@ -112,7 +112,9 @@ def refuse_inside(file: Path, out_dir: str | os.PathLike[str]) -> None:
         UserError: it would.
     """
     if file.resolve().is_relative_to(Path(out_dir).resolve()):
-        raise UserError(f"{file}: the voice key must not lie in the output folder; name another with --key_file")
+        raise UserError(
+            f"{file}: the voice key and its list must not lie in the output folder; name another with --key_file"
+        )
 
 
 def _secret(text: str) -> bytes:

@@ -36,6 +36,10 @@ def test_from_raw_to_audit(raw, tmp_path, command):
     assert "1 of 320x240 looked at as 256x192, for faces from 24 pixels up" in done.stdout
     secret = (tmp_path / "home" / ".config" / "deemo_jax" / "voice.key").read_text().strip()
     assert secret not in done.stdout + done.stderr
+    beside = tmp_path / "home" / ".config" / "deemo_jax" / "voice.key.sources.jsonl"
+    assert f"made a voice key: {beside.with_name('voice.key')}" in done.stdout and str(beside) in done.stdout
+    assert json.loads(beside.read_text())["source"] == str(raw.path) and beside.stat().st_mode & 0o077 == 0
+    assert not any(str(raw.path.parent).encode() in path.read_bytes() for path in out.iterdir())
     truth.write_text(json.dumps(raw.truth) + "\n")
     checked = command("--audit", out, "--truth", truth, "--source", raw.path.parent)
     assert checked.returncode == 0 and "least covered true box" in checked.stdout, checked.stderr

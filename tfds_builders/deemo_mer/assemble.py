@@ -8,7 +8,7 @@ from typing import Any
 
 from deemo_jax.cli import progress
 from deemo_jax.data import attest, gate
-from deemo_jax.data.annotations import RAW_TRANSCRIPT, read_annotations, unused_keys
+from deemo_jax.data.annotations import RAW_TRANSCRIPT, read_annotations, read_rows, unused_keys
 from deemo_jax.data.records import JPEG_QUALITY, Admitted, make_records
 from deemo_jax.data.splits import (
     TRAIN,
@@ -23,6 +23,7 @@ from deemo_jax.data.splits import (
 )
 from deemo_jax.data.writer import already_built, fingerprint, write_dataset
 from deemo_jax.errors import UserError
+from deemo_jax.media.mel import CLIP_SAMPLES, SAMPLE_RATE
 from deemo_jax.parallel import Failure
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 
@@ -44,6 +45,7 @@ class Request:
         validation: share of the training clips to set apart, by person, as `validation`; None is 0.1 of our own splits
             where they do not name it, and nothing of an id file.
         strict_persons: refuse an id file in which a person recurs.
+        source_map: the private list of which clip was made from which raw file, for annotations by file name.
         skip_missing: leave out annotated or listed clips that have no paper trail.
         overwrite: replace a dataset made from other inputs.
         workers: processes; with 0, media are read in this one, which a damaged file may end.
@@ -60,6 +62,7 @@ class Request:
     splits: Path | None = None
     validation: float | None = None
     strict_persons: bool = False
+    source_map: Path | None = None
     skip_missing: bool = False
     overwrite: bool = False
     workers: int = 1
@@ -113,25 +116,24 @@ def build(request: Request) -> Report:
     """
     if not 1 <= request.frames <= 4096 or not 1 <= request.clips <= 1024:
         raise UserError(f"--frames {request.frames} --clips {request.clips}: choose 1..4096 frames and 1..1024 clips")
-    annotations = read_annotations(request.annotations)
+    rows = read_rows(request.annotations)
     notes = unused_keys(request.annotations)
     if request.attestation is not None:
         known = [path for path in (request.annotations, request.splits) if path]
+        annotations = read_annotations(request.annotations)
         admitted, said = attest.admit_attested(
             request.attestation, annotations, skip_missing=request.skip_missing, known=known
         )
         notes += said
     else:
-        admitted = gate.admit_deidentified(request.manifests, annotations, skip_missing=request.skip_missing)
+        admitted = gate.admit_rows(request.manifests, rows, request.source_map, skip_missing=request.skip_missing)
+        notes += _too_long(admitted, request)
     by_id = {clip.clip.clip_id: clip for clip in admitted}
     splits = _splits(request, by_id)
     made_from = fingerprint(
         {
             "settings": _settings(request),
-            "clips": {
-                split: [dataclasses.asdict(by_id[clip_id]) | _NO_PATHS for clip_id in ids]
-                for split, ids in splits.items()
-            },
+            "clips": {split: [_identity(by_id[clip_id]) for clip_id in ids] for split, ids in splits.items()},
         }
     )
     target = request.data_dir / Builder.name / str(Builder.VERSION)
@@ -142,7 +144,7 @@ def build(request: Request) -> Report:
     unreadable: dict[str, str] = {}
 
     def facts() -> dict[str, Any]:
-        return _facts(request, annotations, by_id, splits, unreadable) | {"fingerprint": made_from}
+        return _facts(request, len(rows), by_id, splits, unreadable) | {"fingerprint": made_from}
 
     def builder(data_dir: Path) -> Builder:
         records = {
@@ -157,7 +159,32 @@ def build(request: Request) -> Report:
 
 # A dataset is known by hashes, not by the folder that its files lay in.
 _NO_PATHS = {"movie": None, "images": None, "sound": None}
+# Share of a clip, in time, that its stored sound is at least, or it is told.
+LEAST_STORED = 0.25
+CLIP_SECONDS = CLIP_SAMPLES / SAMPLE_RATE
 _UNREAD = "could not be read when the dataset was built"
+
+
+def _identity(admitted: Admitted) -> dict[str, Any]:
+    """What a clip's record is made from; without what earlier versions did not have, where it changes nothing."""
+    known = dataclasses.asdict(admitted) | _NO_PATHS
+    del known["lasts_s"]
+    if admitted.span is None:
+        del known["span"]
+    return known
+
+
+def _too_long(admitted: Sequence[Admitted], request: Request) -> list[str]:
+    """A note on clips of which next to nothing would be stored."""
+    long = [one for one in admitted if one.lasts_s * LEAST_STORED > request.clips * CLIP_SECONDS]
+    if not long:
+        return []
+    worst = max(long, key=lambda one: one.lasts_s)
+    return [
+        f"{len(long)} clips are long for what is stored of them, the longest {worst.clip.clip_id!r}:"
+        f" {worst.lasts_s:.0f} s as {request.frames} frames and {request.clips} sounds of {CLIP_SECONDS:g} s; cut them"
+        " by rows with start_s and end_s, or give more --frames and --clips"
+    ]
 
 
 def _settings(request: Request) -> dict[str, Any]:
@@ -239,7 +266,7 @@ def _no_validation(request: Request, splits: Splits) -> str:
 
 def _facts(
     request: Request,
-    annotations: Mapping[str, Any],
+    annotated: int,
     by_id: Mapping[str, Admitted],
     splits: Splits,
     unreadable: Mapping[str, str],
@@ -262,7 +289,7 @@ def _facts(
         "raw_transcripts": sum(admitted.provenance.transcript == RAW_TRANSCRIPT for admitted in used),
         "external": sources["external"],
         "without_sound": sum(admitted.provenance.audio == "none" for admitted in used),
-        "skipped": len(annotations) - len(by_id),
+        "skipped": annotated - len(by_id),
         "unsplit": len(by_id) - sum(map(len, splits.values())),
         "unreadable": sorted(unreadable),  # without the reasons, which name files of this machine
     }

@@ -1,0 +1,60 @@
+import multiprocessing
+import stat
+
+import pytest
+
+from deemo_jax.deid.sourcemap import Known, add, load, map_file
+from deemo_jax.errors import UserError
+
+ROWS = [
+    Known("/raw/a/interview.mp4", "1" * 64, "c1"),
+    Known("/raw/b/interview.mp4", "2" * 64, "c2"),
+    Known("/raw/b/talk.mov", "3" * 64, "c3"),
+    Known("/raw/b/talk.mov", "3" * 64, "c3_0_1"),
+]
+
+
+def test_only_the_owner_may_read_it(tmp_path):
+    path = map_file(tmp_path / "keys" / "voice.key")
+    assert path == tmp_path / "keys" / "voice.key.sources.jsonl"
+    assert add(path, ROWS[:1]) and stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o640)
+    for touch in (lambda: add(path, ROWS), lambda: load(path)):
+        with pytest.raises(UserError, match="chmod 600"):
+            touch()
+    with pytest.raises(UserError, match="deidentify writes it"):
+        load(tmp_path / "absent")
+
+
+def test_names_paths_and_stems(tmp_path):
+    path = tmp_path / "map"
+    add(path, ROWS)
+    known = load(path)
+    assert known.find("interview.mp4") == {"1" * 64: "/raw/a/interview.mp4", "2" * 64: "/raw/b/interview.mp4"}
+    assert set(known.find("a/interview.mp4")) == set(known.find("/raw/a/interview.mp4")) == {"1" * 64}
+    assert set(known.find("talk.mov")) == set(known.find("talk")) == {"3" * 64}
+    assert known.find("alk.mov") == known.find("c1") == {}
+
+
+def test_a_line_that_was_cut_off_spoils_no_other(tmp_path):
+    path = tmp_path / "map"
+    add(path, ROWS[:1])
+    with open(path, "ab") as handle:
+        handle.write(b'{"source": "/raw/x')
+    assert not add(path, ROWS)
+    assert add(path, ROWS) is False and len(path.read_bytes().splitlines()) == 5
+    assert set(load(path).find("talk")) == {"3" * 64} and load(path).find("x") == {}
+
+
+def many(job):
+    path, worker = job
+    for number in range(50):
+        add(path, [Known(f"/raw/{worker}/{number}.mp4", "0" * 64, "c")])
+
+
+def test_several_runs_add_at_once(tmp_path):
+    path = tmp_path / "map"
+    with multiprocessing.get_context("fork").Pool(3) as pool:
+        pool.map(many, [(path, worker) for worker in range(3)])
+    lines = path.read_text().splitlines()
+    assert len(lines) == len(set(lines)) == 150 and all(line.startswith("{") and line.endswith("}") for line in lines)
