@@ -105,8 +105,9 @@ def test_hashes_are_sha256_in_any_case_and_no_other_kind(folder: Path) -> None:
     edit(folder, files={name: digest.upper() for name, digest in files.items()})
     assert len(admit(folder)) == 6
     for kind in ("md5", "sha1", "sha512", "sha3_256", "blake2s"):
+        wrong = "its hash differs" if hashlib.new(kind).digest_size == 32 else "no sha256"
         edit(folder, files={name: hashlib.new(kind, (folder / name).read_bytes()).hexdigest() for name in files})
-        with pytest.raises(UserError, match=r"no sha256|its hash differs"):
+        with pytest.raises(UserError, match=wrong):
             admit(folder)
 
 

@@ -142,12 +142,13 @@ def test_the_summary_counts_clips_persons_and_raw_transcripts(
 @pytest.mark.parametrize(
     ("flags", "validation", "says"),
     [
-        (("--fractions", "train=0.8,test=0.2"), 1, ""),
-        (("--fractions", "train=0.8,test=0.2", "--validation", "0"), 0, "(not asked for)"),
-        (("--fractions", "train=0.5,test=0.5"), 0, "too few training persons"),
-        (("--fractions", "train=0.5,validation=0.3,test=0.2"), 2, ""),
+        (("--fractions", "train=0.84,test=0.16"), 1, ""),
+        (("--fractions", "train=0.84,test=0.16", "--validation", "0.2"), 2, ""),
+        (("--fractions", "train=0.84,test=0.16", "--validation", "0"), 0, "(not asked for)"),
+        (("--fractions", "train=0.25,test=0.75"), 0, "too few training persons"),
+        (("--fractions", "train=0.5,validation=0.25,test=0.25"), 3, ""),
         (("--splits",), 0, "(not asked for)"),
-        (("--splits", "--validation", "0.3"), 2, ""),
+        (("--splits", "--validation", "0.3"), 3, ""),
         (("--validation", "0.6"), None, "choose a share from 0 to 0.5"),
         (("--fractions", "fit=1", "--validation", "0.1"), None, "there is no split 'train'"),
     ],
@@ -156,9 +157,9 @@ def test_a_validation_split_is_taken_from_the_training_persons(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...], validation: int | None, says: str
 ) -> None:
     folder, data = tmp_path / "in", tmp_path / "data"
-    write_dummy(folder, clips=7, persons=7, frames=1)
+    write_dummy(folder, clips=12, persons=12, frames=1)
     if flags[0] == "--splits":
-        write_json(tmp_path / "ids.json", {"train": [f"clip{i:02d}" for i in range(6)], "test": ["clip06"]})
+        write_json(tmp_path / "ids.json", {"train": [f"clip{i:02d}" for i in range(10)], "test": ["clip10"]})
         flags = ("--splits", str(tmp_path / "ids.json"), *flags[1:])
     arguments = command(folder, data, *flags, "--frames", "1", "--clips", "1")
     if validation is None:
