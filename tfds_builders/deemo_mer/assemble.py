@@ -141,19 +141,17 @@ def build(request: Request) -> Report:
         lacking = found.get("unreadable", ())
         return Report(target, False, found, dict.fromkeys(lacking, _UNREAD), notes)
 
-    unreadable: dict[str, str] = {}
+    seen = _Seen()
 
     def facts() -> dict[str, Any]:
-        return _facts(request, len(rows), by_id, splits, unreadable) | {"fingerprint": made_from}
+        return _facts(request, len(rows), by_id, splits, seen) | {"fingerprint": made_from}
 
     def builder(data_dir: Path) -> Builder:
-        records = {
-            split: _records([by_id[i] for i in ids], request, split, unreadable) for split, ids in splits.items()
-        }
+        records = {split: _records([by_id[i] for i in ids], request, split, seen) for split, ids in splits.items()}
         return Builder(records=records, metadata=facts, data_dir=data_dir)
 
     return Report(
-        write_dataset(builder, request.data_dir, overwrite=request.overwrite), True, facts(), unreadable, notes
+        write_dataset(builder, request.data_dir, overwrite=request.overwrite), True, facts(), seen.unreadable, notes
     )
 
 
@@ -192,23 +190,30 @@ def _settings(request: Request) -> dict[str, Any]:
     return stored | {"version": str(Builder.VERSION)}
 
 
-def _records(
-    admitted: list[Admitted], request: Request, split: str, unreadable: dict[str, str]
-) -> Iterator[dict[str, Any]]:
-    """The records of a split; clips that have none are put down in `unreadable`."""
+@dataclasses.dataclass
+class _Seen:
+    """What only the reading of media tells: clips that cannot be read and why, and how many of the others are silent."""
+
+    unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
+    without_sound: int = 0
+
+
+def _records(admitted: list[Admitted], request: Request, split: str, seen: _Seen) -> Iterator[dict[str, Any]]:
+    """The records of a split; what is seen on the way is put down."""
     written = 0
     made = make_records(admitted, request.frames, request.clips, request.workers)
     for one, record in progress(made, f"{Builder.name} {split}", len(admitted)):
         if isinstance(record, Failure):
-            unreadable[one.clip.clip_id] = " ".join(record.reason.split())
+            seen.unreadable[one.clip.clip_id] = " ".join(record.reason.split())
         else:
             written += 1
+            seen.without_sound += not len(record["mel"])
             yield record
     if not written:
         first = admitted[0].clip.clip_id
         raise UserError(
             f"split {split!r}: none of its {len(admitted)} clips can be read, so nothing is built; the first is "
-            f"{first!r}: {unreadable[first]}"
+            f"{first!r}: {seen.unreadable[first]}"
         )
 
 
@@ -269,9 +274,9 @@ def _facts(
     annotated: int,
     by_id: Mapping[str, Admitted],
     splits: Splits,
-    unreadable: Mapping[str, str],
+    seen: _Seen,
 ) -> dict[str, Any]:
-    written = {split: [clip_id for clip_id in ids if clip_id not in unreadable] for split, ids in splits.items()}
+    written = {split: [clip_id for clip_id in ids if clip_id not in seen.unreadable] for split, ids in splits.items()}
     used = [by_id[clip_id] for ids in written.values() for clip_id in ids]
     clips = [admitted.clip for admitted in by_id.values()]
     owner, persons = person_groups(clips), recurring(clips, written)
@@ -288,8 +293,8 @@ def _facts(
         "recurring_clips": persons.clips,
         "raw_transcripts": sum(admitted.provenance.transcript == RAW_TRANSCRIPT for admitted in used),
         "external": sources["external"],
-        "without_sound": sum(admitted.provenance.audio == "none" for admitted in used),
+        "without_sound": seen.without_sound,
         "skipped": annotated - len(by_id),
         "unsplit": len(by_id) - sum(map(len, splits.values())),
-        "unreadable": sorted(unreadable),  # without the reasons, which name files of this machine
+        "unreadable": sorted(seen.unreadable),  # without the reasons, which name files of this machine
     }
