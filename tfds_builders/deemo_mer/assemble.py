@@ -192,7 +192,7 @@ def _settings(request: Request) -> dict[str, Any]:
 
 @dataclasses.dataclass
 class _Seen:
-    """What only the reading of media tells: clips that cannot be read and why, and how many of the others are silent."""
+    """What the reading of media tells: clips that cannot be read and why, and how many of the others are silent."""
 
     unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
     without_sound: int = 0
