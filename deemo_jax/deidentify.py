@@ -122,7 +122,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument(
         "--show_format",
         action="store_true",
-        help="instead, show what tracks, speakers, annotations and names look like",
+        help="instead, show what tracks, speakers, segments, annotations and names look like",
     )
     _add_audit(flags)
     return flags
@@ -163,7 +163,7 @@ def _add_audit(flags: argparse.ArgumentParser) -> None:
 def main() -> int:
     flags = parser().parse_args()
     if flags.show_format:
-        print(formats.shown((formats.TRACKS, formats.SPEAKERS, formats.ANNOTATIONS, formats.NAMES)))
+        print(formats.shown((formats.TRACKS, formats.SPEAKERS, formats.SEGMENTS, formats.ANNOTATIONS, formats.NAMES)))
         return 0
     cli.tidy_when_terminated()
     threads = flags.threads if flags.threads is not None else max(1, (os.cpu_count() or 1) // max(1, flags.workers))

@@ -58,10 +58,11 @@ ANNOTATIONS = Format(
     " names out of their texts, and `evaluate --truth` reads their labels (of which it needs clip_id and emotion only)."
     " All times are seconds. Other keys are left alone, and build names them.",
     {
-        "clip_id": "a pseudonym, unique; the id of the manifest, or of the attested folder",
+        "clip_id": "a pseudonym, unique; the id of the manifest, or of the attested folder; may be left out beside `file`",
+        "file": "optional, for de-identified clips: the raw recording, by its name or path, in place of its id (build --source_map)",
         "video_id": "the recording that the clip was cut from, a pseudonym",
         "person_id": "optional: who speaks, a pseudonym; where it is missing, the recording stands for the person",
-        "start_s, end_s": "where the clip lies in its recording",
+        "start_s, end_s": "where the clip lies in its recording; several rows of one recording are cut from it",
         "transcript": 'what is said; "" if unknown',
         "nfbl": "optional: a list of non-facial body language, as objects with start_s, end_s (within the clip) and label;"
         " a label alone spans the clip",
@@ -124,12 +125,13 @@ DIR/<clip_id>/*.npy             or its mel array: floats (M, 128, 204), ImageBin
 
 TRACKS = Format(
     "Tracks of faces (NAME.tracks.json)",
-    "`deidentify` writes one beside every clip, also beside one that it refuses; correct it and give it back with"
-    " `--tracks`. Between two points of a track the box moves in a straight line; before the first and after the last"
+    "`deidentify` writes one beside every clip (for one that it refuses: with --on_missing mask_frame); correct it and"
+    " give it back with `--tracks`. Between two points of a track the box moves in a straight line; before the first and after the last"
     " there is none. To correct: move, delete or add points or tracks, and take out of `missing` what may stay as it is.",
     {
         "version": "2",
         "source_sha256": "of the raw clip; the tracks are for that clip only",
+        "start_s": "where a span of a recording starts in it; left out at 0",
         "corrected": "whether a person has been at it; set by deidentify",
         "width, height, frames": "of the clip, pixels and count",
         "missing": "frames, counted from 0, in which a face was lost; treated by --on_missing",
@@ -167,6 +169,21 @@ tuesday.mp4,B
 """,
 )
 
+SEGMENTS = Format(
+    "Segments (CSV with a header, or JSON lines)",
+    "For `deidentify --segments FILE`: the spans that are de-identified, a clip each. Annotations with `file` may serve.",
+    {
+        "file": "one of the inputs, by its name or path",
+        "start_s, end_s": "of the span in it: seconds, or h:mm:ss",
+        "clip_id": "optional: the name of the clip",
+    },
+    """\
+file,start_s,end_s,clip_id
+interview.mp4,62,75.5,
+interview.mp4,1:10:00,1:10:30,mine
+""",
+)
+
 NAMES = Format(
     "Names to remove (text)",
     "For `deidentify --text ... --names FILE`: one name a line, in any case and spelling; what follows # is a remark.",
@@ -197,4 +214,4 @@ PREDICTIONS = Format(
 """,
 )
 
-ALL = (ANNOTATIONS, SPLITS, ATTESTATION, TRACKS, SPEAKERS, NAMES, PREDICTIONS)
+ALL = (ANNOTATIONS, SPLITS, ATTESTATION, TRACKS, SPEAKERS, SEGMENTS, NAMES, PREDICTIONS)

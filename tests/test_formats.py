@@ -11,6 +11,7 @@ from deemo_jax import build, deidentify, formats
 from deemo_jax.data.annotations import read_annotations, unused_keys
 from deemo_jax.data.attest import load_attestation
 from deemo_jax.data.splits import read_splits
+from deemo_jax.deid.spans import read_segments
 from deemo_jax.deid.speakers import load_speakers
 from deemo_jax.deid.trackfile import load_tracks
 from deemo_jax.deid.transcripts import read_names
@@ -25,6 +26,12 @@ READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], 
     (formats.ATTESTATION, "attestation.json", load_attestation, lambda read: len(read.files) == 4),
     (formats.TRACKS, "t.json", lambda p: load_tracks(p, 75, (640, 360)), lambda read: read.not_faces[0][0] == 500),
     (formats.SPEAKERS, "s.csv", load_speakers, lambda read: read == {"monday": "A", "tuesday": "B"}),
+    (
+        formats.SEGMENTS,
+        "s.csv",
+        lambda p: read_segments(p, [Path("interview.mp4")]),
+        lambda read: [piece.span for piece in read] == [(62, 75.5), (4200, 4230)] and read[1].clip_id == "mine",
+    ),
     (formats.NAMES, "n.txt", read_names, lambda read: bool(read.find("jane example said"))),
     (formats.PREDICTIONS, "p.jsonl", lambda p: by_set(read_predictions(p)), lambda read: len(read["all"]) == 2),
 ]
