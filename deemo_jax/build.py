@@ -80,7 +80,7 @@ def build(argv: Sequence[str] | None = None) -> None:
     flags = parser()
     args = flags.parse_args(argv)
     if args.show_format:
-        print(formats.shown((formats.ANNOTATIONS, formats.SPLITS, formats.ATTESTATION)))
+        print(formats.shown((formats.ANNOTATIONS, formats.SOURCES, formats.SPLITS, formats.ATTESTATION)))
         return
     if args.attest_template:
         from deemo_jax.data.attest import write_template

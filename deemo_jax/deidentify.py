@@ -163,7 +163,8 @@ def _add_audit(flags: argparse.ArgumentParser) -> None:
 def main() -> int:
     flags = parser().parse_args()
     if flags.show_format:
-        print(formats.shown((formats.TRACKS, formats.SPEAKERS, formats.SEGMENTS, formats.ANNOTATIONS, formats.NAMES)))
+        shown = formats.TRACKS, formats.SOURCES, formats.SPEAKERS, formats.SEGMENTS, formats.ANNOTATIONS, formats.NAMES
+        print(formats.shown(shown))
         return 0
     cli.tidy_when_terminated()
     threads = flags.threads if flags.threads is not None else max(1, (os.cpu_count() or 1) // max(1, flags.workers))

@@ -59,7 +59,8 @@ ANNOTATIONS = Format(
     " All times are seconds. Other keys are left alone, and build names them.",
     {
         "clip_id": "a pseudonym, unique; the id of the manifest, or of the attested folder; may be left out beside `file`",
-        "file": "optional, for de-identified clips: the raw recording, by its name or path, in place of its id (build --source_map)",
+        "file": "optional: the raw recording, by its name or path, in place of its id (build --source_map); or an attested film,"
+        " by its name",
         "video_id": "the recording that the clip was cut from, a pseudonym",
         "person_id": "optional: who speaks, a pseudonym; where it is missing, the recording stands for the person",
         "start_s, end_s": "where the clip lies in its recording; several rows of one recording are cut from it",
@@ -120,6 +121,20 @@ DIR/<clip_id>/*.mp4, *.mov, ... or a film
 DIR/<clip_id>.mp4, ...          or a film alone
 DIR/<clip_id>/*.wav             a voice
 DIR/<clip_id>/*.npy             or its mel array: floats (M, 128, 204), ImageBind's normalisation
+""",
+)
+
+SOURCES = Format(
+    "Private list of sources (JSON lines)",
+    "`deidentify` writes it beside its key, for its owner only, and never with the clips: it names the files of people."
+    " `build --source_map FILE` reads it, by default the one beside the default key, for annotations that name raw files.",
+    {
+        "source": "the path of the raw file",
+        "source_sha256": "its hash",
+        "clip_id": "of the clip that was made from it",
+    },
+    """\
+{"source": "/footage/monday.mp4", "source_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "clip_id": "c95eddb3a1f04c52"}
 """,
 )
 
@@ -214,4 +229,4 @@ PREDICTIONS = Format(
 """,
 )
 
-ALL = (ANNOTATIONS, SPLITS, ATTESTATION, TRACKS, SPEAKERS, SEGMENTS, NAMES, PREDICTIONS)
+ALL = (ANNOTATIONS, SPLITS, ATTESTATION, SOURCES, TRACKS, SPEAKERS, SEGMENTS, NAMES, PREDICTIONS)

@@ -11,6 +11,7 @@ from deemo_jax import build, deidentify, formats
 from deemo_jax.data.annotations import read_annotations, unused_keys
 from deemo_jax.data.attest import load_attestation
 from deemo_jax.data.splits import read_splits
+from deemo_jax.deid import sourcemap
 from deemo_jax.deid.spans import read_segments
 from deemo_jax.deid.speakers import load_speakers
 from deemo_jax.deid.trackfile import load_tracks
@@ -24,6 +25,7 @@ READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], 
     (formats.ANNOTATIONS, "a.jsonl", unused_keys, lambda read: read == []),
     (formats.SPLITS, "s.json", read_splits, lambda read: read["test"] == ["c02"]),
     (formats.ATTESTATION, "attestation.json", load_attestation, lambda read: len(read.files) == 4),
+    (formats.SOURCES, "s.jsonl", sourcemap.load, lambda read: len(read.find("monday.mp4")) == 1),
     (formats.TRACKS, "t.json", lambda p: load_tracks(p, 75, (640, 360)), lambda read: read.not_faces[0][0] == 500),
     (formats.SPEAKERS, "s.csv", load_speakers, lambda read: read == {"monday": "A", "tuesday": "B"}),
     (
@@ -42,6 +44,7 @@ def test_an_example_is_what_its_reader_takes(
     tmp_path: Path, form: formats.Format, name: str, read: Callable[[Path], Any], is_right: Callable[[Any], bool]
 ) -> None:
     (tmp_path / name).write_text(form.example, encoding="utf-8")
+    (tmp_path / name).chmod(0o600)
     assert is_right(read(tmp_path / name))
 
 

@@ -60,19 +60,21 @@ def read_rows(path: str | Path) -> list[Annotation]:
 
 
 def read_annotations(path: str | Path) -> dict[str, Clip]:
-    """The clips of annotations by their ids.
+    """The clips of annotations by their ids; the id of a row that only names a file is that name without its suffix.
 
     Raises:
         UserError: as `read_rows`, or a clip id that comes twice.
     """
+    clips: dict[str, Clip] = {}
     first: dict[str, Annotation] = {}
     for row in read_rows(path):
-        if (twin := first.setdefault(row.clip.clip_id, row)) is not row:
+        clip_id = row.clip.clip_id if row.has_id or not row.by_file else Path(row.named).stem
+        if (twin := first.setdefault(clip_id, row)) is not row:
             raise UserError(
-                f"{row.where}: clip {row.clip.clip_id!r} comes twice, first in row {twin.number}; every clip has one"
-                " row"
+                f"{row.where}: clip {clip_id!r} comes twice, first in row {twin.number}; every clip has one row"
             )
-    return {clip_id: row.clip for clip_id, row in first.items()}
+        clips[clip_id] = dataclasses.replace(row.clip, clip_id=clip_id)
+    return clips
 
 
 def unused_keys(path: str | Path) -> list[str]:

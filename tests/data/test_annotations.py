@@ -88,6 +88,14 @@ def test_labels_alone_span_the_clip(tmp_path: Path) -> None:
     assert [segment.label for segment in read_annotations(tmp_path / "out.jsonl")["c1"].nfbl] == ["[NAME]", "shrug"]
 
 
+def test_a_row_may_name_the_file_of_its_film(tmp_path: Path) -> None:
+    rows = [{"file": "films/a_anonymized.mp4"}, {"file": "b.mp4", "clip_id": "second"}]
+    rows = [{key: ROW[key] for key in ROW if key != "clip_id"} | row for row in rows]
+    assert list(read_annotations(write(tmp_path / "a.jsonl", *rows))) == ["a_anonymized", "second"]
+    said = refusal(tmp_path, *rows, ROW | {"clip_id": "a_anonymized"})
+    assert "row 3: clip 'a_anonymized' comes twice, first in row 1" in said
+
+
 def test_keys_that_nothing_reads_are_named_and_left_alone(tmp_path: Path) -> None:
     assert unused_keys(write(tmp_path / "a.jsonl", ROW)) == []
     rows = write(tmp_path / "b.jsonl", ROW | {"persn_id": "p", "faces": []}, ROW | {"clip_id": "c2", "faces": []})
