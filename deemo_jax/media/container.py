@@ -43,6 +43,15 @@ def audio_stream(container: InputContainer) -> "av.AudioStream | None":
     return next((s for s in container.streams.audio if is_known(s)), None)
 
 
+def packets(container: InputContainer, stream: "av.stream.Stream") -> "Iterator[av.Packet]":
+    """The packets of a track, and an empty one behind them that has the decoder give what it holds.
+
+    Tracks may appear while a file is read. PyAV asks for them at the very end, when all of this track is out.
+    """
+    with contextlib.suppress(IndexError):
+        yield from container.demux(stream)
+
+
 def is_known(stream: "av.stream.Stream") -> bool:
     """A track of a format that libav has no decoder for has no codec context."""
     return stream.codec_context is not None
@@ -70,5 +79,5 @@ def film_end(path: str | os.PathLike[str]) -> float | None:
         stream = video_stream(container)
         if stream is None:
             return None
-        stamps = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
+        stamps = [packet.pts for packet in packets(container, stream) if packet.pts is not None]
         return float(max(stamps) * time_base(stream)) - clip_origin(container) if stamps else None

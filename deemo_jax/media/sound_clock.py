@@ -6,6 +6,8 @@ from deemo_jax.media.sound_track import Piece, Tally
 
 # Timestamps are rounded to the container's clock: smaller gaps and overlaps are rounding, not silence.
 JITTER_S = 0.005
+# Matroska rounds to milliseconds; both ends of a gap are rounded.
+ROUNDING_S = 0.0011
 # Longer silences are believed only where the film goes on beyond them.
 LONG_GAP_S = 10.0
 # More sound than this before the first picture, or at times that are past already, is a clock that was set back.
@@ -40,12 +42,20 @@ def placed(
         elif agreed is None or abs(agreed - end_s) <= JITTER_S:
             at = end_s
         else:
-            at = agreed if _can_be_true(agreed, end_s - MOST_OVERLAP_S, end_s, film_end_s) else end_s
+            at = end_s
+            if _can_be_true(agreed, end_s - MOST_OVERLAP_S, end_s, film_end_s):
+                at += _whole_pieces(agreed - end_s, piece.lasts_s)
             tally.gaps += at > end_s
             tally.gap_s += max(0.0, at - end_s)
         tally.doubted += stated is not None and abs(at - stated) > MOST_OVERLAP_S
         end_s = at + piece.lasts_s
         yield at, piece
+
+
+def _whole_pieces(gap_s: float, piece_s: float) -> float:
+    """A gap where pieces were lost lasts exactly as long as they did; timestamps are rounded."""
+    exact_s = round(gap_s / piece_s) * piece_s
+    return exact_s if exact_s > 0 and abs(exact_s - gap_s) <= ROUNDING_S else gap_s
 
 
 def _can_be_true(time_s: float, earliest_s: float, expected_s: float, film_end_s: Callable[[], float | None]) -> bool:

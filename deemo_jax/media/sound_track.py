@@ -14,6 +14,7 @@ from av.container import InputContainer
 from jaxtyping import Bool, Float
 
 from deemo_jax.errors import UserError
+from deemo_jax.media.container import packets
 
 # As many as libswresample takes.
 MOST_CHANNELS = 64
@@ -81,7 +82,7 @@ def pieces(container: InputContainer, stream: "av.AudioStream", tally: Tally) ->
     packed = _Packed(container.name)
     _forget_order(stream.codec_context)
     stream.codec_context.thread_count = 1
-    for packet in container.demux(stream):
+    for packet in packets(container, stream):
         tally.packets += packet.size > 0
         try:
             frames = packet.decode()

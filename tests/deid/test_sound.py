@@ -17,6 +17,7 @@ from deemo_jax.deid.clip import deidentify_clip
 from deemo_jax.deid.folder import deidentify_all
 from deemo_jax.deid.manifest import load_manifest, verify
 from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.sound import listen
 from deemo_jax.errors import UserError
 from deemo_jax.media.audio import read_sound, sound_tracks
 from deemo_jax.media.clip_writer import write_clip
@@ -125,8 +126,8 @@ def test_the_command_says_which_sound_it_took(with_sound, make_clip, tmp_path, m
 
 def test_a_silent_film_is_accepted_and_has_no_audio(make_clip, tmp_path, key):
     silent, out = make_clip(tmp_path / "silent.mp4", frames=6, seconds=0.0), tmp_path / "out"
-    for status in ("done", "kept"):
-        (made,) = deidentify_all([silent.path], out, Settings(), key, clip_ids="stem")
+    for settings, status in ((PLAIN, "done"), (PLAIN, "kept"), (Settings(audio_track="none"), "done")):
+        (made,) = deidentify_all([silent.path], out, settings, key, clip_ids="stem")
         assert made.status == status
     manifest = load_manifest(out / "silent.manifest.json")
     assert manifest.silent and manifest.voice["method"] == "none" and manifest.sound["tracks"] == 0
@@ -165,6 +166,14 @@ def test_sound_that_cannot_be_heard_is_not_taken_for_a_silent_film(with_sound, t
     with pytest.raises(UserError, match=words):
         deidentify_clip(make(with_sound), tmp_path / "out", "c1", settings, key)
     assert not (tmp_path / "out").exists()
+
+
+def test_25_ms_are_enough(with_sound):
+    voice, heard = listen(with_sound(tone(500, 0.025)), Settings(), 60.0)
+    assert voice is not None and voice.size == 400
+    assert heard.seconds == 0.025 and heard.notes == ("audio zero-padded to 2 s before its spectrogram (0.025 s)",)
+    _, heard = listen(with_sound(tone(500, 2.0)), Settings(), 60.0)
+    assert heard.notes == ()
 
 
 def test_a_track_without_a_decoder_is_left_out_of_the_mix(with_sound, tmp_path, key):

@@ -10,7 +10,7 @@ import pytest
 
 from deemo_jax.errors import UserError
 from deemo_jax.media.audio import read_audio, read_sound, sound_tracks
-from deemo_jax.media.container import open_media
+from deemo_jax.media.container import open_media, packets
 from deemo_jax.media.sound_clock import placed
 from deemo_jax.media.sound_track import Piece, Tally, pieces
 
@@ -172,6 +172,16 @@ def test_all_tracks_are_mixed_and_silent_ones_do_not_halve_the_voice(tmp_path):
     assert rms(opposed.waveform) == pytest.approx(rms(voice), rel=0.02) and "cancel each other" in opposed.notes[0]
 
 
+def test_the_noise_of_a_dead_input_does_not_halve_the_voice(tmp_path):
+    voice = tones(1, first=300)
+    noise = (0.002 * np.random.default_rng(0).normal(size=voice.shape)).astype(np.float32)  # 37 dB softer
+    soft = 0.1 * tones(1, first=700)  # 20 dB softer: somebody farther away
+    for beside, share in ((noise, 1.0), (soft, 0.5**0.5)):
+        for tracks in ([(beside, "mono"), (voice, "mono")], [(np.concatenate([voice, beside]), "stereo")]):
+            waveform = read_sound(write(tmp_path / "a.mkv", tracks)).waveform
+            assert rms(waveform) == pytest.approx(share * rms(voice), rel=0.03)
+
+
 def test_one_track_is_chosen_by_number(tmp_path):
     path = write(tmp_path / "a.mkv", [(tones(1, first=300), "mono"), (tones(2, first=700), "stereo")])
     for number, here, there in ((1, 300, 700), (2, 700, 300)):
@@ -247,7 +257,7 @@ def test_one_damaged_packet_costs_itself(tmp_path, codec, name):
     assert sound.waveform.size == pytest.approx(whole.size, abs=20) and len(sound.notes) == 1
     assert "packets cannot be decoded; silence in their place" in sound.notes[0] or "1 gap of" in sound.notes[0]
     size = min(whole.size, sound.waveform.size)
-    differs = np.flatnonzero(np.abs(sound.waveform[:size] - whole[:size]) > 0.1)
+    differs = np.flatnonzero(np.abs(sound.waveform[:size] - whole[:size]) > 0.02)
     assert 0 < differs.size < 0.15 * RATE and np.ptp(differs) < 0.15 * RATE and np.abs(sound.waveform).max() < 0.5
 
 
@@ -292,6 +302,17 @@ def test_the_clock_is_followed_as_far_as_it_can_be_true(tmp_path, kind):
 def test_pieces_without_times_follow_one_another():
     track = [Piece(time_s, RATE, "mono", np.zeros((1, 1600), np.float32)) for time_s in (None, None, 7.2, None)]
     assert [at for at, _ in placed(track, 7.0, 0.0, lambda: None, Tally())] == pytest.approx([0.0, 0.1, 0.2, 0.3])
+
+
+def test_a_track_that_appears_on_the_way_costs_no_other():
+    """PyAV asks for such a track when all is read, and does not find it."""
+
+    class Container:
+        def demux(self, stream):
+            yield from stream
+            raise IndexError("list index out of range")
+
+    assert list(packets(Container(), [1, 2, 3])) == [1, 2, 3]
 
 
 def test_a_gap_is_silence(tmp_path):
