@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 
 from deemo_jax.audit.agreement import MOST_SIGHTINGS, Sighting, sightings
 from deemo_jax.audit.blazeface import BlazeFace
-from deemo_jax.audit.clips import read_voice
+from deemo_jax.audit.clips import read_source_voice, read_voice
 from deemo_jax.audit.detectors import CenterFace
 from deemo_jax.audit.section import plain
 from deemo_jax.audit.truth import read_boxes, read_planted
@@ -172,7 +172,7 @@ def check_clip(
         leaks=leaks,
         beside_on_face=exposed if known else None,
         metadata=_left_over(output, read_planted(truth or {}, manifest.clip_id), manifest.silent),
-        si_snr_db=None if manifest.silent else _level(output, source, made_by.audio_track),
+        si_snr_db=None if manifest.silent else _level(output, source, manifest),
         silent=manifest.silent,
     )
 
@@ -203,8 +203,8 @@ def _deviation(image: UInt8[np.ndarray, "H W 3"], rectangles: Sequence[masks.Rec
     return max(float(np.abs(pixels - masks.FILL).mean()) for pixels in inside if pixels.size)
 
 
-def _level(output: Path, source: Path | None, audio_track: str) -> float | None:
-    return None if source is None else si_snr(read_voice(output), read_voice(source, audio_track))
+def _level(output: Path, source: Path | None, manifest: Manifest) -> float | None:
+    return None if source is None else si_snr(read_voice(output), read_source_voice(source, manifest))
 
 
 def si_snr(estimate: Float[np.ndarray, "n"], reference: Float[np.ndarray, "m"]) -> float:

@@ -53,18 +53,20 @@ class AuditedClip:
         """Pseudonym of who is seen, as the truth has it; "" where that is not known."""
         return str((self.truth or {}).get("person_id") or "")
 
-    @property
-    def audio_track(self) -> str:
-        """Which sound of its source is its voice, as `Settings` has it."""
-        return Settings.on_record(self.manifest.settings).audio_track
-
     def masks(self) -> Masks:
         return load_masks(self.folder / self.manifest.masks)
 
 
-def read_voice(path: Path, audio_track: str = MIXED) -> Float[np.ndarray, "n"]:
-    """What is heard in a clip, at 16 kHz: all channels of all tracks or of one, as de-identification mixes them."""
-    return read_sound(path, SAMPLE_RATE, track=None if audio_track == MIXED else int(audio_track)).waveform
+def read_voice(path: Path) -> Float[np.ndarray, "n"]:
+    """What is heard in a clip, at 16 kHz."""
+    return read_sound(path, SAMPLE_RATE).waveform
+
+
+def read_source_voice(source: Path, manifest: Manifest) -> Float[np.ndarray, "n"]:
+    """What is heard in a raw file where a clip comes from, at 16 kHz: the tracks and the span that the clip has."""
+    wanted = Settings.on_record(manifest.settings).audio_track
+    start_s, end_s = manifest.span[0] if manifest.span else 0.0, manifest.asked[1] if manifest.asked else None
+    return read_sound(source, SAMPLE_RATE, start_s, end_s, None if wanted == MIXED else int(wanted)).waveform
 
 
 def source_frames(masks: Masks) -> list[int]:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from deemo_jax.audit import reidentify, report, utility, voice
-from deemo_jax.audit.clips import AuditedClip, find_clips, read_voice
+from deemo_jax.audit.clips import AuditedClip, find_clips, read_source_voice, read_voice
 from deemo_jax.audit.detectors import given_detector
 from deemo_jax.audit.embedders import FaceEmbedder, face_embedder
 from deemo_jax.audit.faces import faces_section
@@ -142,7 +142,7 @@ def voices_section(clips: Sequence[AuditedClip], encoder: SpeakerEncoder | None 
         VoiceClip(
             clip.clip_id,
             clip.person,
-            partial(read_voice, clip.source, clip.audio_track),
+            partial(read_source_voice, clip.source, clip.manifest),
             partial(read_voice, clip.output),
         )
         for clip in clips

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from deemo_jax.audit.clips import AuditedClip, read_voice, source_frames
+from deemo_jax.audit.clips import AuditedClip, read_source_voice, read_voice, source_frames
 from deemo_jax.audit.voice_trials import Change, by_settings
 from deemo_jax.deid import masks
 from deemo_jax.deid.keys import VoiceKey
@@ -79,7 +79,7 @@ def make_variants(side: int, voices: Mapping[str, Change], clip: AuditedClip) ->
         shown.append({i: masks.cover(raw[i], recorded.rectangles[i], mask) for i in raw})
     shown.append(_pictures(clip.output, size, chosen))
     frames = [[cv2.resize(of[i], (side, side), interpolation=cv2.INTER_AREA) for i in chosen] for of in shown]
-    waveform = read_voice(clip.source, clip.audio_track)
+    waveform = read_source_voice(clip.source, clip.manifest)
     heard = [waveform, *(change(waveform, clip.clip_id, clip.person) for change in voices.values())]
     heard.append(read_voice(clip.output))
     return Variants(np.asarray(frames, np.uint8), np.stack([mel_clips(sound, MEL_CLIPS) for sound in heard]))

@@ -5,11 +5,14 @@ import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 import av
 from av.container import InputContainer
 
 from deemo_jax.errors import UserError
+
+Track = TypeVar("Track", "av.VideoStream", "av.AudioStream")
 
 
 @contextlib.contextmanager
@@ -43,7 +46,7 @@ def audio_stream(container: InputContainer) -> "av.AudioStream | None":
     return next((s for s in container.streams.audio if is_known(s)), None)
 
 
-def packets(container: InputContainer, stream: "av.stream.Stream") -> "Iterator[av.Packet]":
+def packets(container: InputContainer, stream: Track) -> "Iterator[av.Packet[Track]]":
     """The packets of a track, and an empty one behind them that has the decoder give what it holds.
 
     Tracks may appear while a file is read. PyAV asks for them at the very end, when all of this track is out.

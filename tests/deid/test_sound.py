@@ -108,6 +108,14 @@ def test_the_track_that_is_asked_for_is_the_voice(with_sound, tmp_path, key):
         deidentify_clip(source, tmp_path / "out", "c1", Settings(audio_track="3"), key)
 
 
+def test_the_audit_compares_with_the_span_that_the_clip_is(with_sound, tmp_path, key):
+    t = np.arange(19_200) / RATE
+    source = with_sound((0.2 * np.sin(2 * np.pi * (200 * t + 2000 * t**2))).astype(np.float32))
+    manifest = deidentify_clip(source, tmp_path, "c1", PLAIN, key, span=(0.2, 0.4), recording="r1")
+    level_db = check_clip(source, tmp_path / "c1.mp4", manifest, None).si_snr_db
+    assert level_db is not None and level_db > 10
+
+
 def test_the_command_says_which_sound_it_took(with_sound, make_clip, tmp_path, monkeypatch, capsys):
     source, silent = with_sound(tone(500), tone(900)), make_clip(tmp_path / "silent.mp4", frames=4, seconds=0.0).path
     monkeypatch.setattr(
