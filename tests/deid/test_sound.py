@@ -177,10 +177,10 @@ def test_sound_that_cannot_be_heard_is_not_taken_for_a_silent_film(with_sound, t
 
 
 def test_25_ms_are_enough(with_sound):
-    voice, heard = listen(with_sound(tone(500, 0.025)), Settings(), 60.0)
+    voice, heard = listen(with_sound(tone(500, 0.025)), Settings(), 0.0, 60.0)
     assert voice is not None and voice.size == 400
     assert heard.seconds == 0.025 and heard.notes == ("audio zero-padded to 2 s before its spectrogram (0.025 s)",)
-    _, heard = listen(with_sound(tone(500, 2.0)), Settings(), 60.0)
+    _, heard = listen(with_sound(tone(500, 2.0)), Settings(), 0.0, 60.0)
     assert heard.notes == ()
 
 
