@@ -15,7 +15,8 @@ from deemo_jax import parallel
 from deemo_jax.data.annotations import ABSENT
 from deemo_jax.errors import UserError
 from deemo_jax.media import audio, mel, still, video
-from deemo_jax.media.container import open_media, video_stream
+from deemo_jax.media.container import open_media
+from deemo_jax.media.picture_track import video_stream
 from deemo_jax.schema import Clip, Provenance
 
 SIZE = 224

@@ -38,7 +38,7 @@ from deemo_jax.media.audio import sound_seconds, sound_tracks
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Picture, Planar
 from deemo_jax.media.reel import Reel
-from deemo_jax.media.video import film_seconds, frame_times, read_pictures, video_info
+from deemo_jax.media.video import film_seconds, packet_times, read_pictures, video_info
 
 # AAC works in frames of 1024 samples: the end may be rounded up to the next, plus one of delay.
 SOUND_TOLERANCE_S = 2 * 1024 / SAMPLE_RATE
@@ -158,7 +158,7 @@ def deidentify_clip(
                 "seen_again": sum(now != before for now, before in zip(rectangles, first, strict=True)),
                 "corrected": tracks is not None,
             },
-            notes=heard.notes,
+            notes=(*info.notes, *heard.notes),
             span=(start_s, start_s + seen.times[-1] + 1 / info.frame_rate),
             recording=recording if span else "",
             asked=span,
@@ -215,9 +215,7 @@ def _looks(size: tuple[int, int], settings: Settings) -> str:
 
 def _unlooked(reel: Reel, width: int, height: int) -> Sight:
     """The frames of a clip that nobody looks at."""
-    start_s, end_s = reel.span
-    times = (t - start_s for t in frame_times(reel.path) if t >= start_s and (end_s is None or t < end_s))
-    return Sight(width, height, tuple(times), (), ())
+    return Sight(width, height, tuple(picture.time_s for picture in reel), (), ())
 
 
 def _first_frame_s(source: Path, span: tuple[float, float]) -> float:
@@ -268,14 +266,14 @@ def _covered(footage: Footage, rectangles: Rectangles, mask: str) -> Iterator[Pl
 
 def _check_copy(video: Path, footage: Footage, heard: Heard) -> None:
     """The frames that it must have, of the size that they must have, upright, and as much sound as there was."""
-    source, times = footage.reel.path, frame_times(video)
+    source, times = footage.reel.path, packet_times(video)
     if len(times) != len(footage.times) or not np.allclose(times, footage.times, rtol=0, atol=TIME_TOLERANCE_S):
         raise UserError(
             f"{source}: the copy has other frame times ({len(times)} frames of {len(footage.times)}); nothing is kept"
         )
     made = video_info(video)
-    if (made.width, made.height, made.rotation) != (*footage.size, 0):
-        shown = f"{made.width}x{made.height}, turned by {made.rotation}"
+    if (made.width, made.height, made.rotation, made.mirrored) != (*footage.size, 0, False):
+        shown = f"{made.width}x{made.height}, turned by {made.rotation}{', mirrored' * made.mirrored}"
         raise UserError(f"{source}: the copy shows {shown}; nothing is kept")
     sounds = bool(sound_tracks(video))
     seconds = sound_seconds(video) if sounds else 0.0

@@ -242,7 +242,7 @@ def load_masks(path: str | os.PathLike[str]) -> Masks:
 
 def _masks(row: Any) -> Masks:
     """What a file of masks must hold before any picture of its size is made."""
-    from deemo_jax.media.picture import MAX_PIXELS
+    from deemo_jax.media.display import MAX_PIXELS
 
     width, height, dropped, frames = row["width"], row["height"], row["dropped"], row["frames"]
     if type(width) is not int or type(height) is not int or min(width, height) < 1 or width * height > MAX_PIXELS:

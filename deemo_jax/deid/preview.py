@@ -17,7 +17,7 @@ from deemo_jax.deid.trackfile import load_tracks
 from deemo_jax.deid.tracks import Track, boxes_per_frame
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Frame
-from deemo_jax.media.video import frame_times, read_frames, video_info
+from deemo_jax.media.video import read_frames, read_pictures, video_info
 
 WHITE = (255, 255, 255)
 COLOURS = ((255, 196, 0), (0, 200, 255), (255, 80, 160), (120, 255, 120), (190, 140, 255), (255, 140, 60))
@@ -70,7 +70,7 @@ def preview_again(folder: Path, clip_id: str, source: Path) -> None:
     video, masks_name, tracks_name, name = file_names(clip_id)
     manifest, covered = load_manifest(folder / name), load_masks(folder / masks_name)
     info, (start_s, end_s) = video_info(source), manifest.span or (0.0, math.inf)
-    times = [t - start_s for t in frame_times(source) if start_s <= t < end_s]
+    times = [picture.time_s - start_s for picture in read_pictures(source, start_s, end_s)]
     found = load_tracks(folder / tracks_name, len(times), (info.width, info.height))
     margin, size = Settings.on_record(manifest.settings).margin, (covered.width, covered.height)
     followed, kept = boxes_per_frame(found.tracks, times), sorted(set(range(len(times))) - set(covered.dropped))

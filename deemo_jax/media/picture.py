@@ -9,9 +9,10 @@ from jaxtyping import UInt8
 
 from deemo_jax import parallel
 from deemo_jax.errors import UserError
+from deemo_jax.media import light
+from deemo_jax.media.display import UPRIGHT, Orientation
+from deemo_jax.media.light import Light
 
-# 8K, and room for other shapes. A picture is held as RGB, 3 bytes a pixel, a few times over.
-MAX_PIXELS = 48_000_000
 # Kinds of conversion that a thread has set up.
 MOST_SCALERS = 8
 
@@ -23,7 +24,7 @@ class Frame:
     Attributes:
         index: 0 for the first frame that was read.
         time_s: clip time.
-        image: RGB, as displayed (rotation applied).
+        image: RGB, as shown.
     """
 
     index: int
@@ -76,11 +77,13 @@ def layers(planes: UInt8[np.ndarray, "3*H/2 W"]) -> tuple[UInt8[np.ndarray, "H W
 class Picture:
     """A decoded frame that is not converted yet: what of it is wanted decides what it costs.
 
+    Everything that is made of it is as players show it: upright, of square pixels, in BT.709 or near it.
+
     Attributes:
         index: 0 for the first frame that was read.
         time_s: clip time.
         lasts_s: how long a frame lasts on average.
-        size: width and height, pixels, as displayed.
+        size: width and height, pixels, as shown.
     """
 
     index: int
@@ -88,6 +91,8 @@ class Picture:
     lasts_s: float
     size: tuple[int, int]
     _decoded: "av.VideoFrame"
+    _orientation: Orientation = UPRIGHT
+    _light: Light = Light.STANDARD
 
     @property
     def nbytes(self) -> int:
@@ -95,32 +100,39 @@ class Picture:
         return sum(plane.buffer_size for plane in self._decoded.planes)
 
     def rgb(self, width: int | None = None, height: int | None = None) -> UInt8[np.ndarray, "H W 3"]:
-        """The picture as displayed (rotation applied), scaled to a size where one is given."""
-        return to_rgb(self._decoded, width, height)
+        """The picture, scaled to a size where one is given."""
+        stored = self._orientation.swap(*(self.size if width is None else (width, height)))
+        if self._light is Light.STANDARD:
+            image = _reformat(self._decoded, *stored, "rgb24").to_ndarray()
+        else:
+            image = light.shown(_reformat(self._decoded, *stored, "rgb48le").to_ndarray(), self._light)
+        return np.ascontiguousarray(self._orientation.shown(image))
 
     def planar(self) -> Planar:
-        """The picture as displayed, as `Planar`; what is not BT.709 becomes BT.601."""
+        """The picture as `Planar`; what is not BT.709 becomes BT.601, and what was made BT.709 stays so."""
         frame = self._decoded
-        if quarter_turns(frame) or frame.interlaced_frame or any(side % 2 for side in self.size):
-            return Frame(self.index, self.time_s, self.rgb()).planar()
+        is_standard = self._light is Light.STANDARD
+        if not is_standard or frame.interlaced_frame or any(side % 2 for side in self.size):
+            colorspace = Colorspace.ITU601 if is_standard else Colorspace.ITU709
+            return Planar(self.time_s, _planes(_even(self.rgb()), colorspace), colorspace)
         colorspace = Colorspace.ITU709 if frame.colorspace == Colorspace.ITU709 else Colorspace.ITU601
-        return Planar(self.time_s, _planes(frame, colorspace), colorspace)
+        planes = _planes(frame, colorspace, *self._orientation.swap(*self.size))
+        return Planar(self.time_s, _turned(planes, self._orientation), colorspace)
 
     def grey(self, width: int, height: int) -> UInt8[np.ndarray, "height width"]:
-        """A small picture of its brightness, quickly made; not rotated."""
-        return _reformat(self._decoded, width, height, "gray", Interpolation.FAST_BILINEAR).to_ndarray()
+        """A small picture of its brightness, quickly made; HDR as it lies in the file."""
+        stored = self._orientation.swap(width, height)
+        small = _reformat(self._decoded, *stored, "gray", Interpolation.FAST_BILINEAR)
+        return self._orientation.shown(small.to_ndarray())
 
 
-def quarter_turns(picture: "av.VideoFrame") -> int:
-    """By which a decoded frame is to be turned counter-clockwise."""
-    return round(picture.rotation / 90) % 4
-
-
-def to_rgb(picture: "av.VideoFrame", width: int | None = None, height: int | None = None) -> UInt8[np.ndarray, "H W 3"]:
-    """A decoded frame as displayed (rotation applied), scaled to a size where one is given."""
-    turns = quarter_turns(picture)
-    stored = (height, width) if turns % 2 else (width, height)
-    return np.ascontiguousarray(np.rot90(_reformat(picture, *stored, "rgb24").to_ndarray(), turns))
+def _turned(planes: UInt8[np.ndarray, "rows columns"], orientation: Orientation) -> UInt8[np.ndarray, "3*H/2 W"]:
+    """Planes of a stored picture as those of the shown one."""
+    if orientation == UPRIGHT:
+        return planes
+    brightness, colours = layers(planes)
+    shown = [orientation.shown(layer) for layer in (brightness, *colours)]
+    return np.concatenate([layer.reshape(-1) for layer in shown]).reshape(-1, shown[0].shape[1])
 
 
 def _even(image: UInt8[np.ndarray, "H W 3"]) -> "av.VideoFrame":
@@ -130,9 +142,11 @@ def _even(image: UInt8[np.ndarray, "H W 3"]) -> "av.VideoFrame":
     return av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]), "rgb24")
 
 
-def _planes(picture: "av.VideoFrame", colorspace: Colorspace) -> UInt8[np.ndarray, "3*H/2 W"]:
+def _planes(
+    picture: "av.VideoFrame", colorspace: Colorspace, width: int | None = None, height: int | None = None
+) -> UInt8[np.ndarray, "3*H/2 W"]:
     return _reformat(
-        picture, None, None, "yuv420p", dst_colorspace=colorspace, dst_color_range=ColorRange.MPEG
+        picture, width, height, "yuv420p", dst_colorspace=colorspace, dst_color_range=ColorRange.MPEG
     ).to_ndarray()
 
 

@@ -12,8 +12,9 @@ import av
 from av.container import InputContainer
 
 from deemo_jax.files import open_input
-from deemo_jax.media.container import open_media, video_stream
-from deemo_jax.media.picture import MAX_PIXELS
+from deemo_jax.media.container import open_media
+from deemo_jax.media.display import MAX_PIXELS
+from deemo_jax.media.picture_track import video_stream
 
 BLOCK = 1 << 20
 # Pictures that are looked at, and what beside them may say something.

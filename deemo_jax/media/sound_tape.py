@@ -10,9 +10,11 @@ import soxr
 from jaxtyping import Float
 
 from deemo_jax.errors import UserError
-from deemo_jax.media.container import clip_origin, film_end, open_media, time_base
+from deemo_jax.media.container import open_media
+from deemo_jax.media.opening import clip_origin, film_end
 from deemo_jax.media.sound_clock import placed
 from deemo_jax.media.sound_track import Piece, Tally, pieces, without_offset
+from deemo_jax.media.timing import time_base
 
 SILENT_BLOCK = 1 << 20
 # A whole file's header never promises more than this beyond the last sample.

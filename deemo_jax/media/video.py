@@ -14,13 +14,19 @@ from av.container import InputContainer
 from jaxtyping import Float, UInt8
 
 from deemo_jax.errors import UserError
-from deemo_jax.media.container import audio_stream, clip_origin, open_media, time_base, video_stream
-from deemo_jax.media.picture import MAX_PIXELS, Frame, Picture, quarter_turns, to_rgb
+from deemo_jax.media.container import is_known, open_media, packets
+from deemo_jax.media.display import matrix_of
+from deemo_jax.media.light import light_of
+from deemo_jax.media.opening import Opening, opening, picture_stream
+from deemo_jax.media.picture import Frame, Picture
+from deemo_jax.media.timing import Clock, time_base, timed
 
 # A header may promise a little more than the last frame shows; a whole file never falls short by more than this.
 TRUNCATION_SLACK_S = 0.5
 # Timestamps are rounded to the container's clock.
 JITTER_S = 0.001
+# Containers that say where each key frame lies. In others libav guesses, and may land behind what was asked for.
+INDEXED = frozenset({"mov", "mp4", "matroska", "webm"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,13 +34,15 @@ class VideoInfo:
     """What a video file says of itself.
 
     Attributes:
-        width: pixels, as displayed.
-        height: pixels, as displayed.
+        width: pixels, as shown.
+        height: pixels, as shown.
         frame_rate: average frames per second.
         frames: how many the header promises; None where it says nothing.
         duration_s: of the picture.
-        rotation: the flag in the file, degrees counter-clockwise: 0, 90, 180 or 270.
+        rotation: by which pictures are turned to be shown, degrees counter-clockwise: 0, 90, 180 or 270.
+        mirrored: whether they are mirrored, left to right, before that.
         has_audio: whether there is a sound track that can be decoded.
+        notes: what a reader should know of how it is read, in words.
     """
 
     width: int
@@ -43,7 +51,9 @@ class VideoInfo:
     frames: int | None
     duration_s: float
     rotation: int
+    mirrored: bool
     has_audio: bool
+    notes: tuple[str, ...] = ()
 
 
 def video_info(path: str | os.PathLike[str]) -> VideoInfo:
@@ -52,21 +62,18 @@ def video_info(path: str | os.PathLike[str]) -> VideoInfo:
     Raises:
         UserError: missing, no media, or without a picture.
     """
+    found = opening(path)
     with open_media(path) as container:
-        stream = _picture(container, path)
-        first = next(container.decode(stream), None)
-        if first is None:
-            raise UserError(f"{path}: not one frame can be decoded; is the file whole?")
-        turns = quarter_turns(first)
-        width, height = (first.height, first.width) if turns % 2 else (first.width, first.height)
+        stream = picture_stream(container, path)
         return VideoInfo(
-            width=width,
-            height=height,
-            frame_rate=float(stream.average_rate or stream.guessed_rate or 25),
+            *found.size,
+            frame_rate=found.rate,
             frames=stream.frames or None,
             duration_s=_duration(container, stream) or 0.0,
-            rotation=90 * turns,
-            has_audio=audio_stream(container) is not None,
+            rotation=found.view.orientation.rotation,
+            mirrored=found.view.orientation.mirrored,
+            has_audio=any(is_known(s) for s in container.streams.audio),
+            notes=found.notes,
         )
 
 
@@ -82,52 +89,80 @@ def read_pictures(
     """Yields the frames whose time lies in [start_s, end_s), decoded and not yet converted.
 
     Raises:
-        UserError: missing, no media, no picture, or the file breaks off before the end that its header promises.
+        UserError: missing, no media, no picture, times that jump back, a way of showing that changes, or the file
+            breaks off before the end that its header promises.
     """
+    found = opening(path)
     with open_media(path) as container:
-        stream = _picture(container, path)
+        stream = picture_stream(container, path)
         # Not by frames: what is concealed in damaged pictures would depend on the threads' timing.
         stream.codec_context.thread_count, stream.codec_context.thread_type = threads, "SLICE"
-        lasts_s = 1 / float(stream.average_rate or stream.guessed_rate or 25)
-        origin = clip_origin(container)
-        if start_s > 0:
-            container.seek(int((start_s + origin) / time_base(stream)), stream=stream)
+        if start_s > 0 and _can_seek(container, found):
+            container.seek(int((start_s + found.origin_s) / time_base(stream)), stream=stream)
         end, index = 0.0, 0
-        for picture in container.decode(stream):
-            time_s = max(0.0, (picture.time or 0.0) - origin)
+        for picture, at in timed(packets(container, stream), stream, found.clock):
+            time_s = max(0.0, at - found.origin_s)
             if end_s is not None and time_s >= end_s:
                 return
             if time_s < end - JITTER_S:
-                raise UserError(
-                    f"{path}: its timestamps jump back at {end:.2f} s, or are missing; cut it there, or remux it"
-                )
+                raise UserError(f"{path}: its timestamps jump back at {end:.2f} s; cut it there, into two files")
+            _refuse_change(path, found, stream, picture, time_s)
             end = max(end, time_s)
             if time_s >= start_s:
-                turned = quarter_turns(picture) % 2
-                size = (picture.height, picture.width) if turned else (picture.width, picture.height)
-                yield Picture(index, time_s, lasts_s, size, picture)
+                yield _picture(found, picture, index, time_s)
                 index += 1
         if stream.duration is not None:
-            promised = float(stream.duration * time_base(stream))
+            starts = float((stream.start_time or 0) * time_base(stream)) - found.origin_s
+            promised = starts + float(stream.duration * time_base(stream))
             # The last frame lasts until the end; at a low frame rate that alone explains a late header.
-            slack = max(TRUNCATION_SLACK_S, 2 / float(stream.average_rate or 25))
+            slack = max(TRUNCATION_SLACK_S, 2 / found.rate)
             if min(promised, end_s or promised) - end > slack:
                 raise UserError(
                     f"{path}: truncated (the last frame is at {end:.2f} s of {promised:.2f}); copy it again"
                 )
 
 
+def _can_seek(container: InputContainer, found: Opening) -> bool:
+    """Whether a jump leads where it should: elsewhere everything is decoded from the beginning."""
+    return found.clock is Clock.SHOWN and not INDEXED.isdisjoint(container.format.name.split(","))
+
+
+def _picture(found: Opening, decoded: "av.VideoFrame", index: int, time_s: float) -> Picture:
+    return Picture(
+        index, time_s, 1 / found.rate, found.view.size(decoded), decoded, found.view.orientation, light_of(decoded)
+    )
+
+
+def _refuse_change(
+    path: str | os.PathLike[str], found: Opening, stream: "av.VideoStream", picture: "av.VideoFrame", time_s: float
+) -> None:
+    """Boxes and masks are of one way of showing."""
+    if matrix_of(picture) != found.matrix:
+        raise UserError(f"{path}: the picture is turned or mirrored in another way at {time_s:.2f} s; cut it there")
+    if found.pixels is not None and stream.codec_context.sample_aspect_ratio != found.pixels:
+        raise UserError(f"{path}: the shape of its pixels changes near {time_s:.2f} s; cut it there")
+
+
 def frame_times(path: str | os.PathLike[str]) -> list[float]:
-    """The clip times of all frames, from the packets alone where they carry them (nothing is decoded then).
+    """The clip times of all frames that can be decoded.
+
+    Raises:
+        UserError: as `read_pictures`.
+    """
+    return [picture.time_s for picture in read_pictures(path)]
+
+
+def packet_times(path: str | os.PathLike[str]) -> list[float]:
+    """The clip times of all frames by their packets, of which none is decoded: for files of `clip_writer`.
 
     Raises:
         UserError: missing, no media, or no picture.
     """
+    origin_s = opening(path).origin_s
     with open_media(path) as container:
-        stream = _picture(container, path)
-        origin = clip_origin(container)
-        stamps, _ = _timestamps(container, stream)
-        return [max(0.0, float(stamp * time_base(stream)) - origin) for stamp in stamps]
+        stream = picture_stream(container, path)
+        base = float(time_base(stream))
+        return sorted(packet.pts * base - origin_s for packet in packets(container, stream) if packet.pts is not None)
 
 
 def film_seconds(path: str | os.PathLike[str]) -> float:
@@ -136,7 +171,9 @@ def film_seconds(path: str | os.PathLike[str]) -> float:
     Raises:
         UserError: as `frame_times`.
     """
-    return frame_times(path)[-1] + 1 / video_info(path).frame_rate
+    found = opening(path)
+    listed = _listed(path, found)
+    return (listed[-1][0] if listed else frame_times(path)[-1]) + 1 / found.rate
 
 
 def uniform_indices(length: int, count: int) -> list[int]:
@@ -165,37 +202,21 @@ def sample_frames(
     Raises:
         UserError: missing, no media, no picture, or no frame in the span.
     """
-    with open_media(path) as container:
-        stream = _picture(container, path)
-        origin = clip_origin(container)
-        stamps, keys = _timestamps(container, stream)
-        base = float(time_base(stream))
-        times = [max(0.0, stamp * base - origin) for stamp in stamps]
-        first = bisect.bisect_left(times, start_s)
-        last = len(times) if end_s is None else bisect.bisect_left(times, end_s)
-        if first >= last:
-            raise UserError(f"{path}: no frame between {start_s} s and {'the end' if end_s is None else f'{end_s} s'}")
-        chosen = [first + i for i in uniform_indices(last - first, count)]
-        images = dict(_decode_at(container, stream, [stamps[i] for i in dict.fromkeys(chosen)], keys, size))
-    missing = [times[i] for i in chosen if stamps[i] not in images]
+    found = opening(path)
+    listed = _listed(path, found)
+    times = [time_s for time_s, _ in listed] if listed else frame_times(path)
+    first = bisect.bisect_left(times, start_s)
+    last = len(times) if end_s is None else bisect.bisect_left(times, end_s)
+    if first >= last:
+        raise UserError(f"{path}: no frame between {start_s} s and {'the end' if end_s is None else f'{end_s} s'}")
+    chosen = [first + i for i in uniform_indices(last - first, count)]
+    wanted = list(dict.fromkeys(times[i] for i in chosen))
+    keys = [time_s for time_s, is_key in listed if is_key]
+    images = {at: picture.rgb(size, size) for at, picture in _at(path, found, wanted, keys)}
+    missing = [times[i] for i in chosen if times[i] not in images]
     if missing:
         raise UserError(f"{path}: truncated (no frame can be decoded at {missing[0]:.2f} s); copy it again")
-    return np.stack([images[stamps[i]] for i in chosen]), np.array([times[i] for i in chosen])
-
-
-def _picture(container: InputContainer, path: str | os.PathLike[str]) -> "av.VideoStream":
-    stream = video_stream(container)
-    if stream is None:
-        raise UserError(f"{path}: has no picture that can be decoded; give a video file")
-    context = stream.codec_context
-    if context.width * context.height > MAX_PIXELS:
-        raise UserError(
-            f"{path}: a picture of {context.width}x{context.height}; scale it down to {MAX_PIXELS / 1e6:.0f} megapixels"
-        )
-    context.thread_count = 1
-    # The size may change within a track; libav then stops at the same bound.
-    context.options = {"max_pixels": str(MAX_PIXELS)}
-    return stream
+    return np.stack([images[times[i]] for i in chosen]), np.array([times[i] for i in chosen])
 
 
 def _duration(container: InputContainer, stream: "av.VideoStream") -> float | None:
@@ -204,37 +225,37 @@ def _duration(container: InputContainer, stream: "av.VideoStream") -> float | No
     return None if container.duration is None else container.duration / av.time_base
 
 
-def _timestamps(container: InputContainer, stream: "av.VideoStream") -> tuple[list[int], list[int]]:
-    """The sorted timestamps of all frames and of the key frames, from the packets alone where they carry them."""
-    stamps: list[int] = []
-    keys: list[int] = []
-    complete = True
-    for packet in container.demux(stream):
-        if packet.size and not packet.is_discard:
-            complete = complete and packet.pts is not None
-            if packet.pts is not None:
-                stamps.append(packet.pts)
-                keys += [packet.pts] if packet.is_keyframe else []
-    container.seek(0)
-    if not complete:
-        stamps, keys = [f.pts for f in container.decode(stream) if f.pts is not None], []
-        container.seek(0)
-    return sorted(stamps), sorted(keys)
+def _listed(path: str | os.PathLike[str], found: Opening) -> list[tuple[float, bool]]:
+    """Clip time of every frame, and whether it is a key frame, from the packets alone; empty where they do not tell."""
+    if found.clock is not Clock.SHOWN:
+        return []
+    with open_media(path) as container:
+        stream = picture_stream(container, path)
+        base = float(time_base(stream))
+        shown = [packet for packet in packets(container, stream) if packet.size and not packet.is_discard]
+        stamps = [(packet.pts, packet.is_keyframe) for packet in shown if packet.pts is not None]
+        if len(stamps) < len(shown):
+            return []
+        listed = sorted((pts * base - found.origin_s, is_key) for pts, is_key in stamps)
+    # What comes before the first picture that can be decoded is never shown.
+    return [(max(0.0, time_s), is_key) for time_s, is_key in listed if time_s > -JITTER_S]
 
 
-def _decode_at(
-    container: InputContainer, stream: "av.VideoStream", targets: list[int], keys: list[int], size: int
-) -> Iterator[tuple[int, UInt8[np.ndarray, "size size 3"]]]:
-    """Yields (target, image) for ascending timestamps, jumping over groups of pictures that hold none of them."""
-    frames = container.decode(stream)
-    here = -(1 << 62)
-    for target in targets:
-        key = bisect.bisect_right(keys, target) - 1
-        if key > 0 and keys[key] > here:
-            container.seek(keys[key], stream=stream)
-            frames = container.decode(stream)
-        for picture in frames:
-            here = here if picture.pts is None else picture.pts
-            if here >= target:
-                yield target, to_rgb(picture, size, size)
-                break
+def _at(
+    path: str | os.PathLike[str], found: Opening, targets: list[float], keys: list[float]
+) -> Iterator[tuple[float, Picture]]:
+    """Yields each of the ascending times with its picture, jumping over groups of pictures that hold none of them."""
+    with open_media(path) as container:
+        stream = picture_stream(container, path)
+        frames = timed(packets(container, stream), stream, found.clock)
+        here = -1.0
+        for target in targets:
+            key = bisect.bisect_right(keys, target) - 1
+            if key > 0 and keys[key] > here and _can_seek(container, found):
+                container.seek(round((keys[key] + found.origin_s) / time_base(stream)), stream=stream)
+                frames = timed(packets(container, stream), stream, found.clock)
+            for picture, at in frames:
+                here = max(0.0, at - found.origin_s)
+                if here >= target - JITTER_S:
+                    yield target, _picture(found, picture, 0, here)
+                    break
