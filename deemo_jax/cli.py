@@ -146,7 +146,7 @@ class Within:
         now = time.monotonic()
         name, began, last = self._known.get(str(item), (stage.name, now, now))
         if name != stage.name:
-            began = now
+            began = last = now
         if now - last >= self._every_s:
             last = now
             _say(f"{self._what}: {item}: {stage.told(now - began)}")

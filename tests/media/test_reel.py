@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from deemo_jax.cli import Stage, Within
 from deemo_jax.media import reel as reel_module
 from deemo_jax.media.reel import Reel
+from deemo_jax.parallel import settled
 
 
 @pytest.fixture
@@ -42,3 +44,32 @@ def test_what_was_not_read_to_its_end_is_read_again(make_media, decoded):
     reel = Reel(make_media())
     next(iter(reel))
     assert len(images(reel)) > 1 and len(decoded) == 2
+
+
+def length(job):
+    reel = Reel(job)
+    reel.stage = "looking"
+    return len(list(reel))
+
+
+def test_it_says_how_far_along_it_is(make_media, monkeypatch, capsys):
+    monkeypatch.setattr(reel_module, "TELL_EVERY_S", 0.0)
+    path, told = make_media(), []
+    ((_, count),) = settled(length, [path], 0, lambda item, stage: told.append((item, stage)))
+    assert [stage.done for _, stage in told] == list(range(1, count + 1))
+    assert {(item, stage.name) for item, stage in told} == {(path, "looking")}
+
+
+def test_lines_about_a_long_file_come_now_and_again(capsys, monkeypatch):
+    clock = iter([0.0, 4.0, 11.0, 12.0, 40.0, 41.0, 60.0])
+    monkeypatch.setattr("deemo_jax.cli.time.monotonic", lambda: next(clock))
+    say = Within("deidentify", every_s=10)
+    for done in (10, 50, 110, 120):
+        say("a.mp4", Stage("looking", done, 200))
+    say("a.mp4", Stage("writing", 1, 200))
+    say("a.mp4", Stage("writing", 2, 200))
+    say("a.mp4", Stage("writing", 40))
+    assert capsys.readouterr().err.splitlines() == [
+        "deidentify: a.mp4: looking, 110 of 200 frames, about 9 s left of this part",
+        "deidentify: a.mp4: writing, 40 frames",
+    ]
