@@ -12,7 +12,7 @@ from deemo_jax.deid.folder import CLIP_IDS, REFUSALS, deidentify_all, find_sourc
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, key_file, load_key, refuse_inside
 from deemo_jax.deid.outcome import Options
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key
-from deemo_jax.deid.settings import MASKS, MIXED, MODES, NO_TRACK, POLICIES, VOICES, Settings
+from deemo_jax.deid.settings import EMPTY_SCENES, MASKS, MIXED, MODES, NO_TRACK, POLICIES, VOICES, Settings
 from deemo_jax.deid.sourcemap import add, map_file
 from deemo_jax.deid.spans import Piece, read_segments
 from deemo_jax.deid.speakers import load_speakers
@@ -89,6 +89,13 @@ def parser() -> argparse.ArgumentParser:
         choices=POLICIES,
         default="refuse",
         help="frames where a face was lost: refuse the clip, mask or drop them (give only the files you mean)",
+    )
+    flags.add_argument(
+        "--empty_scenes",
+        choices=EMPTY_SCENES,
+        default="refuse",
+        help="scenes that show nobody from cut to cut (title cards, slides): refuse the clip, or accept them if every"
+        " frame of them, looked at in full size, shows nobody",
     )
     flags.add_argument(
         "--segments",
@@ -181,7 +188,8 @@ def main() -> int:
         return _text(flags)
     if not flags.inputs or flags.out is None:
         raise UserError("nothing to do: name video files or folders, and --out DIR (--help explains)")
-    changes = {"voice": flags.voice, "audio_track": flags.audio_track} | ({"mask": flags.mask} if flags.mask else {})
+    changes = {"voice": flags.voice, "audio_track": flags.audio_track, "empty_scenes": flags.empty_scenes}
+    changes |= {"mask": flags.mask} if flags.mask else {}
     settings = Settings.preset(flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face, **changes)
     sources = find_sources(flags.inputs)
     check_output(flags.out, sources)

@@ -7,7 +7,7 @@ fails closed: where it cannot be sure, nothing is written.
 import dataclasses
 import functools
 import importlib.metadata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -20,19 +20,18 @@ from deemo_jax import files, parallel
 from deemo_jax.deid import manifest as paper
 from deemo_jax.deid import masks, spans
 from deemo_jax.deid.anonymise import anonymise
-from deemo_jax.deid.faces import input_size, model_path
+from deemo_jax.deid.cover import cover
+from deemo_jax.deid.faces import model_path
 from deemo_jax.deid.footage import Footage
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import Manifest, Masks
 from deemo_jax.deid.masks import Rectangles
 from deemo_jax.deid.preview import write_preview
+from deemo_jax.deid.refusal import Refused as Refused
 from deemo_jax.deid.replacing import replacing
-from deemo_jax.deid.second_look import cover_until_clean, still_seen
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.sight import Sight, look_through, spaced_frames, unseen_frames
 from deemo_jax.deid.sound import NO_VOICE, SAMPLE_RATE, Heard, listen
-from deemo_jax.deid.trackfile import load_tracks, write_tracks
-from deemo_jax.deid.tracks import Plan, boxes_per_frame, plan
+from deemo_jax.deid.trackfile import write_tracks
 from deemo_jax.errors import UserError
 from deemo_jax.media.audio import sound_seconds, sound_tracks
 from deemo_jax.media.clip_writer import write_clip
@@ -43,21 +42,6 @@ from deemo_jax.media.video import film_seconds, packet_times, read_pictures, vid
 # AAC works in frames of 1024 samples: the end may be rounded up to the next, plus one of delay.
 SOUND_TOLERANCE_S = 2 * 1024 / SAMPLE_RATE
 TIME_TOLERANCE_S = 0.002
-LISTED_TIMES = 8
-MENDS = "cut them out, or run this file alone with --on_missing mask_frame or drop_frame, or with corrected --tracks"
-TRACK_MENDS = 'add it to the tracks, or put a box around it into "not_faces" there'
-
-
-class Refused(UserError):  # noqa: N818 - it is an outcome as much as an error
-    """A clip that was not de-identified, because faces may have been missed.
-
-    Attributes:
-        times_s: clip times of the frames in question; empty when no face was found at all.
-    """
-
-    def __init__(self, message: str, times_s: tuple[float, ...] = ()):
-        super().__init__(message)
-        self.times_s = times_s
 
 
 def deidentify_clip(
@@ -107,14 +91,9 @@ def deidentify_clip(
     lasts_s = (end_s or info.duration_s) - start_s
     expected = info.frames if info.frames and span is None else round(lasts_s * info.frame_rate)
     reel = Reel(source, threads, expected, span=(start_s, end_s))
-    seen = _unlooked(reel, info.width, info.height) if tracks else look_through(reel, settings)
-    digest, size = files.sha256(source), (seen.width, seen.height)
-    found = load_tracks(tracks, len(seen.times), size, digest, start_s) if tracks else plan(seen, settings)
-    _refuse_if_unsure(source, found, seen, settings)
-    dropped = _dropped(found, settings)
-    footage = Footage(reel, (info.width, info.height), seen.times, frozenset(dropped))
-    first = _rectangles(found, footage, settings)
-    rectangles = _looked_again(footage, first, seen, found, settings)
+    digest = files.sha256(source)
+    covering = cover(reel, (info.width, info.height), settings, tracks, digest)
+    footage, rectangles, found = covering.footage, covering.rectangles, covering.found
     named = recording or clip_id
     changed = None if voice is None else (anonymise(voice, settings, key, named, speaker), SAMPLE_RATE)
     del voice  # as long as the clip, and of no more use
@@ -123,11 +102,12 @@ def deidentify_clip(
         frames = _covered(footage, rectangles, settings.mask)
         write_clip(video, frames, info.frame_rate, changed, settings.crf, threads)
         _check_copy(video, footage, heard)
-        paper.write_masks(covered, Masks(*footage.size, rectangles, dropped))
-        write_tracks(followed, found, len(seen.times), footage.shown, digest, tracks is not None, start_s)
+        paper.write_masks(covered, Masks(*footage.size, rectangles, covering.dropped))
+        times = footage.all_times
+        write_tracks(followed, found, len(times), footage.shown, digest, tracks is not None, start_s)
         if preview:
-            added = tuple(tuple(r for r in now if r not in of) for now, of in zip(rectangles, first, strict=True))
-            write_preview(draft / paper.preview_name(clip_id), video, found.tracks, seen.times, dropped, added)
+            shown = draft / paper.preview_name(clip_id)
+            write_preview(shown, video, found.tracks, times, covering.dropped, covering.added)
         record = Manifest(
             clip_id=clip_id,
             file=video_name,
@@ -145,21 +125,9 @@ def deidentify_clip(
                 "sample_rate": SAMPLE_RATE,
             },
             sound=heard.record,
-            faces={
-                "frames": len(seen.times),
-                "looked": len(seen.looked),
-                "looks": _looks(footage.shown, settings),
-                "tracks": len(found.tracks),
-                "boxes": found.found,
-                "bridged": found.bridged,
-                "min_score": round(found.min_score, 4),
-                "filled": sum(boxes == masks.whole(*footage.size) for boxes in rectangles),
-                "dropped": len(dropped),
-                "seen_again": sum(now != before for now, before in zip(rectangles, first, strict=True)),
-                "corrected": tracks is not None,
-            },
+            faces=covering.on_record(settings),
             notes=(*info.notes, *heard.notes),
-            span=(start_s, start_s + seen.times[-1] + 1 / info.frame_rate),
+            span=(start_s, start_s + times[-1] + 1 / info.frame_rate),
             recording=recording if span else "",
             asked=span,
         )
@@ -186,71 +154,12 @@ def software() -> dict[str, str]:
     }
 
 
-def _looked_again(footage: Footage, rectangles: Rectangles, seen: Sight, found: Plan, settings: Settings) -> Rectangles:
-    """What is covered once the covered pictures were looked at; nothing is added to what a person corrected.
-
-    Raises:
-        Refused: a face is still seen.
-    """
-    place = {t: i for i, t in enumerate(footage.kept)}
-    if seen.looked:
-        again = frozenset(place[t] for t in unseen_frames(seen) if t in place)
-        rectangles, exposed = cover_until_clean(footage, rectangles, again, settings)
-        what, mend = "a face is still seen beside the masks", MENDS
-    else:
-        again = frozenset(place[t] for t in spaced_frames(seen.times) if t in place)
-        exposed = still_seen(footage, rectangles, again, found.not_faces, settings)
-        what, mend = "what is surely a face is seen beside the corrected tracks", TRACK_MENDS
-    if exposed:
-        raise _refusal(footage.reel.path, what, exposed, footage.times, mend)
-    return rectangles
-
-
-def _looks(size: tuple[int, int], settings: Settings) -> str:
-    """At which size the detector looks, and for what."""
-    (width, height), seen = size, input_size(*size, settings.detection_scale(*size))
-    smallest = settings.smallest_pixels(width, height)
-    return f"{width}x{height} looked at as {seen[0]}x{seen[1]}, for faces from {smallest} pixels up"
-
-
-def _unlooked(reel: Reel, width: int, height: int) -> Sight:
-    """The frames of a clip that nobody looks at."""
-    return Sight(width, height, tuple(picture.time_s for picture in reel), (), ())
-
-
 def _first_frame_s(source: Path, span: tuple[float, float]) -> float:
     """When the first frame of a span is shown: clip time begins with it."""
     first = next(read_pictures(source, *span), None)
     if first is None:
         raise UserError(f"{source}: has no frame between {span[0]:g} and {span[1]:g} s")
     return first.time_s
-
-
-def _refuse_if_unsure(source: Path, found: Plan, seen: Sight, settings: Settings) -> None:
-    limits = np.array([seen.width, seen.height])
-    if not any(((t.boxes[:, 2:] > 0) & (t.boxes[:, :2] < limits)).all(axis=1).any() for t in found.tracks):
-        raise Refused(f"{source}: no face was found in any frame; is there a speaker, and larger than smallest_face?")
-    if found.missing and settings.on_missing == "refuse":
-        raise _refusal(source, "a face is lost", found.missing, seen.times, MENDS)
-
-
-def _refusal(source: Path, what: str, frames: Sequence[int], times: Sequence[float], mends: str) -> Refused:
-    at = tuple(times[t] for t in frames)
-    listed = ", ".join(f"{t:.2f}" for t in at[:LISTED_TIMES]) + (", ..." if len(at) > LISTED_TIMES else "")
-    return Refused(f"{source}: {what} in {len(at)} of {len(times)} frames, at {listed} s; {mends}", at)
-
-
-def _dropped(found: Plan, settings: Settings) -> tuple[int, ...]:
-    """The frames to leave out. The first one stays (covered whole): a clip begins with its first frame."""
-    return tuple(t for t in found.missing if t) if settings.on_missing == "drop_frame" else ()
-
-
-def _rectangles(found: Plan, footage: Footage, settings: Settings) -> Rectangles:
-    """What is covered in each frame that is kept."""
-    boxes, lost, size = boxes_per_frame(found.tracks, footage.all_times), set(found.missing), footage.size
-    return tuple(
-        masks.whole(*size) if t in lost else masks.enlarge(boxes[t], settings.margin, *size) for t in footage.kept
-    )
 
 
 def _covered(footage: Footage, rectangles: Rectangles, mask: str) -> Iterator[Planar]:

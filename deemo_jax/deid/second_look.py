@@ -5,6 +5,7 @@ moves scores a little: what comes near to passing is covered as well, so that no
 """
 
 import bisect
+import dataclasses
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -13,12 +14,12 @@ from jaxtyping import Float32
 
 from deemo_jax import parallel
 from deemo_jax.deid import masks, residual
-from deemo_jax.deid.close_look import doubtful
-from deemo_jax.deid.faces import face_detector
+from deemo_jax.deid.close_look import doubtful, near
+from deemo_jax.deid.eye import Eye
 from deemo_jax.deid.footage import Footage
 from deemo_jax.deid.masks import Rectangle, Rectangles
-from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.tracks import AROUND_S
+from deemo_jax.deid.near_look import CONTEXT
+from deemo_jax.deid.tracks import AROUND_S, Boxes
 from deemo_jax.media.picture import Picture, Planar
 
 # Looks at a picture, and passes over the film, before a clip is given up. A mask's edges may themselves pass for a
@@ -30,23 +31,47 @@ INSIDE = 0.95
 MOSTLY = 0.5
 
 
-def cover_until_clean(
-    footage: Footage, rectangles: Rectangles, looks: frozenset[int], settings: Settings
-) -> tuple[Rectangles, tuple[int, ...]]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Again:
+    """What is looked at again, and how.
+
+    Attributes:
+        eye: detector and margin; under "mask_frame" what cannot be settled is covered whole.
+        looks: frames of the copy.
+        small: by frame of the copy where small faces are; they are looked for from near.
+        full_size: frames of the copy that are looked at in full size, too.
+    """
+
+    eye: Eye
+    looks: frozenset[int]
+    small: Mapping[int, Boxes] = dataclasses.field(default_factory=dict)
+    full_size: frozenset[int] = frozenset()
+
+    def faces(self, t: int, picture: Planar, threshold: float) -> Float32[np.ndarray, "N 5"]:
+        """What is seen in a frame of the copy."""
+        found = [self.eye.whole(picture, threshold)]
+        if t in self.full_size and not self.eye.sees_all(picture.size):
+            found.append(self.eye.full_size(picture, threshold))
+        if len(small := self.small.get(t, ())):
+            image = picture.rgb(*picture.size)
+            found += [near(image, box, CONTEXT, threshold, self.eye.turns) for box in small]
+        return np.concatenate(found)
+
+
+def cover_until_clean(footage: Footage, rectangles: Rectangles, again: Again) -> tuple[Rectangles, tuple[int, ...]]:
     """Adds rectangles until a look at the covered pictures finds no face beside them.
 
     Args:
         footage: what will be copied.
         rectangles: of every frame of the copy, to begin with.
-        looks: frames of the copy to look at.
-        settings: detector and margin; under "mask_frame" what cannot be settled is covered whole.
+        again: what to look at.
 
     Returns:
         What is to be covered, and the frames in which a face is still seen.
     """
-    asked, passing = looks, frozenset[int]()
+    looks, asked, passing = again.looks, again.looks, frozenset[int]()
     for turn in range(LOOKS):
-        seen, lost = _beside(footage, rectangles, asked, settings)
+        seen, lost = _beside(footage, rectangles, asked, again)
         settled = _joined(rectangles, {t: (*first, *later) for t, (first, later) in seen.items()})
         # What was looked at and clean is left as it is at first; a report that comes back is covered for longer.
         at_first = {t: first for t, (first, _) in seen.items()}
@@ -58,37 +83,33 @@ def cover_until_clean(
         if not asked:
             break
     passing |= asked  # they were not looked at again
-    if passing and settings.on_missing == "mask_frame":
+    if passing and again.eye.settings.on_missing == "mask_frame":
         whole = masks.whole(*footage.size)
         return tuple(whole if t in passing else old for t, old in enumerate(rectangles)), ()
     return rectangles, tuple(sorted(passing))
 
 
 def still_seen(
-    footage: Footage,
-    rectangles: Rectangles,
-    looks: frozenset[int],
-    not_faces: Sequence[Sequence[float]],
-    settings: Settings,
+    footage: Footage, rectangles: Rectangles, again: Again, not_faces: Sequence[Sequence[float]]
 ) -> tuple[int, ...]:
     """The frames in which what is surely a face is seen beside the masks that a person has corrected.
 
     Args:
         footage: what will be copied.
         rectangles: of every frame of the copy.
-        looks: frames of the copy to look at.
+        again: what to look at.
         not_faces: boxes in which there is none.
-        settings: of the detector and the masks.
     """
-    width, height = footage.size
+    (width, height), settings = footage.size, again.eye.settings
     spared = masks.enlarge(np.array(not_faces, np.float64), 0.0, width, height)
 
     def look(frame: tuple[int, Picture]) -> tuple[int, bool]:
         t, picture = frame
-        faces = _faces(picture.planar(), rectangles[t], settings.sure, settings)
+        covered = masks.cover_planar(picture.planar(), rectangles[t], settings.mask)
+        faces = again.faces(t, covered, settings.sure)
         return t, bool(len(residual.outside(faces, masks.region((*rectangles[t], *spared), width, height))))
 
-    found = parallel.ahead(look, _pictures(footage, looks), footage.reel.threads)
+    found = parallel.ahead(look, _pictures(footage, again.looks), footage.reel.threads)
     return tuple(t for t, passes in found if passes)
 
 
@@ -107,55 +128,44 @@ _Seen = tuple[tuple[Rectangle, ...], tuple[Rectangle, ...]]
 
 
 def _beside(
-    footage: Footage, rectangles: Rectangles, looks: frozenset[int], settings: Settings
+    footage: Footage, rectangles: Rectangles, looks: frozenset[int], again: Again
 ) -> tuple[dict[int, _Seen], frozenset[int]]:
     """What is seen, by frame of the copy; and the frames in which a face is seen in the end."""
-    look = functools.partial(_look, footage.size, rectangles, settings)
+    look = functools.partial(_look, again, rectangles)
     found = list(parallel.ahead(look, _pictures(footage, looks), footage.reel.threads))
     return {t: seen for t, seen, _ in found if seen[0]}, frozenset(t for t, _, passes in found if passes)
 
 
-def _look(
-    size: tuple[int, int], rectangles: Rectangles, settings: Settings, frame: tuple[int, Picture]
-) -> tuple[int, _Seen, bool]:
+def _look(again: Again, rectangles: Rectangles, frame: tuple[int, Picture]) -> tuple[int, _Seen, bool]:
     """Looks at one picture, covering what is seen, until nothing is; whether a face still is after `LOOKS` of them."""
     t, picture = frame
     planar = picture.planar()
-    first, passes = _reports(size, picture, planar, rectangles[t], settings)
+    first, passes = _reports(again, frame, planar, rectangles[t])
     new, later = first, tuple[Rectangle, ...]()
     for _ in range(LOOKS - 1):
         if not new:
             break
-        new, passes = _reports(size, picture, planar, (*rectangles[t], *first, *later), settings)
+        new, passes = _reports(again, frame, planar, (*rectangles[t], *first, *later))
         later = (*later, *new)
     return t, (first, later), passes
 
 
 def _reports(
-    size: tuple[int, int], picture: Picture, planar: Planar, covering: tuple[Rectangle, ...], settings: Settings
+    again: Again, frame: tuple[int, Picture], planar: Planar, covering: tuple[Rectangle, ...]
 ) -> tuple[tuple[Rectangle, ...], bool]:
     """Rectangles over what passes for a face beside those that cover a picture, and whether any of it scores as one."""
-    width, height = size
-    faces = _faces(planar, covering, settings.second_chance, settings)
+    (t, picture), (width, height), settings = frame, planar.size, again.eye.settings
+    faces = again.faces(t, masks.cover_planar(planar, covering, settings.mask), settings.second_chance)
     hidden = masks.region(covering, width, height)
     beside = residual.outside(faces, hidden, INSIDE)
     # What is no face from near is covered all the same, but no more than it: hands are what is to be seen. So is what
     # lies within masks for the most part and is not surely a face: it is the mask that looks like one.
-    exact = doubtful(picture, beside, settings.second_chance, settings.sure)
+    exact = doubtful(picture, beside, settings.second_chance, settings.sure, again.eye.turns)
     within = np.array([residual.covered_share(face[:4], hidden) for face in beside])
     exact |= (within >= MOSTLY) & (beside[:, 4] < settings.sure)
     grown = masks.enlarge(beside[~exact, :4], settings.margin, width, height)
     found = grown + masks.enlarge(beside[exact, :4], 0.0, width, height)
     return found, bool((beside[:, 4] >= settings.threshold).any())
-
-
-def _faces(
-    planar: Planar, covering: tuple[Rectangle, ...], threshold: float, settings: Settings
-) -> Float32[np.ndarray, "N 5"]:
-    """What the detector sees in a picture when it is covered."""
-    detector = face_detector(*planar.size, settings.detection_scale(*planar.size))
-    covered = masks.cover_planar(planar, covering, settings.mask)
-    return detector(covered.rgb(*detector.input_size), threshold)
 
 
 def _joined(rectangles: Rectangles, more: Mapping[int, tuple[Rectangle, ...]]) -> Rectangles:

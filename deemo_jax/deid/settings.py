@@ -14,6 +14,7 @@ DETECTOR_FACE_PIXELS = 18
 MODES = ("default", "paper")
 MASKS = ("solid", "mosaic", "gaussian")
 POLICIES = ("refuse", "mask_frame", "drop_frame")
+EMPTY_SCENES = ("refuse", "accept")
 VOICES = ("mcadams", "mcadams_speaker", "mcadams_fixed", "recast")
 # Beside the number of one sound track, counted from 1.
 MIXED, NO_TRACK = "mix", "none"
@@ -31,12 +32,15 @@ class Settings:
         sure: score from which a detection is surely a face. Where one is lost, the clip is refused; what stays below
             is covered on while it is lost, or, if it is no face from near (fists, logos), only where it is seen.
         margin: share of a box added on each of its sides before masking.
-        smallest_face: height of the smallest face to catch, as a share of the picture's shorter side. It alone sets the
-            size at which the detector looks: such a face is then 18 pixels high, and pictures are never enlarged.
+        smallest_face: height of the smallest face that every look catches, as a share of the picture's shorter side. It
+            alone sets the size at which these are: such a face is then 18 pixels high, and pictures are never enlarged.
+            Smaller ones are found by a look at full size once a second.
         hole_s: longest time for which a face may be lost and found again at the same place; it is covered meanwhile.
         extend_s: time for which what was found is covered before and after it was found.
         on_missing: where a face was expected in a frame and not found: "refuse" the clip, "mask_frame" (whole), or
             "drop_frame" (the frame before stays on the screen instead).
+        empty_scenes: scenes, from cut to cut, in which nobody is seen: "refuse" the clip (or mask or drop their frames,
+            as `on_missing` says), or "accept" them if looks at full size at all of their frames find nobody.
         voice: "mcadams", a coefficient per clip under the key; "mcadams_speaker", one per speaker; "mcadams_fixed", the
             same for all, which anyone can undo; "recast", pitch, formants and timbre per clip (`deid/recast.py`).
         alpha_fixed: the coefficient of "mcadams_fixed" (that of VoicePrivacy 2020).
@@ -55,6 +59,7 @@ class Settings:
     hole_s: float = 1.0
     extend_s: float = 0.2
     on_missing: Literal["refuse", "mask_frame", "drop_frame"] = "refuse"
+    empty_scenes: Literal["refuse", "accept"] = "refuse"
     voice: Literal["mcadams", "mcadams_speaker", "mcadams_fixed", "recast"] = "mcadams"
     alpha_fixed: float = 0.8
     alpha_low: float = 0.5
@@ -73,7 +78,8 @@ class Settings:
             raise UserError("settings: need 0 < smallest_face <= 1, 0 <= margin <= 4 and 0 <= crf <= 51")
         if not (0 <= self.hole_s <= 10 and 0 <= self.extend_s <= 10):
             raise UserError("settings: need 0 <= hole_s <= 10 and 0 <= extend_s <= 10, in seconds")
-        for name, choices in (("mask", MASKS), ("on_missing", POLICIES), ("voice", VOICES)):
+        choices_of = {"mask": MASKS, "on_missing": POLICIES, "empty_scenes": EMPTY_SCENES, "voice": VOICES}
+        for name, choices in choices_of.items():
             if getattr(self, name) not in choices:
                 raise UserError(f"settings: {name} is one of {', '.join(choices)}, not {getattr(self, name)!r}")
 

@@ -10,28 +10,27 @@ import bisect
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+import math
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from deemo_jax import parallel
 from deemo_jax.deid import spans
-from deemo_jax.deid.close_look import doubtful
-from deemo_jax.deid.faces import face_detector
+from deemo_jax.deid.eye import Eye
+from deemo_jax.deid.look import Asked, Faces, look
 from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.turned import UPRIGHT
 from deemo_jax.errors import UserError
 from deemo_jax.media.picture import Picture
 from deemo_jax.media.reel import Reel
 from deemo_jax.media.video import film_seconds
 
-# Corners, score, and 1 where a close look saw no face (`deemo_jax.deid.close_look`).
-Faces = Float[np.ndarray, "N 6"]
-
 LOOK_EVERY_S = 1 / 12
-# More than a picture of people holds; a crowd takes hours to follow and nothing is left to see.
-MOST_FACES = 100
+FULL_SIZE_EVERY_S = 1.0
+# Whoever lies down is lost upright, or scores low, and is then asked for at once.
+TURNED_EVERY_S = 5.0
 THUMBNAIL = (48, 27)
 # Thumbnails of two frames that correlate less belong to different scenes: cuts between similar sets stay below a third,
 # a fast pan over a pattern seldom does, and a flash changes level, not structure.
@@ -51,6 +50,9 @@ class Sight:
         looked: frames at which the detector looked, ascending.
         faces: at each of them, down to the second-chance score; pixels of the picture.
         cuts: frames that begin a scene, but for the first.
+        small: at the frames that were looked at in full size, the faces that are to be looked for in those between,
+            since other looks may not see them.
+        turns: quarter turns by which the pictures were looked at.
     """
 
     width: int
@@ -59,6 +61,8 @@ class Sight:
     looked: tuple[int, ...]
     faces: tuple[Faces, ...]
     cuts: tuple[int, ...] = ()
+    small: Mapping[int, Faces] = dataclasses.field(default_factory=dict)
+    turns: tuple[int, ...] = UPRIGHT
 
     def scenes(self) -> list[range]:
         """The frames between cuts."""
@@ -86,20 +90,31 @@ class Sight:
 def look_through(reel: Reel, settings: Settings) -> Sight:
     """Reads a video once; keeps boxes and times, no pictures.
 
+    Where faces are seen that are not upright it is read once more, and every picture is looked at turned, too.
+
     Raises:
         UserError: what cannot be read or is too long, a picture that changes its size, or more faces than can be
             followed.
     """
+    seen, turns = _pass(reel, Eye(settings))
+    if turns:
+        seen, _ = _pass(reel, Eye(settings, (*UPRIGHT, *sorted(turns))))
+    return seen
+
+
+def _pass(reel: Reel, eye: Eye) -> tuple[Sight, frozenset[int]]:
+    """What is seen in a film; and the turns in which more is."""
     path, reel.stage = reel.path, "looking for faces"
     times: list[float] = []
     cuts: list[int] = []
     size = (0, 0)
 
-    def worth_a_look() -> Iterator[Picture]:
+    def worth_a_look() -> Iterator[Asked]:
         """Fills in `times`, `cuts` and `size` on its way."""
         nonlocal size
         before: Picture | None = None
         thumbnail_before, looked = None, -1
+        full_size_s = turned_s = -math.inf
         for picture in reel:
             if before is not None and picture.size != size:
                 raise UserError(f"{path}: the picture changes its size at {picture.time_s:.2f} s; cut the clip there")
@@ -112,28 +127,25 @@ def look_through(reel: Reel, settings: Settings) -> Sight:
             if cut:
                 cuts.append(picture.index)
                 if before is not None and looked < before.index:
-                    yield before
+                    yield Asked(before)
             if cut or looked < 0 or picture.time_s - times[looked] + picture.lasts_s > LOOK_EVERY_S + 1e-3:
-                looked = picture.index
-                yield picture
+                looked, time_s = picture.index, picture.time_s
+                full_size = cut or time_s - full_size_s + max(LOOK_EVERY_S, picture.lasts_s) > FULL_SIZE_EVERY_S + 1e-3
+                turned = full_size and (cut or time_s - turned_s >= TURNED_EVERY_S)
+                full_size_s = time_s if full_size else full_size_s
+                turned_s = time_s if turned else turned_s
+                yield Asked(picture, full_size, turned)
             before, thumbnail_before = picture, thumbnail
         if before is not None and looked < before.index:
-            yield before
+            yield Asked(before)
 
-    looks = dict(parallel.ahead(functools.partial(_look, settings, path), worth_a_look(), reel.threads))
+    looks = dict(parallel.ahead(functools.partial(look, eye, path), worth_a_look(), reel.threads))
     if not times:
         raise UserError(f"{path}: not one frame can be decoded; is the file whole?")
-    return Sight(*size, tuple(times), tuple(looks), tuple(looks.values()), tuple(cuts))
-
-
-def _look(settings: Settings, path: Path, picture: Picture) -> tuple[int, Faces]:
-    """The frame, and the faces in it."""
-    detector = face_detector(*picture.size, settings.detection_scale(*picture.size))
-    found = detector(picture.rgb(*detector.input_size), settings.second_chance)
-    if len(found) > MOST_FACES:
-        raise UserError(f"{path}: {len(found)} faces at {picture.time_s:.2f} s; at most {MOST_FACES} are followed")
-    doubts = doubtful(picture, found, settings.threshold, settings.sure)
-    return picture.index, np.column_stack([found, doubts])
+    small = {t: seen.small for t, seen in looks.items() if seen.small is not None}
+    faces = tuple(seen.faces for seen in looks.values())
+    better = frozenset[int]().union(*(seen.turns for seen in looks.values()))
+    return Sight(*size, tuple(times), tuple(looks), faces, tuple(cuts), small, eye.turns), better
 
 
 def is_cut(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]) -> bool:
@@ -145,16 +157,16 @@ def is_cut(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]) ->
     return float((pair[0] * pair[1]).mean()) < ALIKE * spread[0] * spread[1]
 
 
-def spaced_frames(times: Sequence[float]) -> Iterator[int]:
-    """Frames that lie so far apart as two looks do, and the last one."""
-    before = -LOOK_EVERY_S
+def spaced_frames(times: Sequence[float], every_s: float = LOOK_EVERY_S) -> Iterator[int]:
+    """Frames that lie so far apart, and the last one."""
+    before = -every_s
     for t, time in enumerate(times):
-        if time - before >= LOOK_EVERY_S - 1e-3 or t == len(times) - 1:
+        if time - before >= every_s - 1e-3 or t == len(times) - 1:
             before = time
             yield t
 
 
 def unseen_frames(sight: Sight) -> Iterator[int]:
-    """Frames for a second look: those half-way between two looks, and those looked at where every frame was."""
+    """Frames for a second look: all that were not looked at, and those looked at where every frame was."""
     for a, b in itertools.pairwise([*sight.looked, len(sight.times)]):
-        yield a + (b - a) // 2
+        yield from range(a + 1, b) if b > a + 1 else (a,)

@@ -11,10 +11,12 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
+from deemo_jax.deid.look import NO_FACE, SURELY, Faces
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.sight import Faces, Sight
+from deemo_jax.deid.sight import Sight
+from deemo_jax.deid.turned import overlaps
 
 Box = Float[np.ndarray, "4"]
 Boxes = Float[np.ndarray, "N 4"]
@@ -39,7 +41,7 @@ BORDER = 0.02
 AROUND_S, THEN = 0.1, 0.8
 # Sides below the first share of what they were and will be are dents; those above the second are whole.
 DENT, FULL = 0.85, 0.95
-# Looks at which something must be found before it is surely a face.
+# Looks at which something must be found before it is surely a face, unless one from near has said so.
 LEAST_LOOKS = 3
 
 
@@ -67,6 +69,8 @@ class Plan:
     Attributes:
         tracks: of all faces, with bridges and extensions.
         missing: frames in which a face was expected and not found, ascending.
+        empty: frames of the scenes in which nobody was seen, ascending.
+        lost_height: of the smallest of the faces that are missing, pixels; 0 where none is known.
         found: faces that were counted at all looks.
         bridged: frames in which a track was lost and is covered all the same.
         min_score: of the faces counted; 0 when there is none.
@@ -75,6 +79,8 @@ class Plan:
 
     tracks: tuple[Track, ...]
     missing: tuple[int, ...]
+    empty: tuple[int, ...] = ()
+    lost_height: float = 0.0
     found: int = 0
     bridged: int = 0
     min_score: float = 0.0
@@ -88,19 +94,19 @@ class _Trail:
     looks: list[int]
     boxes: list[Box]
     scores: list[float]
-    doubts: list[bool]
+    verdicts: list[int]
 
     @property
     def score(self) -> float:
         return max(self.scores)
 
     def is_sure(self, sure: float) -> bool:
-        return self.score >= sure and len(self.looks) >= LEAST_LOOKS
+        return self.score >= sure and (len(self.looks) >= LEAST_LOOKS or SURELY in self.verdicts)
 
     def is_doubtful(self, settings: Settings) -> bool:
         """Whether it never was surely a face, and none whenever it was looked at closely."""
-        asked = [doubt for s, doubt in zip(self.scores, self.doubts, strict=True) if s >= settings.threshold]
-        return self.score < settings.sure and bool(asked) and all(asked)
+        asked = [v for score, v in zip(self.scores, self.verdicts, strict=True) if score >= settings.threshold]
+        return self.score < settings.sure and bool(asked) and all(v == NO_FACE for v in asked)
 
 
 def plan(sight: Sight, settings: Settings) -> Plan:
@@ -117,8 +123,8 @@ def plan(sight: Sight, settings: Settings) -> Plan:
     for trail in doubtful:
         tracks += _where_seen(len(tracks) + 1, trail, sight, settings.threshold)
     scores = [score for trail in (*trails, *doubtful) for score in trail.scores]
-    missing = _missing(trails, sight, settings.sure)
-    return Plan(tuple(tracks), missing, len(scores), bridged, min(scores, default=0.0))
+    missing, empty, height = _missing(trails, sight, settings.sure)
+    return Plan(tuple(tracks), missing, empty, height, len(scores), bridged, min(scores, default=0.0))
 
 
 def second_chance(sight: Sight, threshold: float) -> list[Faces]:
@@ -128,7 +134,7 @@ def second_chance(sight: Sight, threshold: float) -> list[Faces]:
     for order, step in ((range(1, count), -1), (range(count - 2, -1, -1), 1)):
         for k in order:
             near = sight.faces[k + step][kept[k + step]]
-            kept[k] = kept[k] | _overlapping(sight.faces[k][:, :4], near[:, :4])
+            kept[k] = kept[k] | overlaps(sight.faces[k], near, OVERLAP).any(axis=1)
     return [faces[k] for faces, k in zip(sight.faces, kept, strict=True)]
 
 
@@ -185,7 +191,7 @@ def _follow(sight: Sight, faces: Sequence[Faces], hole_s: float, sure: float) ->
             trail.looks.append(look)
             trail.boxes.append(face[:4])
             trail.scores.append(float(face[4]))
-            trail.doubts.append(bool(face[5]))
+            trail.verdicts.append(int(face[5]))
     return trails
 
 
@@ -199,13 +205,21 @@ def _least(cost: Float[np.ndarray, "n m"]) -> list[tuple[int, int]]:
 
 
 def _effort(trail: _Trail, boxes: Boxes, look: int, sight: Sight) -> Float[np.ndarray, "N"]:
-    """How hard it is for a trail to go on at each box: above 1 it is not possible."""
-    last = trail.boxes[-1][None]
+    """How hard it is for a trail to go on at each box."""
     elapsed = sight.times[look] - sight.times[trail.looks[-1]]
-    reach = STEP if sight.is_cut_between(trail.looks[-1], look) else min(REACH, STEP + SPEED * elapsed)
-    sizes = _size(boxes) / _size(last)
-    effort = _distance(last, boxes)[0] / reach
-    return np.where(np.maximum(sizes, 1 / sizes) <= GROWTH, effort, np.inf)
+    return effort(trail.boxes[-1], boxes, STEP if sight.is_cut_between(trail.looks[-1], look) else reach(elapsed))
+
+
+def reach(elapsed_s: float) -> float:
+    """How far a face gets in a time, in units of its own size."""
+    return min(REACH, STEP + SPEED * elapsed_s)
+
+
+def effort(last: Box, boxes: Boxes, furthest: float) -> Float[np.ndarray, "N"]:
+    """How hard it is for a face to get from one box to each of others, if it gets that far: above 1 it cannot."""
+    sizes = _size(boxes) / _size(last[None])
+    cost = _distance(last[None], boxes)[0] / furthest
+    return np.where(np.maximum(sizes, 1 / sizes) <= GROWTH, cost, np.inf)
 
 
 def _finish(number: int, trail: _Trail, sight: Sight, hole_s: float, extend_s: float) -> tuple[Track, int]:
@@ -269,19 +283,22 @@ def _undented(trail: _Trail, sight: Sight, hole_s: float) -> list[Box]:
     return whole
 
 
-def _missing(trails: Sequence[_Trail], sight: Sight, sure: float) -> tuple[int, ...]:
-    """Frames in which a face must be that was not found."""
-    missing: set[int] = set()
+def _missing(trails: Sequence[_Trail], sight: Sight, sure: float) -> tuple[tuple[int, ...], tuple[int, ...], float]:
+    """Frames in which a face must be that was not found, those of scenes in which nobody was, and the least height of a
+    face that is missing."""
+    missing, empty, heights = set[int](), list[int](), list[float]()
     for scene in sight.scenes():
         here = [trail for trail in trails if trail.looks[0] < scene.stop and trail.looks[-1] >= scene.start]
+        if not here:
+            empty += scene
+            continue
         for trail in here:
-            if trail.is_sure(sure):
-                missing.update(_unexplained(trail, here, sight, scene))
+            if trail.is_sure(sure) and (lost := _unexplained(trail, here, sight, scene)):
+                missing |= lost
+                heights.append(min(float(box[3] - box[1]) for box in trail.boxes))
         seen = {t for trail in here for t in range(trail.looks[0], trail.looks[-1] + 1)}
-        for t in scene:
-            if t not in seen and not _is_empty(t, here, sight):
-                missing.add(t)
-    return tuple(sorted(missing))
+        missing.update(t for t in scene if t not in seen and not _is_empty(t, here, sight))
+    return tuple(sorted(missing)), tuple(empty), min(heights, default=0.0)
 
 
 def _unexplained(trail: _Trail, here: Sequence[_Trail], sight: Sight, scene: range) -> set[int]:
@@ -310,19 +327,9 @@ def _is_empty(t: int, here: Sequence[_Trail], sight: Sight) -> bool:
     """Whether the picture may well show nobody: who was there left over the border, and who comes enters over it."""
     before = [trail for trail in here if trail.looks[-1] < t]
     after = [trail for trail in here if trail.looks[0] > t]
-    if not before and not after:
-        return False
     left = not before or sight.at_border(max(before, key=lambda trail: trail.looks[-1]).boxes[-1], BORDER)
     enters = not after or sight.at_border(min(after, key=lambda trail: trail.looks[0]).boxes[0], BORDER)
     return left and enters
-
-
-def _overlapping(boxes: Boxes, others: Float[np.ndarray, "M 4"]) -> Bool[np.ndarray, "N"]:
-    near = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    far = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    common = np.clip(far - near, 0, None).prod(axis=-1)
-    areas = [np.clip(b[:, 2:] - b[:, :2], 0, None).prod(axis=-1) for b in (boxes, others)]
-    return (common > OVERLAP * (areas[0][:, None] + areas[1][None] - common)).any(axis=1)
 
 
 def _size(boxes: Boxes) -> Float[np.ndarray, "N"]:

@@ -156,7 +156,7 @@ def test_what_cannot_be_done_is_one_line(make, tmp_path, key, kind):
 
 
 def test_more_faces_than_can_be_followed(make, tmp_path, key, monkeypatch):
-    monkeypatch.setattr("deemo_jax.deid.sight.MOST_FACES", 3)
+    monkeypatch.setattr("deemo_jax.deid.look.MOST_FACES", 3)
     refused(make(width=640, faces=4), tmp_path / "out", key, "at most 3 are followed")
 
 
@@ -186,7 +186,7 @@ def test_headers_that_lie_about_the_length(make, tmp_path, key, box, field, fact
 
 
 def test_a_clip_that_goes_on_for_longer_than_its_header_says(make, tmp_path, key, monkeypatch):
-    monkeypatch.setattr("deemo_jax.deid.sight.LONGEST_CLIP_S", 0.45)
+    monkeypatch.setattr("deemo_jax.deid.spans.LONGEST_CLIP_S", 0.45)
     refused(make(), tmp_path / "out", key, "cut it into shorter clips")
 
 

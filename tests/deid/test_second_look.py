@@ -2,14 +2,19 @@ import numpy as np
 import pytest
 
 from deemo_jax.deid import second_look
+from deemo_jax.deid.eye import Eye
 from deemo_jax.deid.footage import Footage
-from deemo_jax.deid.second_look import cover_until_clean
+from deemo_jax.deid.second_look import Again, cover_until_clean
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
 from deemo_jax.media.reel import Reel
 from deemo_jax.media.video import frame_times
 
 NOTHING_YET = ((),) * 12
+
+
+def again(looks, settings=None, **how):
+    return Again(Eye(settings or Settings()), frozenset(looks), **how)
 
 
 @pytest.fixture
@@ -32,7 +37,7 @@ def reporting(monkeypatch):
             return np.array(rows, np.float32).reshape(-1, 5)
 
     def install(report):
-        monkeypatch.setattr(second_look, "face_detector", lambda *_: Reporter(report))
+        monkeypatch.setattr("deemo_jax.deid.turned.face_detector", lambda *_: Reporter(report))
         monkeypatch.setattr(second_look, "doubtful", lambda _, faces, *__: np.zeros(len(faces), bool))
 
     return install
@@ -45,7 +50,7 @@ def covers(rectangles, box):
 @pytest.mark.parametrize("score,covered", [(0.3, True), (0.12, True), (0.05, False)])
 def test_what_comes_near_to_passing_is_covered_too(footage, reporting, score, covered):
     reporting(lambda _: [(40, 40, 80, 80, score)])
-    rectangles, exposed = cover_until_clean(footage, NOTHING_YET, frozenset({2, 6}), Settings())
+    rectangles, exposed = cover_until_clean(footage, NOTHING_YET, again({2, 6}))
     assert exposed == () and len(rectangles) == 12
     # At 10 frames a second the neighbours are a tenth of a second away.
     expected = [covered and t in (1, 2, 3, 5, 6, 7) for t in range(12)]
@@ -60,7 +65,7 @@ def test_what_was_looked_at_and_clean_stays_as_it_is(footage, reporting):
         return [(40, 40, 80, 80, 0.3)] if len(seen) == 1 else []
 
     reporting(first_only)
-    rectangles, exposed = cover_until_clean(footage, NOTHING_YET, frozenset({0, 1, 3}), Settings())
+    rectangles, exposed = cover_until_clean(footage, NOTHING_YET, again({0, 1, 3}))
     assert exposed == () and [bool(r) for r in rectangles] == [t == 0 for t in range(12)]
     # All three, and then only the one that was changed.
     assert len(seen) == 4
@@ -75,7 +80,7 @@ def test_a_report_that_comes_back_is_covered_for_longer_and_looked_at_again(foot
         return {1: [(*one, 0.3)], 2: [(*other, 0.3)]}.get(len(looks), [])
 
     reporting(twice)
-    rectangles, exposed = cover_until_clean(footage, NOTHING_YET, frozenset({2, 3}), Settings())
+    rectangles, exposed = cover_until_clean(footage, NOTHING_YET, again({2, 3}))
     assert exposed == ()
     assert [covers(r, one) for r in rectangles] == [t in (1, 2) for t in range(12)]
     assert [covers(r, other) for r in rectangles] == [t in (1, 2, 3) for t in range(12)]
@@ -92,7 +97,7 @@ def test_only_what_scores_as_a_face_gets_a_clip_refused(footage, reporting, scor
         return [(x, 200, x + 10, 210, score)]
 
     reporting(elsewhere)
-    assert cover_until_clean(footage, NOTHING_YET, frozenset({4}), Settings())[1] == missed
+    assert cover_until_clean(footage, NOTHING_YET, again({4}))[1] == missed
 
 
 def test_frames_that_cannot_be_settled_are_covered_whole(footage, reporting):
@@ -104,7 +109,7 @@ def test_frames_that_cannot_be_settled_are_covered_whole(footage, reporting):
 
     reporting(elsewhere)
     settings = Settings(on_missing="mask_frame")
-    rectangles, exposed = cover_until_clean(footage, NOTHING_YET, frozenset({4}), settings)
+    rectangles, exposed = cover_until_clean(footage, NOTHING_YET, again({4}, settings))
     assert exposed == () and rectangles[4] == ((0, 0, 320, 240),)
 
 

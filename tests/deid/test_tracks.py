@@ -126,9 +126,14 @@ def test_a_cut_ends_and_begins_tracks():
     assert plan(sight(*rows), Settings()).missing == (0, 1, 2, 3, 4, 5)
 
 
-def test_a_scene_without_any_face_is_missing():
+def test_a_scene_without_any_face_is_empty():
     rows = [[face(60)]] * 3 + [[]] * 3 + [[face(60)]] * 3
-    assert plan(sight(*rows, cuts=(3, 6)), Settings()).missing == (3, 4, 5)
+    found = plan(sight(*rows, cuts=(3, 6)), Settings())
+    assert found.empty == (3, 4, 5) and found.missing == ()
+    # Whoever is lost in it was there.
+    rows[3] = [face(60)]
+    found = plan(sight(*rows, cuts=(3, 6)), Settings())
+    assert found.empty == () and found.missing == (4, 5)
 
 
 def test_what_looks_like_a_cut_but_is_a_flash():
@@ -138,7 +143,7 @@ def test_what_looks_like_a_cut_but_is_a_flash():
 
 def test_no_face_at_all():
     found = plan(sight([], [], []), Settings())
-    assert found.tracks == () and found.missing == (0, 1, 2) and found.min_score == 0
+    assert found.tracks == () and found.empty == (0, 1, 2) and found.min_score == 0
 
 
 def test_second_chance_needs_a_neighbour_at_the_same_place():
