@@ -1,6 +1,7 @@
 """Files that are whole or absent, and JSON that is bounded."""
 
 import atexit
+import collections
 import contextlib
 import csv
 import functools
@@ -224,6 +225,15 @@ def read_rows(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
 
 def _decode(data: bytes, where: str) -> Any:
     try:
-        return json.loads(data)
+        return json.loads(data, object_pairs_hook=_table)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{where}: not valid JSON ({error})") from error
+
+
+def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of a key that comes twice nobody knows which is meant."""
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        twice = collections.Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"the key {twice!r} comes twice")
+    return table

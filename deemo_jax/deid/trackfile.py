@@ -17,8 +17,12 @@ import numpy as np
 from deemo_jax import files
 from deemo_jax.deid.tracks import Plan, Track
 from deemo_jax.errors import UserError
+from deemo_jax.schema import close_key
 
 VERSION = 2
+KEYS = frozenset(
+    ("version", "source_sha256", "corrected", "width", "height", "frames", "missing", "not_faces", "tracks")
+)
 MAX_TRACKS = 10_000
 # Frames and pixels that no clip has; what is not finite compares as neither.
 FARTHEST = 1e7
@@ -92,6 +96,9 @@ def load_tracks(
         )
     if source_sha256 is not None and (row.get("source_sha256"), row.get("start_s", 0.0)) != (source_sha256, start_s):
         raise UserError(f"{path}: the tracks of another clip; give those that were written for this one")
+    for key in row.keys() - KEYS:
+        if meant := close_key(key, KEYS - row.keys()):
+            raise UserError(f"{path}: the key {key!r} is not known; is {meant!r} meant?")
     rows, missing, not_faces = row.get("tracks"), row.get("missing"), row.get("not_faces", [])
     if not isinstance(rows, list) or len(rows) > MAX_TRACKS or not isinstance(missing, list):
         raise UserError(f'{path}: needs the lists "tracks" (at most {MAX_TRACKS}) and "missing"')

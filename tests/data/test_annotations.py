@@ -79,6 +79,12 @@ def test_a_clip_that_comes_twice_is_named_with_both_rows(tmp_path: Path) -> None
     assert "row 3: clip 'c1' comes twice, first in row 1" in said
 
 
+def test_a_key_that_comes_twice_in_a_row_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps(ROW)[:-1] + ', "emotion": "negative"}\n')
+    with pytest.raises(UserError, match=r"a\.jsonl:1: not valid JSON \(the key 'emotion' comes twice\)"):
+        read_annotations(tmp_path / "a.jsonl")
+
+
 def test_labels_alone_span_the_clip(tmp_path: Path) -> None:
     rows = write(tmp_path / "a.jsonl", ROW | {"nfbl": ["nod", {"start_s": 1, "end_s": 2, "label": "shrug"}]})
     spans = (NFBLSegment(0.0, 2.5, "nod"), NFBLSegment(1.0, 2.0, "shrug"))

@@ -37,6 +37,7 @@ def config(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dummy")
     write_dummy(folder)
     paths = ["--attest", str(folder / "attestation.json"), "--annotations", str(folder / "clips.jsonl")]
+    paths += ["--workers", "0"]
     assert build(["deemo_mer", *paths, "--data_dir", str(folder / "data"), "--fractions", "train=0.3,test=0.7"]) == 0
     return {
         "seed": 0,

@@ -139,7 +139,7 @@ def test_the_model_sees_what_a_dataset_would_show_it(loaded, deidentified, tmp_p
     (tmp_path / "clips.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     paths = ["--manifest", str(deidentified[0].parent), "--annotations", str(tmp_path / "clips.jsonl")]
     data = str(tmp_path / "data")
-    stored = ["--frames", "2", "--clips", "2", "--fractions", "train=0.5,test=0.5"]
+    stored = ["--frames", "2", "--clips", "2", "--fractions", "train=0.5,test=0.5", "--workers", "0"]
     assert build(["deemo_mer", *paths, "--data_dir", data, *stored]) == 0
     tokens = {"audio_tokens": model.config.audio_tokens, "video_tokens": model.config.video_tokens}
     given = {**config, "data": {**config["data"], "data_dir": data, "batch_size": 1}}
