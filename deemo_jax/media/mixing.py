@@ -29,7 +29,7 @@ class Powers:
     each: Float[np.ndarray, "C"] = dataclasses.field(default_factory=lambda: np.zeros(0))
 
     def add(self, mixed: Float[np.ndarray, "n"], sources: Float[np.ndarray, "C n"]) -> None:
-        energies = np.array([energy(source) for source in sources])
+        energies = np.einsum("cn,cn->c", sources, sources, dtype=np.float64)
         self.each = energies if not self.each.size else self.each + energies
         self.mixed += energy(mixed)
 

@@ -5,6 +5,7 @@ are none. And it frees the layout of channels that are in an order of their own 
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Iterator
 
@@ -94,8 +95,8 @@ def pieces(container: InputContainer, stream: "av.AudioStream", tally: Tally) ->
             if samples.size:
                 tally.samples += samples.size
                 tally.channels = max(tally.channels, len(samples))
-                wrong = ~(np.abs(samples) <= MOST_LEVEL)
-                if wrong.any():
+                if not np.abs(samples).max() <= MOST_LEVEL:  # nor is what is no number
+                    wrong = ~(np.abs(samples) <= MOST_LEVEL)
                     tally.wrong += int(wrong.sum())
                     _bridge(samples, wrong)
                 yield Piece(frame.time, frame.sample_rate, frame.layout.name, samples)
@@ -112,12 +113,21 @@ def without_offset(track: Iterable[Piece]) -> Iterator[Piece]:
         block = math.ceil(piece.rate / OFFSET_HZ)
         for start in range(0, samples.shape[1], block):
             part = samples[:, start : start + block]
-            step = 2 * math.pi * OFFSET_HZ / piece.rate
-            decay = np.exp(-step * np.arange(1, part.shape[1] + 1))
-            mean = decay * (level + -math.expm1(-step) * np.cumsum(part / decay, axis=1))
+            decay, growth = _decay(piece.rate, part.shape[1])
+            mean = np.cumsum(part * growth, axis=1)
+            mean += level
+            mean *= decay
             level = mean[:, -1:]
             part -= mean
         yield dataclasses.replace(piece, samples=samples.astype(np.float32))
+
+
+@functools.lru_cache(64)
+def _decay(rate: int, count: int) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
+    """How a running mean fades over so many samples, and how each of them counts against that."""
+    step = 2 * math.pi * OFFSET_HZ / rate
+    decay = np.exp(-step * np.arange(1, count + 1))
+    return decay, -math.expm1(-step) / decay
 
 
 class _Packed:

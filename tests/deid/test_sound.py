@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+import wave
 from fractions import Fraction
 
 import av
@@ -12,7 +13,7 @@ from deemo_jax import cli, deidentify, files
 from deemo_jax.audit.check import check_clip
 from deemo_jax.audit.folder import audit
 from deemo_jax.data.gate import admit_deidentified
-from deemo_jax.data.records import make_record
+from deemo_jax.data.records import Admitted, make_record
 from deemo_jax.deid.clip import deidentify_clip
 from deemo_jax.deid.folder import deidentify_all
 from deemo_jax.deid.manifest import load_manifest, verify
@@ -23,7 +24,7 @@ from deemo_jax.media.audio import read_sound, sound_tracks
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.probe import probe
 from deemo_jax.media.video import read_frames
-from deemo_jax.schema import Clip, Emotion
+from deemo_jax.schema import Clip, Emotion, Provenance
 from tests.raw_clips import speech
 
 RATE = 16_000
@@ -211,6 +212,23 @@ def test_a_silent_clip_with_sound_is_stopped_by_the_gate_and_the_audit(make_clip
     with pytest.raises(UserError, match=r"privacy gate: .*has a sound track, and its manifest knows of none"):
         record_of(tmp_path / "out", changed)
     assert "of a clip without sound" in check_clip(silent.path, movie, changed, None).failures[-1]
+
+
+def test_an_attested_sound_of_many_channels_is_mixed(tmp_path):
+    """The voice is on the last of 16."""
+    sounds = {}
+    for name, channels in (("many", 16), ("one", 1)):
+        samples = np.zeros((RATE, channels), "<i2")
+        samples[:, -1] = 32767 * speech(1.0)
+        with wave.open(str(tmp_path / f"{name}.wav"), "wb") as file:
+            file.setnchannels(channels)
+            file.setsampwidth(2)
+            file.setframerate(RATE)
+            file.writeframes(samples.tobytes())
+        clip = Clip("c1", "v", "", 0.0, 1.0, "", (), Emotion.POSITIVE, "")
+        trail = Provenance("none", "external: x", "not de-identified", "external")
+        sounds[name] = make_record(Admitted(clip, trail, (), sound=tmp_path / f"{name}.wav"), 1, 1)["mel"]
+    np.testing.assert_allclose(sounds["many"], sounds["one"], atol=0.05)
 
 
 def test_manifests_of_earlier_versions_open_and_their_clips_are_kept(with_sound, film, tmp_path, key):

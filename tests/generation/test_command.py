@@ -52,6 +52,7 @@ def test_a_raw_clip_as_text_with_draws(run, raw, tmp_path):
         (["a.mp4", "--workdir", "absent"], "absent: holds no run"),
         (["a.mp4", "b.mp4", "--workdir", "absent", "--transcript", "once"], "given 1 times for 2 clips"),
         (["a.mp4", "--workdir", "absent", "--top_p", "0"], "top_p 0.0"),
+        (["a.mp4", "--workdir", "absent", "--audio_track", "left"], "audio_track 'left'"),
     ],
 )
 def test_mistakes_are_one_message(arguments, says):
