@@ -1,6 +1,7 @@
 """Text to ids and back: a byte-level tokenizer that needs no download, and the user's own LLaMA tokenizer."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from deemo_jax.files import open_input, read_json
 
 SPARE_ROWS = 256
 """A published embedding has at most so many rows more than its tokenizer has ids: none, or up to a round number."""
+PROBE = "AÉ"
 
 
 class Tokenizer(Protocol):
@@ -63,11 +65,16 @@ class HFTokenizer:
     `special_tokens_map.json` name beside a `tokenizer.json`; failing these, <s> and </s>. The pad id is that of a token
     that is no text: the pad of the same files, else unk (LLaMA's 0), else eos.
 
+    Every text is encoded whole, once and always alike: truncation, padding and BPE-dropout that a `tokenizer.json` was
+    saved with are switched off, and the special tokens that it would put around a text are left out. The data room
+    places them itself.
+
     Args:
         path: one of these two files, or the folder that holds it.
 
     Raises:
-        UserError: neither file is there, it cannot be read, or it lacks a bos or eos.
+        UserError: neither file is there, it cannot be read, lacks a bos or eos, gives its added tokens other ids than
+            it says, or loses capitals or accents, which no LLaMA's does.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -87,16 +94,23 @@ class HFTokenizer:
                 import tokenizers
 
                 self._model = tokenizers.Tokenizer.from_file(str(file))
-                self._model.encode_special_tokens = True
+                _encode_whole(self._model)
+                _check_added(self._model, file)
                 self.bos_id, self.eos_id, self.pad_id = _special_ids(self._model, file)
                 # Not how many there are: numbers may be left out.
                 self.vocab_size = max(self._model.get_vocab(with_added_tokens=True).values()) + 1
+            _check_kept(self._normalized(PROBE), file)
         except ImportError as error:
             raise UserError(f"{file}: reading it needs the package {error.name}; pip install {error.name}") from error
         except UserError:
             raise
         except Exception as error:  # both libraries raise bare RuntimeError/Exception on a malformed file
             raise UserError(f"{file}: not a tokenizer that can be read ({error})") from error
+
+    def _normalized(self, text: str) -> str:
+        if self._sentencepiece:
+            return self._model.normalize(text)
+        return self._model.normalizer.normalize_str(text) if self._model.normalizer else text
 
     def encode(self, text: str) -> list[int]:
         if self._sentencepiece:
@@ -190,6 +204,35 @@ def _is_tiktoken(file: Path) -> bool:
     """Lines of a piece in base 64 and its rank; a SentencePiece model and JSON begin otherwise."""
     with open_input(file) as handle:
         return re.match(rb"[A-Za-z0-9+/]+={0,2} \d+\r?\n", handle.read(256)) is not None
+
+
+def _encode_whole(model: Any) -> None:
+    """Undoes what `save` keeps of how a tokenizer was last used."""
+    model.encode_special_tokens = True
+    model.no_truncation()
+    model.no_padding()
+    if getattr(model.model, "dropout", None) is not None:
+        model.model.dropout = None
+
+
+def _check_added(model: Any, file: Path) -> None:
+    """The library gives an added token the next free id, whatever the file says of it."""
+    for token in read_json(file).get("added_tokens") or ():
+        said, given = token["id"], model.token_to_id(token["content"])
+        if said != given:
+            raise UserError(
+                f"{file}: says that its token {token['content']} has the id {said}, which would become {given}; take "
+                "the file that was published beside the decoder's weights"
+            )
+
+
+def _check_kept(normalized: str, file: Path) -> None:
+    kept = unicodedata.normalize("NFC", normalized)
+    if lost := [letter for letter in PROBE if letter not in kept]:
+        raise UserError(
+            f"{file}: changes what is written before it is read ({', '.join(lost)} is lost: lower case, or no accents);"
+            " take the tokenizer that was published beside the decoder's weights"
+        )
 
 
 def _special_ids(model: Any, file: Path) -> tuple[int, int, int]:

@@ -66,6 +66,96 @@ def test_a_sentencepiece_model_is_preferred(tmp_path: Path) -> None:
     assert tokenizer.decode([-1, *ids, 18, 1 << 20]) == "the good day"  # a decoder may have more rows than that
 
 
+@pytest.fixture
+def words(tmp_path: Path) -> Any:
+    """A tokenizer to be saved as `tmp_path / "tokenizer.json"`: every letter is a token."""
+    tokenizers = pytest.importorskip("tokenizers")
+    vocab = {token: number for number, token in enumerate(("<unk>", "<s>", "</s>", *"abcdefgh "))}
+    built = tokenizers.Tokenizer(tokenizers.models.BPE(vocab, [], unk_token="<unk>"))
+    built.add_special_tokens(["<s>", "</s>"])
+    return built
+
+
+def around(built: Any) -> None:
+    import tokenizers
+
+    ends = [("<s>", 1), ("</s>", 2)]
+    built.post_processor = tokenizers.processors.TemplateProcessing(single="<s> $A </s>", special_tokens=ends)
+
+
+@pytest.mark.parametrize(
+    "saved_with",
+    [
+        lambda built: built.enable_truncation(max_length=4),
+        lambda built: built.enable_truncation(max_length=4, direction="left"),
+        lambda built: built.enable_padding(length=294),
+        lambda built: built.enable_padding(length=294, direction="left", pad_id=2, pad_token="</s>"),
+        around,
+        lambda built: (built.enable_truncation(max_length=4), built.enable_padding(length=8), around(built)),
+    ],
+    ids=["truncation", "truncation left", "padding", "padding left", "special tokens around", "all"],
+)
+def test_a_text_is_encoded_whole_whatever_the_file_was_saved_with(saved_with: Any, words: Any, tmp_path: Path) -> None:
+    saved_with(words)
+    words.save(str(tmp_path / "tokenizer.json"))
+    config = {"model_max_length": 4, "padding_side": "left", "add_bos_token": True, "add_eos_token": True}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    text = "a bad cab had a bag"
+    assert words.encode(text).ids != [words.token_to_id(letter) for letter in text]
+    tokenizer = HFTokenizer(tmp_path)
+    assert tokenizer.encode(text) == [words.token_to_id(letter) for letter in text]
+    assert tokenizer.encode("") == []
+
+
+def test_a_text_is_encoded_alike_each_time(tmp_path: Path) -> None:
+    tokenizers = pytest.importorskip("tokenizers")
+    vocab = {token: number for number, token in enumerate(("<unk>", "<s>", "</s>", "a", "b", "ab"))}
+    built = tokenizers.Tokenizer(tokenizers.models.BPE(vocab, [("a", "b")], dropout=0.5, unk_token="<unk>"))
+    built.save(str(tmp_path / "tokenizer.json"))
+    assert HFTokenizer(tmp_path).encode("ab" * 40) == [5] * 40
+
+
+def test_added_tokens_have_the_ids_that_the_file_says(words: Any, tmp_path: Path) -> None:
+    words.add_tokens(["<face>"])
+    path = tmp_path / "tokenizer.json"
+    words.save(str(path))
+    assert HFTokenizer(path).encode("a<face>b") == [3, 12, 4]
+    content = json.loads(path.read_text())
+    (face,) = [token for token in content["added_tokens"] if token["content"] == "<face>"]
+    face["id"] = 31
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="its token <face> has the id 31, which would become 12"):
+        HFTokenizer(path)
+
+
+@pytest.mark.parametrize("normalizer", ["Lowercase", "BertNormalizer", "StripAccents"])
+def test_a_tokenizer_that_loses_capitals_or_accents_is_refused(normalizer: str, words: Any, tmp_path: Path) -> None:
+    import tokenizers
+
+    kinds = tokenizers.normalizers
+    words.normalizer = kinds.Sequence([kinds.NFD(), getattr(kinds, normalizer)()])
+    words.save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(UserError, match=r"is lost: lower case, or no accents\); take the tokenizer"):
+        HFTokenizer(tmp_path)
+    words.normalizer = kinds.Sequence([kinds.NFD(), kinds.Prepend("x")])
+    words.save(str(tmp_path / "tokenizer.json"))
+    HFTokenizer(tmp_path)
+
+
+def test_a_sentencepiece_model_that_loses_capitals_is_refused(tmp_path: Path) -> None:
+    sentencepiece = pytest.importorskip("sentencepiece")
+    (tmp_path / "text").write_text("The game was good and the day was long\n" * 20)
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(tmp_path / "text"),
+        model_prefix=str(tmp_path / "tokenizer"),
+        vocab_size=18,
+        minloglevel=2,
+        normalization_rule_name="nmt_nfkc_cf",
+    )
+    with pytest.raises(UserError, match="lower case"):
+        HFTokenizer(tmp_path)
+
+
 def write_llama3(folder: Path, **files: Any) -> None:
     """A tokenizer.json made as LLaMA-3's is: byte-level BPE, special ids at the end, a bos by itself, no unk."""
     tokenizers = pytest.importorskip("tokenizers")
@@ -239,10 +329,17 @@ def test_a_tokenizer_of_another_decoder_is_refused(
 
 
 def test_a_tokenizer_that_can_belong_is_taken() -> None:
-    check_tokenizer(ByteTokenizer(), 259, VICUNA_V1)
-    check_tokenizer(ByteTokenizer(), 32001, VICUNA_V1)
-    check_tokenizer(Special(5, 6), 300, DEEMO)
-    check_tokenizer(Special(5, 6, pad=6), 300, DEEMO)
+    """And what is next to it is not: each line is at the edge of one condition."""
+    for tokenizer, rows, template, beside in (
+        (ByteTokenizer(), 259, VICUNA_V1, (ByteTokenizer(), 258, VICUNA_V1)),
+        (ByteTokenizer(), 32001, VICUNA_V1, (Special(2, 1), 32001, VICUNA_V1)),
+        (Special(5, 6), 300, DEEMO, (Special(5, 6), 300, VICUNA_V1)),
+        (Special(5, 6, pad=6), 300, DEEMO, (Special(5, 6, pad=5), 300, DEEMO)),
+        (Special(5, 258), 300, DEEMO, (Special(5, 259), 300, DEEMO)),
+    ):
+        assert check_tokenizer(tokenizer, rows, template) is None
+        with pytest.raises(UserError):
+            check_tokenizer(*beside)
 
 
 def test_a_tokenizer_far_smaller_than_its_decoder_is_refused(tmp_path: Path) -> None:
