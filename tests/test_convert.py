@@ -1,6 +1,7 @@
 """The command: a whole conversion, and what it says of mistakes."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deemo_jax.models.weights import CONVERSION
+from deemo_jax.models.weights import CONVERSION, WEIGHTS
 from tests.conversion import tiny
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +48,33 @@ def test_from_public_files_to_a_checkpoint_and_again(sources: list[str], tmp_pat
     assert "as its sources are" in run(*flags, "--check").stdout
     damaged = run(*flags[:4], "--check", "--source=llama=nowhere")
     assert damaged.returncode == 2 and "nowhere: there is no such file or folder" in damaged.stderr
+    with open(tmp_path / "out" / WEIGHTS, "r+b") as handle:
+        handle.seek(-1, os.SEEK_END)
+        handle.write(b"\x55")
+    damaged = run(*flags[:4], "--check")
+    assert damaged.returncode == 2 and "1 differences: " in damaged.stderr and "as it was" not in damaged.stdout
+
+
+DIFFERENT = """
+import numpy as np
+from deemo_jax import cli, convert
+from deemo_jax.conversion import parity
+same, apart = np.ones(3, np.float32), np.array([1, np.nan, 1], np.float32)
+parity.compare = lambda *_, **__: [parity.compared(f"{name}: out", ours, same, 1e-4) for name, ours in OUTPUTS]
+cli.run(convert.main)
+"""
+
+
+@pytest.mark.parametrize(
+    ("outputs", "code"), [("[('ViT', same), ('decoder', apart)]", 2), ("[('ViT', same), ('decoder', same)]", 0)]
+)
+def test_parity_that_fails_is_exit_code_2(outputs: str, code: int, tmp_path: Path) -> None:
+    """Comparing needs PyTorch; what becomes of the comparisons does not."""
+    flags = ["--config", "configs/deemo_llama_7b.py", "--out", str(tmp_path), "--parity"]
+    script = DIFFERENT.replace("OUTPUTS", outputs)
+    done = subprocess.run([sys.executable, "-c", script, *flags], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert "ViT: out" in done.stdout and ("differs from PyTorch in decoder: out" in done.stderr) == (code == 2)
 
 
 SLOWLY = """

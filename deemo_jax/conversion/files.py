@@ -8,6 +8,7 @@ import safetensors
 
 from deemo_jax.conversion.entry import Entry
 from deemo_jax.conversion.pickles import open_pickle, verify_pickle
+from deemo_jax.conversion.wrappings import ADAPTER, MERGE, unwrapped
 from deemo_jax.errors import UserError
 from deemo_jax.files import open_input, read_json
 
@@ -67,9 +68,11 @@ class PublicFile:
 def open_public(path: str | Path) -> PublicFile:
     """Opens a weight file, or a folder of shards, far enough to know every key and shape.
 
+    Names that DDP, PEFT, torch.compile or FSDP put around the model's own are taken off.
+
     Raises:
-        UserError: missing, truncated, of an unknown kind, a pickle with more than tensors in it, or shards that
-            disagree with their index.
+        UserError: missing, truncated, of an unknown kind, a pickle with more than tensors in it, shards that
+            disagree with their index, or an adapter that is not merged.
     """
     path = Path(path)
     shards, index = _shards(path)
@@ -85,7 +88,7 @@ def open_public(path: str | Path) -> PublicFile:
     for key, shard in index.items():
         if key not in tensors:
             raise UserError(f"{shard}: lacks {key}, which the folder's index promises; is the download complete?")
-    return PublicFile(path, shards, tensors)
+    return PublicFile(path, shards, unwrapped(tensors, path))
 
 
 def _shards(path: Path) -> tuple[tuple[Path, ...], dict[str, Path]]:
@@ -102,6 +105,8 @@ def _shards(path: Path) -> tuple[tuple[Path, ...], dict[str, Path]]:
     for name in SINGLES:
         if (path / name).is_file():
             return (path / name,), {}
+    if (path / ADAPTER).is_file():
+        raise UserError(f"{path}: is an adapter, not a model; {MERGE}")
     raise UserError(f"{path}: holds none of {', '.join((*INDICES, *SINGLES))}; give the folder of the weights")
 
 

@@ -88,7 +88,7 @@ def rows(config: DeemoLlamaConfig, stored: Tensors, files: Files, layers: int = 
         _towers(config, stored, files, layers, dtype, rng), _connectors(config, stored, files, dtype, rng)
     )
     found = [
-        _row(f"{name}: {stage}", ours, theirs, BOUNDS[dtype.name])
+        compared(f"{name}: {stage}", ours, theirs, BOUNDS[dtype.name])
         for name, theirs_all, ours_all in comparisons
         for (stage, theirs), ours in zip(theirs_all, ours_all, strict=True)
     ]
@@ -109,11 +109,12 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def _row(name: str, ours: Any, theirs: np.ndarray, bound: float) -> Row:
+def compared(name: str, ours: Any, theirs: np.ndarray, bound: float) -> Row:
+    """One comparison; a difference that is not a number is as bad as an infinite one."""
     wanted = theirs.astype(np.float64)
-    difference = np.asarray(ours).astype(np.float64).reshape(wanted.shape) - wanted
-    relative = np.linalg.norm(difference) / max(float(np.linalg.norm(wanted)), 1e-30)
-    # A NaN is no small difference.
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        difference = np.asarray(ours).astype(np.float64).reshape(wanted.shape) - wanted
+        relative = np.linalg.norm(difference) / max(float(np.linalg.norm(wanted)), 1e-30)
     return Row(name, float(np.abs(difference).max()), float(np.nan_to_num(relative, nan=np.inf)), bound)
 
 

@@ -8,7 +8,8 @@ import safetensors.numpy
 
 from deemo_jax.conversion import checkpoint, plan, record
 from deemo_jax.errors import UserError
-from deemo_jax.models.weights import WEIGHTS, flatten, load_tree
+from deemo_jax.files import read_json
+from deemo_jax.models.weights import CONVERSION, WEIGHTS, flatten, load_tree
 from deemo_jax.training.mesh import make_mesh
 from deemo_jax.training.recipe import MeshRecipe, Recipe
 from deemo_jax.training.setup import build
@@ -232,6 +233,13 @@ def test_llama_3s_stretch_is_read(tmp_path):
     checkpoint.convert(recipe, sources, tmp_path / "out")
     tiny.write_llama_config(tmp_path / "llama", decoder, rope_parameters={**theirs, "rope_theta": 500000.0})
     checkpoint.convert(recipe, sources, tmp_path / "again")
+    for name in ("out", "again"):  # both spellings of one stretch give one checkpoint
+        tiny.same(flatten(load_tree(tmp_path / name)), flatten(load_tree(tmp_path / "out")))
+        assert read_json(tmp_path / name / CONVERSION)["config"]["model"]["decoder"]["rope_scaling"] == stretch
+    for key, value in (("factor", 4.0), ("low_freq_factor", 2.0), ("original_max_position_embeddings", 32)):
+        other = {**theirs, key: value, "rope_theta": 500000.0}
+        tiny.write_llama_config(tmp_path / "llama", decoder, rope_parameters=other)
+        assert "rope" in refused(recipe, sources, tmp_path / key)
 
 
 def test_unknown_sources_and_folders_that_cannot_be_written(public, tmp_path):

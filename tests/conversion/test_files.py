@@ -213,3 +213,67 @@ def test_a_locked_pickle_is_one_line(tmp_path):
     path.write_bytes(data)
     with pytest.raises(UserError, match=r"x\.pth: not a whole PyTorch file .*encrypted"):
         verify()
+
+
+WRAPPINGS = [
+    "module.{}",
+    "base_model.model.{}",
+    "_orig_mod.{}",
+    "module._orig_mod.{}",
+    "_orig_mod.module.{}",
+    "module.module.base_model.model._orig_mod.{}",
+    "_fsdp_wrapped_module.{}",
+]
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_names_that_training_tools_put_around_are_taken_off(wrapping, tmp_path):
+    path = tmp_path / "wrapped.safetensors"
+    safetensors.numpy.save_file({wrapping.format(key): value for key, value in TENSORS.items()}, path)
+    tensors, file = read_all(path)
+    assert file.shapes == {"a.weight": (2, 3), "b": (4,)} and file.where("b") == path
+    for key, value in TENSORS.items():
+        np.testing.assert_array_equal(tensors[key], value)
+
+
+def test_modules_that_were_wrapped_one_by_one_have_their_own_names(tmp_path):
+    path = tmp_path / "inside.safetensors"
+    keys = ("head.weight", "layers.0._orig_mod.weight", "layers.1._checkpoint_wrapped_module._orig_mod.weight")
+    safetensors.numpy.save_file({key: np.ones(1, np.float32) for key in keys}, path)
+    assert sorted(open_public(path).shapes) == ["head.weight", "layers.0.weight", "layers.1.weight"]
+
+
+def test_a_name_that_only_some_tensors_have_in_front_is_their_own(tmp_path):
+    path = tmp_path / "own.safetensors"
+    keys = ("module.a", "b", "my_orig_mod.c")
+    safetensors.numpy.save_file({key: np.ones(1, np.float32) for key in keys}, path)
+    assert sorted(open_public(path).shapes) == sorted(keys)
+
+
+def test_one_name_for_two_tensors_is_refused(tmp_path):
+    path = tmp_path / "twice.safetensors"
+    safetensors.numpy.save_file({key: np.ones(1, np.float32) for key in ("a", "_orig_mod.a")}, path)
+    assert "holds a twice" in refused(path)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "base_model.model.a.lora_A.weight",
+        "a.lora_B.default.weight",
+        "a.lora_embedding_A",
+        "a.base_layer.weight",
+        "a.modules_to_save.default.weight",
+    ],
+)
+def test_an_adapter_that_is_not_merged_is_refused_by_name(key, tmp_path):
+    path = tmp_path / "lora.safetensors"
+    safetensors.numpy.save_file(TENSORS | {key: np.ones((2, 2), np.float32)}, path)
+    said = refused(path)
+    assert f"(1 parts, e.g. {key})" in said and "merge_and_unload" in said
+
+
+def test_a_folder_of_an_adapter_is_refused_by_name(tmp_path):
+    (tmp_path / "adapter_config.json").write_text("{}")
+    safetensors.numpy.save_file({"x.lora_A.weight": np.ones(1, np.float32)}, tmp_path / "adapter_model.safetensors")
+    assert "is an adapter, not a model" in refused(tmp_path)
