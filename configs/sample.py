@@ -58,6 +58,10 @@ def get_config(modalities: str = "all") -> ConfigDict:
                 # with all of them always.
                 "modality_dropout": {"video": 0.3, "audio": 0.45, "transcript": 0.7, "nfbl": 0.9},
                 "workers": 2,
+                # Shares of rows that may be unreadable before the run ends: of a batch, of 100 steps, of the split.
+                "masked_batch": 0.5,
+                "masked_window": 0.25,
+                "masked_split": 0.25,
             },
             "tokenizer": {"name": "bytes"},
             "prompt": {"task": "recognition_reasoning", "template": "deemo"},

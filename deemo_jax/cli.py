@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NoReturn, TypeVar
 
 from deemo_jax.errors import UserError
+from deemo_jax.remote import refuse_remote_words
 
 Item = TypeVar("Item")
 EXIT_USAGE = 2
@@ -34,6 +35,7 @@ def guarded(main: Callable[[], int | None]) -> int:
     Ctrl-C is 130.
     """
     try:
+        refuse_remote_words(sys.argv[1:])
         return main() or 0
     except UserError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

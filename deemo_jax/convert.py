@@ -14,14 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
 from deemo_jax import cli
 from deemo_jax.errors import UserError
+from deemo_jax.overrides import define_config
 
-CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "The recipe whose model is filled, e.g. configs/deemo_llama_7b.py.", lock_config=True
-)
+CONFIG = define_config("The recipe whose model is filled, e.g. configs/deemo_llama_7b.py.")
 SOURCE = flags.DEFINE_multi_string(
     "source", [], "NAME=PATH of a public file; --list names them. Give as many as needed."
 )

@@ -38,6 +38,10 @@ TRUTH = flags.DEFINE_string("truth", "", "JSON lines with clip_id, emotion and r
 SHEET = flags.DEFINE_bool("sheet", False, "Draw the contact sheet of an evaluated run; needs --source and --deid.")
 SOURCE = flags.DEFINE_string("source", "", "Folder of the raw clips, for --sheet.")
 DEID = flags.DEFINE_string("deid", "", "Folder of the de-identified clips and their manifests, for --sheet.")
+ACCEPT_DATA_CHANGE = flags.DEFINE_bool(
+    "accept_data_change", False, "Take other data than the run was trained on; the report says so."
+)
+VERIFY_DATA = flags.DEFINE_bool("verify_data", False, "First hold the hash of every shard against what build recorded.")
 ROWS = flags.DEFINE_integer("rows", 8, "Rows of the sheet.", lower_bound=1, upper_bound=40)
 SHOW_FORMAT = flags.DEFINE_bool("show_format", False, "Show what predictions and truth look like, and stop.")
 
@@ -86,11 +90,13 @@ def _from_file() -> tuple[list[Prediction], str, tuple[str, ...]]:
 def _from_run() -> tuple[list[Prediction], str, tuple[str, ...]]:
     # JAX is imported only here: scoring a file of predictions needs none of it.
     from deemo_jax.evaluation.predict import predict
+    from deemo_jax.training.data_record import check_run
     from deemo_jax.training.run import load_run
 
     sets = parse_sets(MODALITIES.value)
     truth = read_truth(TRUTH.value) if TRUTH.value else None
     config, model, params = load_run(WORKDIR.value, FROM_STEP.value)
+    remarks = check_run(WORKDIR.value, config["data"], accept=ACCEPT_DATA_CHANGE.value, verify=VERIFY_DATA.value)
     answers = predict(
         config,
         model,
@@ -102,7 +108,7 @@ def _from_run() -> tuple[list[Prediction], str, tuple[str, ...]]:
         limit=LIMIT.value,
     )
     rows = with_truth(answers.predictions, truth) if truth else answers.predictions
-    return rows, f"Run {WORKDIR.value}, split {SPLIT.value or config['data']['test_split']}", answers.notes
+    return rows, f"Run {WORKDIR.value}, split {SPLIT.value or config['data']['test_split']}", (*remarks, *answers.notes)
 
 
 def _sheet(folder: Path) -> None:

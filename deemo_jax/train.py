@@ -3,11 +3,13 @@
     python -m deemo_jax.train --config configs/sample.py --workdir runs/sample
     python -m deemo_jax.train --config configs/sample.py --workdir runs/sample --resume
     python -m deemo_jax.train --config configs/sample.py --workdir runs/warm --config.optimizer.lr=3e-4
+    python -m deemo_jax.train --config configs/sample.py --workdir runs/part --config.trainable='[".*/projector/.*"]'
     python -m deemo_jax.train --config configs/sample.py --show_batch
 
 Ctrl-C, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 save before they end; a second one ends at once. Exit code 0: trained to
 the last step; 75: stopped by a signal and saved, so run it again with --resume; 130: the same after Ctrl-C; 2: a
-mistake that you can mend. What a run writes: config.json, metrics.jsonl, checkpoints/, tensorboard/ (docs/runs.md).
+mistake that you can mend. What a run writes: config.json, data.json, metrics.jsonl, checkpoints/, tensorboard/
+(docs/runs.md).
 JAX_COMPILATION_CACHE_DIR=DIR keeps compiled steps between runs.
 """
 
@@ -18,10 +20,9 @@ from ml_collections import ConfigDict, config_flags
 
 from deemo_jax import cli
 from deemo_jax.errors import UserError
+from deemo_jax.overrides import define_config
 
-CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "A recipe, e.g. configs/sample.py; --config.a.b=value changes a key of it.", lock_config=True
-)
+CONFIG = define_config("A recipe, e.g. configs/sample.py; --config.a.b=value changes a key of it.")
 WORKDIR = flags.DEFINE_string("workdir", "", "Folder of the run.")
 RESUME = flags.DEFINE_bool("resume", False, "Go on with the run in --workdir, or begin one.")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Remove the run in --workdir and begin anew.")
@@ -30,6 +31,12 @@ FROM_STEP = flags.DEFINE_integer(
 )
 SHOW_BATCH = flags.DEFINE_bool(
     "show_batch", False, "Print what the model would read and learn in the first batch, and end. Needs no --workdir."
+)
+ACCEPT_DATA_CHANGE = flags.DEFINE_bool(
+    "accept_data_change", False, "With --resume: go on with other data than the run was begun with; put on record."
+)
+VERIFY_DATA = flags.DEFINE_bool(
+    "verify_data", False, "Before the start, hold the hash of every shard against what build recorded."
 )
 DISTRIBUTED = flags.DEFINE_bool(
     "distributed", False, "One of several processes; JAX finds the others (SLURM, TPU, GKE)."
@@ -52,16 +59,38 @@ def main(argv: Sequence[str]) -> int:
         print(preview(CONFIG.value))
         return 0
     if DISTRIBUTED.value:
-        import jax
-
-        jax.distributed.initialize()
+        join_cluster()
     # JAX is imported only here, so that mistakes in flags and --help answer at once.
     from deemo_jax.training.loop import train
 
     outcome = train(
-        CONFIG.value, WORKDIR.value, resume=RESUME.value, overwrite=OVERWRITE.value, from_step=FROM_STEP.value
+        CONFIG.value,
+        WORKDIR.value,
+        resume=RESUME.value,
+        overwrite=OVERWRITE.value,
+        from_step=FROM_STEP.value,
+        accept_data_change=ACCEPT_DATA_CHANGE.value,
+        verify_data=VERIFY_DATA.value,
     )
     return 0 if outcome.finished else cli.EXIT_STOPPED
+
+
+def join_cluster() -> None:
+    """Meets the other processes of this run.
+
+    Raises:
+        UserError: nothing says where they are, or they cannot be reached.
+    """
+    import jax
+
+    try:
+        jax.distributed.initialize()
+    except (ValueError, KeyError, RuntimeError, OSError) as error:
+        said = next(iter(str(error).splitlines()), "")
+        raise UserError(
+            f"--distributed: no cluster of SLURM, TPU, GKE or Open MPI was found here ({said}); start the "
+            "command through one of them, e.g. with srun, or leave the flag out to train in one process"
+        ) from error
 
 
 if __name__ == "__main__":

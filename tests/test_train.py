@@ -22,6 +22,8 @@ def run(*flags: str) -> subprocess.CompletedProcess[str]:
         (["--resume", "--overwrite"], "exclude each other"),
         (["--resum"], "--help lists the flags"),
         (["stray"], "'stray' is no flag"),
+        (["--config.trainable=[.*/projector/.*]"], "no list of quoted strings"),
+        (["--distributed"], "no cluster of SLURM, TPU, GKE or Open MPI was found here"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(flags: list[str], said: str, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from deemo_jax.conversion.sources import SOURCES
 from deemo_jax.conversion.writer import RowWriter
 from deemo_jax.errors import UserError
 from deemo_jax.models.weights import CONVERSION, WEIGHTS, Stored, open_tensors
+from deemo_jax.remote import refuse_remote
 from deemo_jax.training.recipe import Recipe
 from deemo_jax.training.run import versions
 
@@ -35,6 +36,7 @@ def convert(recipe: Recipe, sources: Mapping[str, str], out: Path, allow_extra: 
     Raises:
         UserError: see `planned`; or `out` holds something else, or cannot be written.
     """
+    refuse_remote(out)
     out = Path(out)
     plan = planned(recipe, sources, allow_extra)
     wanted = _identity(recipe, plan)

@@ -1,7 +1,8 @@
 """Batches as a pure function of the step, so that any number of hosts can resume anywhere, exactly.
 
 source -> shuffle by (seed, epoch) -> repeat -> map with a generator seeded by (seed, index) -> fixed-shape batch.
-Nothing is filtered and nothing is packed: an unreadable record becomes a masked one.
+Nothing is filtered and nothing is packed: an unreadable record becomes a masked one. A file that is gone or changed, or
+too many unreadable records, end the pass.
 """
 
 import dataclasses
@@ -13,11 +14,13 @@ import cv2
 import grain
 import numpy as np
 
+from deemo_jax.data.masked import MaskedLimits
 from deemo_jax.data.prompts import parse_task
 from deemo_jax.data.rows import Row, RowSpec, blank_row, make_row
 from deemo_jax.data.source import ClipSource, Record
 from deemo_jax.data.templates import parse_template
 from deemo_jax.data.tokenizer import Tokenizer, make_tokenizer
+from deemo_jax.data.watch import FileWatch
 from deemo_jax.errors import UserError
 from deemo_jax.models.batch import Batch
 from deemo_jax.schema import Modality
@@ -58,8 +61,13 @@ class Pipeline:
         process_index: int = 0,
         process_count: int = 1,
         threads: int = 2,
+        limits: MaskedLimits | None = None,
+        split: str = "",
     ) -> None:
-        """See `make_pipeline`; `source` is any sequence of `Record`."""
+        """See `make_pipeline`; `source` is any sequence of `Record`, `split` its name for messages.
+
+        `files` of a source, a `FileWatch`, are looked at when a record cannot be read, and now and then.
+        """
         if batch_size < 1 or batch_size % process_count:
             raise UserError(
                 f"config.data.batch_size: {batch_size} does not divide over {process_count} processes; "
@@ -70,6 +78,8 @@ class Pipeline:
         self.counts = Counts()
         self._lock = threading.Lock()
         self._source, self._spec, self._threads = source, spec, threads
+        self._files: FileWatch | None = getattr(source, "files", None)
+        self._limits, self._split = limits or MaskedLimits(), split
         self._batch, self._local, self._process = batch_size, batch_size // process_count, process_index
         self.steps = -(-len(source) // batch_size)
         indices = grain.MapDataset.source(range(len(source) if train else self.steps * batch_size)).seed(seed)
@@ -83,9 +93,13 @@ class Pipeline:
 
         Raises:
             IndexError: an evaluation has no such step.
+            UserError: a file of the split is gone or was replaced; a prompt does not fit; or, in an evaluation, too
+                many records cannot be read.
         """
         if step < 0 or (not self._train and step >= self.steps):
             raise IndexError(f"step {step}: this pass has {self.steps}")
+        if self._files:
+            self._files.glance()
         return stack([self._rows[position] for position in self._positions(step)])
 
     def iterate(self, start_step: int = 0) -> Iterator[Batch]:
@@ -128,8 +142,12 @@ class Pipeline:
         except UserError:
             raise
         except Exception as error:  # whatever a damaged file makes the readers raise, it costs one record only
+            if self._files:
+                self._files.check()
             with self._lock:
                 self.counts.unreadable[index] = f"{type(error).__name__}: {error}"
+                if not self._train:  # in training, the loop asks for all processes together
+                    self._limits.check_split(self.counts.unreadable, len(self._source), self._split)
             return blank_row(self._spec, index)
         if cut:
             with self._lock:
@@ -188,10 +206,13 @@ def make_pipeline(
         modalities=modalities,
     )
     cv2.setNumThreads(1)  # the pipeline's own threads are the parallelism; OpenCV's would fight the accelerator's host
-    source = ClipSource(data["data_dir"], data["dataset"], data["train_split" if train else "test_split"])
+    split = data["train_split" if train else "test_split"]
+    source = ClipSource(data["data_dir"], data["dataset"], split)
     return Pipeline(
         source,
         spec,
+        limits=MaskedLimits.from_config(data),
+        split=split,
         batch_size=data["batch_size"],
         train=train,
         seed=config["seed"],

@@ -10,8 +10,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 from jaxtyping import Float, UInt8
 
+from deemo_jax.data import fingerprint
 from deemo_jax.data.features import IMAGE_SIZE, clip_features
+from deemo_jax.data.watch import FileWatch
 from deemo_jax.errors import UserError
+from deemo_jax.remote import refuse_remote
 from deemo_jax.schema import Clip, Emotion, NFBLSegment, Provenance
 
 
@@ -33,20 +36,28 @@ class ClipSource:
         dataset: e.g. 'deemo_mer'.
         split: a TFDS split name, slices such as 'train[:10%]' included.
 
+    Attributes:
+        files: the shards of the split, watched.
+
     Raises:
-        UserError: no such dataset or split, or it was built with other features.
+        UserError: no such dataset or split, it was built with other features, or a shard is missing or not whole.
     """
 
     def __init__(self, data_dir: str | Path, dataset: str, split: str) -> None:
         builder = open_builder(data_dir, dataset)
+        fingerprint.check_files(builder)
         try:
             self._source = builder.as_data_source(split, decoders={"frames": _KeepEncoded()})
             self._length = len(self._source)
+            paths = {Path(part.filename) for part in builder.info.splits[split].file_instructions}
         except (ValueError, KeyError, OSError) as error:
             known = ", ".join(builder.info.splits) or "none"
             raise UserError(
                 f"{builder.data_path}: split {split!r} cannot be opened; it has: {known} ({error})"
             ) from error
+        recorded = fingerprint.stored(builder)
+        shards = recorded.shards if recorded else {}
+        self.files = FileWatch({path: shards[path.name].sha256 if shards else None for path in sorted(paths)})
 
     def __len__(self) -> int:
         return self._length
@@ -61,15 +72,19 @@ class ClipSource:
 def open_builder(data_dir: str | Path, dataset: str) -> tfds.core.DatasetBuilder:
     """Opens `<data_dir>/<dataset>/<newest version>` and checks that its features are the ones this code reads.
 
+    Where `data_dir` is the folder of one version, that version is opened.
+
     Raises:
         UserError: there is none, it is damaged, or its features differ.
     """
+    refuse_remote(data_dir)
     root = Path(data_dir) / dataset
     mend = f"build it with: python -m deemo_jax.build {dataset} --data_dir {data_dir} ..."
-    versions = [path.parent for path in root.glob("*/dataset_info.json")]
+    one = Path(data_dir) / "dataset_info.json"
+    versions = [path.parent for path in (one, *root.glob("*/dataset_info.json")) if path.is_file()]
     if not versions:
         raise UserError(f"{root}: no dataset there; {mend}")
-    newest = max(versions, key=lambda path: [int(part) if part.isdigit() else -1 for part in path.name.split(".")])
+    newest = one.parent if one.is_file() else max(versions, key=_version)
     try:
         builder = tfds.builder_from_directory(newest)
         stored = builder.info.features
@@ -108,6 +123,10 @@ def decode_jpeg(data: bytes) -> UInt8[np.ndarray, "224 224 3"]:
     if image is None or image.shape != (IMAGE_SIZE, IMAGE_SIZE, 3):
         raise ValueError("a frame is not a 224x224 JPEG")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _version(path: Path) -> list[int]:
+    return [int(part) if part.isdigit() else -1 for part in path.name.split(".")]
 
 
 class _KeepEncoded(tfds.decode.SkipDecoding):

@@ -13,8 +13,10 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from deemo_jax.data.fingerprint import write as write_fingerprint
 from deemo_jax.data.source import check_features
 from deemo_jax.errors import UserError
+from deemo_jax.remote import refuse_remote
 
 FILE_FORMAT = "array_record"
 
@@ -61,6 +63,7 @@ def write_dataset(make_builder: Callable[[Path], tfds.core.DatasetBuilder], data
     Raises:
         UserError: what the records raise; or the folder cannot be written.
     """
+    refuse_remote(data_dir)
     tfds.disable_progress_bar()
     settings = tfds.download.DownloadConfig(compute_stats=tfds.download.ComputeStatsMode.SKIP)
     try:
@@ -69,6 +72,7 @@ def write_dataset(make_builder: Callable[[Path], tfds.core.DatasetBuilder], data
             builder = make_builder(Path(scratch))
             with contextlib.redirect_stdout(io.StringIO()):  # TFDS would print the scratch folder as the dataset's home
                 builder.download_and_prepare(download_config=settings, file_format=FILE_FORMAT)
+            write_fingerprint(builder)
             target = data_dir / Path(builder.data_path).relative_to(scratch)
             target.parent.mkdir(parents=True, exist_ok=True)
             if overwrite and target.exists():

@@ -1,11 +1,14 @@
-"""Reading finished steps: they are told, the loss is watched, and a run that only makes NaN is ended."""
+"""Reading finished steps: they are told, loss and data are watched, and a run that learns nothing more is ended."""
 
 import contextlib
+import dataclasses
 from collections.abc import Mapping
 
 import jax
 import numpy as np
 
+from deemo_jax.data.masked import MaskedCount, MaskedLimits
+from deemo_jax.data.pipeline import Pipeline
 from deemo_jax.errors import UserError
 from deemo_jax.training.checkpoint import Checkpoints
 from deemo_jax.training.health import Health
@@ -21,10 +24,16 @@ class Guard:
         monitor: is told.
         health: watches the loss.
         checkpoints: of which one from before a spike is named.
+        pipeline: of the training split; its unreadable records are counted.
     """
 
-    def __init__(self, recipe: Recipe, monitor: Monitor, health: Health, checkpoints: Checkpoints) -> None:
+    def __init__(
+        self, recipe: Recipe, monitor: Monitor, health: Health, checkpoints: Checkpoints, pipeline: Pipeline
+    ) -> None:
         self._recipe, self._monitor, self._health, self._checkpoints = recipe, monitor, health, checkpoints
+        self._unreadable = pipeline.counts.unreadable
+        limits, data = MaskedLimits.from_config(dataclasses.asdict(recipe.data)), recipe.data
+        self._masked = MaskedCount(limits, data.batch_size, len(pipeline), data.train_split)
 
     def read(self, done: int, metrics: Mapping[str, jax.Array], indices: np.ndarray) -> None:
         """Waits for the metrics of step number `done`.
@@ -35,7 +44,8 @@ class Guard:
             indices: Int32[B], the records of this process.
 
         Raises:
-            UserError: loss or gradient were not finite in `train.nan_limit` steps in a row, or the disk is full.
+            UserError: loss or gradient were not finite in `train.nan_limit` steps in a row, too many records could
+                not be read, or the disk is full.
         """
         values = {key: float(value) for key, value in jax.device_get(dict(metrics)).items()}
         records, limit = [int(index) for index in indices], self._recipe.train.nan_limit
@@ -46,6 +56,7 @@ class Guard:
             with contextlib.suppress(UserError):  # of a checkpoint that the same disk has no room for
                 self._checkpoints.wait()
             raise UserError(f"{error}; {self._checkpoints.way_on()}") from error
+        self._masked.add(done, int(values["masked_records"]), self._unreadable)
         if values["skipped_in_row"] < limit:
             return
         self._checkpoints.wait()

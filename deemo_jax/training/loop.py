@@ -17,6 +17,7 @@ from deemo_jax.errors import UserError
 from deemo_jax.models.batch import Batch
 from deemo_jax.training import mesh as mesh_lib
 from deemo_jax.training.checkpoint import Checkpoints
+from deemo_jax.training.data_record import DataRecord, examine, read_record
 from deemo_jax.training.guard import Guard
 from deemo_jax.training.health import Health
 from deemo_jax.training.lock import Lock
@@ -56,6 +57,8 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     from_step: int | None = None,
+    accept_data_change: bool = False,
+    verify_data: bool = False,
 ) -> Outcome:
     """Trains, or trains on, until `config.train.steps` or until asked to stop.
 
@@ -68,12 +71,15 @@ def train(
         resume: go on with the run that is there, or begin one.
         overwrite: remove the run that is there.
         from_step: go on from this checkpoint rather than from the newest; newer ones are set aside.
+        accept_data_change: go on with other data than the run was begun with, and put that on record.
+        verify_data: hold the hash of every shard against what `build` recorded.
 
     Returns:
         After SIGTERM, SIGHUP, SIGUSR1 or SIGUSR2 an outcome that is not finished; its checkpoint is written.
 
     Raises:
-        UserError: a mistake in the config or the folder, another run in it, a full disk, or a loss that stays NaN.
+        UserError: a mistake in the config, the folder or the data, another run in the folder, a full disk, too much
+            data that cannot be read, or a loss that stays NaN.
         KeyboardInterrupt: after Ctrl-C, when the checkpoint is written.
     """
     recipe, folder = Recipe.from_config(config), Workdir(Path(workdir))
@@ -85,7 +91,12 @@ def train(
         return Outcome(plan.start, True)
     with Lock(folder.lock) as lock, Stop() as stop:
         try:
-            outcome = _train(recipe, request, plan, lock, stop)
+            found, remarks = examine(dataclasses.asdict(recipe.data), verify=verify_data)
+            before = DataRecord() if overwrite else read_record(folder.data)
+            data = before.agreeing(found, folder.path, plan.start, accept=accept_data_change)
+            for line in [f"warning: {doubt}" for doubt in recipe.doubts()] + remarks + data.notes():
+                _say(line)
+            outcome = _train(recipe, request, plan, data, lock, stop)
         except Stopped as stopped:
             _say(f"{folder.path}: stopped before step {plan.start + 1}; begin or go on with --resume")
             return Outcome(plan.start, False, signal=stopped.signal)
@@ -94,7 +105,7 @@ def train(
     return outcome
 
 
-def _train(recipe: Recipe, request: Request, plan: Plan, lock: Lock, stop: Stop) -> Outcome:
+def _train(recipe: Recipe, request: Request, plan: Plan, data: DataRecord, lock: Lock, stop: Stop) -> Outcome:
     folder = request.folder
     _hold(lock, request, plan, new=False)
     mesh = mesh_lib.make_mesh(recipe.mesh)
@@ -112,14 +123,15 @@ def _train(recipe: Recipe, request: Request, plan: Plan, lock: Lock, stop: Stop)
         state, health = fresh(recipe, mesh, setup), Health()
     for line in told(plan.changes):
         _say(f"changed since the run was begun: {line}")
-    _say(table(setup.trainable, setup.frozen))
+    _say(table(setup.trainable, setup.frozen, recipe.resting()))
     _hold(lock, request, plan, new=True)
     if jax.process_index() == 0:
         for line in request.begin(plan):
             _say(line)
+        data.write(folder.data)
     _meet("begun")
     with Checkpoints(folder.checkpoints, keep=recipe.train.keep) as checkpoints:
-        outcome = _run(recipe, folder, mesh, setup, batches, checkpoints, state, health, facts, stop)
+        outcome = _run(recipe, folder, mesh, setup, batches, checkpoints, state, health, facts, stop, pipeline)
     _farewell(folder, outcome, pipeline)
     return outcome
 
@@ -135,6 +147,7 @@ def _run(
     health: Health,
     facts: Mapping[str, Any],
     stop: Stop,
+    pipeline: Pipeline,
 ) -> Outcome:
     begun, start, steps = time.monotonic(), int(state.step), recipe.train.steps
     batch = next(batches)
@@ -149,7 +162,7 @@ def _run(
         log_every=recipe.train.log_every,
         active=jax.process_index() == 0,
     )
-    guard = Guard(recipe, monitor, health, checkpoints)
+    guard = Guard(recipe, monitor, health, checkpoints, pipeline)
     done, asked = start, False
     pending: tuple[int, Mapping[str, jax.Array], np.ndarray] | None = None
     stop.saves()

@@ -6,8 +6,12 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from deemo_jax.data.masked import MaskedLimits
 from deemo_jax.errors import UserError
+from deemo_jax.remote import refuse_remote
+from deemo_jax.schema import Modality
 
+BRANCHES = frozenset((Modality.VIDEO, Modality.AUDIO))
 T = TypeVar("T")
 
 
@@ -72,7 +76,10 @@ class MeshRecipe:
 
 @dataclasses.dataclass(frozen=True)
 class DataRecipe:
-    """`config.data`, as `deemo_jax.data.pipeline.make_pipeline` takes it; `batch_size` counts all devices' examples."""
+    """`config.data`, as `deemo_jax.data.pipeline.make_pipeline` takes it; `batch_size` counts all devices' examples.
+
+    `masked_batch`, `masked_window` and `masked_split` are the shares of `deemo_jax.data.masked.MaskedLimits`.
+    """
 
     data_dir: str
     batch_size: int
@@ -85,6 +92,9 @@ class DataRecipe:
     modalities: str = "all"
     modality_dropout: dict = dataclasses.field(default_factory=dict)
     workers: int = 2
+    masked_batch: float = MaskedLimits.masked_batch
+    masked_window: float = MaskedLimits.masked_window
+    masked_split: float = MaskedLimits.masked_split
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +131,12 @@ class Recipe:
             UserError: a key that is unknown (with a did-you-mean) or missing, a wrong type, or a senseless value.
         """
         recipe = _read(cls, config, "config")
+        for key, path in (
+            ("data.data_dir", recipe.data.data_dir),
+            ("init", recipe.init),
+            ("tokenizer.path", recipe.tokenizer.get("path") or ""),
+        ):
+            refuse_remote(path, f"config.{key}")
         train, optimizer = recipe.train, recipe.optimizer
         positive = {f"data.{key}": getattr(recipe.data, key) for key in ("batch_size", "max_length", "frames", "clips")}
         positive |= {f"train.{field.name}": getattr(train, field.name) for field in dataclasses.fields(train)}
@@ -130,6 +146,8 @@ class Recipe:
         for field in dataclasses.fields(optimizer):
             if getattr(optimizer, field.name) < 0:
                 raise UserError(f"config.optimizer.{field.name}: {getattr(optimizer, field.name)} must not be negative")
+        Modality.parse_set(recipe.data.modalities)
+        MaskedLimits.from_config(dataclasses.asdict(recipe.data))
         if not (optimizer.b1 < 1 and optimizer.b2 < 1):
             raise UserError(f"config.optimizer: b1 {optimizer.b1} and b2 {optimizer.b2} must be below 1")
         if recipe.frozen_dtype not in ("float32", "bfloat16"):
@@ -137,6 +155,39 @@ class Recipe:
         if not 0 <= recipe.seed < 1 << 32:
             raise UserError(f"config.seed: {recipe.seed} must lie in [0, 2**32)")
         return recipe
+
+    def resting(self) -> frozenset[str]:
+        """The branches of the model ('video', 'audio') that this recipe's data never shows: they learn nothing."""
+        return BRANCHES - Modality.parse_set(self.data.modalities)
+
+    def doubts(self) -> list[str]:
+        """What can be run and is hardly meant, a line each."""
+        steps, rate = self.train.steps, self.optimizer
+        found = []
+        if not rate.lr:
+            found.append("config.optimizer.lr is 0: nothing will be learnt")
+        if rate.lr_min > rate.lr:
+            found.append(
+                f"config.optimizer.lr_min ({rate.lr_min:g}) is above lr ({rate.lr:g}): the learning rate will rise "
+                "from step to step, where a cosine is meant to fall"
+            )
+        if rate.warmup_steps and rate.warmup_start > rate.lr:
+            found.append(
+                f"config.optimizer.warmup_start ({rate.warmup_start:g}) is above lr ({rate.lr:g}): the warmup will fall"
+            )
+        if rate.warmup_steps >= steps:
+            found.append(
+                f"config.optimizer.warmup_steps ({rate.warmup_steps}) is not below config.train.steps ({steps}): the "
+                f"run ends within its warmup, and the learning rate never is lr ({rate.lr:g})"
+            )
+        if self.train.nan_limit > steps:
+            found.append(
+                f"config.train.nan_limit ({self.train.nan_limit}) is above config.train.steps ({steps}): a loss that "
+                "is never finite will not end the run"
+            )
+        if rate.lr * rate.weight_decay >= 1:
+            found.append("config.optimizer.lr times weight_decay is 1 or more: decay alone turns weights over")
+        return found
 
     def resolved(self) -> dict[str, Any]:
         """The config with every default written out, as config.json has it and the other rooms read it."""

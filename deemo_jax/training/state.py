@@ -88,16 +88,23 @@ def content_hash(tree: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def table(trainable: Mapping[str, Any], frozen: Mapping[str, Any]) -> str:
-    """What learns and what does not: one row per part of the model ('video/connector'), half and dtype."""
+def table(trainable: Mapping[str, Any], frozen: Mapping[str, Any], resting: Collection[str] = ()) -> str:
+    """What learns and what does not: one row per part of the model ('video/connector'), half and dtype.
+
+    Args:
+        trainable: what the recipe lets learn.
+        frozen: the rest.
+        resting: branches of the model that the data never shows; no part of theirs learns.
+    """
     rows: dict[tuple[str, str, str], int] = {}
     for half, tree in (("trainable", trainable), ("frozen", frozen)):
         for path, leaf in flatten(tree).items():
-            key = "/".join(path.split("/")[:-1][:2]) or path, half, str(jnp.dtype(leaf.dtype))
+            state = "not shown" if half == "trainable" and path.split("/")[0] in resting else half
+            key = "/".join(path.split("/")[:-1][:2]) or path, state, str(jnp.dtype(leaf.dtype))
             rows[key] = rows.get(key, 0) + int(np.prod(leaf.shape))
     cells = [("part", "state", "dtype", "parameters")]
     cells += [(*key, f"{count:,}") for key, count in sorted(rows.items())]
-    for half in ("trainable", "frozen"):
+    for half in ("trainable", "frozen", "not shown") if resting else ("trainable", "frozen"):
         cells.append(("total", half, "", f"{sum(count for key, count in rows.items() if key[1] == half):,}"))
     widths = [max(len(row[column]) for row in cells) for column in range(4)]
     return "\n".join(

@@ -25,9 +25,11 @@ def make_step(model: DeemoLlama, recipe: Recipe) -> Step:
     """The step as a pure function of (state, frozen parameters, batch).
 
     Metrics are float32 scalars: `loss`, `grad_norm` (before clipping), `lr`, `targets`, `masked_records`, `skipped` (1
-    when loss or gradient were not finite and nothing but the step number changed) and `skipped_in_row`.
+    when loss or gradient were not finite and nothing but the step number changed) and `skipped_in_row`. A batch without
+    targets, every record of which is masked, changes nothing but the step number either: no decay, no moments. Branches
+    that the recipe's data never shows stay as they are.
     """
-    optimizer = make_optimizer(recipe.optimizer)
+    optimizer, resting = make_optimizer(recipe.optimizer), recipe.resting()
 
     def train_step(state: TrainState, frozen: Tree, batch: Batch) -> tuple[TrainState, Metrics]:
         rng = jax.random.fold_in(jax.random.wrap_key_data(state.rng), state.step)
@@ -39,22 +41,26 @@ def make_step(model: DeemoLlama, recipe: Recipe) -> Step:
             (loss, targets), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.trainable)
         with jax.named_scope("update"):
             norm = optax.tree.norm(gradient)
-            good = jnp.isfinite(loss) & jnp.isfinite(norm)
+            finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+            taught = targets > 0
             rate = learning_rate(recipe.optimizer, recipe.train.steps, state.step)
             direction, opt_state = optimizer.update(gradient, state.opt_state, state.trainable)
-            trainable = optax.apply_updates(state.trainable, jax.tree.map(lambda d: -rate * d, direction))
+            # What is never shown has no gradient; without this, decay alone would wear it away.
+            moves = {branch: tree for branch, tree in direction.items() if branch not in resting}
+            moves = jax.tree.map(lambda d: -rate * d, moves)
+            trainable = {**state.trainable, **optax.apply_updates({b: state.trainable[b] for b in moves}, moves)}
 
         def keep(new: Any, old: Any) -> Any:
-            return jax.tree.map(lambda n, o: jnp.where(good, n, o), new, old)
+            return jax.tree.map(lambda n, o: jnp.where(finite & taught, n, o), new, old)
 
-        skipped_in_row = jnp.where(good, 0, state.skipped_in_row + 1)
+        skipped_in_row = jnp.where(taught, jnp.where(finite, 0, state.skipped_in_row + 1), state.skipped_in_row)
         metrics = {
             "loss": loss,
             "grad_norm": norm,
             "lr": rate,
             "targets": targets,
             "masked_records": jnp.sum(~batch.record_valid),
-            "skipped": ~good,
+            "skipped": taught & ~finite,
             "skipped_in_row": skipped_in_row,
         }
         state = TrainState(

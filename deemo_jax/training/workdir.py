@@ -1,6 +1,6 @@
 """A run's folder: what lies where, whether a run may begin or go on there, and what of it is on record.
 
-config.json   config_history.jsonl   metrics.jsonl   checkpoints/   tensorboard/   evaluation/   .lock
+config.json   config_history.jsonl   data.json   metrics.jsonl   checkpoints/   tensorboard/   evaluation/   .lock
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ from typing import Any
 
 from deemo_jax.errors import UserError
 from deemo_jax.files import append_line, read_json, write_json
+from deemo_jax.remote import refuse_remote
 from deemo_jax.training.clearing import check_clearable, check_links, clear
 
 # What may change between a run and its continuation: where it runs and what it tells, and what a person mends when a
@@ -23,6 +24,7 @@ CHANGEABLE = (
     "data.data_dir",
     "data.workers",
     "data.test_split",
+    "data.masked_",
     "data.max_length",
     "model.decoder.context",
     "optimizer.",
@@ -35,9 +37,16 @@ _ABSENT = "absent"
 
 @dataclasses.dataclass(frozen=True)
 class Workdir:
-    """Paths of a run."""
+    """Paths of a run.
+
+    Raises:
+        UserError: the folder is in a bucket.
+    """
 
     path: Path
+
+    def __post_init__(self) -> None:
+        refuse_remote(self.path)
 
     @property
     def config(self) -> Path:
@@ -46,6 +55,10 @@ class Workdir:
     @property
     def history(self) -> Path:
         return self.path / "config_history.jsonl"
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data.json"
 
     @property
     def metrics(self) -> Path:
@@ -74,7 +87,7 @@ class Workdir:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        return self.metrics, self.history, self.config
+        return self.metrics, self.history, self.data, self.config
 
     def holds_run(self) -> bool:
         """Whether a run was begun here."""

@@ -55,6 +55,7 @@ def test_the_loss_falls_and_everything_is_left_behind(tiny_run: Path, tiny_data:
         ".lock",
         "checkpoints",
         "config.json",
+        "data.json",
         "metrics.jsonl",
         "tensorboard",
     ]

@@ -1,6 +1,7 @@
 """Configs that are wrong are refused in one line that helps."""
 
 import math
+import re
 from typing import Any
 
 import jax
@@ -142,3 +143,38 @@ def test_arguments_that_are_none_are_refused(arguments: str, said: str) -> None:
 def test_mistakes(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
         Recipe.from_config(changed(changes))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("optimizer.lr_min", 2e-2, r"lr_min \(0.02\) is above lr \(0.01\)"),
+        ("optimizer.lr", 0.0, "lr is 0: nothing will be learnt"),
+        ("optimizer.warmup_steps", 40, r"warmup_steps \(40\) is not below config.train.steps \(40\)"),
+        ("optimizer.warmup_start", 2e-2, r"warmup_start \(0.02\) is above lr"),
+        ("optimizer.weight_decay", 100.0, "decay alone"),
+        ("train.nan_limit", 41, "will not end the run"),
+    ],
+)
+def test_a_senseless_schedule_is_doubted_in_a_line(key: str, value: Any, says: str) -> None:
+    config = tiny.get_config("nowhere")
+    assert Recipe.from_config(config).doubts() == []
+    config.update_from_flattened_dict({key: value})
+    assert re.search(says, "\n".join(Recipe.from_config(config).doubts()))
+
+
+def test_a_schedule_at_the_edge_of_sense_is_not_doubted() -> None:
+    config = tiny.get_config("nowhere")
+    config.optimizer.lr_min = config.optimizer.warmup_start = config.optimizer.lr
+    config.optimizer.warmup_steps, config.train.nan_limit = tiny.STEPS - 1, tiny.STEPS
+    assert Recipe.from_config(config).doubts() == []
+    config.optimizer.warmup_steps, config.optimizer.warmup_start = 0, 1.0
+    assert Recipe.from_config(config).doubts() == []
+
+
+@pytest.mark.parametrize("key", ["masked_batch", "masked_window", "masked_split"])
+def test_shares_of_masked_rows_are_shares(key: str) -> None:
+    config = tiny.get_config("nowhere")
+    config.data[key] = 1.5
+    with pytest.raises(UserError, match=rf"config.data.{key}: 1.5 must be a share"):
+        Recipe.from_config(config)

@@ -1,5 +1,7 @@
 """The two halves: split, merge, hash, table."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -68,3 +70,12 @@ def test_the_table_counts_both_halves() -> None:
     rows = [line.split() for line in state.table(trainable, frozen).splitlines()]
     assert ["video/connector", "trainable", "float32", "9"] in [[r[0], r[1], "float32", r[-1]] for r in rows]
     assert ["total", "trainable", "9"] in rows and ["total", "frozen", "23"] in rows
+
+
+def test_the_table_tells_what_learns_from_what_is_never_shown() -> None:
+    trainable, frozen = state.split(PARAMS, chosen("video/connector/.*", "decoder/head"))
+    lines = state.table(trainable, frozen, {"video"}).splitlines()
+    said = {(cells[0], cells[1]): cells[-1] for cells in (re.split(r"\s{2,}", line) for line in lines)}
+    assert said["video/connector", "not shown"] == "9" and ("video/connector", "trainable") not in said
+    assert said["video/encoder", "frozen"] == "8" and said["decoder", "trainable"] == "15"
+    assert [said["total", state] for state in ("trainable", "frozen", "not shown")] == ["15", "8", "9"]

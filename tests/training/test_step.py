@@ -1,5 +1,6 @@
 """The step on the toy model of tests/models: loss, update, guard, sharding constraints."""
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -52,13 +53,41 @@ def parts() -> tuple[Any, Any, Any]:
     return *state_lib.split(params, chosen), jax.jit(step_lib.make_step(model, RECIPE))
 
 
+def masked() -> Batch:
+    batch = example()
+    return batch.replace(loss_mask=np.zeros_like(batch.loss_mask), record_valid=np.zeros(2, bool))
+
+
 def test_a_batch_without_targets_has_loss_and_gradient_zero() -> None:
     trainable, frozen, step = parts()
-    batch = example()
-    batch = batch.replace(loss_mask=np.zeros_like(batch.loss_mask), record_valid=np.zeros(2, bool))
-    _, metrics = step(step_lib.init_state(RECIPE, trainable), frozen, batch)
+    _, metrics = step(step_lib.init_state(RECIPE, trainable), frozen, masked())
     assert float(metrics["loss"]) == float(metrics["grad_norm"]) == float(metrics["skipped"]) == 0
     assert float(metrics["masked_records"]) == 2
+
+
+def test_a_batch_without_targets_changes_nothing_but_the_step() -> None:
+    """Neither weight decay nor Adam's moments or count, nor how many steps in a row were not finite."""
+    trainable, frozen, step = parts()
+    state, _ = step(step_lib.init_state(RECIPE, trainable), frozen, example())
+    state, _ = step(state, jax.tree.map(lambda leaf: leaf * jnp.nan, frozen), example())
+    after, _ = step(state, frozen, masked())
+    assert int(after.step) == int(state.step) + 1 and int(state.skipped_in_row) == 1
+    before = state.replace(step=after.step)
+    assert [
+        path
+        for (path, new), old in zip(jax.tree.leaves_with_path(after), jax.tree.leaves(before), strict=True)
+        if not np.array_equal(new, old)
+    ] == []
+
+
+@pytest.mark.parametrize("modalities", ["transcript", "transcript,audio"])
+def test_a_branch_that_is_never_shown_stays_as_it_is(modalities: str) -> None:
+    recipe = dataclasses.replace(RECIPE, data=dataclasses.replace(RECIPE.data, modalities=modalities))
+    trainable, frozen, _ = parts()
+    step = jax.jit(step_lib.make_step(toy()[0], recipe))
+    after, _ = step(step_lib.init_state(recipe, trainable), frozen, example())
+    assert jax.tree.all(jax.tree.map(np.array_equal, after.trainable["video"], trainable["video"]))
+    assert not np.array_equal(after.trainable["decoder"]["head"], trainable["decoder"]["head"])
 
 
 def test_one_step_equals_plain_optax() -> None:

@@ -1,0 +1,183 @@
+"""What a dataset consists of on disk: `build` writes it beside the dataset, whoever reads holds the files against it.
+
+Two datasets are the same when version, sizes of splits, and hashes of all shards are. A dataset without the file comes
+from a `build` that wrote none: its shards are opened and counted all the same, and hashed by who needs their hashes.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow_datasets as tfds
+
+from deemo_jax.cli import progress
+from deemo_jax.errors import UserError
+from deemo_jax.files import read_json, sha256, write_json
+
+FILE = "fingerprint.json"
+NAMED = 3
+"""So many files are named in a message."""
+MEND = "copy the dataset again, or build it again with --overwrite"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shard:
+    """One file of records: its size in bytes, and its hash."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Fingerprint:
+    """A dataset, as known by what lies on disk.
+
+    Attributes:
+        dataset: its name.
+        version: e.g. '1.0.0'.
+        splits: name -> number of records.
+        shards: file name -> size and hash.
+    """
+
+    dataset: str
+    version: str
+    splits: Mapping[str, int]
+    shards: Mapping[str, Shard]
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Any, where: str | Path) -> "Fingerprint":
+        """Reads what `to_json` gave.
+
+        Raises:
+            UserError: it is something else.
+        """
+        try:
+            shards = {str(name): Shard(int(of["bytes"]), str(of["sha256"])) for name, of in value["shards"].items()}
+            splits = {str(name): int(count) for name, count in value["splits"].items()}
+            return cls(str(value["dataset"]), str(value["version"]), splits, shards)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{where}: is no fingerprint of a dataset ({error!r}); remove it") from error
+
+
+def measure(builder: tfds.core.DatasetBuilder) -> Fingerprint:
+    """The fingerprint of what is on disk. Every byte is read.
+
+    Raises:
+        UserError: a shard is missing or cannot be read.
+    """
+    paths = [path for files in _files(builder).values() for path in files]
+    shards = {path.name: Shard(_size(path), sha256(path)) for path in progress(paths, "hashes of shards")}
+    splits = {name: int(split.num_examples) for name, split in builder.info.splits.items()}
+    return Fingerprint(builder.name, str(builder.info.version), splits, shards)
+
+
+def write(builder: tfds.core.DatasetBuilder) -> None:
+    """Measures a dataset and writes the fingerprint into its folder.
+
+    Raises:
+        UserError: it cannot be read or written.
+    """
+    write_json(Path(builder.data_path) / FILE, measure(builder).to_json())
+
+
+def stored(builder: tfds.core.DatasetBuilder) -> Fingerprint | None:
+    """What `write` left in a dataset's folder; None where a dataset was built before there was such a file.
+
+    Raises:
+        UserError: it is malformed, or of another dataset than the one that lies there.
+    """
+    path = Path(builder.data_path) / FILE
+    if not path.exists():
+        return None
+    found = Fingerprint.from_json(read_json(path), path)
+    splits = {name: int(split.num_examples) for name, split in builder.info.splits.items()}
+    names = {file.name for files in _files(builder).values() for file in files}
+    if (found.version, dict(found.splits), found.shards.keys()) != (str(builder.info.version), splits, names):
+        raise UserError(f"{path}: is of another dataset than the one that lies beside it; build it again")
+    return found
+
+
+def fingerprint_of(builder: tfds.core.DatasetBuilder) -> tuple[Fingerprint, bool]:
+    """(the stored fingerprint, True), or (one that is measured, False) where `build` stored none.
+
+    Raises:
+        UserError: see `stored` and `measure`.
+    """
+    known = stored(builder)
+    return (known, True) if known else (measure(builder), False)
+
+
+def check_files(builder: tfds.core.DatasetBuilder, *, hashes: bool = False) -> None:
+    """Whether every shard is there and whole: size as recorded, and as many records as the dataset's index says.
+
+    Args:
+        builder: of the dataset.
+        hashes: also read every byte and compare hashes; needs a fingerprint beside the dataset.
+
+    Raises:
+        UserError: naming the shard.
+    """
+    known = stored(builder)
+    if hashes and known is None:
+        raise UserError(f"{builder.data_path}: has no {FILE} to verify it by; build it again to have one")
+    for split, paths in _files(builder).items():
+        for path, count in zip(paths, builder.info.splits[split].shard_lengths, strict=True):
+            size, recorded = _size(path), known.shards[path.name] if known else None
+            if not size or (recorded and size != recorded.bytes):
+                expected = f", not the {recorded.bytes} that it was built with" if recorded else ""
+                raise UserError(f"{path}: has {size} bytes{expected}; {MEND}")
+            _check_count(path, int(count))
+    if hashes and known:
+        for path in progress([path for paths in _files(builder).values() for path in paths], "verify shards"):
+            if sha256(path) != known.shards[path.name].sha256:
+                raise UserError(f"{path}: its hash is not the one that it was built with; {MEND}")
+
+
+def differences(before: Fingerprint, now: Fingerprint) -> list[str]:
+    """How a dataset differs from what it was, a phrase each; nothing when it is the same."""
+    found = []
+    for name in ("dataset", "version"):
+        if (was := getattr(before, name)) != (is_now := getattr(now, name)):
+            found.append(f"{name} {was} -> {is_now}")
+    for split in sorted(before.splits.keys() | now.splits.keys()):
+        counts = before.splits.get(split, 0), now.splits.get(split, 0)
+        if counts[0] != counts[1]:
+            found.append(f"split {split} has {counts[0]} -> {counts[1]} records")
+    names = sorted(before.shards.keys() | now.shards.keys())
+    others = [name for name in names if before.shards.get(name) != now.shards.get(name)]
+    if others:
+        more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+        found.append(f"other content in {', '.join(others[:NAMED])}{more}")
+    return found
+
+
+def _files(builder: tfds.core.DatasetBuilder) -> dict[str, list[Path]]:
+    """Split -> its shards, in order."""
+    folder = Path(builder.data_path)
+    return {name: [folder / file for file in split.filenames] for name, split in builder.info.splits.items()}
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise UserError(f"{path}: a shard of the dataset cannot be read ({error.strerror}); {MEND}") from error
+
+
+def _check_count(path: Path, count: int) -> None:
+    """A shard's own index lies at its end: a file that was cut cannot say how many records it has."""
+    from array_record.python.array_record_module import ArrayRecordReader
+
+    try:
+        reader = ArrayRecordReader(str(path))
+        found = reader.num_records() if reader.ok() else None
+        reader.close()
+    except (RuntimeError, OSError, ValueError) as error:
+        raise UserError(f"{path}: a shard of the dataset is damaged ({error}); {MEND}") from error
+    if found != count:
+        holds = "is damaged" if found is None else f"holds {found} records, not {count}"
+        raise UserError(f"{path}: a shard of the dataset {holds}; {MEND}")

@@ -1,0 +1,129 @@
+"""What a run was trained on, kept in its folder: data that differs is named and refused, or accepted and put on record.
+
+data.json: {"data": the fingerprint of now, "changes": [{"step", "differences", "before": the fingerprint until then}]}
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deemo_jax.data.fingerprint import Fingerprint, check_files, differences, fingerprint_of
+from deemo_jax.data.source import open_builder
+from deemo_jax.errors import UserError
+from deemo_jax.files import read_json, write_json
+from deemo_jax.training.workdir import Workdir
+
+ACCEPT = "--accept_data_change"
+
+
+@dataclasses.dataclass(frozen=True)
+class DataRecord:
+    """The data of a run.
+
+    Attributes:
+        data: what it is trained on; None for a run that kept no record.
+        changes: what was accepted on the way, oldest first.
+    """
+
+    data: Fingerprint | None = None
+    changes: tuple[Mapping[str, Any], ...] = ()
+
+    def agreeing(self, now: Fingerprint, where: Path, step: int, *, accept: bool) -> "DataRecord":
+        """The record of a run that goes on from `step` with the data of `now`.
+
+        Raises:
+            UserError: it is other data, and that is not accepted.
+        """
+        if self.data is None:
+            return dataclasses.replace(self, data=now)
+        different = differences(self.data, now)
+        if not different:
+            return self
+        if not accept:
+            raise UserError(_refusal(where, different))
+        change = {"step": step, "differences": different, "before": self.data.to_json()}
+        return DataRecord(now, (*self.changes, change))
+
+    def notes(self) -> list[str]:
+        """What a reader of the run's scores must know, a line each."""
+        return [f"The run's data changed at step {of['step']}: {'; '.join(of['differences'])}." for of in self.changes]
+
+    def write(self, path: Path) -> None:
+        """Writes it, as `Workdir.data`.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        data = self.data.to_json() if self.data else None
+        write_json(path.resolve(), {"data": data, "changes": list(self.changes)})
+
+
+def read_record(path: Path) -> DataRecord:
+    """The record of `Workdir.data`; an empty one where there is none.
+
+    Raises:
+        UserError: it is malformed.
+    """
+    if not path.exists():
+        return DataRecord()
+    content = read_json(path)
+    try:
+        data, changes = content["data"], [{**change} for change in content["changes"]]
+        known = all({"step", "differences", "before"} <= change.keys() for change in changes)
+        known = known and all(isinstance(part, str) for change in changes for part in change["differences"])
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: is no record of a run's data ({error!r}); remove it") from error
+    if not known:
+        raise UserError(f"{path}: is no record of a run's data; remove it")
+    return DataRecord(Fingerprint.from_json(data, path) if data is not None else None, tuple(changes))
+
+
+def examine(data: Mapping[str, Any], *, verify: bool) -> tuple[Fingerprint, list[str]]:
+    """The fingerprint of a config's data, with its files looked at, and a line on what a person should know of it.
+
+    Args:
+        data: `config.data`.
+        verify: also hold the hash of every shard against what `build` recorded; reads every byte.
+
+    Raises:
+        UserError: no such dataset, or a shard is missing or not what was built.
+    """
+    builder = open_builder(data["data_dir"], data["dataset"])
+    check_files(builder, hashes=verify)
+    found, was_stored = fingerprint_of(builder)
+    line = f"{builder.data_path}: has no fingerprint beside it; it was taken from the shards"
+    return found, [] if was_stored else [line]
+
+
+def check_run(workdir: str | Path, data: Mapping[str, Any], *, accept: bool = False, verify: bool = False) -> list[str]:
+    """Whether what is about to be read is the data of the run in `workdir`.
+
+    Args:
+        workdir: of a run, or of a converted checkpoint, which has no data.
+        data: the `config.data` that is read.
+        accept: other data is taken, and noted.
+        verify: see `examine`.
+
+    Returns:
+        What a reader of the scores must know of it, a line each.
+
+    Raises:
+        UserError: the run was trained on other data, and that is not accepted; or see `examine`.
+    """
+    record = read_record(Workdir(Path(workdir)).data)
+    found, lines = examine(data, verify=verify)
+    if record.data is None:
+        return lines
+    different = differences(record.data, found)
+    if different and not accept:
+        raise UserError(_refusal(Path(workdir), different))
+    other = [f"This is not the data that the run was trained on: {'; '.join(different)}."] if different else []
+    return [*lines, *record.notes(), *other]
+
+
+def _refusal(where: Path, different: list[str]) -> str:
+    return (
+        f"{where}: the run was trained on other data than is there ({'; '.join(different)}); put that data back, give "
+        f"its own folder of one version as data_dir, or take the other data with {ACCEPT}"
+    )
