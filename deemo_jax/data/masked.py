@@ -69,11 +69,14 @@ class MaskedCount:
         batch_size: rows of a step.
         size: records of the training split.
         split: its name.
+        reasons: what this process knows of unreadable records, by index; grows meanwhile.
     """
 
-    def __init__(self, limits: MaskedLimits, batch_size: int, size: int, split: str) -> None:
+    def __init__(
+        self, limits: MaskedLimits, batch_size: int, size: int, split: str, reasons: Mapping[int, str]
+    ) -> None:
         epoch = -(-size // batch_size)
-        self._split = split
+        self._split, self._reasons = split, reasons
         # Limit -> how many steps it looks back over, its share, and the masked rows in them that it still allows.
         self._spans = {
             "masked_batch": (1, limits.masked_batch, max(limits.masked_batch * batch_size, LEAST - 1)),
@@ -83,13 +86,12 @@ class MaskedCount:
         self._steps: collections.deque[int] = collections.deque(maxlen=max(WINDOW, epoch) + 1)
         self._sums = dict.fromkeys(self._spans, 0)
 
-    def add(self, step: int, masked: int, reasons: Mapping[int, str]) -> None:
+    def add(self, step: int, masked: int) -> None:
         """Takes in a finished step.
 
         Args:
             step: its number, for the message.
             masked: rows of its batch that were masked, over all processes.
-            reasons: what this process knows of unreadable records, by index.
 
         Raises:
             UserError: a limit is passed.
@@ -99,7 +101,7 @@ class MaskedCount:
             self._sums[key] += masked - (self._steps[-span - 1] if len(self._steps) > span else 0)
             if share < 1 and self._sums[key] > most:
                 where = "its batch" if span == 1 else f"the last {span} steps"
-                first = next(iter(reasons.items()), None)
+                first = next(iter(self._reasons.items()), None)
                 known = f"; one is record {first[0]} ({first[1]})" if first else ""
                 raise UserError(
                     f"step {step}: {self._sums[key]} rows of {where} could not be read from split {self._split!r}, "

@@ -14,7 +14,7 @@ import cv2
 import grain
 import numpy as np
 
-from deemo_jax.data.masked import MaskedLimits
+from deemo_jax.data.masked import MaskedCount, MaskedLimits
 from deemo_jax.data.prompts import parse_task
 from deemo_jax.data.rows import Row, RowSpec, blank_row, make_row
 from deemo_jax.data.source import ClipSource, Record
@@ -124,6 +124,10 @@ class Pipeline:
             return self._source[int(index)]
         except Exception as error:
             raise UserError(f"record {index}: cannot be read ({type(error).__name__}: {error})") from error
+
+    def masked_count(self) -> MaskedCount:
+        """What counts this pipeline's masked rows in a training run."""
+        return MaskedCount(self._limits, self._batch, len(self._source), self._split, self.counts.unreadable)
 
     def __len__(self) -> int:
         """How many records the split has."""

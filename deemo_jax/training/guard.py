@@ -1,14 +1,12 @@
 """Reading finished steps: they are told, loss and data are watched, and a run that learns nothing more is ended."""
 
 import contextlib
-import dataclasses
 from collections.abc import Mapping
 
 import jax
 import numpy as np
 
-from deemo_jax.data.masked import MaskedCount, MaskedLimits
-from deemo_jax.data.pipeline import Pipeline
+from deemo_jax.data.masked import MaskedCount
 from deemo_jax.errors import UserError
 from deemo_jax.training.checkpoint import Checkpoints
 from deemo_jax.training.health import Health
@@ -24,16 +22,14 @@ class Guard:
         monitor: is told.
         health: watches the loss.
         checkpoints: of which one from before a spike is named.
-        pipeline: of the training split; its unreadable records are counted.
+        masked: counts the records that could not be read.
     """
 
     def __init__(
-        self, recipe: Recipe, monitor: Monitor, health: Health, checkpoints: Checkpoints, pipeline: Pipeline
+        self, recipe: Recipe, monitor: Monitor, health: Health, checkpoints: Checkpoints, masked: MaskedCount
     ) -> None:
         self._recipe, self._monitor, self._health, self._checkpoints = recipe, monitor, health, checkpoints
-        self._unreadable = pipeline.counts.unreadable
-        limits, data = MaskedLimits.from_config(dataclasses.asdict(recipe.data)), recipe.data
-        self._masked = MaskedCount(limits, data.batch_size, len(pipeline), data.train_split)
+        self._masked = masked
 
     def read(self, done: int, metrics: Mapping[str, jax.Array], indices: np.ndarray) -> None:
         """Waits for the metrics of step number `done`.
@@ -56,7 +52,7 @@ class Guard:
             with contextlib.suppress(UserError):  # of a checkpoint that the same disk has no room for
                 self._checkpoints.wait()
             raise UserError(f"{error}; {self._checkpoints.way_on()}") from error
-        self._masked.add(done, int(values["masked_records"]), self._unreadable)
+        self._masked.add(done, int(values["masked_records"]))
         if values["skipped_in_row"] < limit:
             return
         self._checkpoints.wait()

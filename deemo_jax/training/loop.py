@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from deemo_jax.data.masked import MaskedCount
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.errors import UserError
 from deemo_jax.models.batch import Batch
@@ -131,7 +132,9 @@ def _train(recipe: Recipe, request: Request, plan: Plan, data: DataRecord, lock:
         data.write(folder.data)
     _meet("begun")
     with Checkpoints(folder.checkpoints, keep=recipe.train.keep) as checkpoints:
-        outcome = _run(recipe, folder, mesh, setup, batches, checkpoints, state, health, facts, stop, pipeline)
+        outcome = _run(
+            recipe, folder, mesh, setup, batches, checkpoints, state, health, facts, stop, pipeline.masked_count()
+        )
     _farewell(folder, outcome, pipeline)
     return outcome
 
@@ -147,7 +150,7 @@ def _run(
     health: Health,
     facts: Mapping[str, Any],
     stop: Stop,
-    pipeline: Pipeline,
+    masked: MaskedCount,
 ) -> Outcome:
     begun, start, steps = time.monotonic(), int(state.step), recipe.train.steps
     batch = next(batches)
@@ -162,7 +165,7 @@ def _run(
         log_every=recipe.train.log_every,
         active=jax.process_index() == 0,
     )
-    guard = Guard(recipe, monitor, health, checkpoints, pipeline)
+    guard = Guard(recipe, monitor, health, checkpoints, masked)
     done, asked = start, False
     pending: tuple[int, Mapping[str, jax.Array], np.ndarray] | None = None
     stop.saves()

@@ -11,14 +11,14 @@ REASONS = {7: "OSError: the disk says no"}
 
 
 def count(batch: int = 8, size: int = 10_000, **shares: float) -> MaskedCount:
-    return MaskedCount(MaskedLimits(**shares), batch, size, "train")
+    return MaskedCount(MaskedLimits(**shares), batch, size, "train", REASONS)
 
 
 def ends(counter: MaskedCount, masked: Any) -> int | None:
     """The step that ended it, counted from 1."""
     for step, rows in enumerate(masked, 1):
         try:
-            counter.add(step, rows, REASONS)
+            counter.add(step, rows)
         except UserError:
             return step
     return None
@@ -56,7 +56,7 @@ def test_a_quarter_of_a_pass_over_the_split_may_be_masked_and_not_more() -> None
 def test_the_message_names_step_split_limit_and_a_reason() -> None:
     counter = count()
     with pytest.raises(UserError) as told:
-        counter.add(12, 6, REASONS)
+        counter.add(12, 6)
     for part in ("step 12: 6 rows of its batch", "split 'train'", "0.5 of config.data.masked_batch", "record 7"):
         assert part in str(told.value)
     assert "the disk says no" in str(told.value) and "--resume" in str(told.value)

@@ -9,12 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from deemo_jax.data.masked import MaskedCount, MaskedLimits
 from deemo_jax.errors import UserError
 from deemo_jax.training.guard import Guard
 from deemo_jax.training.health import Health
 from deemo_jax.training.recipe import Recipe
 from tests.training import tiny
 
+MASKED = 5.0
+"""Rows of a batch of 8 that could not be read, where a loss is given as negative."""
 RECIPE = Recipe.from_config(tiny.get_config("nowhere"))
 
 
@@ -44,12 +47,14 @@ def metrics(losses: list[float]) -> Iterator[dict[str, Any]]:
     row = 0
     for loss in losses:
         row = row + 1 if math.isnan(loss) else 0
-        values = {"loss": loss, "skipped": float(math.isnan(loss)), "skipped_in_row": float(row)}
+        values = {"loss": abs(loss), "skipped": float(math.isnan(loss)), "skipped_in_row": float(row)}
+        values["masked_records"] = MASKED if loss < 0 else 0.0
         yield {key: jnp.float32(value) for key, value in values.items()}
 
 
 def read(told: Told, losses: list[float]) -> None:
-    guard = Guard(RECIPE, told, Health(), told)  # type: ignore[arg-type]
+    masked = MaskedCount(MaskedLimits(), RECIPE.data.batch_size, 12, "train", {3: "OSError: the disk says no"})
+    guard = Guard(RECIPE, told, Health(), told, masked)  # type: ignore[arg-type]
     for step, found in enumerate(metrics(losses), 1):
         guard.read(step, found, np.array([4, 7]))
 
@@ -76,6 +81,15 @@ def test_two_in_a_row_are_fewer_than_three() -> None:
     told = Told(4)
     read(told, [1.0, math.nan, math.nan, 1.0, math.nan, math.nan])
     assert told.seen == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_batch_that_could_hardly_be_read_ends_the_run_after_it_was_told() -> None:
+    told = Told(4)
+    with pytest.raises(
+        UserError, match=r"step 3: 5 rows of its batch .* split 'train', .*record 3 \(OSError: the disk"
+    ):
+        read(told, [1.0, 1.0, -1.0, 1.0])
+    assert told.seen == [1, 2, 3]
 
 
 def test_metrics_that_cannot_be_written_name_the_last_whole_checkpoint() -> None:
