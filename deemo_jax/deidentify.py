@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,7 +117,14 @@ def parser() -> argparse.ArgumentParser:
         "--text",
         type=Path,
         metavar="FILE",
-        help="instead, replace names in annotations (JSON lines) and write --out FILE",
+        help="instead, replace names in annotations (JSON lines, or a table as CSV) or in a transcript (SRT, VTT,"
+        " Whisper's JSON, TextGrid, TXT), and write --out FILE",
+    )
+    flags.add_argument(
+        "--transcripts",
+        type=Path,
+        metavar="DIR",
+        help="with --text: transcripts for rows that have none, called like their clip_id, video_id or file",
     )
     flags.add_argument("--names", type=Path, metavar="FILE", help="with --text: names to remove always, one a line")
     flags.add_argument(
@@ -263,19 +271,41 @@ def _probe(paths: list[str]) -> int:
 
 
 def _text(flags: argparse.Namespace) -> int:
+    from deemo_jax.deid.captions import TIMED, WRITTEN
+    from deemo_jax.deid.spoken import Transcripts, redact_cues
     from deemo_jax.deid.text import Names
     from deemo_jax.deid.transcripts import find_engine, read_names, redact_file
 
     if flags.out is None or flags.inputs:
         raise UserError("--text FILE needs --out FILE, and no videos")
     names = read_names(flags.names) if flags.names else Names()
-    found = redact_file(flags.text, flags.out, names, find_engine(flags.text_engine))
-    print(
-        f"{flags.out}: {found.rows} rows; {', '.join(f'{n} {kind}' for kind, n in found.counts.items()) or 'no names'}"
-    )
+    engine = find_engine(flags.text_engine)
+    if flags.text.suffix.lower() in TIMED or flags.out.suffix.lower() in WRITTEN:
+        counts = redact_cues(flags.text, flags.out, names, engine)
+        print(f"{flags.out}: {_told(counts)}")
+        return 0
+    transcripts = Transcripts(flags.transcripts) if flags.transcripts else None
+    found = redact_file(flags.text, flags.out, names, engine, transcripts)
+    print(f"{flags.out}: {found.rows} rows; {_told(found.counts)}")
     if found.dropped:
         print(f"left out, since they may hold what was removed: {', '.join(found.dropped)}", file=sys.stderr)
+    for why, count in found.unread.items():
+        print(
+            f"{count} of {found.rows} rows could not be read: {why}. They have no stamp and count as raw; only listed"
+            " names (--names) are out of them",
+            file=sys.stderr,
+        )
+    if found.uncapitalised:
+        print(
+            f"{found.uncapitalised} of {found.rows} transcripts have no capitals: names are found there by lists only;"
+            " give your own with --names",
+            file=sys.stderr,
+        )
     return 0
+
+
+def _told(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "no names"
 
 
 def _audit(flags: argparse.Namespace) -> int:

@@ -5,9 +5,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from deemo_jax.deid.tables import annotation_rows
 from deemo_jax.deid.transcripts import STAMP, text_deid
 from deemo_jax.errors import UserError
-from deemo_jax.files import read_jsonl
 from deemo_jax.schema import Clip, close_key
 
 KEYS = frozenset(field.name for field in dataclasses.fields(Clip) if field.name != "text_deid") | {STAMP, "file"}
@@ -39,14 +39,14 @@ class Annotation:
 
 
 def read_rows(path: str | Path) -> list[Annotation]:
-    """Reads annotation JSON lines (`Clip.from_json`; extra keys are left alone).
+    """Reads annotations, JSON lines or a table (`Clip.from_json`; extra keys are left alone).
 
     Raises:
         UserError: unreadable, a malformed row, texts that are not those of their stamp (`deemo_jax.deid.transcripts`),
             or no row at all.
     """
     rows = []
-    for number, row in enumerate(read_jsonl(path), 1):
+    for number, row in enumerate(annotation_rows(path), 1):
         where = f"{path}: row {number}"
         file = row.get("file")
         by_file = isinstance(file, str) and bool(file)
@@ -79,7 +79,7 @@ def read_annotations(path: str | Path) -> dict[str, Clip]:
 
 def unused_keys(path: str | Path) -> list[str]:
     """A note on keys of annotation rows that nothing reads, where there are any: they may be slips of the pen."""
-    counts = collections.Counter(key for row in read_jsonl(path) for key in row.keys() - KEYS)
+    counts = collections.Counter(key for row in annotation_rows(path) for key in row.keys() - KEYS)
     said = []
     for key in sorted(counts):
         meant = close_key(key, KEYS)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from deemo_jax.deid.text import TAG, Kind, Span
+from deemo_jax.deid.text_readable import unread
 from deemo_jax.errors import UserError
 
 MODEL = "en_core_web_lg"
@@ -49,6 +50,10 @@ class Presidio:
         except importlib.metadata.PackageNotFoundError:
             version = "of unknown version"
         return f"presidio-analyzer {version}, {self._model}"
+
+    def unread(self, text: str) -> str | None:
+        """Why a text is beyond the English model, if it is."""
+        return unread(text)
 
     def find(self, text: str) -> Iterator[Span]:
         """Presidio's finds; what has no tag of its own here (cards, accounts, passports) becomes a NUMBER."""

@@ -11,7 +11,7 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple, Protocol, get_args
+from typing import Literal, NamedTuple, Protocol, get_args, runtime_checkable
 
 from deemo_jax.deid.lists import APOSTROPHES, CLITICS, COMMON, DENSE, JOINTS, LETTERS, UNSPACED
 from deemo_jax.errors import UserError
@@ -42,7 +42,10 @@ class Span:
 
 
 class Engine(Protocol):
-    """Finds what identifies. An engine may overlook what another finds; project names are looked for beside it."""
+    """Finds what identifies. An engine may overlook what another finds; project names are looked for beside it.
+
+    One that cannot read every text says so (`Limited`).
+    """
 
     @property
     def method(self) -> str:
@@ -50,6 +53,14 @@ class Engine(Protocol):
 
     def find(self, text: str) -> Iterable[Span]:
         """Spans of `text` (as `clean` leaves it), in any order; they may overlap."""
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """An engine that knows what it cannot read."""
+
+    def unread(self, text: str) -> str | None:
+        """Why it cannot read a text (as `clean` leaves it; tags count for nothing); None where it can."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

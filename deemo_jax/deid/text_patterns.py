@@ -48,7 +48,18 @@ _ENDS = r"(?![\w])"
 _BEGINS = r"(?<![\w])"
 # One set: "6-4", "6/4", "6:4" where that is no time of day, and a tie-break in brackets.
 _SET = r"\d{1,2}(?: ?[\-–—/] ?\d{1,2}|:\d)(?!\d)(?: ?\(\d{1,2}(?:[\-–—:]\d{1,2})?\))?"
-_DOMAIN_ENDS = "com|org|net|edu|gov|info|io|tv|me|co|uk|de|fr|eu|us|ca|au|in|es|it|nl|ch|at|jp|cn|ru|br"
+_DOMAIN_ENDS = (
+    "com|org|net|edu|gov|info|io|tv|me|co|uk|de|fr|eu|us|ca|au|in|es|it|nl|ch|at|jp|cn|ru|br|dev|app|ai|ly|gg|gl|xyz|blog"
+    "|page|site|online|shop|store|club|team|live|news|link|cloud|tech|fm|im|is|to|cc|biz|pro|media|social|sport|art|pl|se"
+    "|no|dk|fi|be|ie|pt|cz|sk|hu|gr|tr|ua|il|in|za|mx|ar|cl|nz|kr|tw|hk|sg|rs|hr|si|bg|ro|lt|lv|ee|lu|li|name|museum|fans"
+)
+# Addresses read out or written so that machines overlook them: "jane underscore doe at mail dot com", "jane (at) mail".
+_SAID_AT = r" ?(?:\bat\b|[(\[{<] ?(?:at|@) ?[)\]}>]) ?"
+_SAID_DOT = r" ?(?:\bdot\b|[(\[{<] ?(?:dot|\.) ?[)\]}>]) ?"
+_SAID_JOINT = rf"(?:{_SAID_DOT}| (?:underscore|hyphen|dash|minus|plus) )"
+_SAID_WORD = r"[^\W_][\w.+\-]{0,39}"
+# What stands before "at" or "dot" in plain speech: "look at dot com".
+_NO_ADDRESS = r"(?!(?:look|looking|looked|arrive|arrived|be|was|is|the|and|i|me|it|us|them)\b)"
 
 # Of two finds of the same length the earlier rule names the tag: a date is no telephone number.
 _RULES: tuple[tuple[Kind, str], ...] = (
@@ -58,7 +69,20 @@ _RULES: tuple[tuple[Kind, str], ...] = (
         "CONTACT",
         rf"{_BEGINS}[\w\-]{{1,63}}(?:\.[\w\-]{{1,63}}){{0,3}}\.(?:{_DOMAIN_ENDS})\b(?:/[^\s<>\"]*[^\s<>\".,;:!?)])?",
     ),
-    ("CONTACT", r"\b[\w.]{1,40} at [\w]{2,40} dot (?:com|org|net|edu|gov|co|uk|de)\b"),
+    # A path tells an address whatever its last part is called.
+    ("CONTACT", rf"{_BEGINS}[\w\-]{{1,63}}(?:\.[\w\-]{{1,63}}){{0,3}}\.[a-z]{{2,24}}/[^\s<>\"]*[^\s<>\".,;:!?)]"),
+    (
+        "CONTACT",
+        rf"\b{_SAID_WORD}(?:{_SAID_JOINT}{_SAID_WORD}){{0,4}}{_SAID_AT}(?!(?:the|that|this|a|dot)\b){_SAID_WORD}"
+        rf"(?:{_SAID_JOINT}{_SAID_WORD}){{0,2}}{_SAID_DOT}(?:{_DOMAIN_ENDS})\b",
+    ),
+    (
+        "CONTACT",
+        rf"\b{_NO_ADDRESS}{_SAID_WORD}(?: dot {_SAID_WORD}){{0,3}} dot (?:{_DOMAIN_ENDS})\b"
+        rf"(?: slash {_SAID_WORD}){{0,3}}",
+    ),
+    ("CONTACT", rf"\b{_SAID_WORD} ?[(\[{{<] ?(?:at|@) ?[)\]}}>] ?[\w\-]{{1,63}}(?:\.[\w\-]{{1,63}}){{1,4}}"),
+    ("CONTACT", rf"\b{_SAID_WORD}(?: underscore {_SAID_WORD}){{1,4}}\b"),
     ("CONTACT", r"(?<![\w@#])[@#][^\W\d_]\w{1,60}|(?<![\w@#])@\w{2,60}"),
     ("DATE", rf"{_BEGINS}\d{{4}}[\-/.]\d{{1,2}}[\-/.]\d{{1,2}}{_ENDS}"),
     ("DATE", rf"{_BEGINS}\d{{1,2}}[/.\-]\d{{1,2}}[/.\-](?:\d{{4}}|\d{{2}}){_ENDS}"),

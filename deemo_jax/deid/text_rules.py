@@ -6,12 +6,13 @@ them; a project's list of names is needed there.
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from deemo_jax.deid.lists import (
     ACRONYMS,
     COMMON,
     GIVEN_NAMES,
+    LABELS,
     MONTHS,
     NAMES_TOO,
     PLACES,
@@ -21,8 +22,9 @@ from deemo_jax.deid.lists import (
 )
 from deemo_jax.deid.text import TAG, Kind, Span
 from deemo_jax.deid.text_patterns import PATTERNS, spelled_runs
+from deemo_jax.deid.text_readable import unread
 
-VERSION = "2"
+VERSION = "3"
 
 # A word: letters with apostrophes, hyphens or an initial's dot inside.
 _WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
@@ -30,11 +32,26 @@ _CHUNK, _ADDRESS = re.compile(r"\S+"), re.compile(r"@|://|www\.", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
 # What separates the words of one name.
 _WITHIN_NAME = re.compile(r"(?:\.? |-)\Z")
-_BETWEEN = word_set("de da di do dos del della der den van von bin ibn al el la le of the and &")
+_BETWEEN = word_set(
+    """
+    de da di do dos das del della dello der den des du van von vom zu zur zum und ten ter te af av bin ibn al el la le
+    lo los las y e of the and &
+    """
+)
+_MOST_PARTICLES = 4
+# "d'Tellin": a name that begins with a small letter.
+_ELIDED = re.compile(r"(?:d|l|dell|all|nell|o)['’][A-ZÀ-ÖØ-ÞŁŚŠŽ]")
 _SENTENCE_END = re.compile(r"(?:\A|[.!?:…;\n]|[\"“«(]|\A['‘]|[\s]['‘])[\s\"“«('‘\-–—]*\Z")
 
-_TITLES = word_set("mr mrs ms miss mx dr prof professor sir dame madam coach captain president judge")
-_SURE_TITLES = word_set("mr mrs ms dr prof")
+_TITLES = word_set(
+    """
+    mr mrs ms miss mx dr prof professor sir dame madam coach captain president judge herr frau monsieur madame mme mlle
+    señor señora señorita sr sra signor signora lord lady reverend count countess baron baroness princess
+    """
+)
+_SURE_TITLES = word_set("mr mrs ms mx dr prof herr frau monsieur madame mme mlle señor señora señorita signor signora")
+# What stands between a title and the name: "Dr. med.", "Prof. Dr. h. c.", "Dipl.-Ing.".
+_DEGREES = word_set("med rer nat phil jur iur ing dipl dent vet habil mag theol pol oec h c hc mult") | _SURE_TITLES
 _TEAM_ENDINGS = word_set(
     """
     fc afc cf sc ac united city rovers wanderers athletic albion hotspur town county club university college academy
@@ -56,8 +73,13 @@ _MOVES = word_set("went flew moved came travelled traveled drove back home up do
 _DEEDS = word_set(
     """
     said says told tells asked thinks thought played plays beat beats won wins lost loses hugged smiled laughed cried
-    came comes went goes has had was is knows knew helped helps made makes gave gives called calls and deserved deserves
-    did does served scored saved
+    came comes went goes has had was is knows knew helped helps made makes gave gives called calls and deserved
+    deserves did does served scored saved will would can could should might must shall may didn't doesn't isn't wasn't
+    won't can't couldn't wouldn't hasn't hit hits ran runs took takes led leads sat sits stood stands broke breaks
+    kept keeps put puts felt feels looked looks started starts seemed tries tried got gets found finds let lets threw
+    throws drew caught left leaves fell falls rose spoke speaks reads wrote sent sends paid brought bought taught met
+    meets heard saw sees held holds built spent ate drank drove rode flew swam sang danced wants wanted needs needed
+    loves loved hates hated likes liked enjoys enjoyed never always also really just
     """
 )
 _NAME_BEFORE = re.compile(
@@ -68,7 +90,7 @@ _CALLED = re.compile(r",\s| (?:too|either|as well)(?:[.!?…]|\Z)")
 # "Exhausted", "Furious", "Incredible" stand before a comma as well, and names seldom end so.
 _UNCALLED_ENDINGS = ("ted", "sed", "ned", "ied", "ous", "ible", "wise")
 # What stands between a given name and the rest of the surname.
-_PARTICLES = _BETWEEN - word_set("the of and &")
+_PARTICLES = _BETWEEN - word_set("the of and & e y do los lo te")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,6 +110,10 @@ class Rules:
     def method(self) -> str:
         return f"deemo_jax rules {VERSION}"
 
+    def unread(self, text: str) -> str | None:
+        """Why a text is beyond the rules, if it is."""
+        return unread(text)
+
     def find(self, text: str) -> Iterator[Span]:
         """Spans by pattern, by capitals, and by list."""
         for kind, pattern in PATTERNS:
@@ -96,8 +122,11 @@ class Rules:
         yield from (Span(start, end, "NUMBER") for start, end in spelled_runs(text))
         yield from _torn_addresses(text)
         words = _words(text)
+        labels = list(_by_labels(text))
+        yield from labels
         if _has_capitals(words, TAG.search(text) is not None):
-            yield from _by_capitals(text, words)
+            called = {word.lower for word in words if any(s.start <= word.start < s.end for s in labels)}
+            yield from _by_capitals(text, words, called)
         yield from _by_lists(text, words)
 
 
@@ -106,6 +135,26 @@ def _torn_addresses(text: str) -> Iterator[Span]:
     for match in _CHUNK.finditer(text):
         if TAG.search(match[0]) and _ADDRESS.search(match[0]):
             yield Span(match.start(), match.end(), "CONTACT")
+
+
+# "TELLIN: it was hard.", ">> Mia Tellin (crying): yes", "[Tellin]: no", where a line or a sentence begins.
+_LABEL = re.compile(
+    r"(?:^|(?<=[.!?…\"”»)\]] ))[ \t]*(?:[>\-–—•*]{1,3}[ \t]*)?[\[(]?"
+    r"((?:[^\W\d_]|['’.\-]){1,40}(?: (?:[^\W\d_]|['’.\-]){1,40}){0,5})"
+    r"[\])]?(?: ?[(\[][^)\]\n]{0,40}[)\]])?[ \t]?[:：](?=\s|\Z)",
+    re.MULTILINE,
+)
+
+
+def _by_labels(text: str) -> Iterator[Span]:
+    """Who speaks, in front of what is said; roles ("Interviewer:") name nobody."""
+    plain = COMMON | LABELS | UNCALLED | _DEGREES | _TITLES | ACRONYMS
+    for match in _LABEL.finditer(text):
+        said = list(_WORD.finditer(text, match.start(1), match.end(1)))
+        named = [word for word in said if len(word[0]) > 1 and word[0].lower() not in plain]
+        capital = all(word[0][0].isupper() or word[0].lower() in _BETWEEN for word in named)
+        if named and capital and named[0][0].lower() not in _BETWEEN:
+            yield Span(named[0].start(), named[-1].end(), "NAME")
 
 
 def _words(text: str) -> list[_Word]:
@@ -118,7 +167,8 @@ def _words(text: str) -> list[_Word]:
         initial = initial and not _after_title(words, before)
         if lower not in COMMON:
             lower = plain.lower()
-        words.append(_Word(match.start(), match.start() + len(plain), plain, lower, plain[0].isupper(), initial))
+        capital = plain[0].isupper() or _ELIDED.match(plain) is not None
+        words.append(_Word(match.start(), match.start() + len(plain), plain, lower, capital, initial))
     return words
 
 
@@ -135,8 +185,8 @@ def _has_capitals(words: Sequence[_Word], tagged: bool) -> bool:
     return shouted * 2 <= len(words) or (len(words) <= 2 and not tagged)
 
 
-def _by_capitals(text: str, words: Sequence[_Word]) -> Iterator[Span]:
-    certain: set[str] = set()
+def _by_capitals(text: str, words: Sequence[_Word], called: Iterable[str]) -> Iterator[Span]:
+    certain = set(called)
     unsure: list[_Word] = []
     at = 0
     while at < len(words):
@@ -170,19 +220,27 @@ def _run(text: str, words: Sequence[_Word], at: int) -> list[_Word]:
         endings = _TEAM_ENDINGS | _PLACE_ENDINGS
         if _may_be_name(words[reach]) or (words[reach].capital and words[reach].lower in endings):
             run.append(words[reach])
-        elif (
-            words[reach].lower in _BETWEEN - {"and", "the"}
-            and reach + 1 < len(words)
-            and _may_be_name(words[reach + 1])
-            and text[words[reach].end : words[reach + 1].start] == " "
-            and not (words[reach].lower == "of" and run[-1].lower not in _TEAM_BEGINNINGS)
-        ):
-            run += words[reach : reach + 2]
-            reach += 1
+        elif beyond := _after_particles(text, words, reach, run[-1]):
+            run += words[reach : beyond + 1]
+            reach = beyond
         else:
             break
         reach += 1
     return run
+
+
+def _after_particles(text: str, words: Sequence[_Word], at: int, before: _Word) -> int:
+    """Where a name goes on after "van der" or "von und zu"; 0 if it does not."""
+    if words[at].lower == "of" and before.lower not in _TEAM_BEGINNINGS:
+        return 0
+    for beyond in range(at, min(at + _MOST_PARTICLES + 1, len(words))):
+        if beyond > at and text[words[beyond - 1].end : words[beyond].start] != " ":
+            return 0
+        if beyond > at and _may_be_name(words[beyond]):
+            return beyond
+        if words[beyond].lower not in _BETWEEN - {"and", "the"}:
+            return 0
+    return 0
 
 
 def _may_be_name(word: _Word) -> bool:
@@ -242,14 +300,38 @@ def _by_lists(text: str, words: Sequence[_Word]) -> Iterator[Span]:
             yield Span(word.start, word.end, "PLACE")
         elif word.lower in GIVEN_NAMES:
             yield Span(word.start, _shouted_end(text, words, at), "NAME")
-        elif word.lower in _SURE_TITLES and at + 1 < len(words):
-            name = words[at + 1]
-            if text[word.end : name.start] in (" ", ". ") and name.lower not in COMMON:
-                yield Span(name.start, name.end, "NAME")
+        elif word.lower in _SURE_TITLES:
+            yield from _titled(text, words, at)
         if word.lower not in COMMON and _NAME_BEFORE.search(text[max(0, word.start - 16) : word.start]):
             second = words[at + 1] if at + 1 < len(words) else None
             both = second is not None and second.lower not in COMMON and text[word.end : second.start] == " "
             yield Span(word.start, second.end if both and second else word.end, "NAME")
+
+
+def _titled(text: str, words: Sequence[_Word], title: int) -> Iterator[Span]:
+    """The name after a title: its first word, what particles link to it, and what has a capital."""
+    at = title + 1
+    while at < len(words) and words[at].lower in _DEGREES and _follows(text, words, at, (" ", ". ", ".", ".-", "-")):
+        at += 1
+    if at == len(words) or not _follows(text, words, at, (" ", ". ")):
+        return
+    if words[at].lower in COMMON and not (words[at].lower in NAMES_TOO and words[at].capital):
+        return
+    last = at
+    for reach in range(at + 1, min(at + 2 * _LONGEST_NAME, len(words))):
+        if not _follows(text, words, reach, (" ", "-")):
+            break
+        if words[reach].lower in _PARTICLES and not words[reach].text.isupper():
+            continue
+        linked = words[reach - 1].lower in _PARTICLES and words[reach].lower not in COMMON
+        if not (linked or (words[at].capital and _may_be_name(words[reach]))):
+            break
+        last = reach
+    yield Span(words[at].start, words[last].end, "NAME")
+
+
+def _follows(text: str, words: Sequence[_Word], at: int, joints: tuple[str, ...]) -> bool:
+    return text[words[at - 1].end : words[at].start] in joints
 
 
 def _shouted_end(text: str, words: Sequence[_Word], at: int) -> int:

@@ -15,7 +15,10 @@ from typing import Any
 
 from deemo_jax import files
 from deemo_jax.deid.lists import COMMON, GIVEN_NAMES, ID_WORDS, MONTHS, PLACES
-from deemo_jax.deid.text import KINDS, TAG, Engine, Kind, Names, Span, clean, redact
+from deemo_jax.deid.spoken import Transcripts
+from deemo_jax.deid.tables import annotation_rows
+from deemo_jax.deid.text import KINDS, TAG, Engine, Kind, Limited, Names, Span, clean, redact
+from deemo_jax.deid.text_readable import has_capitals
 from deemo_jax.deid.text_rules import Rules
 from deemo_jax.errors import UserError
 from deemo_jax.schema import Clip
@@ -26,7 +29,7 @@ ENGINES = ("rules", "presidio")
 MAX_METHOD = 200
 IDS = ("clip_id", "video_id", "person_id")
 # What a row may keep: words, cut-outs and notes under any other key would carry on what was taken out of these.
-KEPT = tuple(field.name for field in dataclasses.fields(Clip) if field.name != "text_deid")
+KEPT = (*(field.name for field in dataclasses.fields(Clip) if field.name != "text_deid"), "file")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,12 +38,16 @@ class Summary:
 
     Attributes:
         rows: how many.
-        counts: kind -> tags in all texts.
+        counts: kind -> tags in all texts that were stamped.
+        unread: why the engine could not read a row -> how many; they have no stamp, and count as raw.
+        uncapitalised: other rows without any capital, in which names are found by lists only.
         dropped: keys that were left out.
     """
 
     rows: int
     counts: Mapping[str, int]
+    unread: Mapping[str, int]
+    uncapitalised: int
     dropped: tuple[str, ...]
 
 
@@ -73,8 +80,17 @@ def read_names(path: str | Path) -> Names:
         raise UserError(f"{path}: {error}") from error
 
 
-def redact_file(source: Path, target: Path, names: Names, engine: Engine) -> Summary:
-    """Writes annotation rows anew, their texts redacted and stamped; whole or not at all.
+def redact_file(
+    source: Path, target: Path, names: Names, engine: Engine, transcripts: Transcripts | None = None
+) -> Summary:
+    """Writes annotation rows anew, as JSON lines, their texts redacted and stamped; whole or not at all.
+
+    Args:
+        source: JSON lines, or a table (`deemo_jax.deid.tables`).
+        target: another file.
+        names: of the project.
+        engine: finds the rest.
+        transcripts: the words of rows that have none.
 
     Raises:
         UserError: unreadable, a malformed row, no row, or the target is the source or cannot be written.
@@ -83,19 +99,28 @@ def redact_file(source: Path, target: Path, names: Names, engine: Engine) -> Sum
         raise UserError(f"{target}: is the source or a link; give another file as --out")
     counts: collections.Counter[str] = collections.Counter()
     dropped: set[str] = set()
-    rows = []
-    for number, row in enumerate(files.read_jsonl(source), 1):
-        rows.append(redact_row(row, names, engine, f"{source}: row {number}"))
-        counts.update(rows[-1][STAMP]["counts"])
-        dropped |= row.keys() - rows[-1].keys()
+    unread: collections.Counter[str] = collections.Counter()
+    rows, uncapitalised = [], 0
+    for number, row in enumerate(annotation_rows(source), 1):
+        where = f"{source}: row {number}"
+        if transcripts is not None:
+            row = transcripts.fill(row, where)
+        rows.append(redact_row(row, names, engine, where))
+        counts.update(rows[-1].get(STAMP, {}).get("counts", {}))
+        why = unread_because(rows[-1], engine)
+        unread.update([why] if why else [])
+        uncapitalised += not why and not has_capitals(rows[-1]["transcript"])
+        dropped |= row.keys() - rows[-1].keys() - {STAMP}
     if not rows:
         raise UserError(f"{source}: holds no annotation")
     files.write_jsonl(target, rows)
-    return Summary(len(rows), dict(counts), tuple(sorted(dropped)))
+    return Summary(len(rows), dict(counts), dict(unread), uncapitalised, tuple(sorted(dropped)))
 
 
 def redact_row(row: Mapping[str, Any], names: Names, engine: Engine, where: str = "row") -> dict[str, Any]:
     """One annotation row: `transcript`, `reasoning` and NFBL labels redacted, a stamp put on, unknown keys left out.
+
+    What the engine cannot read gets no stamp: the row counts as raw, though listed names are out of it.
 
     Args:
         row: as `Clip.from_json` takes it; a stamp that it has is replaced.
@@ -106,10 +131,11 @@ def redact_row(row: Mapping[str, Any], names: Names, engine: Engine, where: str 
     Raises:
         UserError: malformed, or an id is no pseudonym.
     """
-    clip = Clip.from_json(row, where)
+    file = row.get("file")
+    clip = Clip.from_json({"clip_id": file} | dict(row) if file else row, where)
     made = {key: row[key] for key in KEPT if key in row}
-    for key in IDS:
-        said = clean(str(made.get(key, "")))
+    for key in (*IDS, "file"):
+        said = clean(str(made.get(key, "")) if key != "file" else Path(str(made.get(key, ""))).stem)
         if any(names.find(each) for each in (said, *_readings(said))):
             raise UserError(f"{where}: {key} holds a name of the list; give pseudonyms")
         if kind := _told_by(said, engine):
@@ -124,6 +150,8 @@ def redact_row(row: Mapping[str, Any], names: Names, engine: Engine, where: str 
         for number, (_, found) in enumerate(segments):
             positions[f"nfbl {number}"] = [list(each) for each in found.replacements]
     positions = {name: found for name, found in positions.items() if found}
+    if unread_because(made, engine):
+        return made
     listed = f" and {len(names)} listed names" if len(names) else ""
     stamp = {
         "version": VERSION,
@@ -132,6 +160,13 @@ def redact_row(row: Mapping[str, Any], names: Names, engine: Engine, where: str 
         "positions": positions,
     }
     return made | {STAMP: stamp | {"sha256": _digest(made, stamp)}}
+
+
+def unread_because(row: Mapping[str, Any], engine: Engine) -> str | None:
+    """Why an engine cannot read the texts of a row, if it cannot."""
+    if not isinstance(engine, Limited):
+        return None
+    return next((why for text in _texts(row).values() if (why := engine.unread(clean(text)))), None)
 
 
 # A word in an id: "Tellin" of "Tellin_02", "MarvoTellin" in two; not the letters of "K9Fqz3" or "a3f8".

@@ -177,7 +177,29 @@ def test_an_engine_that_misbehaves_breaks_nothing():
         redact("a" * 100_001)
 
 
-@pytest.mark.parametrize("piece", ["A ", "a-", "'s ", "1-", "a at ", "[NAME]", "six ", "@a", "(1) ", "Mr. ", "“", "a."])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "A ",
+        "a-",
+        "A: ",
+        "Dr. ",
+        "von ",
+        "a dot ",
+        "a underscore ",
+        "(at)",
+        "'s ",
+        "1-",
+        "a at ",
+        "[NAME]",
+        "six ",
+        "@a",
+        "(1) ",
+        "Mr. ",
+        "“",
+        "a.",
+    ],
+)
 def test_hostile_text_comes_to_an_end(piece):
     """No pattern goes back over and over: with a quadratic one this takes minutes."""
     redacted = redact((piece * 30_000)[:30_000], Names(["A A A", "Mr A"]))
@@ -191,7 +213,7 @@ def test_rows_are_stamped_and_edits_noticed(tmp_path):
     assert "Jane" not in json.dumps(made) and "Paris" not in json.dumps(made)
     assert made["deid"]["counts"] == {"NAME": 3, "PLACE": 1, "DATE": 1}
     assert made["deid"]["positions"]["transcript"][0] == ["NAME", 9, 15]
-    assert text_deid(made, "row") == "deemo_jax rules 2 and 1 listed names, 5 replaced"
+    assert text_deid(made, "row") == "deemo_jax rules 3 and 1 listed names, 5 replaced"
     again = redact_row(made, Names(), Rules())
     assert again["transcript"] == made["transcript"] and again["deid"]["counts"] == made["deid"]["counts"]
     path = tmp_path / "rows.jsonl"
@@ -341,3 +363,100 @@ def _blank(analyzer):
     engine = analyzer.nlp_engine.SpacyNlpEngine(models=[{"lang_code": "en", "model_name": "blank"}])
     engine.nlp = {"en": spacy.blank("en")}
     return analyzer.AnalyzerEngine(nlp_engine=engine, supported_languages=["en"])
+
+
+@pytest.mark.parametrize(
+    "text,expected",
+    [
+        ("TELLIN: it was hard.", "[NAME]: it was hard."),
+        ("Tellin: it was hard. Tellin laughed.", "[NAME]: it was hard. [NAME] laughed."),
+        (">> Mia Tellin (crying): yes.\n- Vasko: no.", ">> [NAME] (crying): yes.\n- [NAME]: no."),
+        ("It was bad. Vasko: yes.", "It was bad. [NAME]: yes."),
+        ("MARVO TELLIN: YES, I DID", "[NAME]: YES, I DID"),
+        ("Zorvo hit the ball. Rafa laughs.", "[NAME] hit the ball. [NAME] laughs."),
+        ("Zorvo couldn't stop.", "[NAME] couldn't stop."),
+        ("Dr. med. Anna-Lena von und zu Tellin came.", "Dr. med. [NAME] came."),
+        ("Prof. Dr. h. c. Marvo van der Tellin was there.", "Prof. Dr. h. c. [NAME] was there."),
+        ("dr med marvo von und zu tellin was kind", "dr med [NAME] was kind"),
+        ("I met Marvo van der Tellin and Zorvo d'Vasko.", "I met [NAME] and [NAME]."),
+        ("see bit.ly/3xYzAb and tinyurl.example/ab now", "see [CONTACT] and [CONTACT] now"),
+        ("on tellin.dev/about, or tellin.dev now", "on [CONTACT], or [CONTACT] now"),
+        ("marvo underscore tellin at proton dot me", "[CONTACT]"),
+        ("mail marvo dot tellin at mail dot example dot com", "mail [CONTACT]"),
+        ("marvo.tellin (at) mail (dot) com, or marvo[at]mail.com", "[CONTACT], or [CONTACT]"),
+        ("it is www dot tellin dot com slash about", "it is [CONTACT]"),
+        ("Follow marvo underscore t.", "Follow [CONTACT]."),
+    ],
+)  # fmt: skip
+def test_names_where_they_hide(text, expected):
+    found = redact(text)
+    assert found.text == expected and redact(found.text) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Interviewer: how was it? Player: fine. Q: and then?",
+        "Note: we won. Result: good. Honestly: bad. What I felt: joy.",
+        "The answer is simple: run. We looked at it point by point.",
+        "Look at it, dot com is old; I was at home at noon dot dot dot.",
+        "He arrived at the dot. mrs will say so",
+    ],
+)
+def test_roles_and_plain_words_stay(text):
+    assert redact(text).text == text
+
+
+UNREAD = [
+    "我和李娜在北京比赛,我很高兴。",
+    "لعبت مع سيرينا في لندن وكنت سعيدا",
+    "मैं राहुल से दिल्ली में मिला",
+    "Я видел Ивана Петрова в Москве",
+    "მე ვნახე ნინო თბილისში",
+    "I saw 李 there today.",
+    "ayer jugué con rafael en madrid y me sentí muy feliz por todo",
+    "Ich habe gestern gegen Anna in Berlin gespielt und war sehr froh darüber",
+]
+
+
+@pytest.mark.parametrize("text", UNREAD)
+@pytest.mark.parametrize("key", ["transcript", "reasoning", "nfbl"])
+def test_what_cannot_be_read_gets_no_stamp(text, key):
+    row = ROW | {key: [text] if key == "nfbl" else text}
+    made = redact_row(row, Names(), Rules())
+    assert "deid" not in made and text_deid(made, "row") == ""
+    # A finder of one's own may know the language.
+    assert "deid" in redact_row(row, Names(), Nothing())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[NAME] felt 5 µm and π.", "Oui.", "I was glad, café au lait with Zoë.", "the crowd was loud and we cried", ""],
+)
+def test_english_is_read(text):
+    assert "deid" in redact_row(ROW | {"transcript": text}, Names(), Rules())
+
+
+def test_listed_names_are_out_of_what_cannot_be_read():
+    made = redact_row(ROW | {"transcript": "李娜赢了"}, Names(["李娜"]), Rules())
+    assert made["transcript"] == "[NAME]赢了" and "deid" not in made
+
+
+def test_what_cannot_be_read_is_counted(tmp_path):
+    rows = [
+        ROW | {"clip_id": f"c{n}", "transcript": text} for n, text in enumerate([*UNREAD[:3], "I am glad.", UNREAD[6]])
+    ]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = redact_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl", Names(), Rules())
+    assert dict(found.unread) == {
+        "it is in a script that they cannot read": 3, "it does not seem to be English": 1,
+    }  # fmt: skip
+    said = [transcript_provenance(clip) for clip in read_annotations(tmp_path / "out.jsonl").values()]
+    assert [each == RAW_TRANSCRIPT for each in said] == [True, True, True, False, True]
+    assert found.uncapitalised == 0 and found.dropped == ("words",)
+
+
+def test_lower_case_is_counted(tmp_path):
+    rows = [ROW | {"clip_id": "c1", "transcript": "i was so happy when we won the match today", "reasoning": "Glad."}]
+    (tmp_path / "in.jsonl").write_text(json.dumps(rows[0]) + "\n")
+    assert redact_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl", Names(), Rules()).uncapitalised == 1

@@ -1,0 +1,93 @@
+"""Words for annotation rows from files of transcripts: a clip's own, or the span of its recording's."""
+
+import functools
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deemo_jax.deid.captions import READ, WRITTEN, Cue, read_cues, words_between, written
+from deemo_jax.deid.text import Engine, Limited, Names, clean, redact
+from deemo_jax.errors import UserError
+from deemo_jax.files import atomic
+
+
+class Transcripts:
+    """The transcripts of a folder, each read once.
+
+    Args:
+        folder: of files in the formats of `deemo_jax.deid.captions`.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+
+    def __init__(self, folder: Path):
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder; name the folder of the transcripts")
+        self._folder = folder
+        self._files = {p.stem.lower(): p for p in sorted(folder.iterdir()) if p.suffix.lower() in READ and p.is_file()}
+        self._read = functools.lru_cache(64)(read_cues)
+
+    def fill(self, row: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """The row with its transcript, which is looked for where it has none.
+
+        A file called like `clip_id` is the clip's own, from its beginning to its end. One called like `video_id`, or
+        like `file` without its ending, is the recording's: of it, what is said between `start_s` and `end_s`.
+
+        Raises:
+            UserError: there is no file, or no word in the span.
+        """
+        if str(row.get("transcript") or "").strip():
+            return dict(row)
+        clip_id = str(row.get("clip_id") or "")
+        for name in (clip_id, str(row.get("video_id") or ""), Path(str(row.get("file") or "")).stem):
+            path = self._files.get(name.lower())
+            if path is None or not name:
+                continue
+            start_s, end_s = (0.0, math.inf) if name == clip_id else _span(row, where)
+            said = words_between(self._read(path), start_s, end_s)
+            if not said:
+                raise UserError(
+                    f"{where}: {path.name} has no word between {start_s:g} and {end_s:g} s; if its times are those of"
+                    f" the clip, call it {clip_id}{path.suffix}"
+                )
+            return {**row, "transcript": said}
+        raise UserError(
+            f"{where}: it has no transcript, and {self._folder} holds none for it; name one after its clip_id, its"
+            f" video_id or its file ({', '.join(READ)})"
+        )
+
+
+def _span(row: Mapping[str, Any], where: str) -> tuple[float, float]:
+    times = row.get("start_s"), row.get("end_s")
+    if not all(isinstance(time, int | float) for time in times):
+        raise UserError(f"{where}: start_s and end_s must be numbers; which words are meant?")
+    return float(times[0]), float(times[1])  # type: ignore[arg-type]
+
+
+def redact_cues(source: Path, target: Path, names: Names, engine: Engine) -> dict[str, int]:
+    """Writes a file of words anew, times kept and names replaced; how many tags of each kind there are.
+
+    Raises:
+        UserError: it cannot be read, also by the engine; or the target is the source or of no format that is written.
+    """
+    if source.resolve() == target.resolve() or target.is_symlink():
+        raise UserError(f"{target}: is the source or a link; give another file as --out")
+    if target.suffix.lower() not in WRITTEN:
+        raise UserError(f"{target}: transcripts are written as {', '.join(WRITTEN)}; give --out such an ending")
+    cues = read_cues(source)
+    whole = clean(" ".join(cue.text for cue in cues))
+    found = [redact(cue.text, names, engine) for cue in cues]
+    left = " ".join(each.text for each in found)
+    if isinstance(engine, Limited) and (why := engine.unread(left if names else whole)):
+        raise UserError(f"{source}: the finder of names cannot read it: {why}; nothing is written")
+    if math.isinf(cues[0].end_s) and target.suffix.lower() != ".txt":
+        raise UserError(f"{source}: has no times; give --out the ending .txt")
+    with atomic(target) as temporary:
+        new = (Cue(cue.start_s, cue.end_s, each.text) for cue, each in zip(cues, found, strict=True))
+        temporary.write_text(written(new, target.suffix.lower()), encoding="utf-8")
+    counts: dict[str, int] = {}
+    for kind, _, _ in (replaced for each in found for replaced in each.replacements):
+        counts[kind] = counts.get(kind, 0) + 1
+    return counts

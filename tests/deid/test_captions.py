@@ -1,0 +1,230 @@
+"""Transcripts and tables as people have them, up to stamped rows."""
+
+import json
+
+import pytest
+
+from deemo_jax.data.annotations import RAW_TRANSCRIPT, read_annotations, transcript_provenance
+from deemo_jax.deid.captions import Cue, read_cues, words_between, written
+from deemo_jax.deid.spoken import Transcripts, redact_cues
+from deemo_jax.deid.tables import annotation_rows
+from deemo_jax.deid.text import Names
+from deemo_jax.deid.text_rules import Rules
+from deemo_jax.deid.transcripts import redact_file
+from deemo_jax.errors import UserError
+
+SRT = """\ufeff1\r
+00:00:01,000 --> 00:00:02,500 X1:10 X2:20\r
+<i>TELLIN:</i> I was glad\r
+and proud.\r
+\r
+2\r
+00:00:03,000 --> 00:00:04,000\r
+{\\an8}Were you &amp; Vasko there?\r
+"""
+VTT = """WEBVTT - by Jane
+STYLE
+::cue { color: red }
+
+NOTE recorded by Jane
+in Paris
+
+intro
+00:01.000 --> 00:02.500 align:start
+<v Jane Tellin>TELLIN: I was <00:01.500><c>glad</c>
+and proud.
+
+00:03.000 --> 00:04.000
+Were you &amp; Vasko there?
+"""
+WHISPER = {"text": "x", "segments": [{"start": 3.0, "end": 4, "text": " Were you & Vasko there?"},
+                                     {"start": 1.0, "end": 2.5, "text": " TELLIN: I was glad and proud."}]}  # fmt: skip
+CPP = {"transcription": [{"offsets": {"from": 1000, "to": 2500}, "text": " TELLIN: I was glad and proud."},
+                         {"offsets": {"from": 3000, "to": 4000}, "text": " Were you & Vasko there?"}]}  # fmt: skip
+LONG_GRID = """File type = "ooTextFile"
+Object class = "TextGrid"
+
+xmin = 0
+xmax = 5
+tiers? <exists>
+size = 3
+item []:
+    item [1]:
+        class = "IntervalTier"
+        name = "phones"
+        xmin = 0
+        xmax = 5
+        intervals: size = 1
+        intervals [1]:
+            xmin = 0
+            xmax = 5
+            text = "t e"
+    item [2]:
+        class = "TextTier"
+        name = "marks 7"
+        xmin = 0
+        xmax = 5
+        points: size = 1
+        points [1]:
+            number = 1.5
+            mark = "click"
+    item [3]:
+        class = "IntervalTier"
+        name = "Jane - utterances"
+        xmin = 0
+        xmax = 5
+        intervals: size = 3
+        intervals [1]:
+            xmin = 1
+            xmax = 2.5
+            text = "TELLIN: I was glad and proud."
+        intervals [2]:
+            xmin = 2.5
+            xmax = 3
+            text = ""
+        intervals [3]:
+            xmin = 3
+            xmax = 4
+            text = "Were you & Vasko there?"
+"""
+SHORT_GRID = (
+    '"ooTextFile"\n"TextGrid"\n\n0\n5\n<exists>\n1\n"IntervalTier"\n"a ""b"""\n0\n5\n2\n'
+    '1\n2.5\n"TELLIN: I was glad and proud."\n3\n4\n"Were you & Vasko there?"\n'
+)
+CUES = (Cue(1.0, 2.5, "TELLIN: I was glad and proud."), Cue(3.0, 4.0, "Were you & Vasko there?"))
+FORMS = {
+    "a.srt": SRT.encode(),
+    "b.SRT": SRT.encode("utf-16"),
+    "c.vtt": VTT.encode(),
+    "d.json": json.dumps(WHISPER).encode(),
+    "e.json": json.dumps(CPP).encode(),
+    "f.json": json.dumps(WHISPER["segments"]).encode(),
+    "g.TextGrid": LONG_GRID.encode(),
+    "h.TextGrid": SHORT_GRID.encode("utf-16-be"),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_form_gives_the_same_words(tmp_path, name):
+    (tmp_path / name).write_bytes(FORMS[name])
+    assert read_cues(tmp_path / name) == CUES
+
+
+@pytest.mark.parametrize("ending", [".srt", ".vtt", ".txt"])
+def test_names_are_replaced_and_times_kept(tmp_path, ending):
+    (tmp_path / "a.srt").write_bytes(SRT.encode())
+    counts = redact_cues(tmp_path / "a.srt", tmp_path / f"out{ending}", Names(), Rules())
+    assert counts == {"NAME": 2}
+    again = read_cues(tmp_path / f"out{ending}")
+    assert [cue.text for cue in again] == ["[NAME]: I was glad and proud.", "Were you & [NAME] there?"]
+    if ending != ".txt":
+        assert [(cue.start_s, cue.end_s) for cue in again] == [(1.0, 2.5), (3.0, 4.0)]
+
+
+def test_clocks_of_long_recordings():
+    assert "01:00:00,000 --> 27:46:40,125" in written([Cue(3600, 100_000.125, "x")], ".srt")
+    assert "WEBVTT\n\n1\n00:00:59.999 -->" in written([Cue(59.9994, 60, "x")], ".vtt")
+
+
+def test_what_is_said_in_a_span():
+    cues = [Cue(0, 2, "a"), Cue(2, 4, "Vasko: b"), Cue(4, 6, "c")]
+    assert words_between(cues, 0, 6) == "a\nVasko: b c"
+    assert words_between(cues, 1.1, 4.9) == "Vasko: b"
+    assert words_between(cues, 0.9, 5.1) == "a\nVasko: b c"
+    assert words_between(cues, 4.5, 5) == "c"  # a clip within one cue
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("a.srt", b"no times", "no line like"),
+        ("a.srt", b"", "no line like"),
+        ("a.json", b"{}", "segments"),
+        ("a.json", b'[{"start": 2, "end": 1, "text": "x"}]', "a start, an end"),
+        ("a.json", b'[{"start": 0, "end": 1, "text": 5}]', "a start, an end"),
+        ("a.json", b'[{"start": 0, "text": "x"}]', "no .json transcript"),
+        ("a.json", b"[" * 100_000, "no .json transcript"),
+        ("a.TextGrid", b'"ooTextFile"\n"TextGrid" 0 5 <exists> 9', "ends early|expected"),
+        ("a.TextGrid", b"ooBinaryFile\x08TextGrid", "expected|no TextGrid|UTF"),
+        ("a.srt", "M\xfcller".encode("latin-1"), "save it as UTF-8"),
+        ("a.docx", b"PK", "no transcript that can be read"),
+        ("a.txt", b"\n \n", "0 stretches"),
+    ],
+)
+def test_what_is_no_transcript(tmp_path, name, data, message):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(UserError, match=message):
+        read_cues(tmp_path / name)
+
+
+@pytest.mark.parametrize("piece", ["00:00:01,000 --> 00:00:02,000\n", "NOTE\n", "<", '"', "a: ", "\n"])
+def test_hostile_transcripts_come_to_an_end(tmp_path, piece):
+    for name in ("a.srt", "a.vtt", "a.TextGrid", "a.txt"):
+        (tmp_path / name).write_text((piece * 20_000)[:60_000])
+        try:
+            read_cues(tmp_path / name)
+        except UserError as error:
+            assert name in str(error)
+
+
+TABLE = (
+    "Clip ID;video_id;Start S;end_s;emotion;transcript;reasoning;nfbl\r\n"
+    'c1;v1;0;3,5;positive;"I saw Marvo; yes.";Glad.;folding arms|nods\r\n'
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_tables_of_spreadsheets(tmp_path, encoding, separator):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(TABLE.replace(";", separator).replace(f"Marvo{separator}", "Marvo;").encode(encoding))
+    (row,) = annotation_rows(path)
+    assert row["end_s"] == 3.5 and row["transcript"] == "I saw Marvo; yes." and row["nfbl"] == ["folding arms", "nods"]
+    clip = read_annotations(path)["c1"]
+    assert transcript_provenance(clip) == RAW_TRANSCRIPT and [s.label for s in clip.nfbl] == ["folding arms", "nods"]
+    found = redact_file(path, tmp_path / "out.jsonl", Names(), Rules())
+    assert found.rows == 1 and found.counts["NAME"] == 1
+    assert read_annotations(tmp_path / "out.jsonl")["c1"].transcript == "I saw [NAME]; yes."
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "empty"),
+        ("clip_id,start_s\nc1,soon\n", "line 2: start_s is 'soon'"),
+        ("clip_id,start_s\nc1,0,1\n", "line 2: 3 cells"),
+        ('clip_id,nfbl\nc1,"[1"\n', "neither JSON nor labels"),
+        ('clip_id\n"c1\n', "no table"),
+    ],
+)
+def test_what_is_no_table(tmp_path, text, message):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(UserError, match=message):
+        list(annotation_rows(tmp_path / "a.csv"))
+    (tmp_path / "a.xlsx").write_bytes(b"PK\3\4")
+    with pytest.raises(UserError, match="save it as CSV"):
+        list(annotation_rows(tmp_path / "a.xlsx"))
+
+
+ROW = {"clip_id": "c1", "video_id": "v1", "start_s": 2.9, "end_s": 4.2, "emotion": "positive", "reasoning": "Glad."}
+
+
+def test_rows_take_their_words_from_files(tmp_path):
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "V1.srt").write_bytes(SRT.encode())
+    (tmp_path / "t" / "c2.txt").write_text("Tellin: yes.\nI was glad.")
+    rows = [ROW, ROW | {"clip_id": "c2"}, ROW | {"clip_id": "c3", "transcript": "Its own."}]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    redact_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl", Names(), Rules(), Transcripts(tmp_path / "t"))
+    made = read_annotations(tmp_path / "out.jsonl")
+    assert [clip.transcript for clip in made.values()] == [
+        "Were you & [NAME] there?", "[NAME]: yes. I was glad.", "Its own.",
+    ]  # fmt: skip
+    for wrong, message in (
+        ({"start_s": 10, "end_s": 12}, "V1.srt has no word between 10 and 12 s"),
+        ({"video_id": "v9"}, "holds none for it"),
+    ):
+        with pytest.raises(UserError, match=message):
+            Transcripts(tmp_path / "t").fill(ROW | wrong, "row 1")
+    with pytest.raises(UserError, match="no such folder"):
+        Transcripts(tmp_path / "absent")
