@@ -257,6 +257,6 @@ def _texts(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _digest(row: Mapping[str, Any], stamp: Mapping[str, Any]) -> str:
-    said = [row["clip_id"], stamp["method"], stamp["positions"], _texts(row)]
+    said = [row.get("clip_id", row.get("file")), stamp["method"], stamp["positions"], _texts(row)]
     canonical = json.dumps(said, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(f"deemo_jax text {VERSION}\0{canonical}".encode()).hexdigest()

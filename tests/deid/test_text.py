@@ -460,3 +460,17 @@ def test_lower_case_is_counted(tmp_path):
     rows = [ROW | {"clip_id": "c1", "transcript": "i was so happy when we won the match today", "reasoning": "Glad."}]
     (tmp_path / "in.jsonl").write_text(json.dumps(rows[0]) + "\n")
     assert redact_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl", Names(), Rules()).uncapitalised == 1
+
+
+def test_rows_that_name_a_file(tmp_path):
+    row = {key: value for key, value in ROW.items() if key != "clip_id"} | {"file": "day 1/GX010042.MP4"}
+    made = redact_row(row, Names(), Rules())
+    assert made["file"] == row["file"] and text_deid(made, "row")
+    (tmp_path / "rows.jsonl").write_text(json.dumps(made) + "\n")
+    assert read_annotations(tmp_path / "rows.jsonl")["GX010042"].text_deid
+    for file, names, message in (
+        ("Serena Tellin.mp4", Names(), "seems to hold"),
+        ("harbour_02.mp4", Names(["[TEAM] Harbour"]), "list"),
+    ):
+        with pytest.raises(UserError, match=f"file .*{message}"):
+            redact_row(row | {"file": file}, names, Rules())
