@@ -44,6 +44,17 @@ def test_show_batch_needs_no_workdir_and_a_dataset() -> None:
     assert done.returncode == 2 and done.stderr.startswith("error: nowhere/deemo_mer: no dataset there")
 
 
+@pytest.mark.parametrize(("finished", "code"), [(True, 0), (False, 75)])
+def test_a_run_that_was_stopped_has_an_exit_code_of_its_own(finished: bool, code: int, tmp_path: Path) -> None:
+    main = (
+        "import runpy; from deemo_jax.training import loop;"
+        f"loop.train = lambda *_, **__: loop.Outcome(11, {finished});"
+        "runpy.run_module('deemo_jax.train', run_name='__main__')"
+    )
+    flags = ["--config", "configs/sample.py", "--workdir", str(tmp_path)]
+    assert subprocess.run([sys.executable, "-c", main, *flags], cwd=ROOT, check=False).returncode == code
+
+
 def test_help_is_short_and_says_how(tmp_path: Path) -> None:
     done = run("--help")
     assert "python -m deemo_jax.train --config configs/sample.py" in done.stdout

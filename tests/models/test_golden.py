@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -22,6 +21,7 @@ from deemo_jax.models.projectors import LinearProjector, LinearProjectorConfig
 from deemo_jax.models.qformer import QFormer, QFormerConfig
 from deemo_jax.models.vit import ViT, ViTConfig
 from deemo_jax.models.weights import WEIGHTS, flatten, load_tree
+from deemo_jax.training.loss import answer_loss
 from deemo_jax.training.recipe import Recipe
 from deemo_jax.training.state import Tree, merge, split, trainable_paths
 from tests import public_weights as public
@@ -161,16 +161,14 @@ def test_training_step(params: Tree, frames: np.ndarray, mel: np.ndarray) -> Non
     trained, frozen = split(params, trainable_paths(flatten(params), patterns))
     batch = _golden_batch(golden["ids"], frames, mel)
 
-    def loss_fn(trained: Tree, frozen: Tree, batch: Batch) -> tuple[jax.Array, jax.Array]:
-        variables = {"params": merge(trained, frozen)}
-        hidden = model.apply(variables, batch)
-        logits = model.apply(variables, hidden, method="logits")
-        log_probs = jax.nn.log_softmax(logits[:, :-1])
-        picked = jnp.take_along_axis(log_probs, batch.token_ids[:, 1:, None], axis=-1)[..., 0]
-        weights = batch.loss_mask[:, 1:]
-        return -(picked * weights).sum() / weights.sum(), logits[0, -1]
+    def loss_fn(trained: Tree, frozen: Tree, batch: Batch) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+        merged = merge(trained, frozen)
+        loss, targets = answer_loss(model, merged, batch, None)
+        hidden = model.apply({"params": merged}, batch)
+        return loss, (targets, model.apply({"params": merged}, hidden[:, -1:], method="logits")[0, 0])
 
-    (loss, last), gradients = jax.jit(jax.value_and_grad(loss_fn, has_aux=True))(trained, frozen, batch)
+    (loss, (targets, last)), gradients = jax.jit(jax.value_and_grad(loss_fn, has_aux=True))(trained, frozen, batch)
+    assert float(targets) == batch.loss_mask.sum() == 20
     assert abs(float(loss) - golden["loss"]) < TOLERANCE * golden["loss"]
     assert np.linalg.norm(last - golden["logits_last"]) < TOLERANCE * np.linalg.norm(golden["logits_last"])
 

@@ -32,6 +32,18 @@ def test_norm_statistics_are_float32_in_bfloat16() -> None:
     np.testing.assert_allclose(np.asarray(y, np.float64), exact / np.sqrt((exact**2).mean()), rtol=0.01)
 
 
+def test_norms_have_their_population_statistics_and_eps_within_the_root() -> None:
+    """Of five values, so that a sample's variance (one less in the denominator) is a quarter more."""
+    x, eps = np.array([0.5, -1.0, 2.0, 3.0, -0.25]), 0.1
+    centred = x - x.mean()
+    params = {"scale": np.array([1.0, 2.0, 3.0, 4.0, 5.0]), "bias": np.arange(5.0)}
+    y = LayerNorm(eps, jnp.float32).apply({"params": params}, jnp.asarray(x, jnp.float32))
+    wanted = centred / np.sqrt((centred**2).mean() + eps) * params["scale"] + params["bias"]
+    np.testing.assert_allclose(y, wanted, rtol=1e-5)
+    y = RMSNorm(eps, jnp.float32).apply({"params": {"scale": params["scale"]}}, jnp.asarray(x, jnp.float32))
+    np.testing.assert_allclose(y, x / np.sqrt((x**2).mean() + eps) * params["scale"], rtol=1e-5)
+
+
 def test_axis_names_must_fit_the_shape() -> None:
     with pytest.raises(ValueError, match="axis names"):
         Linear((4,), ("embed",)).init(jax.random.key(0), jnp.zeros((2, 3)))

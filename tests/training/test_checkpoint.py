@@ -1,9 +1,12 @@
 """Saving while training goes on, keeping a few, and refusing what does not fit."""
 
+import dataclasses
 import gc
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +14,11 @@ import numpy as np
 import pytest
 
 from deemo_jax.errors import UserError
+from deemo_jax.training import run
 from deemo_jax.training.checkpoint import Checkpoints
+from deemo_jax.training.mesh import make_mesh
 from deemo_jax.training.recipe import Recipe
+from deemo_jax.training.resume import restore
 from deemo_jax.training.state import TrainState
 from deemo_jax.training.step import init_state
 from tests.training import tiny
@@ -129,6 +135,26 @@ def test_a_whole_checkpoint_of_another_optimizer_is_not_called_damaged(two: Path
         pytest.raises(UserError, match=r"c/2: is whole, but cannot be restored into this run"),
     ):
         checkpoints.restore(2, other)
+
+
+@pytest.mark.parametrize(("then", "now"), [(0.0, 1.0), (1.0, 0.0), (1.0, 1.0)])
+def test_clipping_may_begin_or_end_between_a_run_and_its_continuation(then: float, now: float, tmp_path: Path) -> None:
+    def recipe(clip_norm: float) -> Recipe:
+        return dataclasses.replace(RECIPE, optimizer=dataclasses.replace(RECIPE.optimizer, clip_norm=clip_norm))
+
+    saved = init_state(recipe(then), fresh().trainable)
+    saved = saved.replace(step=jnp.int32(7), opt_state=jax.tree.map(lambda leaf: leaf + 1, saved.opt_state))
+    facts = run.describe(recipe(then).resolved(), {}) | {"data": {"next_step": 7}}
+    with Checkpoints(tmp_path / "c") as checkpoints:
+        checkpoints.save(7, saved, facts)
+    setup: Any = SimpleNamespace(trainable=fresh().trainable)
+    mesh = make_mesh(RECIPE.mesh, jax.devices()[:1])
+    state, metadata = restore(recipe(now), mesh, setup, tmp_path / "c", 7, facts["frozen_sha256"])
+    assert metadata["config"]["optimizer"]["clip_norm"] == then
+    assert jax.tree.structure(state.opt_state) == jax.tree.structure(init_state(recipe(now), setup.trainable).opt_state)
+    assert jax.tree.all(
+        jax.tree.map(np.array_equal, jax.tree.leaves(state.opt_state), jax.tree.leaves(saved.opt_state))
+    )
 
 
 def test_a_step_that_is_not_there_is_told_with_those_that_are(two: Path) -> None:

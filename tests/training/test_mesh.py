@@ -8,8 +8,10 @@ from deemo_jax.errors import UserError
 from deemo_jax.models.deemo_llama import param_axes
 from deemo_jax.models.weights import flatten
 from deemo_jax.training import mesh as mesh_lib
-from deemo_jax.training.recipe import MeshRecipe
+from deemo_jax.training import step as step_lib
+from deemo_jax.training.recipe import MeshRecipe, Recipe
 from tests.models import tiny as model_lib
+from tests.training import tiny
 
 
 @pytest.mark.parametrize(
@@ -65,6 +67,16 @@ def test_small_parameters_stay_whole(specs) -> None:
 def test_what_does_not_divide_is_named(specs) -> None:
     with pytest.raises(UserError, match=r"config\.mesh\.tensor: 4 does not divide the 2 '(kv_)?heads' of "):
         specs(tensor=4)
+
+
+def test_rows_lie_over_data_and_fsdp_and_moments_where_their_parameters_do() -> None:
+    mesh = jax.sharding.AbstractMesh((2, 4, 3), mesh_lib.AXES)
+    assert mesh_lib.batch_sharding(mesh).shard_shape((16, 5)) == (2, 5)
+    place = jax.sharding.NamedSharding(mesh, P("fsdp", "tensor"))
+    kernel = {"video": {"kernel": jax.ShapeDtypeStruct((8, 6), "float32", sharding=place)}}
+    places = step_lib.state_shardings(Recipe.from_config(tiny.get_config("nowhere")), kernel, mesh)
+    assert [leaf.spec for leaf in jax.tree.leaves(places.opt_state)] == [P(), place.spec, place.spec]
+    assert places.trainable["video"]["kernel"] == place and places.rng.spec == P()
 
 
 def test_a_batch_must_divide() -> None:

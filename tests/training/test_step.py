@@ -90,30 +90,37 @@ def test_a_branch_that_is_never_shown_stays_as_it_is(modalities: str) -> None:
     assert not np.array_equal(after.trainable["decoder"]["head"], trainable["decoder"]["head"])
 
 
-def test_one_step_equals_plain_optax() -> None:
+def test_steps_equal_plain_optax_under_the_schedule() -> None:
+    """The rate of step s is that of s: the first ones tell it from that of s - 1, since the warmup takes two."""
     trainable, frozen, step = parts()
     model, _ = toy()
     state = step_lib.init_state(RECIPE, trainable)
-    rng = jax.random.fold_in(jax.random.wrap_key_data(state.rng), 0)
+    key = jax.random.wrap_key_data(state.rng)
 
-    def loss(tree: Any) -> jax.Array:
-        return answer_loss(model, state_lib.merge(tree, frozen), example(), rng)[0]
+    @jax.jit
+    def slope(tree: Any, s: int) -> Any:
+        rng = jax.random.fold_in(key, s)
+        return jax.value_and_grad(lambda t: answer_loss(model, state_lib.merge(t, frozen), example(), rng)[0])(tree)
 
-    value, gradient = jax.jit(jax.value_and_grad(loss))(trainable)
-    rate = float(learning_rate(RECIPE.optimizer, RECIPE.train.steps, 0))
-    plain = optax.adamw(rate, 0.9, 0.999, 1e-8, weight_decay=0.05, mask=decayed(trainable))
-    change, _ = plain.update(gradient, plain.init(trainable), trainable)
-    expected = optax.apply_updates(trainable, change)
-
-    state, metrics = step(state, frozen, example())
-    assert float(metrics["loss"]) == pytest.approx(float(value), rel=1e-6)
-    assert float(metrics["grad_norm"]) == pytest.approx(float(optax.tree.norm(gradient)), rel=1e-5)
-    assert float(metrics["lr"]) == pytest.approx(rate)
-    assert int(state.step) == 1
-    # Adam's first direction is the gradient's sign, so that rounding shows where a gradient is nearly zero.
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=rate * 1e-2), state.trainable, expected)
-    moved = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), state.trainable, trainable)
-    assert min(jax.tree.leaves(moved)) > rate / 2
+    rates = [float(learning_rate(RECIPE.optimizer, RECIPE.train.steps, s)) for s in range(4)]
+    assert rates == pytest.approx([1e-6, 5e-3, 1e-2, 1e-2], rel=0.02) and len(set(rates)) == 4
+    plain = optax.adamw(lambda count: jnp.asarray(rates)[count], 0.9, 0.999, 1e-8, weight_decay=0.05, mask=decayed)
+    expected, plain_state = trainable, plain.init(trainable)
+    for s, rate in enumerate(rates):
+        value, gradient = slope(expected, s)
+        change, plain_state = plain.update(gradient, plain_state, expected)
+        before, expected = expected, optax.apply_updates(expected, change)
+        # From the reference's parameters, so that differences do not add up.
+        state, metrics = step(state.replace(trainable=before), frozen, example())
+        assert float(metrics["loss"]) == pytest.approx(float(value), rel=1e-5)
+        assert float(metrics["grad_norm"]) == pytest.approx(float(optax.tree.norm(gradient)), rel=1e-5)
+        assert float(metrics["lr"]) == pytest.approx(rate) and int(state.step) == s + 1
+        # Adam's directions are nearly the gradient's sign, so that rounding shows where a gradient is nearly zero.
+        jax.tree.map(
+            lambda a, b, r=rate: np.testing.assert_allclose(a, b, rtol=1e-5, atol=r * 1e-2), state.trainable, expected
+        )
+        moved = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), state.trainable, before)
+        assert min(jax.tree.leaves(moved)) > rate / 2
 
 
 def test_what_is_not_finite_changes_nothing_but_the_step() -> None:
