@@ -45,7 +45,8 @@ class Guard:
         """
         values = {key: float(value) for key, value in jax.device_get(dict(metrics)).items()}
         records, limit = [int(index) for index in indices], self._recipe.train.nan_limit
-        self._health.see(done, values["loss"], bool(values["skipped"]))
+        if values["targets"]:  # the loss of none is 0, which says nothing
+            self._health.see(done, values["loss"], bool(values["skipped"]))
         try:
             self._monitor.report(done, values, {"records": records})
         except UserError as error:

@@ -48,7 +48,7 @@ def metrics(losses: list[float]) -> Iterator[dict[str, Any]]:
     for loss in losses:
         row = row + 1 if math.isnan(loss) else 0
         values = {"loss": abs(loss), "skipped": float(math.isnan(loss)), "skipped_in_row": float(row)}
-        values["masked_records"] = MASKED if loss < 0 else 0.0
+        values |= {"masked_records": MASKED if loss < 0 else 0.0, "targets": float(loss != 0)}
         yield {key: jnp.float32(value) for key, value in values.items()}
 
 
@@ -70,6 +70,12 @@ def test_it_names_the_checkpoint_from_before_the_spike_and_not_the_newest() -> N
     assert str(caught.value).startswith("step 15: loss or gradient were not finite in 3 steps in a row, last with")
     assert "records [4, 7] of split 'train', and the loss was off from step 11 on" in str(caught.value)
     assert str(caught.value).endswith("config.optimizer.lr, and go on from before that with --resume --from_step 8")
+
+
+def test_the_loss_of_a_batch_without_targets_says_nothing() -> None:
+    told = Told(4, 8, 12)
+    with pytest.raises(UserError, match=r"off from step 23 on; .* --from_step 12$"):
+        read(told, [2.0] * 4 + [0.0] * 16 + [2.0] * 2 + [math.nan] * 3)
 
 
 def test_where_no_checkpoint_is_so_old_it_says_begin_anew() -> None:
