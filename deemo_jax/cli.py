@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import io
 import os
 import signal
 import sys
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NoReturn, TypeVar
 
-from deemo_jax.errors import UserError
+from deemo_jax.errors import UserError, plain
 from deemo_jax.remote import refuse_remote_words
 
 Item = TypeVar("Item")
@@ -34,11 +35,13 @@ def guarded(main: Callable[[], int | None]) -> int:
 
     Ctrl-C is 130.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may be in no encoding at all
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         refuse_remote_words(sys.argv[1:])
         return main() or 0
     except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {plain(' '.join(str(error).split()))}", file=sys.stderr)
         return EXIT_USAGE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -49,7 +52,7 @@ def guarded(main: Callable[[], int | None]) -> int:
     except OSError as error:
         if error.filename is None:
             raise
-        print(f"error: {error.filename}: {error.strerror}; check the path and its permissions", file=sys.stderr)
+        print(f"error: {plain(str(error.filename))}: {error.strerror}; check path and permissions", file=sys.stderr)
         return EXIT_USAGE
 
 

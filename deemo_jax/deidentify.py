@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deemo_jax import cli, formats
-from deemo_jax.deid.folder import CLIP_IDS, REFUSALS, deidentify_all, find_sources
+from deemo_jax.deid.folder import CLIP_IDS, REFUSALS, deidentify_all
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, key_file, load_key, refuse_inside
 from deemo_jax.deid.outcome import Options
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key
 from deemo_jax.deid.settings import EMPTY_SCENES, MASKS, MIXED, MODES, NO_TRACK, POLICIES, VOICES, Settings
 from deemo_jax.deid.sourcemap import add, map_file
+from deemo_jax.deid.sources import look_for
 from deemo_jax.deid.spans import Piece, read_segments
 from deemo_jax.deid.speakers import load_speakers
-from deemo_jax.errors import UserError
+from deemo_jax.errors import UserError, plain
 
 if TYPE_CHECKING:
     from deemo_jax.audit.folder import Audit
@@ -35,6 +36,11 @@ def parser() -> argparse.ArgumentParser:
         epilog="Exit code 0: every input was accepted; 2: some were refused or bad, and the others are done.",
     )
     flags.add_argument("inputs", nargs="*", metavar="IN", help="video files, or folders of them")
+    flags.add_argument(
+        "--recursive",
+        action="store_true",
+        help="look into the folders within folders too; what is not taken is listed in any case",
+    )
     flags.add_argument(
         "--out", type=Path, metavar="DIR", help="where NAME.mp4, .masks.json and .manifest.json go; with --text a file"
     )
@@ -199,7 +205,10 @@ def main() -> int:
     changes = {"voice": flags.voice, "audio_track": flags.audio_track, "empty_scenes": flags.empty_scenes}
     changes |= {"mask": flags.mask} if flags.mask else {}
     settings = Settings.preset(flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face, **changes)
-    sources = find_sources(flags.inputs)
+    found = look_for(flags.inputs, flags.recursive, flags.out)
+    for note in found.notes():
+        print(note, file=sys.stderr)
+    sources = found.films
     check_output(flags.out, sources)
     wanted: list[Path | Piece] = list(sources)
     if flags.segments is not None:
@@ -230,9 +239,9 @@ def main() -> int:
     for outcome in outcomes:
         if outcome.status in ("refused", "bad"):
             what = Piece(outcome.source, outcome.span)
-            print(f"{outcome.status}: {what}: {outcome.reason}", file=sys.stderr)
+            print(plain(f"{outcome.status}: {what}: {outcome.reason}"), file=sys.stderr)
         elif outcome.remarks:
-            print(f"note: {outcome.source}: {'; '.join(outcome.remarks)}")
+            print(plain(f"note: {outcome.source}: {'; '.join(outcome.remarks)}"))
     for looks, count in Counter(o.looks for o in outcomes if o.looks).items():
         print(f"{count} of {looks}")
     print(
@@ -259,12 +268,11 @@ def _source_map(flags: argparse.Namespace) -> Path | None:
 
 
 def _probe(paths: list[str]) -> int:
-    from deemo_jax.audit.section import plain
     from deemo_jax.media.probe import probe
 
     for path in paths:
         found = probe(path)
-        print(f"{path}: {', '.join(found.streams)}")
+        print(f"{plain(path)}: {', '.join(found.streams)}")
         for tag in found.tags:
             print(f"  {plain(tag)}")
     return 0

@@ -20,6 +20,8 @@ from deemo_jax.errors import UserError
 
 MAX_JSON_BYTES = 64 << 20
 MAX_TEXT_BYTES = 1 << 20
+# Bytes of a name that are no UTF-8 become an escape of JSON, from which they come back as they were.
+ESCAPED = "backslashreplace"
 # Characters of a path that storage libraries take for a pattern or an escape, and bytes that are no UTF-8.
 NOT_PLAIN = re.compile(r"[\[\]*?\\\ud800-\udfff]")
 
@@ -131,12 +133,12 @@ def open_input(path: str | os.PathLike[str]) -> Any:
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Writes readable JSON, atomically."""
     with atomic(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", errors=ESCAPED)
 
 
 def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Any]) -> None:
     """Writes one JSON object a line, atomically."""
-    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8") as handle:
+    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", errors=ESCAPED) as handle:
         for row in rows:
             handle.write(json.dumps(row, ensure_ascii=False) + "\n")
 

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 from deemo_jax import cli
-from deemo_jax.deid.folder import find_sources
 from deemo_jax.deid.keys import load_key
 from deemo_jax.deid.settings import MIXED, MODES, NO_TRACK, Settings
-from deemo_jax.errors import UserError
+from deemo_jax.deid.sources import look_for
+from deemo_jax.errors import UserError, plain
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
         help="non-facial body language: 'hand rub, nod', or a file (one label a line; or a JSON list of labels or of"
         " start_s, end_s, label); for several clips, once for each in their order ('' for none)",
     )
+    flags.add_argument("--recursive", action="store_true", help="look into the folders within folders too")
     flags.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
     flags.add_argument("--temperature", type=float, default=0.0, help="0 says the most probable word (default)")
     flags.add_argument("--top_p", type=float, default=1.0, help="draw from the best words that hold this probability")
@@ -69,7 +70,10 @@ def main() -> int:
     settings = Settings.preset(
         flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face, audio_track=flags.audio_track
     )
-    paths = find_sources(flags.clips)
+    sources = look_for(flags.clips, flags.recursive, copies=True)
+    for note in sources.notes():
+        print(note, file=sys.stderr)
+    paths = sources.films
     cli.tidy_when_terminated()
     # JAX is imported only here, so that mistakes in flags and --help answer at once.
     from deemo_jax.generation.answers import Decoding
@@ -87,7 +91,8 @@ def main() -> int:
     for found in cli.progress(answers, "clips", len(asked)):
         if isinstance(found, Failure):
             failed += 1
-            print(f"{'refused' if found.refused else 'bad'}: {found.clip}: {found.reason}", file=sys.stderr, flush=True)
+            said = f"{'refused' if found.refused else 'bad'}: {found.clip}: {found.reason}"
+            print(plain(said), file=sys.stderr, flush=True)
         else:
             print(json.dumps(found.to_json(), ensure_ascii=False) if flags.json else found, flush=True)
     if failed:

@@ -16,13 +16,12 @@ from deemo_jax.audit.agreement import MOST_SIGHTINGS, Sighting, sightings
 from deemo_jax.audit.blazeface import BlazeFace
 from deemo_jax.audit.clips import read_source_voice, read_voice
 from deemo_jax.audit.detectors import CenterFace
-from deemo_jax.audit.section import plain
 from deemo_jax.audit.truth import read_boxes, read_planted
 from deemo_jax.deid import masks
 from deemo_jax.deid.manifest import Manifest, Masks, load_masks, verify
 from deemo_jax.deid.residual import covered_share
 from deemo_jax.deid.settings import Settings
-from deemo_jax.errors import UserError
+from deemo_jax.errors import UserError, plain
 from deemo_jax.media.picture import Picture
 from deemo_jax.media.probe import contains, probe
 from deemo_jax.media.video import read_pictures

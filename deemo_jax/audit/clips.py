@@ -10,11 +10,10 @@ import numpy as np
 from jaxtyping import Float
 
 from deemo_jax import files
-from deemo_jax.audit.section import plain
-from deemo_jax.deid.folder import VIDEO_SUFFIXES
 from deemo_jax.deid.manifest import PREVIEW, SUFFIX, Manifest, Masks, find_manifests, load_manifest, load_masks
 from deemo_jax.deid.settings import MIXED, Settings
-from deemo_jax.errors import UserError
+from deemo_jax.deid.sources import VIDEO_SUFFIXES
+from deemo_jax.errors import UserError, plain
 from deemo_jax.media.audio import read_sound
 from deemo_jax.media.mel import SAMPLE_RATE
 

@@ -21,7 +21,8 @@ from deemo_jax.audit.clips import AuditedClip
 from deemo_jax.audit.folder import NEEDS_TRUTH, Audit
 from deemo_jax.audit.plots import BLUE, GREEN, ORANGE, VERMILION, canvas, png, tidy
 from deemo_jax.audit.scan import GIVEN, THRESHOLDS, ClipScan, FrameScan, scan_clip
-from deemo_jax.audit.section import Figure, Section, Table, plain
+from deemo_jax.audit.section import Figure, Section, Table
+from deemo_jax.errors import plain
 
 TABULATED = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 PROMISED_AT = RESIDUAL_THRESHOLD

@@ -5,11 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def plain(text: str) -> str:
-    """Text of unknown origin as every file and terminal takes it: what is no printable character is spelled out."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Table:
     """A table of text.

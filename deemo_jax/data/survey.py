@@ -4,19 +4,17 @@ The layout is told by `deemo_jax.formats.ATTESTATION`. Nothing is passed over in
 """
 
 import dataclasses
-import fnmatch
 import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from deemo_jax.deid.folder import VIDEO_SUFFIXES
+from deemo_jax.deid import sources
+from deemo_jax.deid.sources import SYSTEM_FILES, VIDEO_SUFFIXES
 from deemo_jax.errors import UserError
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 SOUND_SUFFIXES = frozenset({".wav", ".npy"})
-# What desktops leave in every folder; it is no part of the data.
-SYSTEM_FILES = ("._*", ".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX")
 MAX_DEPTH = 16
 NAMED = 5
 
@@ -116,4 +114,4 @@ def listed(names: Sequence[str]) -> str:
 
 def is_of_the_system(name: str) -> bool:
     """Whether a path is one of `SYSTEM_FILES`, or lies in a folder that is."""
-    return any(fnmatch.fnmatchcase(part, kind) for part in PurePosixPath(name).parts for kind in SYSTEM_FILES)
+    return any(map(sources.is_of_the_system, PurePosixPath(name).parts))

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from deemo_jax.deid.clip import Refused as Refused
     from deemo_jax.deid.clip import deidentify_clip as deidentify_clip
     from deemo_jax.deid.folder import deidentify_all as deidentify_all
-    from deemo_jax.deid.folder import find_sources as find_sources
     from deemo_jax.deid.keys import VoiceKey as VoiceKey
     from deemo_jax.deid.keys import load_key as load_key
     from deemo_jax.deid.outcome import Outcome as Outcome
     from deemo_jax.deid.settings import Settings as Settings
+    from deemo_jax.deid.sources import find_sources as find_sources
     from deemo_jax.deid.text import redact as redact
 
 _HOME = {
@@ -25,7 +25,7 @@ _HOME = {
     "deidentify_clip": "clip",
     "Outcome": "outcome",
     "deidentify_all": "folder",
-    "find_sources": "folder",
+    "find_sources": "sources",
     "VoiceKey": "keys",
     "load_key": "keys",
     "Settings": "settings",

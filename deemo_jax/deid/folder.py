@@ -18,29 +18,8 @@ from deemo_jax.deid.sourcemap import Known
 from deemo_jax.deid.spans import Piece
 from deemo_jax.errors import UserError
 
-VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".flv", ".wmv"}
-)
 REFUSALS = "refused.jsonl"
 CLIP_IDS = ("keyed", "stem")
-
-
-def find_sources(paths: Iterable[str]) -> list[Path]:
-    """Video files: those named, whatever they are called, and those that lie in named folders, sorted.
-
-    Raises:
-        UserError: a folder without any video.
-    """
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and not p.name.startswith("."))
-        if not inside:
-            raise UserError(f"{path}: holds no video ({', '.join(sorted(VIDEO_SUFFIXES))})")
-        found += inside
-    return list(dict.fromkeys(found))
 
 
 def deidentify_all(
@@ -135,7 +114,9 @@ def _refuse_twins(sources: Iterable[Path]) -> None:
     seen: dict[str, Path] = {}
     for source in sources:
         if (twin := seen.setdefault(source.stem.lower(), source)) != source:
-            raise UserError(f"{source}: has the clip id of {twin}; rename one, or use --clip_ids keyed")
+            raise UserError(
+                f"{source}: has the clip id of {twin}; rename one, use --clip_ids keyed, or an --out for each folder"
+            )
 
 
 def _is_listed(row: Mapping[str, Any]) -> bool:

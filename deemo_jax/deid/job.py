@@ -56,6 +56,7 @@ class Job:
     def _settled(self, piece: Piece) -> Outcome:
         from deemo_jax.deid.clip import Refused, deidentify_clip
         from deemo_jax.deid.preview import preview_again
+        from deemo_jax.media.video import video_info
 
         source, clip_id, digest, made_by = piece.source, piece.clip_id, None, ""
         if self.clip_ids == "stem" and piece.span is None:
@@ -99,7 +100,7 @@ class Job:
             times = error.times_s if isinstance(error, Refused) else ()
             reason = self.told(str(error), source, clip_id)
             return Outcome(source, clip_id, "refused" if refused else "bad", reason, times, digest, "", made_by)
-        remarks = tuple(made.sound["remarks"])
+        remarks = (*video_info(source).notes, *made.sound["remarks"])
         return Outcome(source, clip_id, "done", source_sha256=digest, looks=made.faces["looks"], remarks=remarks)
 
     def told(self, reason: str, source: Path, clip_id: str | None) -> str:

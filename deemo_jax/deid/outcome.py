@@ -42,7 +42,7 @@ class Outcome:
         source_sha256: None where the source cannot be read.
         looks: at which size the detector looked, and for what, where this run did it.
         made_by: settings and software of a refusal, as text to compare.
-        remarks: what is out of the ordinary in the clip's sound, in words, where this run did it.
+        remarks: what is out of the ordinary in the clip's picture and sound, in words, where this run did it.
         span: of the source, seconds, that the clip is; None for all of it.
         pieces: spans of a source that is too long for one clip.
     """

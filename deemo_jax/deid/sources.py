@@ -1,0 +1,171 @@
+"""Which files are to be de-identified: those named, and the films in the folders that are named."""
+
+import dataclasses
+import fnmatch
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from deemo_jax.deid.manifest import PREVIEW, SUFFIX
+from deemo_jax.errors import UserError, plain
+
+# Of containers that libav reads and that hold films. Names of sounds, pictures and playlists are not among them.
+VIDEO_SUFFIXES = frozenset(
+    f".{name}"
+    for names in (
+        "3g2 3gp 3gp2 3gpp amv asf avi dav divx dv dvr-ms f4v flv gxf h261 h263 h264 264 h265 265 hevc insv",
+        "ismv ivf m1v m2p m2t m2ts m2v m4v mj2 mjpeg mjpg mk3d mkv mod mov mp2v mp4 mp4v mpe mpeg mpg mpv mqv",
+        "mts mxf nsv nut ogm ogv ogx qt rm rmvb tod tp trp ts vob vro webm wm wmv wtv y4m",
+    )
+    for name in names.split()
+)
+# What desktops leave in every folder; it is no part of the data.
+SYSTEM_FILES = (
+    "._*",
+    ".DS_Store",
+    ".Spotlight-V100",
+    ".Trash*",
+    ".fseventsd",
+    "Thumbs.db",
+    "desktop.ini",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+    "__MACOSX",
+)
+NAMED = 5
+
+SUB_FOLDER = "in a sub-folder, which --recursive would look into"
+NO_FILM = "not a film, by the end of its name; name it to have it read all the same"
+HIDDEN = "hidden, by a dot before its name"
+LEADS_OUT = "a link that leads out of the folder, or nowhere"
+DONE = "de-identified already: a manifest lies beside it"
+SHOWN = "the preview of a clip that was de-identified"
+RESULTS = "the folder of the results"
+LOCKED = "cannot be read"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sources:
+    """What was found.
+
+    Attributes:
+        films: files to read, each once, in order.
+        left_out: what was not taken, by why.
+    """
+
+    films: tuple[Path, ...]
+    left_out: Mapping[str, tuple[Path, ...]]
+
+    def notes(self) -> list[str]:
+        """A line for each reason: how many were left out, and the first of them."""
+        return [f"left out: {_listed(paths)}: {why}" for why, paths in self.left_out.items()]
+
+
+def find_sources(paths: Iterable[str | Path]) -> list[Path]:
+    """The films of `look_for`, with folders as they are.
+
+    Raises:
+        UserError: a folder without any film.
+    """
+    return list(look_for(paths).films)
+
+
+def look_for(
+    paths: Iterable[str | Path], recursive: bool = False, results: Path | None = None, copies: bool = False
+) -> Sources:
+    """Video files: those named, whatever they are called, and those that lie in named folders, sorted.
+
+    The system's own files are passed over; what else is not taken is listed. Links to folders are not followed, links
+    to files only within the folder that is named.
+
+    Args:
+        paths: files and folders.
+        recursive: whether folders in folders are looked into, to any depth.
+        results: a folder that is not looked into.
+        copies: whether de-identified clips, which lie beside their manifests, are taken too.
+
+    Raises:
+        UserError: a folder without any film.
+    """
+    films: list[Path] = []
+    left_out: dict[str, list[Path]] = {}
+    for path in map(Path, paths):
+        if not path.is_dir():
+            films.append(path)
+            continue
+        count, inside = len(films), list(_inside(path, recursive, results, copies))
+        for found, why in inside:
+            if why is None:
+                films.append(found)
+            else:
+                left_out.setdefault(why, []).append(found)
+        if len(films) == count:
+            here: dict[str, list[Path]] = {}
+            for found, why in inside:
+                here.setdefault(why or "", []).append(found)
+            why_not = "; ".join(f"{_listed(of)}: {why}" for why, of in here.items())
+            raise UserError(f"{path}: holds no video{f' ({why_not})' * bool(why_not)}")
+    return Sources(_once(films), {why: tuple(found) for why, found in left_out.items()})
+
+
+def _inside(folder: Path, recursive: bool, results: Path | None, copies: bool) -> Iterator[tuple[Path, str | None]]:
+    """What lies in a folder, with why it is not taken."""
+    home, target = folder.resolve(), results.resolve() if results is not None else None
+    locked: list[OSError] = []
+    for place, folders, names in os.walk(folder, onerror=locked.append):
+        kept = []
+        for name in sorted(folders):
+            path = Path(place, name)
+            if is_of_the_system(name):
+                continue
+            if why := _folder_out(path, recursive, target):
+                yield path, why
+            else:
+                kept.append(name)
+        folders[:] = kept
+        for name in sorted(names):
+            if not is_of_the_system(name):
+                yield Path(place, name), _file_out(Path(place, name), home, set(names), copies)
+    for error in locked:
+        yield Path(error.filename), LOCKED
+
+
+def _folder_out(path: Path, recursive: bool, target: Path | None) -> str | None:
+    if target is not None and path.resolve() == target:
+        return RESULTS
+    if path.is_symlink():
+        return LEADS_OUT
+    if path.name.startswith("."):
+        return HIDDEN
+    return None if recursive else SUB_FOLDER
+
+
+def _file_out(path: Path, home: Path, beside: set[str], copies: bool) -> str | None:
+    if path.name.startswith("."):
+        return HIDDEN
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        return NO_FILM
+    if path.is_symlink() and not (path.is_file() and path.resolve().is_relative_to(home)):
+        return LEADS_OUT
+    if path.name.endswith(PREVIEW) and f"{path.name.removesuffix(PREVIEW)}{SUFFIX}" in beside:
+        return SHOWN
+    return DONE if not copies and f"{path.stem}{SUFFIX}" in beside else None
+
+
+def is_of_the_system(name: str) -> bool:
+    """Whether a file or folder of that name is one of `SYSTEM_FILES`."""
+    return any(fnmatch.fnmatchcase(name, kind) for kind in SYSTEM_FILES)
+
+
+def _once(films: Iterable[Path]) -> tuple[Path, ...]:
+    """Each file once, under the first of its names."""
+    found: dict[Path, Path] = {}
+    for film in films:
+        found.setdefault(film.resolve(), film)
+    return tuple(found.values())
+
+
+def _listed(paths: tuple[Path, ...] | list[Path]) -> str:
+    """How many, and the first of them."""
+    more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
+    return f"{len(paths)} ({', '.join(plain(path.name) for path in paths[:NAMED])}{more})"
