@@ -118,9 +118,9 @@ ATTESTATION = Format(
 DIR/attestation.json
 DIR/<clip_id>/*.jpg, *.png      frames
 DIR/<clip_id>/*.mp4, *.mov, ... or a film
-DIR/<clip_id>.mp4, ...          or a film alone
 DIR/<clip_id>/*.wav             a voice
 DIR/<clip_id>/*.npy             or its mel array: floats (M, 128, 204), ImageBind's normalisation
+DIR/<clip_id>.mp4, .wav, ...    film or sound of a clip without a folder
 """,
 )
 

@@ -103,7 +103,7 @@ def load_attestation(path: str | Path) -> Attestation:
         parts = PurePosixPath(name).parts
         inside = ".." not in parts and not name.startswith("/") and "\\" not in name and "\0" not in name
         if not inside or name != "/".join(parts) or not (1 < len(parts) <= MAX_DEPTH or clip_of(name)):
-            raise UserError(f"{path}: files: {name!r} is not of the form clip_id/file, or clip_id.mp4")
+            raise UserError(f"{path}: files: {name!r} is not of the form clip_id/file, or clip_id.mp4 or .wav")
     digests = {name: digest.lower() for name, digest in files.items()}
     return Attestation(value["holder"].strip(), value["method"].strip(), value["date"].strip(), digests)
 
@@ -133,8 +133,14 @@ def admit_attested(
         by_clip.setdefault(inside.parts[0] if len(inside.parts) > 1 else inside.stem, []).append(name)
     require(clips, by_clip, "attested files", "build --attest_template DIR", skip_missing)
     found = survey(folder)
-    left = sorted(by_clip.keys() - clips.keys())
-    without = [f"attested clips without an annotation, left out: {listed(left)}"] if left else []
+    without = [
+        f"{what}, left out: {listed(sorted(ids))}"
+        for what, ids in (
+            ("attested clips without an annotation", by_clip.keys() - clips.keys()),
+            ("clips that are neither attested nor annotated", found.media.keys() - by_clip.keys() - clips.keys()),
+        )
+        if ids
+    ]
     who = f"external: {attestation.method}, by {attestation.holder}, {attestation.date}"
     admitted = []
     for clip_id in sorted(clips.keys() & by_clip.keys()):

@@ -69,7 +69,7 @@ def clip_of(name: str) -> str | None:
         return None
     if len(path.parts) > 1:
         return path.parts[0]
-    return path.stem if is_film(name) else None
+    return None if is_picture(name) else path.stem
 
 
 def is_picture(name: str) -> bool:

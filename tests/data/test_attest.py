@@ -258,8 +258,13 @@ def test_system_files_that_an_older_attestation_lists_are_ignored(folder: Path) 
 def test_attested_clips_without_an_annotation_are_named(folder: Path) -> None:
     rows = (folder / "clips.jsonl").read_text().splitlines(keepends=True)
     (folder / "clips.jsonl").write_text("".join(rows[2:]))
+    (folder / "clip09").mkdir()
+    (folder / "clip09" / "f.png").write_bytes(b"")
     clips, notes = admit_with_notes(folder)
-    assert len(clips) == 4 and notes == ["attested clips without an annotation, left out: 2 ('clip00', 'clip01')"]
+    assert len(clips) == 4 and notes == [
+        "attested clips without an annotation, left out: 2 ('clip00', 'clip01')",
+        "clips that are neither attested nor annotated, left out: 1 ('clip09')",
+    ]
 
 
 def test_a_name_that_is_not_utf_8_is_refused(folder: Path) -> None:
@@ -317,9 +322,10 @@ def test_a_film_stands_in_place_of_frames_and_sound(folder: Path, name: str, sou
     assert record["provenance"]["audio"] == (record["provenance"]["video"] if sound else "none")
 
 
-def test_a_sound_beside_a_film_stands_in_place_of_the_films_own(folder: Path) -> None:
+@pytest.mark.parametrize("name", ["clip00/mel.npy", "clip00.npy"])
+def test_a_sound_beside_a_film_stands_in_place_of_the_films_own(folder: Path, name: str) -> None:
     replace_by_film(folder, "clip00.mp4", True)
-    np.save(folder / "clip00" / "mel.npy", np.full((2, 128, 204), 0.5, np.float32))
+    np.save(folder / name, np.full((2, 128, 204), 0.5, np.float32))
     attest_again(folder)
     assert (make_record(admit(folder)[0], frames=2, clips=3)["mel"] == 0.5).all()
 
