@@ -52,6 +52,11 @@ class AuditedClip:
         """Pseudonym of who is seen, as the truth has it; "" where that is not known."""
         return str((self.truth or {}).get("person_id") or "")
 
+    @property
+    def source_span(self) -> tuple[float, float | None]:
+        """Where in its source the clip begins and ends, seconds."""
+        return source_span(self.manifest)
+
     def masks(self) -> Masks:
         return load_masks(self.folder / self.manifest.masks)
 
@@ -61,11 +66,15 @@ def read_voice(path: Path) -> Float[np.ndarray, "n"]:
     return read_sound(path, SAMPLE_RATE).waveform
 
 
+def source_span(manifest: Manifest) -> tuple[float, float | None]:
+    """Where in its raw file a clip begins and ends, seconds."""
+    return manifest.span[0] if manifest.span else 0.0, manifest.asked[1] if manifest.asked else None
+
+
 def read_source_voice(source: Path, manifest: Manifest) -> Float[np.ndarray, "n"]:
     """What is heard in a raw file where a clip comes from, at 16 kHz: the tracks and the span that the clip has."""
     wanted = Settings.on_record(manifest.settings).audio_track
-    start_s, end_s = manifest.span[0] if manifest.span else 0.0, manifest.asked[1] if manifest.asked else None
-    return read_sound(source, SAMPLE_RATE, start_s, end_s, None if wanted == MIXED else int(wanted)).waveform
+    return read_sound(source, SAMPLE_RATE, *source_span(manifest), None if wanted == MIXED else int(wanted)).waveform
 
 
 def source_frames(masks: Masks) -> list[int]:

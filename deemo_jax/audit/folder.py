@@ -211,7 +211,7 @@ def write(found: Audit, folder: Path, **more: Any) -> None:
 def _check(every: int, with_source: bool, clip: AuditedClip) -> CheckResult:
     try:
         if with_source and clip.source is not None:
-            collections.deque(read_pictures(clip.source), maxlen=0)
+            collections.deque(read_pictures(clip.source, *clip.source_span), maxlen=0)
         made = check_clip(clip.source, clip.output, clip.manifest, clip.truth, every)
     except UserError as error:
         return _not_checked(clip, str(error))

@@ -113,9 +113,10 @@ def embed_clip(embedder: str | FaceEmbedder, clip: AuditedClip) -> Embedded:
     wanted = {i: boxes[of_source[i]][0] for i in chosen if of_source[i] < len(boxes) and boxes[of_source[i]]}
     look = face_embedder(embedder)
     means = []
-    for path, regions in ((clip.source, {of_source[i]: box for i, box in wanted.items()}), (clip.output, wanted)):
+    in_source = {of_source[i]: box for i, box in wanted.items()}
+    for path, span, regions in ((clip.source, clip.source_span, in_source), (clip.output, (), wanted)):
         vectors = []
-        for frame in read_frames(path):
+        for frame in read_frames(path, *span):
             if frame.index in regions:
                 crop = _crop(frame.image, regions[frame.index])
                 if min(crop.shape[:2]) >= SMALLEST_CROP:

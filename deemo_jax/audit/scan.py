@@ -57,11 +57,11 @@ def scan_clip(detector: Path | None, every: int, clip: AuditedClip) -> ClipScan:
     of_source = source_frames(recorded)
     boxes = None if clip.truth is None else read_boxes(clip.truth, clip.clip_id)
     frames: dict[str, list[FrameScan]] = {}
-    for kind, path in (("written", clip.output), ("raw", clip.source)):
+    for kind, path, span in (("written", clip.output, ()), ("raw", clip.source, clip.source_span)):
         if path is None:
             continue
         wanted = {of_source[i] if kind == "raw" else i: i for i in range(0, len(of_source), every)}
-        for picture in read_pictures(path):
+        for picture in read_pictures(path, *span):
             if picture.index not in wanted:
                 continue
             place = wanted[picture.index]

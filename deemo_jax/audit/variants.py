@@ -72,7 +72,7 @@ def make_variants(side: int, voices: Mapping[str, Change], clip: AuditedClip) ->
     recorded = clip.masks()
     chosen, of_source = uniform_indices(len(recorded.rectangles), FRAMES), source_frames(recorded)
     size = (recorded.width, recorded.height)
-    before = _pictures(clip.source, size, [of_source[i] for i in chosen])
+    before = _pictures(clip.source, size, [of_source[i] for i in chosen], clip.source_span)
     raw = {i: before[of_source[i]] for i in chosen}
     shown = [raw]
     for mask in mask_variants().values():
@@ -85,10 +85,12 @@ def make_variants(side: int, voices: Mapping[str, Change], clip: AuditedClip) ->
     return Variants(np.asarray(frames, np.uint8), np.stack([mel_clips(sound, MEL_CLIPS) for sound in heard]))
 
 
-def _pictures(path: Path, size: tuple[int, int], chosen: list[int]) -> dict[int, UInt8[np.ndarray, "h w 3"]]:
+def _pictures(
+    path: Path, size: tuple[int, int], chosen: list[int], span: tuple[float, float | None] = (0.0, None)
+) -> dict[int, UInt8[np.ndarray, "h w 3"]]:
     width, height = size
     found = {}
-    for frame in read_frames(path):
+    for frame in read_frames(path, *span):
         if frame.index in chosen:
             # An odd side loses its last row or column when a clip is written.
             found[frame.index] = np.ascontiguousarray(frame.image[:height, :width])

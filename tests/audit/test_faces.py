@@ -8,7 +8,9 @@ from deemo_jax.audit.faces import faces_section
 from deemo_jax.audit.folder import check_all
 from deemo_jax.audit.reidentify import embed_clip
 from deemo_jax.audit.scan import scan_clip
+from deemo_jax.deid.clip import deidentify_clip
 from deemo_jax.deid.manifest import Masks, write_masks
+from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.video import read_frames
@@ -116,3 +118,12 @@ def test_raw_files_are_found_by_their_hash(audited, tmp_path):
         find_clips(audited.folder, None, tmp_path)
     with pytest.raises(UserError, match="no such folder"):
         find_clips(audited.folder, None, tmp_path / "absent")
+
+
+def test_a_span_is_compared_with_that_span_of_its_source(make_clip, tmp_path, key):
+    """The wall alone is seen where the span does not lie."""
+    source = make_clip(tmp_path / "long.mp4", frames=16, hidden=tuple(range(8))).path
+    manifest = deidentify_clip(source, tmp_path / "out", "c1", Settings(), key, span=(0.8, 1.6), recording="c0")
+    scan = scan_clip(None, 4, AuditedClip(manifest, tmp_path / "out", source))
+    raw = next(frames for name, frames in scan.frames.items() if name.startswith("CenterFace") and "raw" in name)
+    assert len(raw) == 2 and min(frame.anywhere for frame in raw) > 0.5
