@@ -185,4 +185,5 @@ def _admit(clip: Clip, folder: Path, names: list[str], attestation: Attestation,
         movie=folder / films[0] if films else None,
         images=tuple(folder / name for name in images),
         sound=folder / sounds[0] if sounds else None,
+        lasts_s=clip.end_s - clip.start_s if films else 0.0,
     )

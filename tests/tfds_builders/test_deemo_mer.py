@@ -17,6 +17,8 @@ from deemo_jax.deid.text_rules import Rules
 from deemo_jax.deid.transcripts import redact_file
 from deemo_jax.errors import UserError
 from deemo_jax.files import read_json, write_json
+from deemo_jax.media.clip_writer import write_clip
+from deemo_jax.media.picture import Frame
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 from tfds_builders.deemo_mer.dummy_data import write_dummy
 
@@ -171,6 +173,20 @@ def test_a_validation_split_is_taken_from_the_training_persons(
     assert held == validation and info.metadata["recurring_persons"] == 0
     out = capsys.readouterr().out
     assert (says in out) if says else ("cannot be calibrated" not in out)
+
+
+def test_a_long_film_of_which_little_is_stored_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "in"
+    _, rows = write_dummy(folder, clips=2, persons=2, frames=1)
+    (folder / "clip01" / "000.png").unlink()
+    (folder / "clip01" / "mel.npy").unlink()
+    pictures = (Frame(i, 20.0 * i, np.zeros((48, 64, 3), np.uint8)) for i in range(10))
+    write_clip(folder / "clip01.mp4", pictures, 0.05, None)
+    attest_again(folder)
+    said = [json.loads(line) for line in rows.read_text().splitlines()]
+    rows.write_text("".join(json.dumps(row | {"start_s": 0, "end_s": 183}) + "\n" for row in said))
+    assert main(command(folder, tmp_path / "data", "--fractions", "train=0.5,test=0.5")) == 0
+    assert "1 clips are long for what is stored of them, the longest 'clip01': 183 s" in capsys.readouterr().out
 
 
 def test_transcripts_without_names_say_so_and_are_not_counted_as_raw(

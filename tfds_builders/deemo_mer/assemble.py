@@ -127,7 +127,7 @@ def build(request: Request) -> Report:
         notes += said
     else:
         admitted = gate.admit_rows(request.manifests, rows, request.source_map, skip_missing=request.skip_missing)
-        notes += _too_long(admitted, request)
+    notes += _too_long(admitted, request)
     by_id = {clip.clip.clip_id: clip for clip in admitted}
     splits = _splits(request, by_id)
     made_from = fingerprint(
