@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from deemo_jax import parallel
 from deemo_jax.data.annotations import ABSENT
 from deemo_jax.errors import UserError
-from deemo_jax.media import audio, mel, still, video
+from deemo_jax.media import audio, mel, still, video, wav
 from deemo_jax.media.container import open_media
 from deemo_jax.media.picture_track import video_stream
 from deemo_jax.schema import Clip, Provenance
@@ -139,6 +139,7 @@ def _mel(admitted: Admitted, clips: int) -> Float[np.ndarray, "M 128 204"]:
     if source is None or (admitted.sound is None and not video.video_info(source).has_audio):
         return np.zeros((0, *MEL_SHAPE), np.float32)
     if admitted.sound is not None:
+        wav.refuse_cut(admitted.sound)
         _refuse_film(admitted.sound)
     # Ours have one channel; others may have the voice in any.
     start_s, end_s = admitted.span or (0.0, None)

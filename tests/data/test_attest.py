@@ -358,6 +358,24 @@ def test_sound_of_any_rate_is_heard_at_its_own(folder: Path, rate: int) -> None:
     assert abs(int(loudest) - int(wanted)) <= 1
 
 
+@pytest.mark.parametrize(("kept", "length"), [(0.5, None), (0.9, None), (0.5, 0xFFFFFFFF), (1.0, 0x7FFFF000)])
+def test_a_half_written_sound_is_refused_and_one_of_unknown_length_is_not(
+    folder: Path, kept: float, length: int | None
+) -> None:
+    path = folder / "clip00" / "voice.wav"
+    data = path.read_bytes()
+    if length:
+        data = data[:40] + length.to_bytes(4, "little") + data[44:]
+    path.write_bytes(data[: int(kept * len(data))])
+    attest_again(folder)
+    (clip, *_) = admit(folder)
+    if length:
+        assert len(make_record(clip, frames=1, clips=1)["mel"])
+        return
+    with pytest.raises(UserError, match=r"voice\.wav: breaks off"):
+        make_record(clip, frames=1, clips=1)
+
+
 @pytest.mark.parametrize("channels", [2, 8])
 def test_a_voice_in_any_channel_is_heard(folder: Path, channels: int) -> None:
     samples = np.zeros((16_000, channels), np.float32)
