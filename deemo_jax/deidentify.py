@@ -14,7 +14,7 @@ from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, key_file, load_key, r
 from deemo_jax.deid.outcome import Options
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key
 from deemo_jax.deid.settings import EMPTY_SCENES, MASKS, MIXED, MODES, NO_TRACK, POLICIES, VOICES, Settings
-from deemo_jax.deid.sourcemap import add, map_file
+from deemo_jax.deid.sourcemap import add, load, map_file
 from deemo_jax.deid.sources import look_for
 from deemo_jax.deid.spans import Piece, read_segments
 from deemo_jax.deid.speakers import load_speakers
@@ -133,6 +133,13 @@ def parser() -> argparse.ArgumentParser:
         help="with --text: transcripts for rows that have none, called like their clip_id, video_id or file",
     )
     flags.add_argument("--names", type=Path, metavar="FILE", help="with --text: names to remove always, one a line")
+    flags.add_argument(
+        "--source_map",
+        type=Path,
+        metavar="FILE",
+        help="with --text: the private list of which file became which clip, so that rows lose the names of files too"
+        " (default: the one beside the key)",
+    )
     flags.add_argument(
         "--text_engine",
         choices=("rules", "presidio"),
@@ -293,7 +300,9 @@ def _text(flags: argparse.Namespace) -> int:
         print(f"{flags.out}: {_told(counts)}")
         return 0
     transcripts = Transcripts(flags.transcripts) if flags.transcripts else None
-    found = redact_file(flags.text, flags.out, names, engine, transcripts)
+    listed = flags.source_map or map_file(flags.key_file)
+    known = load(listed) if flags.source_map or listed.exists() else None
+    found = redact_file(flags.text, flags.out, names, engine, transcripts, known)
     print(f"{flags.out}: {found.rows} rows; {_told(found.counts)}")
     if found.dropped:
         print(f"left out, since they may hold what was removed: {', '.join(found.dropped)}", file=sys.stderr)

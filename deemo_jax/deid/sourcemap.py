@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from deemo_jax.deid.keys import key_file
+from deemo_jax.deid.spans import recording_id
 from deemo_jax.errors import UserError
 
 SUFFIX = ".sources.jsonl"
@@ -57,6 +58,12 @@ class SourceMap:
             if found:
                 return found
         return {}
+
+    def pseudonym(self, name: str) -> str | None:
+        """The id of the recording that a name stands for; None where it stands for none, or for several."""
+        digests = self.find(name).keys() if name else ()
+        ids = {recording_id(row.clip_id) for row in self._rows if row.source_sha256 in digests}
+        return ids.pop() if len(digests) == 1 and len(ids) == 1 else None
 
 
 def map_file(key: str | os.PathLike[str] | None) -> Path:

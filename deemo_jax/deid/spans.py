@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,11 @@ def pieces(seconds: float) -> list[tuple[float, float]]:
 def span_id(recording: str, span: tuple[float, float]) -> str:
     """The clip id of a span, from the id of its recording: both ends in milliseconds."""
     return f"{recording}_{span[0] * 1000:07.0f}_{span[1] * 1000:07.0f}"
+
+
+def recording_id(clip_id: str) -> str:
+    """The id of the recording that a clip is of, from one that `span_id` has made; any other id as it is."""
+    return re.sub(r"_\d{7,}_\d{7,}$", "", clip_id)
 
 
 def read_segments(path: str | os.PathLike[str], sources: Sequence[Path]) -> list[Piece]:

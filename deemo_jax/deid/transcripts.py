@@ -15,6 +15,7 @@ from typing import Any
 
 from deemo_jax import files
 from deemo_jax.deid.lists import COMMON, GIVEN_NAMES, ID_WORDS, MONTHS, PLACES
+from deemo_jax.deid.sourcemap import SourceMap
 from deemo_jax.deid.spoken import Transcripts
 from deemo_jax.deid.tables import annotation_rows
 from deemo_jax.deid.text import KINDS, TAG, Engine, Kind, Limited, Names, Span, clean, redact
@@ -81,7 +82,12 @@ def read_names(path: str | Path) -> Names:
 
 
 def redact_file(
-    source: Path, target: Path, names: Names, engine: Engine, transcripts: Transcripts | None = None
+    source: Path,
+    target: Path,
+    names: Names,
+    engine: Engine,
+    transcripts: Transcripts | None = None,
+    known: SourceMap | None = None,
 ) -> Summary:
     """Writes annotation rows anew, as JSON lines, their texts redacted and stamped; whole or not at all.
 
@@ -91,6 +97,7 @@ def redact_file(
         names: of the project.
         engine: finds the rest.
         transcripts: the words of rows that have none.
+        known: which raw file is which clip: rows that name a file name its pseudonym then.
 
     Raises:
         UserError: unreadable, a malformed row, no row, or the target is the source or cannot be written.
@@ -105,6 +112,8 @@ def redact_file(
         where = f"{source}: row {number}"
         if transcripts is not None:
             row = transcripts.fill(row, where)
+        if known is not None and (pseudonym := known.pseudonym(str(row.get("file") or ""))):
+            row = {**row, "file": pseudonym}
         rows.append(redact_row(row, names, engine, where))
         counts.update(rows[-1].get(STAMP, {}).get("counts", {}))
         why = unread_because(rows[-1], engine)

@@ -100,6 +100,7 @@ def test_rows_by_file_name_need_the_private_list(clips):
     assert admit(clips, row(file="interview", start_s=3, end_s=5), source_map=source_map) == {
         "c1_0003000_0005000": (3, 5)
     }
+    assert admit(clips, row(file="c1", start_s=3, end_s=5)) == {"c1_0003000_0005000": (3, 5)}
     with pytest.raises(UserError, match=r"row 1: 'talk.mp4' is a file name; .*map does not know it"):
         admit(clips, row(file="talk.mp4"), source_map=source_map)
     sources(clips, ("/raw/a/gone.mp4", "5" * 64, "c5"), ("/raw/b/interview.mp4", "6" * 64, "c6"))

@@ -1,16 +1,20 @@
+import json
 import multiprocessing
 import stat
 
 import pytest
 
 from deemo_jax.deid.sourcemap import Known, add, load, map_file
+from deemo_jax.deid.text import Names
+from deemo_jax.deid.text_rules import Rules
+from deemo_jax.deid.transcripts import redact_file
 from deemo_jax.errors import UserError
 
 ROWS = [
     Known("/raw/a/interview.mp4", "1" * 64, "c1"),
     Known("/raw/b/interview.mp4", "2" * 64, "c2"),
     Known("/raw/b/talk.mov", "3" * 64, "c3"),
-    Known("/raw/b/talk.mov", "3" * 64, "c3_0_1"),
+    Known("/raw/b/talk.mov", "3" * 64, "c3_0000000_0001000"),
 ]
 
 
@@ -58,3 +62,16 @@ def test_several_runs_add_at_once(tmp_path):
         pool.map(many, [(path, worker) for worker in range(3)])
     lines = path.read_text().splitlines()
     assert len(lines) == len(set(lines)) == 150 and all(line.startswith("{") and line.endswith("}") for line in lines)
+
+
+def test_texts_lose_the_names_of_files_too(tmp_path):
+    path, rows = tmp_path / "map", tmp_path / "rows.jsonl"
+    add(path, [*ROWS, Known("/raw/Jane_Example.mov", "4" * 64, "c4_0001000_0002000")])
+    texts = {"video_id": "v", "start_s": 0, "end_s": 1, "transcript": "", "emotion": "positive", "reasoning": ""}
+    named = ("talk.mov", "Jane_Example.mov", "unknown.mov")
+    rows.write_text("".join(json.dumps(texts | {"file": name}) + "\n" for name in named))
+    redact_file(rows, tmp_path / "out.jsonl", Names(), Rules(), known=load(path))
+    files = [json.loads(line)["file"] for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    # One whole and one span of talk.mov are of one recording; so is the span of the other.
+    assert files == ["c3", "c4", "unknown.mov"]
+    assert load(path).pseudonym("interview.mp4") is None and load(path).pseudonym("a/interview.mp4") == "c1"
