@@ -47,6 +47,8 @@ def get_config(modalities: str = "all") -> ConfigDict:
             "data": {
                 "dataset": "deemo_mer",
                 "data_dir": "runs/sample_data/tfds",
+                # Invented, drawn speakers: `generate` warns when it is asked about anybody else.
+                "corpus": "synthetic",
                 "train_split": "train",
                 "test_split": "test",
                 "batch_size": 8,

@@ -5,10 +5,11 @@
     python -m deemo_jax.evaluate --predictions theirs.jsonl --truth truth.jsonl
     python -m deemo_jax.evaluate --workdir runs/sample --sheet --source raw --deid deid
 
-The first two answer every clip of the split once per modality set and write WORKDIR/evaluation/: predictions.jsonl,
-recognition.json, report.md and recognition.png. --predictions needs no model; with --workdir the scores are written
-there, without it only shown. --sheet draws WORKDIR/evaluation/sheet.png from the predictions that are there, and
-answers the clips first when there are none.
+The first two answer every clip of the split once per modality set. Each evaluation has a folder of its own in
+WORKDIR/evaluation/, or --out: predictions.jsonl, recognition.json, report.md and recognition.png. One that was
+interrupted goes on where it stopped; one that is there is shown, not made again. --predictions needs no model; its
+scores are only shown without --workdir or --out. --sheet draws sheet.png beside the predictions of the evaluation that
+the other flags ask for; without any of them, of the one that was finished last.
 """
 
 from collections.abc import Sequence
@@ -18,21 +19,34 @@ from absl import flags
 
 from deemo_jax import cli, formats
 from deemo_jax.errors import UserError
+from deemo_jax.evaluation import folder as places
 from deemo_jax.evaluation import report, results
-from deemo_jax.evaluation.predictions import Prediction, by_set, parse_sets, read_predictions, read_truth, with_truth
-from deemo_jax.files import write_jsonl
+from deemo_jax.evaluation.predictions import by_set, fullest, parse_sets, read_predictions, read_truth
+from deemo_jax.files import sha256
 
 WORKDIR = flags.DEFINE_string("workdir", "", "Folder of a run; results go to its evaluation/.")
+OUT = flags.DEFINE_string(
+    "out", "", "Folder of this evaluation; default: one below evaluation/ with a name of its own."
+)
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Remove the evaluation that is there and evaluate again.")
 MODALITIES = flags.DEFINE_string(
     "modalities",
-    "all;transcript;video;audio",
-    "What the model is given: sets divided by ';', each a comma-separated choice of audio, video, transcript, nfbl.",
+    "",
+    "What the model is given: sets divided by ';', each a comma-separated choice of audio, video, transcript, nfbl, or "
+    "'all'. Default: all;transcript;video;audio, as far as the run knows them.",
 )
 FROM_STEP = flags.DEFINE_integer("from_step", None, "Which checkpoint of the run; default: the newest.", lower_bound=0)
 SPLIT = flags.DEFINE_string("split", "", "Which split to answer; empty is the run's config.data.test_split.")
 LIMIT = flags.DEFINE_integer("limit", 0, "Only so many clips of the split; 0 is all.", lower_bound=0)
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Clips that are answered at once.", lower_bound=1)
 MAX_NEW_TOKENS = flags.DEFINE_integer("max_new_tokens", 160, "The longest answer, in tokens.", lower_bound=1)
+DATA_DIR = flags.DEFINE_string("data_dir", "", "Where the run's dataset lies now, if it was moved.")
+CALIBRATE = flags.DEFINE_bool(
+    "calibrate",
+    None,
+    "Learn, on the split `validation`, temperatures that make probabilities honest. Default: when the run has none yet "
+    "and no --limit is given.",
+)
 PREDICTIONS = flags.DEFINE_string("predictions", "", "Score this JSON-lines file instead of running a model.")
 TRUTH = flags.DEFINE_string("truth", "", "JSON lines with clip_id, emotion and reasoning that overrule the labels.")
 SHEET = flags.DEFINE_bool("sheet", False, "Draw the contact sheet of an evaluated run; needs --source and --deid.")
@@ -44,6 +58,8 @@ ACCEPT_DATA_CHANGE = flags.DEFINE_bool(
 VERIFY_DATA = flags.DEFINE_bool("verify_data", False, "First hold the hash of every shard against what build recorded.")
 ROWS = flags.DEFINE_integer("rows", 8, "Rows of the sheet.", lower_bound=1, upper_bound=40)
 SHOW_FORMAT = flags.DEFINE_bool("show_format", False, "Show what predictions and truth look like, and stop.")
+# What says which evaluation is meant.
+WHICH = (OUT, OVERWRITE, MODALITIES, FROM_STEP, SPLIT, LIMIT, MAX_NEW_TOKENS, DATA_DIR, CALIBRATE, PREDICTIONS, TRUTH)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -60,68 +76,74 @@ def main(argv: Sequence[str]) -> None:
         )
     if SHEET.value and not (WORKDIR.value and SOURCE.value and DEID.value):
         raise UserError("--sheet needs --workdir, --source (raw clips) and --deid (de-identified clips)")
-    folder = Path(WORKDIR.value, "evaluation") if WORKDIR.value else None
-    answered = folder and not PREDICTIONS.value and (folder / "predictions.jsonl").exists()
-    if not (SHEET.value and answered):
-        _score(folder)
+    folder = None if any(flag.present for flag in WHICH) else places.newest(Path(WORKDIR.value, "evaluation"))
+    if not (SHEET.value and folder):
+        folder = _of_file() if PREDICTIONS.value else _of_run()
     if SHEET.value and folder:
         _sheet(folder)
 
 
-def _score(folder: Path | None) -> None:
-    rows, source, notes = _from_file() if PREDICTIONS.value else _from_run()
-    found = results.score(by_set(rows), source, notes)
-    print(report.text(found))
-    if folder:
-        if not PREDICTIONS.value:
-            write_jsonl(folder / "predictions.jsonl", (row.to_json() for row in rows))
-        report.write(found, folder)
-        print(f"\nwritten: {folder / 'report.md'}")
-
-
-def _from_file() -> tuple[list[Prediction], str, tuple[str, ...]]:
-    truth = read_truth(TRUTH.value) if TRUTH.value else None
-    rows = list(read_predictions(PREDICTIONS.value, truth))
+def _of_file() -> Path | None:
+    """Scores a file of predictions; the folder that the scores are in, if any."""
+    file, truth = Path(PREDICTIONS.value), read_truth(TRUTH.value) if TRUTH.value else None
+    rows = list(read_predictions(file, truth))
     clips = len({row.clip_id for row in rows})
     notes = (f"{clips} of the {len(truth)} clips in {TRUTH.value} were predicted and scored.",) if truth else ()
-    return rows, f"Predictions of {PREDICTIONS.value}", notes
+    found = results.score(by_set(rows), f"Predictions of {file}", notes)
+    print(report.text(found))
+    if not (OUT.value or WORKDIR.value):
+        return None
+    stamp = {"predictions": sha256(file), "truth": sha256(TRUTH.value) if TRUTH.value else ""}
+    folder = Path(OUT.value) if OUT.value else places.place(Path(WORKDIR.value, "evaluation"), file.stem, stamp)
+    places.check(folder, stamp, overwrite=OVERWRITE.value)
+    places.begin(folder, stamp)
+    report.write(found, folder)
+    print(f"\nwritten: {folder / 'report.md'}")
+    return folder
 
 
-def _from_run() -> tuple[list[Prediction], str, tuple[str, ...]]:
-    # JAX is imported only here: scoring a file of predictions needs none of it.
-    from deemo_jax.evaluation.predict import predict
-    from deemo_jax.training.data_record import check_run
-    from deemo_jax.training.run import load_run
+def _of_run() -> Path:
+    """Answers and scores a run; the folder of the evaluation."""
+    if MODALITIES.value:
+        parse_sets(MODALITIES.value)
+    # JAX is imported only here: scoring a file of predictions needs none of it, and mistakes in flags answer at once.
+    from deemo_jax.evaluation.run import Request, evaluate_run
 
-    sets = parse_sets(MODALITIES.value)
-    truth = read_truth(TRUTH.value) if TRUTH.value else None
-    config, model, params = load_run(WORKDIR.value, FROM_STEP.value)
-    remarks = check_run(WORKDIR.value, config["data"], accept=ACCEPT_DATA_CHANGE.value, verify=VERIFY_DATA.value)
-    answers = predict(
-        config,
-        model,
-        params,
-        sets,
-        batch_size=BATCH_SIZE.value,
-        max_new_tokens=MAX_NEW_TOKENS.value,
+    request = Request(
+        workdir=Path(WORKDIR.value),
+        sets=MODALITIES.value,
         split=SPLIT.value,
         limit=LIMIT.value,
+        step=FROM_STEP.value,
+        batch_size=BATCH_SIZE.value,
+        max_new_tokens=MAX_NEW_TOKENS.value,
+        data_dir=DATA_DIR.value,
+        accept_data_change=ACCEPT_DATA_CHANGE.value,
+        verify_data=VERIFY_DATA.value,
+        truth=Path(TRUTH.value) if TRUTH.value else None,
+        out=Path(OUT.value) if OUT.value else None,
+        overwrite=OVERWRITE.value,
+        calibrate=CALIBRATE.value,
     )
-    rows = with_truth(answers.predictions, truth) if truth else answers.predictions
-    return rows, f"Run {WORKDIR.value}, split {SPLIT.value or config['data']['test_split']}", (*remarks, *answers.notes)
+    found, folder, was_there = evaluate_run(request)
+    print(report.text(found))
+    there = "evaluated before (--overwrite does it again)" if was_there else "written"
+    print(f"\n{there}: {folder / 'report.md'}")
+    return folder
 
 
 def _sheet(folder: Path) -> None:
     from deemo_jax.evaluation import sheet
 
-    predictions = _from_file()[0] if PREDICTIONS.value else read_predictions(folder / "predictions.jsonl")
-    name, rows = next(iter(by_set(predictions).items()))
-    path = folder / "sheet.png"
+    file = Path(PREDICTIONS.value) if PREDICTIONS.value else folder / places.PREDICTIONS
+    sets = by_set(read_predictions(file, read_truth(TRUTH.value) if PREDICTIONS.value and TRUTH.value else None))
+    name, path = fullest(sets), folder / "sheet.png"
     subtitle = (
-        f"{len(rows)} clips, evenly spaced; given: {name}. The raw column shows identities: for the holder's eyes."
+        f"{len(sets[name])} clips, evenly spaced; given: {name}. "
+        "The raw column shows identities: for the holder's eyes."
     )
-    sheet.draw(sheet.collect(sheet.spread(rows, ROWS.value), SOURCE.value, DEID.value), path, subtitle)
-    print(f"contact sheet: {path}")
+    sheet.draw(sheet.collect(sheet.spread(sets[name], ROWS.value), SOURCE.value, DEID.value), path, subtitle)
+    print(f"contact sheet of {name}: {path}")
 
 
 if __name__ == "__main__":

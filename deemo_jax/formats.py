@@ -222,10 +222,12 @@ PREDICTIONS = Format(
         "modalities": "optional: what the system was given, such as audio,video or transcript; all if left out",
         "reasoning": "optional: the explanation that it gave; else read from `answer`",
         "reference": "optional: the reference explanation",
+        "log_likelihoods": "optional: of each emotion's statement, natural logarithms, as {negative, positive}",
+        "temperature": "optional: what divides them, as learnt on other clips; null or left out: nothing",
     },
     """\
 {"clip_id": "c01", "modalities": "all", "emotion_predicted": "negative", "emotion_true": "negative", "reasoning": "The arms are folded.", "reference": "The words tell of a defeat."}
-{"clip_id": "c02", "modalities": "all", "answer": "The emotion is positive. The person nods.", "emotion_true": "positive"}
+{"clip_id": "c02", "modalities": "all", "answer": "The emotion is positive. The person nods.", "emotion_true": "positive", "log_likelihoods": {"negative": -3.1, "positive": -0.4}, "temperature": 1.8}
 """,
 )
 

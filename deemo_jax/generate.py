@@ -27,6 +27,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="W",
         help="folder of a run, or of a converted checkpoint that has its connectors",
     )
+    flags.add_argument(
+        "--data_dir", default="", metavar="DIR", help="where the run's dataset lies now, if it was moved"
+    )
     flags.add_argument("--step", "--from_step", type=int, metavar="N", help="which checkpoint (default: the newest)")
     flags.add_argument(
         "--transcript",
@@ -84,7 +87,9 @@ def main() -> int:
     decoding = Decoding(flags.max_new_tokens, flags.temperature, flags.top_p, flags.seed)
     asked = questions(paths, flags.transcript, flags.nfbl)
     key = load_key(flags.key_file) if flags.key_file else None
-    describer = Describer.load(flags.workdir, flags.step, decoding=decoding, settings=settings, key=key)
+    describer = Describer.load(
+        flags.workdir, flags.step, data_dir=flags.data_dir, decoding=decoding, settings=settings, key=key
+    )
     failed = 0
     # In one child process: a damaged clip may end who reads it.
     answers = describer.describe_all(asked, min(flags.batch_size, len(asked)), workers=1)

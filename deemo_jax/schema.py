@@ -34,6 +34,12 @@ class Modality(enum.StrEnum):
         return frozenset(cls(name) for name in names)
 
 
+def set_name(modalities: Iterable[Modality]) -> str:
+    """{VIDEO, AUDIO} -> 'audio,video'; every modality -> 'all'."""
+    chosen = set(modalities)
+    return "all" if chosen == set(Modality) else ",".join(m for m in Modality if m in chosen)
+
+
 class Emotion(enum.StrEnum):
     """DEEMO-MER's two classes (paper, section 3.3). The order is the label index on disk."""
 

@@ -27,8 +27,26 @@ def test_scores_another_systems_outputs(theirs, tmp_path):
     done = evaluate("--predictions", theirs, "--workdir", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "all - audio" in done.stdout
-    scores = json.loads((tmp_path / "out" / "evaluation" / "recognition.json").read_text())
+    folder = tmp_path / "out" / "evaluation" / "theirs"
+    scores = json.loads((folder / "recognition.json").read_text())
     assert scores["sets"]["all"]["n"] == 60
+    # Other predictions of that name get a folder of their own; one that is named is not overwritten unasked.
+    theirs.write_text("".join(theirs.read_text().splitlines(keepends=True)[:-2]))
+    assert evaluate("--predictions", theirs, "--workdir", tmp_path / "out").returncode == 0
+    assert json.loads((folder / "recognition.json").read_text()) == scores
+    assert len(list((tmp_path / "out" / "evaluation").iterdir())) == 2
+    done = evaluate("--predictions", theirs, "--out", folder)
+    assert done.returncode == 2 and "holds another evaluation" in done.stderr
+    assert json.loads((folder / "recognition.json").read_text()) == scores
+    assert evaluate("--predictions", theirs, "--out", folder, "--overwrite").returncode == 0
+    assert json.loads((folder / "recognition.json").read_text())["sets"]["all"]["n"] == 59
+
+
+def test_a_set_that_lacks_predictions_is_refused(theirs):
+    theirs.write_text("".join(theirs.read_text().splitlines(keepends=True)[:-1]))
+    done = evaluate("--predictions", theirs)
+    assert done.returncode == 2
+    assert "1 of 60 clips lack a prediction" in done.stderr and done.stdout == ""
 
 
 def test_needs_no_jax_to_score_a_file(theirs):
@@ -74,16 +92,16 @@ def test_draws_the_sheet_of_what_was_predicted(tmp_path):
     raw, deid = media_folders(tmp_path)
     evaluation = tmp_path / "work" / "evaluation"
     evaluation.mkdir(parents=True)
-    rows = imagined({"all": 0.9, "audio": 0.7}, clips=3)
+    rows = imagined({"audio": 0.7, "all": 0.9, "video": 0.7}, clips=3)
     (evaluation / "predictions.jsonl").write_text("".join(json.dumps(row.to_json()) + "\n" for row in rows))
     done = evaluate("--workdir", tmp_path / "work", "--sheet", "--source", raw, "--deid", deid)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"contact sheet: {evaluation / 'sheet.png'}\n"
+    assert done.stdout == f"contact sheet of all: {evaluation / 'sheet.png'}\n"
     assert [path.name for path in evaluation.glob("*.png")] == ["sheet.png"]
     theirs = ["--predictions", evaluation / "predictions.jsonl", "--workdir", tmp_path / "theirs"]
     done = evaluate(*theirs, "--sheet", "--source", raw, "--deid", deid)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "theirs" / "evaluation" / "sheet.png").exists()
+    assert (tmp_path / "theirs" / "evaluation" / "predictions" / "sheet.png").exists()
 
 
 def test_a_run_keeps_its_own_scores(theirs, tmp_path):
@@ -102,15 +120,18 @@ def run(tmp_path_factory):
 def test_answers_and_scores_a_run(run):
     done = evaluate("--workdir", run, "--modalities", "all;video", "--batch_size", 3, "--max_new_tokens", 5)
     assert done.returncode == 0, done.stderr
-    assert "weighted F1" in done.stdout
-    rows = [json.loads(line) for line in (run / "evaluation" / "predictions.jsonl").read_text().splitlines()]
+    assert "weighted F1" in done.stdout and "not calibrated: the dataset has no split 'validation'" in done.stdout
+    folder = run / "evaluation" / "test-step0-all+video"
+    assert f"written: {folder / 'report.md'}" in done.stdout
+    rows = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
     assert [(row["modalities"], row["clip_id"]) for row in rows] == [
         (name, f"clip{i}") for name in ("all", "video") for i in range(4)
     ]
-    scores = json.loads((run / "evaluation" / "recognition.json").read_text())
+    scores = json.loads((folder / "recognition.json").read_text())
     assert set(scores["sets"]) == {"all", "video"}
     assert set(scores["differences"]) == {"all - video"}
     # What was written can be scored again, without the model, to the same numbers.
-    again = evaluate("--predictions", run / "evaluation" / "predictions.jsonl", "--workdir", run.parent / "again")
+    again = evaluate("--predictions", folder / "predictions.jsonl", "--out", run.parent / "again")
     assert again.returncode == 0, again.stderr
-    assert json.loads((run.parent / "again" / "evaluation" / "recognition.json").read_text())["sets"] == scores["sets"]
+    written = json.loads((run.parent / "again" / "recognition.json").read_text())
+    assert (written["sets"], written["probabilities"]) == (scores["sets"], scores["probabilities"])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,11 +13,13 @@ from deemo_jax.data.source import Record
 from deemo_jax.data.templates import parse_template
 from deemo_jax.data.tokenizer import make_tokenizer
 from deemo_jax.errors import UserError
-from deemo_jax.evaluation.predictions import Prediction, set_name
+from deemo_jax.evaluation.predictions import Prediction, parse_sets
+from deemo_jax.evaluation.progress import Answered, Progress
 from deemo_jax.generation.answers import Decoding, answer
+from deemo_jax.generation.odds import statements
 from deemo_jax.generation.text import parse_reasoning
 from deemo_jax.models.deemo_llama import DeemoLlama
-from deemo_jax.schema import Modality
+from deemo_jax.schema import Emotion, Modality, set_name
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,21 +30,35 @@ class Answers:
     notes: tuple[str, ...]
 
 
-def allowed_sets(
-    sets: Sequence[frozenset[Modality]], config: Mapping[str, Any]
-) -> tuple[list[frozenset[Modality]], list[str]]:
-    """What is left of the sets in a recipe that shows less (`config.data.modalities`), and a note on what is not.
+def shown_to(config: Mapping[str, Any]) -> frozenset[Modality]:
+    """The modalities that a run is shown: those of its recipe that its model has a branch for."""
+    senses = {m for m in (Modality.AUDIO, Modality.VIDEO) if config["model"].get(m) is not None}
+    words = {Modality.TRANSCRIPT, Modality.NFBL}
+    return Modality.parse_set(config["data"].get("modalities", "all")) & (senses | words)
+
+
+def allowed_sets(text: str, config: Mapping[str, Any]) -> list[frozenset[Modality]]:
+    """The modality sets that a person asks for, as far as a run is shown them.
+
+    Args:
+        text: as `parse_sets` reads it; 'all' is all that the run is shown. Empty: that, and transcript, video and audio
+            alone, as far as it is shown these.
+        config: the run's.
 
     Raises:
-        UserError: nothing is left.
+        UserError: a set names what the run is not shown.
     """
-    allowed = Modality.parse_set(config["data"].get("modalities", "all"))
-    kept = list(dict.fromkeys(chosen & allowed for chosen in sets if chosen & allowed))
-    asked = ";".join(map(set_name, sets))
-    if not kept:
-        raise UserError(f"modalities {asked!r}: the run was trained on {set_name(allowed)} only; choose among these")
-    changed = kept != list(sets)
-    return kept, [f"The run was trained on {set_name(allowed)} only; {asked} was narrowed to it."] if changed else []
+    known = shown_to(config)
+    if not text:
+        alone = (Modality.TRANSCRIPT, Modality.VIDEO, Modality.AUDIO)
+        return list(dict.fromkeys([known, *(frozenset({m}) for m in alone if m in known)]))
+    asked = parse_sets(text)
+    for chosen in asked:
+        if chosen - known and chosen != frozenset(Modality):
+            raise UserError(
+                f"--modalities {set_name(chosen)!r}: this run is shown {set_name(known)} only; choose among these"
+            )
+    return list(dict.fromkeys(chosen & known for chosen in asked))
 
 
 def predict(
@@ -54,8 +71,9 @@ def predict(
     max_new_tokens: int,
     split: str = "",
     limit: int = 0,
+    progress: Progress | None = None,
 ) -> Answers:
-    """Greedy answers.
+    """Greedy answers, and the likelihoods of both emotions' statements.
 
     Every set has batches of the same few shapes (what a set withholds is zeros and absent from the prompt), so that
     all sets share their compilations. A record that cannot be read gets an empty answer, which counts as wrong; one
@@ -70,65 +88,107 @@ def predict(
         max_new_tokens: an answer's longest length.
         split: default: the config's test split.
         limit: only so many clips; 0 is all.
+        progress: where answers are kept as they come; what is there already is not asked again.
 
     Raises:
         UserError: no such data, or a split that is empty or cannot be read.
     """
-    tokenizer = make_tokenizer(config["tokenizer"])
-    decoding = Decoding(max_new_tokens=max_new_tokens, stops=parse_template(config["prompt"]).stops)
-    sets, notes = allowed_sets(sets, config)
     data = {**config["data"], "batch_size": batch_size, "test_split": split or config["data"]["test_split"]}
-
-    def pipeline_of(chosen: frozenset[Modality]) -> Pipeline:
-        return make_pipeline(
-            {**config, "data": data},
-            audio_tokens=model.config.audio_tokens,
-            video_tokens=model.config.video_tokens,
-            train=False,
-            tokenizer=tokenizer,
-            modalities=chosen,
-        )
-
-    whole = pipeline_of(sets[0])
+    asking = Asking({**config, "data": data}, model, params, max_new_tokens)
+    whole = asking.pipeline(sets[0])
     count = min(len(whole), limit or len(whole))
     if not count:
         raise UserError(f"split {data['test_split']!r} is empty; choose another --split or build with other fractions")
-    records, lost = _records(whole, count)
+    records, lost = read_records(whole, count)
     if not records:
         raise UserError(
             f"split {data['test_split']!r}: none of its {count} records can be read; build the dataset again"
         )
-    notes += _data_notes(records, lost)
+    notes = _data_notes(records, lost)
+    progress = progress or Progress()
     predictions: list[Prediction] = []
     for chosen in sets:
-        pipeline, name, steps = pipeline_of(chosen), set_name(chosen), -(-count // batch_size)
-        batches = itertools.islice(pipeline.iterate(), steps)
-        for batch in cli.progress(batches, f"answers ({name})", total=steps):
-            texts = answer(model, params, batch, tokenizer, decoding).texts
-            for index, readable, text in zip(batch.index.tolist(), batch.record_valid, texts, strict=True):
-                # An unreadable record has no prompt; whatever the model said to nothing is no answer.
-                if index in records:
-                    predictions.append(_prediction(records[index], name, text if readable else ""))
-        if unreadable := len(pipeline.counts.unreadable):
+        name = set_name(chosen)
+        answered = asking.ask(chosen, count, progress)
+        predictions += [_prediction(record, answered[index]) for index, record in records.items()]
+        if unreadable := sum(found.log_likelihoods is None for found in answered.values()):
             notes.append(
                 f"{unreadable} records could not be read ({name}); their answers are empty and count as wrong."
             )
     return Answers(predictions, tuple(notes))
 
 
-def _prediction(record: Record, modalities: str, answer: str) -> Prediction:
+class Asking:
+    """A model that is asked about the records of a split, one modality set after the other.
+
+    Args:
+        config: the run's; its `data.test_split` is the split, its `data.batch_size` how many are asked at once.
+        model: its model.
+        params: its parameters.
+        max_new_tokens: an answer's longest length.
+    """
+
+    def __init__(self, config: Mapping[str, Any], model: DeemoLlama, params: Any, max_new_tokens: int) -> None:
+        template = parse_template(config["prompt"])
+        self._config, self._model, self._params = config, model, params
+        self._tokenizer = make_tokenizer(config["tokenizer"])
+        self._decoding = Decoding(max_new_tokens=max_new_tokens, stops=template.stops)
+        self._statements = statements(template, self._tokenizer)
+
+    def pipeline(self, chosen: frozenset[Modality]) -> Pipeline:
+        """The split, with what is not in the set withheld.
+
+        Raises:
+            UserError: no such data or split.
+        """
+        return make_pipeline(
+            self._config,
+            audio_tokens=self._model.config.audio_tokens,
+            video_tokens=self._model.config.video_tokens,
+            train=False,
+            tokenizer=self._tokenizer,
+            modalities=chosen,
+        )
+
+    def ask(
+        self, chosen: frozenset[Modality], count: int, progress: Progress, doing: str = "answers"
+    ) -> dict[int, Answered]:
+        """What is said to the first `count` records, by record; from the first batch on that is not known whole."""
+        name, pipeline, size = set_name(chosen), self.pipeline(chosen), self._config["data"]["batch_size"]
+        known = progress.of(name)
+        first = next((index for index in range(count) if index not in known), count) // size
+        steps = -(-count // size) - first
+        batches = itertools.islice(pipeline.iterate(first), steps) if steps else ()
+        for batch in cli.progress(batches, f"{doing} ({name})", total=steps) if steps else ():
+            said = answer(self._model, self._params, batch, self._tokenizer, self._decoding, self._statements)
+            # An unreadable record has no prompt; whatever the model said to nothing is no answer.
+            progress.add(
+                Answered(name, index, text if readable else "", tuple(odds) if readable else None)
+                for index, readable, text, odds in zip(
+                    batch.index.tolist(), batch.record_valid, said.texts, said.log_likelihoods.tolist(), strict=True
+                )
+                if 0 <= index < count
+            )
+        found = progress.of(name)
+        return {index: found[index] for index in range(count)}
+
+
+def _prediction(record: Record, said: Answered) -> Prediction:
+    odds = said.log_likelihoods
+    known = odds is not None and all(map(math.isfinite, odds))  # weights that overflow give none
     return Prediction(
         clip_id=record.clip.clip_id,
-        modalities=modalities,
-        answer=answer,
-        emotion_predicted=parse_emotion(answer),
+        modalities=said.modalities,
+        answer=said.answer,
+        emotion_predicted=parse_emotion(said.answer),
         emotion_true=record.clip.emotion,
-        reasoning=parse_reasoning(answer),
+        reasoning=parse_reasoning(said.answer),
         reference=record.clip.reasoning,
+        log_likelihoods=dict(zip(Emotion, odds, strict=True)) if known and odds else None,
     )
 
 
-def _records(pipeline: Pipeline, count: int) -> tuple[dict[int, Record], int]:
+def read_records(pipeline: Pipeline, count: int) -> tuple[dict[int, Record], int]:
     """The first `count` records without their pixels and samples, and how many have no readable label."""
     records = {}
     for index in range(count):

@@ -4,6 +4,7 @@ A file of such rows is all that scoring needs, so any system can be scored, what
 """
 
 import dataclasses
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from deemo_jax.errors import UserError
 from deemo_jax.evaluation.recognition import CLASSES, UNPARSED
 from deemo_jax.files import read_jsonl
 from deemo_jax.generation.text import parse_reasoning
-from deemo_jax.schema import Emotion, Modality
+from deemo_jax.schema import Emotion, Modality, set_name
 
 MAX_LINE_BYTES = 1 << 20
 MAX_ROWS = 1_000_000
@@ -30,12 +31,14 @@ class Prediction:
 
     Attributes:
         clip_id: which clip.
-        modalities: what the system was given, as `set_name` writes it.
+        modalities: what the system was given, as `schema.set_name` writes it.
         answer: the text as it came.
         emotion_predicted: None when the answer states no emotion, or both.
         emotion_true: the label.
         reasoning: the explanation.
         reference: the reference explanation; empty when there is none.
+        log_likelihoods: of the statement of each emotion, natural logarithms; None when they are not known.
+        temperature: what divides them, as learnt on other clips; None when it is not known.
     """
 
     clip_id: str
@@ -45,15 +48,11 @@ class Prediction:
     emotion_true: Emotion
     reasoning: str
     reference: str = ""
+    log_likelihoods: Mapping[Emotion, float] | None = None
+    temperature: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
-
-
-def set_name(modalities: Iterable[Modality]) -> str:
-    """{VIDEO, AUDIO} -> 'audio,video'; every modality -> 'all'."""
-    chosen = set(modalities)
-    return "all" if chosen == set(Modality) else ",".join(m for m in Modality if m in chosen)
 
 
 def parse_sets(text: str) -> list[frozenset[Modality]]:
@@ -71,6 +70,11 @@ def parse_sets(text: str) -> list[frozenset[Modality]]:
 def indices(emotions: Sequence[Emotion | None]) -> Int[np.ndarray, " n"]:
     """Class indices for `recognition`; None becomes `UNPARSED`."""
     return np.array([UNPARSED if e is None else CLASSES.index(e) for e in emotions], np.int64)
+
+
+def fullest(sets: Iterable[str]) -> str:
+    """The name of the set with the most modalities; the first one of several."""
+    return max(sets, key=lambda name: len(Modality.parse_set(name)))
 
 
 def by_set(predictions: Iterable[Prediction]) -> dict[str, list[Prediction]]:
@@ -101,7 +105,8 @@ def read_predictions(path: str | Path, truth: Mapping[str, Mapping[str, Any]] | 
     """Reads a system's outputs.
 
     Each line needs `clip_id`, and `emotion_predicted` (negative, positive or null) or `answer`; `emotion_true` too
-    unless `truth` has it. `modalities` ('all' when absent), `reasoning` and `reference` are optional.
+    unless `truth` has it. `modalities` ('all' when absent), `reasoning` and `reference` are optional, and so are
+    `log_likelihoods` ({"negative": ..., "positive": ...}) and `temperature`, from which probabilities are scored.
 
     Args:
         path: a JSON-lines file.
@@ -183,7 +188,29 @@ def _prediction(row: Mapping[str, Any], truth: Mapping[str, Mapping[str, Any]] |
         emotion_true=label,
         reasoning=_text(row, "reasoning", parse_reasoning(answer)),
         reference=reference,
+        log_likelihoods=_odds(row),
+        temperature=_temperature(row),
     )
+
+
+def _odds(row: Mapping[str, Any]) -> dict[Emotion, float] | None:
+    value = row.get("log_likelihoods")
+    if value is None:
+        return None
+    if not isinstance(value, dict) or set(value) != set(CLASSES) or not all(map(_is_finite, value.values())):
+        raise UserError(f"log_likelihoods must have a finite number for {' and '.join(CLASSES)} each")
+    return {emotion: float(value[emotion]) for emotion in Emotion}
+
+
+def _temperature(row: Mapping[str, Any]) -> float | None:
+    value = row.get("temperature")
+    if value is not None and not (_is_finite(value) and value > 0):
+        raise UserError(f"temperature is {str(value)[:40]!r}; it must be above 0")
+    return None if value is None else float(value)
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _text(row: Mapping[str, Any], key: str, default: str | None = None) -> str:

@@ -46,7 +46,18 @@ def tables(results: Results) -> list[Table]:
         ]
         header = ["modalities", "cue", "precision", "when shuffled", "recall", "when shuffled"]
         found.append(("Cues that the reasoning names, % [95 % interval]", header, rows))
+    if results.sureness:
+        header = ["modalities", "temperature", "ECE", "calibrated", "NLL", "calibrated", "clips"]
+        rows = [
+            [name, *map(_number, (s.temperature, s.ece, s.ece_calibrated, s.nll, s.nll_calibrated)), str(s.n)]
+            for name, s in results.sureness.items()
+        ]
+        found.append(("Probabilities of the emotion (0 is best; a thrown coin has an NLL of 0.693)", header, rows))
     return found
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def text(results: Results) -> str:
@@ -69,11 +80,11 @@ def markdown(results: Results, picture: str = "") -> str:
 
 
 def write(results: Results, folder: Path) -> None:
-    """Writes recognition.json, recognition.png and report.md into `folder`."""
-    write_json(folder / "recognition.json", results.to_json())
+    """Writes recognition.png, report.md and, when they are there, recognition.json into `folder`."""
     plot(results, folder / "recognition.png")
     with atomic(folder / "report.md") as temporary:
         temporary.write_text(markdown(results, "recognition.png"), encoding="utf-8")
+    write_json(folder / "recognition.json", results.to_json())
 
 
 def plot(results: Results, path: str | Path) -> None:

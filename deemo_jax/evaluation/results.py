@@ -7,6 +7,7 @@ from typing import Any
 
 from deemo_jax.evaluation import cues, recognition
 from deemo_jax.evaluation.predictions import Prediction, indices
+from deemo_jax.evaluation.sureness import Sureness, sureness
 from deemo_jax.schema import Modality
 from deemo_jax.synthetic import bayes
 
@@ -23,6 +24,7 @@ class Results:
         differences: 'all - transcript': paired difference of two sets on the same clips.
         cues: by modality set and cue, where the truth is known; else empty.
         bayes: by modality set, the best accuracy that is possible, where it is known; else empty.
+        sureness: by modality set, how honest the probabilities are, where odds are known; else empty.
     """
 
     source: str
@@ -32,6 +34,7 @@ class Results:
     differences: dict[str, recognition.Difference]
     cues: dict[str, dict[str, cues.CueScores]]
     bayes: dict[str, float]
+    sureness: dict[str, Sureness] = dataclasses.field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -49,6 +52,7 @@ class Results:
             "cues": {
                 name: {cue: scores.to_json() for cue, scores in of_set.items()} for name, of_set in self.cues.items()
             },
+            "probabilities": {name: scores.to_json() for name, scores in self.sureness.items()},
         }
 
 
@@ -77,4 +81,5 @@ def score(sets: Mapping[str, Sequence[Prediction]], source: str, notes: Sequence
         if known is None
         else {name: cues.cue_scores(known, [row.reasoning for row in of_set]) for name, of_set in sets.items()},
         bayes={} if known is None else {name: bayes.optimal_accuracy(Modality.parse_set(name)) for name in sets},
+        sureness={name: found for name, of_set in sets.items() if (found := sureness(of_set))},
     )

@@ -12,20 +12,24 @@ import numpy as np
 
 from deemo_jax import parallel
 from deemo_jax.data.pipeline import make_spec, stack
-from deemo_jax.data.prompts import Task, answer_text, opening_ids, parse_emotion
+from deemo_jax.data.prompts import Task, parse_emotion
 from deemo_jax.data.rows import Row, make_row, shown
 from deemo_jax.data.source import Record
 from deemo_jax.deid.clip import Refused
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
+from deemo_jax.generation import calibration
 from deemo_jax.generation.answers import Decoding, answer, check_context
+from deemo_jax.generation.calibration import Calibration
 from deemo_jax.generation.clips import Question, read_clip
+from deemo_jax.generation.corpus import Corpus
 from deemo_jax.generation.description import Description, Failure
+from deemo_jax.generation.odds import statements
 from deemo_jax.generation.text import parse_reasoning
 from deemo_jax.models.deemo_llama import DeemoLlama
-from deemo_jax.schema import Clip, Emotion, Modality
-from deemo_jax.training.run import load_run
+from deemo_jax.schema import Clip, Emotion, Modality, set_name
+from deemo_jax.training.run import chosen_step, load_run
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Describer:
         decoding: how answers are made; they stop where the run's prompt template does, too.
         settings: how raw clips are de-identified.
         key: draws their voice; default: a random one that is never written down.
+        calibration: of the checkpoint; default: none.
 
     Raises:
         UserError: a config value makes no sense.
@@ -64,7 +69,9 @@ class Describer:
         decoding: Decoding | None = None,
         settings: Settings | None = None,
         key: VoiceKey | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
+        self._calibration, self._corpus = calibration or Calibration(), Corpus(config)
         self._model, self._params = model, params
         self._settings = settings or Settings()
         self._key = key or VoiceKey(secrets.token_bytes(32))
@@ -75,20 +82,23 @@ class Describer:
         self._decoding = dataclasses.replace(decoding, stops=(*decoding.stops, *self._spec.template.stops))
 
     @classmethod
-    def load(cls, workdir: str | Path, step: int | None = None, **options: Any) -> "Describer":
+    def load(cls, workdir: str | Path, step: int | None = None, *, data_dir: str = "", **options: Any) -> "Describer":
         """Opens a run on one device; `options` as for the class.
 
         Args:
             workdir: of the run.
             step: which checkpoint; default: the newest.
+            data_dir: where the run's dataset lies, if not where its config says.
 
         Raises:
             UserError: no run, no checkpoint, or they do not belong together.
         """
-        return cls(*load_run(workdir, step), **options)
+        step = chosen_step(workdir, step)
+        known = calibration.load(calibration.path_of(Path(workdir), step))
+        return cls(*load_run(workdir, step, data_dir), **({"calibration": known} | options))
 
     def describe(self, clip: str | Path, *, transcript: str = "", nfbl: Sequence[str] = ()) -> Description:
-        """Describes one clip.
+        """Describes one clip, in this process.
 
         Args:
             clip: a raw video, which is de-identified first and leaves no copy behind; or a de-identified one beside
@@ -154,9 +164,8 @@ class Describer:
         if not prepared:
             return
         filled = prepared + prepared[-1:] * (batch_size - len(prepared))
-        spec, clip = self._spec, prepared[0].clip
-        stated = [answer_text(dataclasses.replace(clip, emotion=emotion), Task.RECOGNITION) for emotion in Emotion]
-        labels = [opening_ids(text, spec.template, spec.tokenizer) for text in stated]
+        spec = self._spec
+        labels = statements(spec.template, spec.tokenizer)
         answers = answer(
             self._model, self._params, stack([p.row for p in filled]), spec.tokenizer, self._decoding, labels
         )
@@ -170,10 +179,13 @@ class Describer:
                 reasoning=parse_reasoning(text),
                 modalities=p.modalities,
                 notes=p.notes,
+                temperature=self._calibration.of(set_name(p.modalities)),
+                warning=self._corpus.warning(p.question.path, p.clip.clip_id),
             )
             yield dataclasses.replace(found, notes=(*p.notes, *self._remarks(found, ended)))
 
     def _remarks(self, found: Description, ended: bool) -> Iterator[str]:
+        yield self._calibration.note(set_name(found.modalities))
         stated = parse_emotion(found.answer)
         if stated is not None and stated != found.emotion:
             yield f"the answer itself says {stated}"

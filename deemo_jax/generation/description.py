@@ -1,10 +1,10 @@
 """What is said of one clip, for people and for programs."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
+from deemo_jax.generation.odds import likelier, probabilities
 from deemo_jax.schema import Emotion, Modality
 
 
@@ -19,6 +19,8 @@ class Description:
         reasoning: the answer without its opening statement.
         modalities: what the model was shown.
         notes: what a reader should know.
+        temperature: what the log-likelihoods are divided by, as learnt on other clips; None when it is not known.
+        warning: why the answer is not to be believed; empty when there is no such reason.
     """
 
     clip: str
@@ -27,18 +29,18 @@ class Description:
     reasoning: str
     modalities: tuple[Modality, ...]
     notes: tuple[str, ...]
+    temperature: float | None = None
+    warning: str = ""
 
     @property
     def probabilities(self) -> dict[Emotion, float]:
-        """The statements' likelihoods, normalised over both."""
-        highest = max(self.log_likelihoods.values())
-        weights = {emotion: math.exp(value - highest) for emotion, value in self.log_likelihoods.items()}
-        return {emotion: weight / sum(weights.values()) for emotion, weight in weights.items()}
+        """The statements' likelihoods, normalised over both; calibrated where the temperature is known."""
+        return probabilities(self.log_likelihoods, self.temperature or 1.0)
 
     @property
     def emotion(self) -> Emotion:
-        """The likelier one."""
-        return max(self.log_likelihoods, key=self.log_likelihoods.__getitem__)
+        """The likelier one; negative when both are alike."""
+        return likelier(self.log_likelihoods)
 
     @property
     def probability(self) -> float:
@@ -50,6 +52,8 @@ class Description:
             "clip": self.clip,
             "emotion": str(self.emotion),
             "probability": self.probability,
+            "temperature": self.temperature,
+            "warning": self.warning,
             "log_likelihoods": {str(emotion): value for emotion, value in self.log_likelihoods.items()},
             "answer": self.answer,
             "reasoning": self.reasoning,
@@ -59,6 +63,7 @@ class Description:
 
     def __str__(self) -> str:
         lines = [f"{self.clip}: {self.emotion} ({self.probability:.1%})"]
+        lines += [f"  WARNING: {self.warning}"] if self.warning else []
         lines += [f"  {' '.join(self.reasoning.split())}"] if self.reasoning else []
         lines.append(f"  from: {', '.join(self.modalities)}")
         lines += [f"  note: {note}" for note in self.notes]

@@ -13,7 +13,7 @@ from scipy import signal
 from deemo_jax.files import atomic
 from deemo_jax.schema import Emotion
 from deemo_jax.synthetic import cues as coin
-from deemo_jax.synthetic import motion, scene, script, speech
+from deemo_jax.synthetic import ids, motion, scene, script, speech
 from deemo_jax.synthetic.container import Metadata, write_mp4
 from deemo_jax.synthetic.cues import Cues, Tone
 from deemo_jax.synthetic.identity import SPEAKERS, Identity, make_identity
@@ -70,7 +70,7 @@ class ClipPlan:
 
 def plan(settings: Settings, index: int) -> ClipPlan:
     """Decides the `index`-th clip of a corpus; clips do not depend on each other, nor on how many there are."""
-    clip_id = f"s{settings.seed}_{index:06d}"
+    clip_id = ids.clip_id(settings.seed, index)
     rng = generator("clip", settings.seed, index)
     emotion, cues = coin.draw(rng)
     take = index // SPEAKERS

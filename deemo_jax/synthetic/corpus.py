@@ -2,7 +2,6 @@
 
 import functools
 import importlib.metadata
-import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from deemo_jax.files import atomic, read_json, write_json, write_jsonl
 from deemo_jax.synthetic import bayes
 from deemo_jax.synthetic.clip import Settings, plan, render, truth
 from deemo_jax.synthetic.identity import SPEAKERS
+from deemo_jax.synthetic.ids import CLIP_ID, clip_id
 
 RECIPE = 1  # raised when the same seed would give other clips
 _SOFTWARE = ("av", "espeakng-loader", "numpy", "opencv-python", "scikit-image", "scipy")
@@ -44,11 +44,9 @@ def make(out: Path, clips: int, settings: Settings, workers: int = 1) -> tuple[i
     """
     _check(clips, settings, workers)
     _claim(out, settings)
-    surplus = {path.stem for path in (out / "clips").glob("*.mp4")} - {
-        f"s{settings.seed}_{i:06d}" for i in range(clips)
-    }
+    surplus = {path.stem for path in (out / "clips").glob("*.mp4")} - {clip_id(settings.seed, i) for i in range(clips)}
     for name in surplus:
-        if re.fullmatch(r"s\d+_\d{6}", name):
+        if CLIP_ID.fullmatch(name):
             (out / "clips" / f"{name}.mp4").unlink()
     job = functools.partial(_make_clip, out, settings)
     rows, rendered = [], 0

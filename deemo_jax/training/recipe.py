@@ -79,6 +79,7 @@ class DataRecipe:
     """`config.data`, as `deemo_jax.data.pipeline.make_pipeline` takes it; `batch_size` counts all devices' examples.
 
     `masked_batch`, `masked_window` and `masked_split` are the shares of `deemo_jax.data.masked.MaskedLimits`.
+    `corpus` is 'synthetic' for the sample corpus: answers about anything else come with a warning. Empty otherwise.
     """
 
     data_dir: str
@@ -95,6 +96,7 @@ class DataRecipe:
     masked_batch: float = MaskedLimits.masked_batch
     masked_window: float = MaskedLimits.masked_window
     masked_split: float = MaskedLimits.masked_split
+    corpus: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,6 +13,7 @@ from deemo_jax.errors import UserError
 from deemo_jax.files import read_json
 from deemo_jax.models.deemo_llama import DeemoLlama, param_shapes
 from deemo_jax.models.weights import CONVERSION, flatten, open_tensors
+from deemo_jax.training import origin
 from deemo_jax.training.checkpoint import Checkpoints
 from deemo_jax.training.mesh import make_mesh
 from deemo_jax.training.recipe import MeshRecipe, Recipe
@@ -66,7 +67,42 @@ def versions() -> dict[str, str]:
     return found | {"platform": jax.default_backend()}
 
 
-def load_run(workdir: str | Path, step: int | None = None) -> tuple[ConfigDict, DeemoLlama, Tree]:
+def read_config(workdir: str | Path, data_dir: str = "") -> dict[str, Any]:
+    """The config of a run, or the one that a converted checkpoint was made for. Reads no weights.
+
+    Args:
+        workdir: of the run; or the folder of a converted checkpoint.
+        data_dir: where the dataset lies, if not where the config says.
+
+    Raises:
+        UserError: no run, or its config cannot be read.
+    """
+    folder = _opened(workdir)
+    config = _converted_config(folder.path) if _converted(folder) else read_json(folder.config)
+    Recipe.from_config(config)
+    config = origin.anchored(config, folder.path)
+    if data_dir:
+        config["data"] = {**config["data"], "data_dir": data_dir}
+    return config
+
+
+def chosen_step(workdir: str | Path, step: int | None = None) -> int | None:
+    """The step of the checkpoint that `load_run` opens; None for a converted checkpoint, which has no steps.
+
+    Raises:
+        UserError: no run, or it has no checkpoint, or not that one.
+    """
+    folder = _opened(workdir)
+    if _converted(folder):
+        return None
+    with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
+        step = checkpoints.choose(step)
+    if step is None:
+        raise UserError(f"{folder.checkpoints}: holds no whole checkpoint; train on with --resume")
+    return step
+
+
+def load_run(workdir: str | Path, step: int | None = None, data_dir: str = "") -> tuple[ConfigDict, DeemoLlama, Tree]:
     """Opens a run, or a converted checkpoint, on one device: (config, model, all parameters).
 
     Of a run, the frozen part is built as it was for training (seed, then `config.init`), the trainable part is read.
@@ -74,30 +110,37 @@ def load_run(workdir: str | Path, step: int | None = None) -> tuple[ConfigDict, 
     Args:
         workdir: of the run; or the folder of a converted checkpoint that lacks nothing.
         step: which checkpoint of a run; default: the newest.
+        data_dir: see `read_config`.
 
     Raises:
         UserError: no run, no such checkpoint, a damaged one, or they do not belong together; a conversion without its
             connectors.
     """
     folder = Workdir(Path(workdir))
-    if (folder.path / CONVERSION).is_file():
-        return _load_converted(folder.path)
-    if not folder.config.exists():
-        raise UserError(f"{folder.path}: holds no run (no config.json); train first, or name another --workdir")
-    config = read_json(folder.config)
+    config = read_config(workdir, data_dir)
     recipe = Recipe.from_config(config)
+    step = chosen_step(workdir, step)
+    if step is None:
+        return _load_converted(folder.path, config, recipe)
     with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
-        step = checkpoints.choose(step)
-        if step is None:
-            raise UserError(f"{folder.checkpoints}: holds no whole checkpoint; train on with --resume")
         setup = build(recipe, make_mesh(MeshRecipe(), jax.local_devices()[:1]), with_trainable=False)
         check_origin(checkpoints.metadata(step), content_hash(setup.frozen), folder.checkpoints / str(step))
         trainable = checkpoints.restore_trainable(step, setup.trainable)
     return ConfigDict(config), setup.model, merge(trainable, setup.frozen)
 
 
-def _load_converted(folder: Path) -> tuple[ConfigDict, DeemoLlama, Tree]:
-    """All parameters of a conversion, with the config that it was made for."""
+def _opened(workdir: str | Path) -> Workdir:
+    folder = Workdir(Path(workdir))
+    if not _converted(folder) and not folder.config.exists():
+        raise UserError(f"{folder.path}: holds no run (no config.json); train first, or name another --workdir")
+    return folder
+
+
+def _converted(folder: Workdir) -> bool:
+    return (folder.path / CONVERSION).is_file()
+
+
+def _converted_config(folder: Path) -> dict[str, Any]:
     record = read_json(folder / CONVERSION)
     config = record.get("config") if isinstance(record, dict) else None
     if not isinstance(config, dict):
@@ -106,7 +149,11 @@ def _load_converted(folder: Path) -> tuple[ConfigDict, DeemoLlama, Tree]:
     if tokenizer.get("name") == "llama" and not tokenizer.get("path"):
         config["tokenizer"] = {**tokenizer, "path": str(folder)}
     config["init"] = str(folder)
-    recipe = Recipe.from_config(config)
+    return config
+
+
+def _load_converted(folder: Path, config: dict[str, Any], recipe: Recipe) -> tuple[ConfigDict, DeemoLlama, Tree]:
+    """All parameters of a conversion, with the config that it was made for."""
     model = make_model(recipe)
     random = flatten(param_shapes(model)).keys() - open_tensors(folder).keys()
     if random:

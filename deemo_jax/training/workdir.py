@@ -1,6 +1,7 @@
 """A run's folder: what lies where, whether a run may begin or go on there, and what of it is on record.
 
-config.json   config_history.jsonl   data.json   metrics.jsonl   checkpoints/   tensorboard/   evaluation/   .lock
+config.json   origin.json   config_history.jsonl   data.json   metrics.jsonl   checkpoints/   tensorboard/
+evaluation/   .lock
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ from typing import Any
 from deemo_jax.errors import UserError
 from deemo_jax.files import append_line, read_json, write_json
 from deemo_jax.remote import refuse_remote
+from deemo_jax.training import origin
 from deemo_jax.training.clearing import check_clearable, check_links, clear
 
 # What may change between a run and its continuation: where it runs and what it tells, and what a person mends when a
@@ -25,6 +27,7 @@ CHANGEABLE = (
     "data.workers",
     "data.test_split",
     "data.masked_",
+    "data.corpus",
     "data.max_length",
     "model.decoder.context",
     "optimizer.",
@@ -162,6 +165,7 @@ def begin(workdir: Workdir, config: dict[str, Any], *, overwrite: bool) -> None:
     """
     if overwrite:
         clear(workdir.folders, workdir.files)
+    origin.record(workdir.path)
     write_json(workdir.config.resolve(), config)
 
 

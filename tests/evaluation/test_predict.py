@@ -13,6 +13,7 @@ from deemo_jax.errors import UserError
 from deemo_jax.evaluation import predict as predict_file
 from deemo_jax.evaluation.predict import allowed_sets, predict
 from deemo_jax.evaluation.predictions import by_set, parse_sets
+from deemo_jax.evaluation.progress import Progress
 from deemo_jax.generation.answers import respond
 from deemo_jax.generation.buckets import lengths
 from deemo_jax.models.deemo_llama import DeemoLlama, init_params
@@ -132,11 +133,44 @@ def test_unreadable_records_are_counted_and_wrong(config, model, monkeypatch):
     assert any(note.startswith("2 records could not be read (video)") for note in answers.notes)
 
 
-def test_sets_are_narrowed_to_what_the_run_was_trained_on():
-    config = {"data": {"modalities": "video,transcript"}}
-    sets, notes = allowed_sets(parse_sets("all;video;audio"), config)
-    assert sets == parse_sets("video,transcript;video")
-    assert "narrowed" in notes[0]
-    assert allowed_sets(parse_sets("video"), config) == (parse_sets("video"), [])
-    with pytest.raises(UserError, match="trained on video,transcript only"):
-        allowed_sets(parse_sets("audio;nfbl"), config)
+def test_a_modality_that_the_run_is_not_shown_is_refused():
+    branches = {"audio": {}, "video": {}}
+    config = {"data": {"modalities": "video,transcript"}, "model": branches}
+    assert allowed_sets("all;video", config) == parse_sets("video,transcript;video")
+    assert allowed_sets("", config) == parse_sets("video,transcript;transcript;video")
+    for asked in ("all;audio", "audio,video", "nfbl"):
+        with pytest.raises(UserError, match="this run is shown video,transcript only"):
+            allowed_sets(asked, config)
+    blind = {"data": {"modalities": "all"}, "model": {"audio": {}, "video": None}}
+    assert allowed_sets("", blind) == parse_sets("audio,transcript,nfbl;transcript;audio")
+    with pytest.raises(UserError, match="this run is shown audio,transcript,nfbl only"):
+        allowed_sets("video", blind)
+
+
+def test_an_interrupted_evaluation_gives_what_an_uninterrupted_one_gives(config, model, tmp_path, monkeypatch):
+    """Killed in the second batch of the second set, with half a line on the disk."""
+    whole = ask(config, model, "all;video")
+    asked, real = [], predict_file.answer
+
+    def killed(*arguments):
+        asked.append(arguments)
+        if len(asked) == 4:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(predict_file, "answer", killed)
+    path = tmp_path / "answers.jsonl"
+    assert len(whole.predictions) == 2 * 4, "two batches a set"
+    with pytest.raises(KeyboardInterrupt):
+        ask(config, model, "all;video", progress=Progress(path))
+    with open(path, "a") as handle:
+        handle.write(path.read_text().splitlines()[0][:30])
+    resumed = ask(config, model, "all;video", progress=Progress(path))
+    assert resumed == whole
+    assert len(asked) == 5, "what was answered is not asked again"
+    assert ask(config, model, "all;video", progress=Progress(path)) == whole
+    assert len(asked) == 5
+    # With another batch size it goes on, too.
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
+    resumed = ask(config, model, "all;video", batch_size=4, progress=Progress(path))
+    assert [row.answer for row in resumed.predictions] == [row.answer for row in whole.predictions]

@@ -6,8 +6,8 @@ import pytest
 
 from deemo_jax.errors import UserError
 from deemo_jax.evaluation import predictions
-from deemo_jax.evaluation.predictions import by_set, parse_sets, read_predictions, read_truth, set_name
-from deemo_jax.schema import Emotion, Modality
+from deemo_jax.evaluation.predictions import by_set, fullest, parse_sets, read_predictions, read_truth
+from deemo_jax.schema import Emotion, Modality, set_name
 
 
 def write(path, rows):
@@ -43,6 +43,18 @@ def test_rows_round_trip(tmp_path):
     assert found.modalities == "audio,video"
 
 
+def test_odds_and_temperature_are_kept(tmp_path):
+    odds = {"negative": -1.25, "positive": -3.5}
+    (found,) = read_predictions(write(tmp_path / "p.jsonl", [row(log_likelihoods=odds, temperature=2.5)]))
+    assert found.log_likelihoods == odds and found.temperature == 2.5
+    (again,) = read_predictions(write(tmp_path / "q.jsonl", [found.to_json()]))
+    assert again == found
+
+
+def test_the_fullest_set():
+    assert fullest(["audio", "all", "audio,video"]) == "all" and fullest(["audio", "video"]) == "audio"
+
+
 def test_truth_overrules_the_file_and_brings_the_reference(tmp_path):
     truth = read_truth(write(tmp_path / "t.jsonl", [{"clip_id": "a", "emotion": "positive", "reasoning": "why"}]))
     (found,) = read_predictions(write(tmp_path / "p.jsonl", [row()]), truth)
@@ -63,6 +75,12 @@ def test_truth_overrules_the_file_and_brings_the_reference(tmp_path):
         (row(modalities="smell"), "smell"),
         (row(answer="x" * 200_000), "answer must be a string"),
         (row(reasoning=3), "reasoning must be a string"),
+        (row(log_likelihoods={"negative": 1}), "log_likelihoods must have a finite number for negative and positive"),
+        (row(log_likelihoods={"negative": 1, "positive": "2"}), "log_likelihoods must have a finite number"),
+        (row(log_likelihoods={"negative": 1, "positive": float("nan")}), "log_likelihoods must have a finite number"),
+        (row(log_likelihoods=[1, 2]), "log_likelihoods must have a finite number"),
+        (row(temperature=0), "temperature is '0'; it must be above 0"),
+        (row(temperature=True), "temperature is 'True'"),
         ("[1, 2]", "not a JSON object"),
         ("{", "not valid JSON"),
     ],

@@ -97,6 +97,14 @@ def test_resampling_counts_is_resampling_clips():
             assert moment(getattr(drawn, name)) == pytest.approx(moment(getattr(direct, name)), abs=0.004)
 
 
+def test_an_interval_holds_the_middle_95_percent():
+    found = bootstrap.interval(0.4, np.arange(1001) / 1000)
+    assert (found.value, found.low, found.high) == pytest.approx((0.4, 0.025, 0.975))
+    assert f"{found}" == "40.0 [2.5, 97.5]" and f"{found:+}" == "+40.0 [+2.5, +97.5]"
+    drawn = bootstrap.resample(np.array([3, 0, 7]))
+    assert drawn.shape == (4000, 3) and (drawn.sum(axis=1) == 10).all() and not drawn[:, 1].any()
+
+
 def test_intervals_cover_the_true_accuracy():
     rng = np.random.default_rng(2)
     covered = 0

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 
 import pytest
 from PIL import Image
@@ -10,6 +11,7 @@ from deemo_jax.errors import UserError
 from deemo_jax.evaluation import report
 from deemo_jax.evaluation.predictions import by_set
 from deemo_jax.evaluation.results import score
+from deemo_jax.schema import Emotion
 from tests.evaluation.samples import imagined
 
 SKILL = {"all": 0.9, "transcript": 0.75, "audio,video": 0.6}
@@ -71,6 +73,34 @@ def test_other_systems_get_no_bayes_and_no_cues(foreign):
     assert foreign.cues == {}
     text = report.text(foreign)
     assert "Bayes" not in text and "cue" not in text.lower() and "Differences" not in text
+
+
+def test_probabilities_are_shown_as_they_are_and_calibrated():
+    rows = [
+        dataclasses.replace(row, log_likelihoods={e: 3.0 * (e is row.emotion_predicted) for e in Emotion})
+        for row in imagined({"all": 0.8})
+    ]
+    plain = score(by_set(rows), "x").sureness["all"]
+    calibrated = score(by_set(dataclasses.replace(row, temperature=2.0) for row in rows), "x")
+    found = calibrated.sureness["all"]
+    wrong = 1 - calibrated.sets["all"].accuracy.value
+    by_hand = {
+        t: -(1 - wrong) * math.log(1 / (1 + math.exp(-3 / t))) - wrong * math.log(1 / (1 + math.exp(3 / t)))
+        for t in (1, 2)
+    }
+    assert plain.nll == found.nll == pytest.approx(by_hand[1]) and found.nll_calibrated == pytest.approx(by_hand[2])
+    assert found.ece == pytest.approx(abs(1 / (1 + math.exp(-3)) - 1 + wrong)) and found.ece_calibrated < found.ece
+    assert (plain.temperature, plain.nll_calibrated, plain.ece_calibrated) == (None, None, None)
+    row = next(line for line in report.text(calibrated).splitlines() if line.startswith("all") and "2.000" in line)
+    assert row.split() == [
+        "all",
+        "2.000",
+        *(f"{v:.3f}" for v in (found.ece, found.ece_calibrated, found.nll, found.nll_calibrated)),
+        "200",
+    ]
+    # Some rows without odds, and temperatures that differ, are no reason to fail.
+    odd = [dataclasses.replace(rows[0], log_likelihoods=None), dataclasses.replace(rows[1], temperature=3.0), *rows[2:]]
+    assert score(by_set(odd), "x").sureness["all"].n == 199
 
 
 def test_writes_everything_or_says_why_not(sample, foreign, tmp_path):

@@ -24,7 +24,8 @@ def test_json_lines_of_several_clips_one_of_which_is_refused(run, deidentified, 
     assert done.stderr.strip().splitlines()[-1] == "error: 1 of 3 clips were not described"
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["clip"] for row in rows] == [str(deidentified[0]), str(deidentified[1])]
-    keys = ["clip", "emotion", "probability", "log_likelihoods", "answer", "reasoning", "modalities", "notes"]
+    keys = ["clip", "emotion", "probability", "temperature", "warning", "log_likelihoods", "answer", "reasoning"]
+    keys += ["modalities", "notes"]
     for row in rows:
         assert list(row) == keys
         assert row["emotion"] in ("negative", "positive") and 0.5 <= row["probability"] <= 1

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import pytest
 
+import deemo_jax
 from deemo_jax.build import main as build
 from deemo_jax.data.pipeline import make_pipeline, make_spec, stack
 from deemo_jax.data.rows import make_row
@@ -22,9 +23,12 @@ from deemo_jax.errors import UserError
 from deemo_jax.generation import clips
 from deemo_jax.generation.answers import Decoding, respond
 from deemo_jax.generation.buckets import lengths
+from deemo_jax.generation.calibration import Calibration, Temperature, path_of, save
 from deemo_jax.generation.clips import Question, read_clip
+from deemo_jax.generation.corpus import Corpus
 from deemo_jax.generation.describer import Describer
 from deemo_jax.generation.description import Failure
+from deemo_jax.generation.odds import probabilities
 from deemo_jax.schema import Emotion, Modality
 from deemo_jax.training.run import load_run
 from tests.generation.conftest import NEW
@@ -193,6 +197,48 @@ def test_clips_of_other_lengths_compile_nothing_new(describer, deidentified):
     assert lengths(192) == (64, 128, 192)
     assert counts == [1, 1, 1, 2, 2, 2, 2]
     assert "the transcript was shortened to fit" in found.notes
+
+
+def test_the_probability_is_calibrated_where_a_temperature_is_known(loaded, deidentified):
+    odds = Temperature(4.0, 22, (1.0, 0.5), (0.2, 0.1))
+    known = Calibration({"audio,video": odds, "all": dataclasses.replace(odds, temperature=9.0)}, "")
+    found = Describer(*loaded, decoding=Decoding(NEW), calibration=known).describe(deidentified[0])
+    gap = abs(found.log_likelihoods[Emotion.NEGATIVE] - found.log_likelihoods[Emotion.POSITIVE])
+    assert math.isclose(found.probability, 1 / (1 + math.exp(-gap / 4.0)))
+    assert "the probability is calibrated on 22 clips (temperature 4.00)" in found.notes
+    assert found.to_json()["temperature"] == 4.0
+    heard = Describer(*loaded, decoding=Decoding(NEW), calibration=known).describe(deidentified[0], nfbl=["nod"])
+    assert math.isclose(heard.probability, max(probabilities(heard.log_likelihoods).values()))
+    assert "the probability is not calibrated: no temperature is known for audio,video,nfbl" in heard.notes
+
+
+def test_a_checkpoint_brings_its_calibration(run, tmp_path):
+    work = shutil.copytree(run, tmp_path / "work")
+    save(Calibration({"nfbl": Temperature(2.0, 20, (1.0, 0.5), (0.2, 0.1))}, ""), path_of(work, 0))
+    assert deemo_jax.load(work)._calibration.of("nfbl") == 2.0
+
+
+def test_a_run_of_the_sample_warns_of_everybody_else(loaded, deidentified, tmp_path):
+    config, model, params = loaded
+    of_sample = {**config, "data": {**config["data"], "corpus": "synthetic"}}
+    describer = Describer(of_sample, model, params, decoding=Decoding(NEW))
+    found = describer.describe(deidentified[0])
+    assert found.warning.startswith("this answer means nothing") and found.to_json()["warning"] == found.warning
+    assert str(found).splitlines()[1] == f"  WARNING: {found.warning}"
+    assert Describer(config, model, params, decoding=Decoding(NEW)).describe(deidentified[0]).warning == ""
+
+
+def test_clips_of_the_sample_are_known_by_name_or_by_its_dataset(loaded):
+    config = loaded[0]
+    corpus = Corpus({**config, "data": {**config["data"], "corpus": "synthetic"}})
+    assert corpus.warning(Path("s3_000017.mp4"), "x") == corpus.warning(Path("a.mp4"), "s3_000017") == ""
+    assert corpus.warning(Path("a.mp4"), "clip3") == "", "a pseudonym in the run's dataset"
+    for name in ("s3_17", "xs3_000017", "s3_000017b", "clip99"):
+        assert corpus.warning(Path(f"{name}.mp4"), "x") != ""
+    gone = Corpus({**config, "data": {**config["data"], "corpus": "synthetic", "data_dir": "absent"}})
+    assert gone.warning(Path("a.mp4"), "clip3") != ""
+    earlier = {**config, "name": "sample", "data": {k: v for k, v in config["data"].items() if k != "corpus"}}
+    assert Corpus(earlier).synthetic and not Corpus(config).synthetic
 
 
 def test_draws_are_the_seeds(loaded, deidentified):

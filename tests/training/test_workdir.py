@@ -124,7 +124,7 @@ def test_no_run_goes_on_from_a_step_where_there_is_none(tmp_path: Path) -> None:
 def test_overwriting_removes_a_runs_own_files_only(tmp_path: Path) -> None:
     fill(tmp_path, *RUN, "metrics.jsonl", "config_history.jsonl", "notes.txt")
     begin(Workdir(tmp_path), config(), overwrite=True)
-    assert files(tmp_path) == ["config.json", "notes.txt"]
+    assert files(tmp_path) == ["config.json", "notes.txt", "origin.json"]
 
 
 def test_overwriting_follows_links_and_leaves_them(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""Learns the temperatures of a run's probabilities on the clips that `build` set apart for it."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from deemo_jax.data.source import open_builder
+from deemo_jax.evaluation.predict import Asking, read_records, shown_to
+from deemo_jax.evaluation.progress import Progress
+from deemo_jax.generation.calibration import SPLIT, Calibration, fit, lacking
+from deemo_jax.generation.odds import log_odds
+from deemo_jax.models.deemo_llama import DeemoLlama
+from deemo_jax.schema import Emotion, Modality, set_name
+
+# One number needs no more.
+MOST_CLIPS = 256
+
+
+def calibrate(config: Mapping[str, Any], model: DeemoLlama, params: Any, *, batch_size: int) -> Calibration:
+    """A temperature for every modality set that the run can be shown.
+
+    Args:
+        config: the run's config.
+        model: its model.
+        params: its parameters.
+        batch_size: clips at once.
+
+    Returns:
+        The temperatures; or none, and why: the dataset has no split `validation`, or one that is too small.
+
+    Raises:
+        UserError: the dataset cannot be opened.
+    """
+    data = config["data"]
+    if SPLIT not in open_builder(data["data_dir"], data["dataset"]).info.splits:
+        return Calibration(why_not=f"the dataset has no split {SPLIT!r}")
+    if data["train_split"].split("[")[0] == SPLIT:
+        return Calibration(why_not=f"the run was trained on split {SPLIT!r}")
+    # Only the odds are wanted: one token is the shortest answer.
+    asking = Asking({**config, "data": {**data, "test_split": SPLIT, "batch_size": batch_size}}, model, params, 1)
+    whole = asking.pipeline(shown_to(config))
+    count = min(len(whole), MOST_CLIPS)
+    records, _ = read_records(whole, count)
+    if why_not := lacking(np.array([record.clip.emotion is Emotion.POSITIVE for record in records.values()], bool)):
+        return Calibration(why_not=why_not)
+    known = [modality for modality in Modality if modality in shown_to(config)]
+    found = {}
+    for size in range(len(known), 0, -1):
+        for chosen in map(frozenset, itertools.combinations(known, size)):
+            said = asking.ask(chosen, count, Progress(), "calibrates")
+            odds = {index: said[index].log_likelihoods for index in records}
+            kept = [(records[index], values) for index, values in odds.items() if values and np.isfinite(values).all()]
+            positive = np.array([record.clip.emotion is Emotion.POSITIVE for record, _ in kept], bool)
+            if not lacking(positive):
+                found[set_name(chosen)] = fit(log_odds(np.array([values for _, values in kept])), positive)
+    return Calibration(found, "" if found else f"the records of split {SPLIT!r} cannot be read")

@@ -1,0 +1,90 @@
+"""Where an evaluation lies: a folder for each setting, so that none takes the place of another.
+
+setting.json (what is evaluated, written first)   answers.jsonl (until all is answered)   predictions.jsonl
+recognition.png   report.md   recognition.json (written last: the evaluation is finished)   sheet.png
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from deemo_jax.errors import UserError
+from deemo_jax.files import read_json, write_json
+
+SETTING, ANSWERS, PREDICTIONS, SCORES = "setting.json", "answers.jsonl", "predictions.jsonl", "recognition.json"
+FILES = (SCORES, SETTING, ANSWERS, PREDICTIONS, "report.md", "recognition.png", "sheet.png")
+
+
+def finished(folder: Path) -> bool:
+    """Whether an evaluation there is whole."""
+    return (folder / SCORES).is_file()
+
+
+def check(folder: Path, stamp: dict[str, Any], *, overwrite: bool) -> None:
+    """Whether an evaluation may be written to a folder, before anything is touched.
+
+    Args:
+        folder: need not be there.
+        stamp: what is evaluated, as JSON has it.
+        overwrite: whatever an earlier evaluation left there may be removed.
+
+    Raises:
+        UserError: there is another evaluation.
+    """
+    if not overwrite and any((folder / name).exists() for name in FILES) and not holds(folder, stamp):
+        raise UserError(
+            f"{folder}: holds another evaluation; name another folder with --out, or give --overwrite to remove it"
+        )
+
+
+def clear(folder: Path) -> None:
+    """Removes the files of an evaluation, the one first that says that it is finished."""
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+
+
+def begin(folder: Path, stamp: dict[str, Any]) -> None:
+    """Makes a folder that of an evaluation.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    write_json(folder / SETTING, stamp)
+
+
+def place(root: Path, name: str, stamp: dict[str, Any]) -> Path:
+    """The folder below `root` of an evaluation: where it lies already, or a free one.
+
+    Args:
+        root: need not be there.
+        name: of the folder, for people; where it is taken by another evaluation, 8 hexadecimal digits are added.
+        stamp: see `check`.
+    """
+    for folder in sorted(root.iterdir()) if root.is_dir() else []:
+        if holds(folder, stamp):
+            return folder
+    if not (root / name).exists():
+        return root / name
+    text = json.dumps(stamp, sort_keys=True, ensure_ascii=False)
+    return root / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def newest(root: Path) -> Path | None:
+    """The folder of the evaluation below `root` that was finished last; or `root`, where earlier versions wrote to."""
+    folders = [folder for folder in root.iterdir() if _shown(folder)] if root.is_dir() else []
+    if folders:
+        return max(folders, key=lambda folder: (folder / SCORES).stat().st_mtime_ns)
+    return root if (root / PREDICTIONS).is_file() else None
+
+
+def holds(folder: Path, stamp: dict[str, Any]) -> bool:
+    """Whether an evaluation of what `stamp` says was begun there."""
+    try:
+        return (folder / SETTING).is_file() and read_json(folder / SETTING) == stamp
+    except UserError:
+        return False
+
+
+def _shown(folder: Path) -> bool:
+    return finished(folder) and (folder / PREDICTIONS).is_file()

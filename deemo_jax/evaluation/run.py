@@ -1,0 +1,169 @@
+"""A run's evaluation, from its folder to its scores: what is there is shown, what was begun goes on."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deemo_jax.data import fingerprint
+from deemo_jax.data.source import open_builder
+from deemo_jax.errors import UserError
+from deemo_jax.evaluation import folder as places
+from deemo_jax.evaluation import report, results
+from deemo_jax.evaluation.calibrate import calibrate
+from deemo_jax.evaluation.predict import allowed_sets, predict
+from deemo_jax.evaluation.predictions import by_set, read_predictions, read_truth, with_truth
+from deemo_jax.evaluation.progress import Progress
+from deemo_jax.evaluation.results import Results
+from deemo_jax.evaluation.setting import Setting
+from deemo_jax.files import read_json, sha256, write_jsonl
+from deemo_jax.generation import calibration as calibrations
+from deemo_jax.generation.calibration import Calibration
+from deemo_jax.schema import set_name
+from deemo_jax.training.data_record import check_run
+from deemo_jax.training.run import chosen_step, load_run, read_config
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a person asks for; see `python -m deemo_jax.evaluate --help`.
+
+    Attributes:
+        workdir: of the run.
+        sets: modality sets as text; empty for the usual ones.
+        split: empty for the config's test split.
+        limit: only so many clips; 0 is all.
+        step: of the checkpoint; None for the newest.
+        batch_size: clips at once.
+        max_new_tokens: an answer's longest length.
+        data_dir: where the dataset lies, if not where the run's config says.
+        accept_data_change, verify_data: see `deemo_jax.training.data_record.check_run`.
+        truth: a file that overrules the labels.
+        out: the folder of the evaluation; None for one below the workdir's `evaluation/`.
+        overwrite: an evaluation that is there is made anew.
+        calibrate: whether temperatures are learnt where there are none; None: when the whole split is evaluated.
+    """
+
+    workdir: Path
+    sets: str = ""
+    split: str = ""
+    limit: int = 0
+    step: int | None = None
+    batch_size: int = 32
+    max_new_tokens: int = 160
+    data_dir: str = ""
+    accept_data_change: bool = False
+    verify_data: bool = False
+    truth: Path | None = None
+    out: Path | None = None
+    overwrite: bool = False
+    calibrate: bool | None = None
+
+
+def evaluate_run(request: Request) -> tuple[Results, Path, bool]:
+    """Answers and scores a run.
+
+    An evaluation that was interrupted goes on where it stopped, and gives what an uninterrupted one gives. One that is
+    finished is read, not made again.
+
+    Returns:
+        The scores, the evaluation's folder, and whether it was there already.
+
+    Raises:
+        UserError: no run or data, a modality that the run is not shown, or a folder that holds another evaluation.
+    """
+    config = read_config(request.workdir, request.data_dir)
+    sets = allowed_sets(request.sets, config)
+    step = chosen_step(request.workdir, request.step)
+    remarks = check_run(request.workdir, config["data"], accept=request.accept_data_change, verify=request.verify_data)
+    setting = Setting(
+        split=request.split or config["data"]["test_split"],
+        limit=request.limit,
+        step=step,
+        sets=tuple(map(set_name, sets)),
+        max_new_tokens=request.max_new_tokens,
+        data=_content(config["data"]),
+        truth=sha256(request.truth) if request.truth else "",
+    )
+    stamp = setting.to_json()
+    folder = request.out or places.place(request.workdir / "evaluation", setting.name, stamp)
+    there = places.finished(folder) and places.holds(folder, stamp) and not request.overwrite
+    if there and not request.calibrate:
+        return _read(folder), folder, True
+    places.check(folder, stamp, overwrite=request.overwrite)
+    truth = read_truth(request.truth) if request.truth else None
+    opened = load_run(request.workdir, step, request.data_dir)
+    calibration, note = _calibration(request, opened, step)
+    if request.overwrite:
+        places.clear(folder)
+    progress = Progress(folder / places.ANSWERS, functools.partial(places.begin, folder, stamp))
+    if there:
+        rows, notes = list(read_predictions(folder / places.PREDICTIONS)), _source_and_notes(folder)[1][:-1]
+    else:
+        answers = predict(
+            *opened,
+            sets,
+            batch_size=request.batch_size,
+            max_new_tokens=request.max_new_tokens,
+            split=request.split,
+            limit=request.limit,
+            progress=progress,
+        )
+        rows = with_truth(answers.predictions, truth) if truth else answers.predictions
+        notes = (*remarks, *answers.notes)
+    rows = [dataclasses.replace(row, temperature=calibration.of(row.modalities)) for row in rows]
+    found = results.score(by_set(rows), _source(request.workdir, setting), (*notes, note))
+    write_jsonl(folder / places.PREDICTIONS, (row.to_json() for row in rows))
+    report.write(found, folder)
+    progress.remove()
+    return found, folder, there
+
+
+def _source(workdir: Path, setting: Setting) -> str:
+    clips = f", first {setting.limit} clips" if setting.limit else ""
+    step = "" if setting.step is None else f", step {setting.step}"
+    return f"Run {workdir}{step}, split {setting.split}{clips}"
+
+
+def _read(folder: Path) -> Results:
+    """The scores of a finished evaluation."""
+    return results.score(by_set(read_predictions(folder / places.PREDICTIONS)), *_source_and_notes(folder))
+
+
+def _source_and_notes(folder: Path) -> tuple[str, tuple[str, ...]]:
+    row = read_json(folder / places.SCORES)
+    try:
+        return str(row["source"]), tuple(map(str, row["notes"]))
+    except (TypeError, KeyError) as error:
+        raise UserError(f"{folder / places.SCORES}: is damaged; give --overwrite to evaluate again") from error
+
+
+def _content(data: Mapping[str, Any]) -> str:
+    """Names what a dataset holds, wherever it lies."""
+    builder = open_builder(data["data_dir"], data["dataset"])
+    known = fingerprint.stored(builder)
+    if known is None:
+        return sha256(Path(builder.data_path) / "dataset_info.json")
+    return hashlib.sha256(json.dumps(known.to_json(), sort_keys=True).encode()).hexdigest()
+
+
+def _calibration(request: Request, opened: tuple[Any, Any, Any], step: int | None) -> tuple[Calibration, str]:
+    """The run's calibration, learnt if it is to be and can be, and a line on it for a reader of the scores."""
+    path = calibrations.path_of(request.workdir, step)
+    found = calibrations.load(path)
+    missing = found is None or not found.sets
+    if request.calibrate or (request.calibrate is None and not request.limit and missing):
+        found = calibrate(*opened, batch_size=request.batch_size)
+        calibrations.save(found, path)
+    if found is None:
+        return Calibration(), "Probabilities are not calibrated; --calibrate does it."
+    if not found.sets:
+        return found, f"Probabilities are not calibrated: {found.why_not}."
+    clips = max(temperature.n for temperature in found.sets.values())
+    itself = ", which are scored here" if request.split.split("[")[0] == calibrations.SPLIT else ""
+    return found, (
+        f"Temperatures were learnt on {clips} clips of split {calibrations.SPLIT!r}{itself}, for each modality set."
+    )

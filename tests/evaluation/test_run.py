@@ -1,0 +1,226 @@
+"""Evaluations of one run: where they lie, that none is lost, and that probabilities are calibrated."""
+
+import json
+import shutil
+
+import pytest
+
+from deemo_jax.data.writer import write_dataset
+from deemo_jax.errors import UserError
+from deemo_jax.evaluation import folder as places
+from deemo_jax.evaluation import predict as predict_file
+from deemo_jax.evaluation import run as run_file
+from deemo_jax.evaluation.predictions import read_predictions
+from deemo_jax.evaluation.run import Request, evaluate_run
+from deemo_jax.evaluation.setting import Setting
+from deemo_jax.generation.calibration import load, path_of
+from deemo_jax.training.run import load_run, read_config
+from tests.compiler import quick_compiler as quick_compiler
+from tests.training import tiny
+from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
+
+CALIBRATION = "evaluation/calibration-step0.json"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run that has learnt nothing yet; its dataset has no validation split."""
+    return tiny.write_tiny_run(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def loaded(run):
+    return load_run(run)[1:]
+
+
+@pytest.fixture
+def work(run, loaded, tmp_path, monkeypatch):
+    """A copy of its folder, whose evaluations are this test's; the weights are read once for all of them."""
+    monkeypatch.setattr(run_file, "load_run", lambda workdir, step, data_dir: (read_config(workdir, data_dir), *loaded))
+    return shutil.copytree(run, tmp_path / "work")
+
+
+def ask(work, sets="transcript", **more):
+    usual = {"batch_size": 2, "max_new_tokens": 3, "calibrate": False}
+    found, folder, was_there = evaluate_run(Request(workdir=work, sets=sets, **(usual | more)))
+    return found.to_json(), folder, was_there
+
+
+def size(found):
+    return found["sets"]["transcript"]["n"]
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_evaluations_lie_beside_each_other(work):
+    whole, folder, was_there = ask(work)
+    before = content(folder)
+    assert not was_there and size(whole) == 4
+    assert folder == work / "evaluation" / "test-step0-transcript"
+    assert before.keys() == {"setting.json", "predictions.jsonl", "recognition.json", "report.md", "recognition.png"}
+    first, other, _ = ask(work, limit=3)
+    assert size(first) == 3 and other == work / "evaluation" / "test-first3-step0-transcript"
+    assert "first 3 clips" in (other / "report.md").read_text()
+    assert ask(work, split="train", limit=2)[1].name == "train-first2-step0-transcript"
+    assert ask(work, "transcript;nfbl", limit=2)[1].name == "test-first2-step0-transcript+nfbl"
+    assert ask(work, limit=3, max_new_tokens=4)[1].name.startswith("test-first3-step0-transcript-")
+    assert content(folder) == before
+    assert places.newest(work / "evaluation").name.startswith("test-first3-step0-transcript-")
+
+
+def test_what_is_finished_is_shown_and_not_made_again(work, monkeypatch):
+    found, folder, _ = ask(work, limit=2)
+    before = content(folder)
+
+    def loaded(*_):
+        raise InterruptedError
+
+    monkeypatch.setattr(run_file, "load_run", loaded)
+    again, same, was_there = ask(work, limit=2)
+    assert (again, same, was_there) == (found, folder, True) and content(folder) == before
+    assert ask(work, limit=2, batch_size=5) == (found, folder, True)
+    for more in ({"overwrite": True}, {"limit": 1}, {"max_new_tokens": 4}, {"split": "train"}, {"calibrate": True}):
+        with pytest.raises(InterruptedError):
+            ask(work, **{"limit": 2, **more})
+    assert content(folder) == before
+
+
+def test_a_named_folder_is_one_evaluations_until_it_is_overwritten(work, tmp_path):
+    out = tmp_path / "mine"
+    assert ask(work, limit=2, out=out)[1:] == (out, False) and ask(work, limit=2, out=out)[1:] == (out, True)
+    (out / "notes.txt").write_text("of a person")
+    before = content(out)
+    with pytest.raises(UserError, match=r"mine: holds another evaluation; .*--out, or give --overwrite"):
+        ask(work, limit=3, out=out)
+    assert content(out) == before
+    assert ask(work, limit=3, out=out, overwrite=True)[1] == out
+    assert len((out / "predictions.jsonl").read_text().splitlines()) == 3
+    assert (out / "notes.txt").exists() and not (work / "evaluation").exists()
+
+
+def test_an_earlier_evaluation_without_a_folder_of_its_own_stays_and_is_read(work):
+    earlier = work / "evaluation"
+    earlier.mkdir()
+    for name in ("predictions.jsonl", "recognition.json"):
+        (earlier / name).write_text("{}")
+    assert places.newest(earlier) == earlier
+    with pytest.raises(UserError, match="holds another evaluation"):
+        ask(work, limit=2, out=earlier)
+    folder = ask(work, limit=2)[1]
+    assert folder.parent == earlier and (earlier / "predictions.jsonl").read_text() == "{}"
+    assert places.newest(earlier) == folder
+
+
+def test_a_mistake_leaves_nothing_behind(work):
+    for wrong, says in (
+        ({"split": "nosuch"}, "nosuch"),
+        ({"step": 7}, "no checkpoint of step 7"),
+        ({"sets": "smell"}, "smell"),
+        ({"data_dir": "absent"}, "absent"),
+    ):
+        with pytest.raises(UserError, match=says):
+            ask(work, **wrong)
+    assert not (work / "evaluation").exists()
+
+
+def test_an_interrupted_evaluation_goes_on(work, tmp_path, monkeypatch):
+    whole = ask(work, "transcript;nfbl", out=tmp_path / "whole")[1]
+    asked, real = [], predict_file.answer
+
+    def killed(*arguments):
+        asked.append(1)
+        if len(asked) == 4:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(predict_file, "answer", killed)
+    with pytest.raises(KeyboardInterrupt):
+        ask(work, "transcript;nfbl")
+    (part,) = (work / "evaluation").iterdir()
+    assert not places.finished(part) and places.newest(work / "evaluation") is None
+    folder = ask(work, "transcript;nfbl")[1]
+    assert folder == part and len(asked) == 5
+    assert content(folder) == content(whole)
+
+
+def show_only(work, modalities):
+    config = json.loads((work / "config.json").read_text())
+    config["data"]["modalities"] = modalities
+    (work / "config.json").write_text(json.dumps(config))
+
+
+def test_a_modality_that_the_run_lacks_is_refused_before_the_work(work, monkeypatch):
+    show_only(work, "transcript")
+    monkeypatch.setattr(run_file, "load_run", None)
+    with pytest.raises(UserError, match=r"--modalities 'video': this run is shown transcript only"):
+        ask(work, "all;video")
+
+
+def test_data_that_moved_is_found_where_it_is_said_to_be(work, run, tmp_path):
+    config = json.loads((work / "config.json").read_text())
+    config["data"]["data_dir"] = str(tmp_path / "gone")
+    (work / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="gone"):
+        ask(work, limit=2)
+    found, folder, _ = ask(work, limit=2, data_dir=str(run.parent / "data"))
+    assert size(found) == 2 and folder.name == "test-first2-step0-transcript"
+
+
+def data_with_validation(folder, clips):
+    splits = {"train": tiny.records(3, 0), "test": tiny.records(3, 1), "validation": tiny.records(clips, 2)}
+    return str(write_dataset(lambda place: Builder(records=splits, data_dir=place), folder, overwrite=False).parents[1])
+
+
+def test_probabilities_are_calibrated_on_the_validation_split(work, tmp_path):
+    show_only(work, "transcript,nfbl")
+    data = data_with_validation(tmp_path / "data", 20)
+    found, folder, _ = ask(work, data_dir=data, calibrate=None)
+    known = load(path_of(work, 0))
+    assert list(known.sets) == ["transcript,nfbl", "transcript", "nfbl"] and {
+        temperature.n for temperature in known.sets.values()
+    } == {20}
+    score = found["probabilities"]["transcript"]
+    assert score["temperature"] == known.of("transcript") and score["n"] == 3
+    assert score["nll_calibrated"] != score["nll"]
+    assert "learnt on 20 clips of split 'validation'" in found["notes"][-1]
+    report = (folder / "report.md").read_text()
+    assert all(f"{value:.3f}" in report for value in score.values() if isinstance(value, float))
+    assert {row.temperature for row in read_predictions(folder / "predictions.jsonl")} == {known.of("transcript")}
+    assert ask(work, data_dir=data)[0] == found
+
+
+def test_without_enough_clips_there_is_no_calibration_and_it_says_so(work, tmp_path):
+    found, folder, _ = ask(work, calibrate=None)
+    assert "not calibrated: the dataset has no split 'validation'" in found["notes"][-1]
+    assert found["probabilities"]["transcript"]["temperature"] is None
+    assert load(path_of(work, 0)).note("all").endswith("the dataset has no split 'validation'")
+    data = data_with_validation(tmp_path / "data", 19)
+    assert "has 19 clips; 20 are needed" in ask(work, data_dir=data, calibrate=None)[0]["notes"][-1]
+    (work / CALIBRATION).unlink()
+    assert "--calibrate does it" in ask(work, limit=1, calibrate=None)[0]["notes"][-1]
+    assert not (work / CALIBRATION).exists(), "a quick look learns none"
+    # A finished evaluation is calibrated when that is asked for: only its probabilities change.
+    again, same, was_there = ask(work, calibrate=True)
+    assert was_there and same == folder and again["notes"] == found["notes"] and (work / CALIBRATION).exists()
+
+
+def test_names_are_readable_and_short():
+    setting = Setting("train[:50%]", 24, None, ("all", "audio,video"), 160, "x")
+    assert setting.name == "train_50-first24-converted-all+audio_video"
+    assert Setting("../..", 0, 3, ("all",), 160, "x").name == "split-step3-all"
+    long = Setting("a" * 500, 0, 1, ("audio,video,transcript",) * 15, 160, "x")
+    assert len(long.name) < 255 and long.name.endswith("-step1-15sets")
+
+
+def test_a_name_that_is_taken_is_made_unmistakable(tmp_path):
+    stamps = [{"truth": text} for text in ("a", "b", "c")]
+    found = []
+    for stamp in stamps:
+        found.append(places.place(tmp_path, "test", stamp))
+        places.begin(found[-1], stamp)
+    assert found[0].name == "test" and len(set(found)) == 3
+    assert [places.place(tmp_path, "test", stamp) for stamp in stamps] == found
+    (found[0] / "setting.json").write_text("{")
+    assert places.place(tmp_path, "test", stamps[0]) not in found
