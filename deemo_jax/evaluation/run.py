@@ -24,7 +24,7 @@ from deemo_jax.generation import calibration as calibrations
 from deemo_jax.generation.calibration import Calibration
 from deemo_jax.schema import set_name
 from deemo_jax.training.data_record import check_run
-from deemo_jax.training.run import chosen_step, load_run, read_config
+from deemo_jax.training.run import checkpoint_identity, chosen_step, load_run, read_config
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +78,13 @@ def evaluate_run(request: Request) -> tuple[Results, Path, bool]:
     config = read_config(request.workdir, request.data_dir)
     sets = allowed_sets(request.sets, config)
     step = chosen_step(request.workdir, request.step)
+    weights = checkpoint_identity(request.workdir, step)
     remarks = check_run(request.workdir, config["data"], accept=request.accept_data_change, verify=request.verify_data)
     setting = Setting(
         split=request.split or config["data"]["test_split"],
         limit=request.limit,
         step=step,
+        weights=weights,
         sets=tuple(map(set_name, sets)),
         max_new_tokens=request.max_new_tokens,
         data=_content(config["data"]),
@@ -96,7 +98,7 @@ def evaluate_run(request: Request) -> tuple[Results, Path, bool]:
     places.check(folder, stamp, overwrite=request.overwrite)
     truth = read_truth(request.truth) if request.truth else None
     opened = load_run(request.workdir, step, request.data_dir)
-    calibration, note = _calibration(request, opened, step)
+    calibration, note = _calibration(request, opened, setting)
     if request.overwrite:
         places.clear(folder)
     progress = Progress(folder / places.ANSWERS, functools.partial(places.begin, folder, stamp))
@@ -150,14 +152,14 @@ def _content(data: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(known.to_json(), sort_keys=True).encode()).hexdigest()
 
 
-def _calibration(request: Request, opened: tuple[Any, Any, Any], step: int | None) -> tuple[Calibration, str]:
+def _calibration(request: Request, opened: tuple[Any, Any, Any], setting: Setting) -> tuple[Calibration, str]:
     """The run's calibration, learnt if it is to be and can be, and a line on it for a reader of the scores."""
-    path = calibrations.path_of(request.workdir, step)
-    found = calibrations.load(path)
+    path = calibrations.path_of(request.workdir, setting.step)
+    found = calibrations.load(path, setting.weights)
     missing = found is None or not found.sets
     if request.calibrate or (request.calibrate is None and not request.limit and missing):
         found = calibrate(*opened, batch_size=request.batch_size)
-        calibrations.save(found, path)
+        calibrations.save(found, path, setting.weights)
     if found is None:
         return Calibration(), "Probabilities are not calibrated; --calibrate does it."
     if not found.sets:

@@ -16,6 +16,7 @@ class Setting:
         split: of the dataset.
         limit: only so many clips of it; 0 is all.
         step: of the checkpoint; None for a converted one, which has no steps.
+        weights: names that very checkpoint.
         sets: what the model is shown, as `schema.set_name` writes it.
         max_new_tokens: an answer's longest length.
         data: names the dataset's content.
@@ -25,6 +26,7 @@ class Setting:
     split: str
     limit: int
     step: int | None
+    weights: str
     sets: tuple[str, ...]
     max_new_tokens: int
     data: str

@@ -106,18 +106,23 @@ def path_of(workdir: Path, step: int | None) -> Path:
     return workdir / "evaluation" / f"calibration-{'converted' if step is None else f'step{step}'}.json"
 
 
-def save(calibration: Calibration, path: Path) -> None:
+def save(calibration: Calibration, path: Path, weights: str) -> None:
     """Writes it.
+
+    Args:
+        calibration: of a checkpoint.
+        path: see `path_of`.
+        weights: names that very checkpoint, `run.checkpoint_identity`.
 
     Raises:
         UserError: it cannot be written.
     """
     sets = {name: dataclasses.asdict(found) for name, found in calibration.sets.items()}
-    write_json(path, {"split": SPLIT, "why_not": calibration.why_not, "sets": sets})
+    write_json(path, {"weights": weights, "split": SPLIT, "why_not": calibration.why_not, "sets": sets})
 
 
-def load(path: Path) -> Calibration | None:
-    """Reads it; None when there is none.
+def load(path: Path, weights: str) -> Calibration | None:
+    """Reads it; None when there is none, or one of other weights. Arguments as for `save`.
 
     Raises:
         UserError: it is damaged.
@@ -127,7 +132,7 @@ def load(path: Path) -> Calibration | None:
     row = read_json(path)
     try:
         sets = {str(name): _temperature(found) for name, found in row["sets"].items()}
-        return Calibration(sets, str(row["why_not"]))
+        return Calibration(sets, str(row["why_not"])) if row["weights"] == weights else None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path}: no calibration ({error}); remove it, and evaluate with --calibrate") from error
 

@@ -29,7 +29,7 @@ from deemo_jax.generation.odds import statements
 from deemo_jax.generation.text import parse_reasoning
 from deemo_jax.models.deemo_llama import DeemoLlama
 from deemo_jax.schema import Clip, Emotion, Modality, set_name
-from deemo_jax.training.run import chosen_step, load_run
+from deemo_jax.training.run import checkpoint_identity, chosen_step, load_run
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,7 +94,8 @@ class Describer:
             UserError: no run, no checkpoint, or they do not belong together.
         """
         step = chosen_step(workdir, step)
-        known = calibration.load(calibration.path_of(Path(workdir), step))
+        weights = checkpoint_identity(workdir, step)
+        known = calibration.load(calibration.path_of(Path(workdir), step), weights)
         return cls(*load_run(workdir, step, data_dir), **({"calibration": known} | options))
 
     def describe(self, clip: str | Path, *, transcript: str = "", nfbl: Sequence[str] = ()) -> Description:

@@ -18,7 +18,7 @@ import numpy as np
 import orbax.checkpoint.experimental.v1 as ocp
 
 from deemo_jax.errors import UserError
-from deemo_jax.files import plain_path
+from deemo_jax.files import plain_path, sha256
 from deemo_jax.models.weights import flatten
 from deemo_jax.training.quiet import quiet
 from deemo_jax.training.state import TrainState, Tree
@@ -89,6 +89,11 @@ class Checkpoints:
             UserError: there is no checkpoint of that step.
         """
         return choose(self.path, self.steps(), step)
+
+    def identity(self, step: int) -> str:
+        """Names this very checkpoint, wherever it lies: another of that step has another name, a damaged one none."""
+        written = self.path / str(step) / "_CHECKPOINT_METADATA"  # says when, in nanoseconds
+        return sha256(written) if written.is_file() else ""
 
     def save(self, step: int, state: TrainState, metadata: Mapping[str, Any]) -> None:
         """Copies the state to the host and writes it in the background; `state` may be donated afterwards.

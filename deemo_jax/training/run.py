@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from deemo_jax.data.prompts import INSTRUCTION_VERSION
 from deemo_jax.errors import UserError
-from deemo_jax.files import read_json
+from deemo_jax.files import read_json, sha256
 from deemo_jax.models.deemo_llama import DeemoLlama, param_shapes
 from deemo_jax.models.weights import CONVERSION, flatten, open_tensors
 from deemo_jax.training import origin
@@ -100,6 +100,19 @@ def chosen_step(workdir: str | Path, step: int | None = None) -> int | None:
     if step is None:
         raise UserError(f"{folder.checkpoints}: holds no whole checkpoint; train on with --resume")
     return step
+
+
+def checkpoint_identity(workdir: str | Path, step: int | None) -> str:
+    """Names the weights of a step, or of a converted checkpoint (`step` None): others of that step have another name.
+
+    Raises:
+        UserError: they are not there.
+    """
+    folder = _opened(workdir)
+    if step is None:
+        return sha256(folder.path / CONVERSION)
+    with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
+        return checkpoints.identity(step)
 
 
 def load_run(workdir: str | Path, step: int | None = None, data_dir: str = "") -> tuple[ConfigDict, DeemoLlama, Tree]:

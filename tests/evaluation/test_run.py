@@ -14,7 +14,7 @@ from deemo_jax.evaluation.predictions import read_predictions
 from deemo_jax.evaluation.run import Request, evaluate_run
 from deemo_jax.evaluation.setting import Setting
 from deemo_jax.generation.calibration import load, path_of
-from deemo_jax.training.run import load_run, read_config
+from deemo_jax.training.run import checkpoint_identity, load_run, read_config
 from tests.compiler import quick_compiler as quick_compiler
 from tests.training import tiny
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
@@ -85,6 +85,11 @@ def test_what_is_finished_is_shown_and_not_made_again(work, monkeypatch):
         with pytest.raises(InterruptedError):
             ask(work, **{"limit": 2, **more})
     assert content(folder) == before
+    # Another checkpoint of the same step, as after going on from an earlier one.
+    with open(work / "checkpoints" / "0" / "_CHECKPOINT_METADATA", "a") as file:
+        file.write(" ")
+    with pytest.raises(InterruptedError):
+        ask(work, limit=2)
 
 
 def test_a_named_folder_is_one_evaluations_until_it_is_overwritten(work, tmp_path):
@@ -177,7 +182,7 @@ def test_probabilities_are_calibrated_on_the_validation_split(work, tmp_path):
     show_only(work, "transcript,nfbl")
     data = data_with_validation(tmp_path / "data", 20)
     found, folder, _ = ask(work, data_dir=data, calibrate=None)
-    known = load(path_of(work, 0))
+    known = load(path_of(work, 0), checkpoint_identity(work, 0))
     assert list(known.sets) == ["transcript,nfbl", "transcript", "nfbl"] and {
         temperature.n for temperature in known.sets.values()
     } == {20}
@@ -195,7 +200,11 @@ def test_without_enough_clips_there_is_no_calibration_and_it_says_so(work, tmp_p
     found, folder, _ = ask(work, calibrate=None)
     assert "not calibrated: the dataset has no split 'validation'" in found["notes"][-1]
     assert found["probabilities"]["transcript"]["temperature"] is None
-    assert load(path_of(work, 0)).note("all").endswith("the dataset has no split 'validation'")
+    assert (
+        load(path_of(work, 0), checkpoint_identity(work, 0))
+        .note("all")
+        .endswith("the dataset has no split 'validation'")
+    )
     data = data_with_validation(tmp_path / "data", 19)
     assert "has 19 clips; 20 are needed" in ask(work, data_dir=data, calibrate=None)[0]["notes"][-1]
     (work / CALIBRATION).unlink()
@@ -207,10 +216,10 @@ def test_without_enough_clips_there_is_no_calibration_and_it_says_so(work, tmp_p
 
 
 def test_names_are_readable_and_short():
-    setting = Setting("train[:50%]", 24, None, ("all", "audio,video"), 160, "x")
+    setting = Setting("train[:50%]", 24, None, "w", ("all", "audio,video"), 160, "x")
     assert setting.name == "train_50-first24-converted-all+audio_video"
-    assert Setting("../..", 0, 3, ("all",), 160, "x").name == "split-step3-all"
-    long = Setting("a" * 500, 0, 1, ("audio,video,transcript",) * 15, 160, "x")
+    assert Setting("../..", 0, 3, "w", ("all",), 160, "x").name == "split-step3-all"
+    long = Setting("a" * 500, 0, 1, "w", ("audio,video,transcript",) * 15, 160, "x")
     assert len(long.name) < 255 and long.name.endswith("-step1-15sets")
 
 

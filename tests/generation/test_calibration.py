@@ -69,9 +69,10 @@ def test_too_few_clips_or_one_emotion_are_no_calibration():
 def test_it_is_kept_by_checkpoint_and_read_as_it_was(tmp_path):
     odds, positive = drawn(50, 3.0)
     known = Calibration({"all": fit(odds, positive)}, "")
-    assert path_of(tmp_path, 7) != path_of(tmp_path, None) and load(path_of(tmp_path, 7)) is None
-    save(known, path_of(tmp_path, 7))
-    assert load(path_of(tmp_path, 7)) == known
+    assert path_of(tmp_path, 7) != path_of(tmp_path, None) and load(path_of(tmp_path, 7), "w") is None
+    save(known, path_of(tmp_path, 7), "w")
+    assert load(path_of(tmp_path, 7), "w") == known
+    assert load(path_of(tmp_path, 7), "of a later run to the same step") is None
     assert known.of("all") == known.sets["all"].temperature and known.of("video") is None
     assert f"calibrated on 50 clips (temperature {known.of('all'):.2f})" in known.note("all")
     assert known.note("video") == "the probability is not calibrated: no temperature is known for video"
@@ -83,12 +84,12 @@ def test_it_is_kept_by_checkpoint_and_read_as_it_was(tmp_path):
     "change", [{"temperature": 0}, {"temperature": 1e9}, {"temperature": None}, {"nll": [1]}, {"n": "x"}]
 )
 def test_a_damaged_file_is_named(change, tmp_path):
-    save(Calibration({"all": fit(*drawn(50, 3.0))}, ""), tmp_path / "c.json")
+    save(Calibration({"all": fit(*drawn(50, 3.0))}, ""), tmp_path / "c.json", "w")
     row = json.loads((tmp_path / "c.json").read_text())
     row["sets"]["all"] |= change
     (tmp_path / "c.json").write_text(json.dumps(row))
     with pytest.raises(UserError, match=r"c\.json: no calibration .*remove it"):
-        load(tmp_path / "c.json")
+        load(tmp_path / "c.json", "w")
 
 
 def test_the_bounds_hold():

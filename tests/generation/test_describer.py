@@ -30,7 +30,7 @@ from deemo_jax.generation.describer import Describer
 from deemo_jax.generation.description import Failure
 from deemo_jax.generation.odds import probabilities
 from deemo_jax.schema import Emotion, Modality
-from deemo_jax.training.run import load_run
+from deemo_jax.training.run import checkpoint_identity, load_run
 from tests.generation.conftest import NEW
 from tests.models.tiny import jitted
 
@@ -214,7 +214,11 @@ def test_the_probability_is_calibrated_where_a_temperature_is_known(loaded, deid
 
 def test_a_checkpoint_brings_its_calibration(run, tmp_path):
     work = shutil.copytree(run, tmp_path / "work")
-    save(Calibration({"nfbl": Temperature(2.0, 20, (1.0, 0.5), (0.2, 0.1))}, ""), path_of(work, 0))
+    save(
+        Calibration({"nfbl": Temperature(2.0, 20, (1.0, 0.5), (0.2, 0.1))}, ""),
+        path_of(work, 0),
+        checkpoint_identity(work, 0),
+    )
     assert deemo_jax.load(work)._calibration.of("nfbl") == 2.0
 
 
