@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from deemo_jax.errors import UserError, plain
@@ -26,7 +27,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Says what is wrong, and ends with exit code 2."""
-        print(f"error: {' '.join(message.split())} (--help lists the flags)", file=sys.stderr)
+        files = [word for word in sys.argv[1:] if word.startswith("-") and Path(word).exists()]
+        mend = f"a file whose name begins with a dash is given as ./{files[0]}" if files else "--help lists the flags"
+        print(f"error: {plain(' '.join(message.split()))} ({plain(mend)})", file=sys.stderr)
         sys.exit(EXIT_USAGE)
 
 
@@ -154,7 +157,7 @@ class Within:
             began = last = now
         if now - last >= self._every_s:
             last = now
-            _say(f"{self._what}: {item}: {stage.told(now - began)}")
+            _say(plain(f"{self._what}: {item}: {stage.told(now - began)}"))
         self._known[str(item)] = (stage.name, began, last)
 
 

@@ -107,7 +107,7 @@ def file_names(clip_id: str) -> tuple[str, str, str, str]:
         UserError: a clip id that is no safe file name.
     """
     if not CLIP_ID.fullmatch(clip_id):
-        raise UserError(f"clip id {clip_id!r}: use up to 100 letters, digits, _, - and .")
+        raise UserError(f"clip id {clip_id!r}: use up to 100 letters, digits, _, - and ., or --clip_ids keyed")
     return f"{clip_id}.mp4", f"{clip_id}.masks.json", f"{clip_id}.tracks.json", f"{clip_id}{SUFFIX}"
 
 

@@ -50,7 +50,8 @@ def write_clip(
     with (
         atomic(path) as temporary,
         _as_os_error(),
-        av.open(str(temporary), "w", format="mp4", options=MUXER) as container,
+        # Absolute: libav takes what stands before a colon for a protocol.
+        av.open(str(temporary.absolute()), "w", format="mp4", options=MUXER) as container,
     ):
         picture = _picture_encoder(container, first, rate, crf, threads)
         sound = _SoundEncoder(container, audio) if audio is not None else None

@@ -146,3 +146,12 @@ def test_names_that_are_no_text_are_told_in_one_line_each(tmp_path, monkeypatch,
     assert len(list(out.glob("*.manifest.json"))) == 1 and (out / "refused.jsonl").is_file()
     code, told, said = run(monkeypatch, capfd, "--probe", good)
     assert code == 0 and told.splitlines()[0].endswith("M\\udcfcller \\x1b[31m\\n10:30.mp4: video/h264, audio/aac")
+
+
+def test_a_name_that_begins_with_a_dash(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    Path("-talk.mp4").touch()
+    monkeypatch.setattr("sys.argv", ["deidentify", "--out", "out", "-talk.mp4"])
+    with pytest.raises(SystemExit, match="2"):
+        deidentify.main()
+    assert "begins with a dash is given as ./-talk.mp4" in capfd.readouterr().err

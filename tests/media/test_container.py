@@ -4,12 +4,16 @@ import os
 import shutil
 import socket
 import threading
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from deemo_jax.errors import UserError
 from deemo_jax.media.audio import read_audio
+from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.container import open_media
+from deemo_jax.media.picture import Frame
 from deemo_jax.media.probe import probe
 from deemo_jax.media.video import frame_times, sample_frames, video_info
 
@@ -41,6 +45,14 @@ def test_any_name(make_media, tone, tmp_path, monkeypatch, name, relative):
     assert video_info(path).frames == 2 and len(frame_times(path)) == 2
     assert sample_frames(path, 2, 16)[0].shape == (2, 16, 16, 3)
     assert read_audio(path)[0].size > 7000 and probe(path).streams == ("video/h264", "audio/aac")
+
+
+def test_any_folder_is_written_to(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in (b"run 10:30", b"http:x", b"M\xfcller"):
+        path = Path(os.fsdecode(name)) / "a.mp4"
+        write_clip(path, [Frame(0, 0.0, np.zeros((16, 16, 3), np.uint8))], 10)
+        assert frame_times(path) == [0.0]
 
 
 PLAYLISTS = {
