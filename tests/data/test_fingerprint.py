@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from deemo_jax.data.fingerprint import FILE, Fingerprint, Shard, check_files, differences, fingerprint_of, stored
@@ -81,6 +82,16 @@ def test_a_shard_that_is_not_whole_is_named_at_the_start(damage: Any, recorded: 
     for split in ("train", "test"):  # whichever split is asked for
         with pytest.raises(UserError, match=rf"{TRAIN}: .*; copy the dataset again, or build it again"):
             ClipSource(copy, "deemo_mer", split)
+
+
+def test_a_shard_of_other_clips_is_named_by_its_size_though_it_has_as_many_records(copy: Path, tmp_path: Path) -> None:
+    noise = np.random.default_rng(2).standard_normal((6, 128, 204), np.float32)  # shards are compressed
+    longer = [record | {"mel": noise + index} for index, record in enumerate(tiny.records(4, 0))]
+    splits = {"train": longer, "test": tiny.records(2, 1)}
+    write_dataset(lambda data_dir: Builder(records=splits, data_dir=data_dir), tmp_path / "other", overwrite=False)
+    shutil.copyfile(tmp_path / "other" / VERSION / TRAIN, copy / VERSION / TRAIN)
+    with pytest.raises(UserError, match=rf"{TRAIN}: has \d+ bytes, not the \d+ that it was built with"):
+        ClipSource(copy, "deemo_mer", "train")
 
 
 def test_hashes_are_compared_when_asked_for(copy: Path) -> None:
