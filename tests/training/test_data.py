@@ -164,3 +164,17 @@ def test_a_few_unreadable_records_are_masked_and_many_end_the_run(compile_once: 
     with pytest.raises(UserError, match=r"rows of .* could not be read from split 'train', .* 224x224 JPEG.*--resume"):
         train(config, tmp_path / "b")
     assert not any((tmp_path / "b" / "checkpoints").glob("40"))
+
+
+def test_a_run_goes_on_with_other_data_that_is_accepted_and_records_it(
+    data: Path, compile_once: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = begun(data, tmp_path / "run")
+    before = read_json(folder / RECORD)["data"]
+    rebuild(data)
+    assert train(tiny.get_config(str(data)), folder, resume=True, accept_data_change=True).finished
+    content = read_json(folder / RECORD)
+    assert content["data"] == read_json(data / VERSION / FINGERPRINT) != before
+    (change,) = content["changes"]
+    assert change == {"step": 0, "differences": [f"other content in {TRAIN}"], "before": before}
+    assert f"The run's data changed at step 0: other content in {TRAIN}." in capsys.readouterr().err
