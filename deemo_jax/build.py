@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deemo_jax import cli, formats
 from deemo_jax.errors import UserError
+from deemo_jax.files import refuse_other_bytes
 
 
 def parser() -> argparse.ArgumentParser:
@@ -90,6 +91,7 @@ def build(argv: Sequence[str] | None = None) -> None:
         return
     if not args.dataset or not args.annotations or not args.data_dir:
         flags.error("give DATASET, --annotations and --data_dir (or --attest_template DIR)")
+    refuse_other_bytes(args.data_dir)
     if bool(args.manifest) == bool(args.attest):
         flags.error(
             "give --manifest (clips of deemo_jax.deidentify) or --attest (de-identified elsewhere), one of the two"

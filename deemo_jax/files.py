@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from deemo_jax.errors import UserError
+from deemo_jax.errors import UserError, plain
 
 MAX_JSON_BYTES = 64 << 20
 MAX_TEXT_BYTES = 1 << 20
@@ -84,6 +84,19 @@ def remove_rests(path: str | os.PathLike[str]) -> None:
                 rest.unlink(missing_ok=True)
             except OSError as error:
                 raise UserError(f"{rest}: cannot be removed ({error.strerror})") from error
+
+
+def refuse_other_bytes(path: str | os.PathLike[str]) -> None:
+    """Lets a path pass that is UTF-8; array_record takes no other.
+
+    Raises:
+        UserError: it holds other bytes.
+    """
+    whole = str(Path(path).absolute())
+    if any("\ud800" <= letter <= "\udfff" for letter in whole):
+        raise UserError(
+            f"{path}: its whole name ({plain(whole)}) is not UTF-8, which datasets need; give another folder"
+        )
 
 
 def plain_path(path: str | os.PathLike[str]) -> Path:

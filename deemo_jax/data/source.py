@@ -14,6 +14,7 @@ from deemo_jax.data import fingerprint
 from deemo_jax.data.features import IMAGE_SIZE, clip_features
 from deemo_jax.data.watch import FileWatch
 from deemo_jax.errors import UserError
+from deemo_jax.files import refuse_other_bytes
 from deemo_jax.remote import refuse_remote
 from deemo_jax.schema import Clip, Emotion, NFBLSegment, Provenance
 
@@ -78,6 +79,7 @@ def open_builder(data_dir: str | Path, dataset: str) -> tfds.core.DatasetBuilder
         UserError: there is none, it is damaged, or its features differ.
     """
     refuse_remote(data_dir)
+    refuse_other_bytes(data_dir)
     root = Path(data_dir) / dataset
     mend = f"build it with: python -m deemo_jax.build {dataset} --data_dir {data_dir} ..."
     one = Path(data_dir) / "dataset_info.json"

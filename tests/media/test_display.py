@@ -131,7 +131,9 @@ def test_turned_pixels_are_squared_before_they_are_turned(tmp_path):
 
 def test_shapes_that_cannot_be_true():
     assert view_of(b"", None).stretch == view_of(b"", Fraction(0)).stretch == 1
-    assert view_of(b"", Fraction(4095, 4096)).stretch == 1
+    assert view_of(b"", Fraction(4095, 4096)).stretch == 1 and view_of(b"", Fraction(51, 50)).stretch == Fraction(
+        51, 50
+    )
     for absurd in (Fraction(1, 100), Fraction(5)):
         view = view_of(b"", absurd)
         assert view.stretch == 1 and "taken for square" in view.notes[0]

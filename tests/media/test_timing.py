@@ -76,9 +76,11 @@ def assert_each_at_its_time(path, expected=range(48)):
     )
 
 
-@pytest.mark.parametrize("codec,bframes", [("libx264", 2), ("libx264", 0), ("mpeg4", 2)])
-def test_avi_with_pictures_in_another_order(tmp_path, codec, bframes):
-    path = film(tmp_path / "a.avi", codec=codec, bframes=bframes, flash=20)
+@pytest.mark.parametrize(
+    "codec,bframes,gop", [("libx264", 2, 12), ("libx264", 16, 48), ("libx264", 0, 12), ("mpeg4", 2, 12)]
+)
+def test_avi_with_pictures_in_another_order(tmp_path, codec, bframes, gop):
+    path = film(tmp_path / "a.avi", codec=codec, bframes=bframes, flash=20, gop=gop)
     assert_each_at_its_time(path)
     assert video_info(path).frame_rate == RATE
     loud = np.flatnonzero(np.abs(read_audio(path)[0]) > 0.2)
