@@ -304,6 +304,15 @@ def test_pieces_without_times_follow_one_another():
     assert [at for at, _ in placed(track, 7.0, 0.0, lambda: None, Tally())] == pytest.approx([0.0, 0.1, 0.2, 0.3])
 
 
+@pytest.mark.parametrize("begins_s,placed_s", [(-59.0, -59.0), (-61.0, 0.0), (9.0, 9.0), (11.0, 0.0)])
+def test_how_early_and_late_a_track_may_begin_without_pictures(begins_s, placed_s):
+    track = [Piece(begins_s + k / 10, RATE, "mono", np.zeros((1, 1600), np.float32)) for k in range(3)]
+    tally = Tally()
+    times = [at for at, _ in placed(track, 0.0, 0.0, lambda: None, tally)]
+    assert times == pytest.approx([placed_s, placed_s + 0.1, placed_s + 0.2])
+    assert tally.doubted == (0 if placed_s else 3)
+
+
 def test_a_track_that_appears_on_the_way_costs_no_other():
     """PyAV asks for such a track when all is read, and does not find it."""
 
