@@ -15,6 +15,7 @@ from deemo_jax.deid.keys import load_key
 from deemo_jax.deid.outcome import Outcome
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key
 from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.spans import Piece
 from deemo_jax.errors import UserError
 
 try:
@@ -26,7 +27,7 @@ except ImportError as error:
 class Deidentify(beam.PTransform):
     """Paths of raw videos (str) to `Outcome`s; clips that an earlier run settled are kept.
 
-    Unlike `deidentify_all` it writes no list of refusals: the outcomes are the list.
+    Unlike `deidentify_all` it writes no list of refusals and no private list of sources: the outcomes are the lists.
 
     Args:
         out_dir: on a file system that all workers share; must not hold a source nor be a link.
@@ -69,4 +70,5 @@ class _Settle(beam.DoFn):
     def process(self, path: str) -> Iterator[Outcome]:
         assert self._job is not None
         check_output(Path(self._out_dir), [Path(path)])
-        yield self._job(Path(path))
+        outcome = self._job(Path(path))
+        yield from [self._job(Piece(Path(path), span)) for span in outcome.pieces] or [outcome]

@@ -83,7 +83,7 @@ def deidentify_clip(
     video_name, masks_name, tracks_name, manifest_name = paper.file_names(clip_id)
     info = video_info(source)
     if span is None and info.duration_s > spans.LONGEST_CLIP_S:
-        raise spans.TooLong(f"{source}: lasts {info.duration_s:.0f} s", film_seconds(source))
+        raise spans.TooLong(source, film_seconds(source))
     start_s, end_s = _first_frame_s(source, span) if span else 0.0, span[1] if span else None
     voice, heard = listen(source, settings, start_s, end_s or spans.LONGEST_CLIP_S)
 

@@ -93,9 +93,9 @@ class Job:
                 span=piece.span,
                 recording=recording if piece.span else "",
             )
-        except TooLong as error:
-            return Outcome(source, clip_id, "long", source_sha256=digest, pieces=tuple(pieces(error.seconds)))
         except UserError as error:
+            if isinstance(error, TooLong) and piece.span is None:
+                return Outcome(source, clip_id, "long", source_sha256=digest, pieces=tuple(pieces(error.seconds)))
             refused = isinstance(error, Refused)
             times = error.times_s if isinstance(error, Refused) else ()
             reason = self.told(str(error), source, clip_id)

@@ -119,7 +119,7 @@ def _pass(reel: Reel, eye: Eye) -> tuple[Sight, frozenset[int]]:
             if before is not None and picture.size != size:
                 raise UserError(f"{path}: the picture changes its size at {picture.time_s:.2f} s; cut the clip there")
             if picture.time_s > spans.LONGEST_CLIP_S:  # whatever the header says
-                raise spans.TooLong(f"{path}: lasts longer than {spans.LONGEST_CLIP_S:.0f} s", film_seconds(path))
+                raise spans.TooLong(path, film_seconds(path))
             size = picture.size
             times.append(picture.time_s)
             thumbnail = picture.grey(*THUMBNAIL)

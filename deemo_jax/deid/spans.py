@@ -44,9 +44,13 @@ class TooLong(UserError):  # noqa: N818 - it is an instruction as much as an err
         seconds: how long it is.
     """
 
-    def __init__(self, message: str, seconds: float):
-        super().__init__(message)
+    def __init__(self, source: Path, seconds: float):
+        mend = "deidentify does longer ones in pieces, or a span of it with --segments"
+        super().__init__(f"{source}: lasts {seconds:.0f} s, a clip {LONGEST_CLIP_S:g} s at most; {mend}")
         self.seconds = seconds
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return UserError, self.args  # in another process it is a message
 
 
 def pieces(seconds: float) -> list[tuple[float, float]]:

@@ -489,3 +489,10 @@ def test_lists_of_spans(tmp_path):
         listing.write_text(f"file,start_s,end_s,clip_id\n{row}\n")
         with pytest.raises(UserError, match=why):
             read_segments(listing, sources)
+
+
+def test_a_span_that_is_too_long_after_all_is_bad_and_not_cut_for_ever(make_clip, tmp_path, key, monkeypatch):
+    monkeypatch.setattr("deemo_jax.deid.spans.LONGEST_CLIP_S", 0.5)
+    source = make_clip(tmp_path / "long.mp4", frames=9).path
+    (outcome,) = deidentify_all([Piece(source, (0.0, 0.9))], tmp_path / "out", STRICT, key)
+    assert outcome.status == "bad" and "a clip 0.5 s at most" in outcome.reason and not outcome.pieces
