@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from deemo_jax.deid.close_look import doubtful, likeness
+from deemo_jax.deid.close_look import NOTHING, doubtful, likeness
 from deemo_jax.deid.eye import Eye
 from deemo_jax.deid.turned import TURNS, better_turns, overlaps
 from deemo_jax.errors import UserError
@@ -63,9 +63,9 @@ def look(eye: Eye, path: Path, asked: Asked) -> tuple[int, Seen]:
     faces = _judged(eye, picture, found)
     small = None
     if asked.full_size:
-        news = _news(eye, picture, found)
+        news, alike = _news(eye, picture, found)
         faces = refined(faces, news, settings.smallest_pixels(*picture.size))
-        small = news[(news[:, 4] >= settings.threshold) & (news[:, 5] != NO_FACE)]
+        small = news[alike >= settings.threshold]
     if len(faces) > MOST_FACES:
         raise UserError(f"{path}: {len(faces)} faces at {picture.time_s:.2f} s; at most {MOST_FACES} are followed")
     turns = frozenset[int]()
@@ -82,22 +82,27 @@ def _judged(eye: Eye, picture: Picture, found: Float32[np.ndarray, "N 5"]) -> Fa
     return np.column_stack([found, np.where(doubts, NO_FACE, 0)])
 
 
-def _news(eye: Eye, picture: Picture, known: Float32[np.ndarray, "N 5"]) -> Faces:
-    """The faces of a look in full size that a look at the whole does not see, or not well: small ones, and new ones."""
+def _news(eye: Eye, picture: Picture, known: Float32[np.ndarray, "N 5"]) -> tuple[Faces, Float[np.ndarray, "M"]]:
+    """The faces of a look in full size that a look at the whole does not see, or not well: small ones, and new ones.
+
+    Beside them how much each is like a face from near; 0 where it is not, since it scores too low from afar.
+    """
     settings, least = eye.settings, eye.settings.smallest_pixels(*picture.size)
     if eye.sees_all(picture.size):
-        return np.empty((0, 6))
+        return np.empty((0, 6)), np.empty(0)
     found = eye.full_size(picture, settings.second_chance)
     counted = known[known[:, 4] >= settings.threshold]
     is_small = heights(found) < least
     is_new = ~overlaps(found, counted, SAME).any(axis=1)
     found = found[(is_small | is_new) & ~_within(found, counted[heights(counted) >= least])]
-    faces = _judged(eye, picture, found)
-    if (sure := np.flatnonzero(found[:, 4] >= settings.sure)).size:
+    verdicts, alike = np.zeros(len(found)), np.zeros(len(found))
+    if (asked := np.flatnonzero(found[:, 4] >= settings.threshold)).size:
         image = picture.rgb()
-        for i in sure:
-            faces[i, 5] = SURELY if likeness(image, found[i, :4], eye.turns) >= settings.sure else 0
-    return faces
+        for i in asked:
+            alike[i] = likeness(image, found[i, :4], eye.turns)
+    verdicts[(found[:, 4] >= settings.sure) & (alike >= settings.sure)] = SURELY
+    verdicts[(found[:, 4] >= settings.threshold) & (found[:, 4] < settings.sure) & (alike < NOTHING)] = NO_FACE
+    return np.column_stack([found, verdicts]), alike
 
 
 def refined(faces: Faces, finer: Faces, least: int) -> Faces:
