@@ -68,14 +68,20 @@ def make_clip(portrait) -> Callable[..., RawClip]:
     """Writes a raw clip; `hidden` frames show the wall instead of the portrait."""
 
     def make(
-        path: Path, *, frames: int = 12, hidden: tuple[int, ...] = (), seconds: float | None = None, speed: float = 4.0
+        path: Path,
+        *,
+        frames: int = 12,
+        hidden: tuple[int, ...] = (),
+        seconds: float | None = None,
+        speed: float = 4.0,
+        rate: int = 10,
     ) -> RawClip:
-        seconds = frames / 10 if seconds is None else seconds
+        seconds = frames / rate if seconds is None else seconds
         wall = np.linspace(70, 140, WIDTH).astype(np.uint8)[None, :, None].repeat(HEIGHT, 0).repeat(3, 2)
         boxes: list[list[float]] = []
         with av.open(str(path), "w", options={"movflags": "+use_metadata_tags"}) as container:
             container.metadata.update({"title": PLANTED[0], "comment": PLANTED[1]})
-            video = container.add_stream("libx264", rate=10, options={"crf": "12"})
+            video = container.add_stream("libx264", rate=rate, options={"crf": "12"})
             video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
             sound = container.add_stream("aac", rate=16_000, layout="mono") if seconds else None
             if sound is not None:

@@ -48,8 +48,10 @@ class Manifest:
         settings: the fields of `Settings`.
         software: name -> version of what touched pixels and samples; the model's hash.
         voice: "method" ("none": the clip has no sound), "key_id" (never the key, nor the coefficient), "sample_rate".
-        faces: "frames" and "looked" (frames, and those that the detector looked at), "looks" (in words: sizes of the
-            picture and of what the detector sees, and the smallest face), "tracks", "boxes" (counted faces), "bridged"
+        faces: "frames", "looked" and "full_size" (frames, those that the detector looked at, and in full size), "looks"
+            (in words: sizes of the picture and of what the detector sees, and the smallest face), "turns" (quarter
+            turns of all pictures), "tracks", "small" (those of faces below the smallest), "empty" (frames of accepted
+            scenes that show nobody), "boxes" (counted faces), "bridged"
             (frames in which a track was lost and covered), "min_score", "filled" (frames masked whole),
             "dropped" (frames left out), "seen_again" (frames covered further, because in the output something still
             passed for a face), "corrected" (whether a person gave the tracks).

@@ -1,10 +1,12 @@
+import itertools
+
 import numpy as np
 import pytest
 
 from deemo_jax.deid import second_look
 from deemo_jax.deid.eye import Eye
 from deemo_jax.deid.footage import Footage
-from deemo_jax.deid.second_look import Again, cover_until_clean
+from deemo_jax.deid.second_look import Again, cover_until_clean, still_seen
 from deemo_jax.deid.settings import Settings
 from deemo_jax.errors import UserError
 from deemo_jax.media.reel import Reel
@@ -121,3 +123,43 @@ def test_other_frames_than_before_stop_it(raw):
         list(Footage(Reel(raw.path), (320, 238), times).pictures())
     few = Footage(Reel(raw.path), (320, 240), times, frozenset({1, 2}))
     assert [p.index for p in few.pictures()] == list(few.kept) and len(few.times) == 10
+
+
+def test_frames_that_were_not_looked_at_again_are_not_clean(footage, reporting, monkeypatch):
+    """Two neighbours to which each pass adds something, which is clean once it is covered, and alters the other."""
+    monkeypatch.setattr(second_look, "LOOKS", 3)
+    calls, places = itertools.count(), iter(range(0, 310, 8))
+
+    def new_places(_):
+        return [(x := next(places), 200, x + 6, 206, 0.3)] if next(calls) % 3 < 2 else []
+
+    reporting(new_places)
+    assert cover_until_clean(footage, NOTHING_YET, again({2, 3}))[1] == (2, 3)
+
+
+@pytest.mark.parametrize("share,more", [(0.9, True), (0.97, False)])
+def test_what_is_covered_for_the_most_part_only_is_covered_whole(footage, reporting, share, more):
+    box = (40, 40, 140, 140)
+    reporting(lambda _: [(*box, 0.9)])
+    begun = tuple(((40, 40, 40 + round(100 * share), 140),) for _ in range(12))
+    assert covers(cover_until_clean(footage, begun, again({4}))[0][4], box) == more
+
+
+@pytest.mark.parametrize("share,exact", [(0.6, True), (0.4, False)])
+def test_a_report_that_is_of_a_mask_is_covered_without_a_margin(footage, reporting, share, exact):
+    reporting(lambda _: [(40, 40, 140, 140, 0.3)])
+    begun = tuple(((40, 40, 40 + round(100 * share), 140),) for _ in range(12))
+    rectangles, _ = cover_until_clean(footage, begun, again({4}))
+    assert ((40, 40, 140, 140) in rectangles[4]) == exact and covers(rectangles[4], (40, 40, 140, 140))
+    # What is surely a face gets its margin in any case.
+    reporting(lambda _: [(40, 40, 140, 140, 0.6)])
+    assert (15, 15, 165, 165) in cover_until_clean(footage, begun, again({4}))[0][4]
+
+
+@pytest.mark.parametrize("covered,score,seen", [(0.7, 0.6, True), (0.85, 0.6, False), (0.0, 0.45, False)])
+def test_beside_corrected_tracks_most_of_what_is_surely_a_face_must_be_covered(
+    footage, reporting, covered, score, seen
+):
+    reporting(lambda _: [(40, 40, 140, 140, score)])
+    given = tuple(((40, 40, 40 + round(100 * covered), 140),) * bool(covered) for _ in range(12))
+    assert still_seen(footage, given, again({4}), ()) == ((4,) if seen else ())

@@ -1,9 +1,11 @@
+import dataclasses
 import itertools
 
 import numpy as np
 import pytest
 
 from deemo_jax.deid import tracks
+from deemo_jax.deid.look import NO_FACE, SURELY
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.sight import Sight
 from deemo_jax.deid.tracks import boxes_per_frame, plan, second_chance
@@ -193,3 +195,37 @@ def test_a_lost_face_does_not_go_over_to_what_was_seen_beside_it(gap):
     fist = face(60 + 40 * gap, score=0.35)
     seen = sight(*[[face(60), fist]] * 10, *[[fist]] * 20, step=2, rate=25)
     assert plan(seen, Settings()).missing == tuple(range(19, 59))
+
+
+def test_only_at_the_very_border_may_a_face_leave():
+    """Twenty pixels from it, the face would still be seen."""
+    assert plan(sight(*[[face(260)]] * 3, *[[]] * 4), Settings()).missing == (3, 4, 5, 6)
+    assert plan(sight(*[[face(277)]] * 3, *[[]] * 4), Settings()).missing == ()
+
+
+def test_a_flash_is_short():
+    rows = [[face(60)]] * 3 + [[]] * 5 + [[face(60)]] * 3
+    assert len(plan(sight(*rows, cuts=(3, 8)), Settings()).tracks) == 2
+
+
+def test_one_look_is_enough_for_what_is_a_face_from_near_too():
+    other = face(20, 20)
+    for verdict, missing in ((0, ()), (NO_FACE, ()), (SURELY, (0, 1, 3, 4))):
+        rows = [[other]] * 2 + [[other, face(200, doubt=verdict)]] + [[other]] * 2
+        assert plan(sight(*rows), Settings()).missing == missing
+
+
+def test_the_smallest_face_that_is_lost_is_told():
+    other = face(20, 20)
+    rows = [[face(200, size=30), other]] * 4 + [[other]] * 14
+    assert plan(sight(*rows), Settings()).lost_height == pytest.approx(30)
+    assert plan(sight(*[[other]] * 4), Settings()).lost_height == 0
+
+
+def test_the_defaults():
+    """What a newcomer gets; each was measured on what is hard, so that a weaker one must be a decision."""
+    recommended = {"mask": "solid", "threshold": 0.2, "second_chance": 0.1, "sure": 0.5, "margin": 0.25}
+    recommended |= {"smallest_face": 0.1, "hole_s": 1.0, "extend_s": 0.2}
+    recommended |= {"on_missing": "refuse", "empty_scenes": "refuse", "voice": "mcadams"}
+    assert recommended.items() <= dataclasses.asdict(Settings()).items()
+    assert Settings.on_record({}) == Settings()  # what an older manifest lacks
