@@ -159,6 +159,17 @@ def test_layout_and_rate_may_change_within_a_track(tmp_path, kind, target):
     )
 
 
+def test_a_rate_that_changes_without_a_gap(tmp_path):
+    first = write(tmp_path / "a.ts", [(tones(1, 0.48, 48_000, first=500), "mono")], "mp2", 48_000)
+    lasts_s = read_audio(first, None)[0].size / 48_000
+    second = write(tmp_path / "b.ts", [(tones(1, 0.5, 32_000, first=900), "mono")], "mp2", 32_000, start_s=lasts_s)
+    (tmp_path / "c.ts").write_bytes(first.read_bytes() + second.read_bytes())
+    sound = read_sound(tmp_path / "c.ts")
+    assert not sound.notes  # no gap
+    for start, pitch in ((1600, 500), (9600, 900)):
+        assert heard(sound.waveform[start : start + 4800], [pitch])[0] == pytest.approx(0.2, rel=0.1)
+
+
 def test_all_tracks_are_mixed_and_silent_ones_do_not_halve_the_voice(tmp_path):
     voice, other = tones(1, first=300), tones(1, first=700)
     silent = np.zeros_like(voice)
