@@ -17,7 +17,7 @@ from deemo_jax.errors import UserError
 from deemo_jax.evaluation.recognition import CLASSES, UNPARSED
 from deemo_jax.files import read_jsonl
 from deemo_jax.generation.text import parse_reasoning
-from deemo_jax.schema import Emotion, Modality, set_name
+from deemo_jax.schema import Emotion, Modality, close_key, set_name
 
 MAX_LINE_BYTES = 1 << 20
 MAX_ROWS = 1_000_000
@@ -116,14 +116,21 @@ def read_predictions(path: str | Path, truth: Mapping[str, Mapping[str, Any]] | 
         UserError: anything that is not so, with file and line.
     """
     count = 0
+    first: dict[tuple[str, str], int] = {}
     for count, row in enumerate(read_jsonl(path, MAX_LINE_BYTES), 1):
         where = f"{path}: row {count}"
         if count > MAX_ROWS:
             raise UserError(f"{path}: more than {MAX_ROWS:,} rows; score it in parts")
         try:
-            yield _prediction(row, truth)
+            read = _prediction(row, truth)
         except UserError as error:
             raise UserError(f"{where}: {error}") from error
+        if (earlier := first.setdefault((read.clip_id, read.modalities), count)) != count:
+            raise UserError(
+                f"{where}: clip {read.clip_id} occurs twice for modalities {read.modalities!r}, first in row {earlier};"
+                " keep one row"
+            )
+        yield read
     if not count:
         raise UserError(f"{path}: no rows; write one JSON object a line")
 
@@ -169,7 +176,24 @@ def _truth_of(clip: str, truth: Mapping[str, Mapping[str, Any]]) -> tuple[Emotio
     return Emotion(truth[clip]["emotion"]), _text(truth[clip], "reasoning", "")
 
 
+def _missing(row: Mapping[str, Any], labelled: bool) -> list[str]:
+    """What a row lacks, all of it, in words; with what it may have been called by a slip of the pen."""
+    wanted = {"clip_id": "is missing"} if "clip_id" not in row else {}
+    if labelled and row.get("emotion_true") is None:
+        wanted["emotion_true"] = "is missing; add it, or name the annotations with --truth"
+    if "emotion_predicted" not in row and "answer" not in row:
+        wanted["emotion_predicted"] = "(negative, positive or null) or answer is missing"
+    unknown = row.keys() - {field.name for field in dataclasses.fields(Prediction)}
+    said = []
+    for key, lack in wanted.items():
+        slip = close_key(key, unknown)
+        said.append(f"{key} {lack}" + (f" (is {slip!r} meant to be it?)" if slip else ""))
+    return said
+
+
 def _prediction(row: Mapping[str, Any], truth: Mapping[str, Mapping[str, Any]] | None) -> Prediction:
+    if missing := _missing(row, truth is None):
+        raise UserError("; ".join(missing))
     clip = _clip_id(row)
     if truth is None:
         label, reference = _emotion(row, "emotion_true"), _text(row, "reference", "")
@@ -177,8 +201,6 @@ def _prediction(row: Mapping[str, Any], truth: Mapping[str, Mapping[str, Any]] |
         label, reference = _truth_of(clip, truth)
     if label is None:
         raise UserError("emotion_true is missing; add it, or name the annotations with --truth")
-    if "emotion_predicted" not in row and "answer" not in row:
-        raise UserError("needs emotion_predicted (negative, positive or null) or answer")
     answer = _text(row, "answer", "")
     return Prediction(
         clip_id=clip,
