@@ -199,7 +199,7 @@ def test_transcripts_without_names_say_so_and_are_not_counted_as_raw(
     assert main(arguments) == 0
     assert "raw transcripts (not de-identified): 0" in capsys.readouterr().out
     provenance = ClipSource(tmp_path / "data", "deemo_mer", "train")[0].provenance
-    assert provenance.transcript.startswith("deemo_jax rules 2, ")
+    assert provenance.transcript.startswith(f"{Rules().method}, ")
     rows.write_text(rows.read_text().replace('"transcript": "', '"transcript": "Mara said '))
     assert "--text again" in refused(arguments, capsys)
 
