@@ -141,15 +141,22 @@ def test_a_refusal_leaves_what_other_settings_had_let_through(sources, tmp_path,
     assert deidentify_all(lost, out, masked, key)[0].status == "kept" and not (out / REFUSALS).exists()
 
 
-@pytest.fixture
-def accepted(make_clip, tmp_path, key):
-    """A raw clip, and the folder it was accepted into from corrected tracks, with a preview."""
-    source, out = make_clip(tmp_path / "speaker.mp4", frames=5).path, tmp_path / "out"
+@pytest.fixture(scope="module")
+def accepted_once(make_clip, tmp_path_factory, key):
+    folder = tmp_path_factory.mktemp("accepted")
+    source, out = make_clip(folder / "speaker.mp4", frames=5).path, folder / "out"
     deidentify_all([source], out, STRICT, key, clip_ids="stem")
-    tracks = shutil.copy(out / "speaker.tracks.json", tmp_path / "corrected.json")
-    options = Options(tracks=Path(tracks), preview=True)
+    tracks = Path(shutil.copy(out / "speaker.tracks.json", folder / "corrected.json"))
+    options = Options(tracks=tracks, preview=True)
     assert deidentify_all([source], out, STRICT, key, clip_ids="stem", options=options)[0].status == "done"
-    return source, out, Path(tracks)
+    return source, out, tracks
+
+
+@pytest.fixture
+def accepted(accepted_once, tmp_path):
+    """A raw clip, and a folder that it was accepted into from corrected tracks, with a preview; and those tracks."""
+    source, out, tracks = accepted_once
+    return source, shutil.copytree(out, tmp_path / "out"), Path(shutil.copy(tracks, tmp_path / "corrected.json"))
 
 
 BAD_TRACKS = {
