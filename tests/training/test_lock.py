@@ -3,7 +3,6 @@
 import errno
 import fcntl
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -30,10 +29,12 @@ def test_a_process_that_is_killed_leaves_no_lock(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
         with Lock(path) as lock:
-            with pytest.raises(UserError, match=rf"is in use by another run \(process {holder.pid} on "):
-                lock.take()
-            holder.send_signal(signal.SIGKILL)
-            holder.wait()
+            try:
+                with pytest.raises(UserError, match=rf"is in use by another run \(process {holder.pid} on "):
+                    lock.take()
+            finally:
+                holder.kill()
+                holder.wait()
             lock.take()
             assert lock.held and str(os.getpid()) in path.read_text()
 
