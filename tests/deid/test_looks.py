@@ -7,8 +7,9 @@ import pytest
 
 from deemo_jax.deid import eye
 from deemo_jax.deid.clip import Refused, deidentify_clip
+from deemo_jax.deid.close_look import NOTHING, likeness
 from deemo_jax.deid.eye import Eye, tiles
-from deemo_jax.deid.look import refined
+from deemo_jax.deid.look import Asked, look, refined
 from deemo_jax.deid.manifest import load_masks
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.sight import look_through, unseen_frames
@@ -244,3 +245,22 @@ def test_empty_scenes_can_be_masked_like_other_frames(done):
     manifest, _, masks = done(stages, Settings(smallest_face=0.4, on_missing="mask_frame"))
     assert manifest.faces["filled"] == 8 and masks.rectangles[7] == ((0, 0, WIDTH, HEIGHT),)
     assert masks.rectangles[8] != ((0, 0, WIDTH, HEIGHT),) and manifest.faces["empty"] == 0
+
+
+def test_where_no_face_scores_high_turned_ones_are_looked_for_at_once(tmp_path):
+    stages = [Stage(320, 240).show(80, 50, 120).turned(2), Stage(320, 240).show(80, 50, 120)]
+    pictures = list(Reel(film(tmp_path / "raw.mp4", stages).path))
+    turns = [look(Eye(Settings()), tmp_path, Asked(picture, full_size=True))[1].turns for picture in pictures]
+    assert turns == [{2}, set()]
+    # Not at every look: it takes as long as three.
+    assert look(Eye(Settings()), tmp_path, Asked(pictures[0]))[1].turns == set()
+
+
+def test_what_is_half_hidden_is_still_a_face_from_near():
+    stage = Stage(320, 240).show(80, 50, 120)
+    box = np.array(stage.faces[0])
+    shown = likeness(stage.image, box)
+    stage.image[:, round(box[0] + 0.4 * (box[2] - box[0])) :] = 110
+    hidden = likeness(stage.image, box)
+    assert shown > 0.5 and NOTHING <= hidden < shown and NOTHING <= 0.06
+    assert likeness(np.full((240, 320, 3), 110, np.uint8), box) < NOTHING
