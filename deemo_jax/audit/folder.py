@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from deemo_jax import cli, files, parallel
+from deemo_jax import children, cli, files
 from deemo_jax.audit.check import LEAST_COVERAGE, MOST_SI_SNR_DB, CheckResult, check_clip
 from deemo_jax.audit.clips import AuditedClip, Found, find_clips, tidied
 from deemo_jax.deid.faces import model_path
@@ -189,8 +189,8 @@ def check_all(listed: Found, folder: Path, workers: int, every: int, with_source
     # What would fail every clip alike is known before the work.
     refused, _ = len(refusals(folder)), model_path()
     check = functools.partial(_check, every, with_sources)
-    work = cli.progress(parallel.settled(check, listed.clips, workers), "audit", len(listed.clips))
-    results = [_not_checked(clip, r.reason) if isinstance(r, parallel.Failure) else r for clip, r in work]
+    work = cli.progress(children.settled(check, listed.clips, workers), "audit", len(listed.clips))
+    results = [_not_checked(clip, r.reason) if isinstance(r, children.Failure) else r for clip, r in work]
     results += [CheckResult(clip_id, unchecked=why) for clip_id, why in listed.unusable.items()]
     results += [CheckResult(plain(name), unchecked=UNNAMED) for name in listed.unnamed]
     return Audit(tuple(results), every, refused)

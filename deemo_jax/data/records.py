@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from deemo_jax import parallel
+from deemo_jax import children
 from deemo_jax.data.annotations import ABSENT
 from deemo_jax.errors import UserError
 from deemo_jax.media import audio, mel, still, video, wav
@@ -87,12 +87,12 @@ def make_record(admitted: Admitted, frames: int, clips: int) -> dict[str, Any]:
 
 def make_records(
     admitted: Iterable[Admitted], frames: int, clips: int, workers: int
-) -> Iterator[tuple[Admitted, dict[str, Any] | parallel.Failure]]:
+) -> Iterator[tuple[Admitted, dict[str, Any] | children.Failure]]:
     """Every clip in order with its record, or with why it has none; few wait in memory.
 
     Made by `workers` child processes, so that a damaged file costs its clip only; 0 works in this process.
     """
-    yield from parallel.settled(functools.partial(make_record, frames=frames, clips=clips), admitted, workers)
+    yield from children.settled(functools.partial(make_record, frames=frames, clips=clips), admitted, workers)
 
 
 def encodable(record: dict[str, Any]) -> dict[str, Any]:

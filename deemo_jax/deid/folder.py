@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deemo_jax import cli, files, parallel
+from deemo_jax import children, cli, files
 from deemo_jax.deid import sourcemap
 from deemo_jax.deid.job import Job
 from deemo_jax.deid.keys import VoiceKey
@@ -82,9 +82,9 @@ def deidentify_all(
 
 def _settle(job: Job, todo: Sequence[Piece], workers: int) -> Iterator[Outcome]:
     """What becomes of each; what fails in a library, or ends its process, too."""
-    work = parallel.settled(job, todo, workers, cli.Within("deidentify"))
+    work = children.settled(job, todo, workers, cli.Within("deidentify"))
     for piece, made in cli.progress(work, "deidentify", len(todo)):
-        if not isinstance(made, parallel.Failure):
+        if not isinstance(made, children.Failure):
             yield made
             continue
         clip_id, digest = None, None

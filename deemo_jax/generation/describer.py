@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from deemo_jax import parallel
+from deemo_jax import children
 from deemo_jax.data.pipeline import make_spec, stack
 from deemo_jax.data.prompts import Task, parse_emotion
 from deemo_jax.data.rows import Row, make_row, shown
@@ -128,7 +128,7 @@ class Describer:
         """
         if batch_size < 1:
             raise UserError(f"batch_size {batch_size}: at least 1 is needed")
-        remaining = parallel.settled(self._reader(), questions, workers)
+        remaining = children.settled(self._reader(), questions, workers)
         while group := list(itertools.islice(remaining, batch_size)):
             prepared = [self._prepared(question, found) for question, found in group]
             described = self._described([item for item in prepared if isinstance(item, _Prepared)], batch_size)
@@ -141,8 +141,8 @@ class Describer:
             read_clip, frames=spec.frames, clips=spec.clips, settings=self._settings, key=self._key
         )
 
-    def _prepared(self, question: Question, found: _Read | parallel.Failure) -> _Prepared | Failure:
-        if isinstance(found, parallel.Failure):
+    def _prepared(self, question: Question, found: _Read | children.Failure) -> _Prepared | Failure:
+        if isinstance(found, children.Failure):
             return _failed(question, found.reason, isinstance(found.error, Refused))
         try:
             return self._prepare(question, *found)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from deemo_jax import cli, parallel
+from deemo_jax import children, cli
 from deemo_jax.media.picture import Picture
 from deemo_jax.media.video import read_pictures
 
@@ -47,12 +47,12 @@ class Reel:
         self._held: list[Picture] | None = None
 
     def __iter__(self) -> Iterator[Picture]:
-        """Says how far along it is (`deemo_jax.parallel.tell`), and raises what `read_pictures` raises."""
+        """Says how far along it is (`deemo_jax.children.tell`), and raises what `read_pictures` raises."""
         last = time.monotonic()
         for count, picture in enumerate(self._pictures(), 1):
             if (now := time.monotonic()) - last >= TELL_EVERY_S:
                 last = now
-                parallel.tell(cli.Stage(self.stage, count, self._frames))
+                children.tell(cli.Stage(self.stage, count, self._frames))
             yield picture
 
     def _pictures(self) -> Iterator[Picture]:

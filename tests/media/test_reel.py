@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from deemo_jax.children import settled
 from deemo_jax.cli import Stage, Within
 from deemo_jax.media import reel as reel_module
 from deemo_jax.media.reel import Reel
-from deemo_jax.parallel import settled
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from deemo_jax.children import Failure
 from deemo_jax.cli import progress
 from deemo_jax.data import attest, gate
 from deemo_jax.data.annotations import RAW_TRANSCRIPT, read_annotations, read_rows, unused_keys
@@ -24,7 +25,6 @@ from deemo_jax.data.splits import (
 from deemo_jax.data.writer import already_built, fingerprint, write_dataset
 from deemo_jax.errors import UserError
 from deemo_jax.media.mel import CLIP_SAMPLES, SAMPLE_RATE
-from deemo_jax.parallel import Failure
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 
 
