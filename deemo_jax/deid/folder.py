@@ -9,10 +9,10 @@ from deemo_jax import children, cli, files
 from deemo_jax.deid import sourcemap
 from deemo_jax.deid.job import Job
 from deemo_jax.deid.keys import VoiceKey
-from deemo_jax.deid.manifest import WHOLE
+from deemo_jax.deid.manifest import CLIP_ID, WHOLE
 from deemo_jax.deid.outcome import DEFAULT, Options, Outcome
 from deemo_jax.deid.output import check_output, refuse_links, refuse_lost_key
-from deemo_jax.deid.replacing import discard, settle
+from deemo_jax.deid.replacing import alone, discard, settle
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.sourcemap import Known
 from deemo_jax.deid.spans import Piece
@@ -61,7 +61,9 @@ def deidentify_all(
     files.remove_rests(listing)
     files.check_writable(out_dir)  # known before the work
     for whole in out_dir.glob(f".*{WHOLE}"):
-        settle(out_dir, whole.name[1 : -len(WHOLE)])
+        if CLIP_ID.fullmatch(clip_id := whole.name[1 : -len(WHOLE)]):
+            with alone(out_dir, clip_id):
+                settle(out_dir, clip_id)
     # A source that could not even be read has no clip id: it is listed by the run that met it.
     earlier = [row for row in files.read_jsonl(listing) if _is_listed(row)] if listing.exists() else []
     job = Job(out_dir, settings, key, clip_ids, {row["clip_id"]: row for row in earlier}, options)
@@ -90,7 +92,8 @@ def _settle(job: Job, todo: Sequence[Piece], workers: int) -> Iterator[Outcome]:
         clip_id, digest = None, None
         with contextlib.suppress(UserError):
             clip_id, _, digest = job.identify(piece)
-            discard(job.out_dir, clip_id)
+            with alone(job.out_dir, clip_id):
+                discard(job.out_dir, clip_id)
         reason = job.told(made.reason, piece.source, clip_id)
         yield Outcome(piece.source, clip_id, "bad", reason, source_sha256=digest, span=piece.span)
 

@@ -11,7 +11,7 @@ from deemo_jax.deid import manifest as paper
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.outcome import DEFAULT, Options, Outcome
 from deemo_jax.deid.output import refuse_links
-from deemo_jax.deid.replacing import discard, settle
+from deemo_jax.deid.replacing import alone, discard, settle
 from deemo_jax.deid.settings import MIXED, Settings
 from deemo_jax.deid.spans import Piece, TooLong, pieces, span_id
 from deemo_jax.errors import UserError
@@ -41,11 +41,15 @@ class Job:
         """The ids of a clip and of the recording that it is of, and the source's hash.
 
         Raises:
-            UserError: the source cannot be read.
+            UserError: the source cannot be read, or the clip would be called as the preview of another.
         """
         digest = files.sha256(piece.source)
         recording = piece.source.stem if self.clip_ids == "stem" else self.key.pseudonym(digest)
         clip_id = piece.clip_id or (span_id(recording, piece.span) if piece.span else recording)
+        if f"{clip_id}.mp4".lower().endswith(paper.PREVIEW):
+            raise UserError(
+                f"clip id {clip_id!r}: ends as the names of previews do; rename it, or use --clip_ids keyed"
+            )
         return clip_id, recording, digest
 
     def __call__(self, wanted: Path | Piece) -> Outcome:
@@ -54,45 +58,17 @@ class Job:
         return dataclasses.replace(self._settled(piece), span=piece.span)
 
     def _settled(self, piece: Piece) -> Outcome:
-        from deemo_jax.deid.clip import Refused, deidentify_clip
-        from deemo_jax.deid.preview import preview_again
-        from deemo_jax.media.video import video_info
+        from deemo_jax.deid.refusal import Refused
 
         source, clip_id, digest, made_by = piece.source, piece.clip_id, None, ""
         if self.clip_ids == "stem" and piece.span is None:
             clip_id = source.stem
         try:
             clip_id, recording, digest = self.identify(piece)
-            preview = self.out_dir / paper.preview_name(clip_id)
-            own = [preview, *(self.out_dir / name for name in paper.file_names(clip_id))]
-            refuse_links([*own, paper.whole(self.out_dir, clip_id)])
-            settle(self.out_dir, clip_id)
+            paper.file_names(clip_id)  # a safe name
             made_by = fingerprint(self.settings)
-            if self.options.tracks is None and self._is_kept(piece, clip_id, digest):
-                if self.options.preview and not preview.exists():
-                    preview_again(self.out_dir, clip_id, source)
-                return Outcome(source, clip_id, "kept", source_sha256=digest)
-            tracks = self._tracks(clip_id, digest)
-            discard(self.out_dir, clip_id)
-            for path in own:
-                files.remove_rests(path)
-            row = self.refusals.get(clip_id) if tracks is None else None
-            if row and _stands(row, made_by) and row["source_sha256"] == digest:
-                return Outcome(source, clip_id, "refused", row["reason"], tuple(row["times_s"]), digest, "", made_by)
-            listed = self.options.speakers or {}
-            made = deidentify_clip(
-                source,
-                self.out_dir,
-                clip_id,
-                self.settings,
-                self.key,
-                speaker=listed.get(clip_id, listed.get(recording, listed.get(source.stem))),
-                tracks=tracks,
-                preview=self.options.preview,
-                threads=self.options.threads,
-                span=piece.span,
-                recording=recording if piece.span else "",
-            )
+            with alone(self.out_dir, clip_id):
+                return self._made(piece, clip_id, recording, digest, made_by)
         except UserError as error:
             if isinstance(error, TooLong) and piece.span is None:
                 return Outcome(source, clip_id, "long", source_sha256=digest, pieces=tuple(pieces(error.seconds)))
@@ -100,6 +76,46 @@ class Job:
             times = error.times_s if isinstance(error, Refused) else ()
             reason = self.told(str(error), source, clip_id)
             return Outcome(source, clip_id, "refused" if refused else "bad", reason, times, digest, "", made_by)
+
+    def _made(self, piece: Piece, clip_id: str, recording: str, digest: str, made_by: str) -> Outcome:
+        """A clip that is kept, refused as before, or made.
+
+        Raises:
+            UserError: it is refused, or something is wrong with it.
+        """
+        from deemo_jax.deid.clip import deidentify_clip
+        from deemo_jax.deid.preview import preview_again
+        from deemo_jax.media.video import video_info
+
+        source, preview = piece.source, self.out_dir / paper.preview_name(clip_id)
+        own = [preview, *(self.out_dir / name for name in paper.file_names(clip_id))]
+        refuse_links([*own, paper.whole(self.out_dir, clip_id)])
+        settle(self.out_dir, clip_id)
+        if self.options.tracks is None and self._is_kept(piece, clip_id, digest):
+            if self.options.preview and not preview.exists():
+                preview_again(self.out_dir, clip_id, source)
+            return Outcome(source, clip_id, "kept", source_sha256=digest)
+        tracks = self._tracks(clip_id, digest)
+        discard(self.out_dir, clip_id)
+        for path in own:
+            files.remove_rests(path)
+        row = self.refusals.get(clip_id) if tracks is None else None
+        if row and _stands(row, made_by) and row["source_sha256"] == digest:
+            return Outcome(source, clip_id, "refused", row["reason"], tuple(row["times_s"]), digest, "", made_by)
+        listed = self.options.speakers or {}
+        made = deidentify_clip(
+            source,
+            self.out_dir,
+            clip_id,
+            self.settings,
+            self.key,
+            speaker=listed.get(clip_id, listed.get(recording, listed.get(source.stem))),
+            tracks=tracks,
+            preview=self.options.preview,
+            threads=self.options.threads,
+            span=piece.span,
+            recording=recording if piece.span else "",
+        )
         remarks = (*video_info(source).notes, *made.sound["remarks"])
         return Outcome(source, clip_id, "done", source_sha256=digest, looks=made.faces["looks"], remarks=remarks)
 

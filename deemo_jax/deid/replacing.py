@@ -7,6 +7,8 @@ hashes do not match, so that nobody takes a mixture for a clip.
 """
 
 import contextlib
+import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +17,45 @@ from pathlib import Path
 from deemo_jax.deid import manifest as paper
 from deemo_jax.errors import UserError
 
-DRAFT = ".draft"
+DRAFT, LOCK = ".draft", ".lock"
+
+
+@contextlib.contextmanager
+def alone(folder: Path, clip_id: str) -> Iterator[None]:
+    """Waits until nobody else works on a clip in `folder`, and has others wait: copies of a film are one clip.
+
+    The kernel holds the lock, so that none is left behind by who was killed. Where the file system knows no locks,
+    nobody waits.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    path = folder / f".{clip_id}{LOCK}"
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        except OSError as error:
+            raise UserError(f"{path}: cannot be written ({error.strerror}); check space and permissions") from error
+        try:
+            with contextlib.suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            if _is_at(path, handle):
+                try:
+                    yield
+                finally:
+                    path.unlink(missing_ok=True)
+                return
+        finally:
+            os.close(handle)
+
+
+def _is_at(path: Path, handle: int) -> bool:
+    """Whether an open file is still the one of that name: who had it before may have removed it."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.lstat())
+    except FileNotFoundError:
+        return False
 
 
 @contextlib.contextmanager

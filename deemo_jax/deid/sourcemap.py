@@ -48,8 +48,11 @@ class SourceMap:
 
     def find(self, name: str) -> dict[str, str]:
         """The raw files of a name: hash -> path. A name is a path or the end of one, with or without its suffix."""
-        whole = str(Path(name).expanduser().absolute())
-        for called in (str, lambda source: str(Path(source).with_suffix(""))):
+        path = Path(name)
+        with contextlib.suppress(RuntimeError):  # "~" and somebody who has no home here
+            path = path.expanduser()
+        whole = str(path.absolute())
+        for called in (str, lambda source: source.removesuffix(Path(source).suffix)):
             found = {
                 row.source_sha256: row.source
                 for row in self._rows

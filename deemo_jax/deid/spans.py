@@ -75,19 +75,22 @@ def read_segments(path: str | os.PathLike[str], sources: Sequence[Path]) -> list
     """The spans that a person lists: CSV with a header, or JSON lines, with "file", "start_s", "end_s" and, where the
     clip is to have a name of its own, "clip_id". Annotations may serve.
 
+    A span that is listed twice is one clip.
+
     Args:
         path: of the list.
         sources: the files that are meant.
 
     Raises:
-        UserError: unreadable, a row without these, of a file that is not among the sources, or of a name that two have.
+        UserError: unreadable, a row without these, of a file that is not among the sources, or of a name that two have;
+            or one clip id for two spans.
     """
-    found: list[Piece] = []
+    found: dict[str, Piece] = {}
     for number, row in enumerate(files.read_rows(path), 1):
         where = f"{path}: row {number}"
         name = row.get("file")
-        if not isinstance(name, str) or not name:
-            raise UserError(f'{where}: "file" is missing: the recording that the span is of')
+        if not isinstance(name, str) or not name or "\0" in name:
+            raise UserError(f'{where}: "file" is missing, or no name: the recording that the span is of')
         named = [s for s in sources if s == Path(name) or s.resolve() == Path(name).resolve()]
         named = named or [s for s in sources if name in (s.name, s.stem)]
         if len(named) != 1:
@@ -101,10 +104,14 @@ def read_segments(path: str | os.PathLike[str], sources: Sequence[Path]) -> list
         clip_id = row.get("clip_id") or None
         if clip_id is not None:
             paper.file_names(str(clip_id))  # a safe name
-        found.append(Piece(named[0], (start, end), None if clip_id is None else str(clip_id)))
+        piece = Piece(named[0], (start, end), None if clip_id is None else str(clip_id))
+        # Some file systems hold two names that differ in capitals only for one.
+        of = span_id(str(piece.source), (start, end)) if clip_id is None else str(clip_id).lower()
+        if (twin := found.setdefault(of, piece)) != piece and clip_id is not None:
+            raise UserError(f"{where}: clip id {clip_id!r} is that of another span, {twin}; give each its own")
     if not found:
         raise UserError(f"{path}: lists no span; give rows with file, start_s and end_s")
-    return found
+    return list(found.values())
 
 
 def _seconds(row: Mapping[str, Any], key: str, where: str) -> float:
@@ -112,7 +119,7 @@ def _seconds(row: Mapping[str, Any], key: str, where: str) -> float:
     value = row.get(key)
     try:
         parts = [float(part) for part in value.split(":")] if isinstance(value, str) else [float(value or 0)]
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         parts = []
     seconds = sum(part * 60**power for power, part in enumerate(reversed(parts)))
     if value is None or isinstance(value, bool) or not 1 <= len(parts) <= 3 or not abs(seconds) < 1e9:

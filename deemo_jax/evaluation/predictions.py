@@ -4,7 +4,7 @@ A file of such rows is all that scoring needs, so any system can be scored, what
 """
 
 import dataclasses
-import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -232,7 +232,7 @@ def _temperature(row: Mapping[str, Any]) -> float | None:
 
 
 def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _text(row: Mapping[str, Any], key: str, default: str | None = None) -> str:

@@ -102,5 +102,5 @@ def _read(line: bytes) -> Answered | None:
         odds = row["log_likelihoods"]
         odds = None if odds is None else tuple(map(float, odds))
         return Answered(str(row["modalities"]), int(row["index"]), str(row["answer"]), odds)
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return None

@@ -133,7 +133,7 @@ def load(path: Path, weights: str) -> Calibration | None:
     try:
         sets = {str(name): _temperature(found) for name, found in row["sets"].items()}
         return Calibration(sets, str(row["why_not"])) if row["weights"] == weights else None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(f"{path}: no calibration ({error}); remove it, and evaluate with --calibrate") from error
 
 

@@ -492,10 +492,44 @@ def test_lists_of_spans(tmp_path):
         ("y,,1,", "start_s"),
         ("y,0,soon,", "end_s"),
         ("y,0,1,a/b", "clip id"),
+        ("y,0,1,one\ny,2,3,One", "row 2: clip id 'One' is that of another span"),
     ):
         listing.write_text(f"file,start_s,end_s,clip_id\n{row}\n")
         with pytest.raises(UserError, match=why):
             read_segments(listing, sources)
+
+
+def test_lists_of_spans_with_odd_values(tmp_path):
+    source, listing = tmp_path / "y.mp4", tmp_path / "spans.jsonl"
+    same = '{"file": "y.mp4", "start_s": 0, "end_s": 1}\n{"file": "y", "start_s": 0, "end_s": 1.0}\n'
+    listing.write_text(same)
+    assert read_segments(listing, [source]) == [Piece(source, (0, 1))]
+    for row, why in (
+        ('{"file": "y\\u0000", "start_s": 0, "end_s": 1}', "no name"),
+        (f'{{"file": "y", "start_s": 0, "end_s": 1{"0" * 400}}}', "end_s"),
+    ):
+        listing.write_text(row)
+        with pytest.raises(UserError, match=why):
+            read_segments(listing, [source])
+
+
+def test_two_copies_of_a_film_are_one_clip_and_do_not_disturb_each_other(raw, tmp_path, key):
+    copies = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    for copy in copies:
+        shutil.copy(raw.path, copy)
+    outcomes = deidentify_all(copies, tmp_path / "out", STRICT, key, workers=2)
+    assert sorted(statuses_of(outcomes)) == ["done", "kept"] and outcomes[0].clip_id == outcomes[1].clip_id
+    (manifest,) = find_manifests([tmp_path / "out"])
+    verify(load_manifest(manifest), tmp_path / "out")
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_no_clip_is_called_as_the_preview_of_another(raw, tmp_path, key):
+    source = tmp_path / "x.Preview.mp4"
+    shutil.copy(raw.path, source)
+    (outcome,) = deidentify_all([source], tmp_path / "out", STRICT, key, clip_ids="stem")
+    assert outcome.status == "bad" and "previews" in outcome.reason
+    assert [p.name for p in (tmp_path / "out").iterdir()] == [REFUSALS]
 
 
 def test_a_span_that_is_too_long_after_all_is_bad_and_not_cut_for_ever(make_clip, tmp_path, key, monkeypatch):

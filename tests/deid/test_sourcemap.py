@@ -37,7 +37,9 @@ def test_names_paths_and_stems(tmp_path):
     assert known.find("interview.mp4") == {"1" * 64: "/raw/a/interview.mp4", "2" * 64: "/raw/b/interview.mp4"}
     assert set(known.find("a/interview.mp4")) == set(known.find("/raw/a/interview.mp4")) == {"1" * 64}
     assert set(known.find("talk.mov")) == set(known.find("talk")) == {"3" * 64}
-    assert known.find("alk.mov") == known.find("c1") == {}
+    assert known.find("alk.mov") == known.find("c1") == known.find("~nobody-of-that-name/talk.mov") == {}
+    add(path, [Known("/", "4" * 64, "c4"), Known("", "5" * 64, "c5")])
+    assert set(load(path).find("talk")) == {"3" * 64}
 
 
 def test_a_line_that_was_cut_off_spoils_no_other(tmp_path):

@@ -78,6 +78,7 @@ def test_truth_overrules_the_file_and_brings_the_reference(tmp_path):
         (row(log_likelihoods={"negative": 1}), "log_likelihoods must have a finite number for negative and positive"),
         (row(log_likelihoods={"negative": 1, "positive": "2"}), "log_likelihoods must have a finite number"),
         (row(log_likelihoods={"negative": 1, "positive": float("nan")}), "log_likelihoods must have a finite number"),
+        (row(log_likelihoods={"negative": 1, "positive": 10**400}), "log_likelihoods must have a finite number"),
         (row(log_likelihoods=[1, 2]), "log_likelihoods must have a finite number"),
         (row(temperature=0), "temperature is '0'; it must be above 0"),
         (row(temperature=True), "temperature is 'True'"),
