@@ -207,7 +207,8 @@ def _segments(value: object, lasts_s: float) -> tuple[NFBLSegment, ...]:
     segments = []
     for number, entry in enumerate(value, 1):
         if isinstance(entry, str):
-            entry = {"start_s": 0.0, "end_s": max(lasts_s, 0.0), "label": entry}
+            # Where the clip's own times are wrong, that is said of them.
+            entry = {"start_s": 0.0, "end_s": max(lasts_s, 0.0) if math.isfinite(lasts_s) else 0.0, "label": entry}
         if not isinstance(entry, Mapping) or not {"start_s", "end_s", "label"} <= entry.keys():
             raise UserError(f"{form}; entry {number} is {str(entry)[:60]!r}")
         try:

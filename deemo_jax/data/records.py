@@ -110,7 +110,7 @@ def read_mel(path: Path) -> Float[np.ndarray, "M 128 204"]:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path}: not a plain .npy array ({error})") from error
+        raise UserError(f"{path}: not a plain .npy array, or cut off ({error}); export it again as floats") from error
     if not isinstance(array, np.ndarray) or array.ndim != 3 or array.shape[1:] != MEL_SHAPE:
         raise UserError(f"{path}: has shape {getattr(array, 'shape', None)}; a mel array is {wanted}")
     if not 0 < len(array) <= MAX_MEL_CLIPS or array.dtype.kind != "f":

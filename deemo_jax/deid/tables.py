@@ -12,6 +12,7 @@ from deemo_jax.errors import UserError
 from deemo_jax.files import open_input, read_jsonl
 
 TABLES = (".csv", ".tsv", ".txt")
+_HEAD = 4096
 SEPARATORS = ";\t,"
 MAX_CELL = 1 << 20
 _TIMES = ("start_s", "end_s")
@@ -29,8 +30,14 @@ def annotation_rows(path: str | Path) -> Iterator[dict[str, Any]]:
     path = Path(path)
     if path.suffix.lower() not in TABLES:
         with open_input(path) as handle:
-            if handle.read(2) == b"PK":
-                raise UserError(f"{path}: a spreadsheet; save it as CSV (UTF-8)")
+            head = handle.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
+        if head.startswith(b"PK"):
+            raise UserError(f"{path}: a spreadsheet; save it as CSV (UTF-8)")
+        if head and not head.startswith(b"{") and path.suffix.lower() != ".jsonl":
+            raise UserError(
+                f"{path}: neither annotations (JSON lines, .csv, .tsv) nor a transcript of a kind that is read (.srt,"
+                " .vtt, .json, .TextGrid, .txt); convert it"
+            )
         yield from read_jsonl(path)
         return
     lines = read_text(path).split("\n")

@@ -205,8 +205,8 @@ def _damage(path: Path, which: str, tally: Tally) -> list[str]:
 def _nothing(path: str | os.PathLike[str], start_s: float, end_s: float | None) -> UserError:
     end = "the end" if end_s is None else f"{end_s:g} s"
     return UserError(
-        f"{path}: no sound between {start_s:g} s and {end}, though there is a sound track; choose another, or leave the"
-        " sound out (--audio_track N or none)"
+        f"{path}: no sound between {start_s:g} s and {end}, though there is a sound track; export it anew, or take"
+        " another track or none (deidentify --audio_track)"
     )
 
 

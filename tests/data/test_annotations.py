@@ -74,6 +74,11 @@ def test_a_wrong_value_is_named_with_the_form_that_is_wanted(tmp_path: Path, cha
     assert says in refusal(tmp_path, ROW | change)
 
 
+def test_a_label_is_not_blamed_for_the_times_of_the_clip(tmp_path: Path) -> None:
+    row = {key: value for key, value in ROW.items() if key != "end_s"} | {"nfbl": ["nod"]}
+    assert refusal(tmp_path, row).endswith("row 1: end_s is missing")
+
+
 def test_a_clip_that_comes_twice_is_named_with_both_rows(tmp_path: Path) -> None:
     said = refusal(tmp_path, ROW, ROW | {"clip_id": "c2"}, ROW)
     assert "row 3: clip 'c1' comes twice, first in row 1" in said

@@ -204,6 +204,9 @@ def test_what_is_no_table(tmp_path, text, message):
     (tmp_path / "a.xlsx").write_bytes(b"PK\3\4")
     with pytest.raises(UserError, match="save it as CSV"):
         list(annotation_rows(tmp_path / "a.xlsx"))
+    (tmp_path / "a.ass").write_text("[Script Info]\n")
+    with pytest.raises(UserError, match=r"a\.ass: neither annotations .* nor a transcript of a kind that is read"):
+        list(annotation_rows(tmp_path / "a.ass"))
 
 
 ROW = {"clip_id": "c1", "video_id": "v1", "start_s": 2.9, "end_s": 4.2, "emotion": "positive", "reasoning": "Glad."}
