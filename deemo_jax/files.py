@@ -3,10 +3,8 @@
 import atexit
 import collections
 import contextlib
-import csv
 import functools
 import hashlib
-import io
 import json
 import os
 import re
@@ -220,22 +218,6 @@ def read_jsonl(path: str | os.PathLike[str], limit: int = MAX_JSON_BYTES) -> Ite
                 if not isinstance(row, dict):
                     raise UserError(f"{path}:{number}: not a JSON object")
                 yield row
-
-
-def read_rows(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
-    """Yields the rows of a list that a person made: a CSV file with a header, or else JSON lines.
-
-    Raises:
-        UserError: missing, too large, or neither.
-    """
-    path = Path(path)
-    if path.suffix.lower() != ".csv":
-        yield from read_jsonl(path)
-        return
-    try:
-        yield from csv.DictReader(io.StringIO(read_text(path, MAX_JSON_BYTES), newline=""), strict=True)
-    except csv.Error as error:
-        raise UserError(f"{path}: not a CSV file in UTF-8 ({error})") from error
 
 
 def _decode(data: bytes, where: str) -> Any:

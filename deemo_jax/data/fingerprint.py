@@ -59,7 +59,7 @@ class Fingerprint:
             shards = {str(name): Shard(int(of["bytes"]), str(of["sha256"])) for name, of in value["shards"].items()}
             splits = {str(name): int(count) for name, count in value["splits"].items()}
             return cls(str(value["dataset"]), str(value["version"]), splits, shards)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise UserError(f"{where}: is no fingerprint of a dataset ({error!r}); remove it") from error
 
 

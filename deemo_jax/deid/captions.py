@@ -56,7 +56,7 @@ def read_cues(path: Path) -> tuple[Cue, ...]:
         raise UserError(f"{path}: no transcript that can be read; give {', '.join(READ)}")
     try:
         cues = [cue for cue in parse[suffix](text) if cue.text]
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
         raise UserError(
             f"{path}: no {suffix} transcript of a form that is known ({error or 'it ends early'})"
         ) from error
@@ -165,11 +165,11 @@ def _textgrid(text: str) -> list[Cue]:
     if string() != "ooTextFile" or string() != "TextGrid":
         raise ValueError("it is no TextGrid in text form")
     number = lambda: float(next(tokens))  # noqa: E731
-    number(), number()
-    if next(tokens, "") != "<exists>":
-        raise ValueError("it has no tiers")
     tiers: dict[str, list[Cue]] = {}
     try:
+        number(), number()
+        if next(tokens) != "<exists>":
+            raise ValueError("it has no tiers")
         for tier in range(int(number())):
             kind, name, _, _, count = string(), string(), number(), number(), int(number())
             cues = [

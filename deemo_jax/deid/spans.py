@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deemo_jax import files
 from deemo_jax.deid import manifest as paper
+from deemo_jax.deid.tables import listed_rows
 from deemo_jax.errors import UserError
 
 # The voice of a clip is held in memory; half an hour of it takes a few hundred MB while it is worked on.
@@ -72,10 +72,10 @@ def recording_id(clip_id: str) -> str:
 
 
 def read_segments(path: str | os.PathLike[str], sources: Sequence[Path]) -> list[Piece]:
-    """The spans that a person lists: CSV with a header, or JSON lines, with "file", "start_s", "end_s" and, where the
-    clip is to have a name of its own, "clip_id". Annotations may serve.
+    """The spans that a person lists: a table with a header, or JSON lines; annotations may serve.
 
-    A span that is listed twice is one clip.
+    Rows have "file", "start_s", "end_s" and, where the clip is to have a name of its own, "clip_id". A span that is
+    listed twice is one clip.
 
     Args:
         path: of the list.
@@ -86,7 +86,7 @@ def read_segments(path: str | os.PathLike[str], sources: Sequence[Path]) -> list
             or one clip id for two spans.
     """
     found: dict[str, Piece] = {}
-    for number, row in enumerate(files.read_rows(path), 1):
+    for number, row in enumerate(listed_rows(path), 1):
         where = f"{path}: row {number}"
         name = row.get("file")
         if not isinstance(name, str) or not name or "\0" in name:
@@ -118,7 +118,11 @@ def _seconds(row: Mapping[str, Any], key: str, where: str) -> float:
     """A time in seconds, or as 1:02:03.5."""
     value = row.get(key)
     try:
-        parts = [float(part) for part in value.split(":")] if isinstance(value, str) else [float(value or 0)]
+        parts = (
+            [float(part.replace(",", ".")) for part in value.split(":")]
+            if isinstance(value, str)
+            else [float(value or 0)]
+        )
     except (OverflowError, TypeError, ValueError):
         parts = []
     seconds = sum(part * 60**power for power, part in enumerate(reversed(parts)))

@@ -1,4 +1,4 @@
-"""Which speaker is heard in which clip, as a person writes it down: a CSV file with a header, or JSON lines."""
+"""Which speaker is heard in which clip, as a person writes it down: a table with a header, or JSON lines."""
 
 import json
 import os
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deemo_jax import files
+from deemo_jax.deid.tables import listed_rows
 from deemo_jax.errors import UserError
 
 MAX_NAME = 200
@@ -24,7 +24,7 @@ def load_speakers(path: str | os.PathLike[str]) -> dict[str, str]:
         UserError: missing, too large, a row without these, or one clip with two speakers.
     """
     known: dict[str, str] = {}
-    for number, row in enumerate(files.read_rows(path), 1):
+    for number, row in enumerate(listed_rows(path), 1):
         clips = [Path(text).stem if key == "file" else text for key in CLIP_KEYS if (text := _text(row, key))]
         speaker = next((text for key in SPEAKER_KEYS if (text := _text(row, key))), None)
         if not clips or speaker is None:

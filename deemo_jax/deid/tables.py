@@ -1,9 +1,11 @@
-"""Annotation rows from JSON lines, or from a table that a spreadsheet saved."""
+"""Annotations and other lists that a person made, from JSON lines, or from a table that a spreadsheet saved."""
 
 import csv
 import json
+import os
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +23,30 @@ _TIMES = ("start_s", "end_s")
 def annotation_rows(path: str | Path) -> Iterator[dict[str, Any]]:
     """Yields the rows of annotations: JSON objects, one a line; or the lines of a table below its header.
 
-    A table is UTF-8 or UTF-16, its cells parted by commas, semicolons or tabs. Its header has the keys of the rows in
-    any case. In a cell of `nfbl` stands JSON, or labels parted by "|"; times may have a decimal comma.
+    In a cell of `nfbl` stands JSON, or labels parted by "|"; times may have a decimal comma. See `listed_rows`.
 
     Raises:
         UserError: it cannot be read or is neither.
     """
-    path = Path(path)
+    table = _table(Path(path))
+    yield from read_jsonl(path) if table is None else (_typed(cells, where) for where, cells in table)
+
+
+def listed_rows(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a list that a person made: JSON objects, one a line; or the lines of a table, cells as text.
+
+    A table is UTF-8 or UTF-16, its cells parted by commas, semicolons or tabs. Its header has the keys of the rows in
+    any case.
+
+    Raises:
+        UserError: it cannot be read or is neither.
+    """
+    table = _table(Path(path))
+    yield from read_jsonl(path) if table is None else (cells for _, cells in table)
+
+
+def _table(path: Path) -> Iterator[tuple[str, dict[str, str]]] | None:
+    """The lines of a table, and where they stand; None for JSON lines."""
     if path.suffix.lower() not in TABLES:
         with open_input(path) as handle:
             head = handle.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -35,51 +54,51 @@ def annotation_rows(path: str | Path) -> Iterator[dict[str, Any]]:
             raise UserError(f"{path}: a spreadsheet; save it as CSV (UTF-8)")
         if head and not head.startswith(b"{") and path.suffix.lower() != ".jsonl":
             raise UserError(
-                f"{path}: neither annotations (JSON lines, .csv, .tsv) nor a transcript of a kind that is read (.srt,"
-                " .vtt, .json, .TextGrid, .txt); convert it"
+                f"{path}: neither annotations or another list (JSON lines, .csv, .tsv) nor a transcript of a kind that"
+                " is read (.srt, .vtt, .json, .TextGrid, .txt); convert it"
             )
-        yield from read_jsonl(path)
-        return
+        return None
     lines = read_text(path).split("\n")
     header = next((line for line in lines if line.strip()), "")
-    if header.lstrip().startswith("{"):
-        yield from read_jsonl(path)
-        return
-    separator = max(SEPARATORS, key=header.count)
+    return None if header.lstrip().startswith("{") else _lines(path, lines, max(SEPARATORS, key=header.count))
+
+
+def _lines(path: Path, lines: Iterable[str], separator: str) -> Iterator[tuple[str, dict[str, str]]]:
     csv.field_size_limit(MAX_CELL)
     try:
         reader = csv.reader((line + "\n" for line in lines), delimiter=separator, strict=True)
         keys = [re.sub(r"\W+", "_", cell.strip().lower()) for cell in next(r for r in reader if any(r))]
+        if twice := [key for key, count in Counter(filter(None, keys)).items() if count > 1]:
+            raise UserError(f"{path}: the header has {twice[0]!r} twice; which column is meant?")
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                yield _row(keys, cells, f"{path}: line {reader.line_num}")
+                yield f"{path}: line {reader.line_num}", _row(keys, cells, f"{path}: line {reader.line_num}")
     except (csv.Error, StopIteration) as error:
         raise UserError(
             f"{path}: no table that can be read ({error or 'it is empty'}); save it as CSV (UTF-8)"
         ) from error
 
 
-def _row(keys: list[str], cells: list[str], where: str) -> dict[str, Any]:
+def _row(keys: list[str], cells: list[str], where: str) -> dict[str, str]:
     if len(cells) > len(keys):
         raise UserError(
             f"{where}: {len(cells)} cells below a header of {len(keys)}; put texts with separators in quotes"
         )
-    row: dict[str, Any] = {}
-    for key, cell in zip(keys, cells, strict=False):
-        if key in _TIMES:
-            row[key] = _number(cell, key, where)
-        elif key == "nfbl":
-            row[key] = _nfbl(cell, where)
-        elif key:
-            row[key] = cell.strip()
-    return row
+    return {key: cell.strip() for key, cell in zip(keys, cells, strict=False) if key}
+
+
+def _typed(cells: dict[str, str], where: str) -> dict[str, Any]:
+    """Times as numbers, body language as a list."""
+    row: dict[str, Any] = dict(cells)
+    row |= {key: _number(cells[key], key, where) for key in _TIMES if key in cells}
+    return row | ({"nfbl": _nfbl(cells["nfbl"], where)} if "nfbl" in cells else {})
 
 
 def _number(cell: str, key: str, where: str) -> float:
     try:
-        return float(cell.strip().replace(",", "."))
+        return float(cell.replace(",", "."))
     except ValueError as error:
-        raise UserError(f"{where}: {key} is {cell.strip()[:40]!r}; give seconds, as in 12.5") from error
+        raise UserError(f"{where}: {key} is {cell[:40]!r}; give seconds, as in 12.5") from error
 
 
 def _nfbl(cell: str, where: str) -> Any:

@@ -144,7 +144,10 @@ def test_what_is_said_in_a_span():
         ("a.json", b'[{"start": 0, "end": 1, "text": 5}]', "a start, an end"),
         ("a.json", b'[{"start": 0, "text": "x"}]', "no .json transcript"),
         ("a.json", b"[" * 100_000, "no .json transcript"),
+        ("a.json", b'[{"start": 0, "end": 1' + b"0" * 400 + b', "text": "x"}]', "no .json transcript"),
         ("a.TextGrid", b'"ooTextFile"\n"TextGrid" 0 5 <exists> 9', "ends early|expected"),
+        ("a.TextGrid", b'"ooTextFile"\n"TextGrid"', "ends early"),
+        ("a.TextGrid", b'"ooTextFile"\n"TextGrid" 0 5 <exists> 1e999', "no .textgrid transcript"),
         ("a.TextGrid", b"ooBinaryFile\x08TextGrid", "expected|no TextGrid|UTF"),
         ("a.srt", "M\xfcller".encode("latin-1"), "save it as UTF-8"),
         ("a.docx", b"PK", "no transcript that can be read"),
@@ -195,6 +198,7 @@ def test_tables_of_spreadsheets(tmp_path, encoding, separator):
         ("clip_id,start_s\nc1,0,1\n", "line 2: 3 cells"),
         ('clip_id,nfbl\nc1,"[1"\n', "neither JSON nor labels"),
         ('clip_id\n"c1\n', "no table"),
+        ("clip_id;Start S;start_s\nc1;0;1\n", "'start_s' twice"),
     ],
 )
 def test_what_is_no_table(tmp_path, text, message):

@@ -499,6 +499,12 @@ def test_lists_of_spans(tmp_path):
             read_segments(listing, sources)
 
 
+def test_lists_of_spans_from_spreadsheets(tmp_path):
+    source, listing = tmp_path / "y.mp4", tmp_path / "spans.csv"
+    listing.write_bytes("File;Start_s;End_s\ny.mp4;1:00;62,5\n".encode("utf-16"))
+    assert read_segments(listing, [source]) == [Piece(source, (60, 62.5))]
+
+
 def test_lists_of_spans_with_odd_values(tmp_path):
     source, listing = tmp_path / "y.mp4", tmp_path / "spans.jsonl"
     same = '{"file": "y.mp4", "start_s": 0, "end_s": 1}\n{"file": "y", "start_s": 0, "end_s": 1.0}\n'
