@@ -51,6 +51,7 @@ _TITLES = word_set(
 )
 _SURE_TITLES = word_set("mr mrs ms mx dr prof herr frau monsieur madame mme mlle señor señora señorita signor signora")
 # What stands between a title and the name: "Dr. med.", "Prof. Dr. h. c.", "Dipl.-Ing.".
+_MOST_DEGREES = 12
 _DEGREES = word_set("med rer nat phil jur iur ing dipl dent vet habil mag theol pol oec h c hc mult") | _SURE_TITLES
 _TEAM_ENDINGS = word_set(
     """
@@ -310,8 +311,8 @@ def _by_lists(text: str, words: Sequence[_Word]) -> Iterator[Span]:
 
 def _titled(text: str, words: Sequence[_Word], title: int) -> Iterator[Span]:
     """The name after a title: its first word, what particles link to it, and what has a capital."""
-    at = title + 1
-    while at < len(words) and words[at].lower in _DEGREES and _follows(text, words, at, (" ", ". ", ".", ".-", "-")):
+    at, most = title + 1, min(len(words), title + 1 + _MOST_DEGREES)
+    while at < most and words[at].lower in _DEGREES and _follows(text, words, at, (" ", ". ", ".", ".-", "-")):
         at += 1
     if at == len(words) or not _follows(text, words, at, (" ", ". ")):
         return
