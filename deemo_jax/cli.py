@@ -20,6 +20,7 @@ QUOTES = "\"'"
 EXIT_INTERRUPTED = 130
 EXIT_STOPPED = os.EX_TEMPFAIL if hasattr(os, "EX_TEMPFAIL") else 75  # saved; the same command with --resume goes on
 EXIT_TERMINATED = 128 + signal.SIGTERM
+EXIT_UNREAD = 128 + signal.SIGPIPE  # whoever read the output has gone; what was left to do was not done
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,7 +37,7 @@ class Parser(argparse.ArgumentParser):
 def guarded(main: Callable[[], int | None]) -> int:
     """Runs `main` and returns its exit code; a `UserError`, or a path that fails, is one line on stderr and 2.
 
-    Ctrl-C is 130.
+    Ctrl-C is 130; 141 where nobody reads the output to its end, as before `head`.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may be in no encoding at all
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -51,7 +52,7 @@ def guarded(main: Callable[[], int | None]) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return EXIT_UNREAD
     except OSError as error:
         if error.filename is None:
             raise

@@ -15,7 +15,7 @@ from deemo_jax.deid.outcome import Options
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key
 from deemo_jax.deid.settings import EMPTY_SCENES, MASKS, MIXED, MODES, NO_TRACK, POLICIES, VOICES, Settings
 from deemo_jax.deid.sourcemap import add, load, map_file
-from deemo_jax.deid.sources import look_for
+from deemo_jax.deid.sources import listed, look_for
 from deemo_jax.deid.spans import Piece, read_segments
 from deemo_jax.deid.speakers import load_speakers
 from deemo_jax.errors import UserError, plain
@@ -219,15 +219,18 @@ def main() -> int:
     check_output(flags.out, sources)
     wanted: list[Path | Piece] = list(sources)
     if flags.segments is not None:
-        wanted = [*read_segments(flags.segments, sources)]
+        pieces = read_segments(flags.segments, sources)
+        if rest := [source for source in sources if source not in {piece.source for piece in pieces}]:
+            print(f"left out: {listed(rest)}: {plain(flags.segments.name)} lists no span of it", file=sys.stderr)
+        wanted = [*pieces]
     if flags.tracks is not None and len(wanted) != 1:
         raise UserError(f"--tracks {flags.tracks}: belongs to one clip, but {len(wanted)} are named")
-    if flags.key_file is not None or not os.environ.get(ENVIRONMENT):
+    from_file = flags.key_file is not None or not os.environ.get(ENVIRONMENT)
+    if from_file:
         refuse_inside(key_file(flags.key_file), flags.out)
     if not flags.new_key:  # before a new key file is made
         where, key_id = peek(flags.key_file)
         refuse_lost_key(flags.out, key_id, where)
-    from_file = flags.key_file is not None or not os.environ.get(ENVIRONMENT)
     new_key = from_file and not os.path.lexists(key_file(flags.key_file))
     key = load_key(flags.key_file, flags.out)
     if new_key:
@@ -238,9 +241,8 @@ def main() -> int:
     if (settings.voice == "mcadams_speaker") != (flags.speakers is not None):
         raise UserError("--voice mcadams_speaker and --speakers FILE go together: one voice for each speaker")
     speakers = load_speakers(flags.speakers) if flags.speakers else None
-    options = Options(
-        flags.tracks, flags.preview, threads, speakers, _source_map(flags), new_key=True
-    )  # looked at above
+    # Whether the folder holds clips of another key was looked at above.
+    options = Options(flags.tracks, flags.preview, threads, speakers, _source_map(flags), new_key=True)
     outcomes = deidentify_all(wanted, flags.out, settings, key, flags.workers, flags.clip_ids, options=options)
     counts = Counter(o.status for o in outcomes)
     for outcome in outcomes:

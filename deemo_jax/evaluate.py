@@ -96,6 +96,8 @@ def _of_file() -> Path | None:
     stamp = {"predictions": sha256(file), "truth": sha256(TRUTH.value) if TRUTH.value else ""}
     folder = Path(OUT.value) if OUT.value else places.place(Path(WORKDIR.value, "evaluation"), file.stem, stamp)
     places.check(folder, stamp, overwrite=OVERWRITE.value)
+    if OVERWRITE.value:
+        places.clear(folder, keep=file)
     places.begin(folder, stamp)
     report.write(found, folder)
     print(f"\nwritten: {folder / 'report.md'}")

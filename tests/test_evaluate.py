@@ -38,8 +38,11 @@ def test_scores_another_systems_outputs(theirs, tmp_path):
     done = evaluate("--predictions", theirs, "--out", folder)
     assert done.returncode == 2 and "holds another evaluation" in done.stderr
     assert json.loads((folder / "recognition.json").read_text()) == scores
-    assert evaluate("--predictions", theirs, "--out", folder, "--overwrite").returncode == 0
+    inside = theirs.rename(folder / "predictions.jsonl")
+    (folder / "sheet.png").touch()
+    assert evaluate("--predictions", inside, "--out", folder, "--overwrite").returncode == 0
     assert json.loads((folder / "recognition.json").read_text())["sets"]["all"]["n"] == 59
+    assert inside.exists() and not (folder / "sheet.png").exists()  # what is read stays, what was drawn of others goes
 
 
 def test_a_set_that_lacks_predictions_is_refused(theirs):

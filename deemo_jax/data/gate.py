@@ -64,7 +64,13 @@ def admit_rows(
     for row in () if skip_missing and placed else lacking:
         if why := explain(row, known):
             raise UserError(f"privacy gate: {why}")
-    ids = {one.clip.clip_id: one.clip for one in placed} | {row.named: row.clip for row in lacking}
+    ids = {one.clip.clip_id: one.clip for one in placed}
+    for row in lacking:
+        if row.named in ids:
+            raise UserError(
+                f"{row.where}: clip {row.named!r} comes twice, and only one has a manifest; every clip has one row"
+            )
+    ids |= {row.named: row.clip for row in lacking}
     require(ids, [one.clip.clip_id for one in placed], WHAT, MEND, skip_missing)
     return _admit(placed, found)
 

@@ -3,7 +3,7 @@
 import dataclasses
 import fnmatch
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from deemo_jax.deid.manifest import PREVIEW, SUFFIX
@@ -58,7 +58,7 @@ class Sources:
 
     def notes(self) -> list[str]:
         """A line for each reason: how many were left out, and the first of them."""
-        return [f"left out: {_listed(paths)}: {why}" for why, paths in self.left_out.items()]
+        return [f"left out: {listed(paths)}: {why}" for why, paths in self.left_out.items()]
 
 
 def find_sources(paths: Iterable[str | Path]) -> list[Path]:
@@ -103,7 +103,7 @@ def look_for(
             here: dict[str, list[Path]] = {}
             for found, why in inside:
                 here.setdefault(why or "", []).append(found)
-            why_not = "; ".join(f"{_listed(of)}: {why}" for why, of in here.items())
+            why_not = "; ".join(f"{listed(of)}: {why}" for why, of in here.items())
             raise UserError(f"{path}: holds no video{f' ({why_not})' * bool(why_not)}")
     return Sources(_once(films), {why: tuple(found) for why, found in left_out.items()})
 
@@ -165,7 +165,7 @@ def _once(films: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(found.values())
 
 
-def _listed(paths: tuple[Path, ...] | list[Path]) -> str:
-    """How many, and the first of them."""
+def listed(paths: Sequence[Path]) -> str:
+    """How many, and the first of them, by their names."""
     more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
     return f"{len(paths)} ({', '.join(plain(path.name) for path in paths[:NAMED])}{more})"

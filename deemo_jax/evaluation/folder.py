@@ -38,10 +38,11 @@ def check(folder: Path, stamp: dict[str, Any], *, overwrite: bool) -> None:
         )
 
 
-def clear(folder: Path) -> None:
-    """Removes the files of an evaluation, the one first that says that it is finished."""
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)
+def clear(folder: Path, keep: Path | None = None) -> None:
+    """Removes the files of an evaluation, the one first that says that it is finished; but not the file to `keep`."""
+    for path in (folder / name for name in FILES):
+        if keep is None or not (path.exists() and path.samefile(keep)):
+            path.unlink(missing_ok=True)
 
 
 def begin(folder: Path, stamp: dict[str, Any]) -> None:

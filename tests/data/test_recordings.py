@@ -58,6 +58,13 @@ def sources(clips, *known):
     return clips.folder / "map"
 
 
+def test_an_id_that_a_clip_and_a_row_without_one_share_is_refused(clips):
+    clips("c1", source_sha256="1" * 64)
+    rows = [row(file="talk.mp4", clip_id="mine"), row(clip_id="mine")]
+    with pytest.raises(UserError, match="row 2: clip 'mine' comes twice"):
+        admit(clips, *rows, source_map=sources(clips, ("/raw/talk.mp4", "1" * 64, "c1")))
+
+
 LONG = {"span": (0.0, 183.0), "source_sha256": "1" * 64}
 
 
