@@ -117,6 +117,8 @@ def read_segments(path: str | os.PathLike[str], sources: Sequence[Path]) -> list
 def _seconds(row: Mapping[str, Any], key: str, where: str) -> float:
     """A time in seconds, or as 1:02:03.5."""
     value = row.get(key)
+    if value is None:
+        raise UserError(f'{where}: "{key}" is missing; give seconds, or 1:02:03.5')
     try:
         parts = (
             [float(part.replace(",", ".")) for part in value.split(":")]
@@ -126,6 +128,6 @@ def _seconds(row: Mapping[str, Any], key: str, where: str) -> float:
     except (OverflowError, TypeError, ValueError):
         parts = []
     seconds = sum(part * 60**power for power, part in enumerate(reversed(parts)))
-    if value is None or isinstance(value, bool) or not 1 <= len(parts) <= 3 or not abs(seconds) < 1e9:
+    if isinstance(value, bool) or not 1 <= len(parts) <= 3 or not abs(seconds) < 1e9:
         raise UserError(f"{where}: {key} is {str(value)[:40]!r}; give seconds, or 1:02:03.5")
     return seconds

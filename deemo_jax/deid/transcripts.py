@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deemo_jax import files
+from deemo_jax.deid.captions import read_text
 from deemo_jax.deid.lists import COMMON, GIVEN_NAMES, ID_WORDS, MONTHS, PLACES
 from deemo_jax.deid.sourcemap import SourceMap
 from deemo_jax.deid.spoken import Transcripts
@@ -28,6 +29,7 @@ STAMP = "deid"
 VERSION = 1
 ENGINES = ("rules", "presidio")
 MAX_METHOD = 200
+_REMARK = re.compile(r"(?:^|\s)#")
 IDS = ("clip_id", "video_id", "person_id")
 # What a row may keep: words, cut-outs and notes under any other key would carry on what was taken out of these.
 KEPT = (*(field.name for field in dataclasses.fields(Clip) if field.name != "text_deid"), "file")
@@ -68,13 +70,13 @@ def find_engine(name: str) -> Engine:
 
 
 def read_names(path: str | Path) -> Names:
-    """A project's list of names: UTF-8, one a line; empty lines and lines after # count for nothing.
+    """A project's list of names: UTF-8 or UTF-16, one a line; empty lines and what follows # count for nothing.
 
     Raises:
         UserError: it cannot be read, is too large, no text, or holds what is no name.
     """
-    lines = files.read_text(path).splitlines()
-    names = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    lines = (_REMARK.split(line, 1)[0].strip() for line in read_text(Path(path), files.MAX_TEXT_BYTES).splitlines())
+    names = [line for line in lines if line]
     try:
         return Names(names)
     except UserError as error:

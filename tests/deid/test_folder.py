@@ -499,6 +499,12 @@ def test_lists_of_spans(tmp_path):
             read_segments(listing, sources)
 
 
+def test_a_list_of_spans_that_lacks_a_column(tmp_path):
+    (tmp_path / "spans.csv").write_text("file,start,end\ny.mp4,0,1\n")
+    with pytest.raises(UserError, match='row 1: "start_s" is missing; give seconds'):
+        read_segments(tmp_path / "spans.csv", [tmp_path / "y.mp4"])
+
+
 def test_lists_of_spans_from_spreadsheets(tmp_path):
     source, listing = tmp_path / "y.mp4", tmp_path / "spans.csv"
     listing.write_bytes("File;Start_s;End_s\ny.mp4;1:00;62,5\n".encode("utf-16"))

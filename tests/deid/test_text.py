@@ -302,9 +302,17 @@ def test_a_file_is_whole_or_absent(tmp_path):
         redact_file(source, source, Names(), Rules())
     found = redact_file(source, target, Names(), Rules())
     assert (found.rows, found.dropped) == (1, ("words",)) and found.counts["NAME"] == 2
-    (tmp_path / "names").write_bytes(b"\xff\xfe")
+    (tmp_path / "names").write_bytes(b"\xff\xff")
     with pytest.raises(UserError, match="UTF-8"):
         read_names(tmp_path / "names")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_list_of_names_may_have_remarks_and_be_of_an_editor_on_windows(tmp_path, encoding):
+    (tmp_path / "names").write_bytes("# ours\r\nzorba # the coach\r\n\r\n[TEAM] quops\r\n".encode(encoding))
+    names = read_names(tmp_path / "names")
+    assert [(s.start, s.end, s.kind) for s in names.find("zorba left quops")] == [(0, 5, "NAME"), (11, 16, "TEAM")]
+    assert names.find("the coach left") == []
 
 
 def test_the_command(tmp_path):
