@@ -71,7 +71,7 @@ def _labels(path: Path) -> list[str]:
             return rows
         rows = sorted(rows, key=lambda row: float(row["start_s"]))
         return [row["label"] + "" for row in rows]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise UserError(
             f'{path}: no NFBL ({error}); a list of labels, or of {{"start_s": 0.5, "end_s": 1.2, "label": "nod"}}'
         ) from error

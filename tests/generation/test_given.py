@@ -40,6 +40,9 @@ def test_nfbl_is_labels_or_a_file(tmp_path):
             read_nfbl(str(path))
     with pytest.raises(UserError, match="no such file"):
         read_nfbl("absent.json")
+    path.write_text('[{"start_s": 1%s, "label": "nod"}]' % ("0" * 400))
+    with pytest.raises(UserError, match="no NFBL"):
+        read_nfbl(str(path))
 
 
 def test_several_clips_are_matched_by_position(tmp_path):
