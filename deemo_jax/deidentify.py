@@ -344,7 +344,7 @@ def _audit(flags: argparse.Namespace) -> int:
     else:
         found = audit(flags.audit, flags.truth, flags.source, flags.workers, flags.every)
         print(found.table())
-        check, told = human_check.on_record(flags.audit / REPORT_DIR)
+        check, told = human_check.on_record(flags.audit / REPORT_DIR, flags.audit)
         print(f"human check: {told}")
         broken = [told] if check is not None and check.with_a_face else []
     print(f"every clip: {flags.audit / RESULT}")

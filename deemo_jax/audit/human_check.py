@@ -9,6 +9,7 @@ from typing import Any
 
 from deemo_jax import files
 from deemo_jax.audit.binomial import upper_bound
+from deemo_jax.deid.manifest import SUFFIX, load_manifest
 from deemo_jax.errors import UserError
 
 LISTING, RECORD = "sheet.json", "human_check.json"
@@ -76,11 +77,15 @@ def record(folder: Path, answer: str) -> HumanCheck:
     return check
 
 
-def read(folder: Path) -> HumanCheck | None:
+def read(folder: Path, clips: Path | None = None) -> HumanCheck | None:
     """What is on record of the sheets in `folder`; None where nobody has looked at them.
 
+    Args:
+        folder: of the audit's report.
+        clips: a folder of manifests, to see that the clips are those on the sheets; None: that is known.
+
     Raises:
-        UserError: the record is of other sheets, or no record.
+        UserError: the record is of other sheets or clips, or no record.
     """
     path = folder / RECORD
     if not path.exists():
@@ -90,13 +95,24 @@ def read(folder: Path) -> HumanCheck | None:
         raise UserError(f"{path}: no record of a human check; make it again with {HOW}")
     if not (folder / LISTING).is_file() or files.sha256(folder / LISTING) != row["sheet_sha256"]:
         raise UserError(f"{path}: is of other sheets than those beside it; look at these, and record it with {HOW}")
+    if clips is not None and not _shows(folder / LISTING, clips):
+        raise UserError(f"{path}: is of clips that have changed; make the sheets again with --audit DIR --report")
     return HumanCheck(row["pictures"], tuple(row["with_a_face"]), row["recorded"], row["sheet_sha256"])
 
 
-def on_record(folder: Path) -> tuple[HumanCheck | None, str]:
-    """What a person saw on the sheets in `folder`, where that is known, and the same in words."""
+def _shows(listing: Path, clips: Path) -> bool:
+    """Whether the sheets are of the clips that lie in a folder, by their manifests."""
     try:
-        check = read(folder)
+        shown = {(row["clip_id"], row["output_sha256"]) for row in files.read_json(listing, MAX_BYTES)}
+        return all(load_manifest(clips / f"{clip_id}{SUFFIX}").output_sha256 == digest for clip_id, digest in shown)
+    except (UserError, KeyError, TypeError):
+        return False
+
+
+def on_record(folder: Path, clips: Path | None = None) -> tuple[HumanCheck | None, str]:
+    """What a person saw on the sheets in `folder`, where that is known, and the same in words; `clips` as in `read`."""
+    try:
+        check = read(folder, clips)
     except UserError as error:
         return None, f"Not measured: {str(error).replace(f'{folder}{os.sep}', '')}"
     return check, str(check or "Not measured: nobody has looked yet")

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ from deemo_jax.audit.human import _row, _small, human_section
 from deemo_jax.audit.human_check import RECORD, read, record
 from deemo_jax.audit.report import verdict
 from deemo_jax.errors import UserError
+from deemo_jax.files import write_json
 
 
 @pytest.fixture
@@ -37,6 +39,16 @@ def test_a_record_of_other_pictures_counts_for_nothing(audited, sheets):
     assert any("other sheets" in note and str(sheets) not in note for note in section.notes)
     with pytest.raises(UserError, match="other sheets"):
         read(sheets)
+
+
+def test_a_record_of_clips_that_have_changed_counts_for_nothing(audited, sheets, tmp_path):
+    record(sheets, "none")
+    path = tmp_path / f"{audited.clip_id}.manifest.json"
+    write_json(path, audited.manifest.to_json())
+    assert read(sheets, tmp_path) == read(sheets)
+    write_json(path, dataclasses.replace(audited.manifest, output_sha256="0" * 64).to_json())
+    with pytest.raises(UserError, match="clips that have changed"):
+        read(sheets, tmp_path)
 
 
 @pytest.mark.parametrize("answer", ["", "8", "0", "-1", "1;2", "one", "1.5", "none,1", "9" * 30])
