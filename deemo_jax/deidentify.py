@@ -225,6 +225,8 @@ def main() -> int:
         wanted = [*pieces]
     if flags.tracks is not None and len(wanted) != 1:
         raise UserError(f"--tracks {flags.tracks}: belongs to one clip, but {len(wanted)} are named")
+    if flags.tracks is not None and not flags.tracks.is_file():
+        raise UserError(f"--tracks {flags.tracks}: there is no such file; check the path")
     from_file = flags.key_file is not None or not os.environ.get(ENVIRONMENT)
     if from_file:
         refuse_inside(key_file(flags.key_file), flags.out)

@@ -10,12 +10,14 @@ from deemo_jax.errors import UserError
 
 
 def check_output(out_dir: Path, sources: Sequence[Path]) -> None:
-    """Refuses a folder that is a link or where the raw videos lie: nothing is written through a link, or over a source.
+    """Refuses a folder that is a link, a file, or where the raw videos lie: nothing is written over a source.
 
     Raises:
-        UserError: either.
+        UserError: any of these.
     """
     refuse_links([out_dir])
+    if out_dir.exists() and not out_dir.is_dir():
+        raise UserError(f"{out_dir}: is a file; give a folder as --out")
     home = out_dir.resolve()
     for source in sources:
         if home in (source.parent.resolve(), source.resolve().parent):

@@ -155,3 +155,22 @@ def test_a_name_that_begins_with_a_dash(tmp_path, monkeypatch, capfd):
     with pytest.raises(SystemExit, match="2"):
         deidentify.main()
     assert "begins with a dash is given as ./-talk.mp4" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (["--out", "notes"], "error: notes: is a file; give a folder as --out\n"),
+        (
+            ["--out", "out", "--tracks", "none.json"],
+            "error: --tracks none.json: there is no such file; check the path\n",
+        ),
+    ],
+)
+def test_paths_that_cannot_serve_are_told_before_the_work(tmp_path, monkeypatch, capfd, flags, why):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "talk.mp4").touch()
+    (tmp_path / "notes").touch()
+    assert run(monkeypatch, capfd, "in/talk.mp4", "--key_file", "voice.key", *flags) == (2, "", why)
+    assert not (tmp_path / "voice.key").exists() and not (tmp_path / "out").exists()
