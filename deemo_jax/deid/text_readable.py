@@ -31,7 +31,7 @@ def unread(text: str) -> str | None:
     words = _WORDS.findall(unicodedata.normalize("NFKC", TAG.sub(" ", text)))
     strange = [word for word in words if _foreign_letters(word) >= (1 if _is_caseless(word) else _FEWEST_LETTERS)]
     if strange:
-        return "it is in a script that they cannot read"
+        return "words of it are in another script than Latin"
     if len(words) >= _FEWEST_WORDS:
         known = sum(word.replace("’", "'").lower() in _ENGLISH for word in words)
         if known < _ENGLISH_SHARE * len(words):

@@ -120,7 +120,7 @@ def redact_file(
         counts.update(rows[-1].get(STAMP, {}).get("counts", {}))
         why = unread_because(rows[-1], engine)
         unread.update([why] if why else [])
-        uncapitalised += not why and not has_capitals(rows[-1]["transcript"])
+        uncapitalised += not why and not has_capitals(row["transcript"])
         dropped |= row.keys() - rows[-1].keys() - {STAMP}
     if not rows:
         raise UserError(f"{source}: holds no annotation")

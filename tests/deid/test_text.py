@@ -457,7 +457,7 @@ def test_what_cannot_be_read_is_counted(tmp_path):
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = redact_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl", Names(), Rules())
     assert dict(found.unread) == {
-        "it is in a script that they cannot read": 3, "it does not seem to be English": 1,
+        "words of it are in another script than Latin": 3, "it does not seem to be English": 1,
     }  # fmt: skip
     said = [transcript_provenance(clip) for clip in read_annotations(tmp_path / "out.jsonl").values()]
     assert [each == RAW_TRANSCRIPT for each in said] == [True, True, True, False, True]
@@ -468,6 +468,14 @@ def test_lower_case_is_counted(tmp_path):
     rows = [ROW | {"clip_id": "c1", "transcript": "i was so happy when we won the match today", "reasoning": "Glad."}]
     (tmp_path / "in.jsonl").write_text(json.dumps(rows[0]) + "\n")
     assert redact_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl", Names(), Rules()).uncapitalised == 1
+
+
+def test_a_text_whose_capitals_are_all_replaced_is_not_lower_case(tmp_path):
+    said = "Sarah said that we lost to the Harbour Rovers in Paris, and it was so hard"
+    (tmp_path / "in.jsonl").write_text(json.dumps(ROW | {"transcript": said}) + "\n")
+    assert redact_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl", Names(), Rules()).uncapitalised == 0
+    made = read_annotations(tmp_path / "out.jsonl")["c1"].transcript
+    assert made == "[NAME] said that we lost to the [TEAM] in [PLACE], and it was so hard"
 
 
 def test_rows_that_name_a_file(tmp_path):
