@@ -29,7 +29,10 @@ _MARKUP = re.compile(r"<[^<>]{0,200}>|\{\\[^{}]{0,200}\}")
 _UNSHOWN = re.compile(r"^(?:WEBVTT|NOTE|STYLE|REGION)\b[^\n]*(?:\n(?![ \t]*$)[^\n]*)*", re.MULTILINE)
 _TOKEN = re.compile(r"\"(?:[^\"]|\"\")*\"|<\w+>|(?<![\w.\[])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w\]])")
 # Tiers that hold no words, and tiers that hold them one by one.
-_NO_WORDS, _WORD_BY_WORD = re.compile(r"phon|syll|tone|pitch|note|comment", re.I), re.compile(r"word", re.I)
+_NO_WORDS, _WORD_BY_WORD = (
+    re.compile(r"\b(?:phon|syll|tones?\b|pitch|notes?$|comment)", re.I),
+    re.compile(r"\bwords?\b", re.I),
+)
 # A cue that begins like this is somebody's turn to speak.
 _TURN = re.compile(r"[>\-–—•\[(]|[^\s:：]{1,40}(?: [^\s:：]{1,40}){0,5}[:：]")
 

@@ -235,3 +235,8 @@ def test_rows_take_their_words_from_files(tmp_path):
             Transcripts(tmp_path / "t").fill(ROW | wrong, "row 1")
     with pytest.raises(UserError, match="no such folder"):
         Transcripts(tmp_path / "absent")
+
+
+def test_tiers_are_known_by_whole_words(tmp_path):
+    (tmp_path / "a.TextGrid").write_text(SHORT_GRID.replace('"a ""b"""', '"Notes Stone"'))
+    assert read_cues(tmp_path / "a.TextGrid") == CUES
