@@ -135,10 +135,10 @@ def test_odds_are_those_of_full_passes(describer, loaded, deidentified):
 def test_the_model_sees_what_a_dataset_would_show_it(loaded, deidentified, tmp_path):
     config, model, _ = loaded
     rows = [
-        {"clip_id": path.stem, "video_id": path.stem, "person_id": path.stem, "start_s": 0.0, "end_s": 1.0,
+        {"clip_id": path.stem, "video_id": path.stem, "person_id": path.stem, "start_s": 0.0, "end_s": lasts_s,
          "transcript": WORDS, "nfbl": [{"start_s": 0.1, "end_s": 0.5, "label": "nod"}], "emotion": "positive",
          "reasoning": "so"}
-        for path in deidentified
+        for path, lasts_s in zip(deidentified, (1.2, 2.5), strict=True)
     ]  # fmt: skip
     (tmp_path / "clips.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     paths = ["--manifest", str(deidentified[0].parent), "--annotations", str(tmp_path / "clips.jsonl")]
