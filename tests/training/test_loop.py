@@ -57,6 +57,7 @@ def test_the_loss_falls_and_everything_is_left_behind(tiny_run: Path, tiny_data:
         "config.json",
         "data.json",
         "metrics.jsonl",
+        "origin.json",
         "tensorboard",
     ]
     assert sorted(path.name for path in (tiny_run / "checkpoints").iterdir()) == ["35", "40"]
