@@ -70,8 +70,10 @@ def read_clip(
     if beside.exists() and load_manifest(beside).file == path.name:
         return _admitted(beside, question, frames, clips, "de-identified before; its manifest matches")
     clip_id = key.pseudonym(sha256(path))
-    said = redact(question.transcript)
-    text_deid = f"{Rules().method}, {len(said.replacements)} replaced"
+    rules = Rules()
+    said = redact(question.transcript, engine=rules)
+    # Words that the rules cannot read are raw, though nothing was found in them.
+    text_deid = "" if rules.unread(said.text) else f"{rules.method}, {len(said.replacements)} replaced"
     with _workspace(path) as folder:
         deidentify_clip(path, folder, clip_id, settings, key)
         note = f"de-identified for this answer ({settings.mask} masks, voice key {key.key_id}); no copy was kept"

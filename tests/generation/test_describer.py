@@ -91,6 +91,8 @@ def test_words_given_with_a_raw_clip_lose_names(describer, raw, key):
     record, _ = read_clip(question, 2, 2, Settings(), key)
     assert record.clip.transcript == "I am glad that [NAME] came."
     assert record.provenance.transcript == "deemo_jax rules 3, 1 replaced"
+    unread, _ = read_clip(dataclasses.replace(question, transcript="我和李娜在北京比赛"), 2, 2, Settings(), key)
+    assert unread.provenance.transcript == "not de-identified"
     found = describer.describe(raw.path, transcript=question.transcript)
     assert any("taken out of the transcript (deemo_jax rules 3, 1 replaced)" in note for note in found.notes)
 
