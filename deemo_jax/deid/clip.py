@@ -42,6 +42,8 @@ from deemo_jax.media.video import film_seconds, packet_times, read_pictures, vid
 # AAC works in frames of 1024 samples: the end may be rounded up to the next, plus one of delay.
 SOUND_TOLERANCE_S = 2 * 1024 / SAMPLE_RATE
 TIME_TOLERANCE_S = 0.002
+# Sound and pictures of a whole recording end within a second of each other.
+EARLY_END_S = 1.0
 
 
 def deidentify_clip(
@@ -88,8 +90,8 @@ def deidentify_clip(
     voice, heard = listen(source, settings, start_s, end_s or spans.LONGEST_CLIP_S)
 
     cv2.setNumThreads(1)  # threads look at one picture each
-    lasts_s = (end_s or info.duration_s) - start_s
-    expected = info.frames if info.frames and span is None else round(lasts_s * info.frame_rate)
+    promised_s = (end_s or info.duration_s) - start_s
+    expected = info.frames if info.frames and span is None else round(promised_s * info.frame_rate)
     reel = Reel(source, threads, expected, span=(start_s, end_s))
     digest = files.sha256(source)
     covering = cover(reel, (info.width, info.height), settings, tracks, digest)
@@ -104,6 +106,7 @@ def deidentify_clip(
         _check_copy(video, footage, heard)
         paper.write_masks(covered, Masks(*footage.size, rectangles, covering.dropped))
         times = footage.all_times
+        lasts_s = times[-1] + 1 / info.frame_rate
         write_tracks(followed, found, len(times), footage.shown, digest, tracks is not None, start_s)
         if preview:
             shown = draft / paper.preview_name(clip_id)
@@ -126,8 +129,8 @@ def deidentify_clip(
             },
             sound=heard.record,
             faces=covering.on_record(settings),
-            notes=(*info.notes, *heard.notes),
-            span=(start_s, start_s + times[-1] + 1 / info.frame_rate),
+            notes=(*info.notes, *heard.notes, *_early_ends(lasts_s, heard.seconds, start_s, end_s)),
+            span=(start_s, start_s + lasts_s),
             recording=recording if span else "",
             asked=span,
         )
@@ -171,6 +174,14 @@ def _covered(footage: Footage, rectangles: Rectangles, mask: str) -> Iterator[Pl
 
     footage.reel.stage = "writing"
     yield from parallel.ahead(cover, zip(footage.pictures(), rectangles, strict=True), footage.reel.threads)
+
+
+def _early_ends(lasts_s: float, sound_s: float, start_s: float, end_s: float | None) -> Iterator[str]:
+    """Notes on a film that ends before the span of it that was asked for, and on sound that ends before the film."""
+    if end_s is not None and end_s - start_s - lasts_s > EARLY_END_S:
+        yield f"the span was asked for up to {end_s:.2f} s, and the film ends at {start_s + lasts_s:.2f} s"
+    if sound_s and lasts_s - sound_s > EARLY_END_S:
+        yield f"its sound ends {lasts_s - sound_s:.2f} s before its pictures"
 
 
 def _check_copy(video: Path, footage: Footage, heard: Heard) -> None:

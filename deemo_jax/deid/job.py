@@ -85,16 +85,19 @@ class Job:
         """
         from deemo_jax.deid.clip import deidentify_clip
         from deemo_jax.deid.preview import preview_again
-        from deemo_jax.media.video import video_info
 
         source, preview = piece.source, self.out_dir / paper.preview_name(clip_id)
         own = [preview, *(self.out_dir / name for name in paper.file_names(clip_id))]
         refuse_links([*own, paper.whole(self.out_dir, clip_id)])
         settle(self.out_dir, clip_id)
         if self.options.tracks is None and self._is_kept(piece, clip_id, digest):
+            remarks: tuple[str, ...] = ()
             if self.options.preview and not preview.exists():
-                preview_again(self.out_dir, clip_id, source)
-            return Outcome(source, clip_id, "kept", source_sha256=digest)
+                try:
+                    preview_again(self.out_dir, clip_id, source)
+                except UserError as error:
+                    remarks = (f"no preview of it: {error}",)
+            return Outcome(source, clip_id, "kept", source_sha256=digest, remarks=remarks)
         tracks = self._tracks(clip_id, digest)
         discard(self.out_dir, clip_id)
         for path in own:
@@ -116,8 +119,8 @@ class Job:
             span=piece.span,
             recording=recording if piece.span else "",
         )
-        remarks = (*video_info(source).notes, *made.sound["remarks"])
-        return Outcome(source, clip_id, "done", source_sha256=digest, looks=made.faces["looks"], remarks=remarks)
+        looks = made.faces["looks"]
+        return Outcome(source, clip_id, "done", source_sha256=digest, looks=looks, remarks=tuple(made.notes))
 
     def told(self, reason: str, source: Path, clip_id: str | None) -> str:
         """A reason as it may lie beside the results: paths may name people. It says if there is an earlier clip."""

@@ -41,7 +41,7 @@ class Heard:
     def notes(self) -> tuple[str, ...]:
         """For the manifest: the remarks, and what will be made of little."""
         if 0 < self.seconds < PADDED_BELOW_S:
-            return (f"audio zero-padded to 2 s before its spectrogram ({self.seconds:.3f} s)", *self.remarks)
+            return (*self.remarks, f"audio zero-padded to 2 s before its spectrogram ({self.seconds:.3f} s)")
         return self.remarks
 
     @property

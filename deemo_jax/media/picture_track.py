@@ -43,12 +43,14 @@ def left_out(container: InputContainer) -> str | None:
     others = [stream for stream in _films(container) if stream is not film]
     if film is None or not others:
         return None
-    listed = ", ".join(_in_words(stream) for stream in others)
-    return f"{len(others) + 1} moving pictures: {_in_words(film)} is taken, {listed} left out"
+    numbers = {stream.index: number for number, stream in enumerate(container.streams.video, 1)}
 
+    def in_words(stream: "av.VideoStream") -> str:
+        context = stream.codec_context
+        return f"picture track {numbers[stream.index]} ({context.width}x{context.height})"
 
-def _in_words(stream: "av.VideoStream") -> str:
-    return f"track {stream.index} ({stream.codec_context.width}x{stream.codec_context.height})"
+    listed = ", ".join(map(in_words, others))
+    return f"{len(others) + 1} moving pictures: {in_words(film)} is taken, {listed} left out"
 
 
 def _films(container: InputContainer) -> "list[av.VideoStream]":

@@ -12,7 +12,7 @@ import av
 from av.container import InputContainer
 
 from deemo_jax.files import open_input
-from deemo_jax.media.container import open_media
+from deemo_jax.media.container import open_media, packets
 from deemo_jax.media.display import MAX_PIXELS
 from deemo_jax.media.picture_track import video_stream
 
@@ -63,7 +63,8 @@ def _beside_pictures(container: InputContainer) -> list[str]:
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     found: dict[str, str] = {}
     with contextlib.suppress(av.FFmpegError):  # what comes before a damaged picture is told all the same
-        for picture in itertools.islice(container.decode(stream), PICTURES):
+        pictures = (picture for packet in packets(container, stream) for picture in packet.decode())
+        for picture in itertools.islice(pictures, PICTURES):
             beside: Any = picture.side_data
             for data in (beside[i] for i in range(len(beside))):
                 found.setdefault(data.type.name, b" ".join(PRINTABLE.findall(memoryview(data))).decode())

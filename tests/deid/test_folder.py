@@ -114,6 +114,24 @@ def test_a_preview_can_be_had_later(raw, tmp_path, key, monkeypatch):
     assert len(frame_times(preview)) == len(frame_times(raw.path))
 
 
+def test_a_preview_that_cannot_be_made_takes_no_clip_for_bad(raw, tmp_path, key, monkeypatch):
+    assert deidentify_all([raw.path], tmp_path, STRICT, key)[0].status == "done"
+
+    def full(*_):
+        raise UserError("no space left")
+
+    monkeypatch.setattr("deemo_jax.deid.preview.write_preview", full)
+    (outcome,) = deidentify_all([raw.path], tmp_path, STRICT, key, options=Options(preview=True))
+    assert outcome.status == "kept" and outcome.remarks == ("no preview of it: no space left",)
+    assert not (tmp_path / REFUSALS).exists()
+
+
+def test_a_private_list_that_cannot_be_written_stops_nothing(raw, tmp_path, key, capsys):
+    options = Options(source_map=tmp_path)  # a folder
+    assert deidentify_all([raw.path], tmp_path / "out", STRICT, key, options=options)[0].status == "done"
+    assert "which clip comes from which file is not all on record" in capsys.readouterr().err
+
+
 def test_stems(raw, tmp_path, key):
     outcomes = deidentify_all([raw.path], tmp_path / "out", STRICT, key, clip_ids="stem")
     assert outcomes[0].clip_id == "speaker" and (tmp_path / "out" / "speaker.mp4").exists()
@@ -468,6 +486,31 @@ def test_what_is_too_long_is_done_in_pieces_that_overlap(make_clip, tmp_path, ke
     spans = [load_manifest(path).span for path in sorted(out.glob(f"*{SUFFIX}"))]
     assert spans[0][0] == 0 and all(b - a <= 1.3 for a, b in spans) and spans[1][0] < spans[0][1] - 0.25
     assert statuses_of(deidentify_all([source], out, STRICT, key)) == [s.replace("done", "kept") for s in settled]
+
+
+def test_pieces_of_an_earlier_run_stay_listed_until_they_are_settled(make_clip, tmp_path, key, monkeypatch):
+    monkeypatch.setattr("deemo_jax.deid.spans.LONGEST_CLIP_S", 1.2)
+    source, out = make_clip(tmp_path / "long.mp4", frames=25, hidden=(3, 4, 5, 21, 22, 23)).path, tmp_path / "out"
+    before = [o.span for o in deidentify_all([source], out, STRICT, key) if o.failed]
+    assert len(before) == 2 and [tuple(row["span"]) for row in rows(out)] == before
+    settled = []
+
+    def killed(_path, outcome):
+        settled.append(outcome)
+        if len(settled) == 3:  # the recording, its first piece, and another
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("deemo_jax.deid.folder._put_on_map", killed)
+    with pytest.raises(KeyboardInterrupt):
+        deidentify_all([source], out, STRICT, key)
+    assert settled[1].failed and [tuple(row["span"]) for row in rows(out)] == before[::-1]
+
+
+def test_a_span_that_the_film_does_not_reach_is_told(make_clip, tmp_path, key):
+    source = make_clip(tmp_path / "short.mp4", frames=6).path
+    (outcome,) = deidentify_all([Piece(source, (0.1, 9.0), "mine")], tmp_path / "out", STRICT, key)
+    assert "the span was asked for up to 9.00 s, and the film ends at 0.60 s" in outcome.remarks
+    assert outcome.remarks == tuple(load_manifest(tmp_path / "out" / f"mine{SUFFIX}").notes)
 
 
 @pytest.mark.parametrize("seconds", [1801, 2100, 3600, 36_000])

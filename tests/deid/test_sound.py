@@ -117,6 +117,13 @@ def test_the_audit_compares_with_the_span_that_the_clip_is(with_sound, tmp_path,
     assert level_db is not None and level_db > 10
 
 
+def test_sound_that_stops_before_the_pictures_is_told(make_clip, tmp_path, key):
+    for seconds, told in ((0.2, ["its sound ends 1.24 s before its pictures"]), (1.0, [])):
+        source = make_clip(tmp_path / f"{seconds}.mp4", frames=15, seconds=seconds).path
+        manifest = deidentify_clip(source, tmp_path / "out", f"c{seconds:.0f}", PLAIN, key)
+        assert [note for note in manifest.notes if note.startswith("its sound ends")] == told
+
+
 def test_the_command_says_which_sound_it_took(with_sound, make_clip, tmp_path, monkeypatch, capsys):
     source, silent = with_sound(tone(500), tone(900)), make_clip(tmp_path / "silent.mp4", frames=4, seconds=0.0).path
     monkeypatch.setattr(

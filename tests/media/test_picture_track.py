@@ -52,7 +52,7 @@ def test_the_film_is_chosen_and_the_others_are_named(tmp_path, case, suffix):
     assert first.mean() == pytest.approx(tracks[chosen][0], abs=4)
     assert sample_frames(path, 2, 16)[0].mean() == pytest.approx(tracks[chosen][0], abs=4)
     (note,) = info.notes
-    assert note.startswith("2 moving pictures") and f"track {chosen} (" in note.split("is taken")[0]
+    assert note.startswith("2 moving pictures") and f"picture track {chosen + 1} (" in note.split("is taken")[0]
 
 
 def test_one_picture_needs_no_note(tmp_path):
