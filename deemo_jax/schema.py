@@ -69,7 +69,7 @@ class Provenance:
     Attributes:
         video: e.g. "deemo_jax solid, CenterFace 0.2" or "external: <who, how>".
         audio: e.g. "deemo_jax mcadams, key 3f9a01bc" - the id of the voice key, never its value.
-        transcript: "not de-identified" for raw words; else e.g. "deemo_jax rules 3, 3 replaced".
+        transcript: "not de-identified" for raw words; else e.g. "deemo_jax rules 4, 3 replaced".
         source: "deid" (a manifest of this project) or "external" (an attestation).
         settings: canonical JSON of the settings, empty for external data.
         software: package versions that touched the pixels and samples.

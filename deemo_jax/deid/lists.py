@@ -130,64 +130,6 @@ PLACES = word_set(
     """
 )
 
-# Given names that are no other English word; found in any case, so that text without capitals is not quite bare.
-GIVEN_NAMES = word_set(
-    """
-    aaron abdul abigail adam adrian adriana agnes agnieszka ahmed aidan aisha aisling alan alba albert alejandro alena
-    alessandra alessandro alessia alex alexander alexandra alfred ali alice alicia alina alison aliya alvaro amanda
-    amelia amelie amina aminata amir amit ana anastasia anders andre andrea andreas andrei andrew andrey andy angela
-    anika anil anita anja anke anna anne anneke annie annika anouk anthony antoine anton antonio anushka arjun arnaud
-    arthur arturo aryna ashley ashraf asif astrid atsuko audrey aurelie ayesha barbara barbora bartosz beatrice beatriz
-    belinda ben bence benedikt benjamin bernard beth betty bianca birgit birgitta bjorn bogdan boris brandon branislav
-    brenda brian brigitte britta bruce bruno bryan camila carla carlos carmen carol caroline carsten casper catherine
-    cathy cecilia celine charles charlotte chen chiara chidi chiyo chloe chris christian christina christine christoph
-    christopher cindy claire clara claudia claudio clemens colin connor corentin cosimo craig cristiano cristina cynthia
-    dagmar daisuke damien damir daniel daniela danilo daria dariusz darren darya dave david dayana deborah deepak
-    delphine denise dennis derek diana diane didier diego dieter dilara dimitri dmitry dmytro dominic donald donatella
-    donna doris dorothy douglas dragan dunja dylan eddie edgar edith edouard eduardo edward ekaterina eleanor elena elif
-    elina elise elizabeth elke ella ellen elsa emeka emil emilia emiliano emilio emily emma emre enrico enrique eric
-    erik erika esra esteban esther ethan etienne eugene eugenia eugenie eva evelyn evgeny ewa fabian fabio fabrice
-    fatima fatma federico felicia felix ferdinand fernando filip filippo fiona flavia florence floriane frances
-    francesca francesco francis francisco franz franziska fred frederic frederick frederik frida friedrich fritz gabriel
-    gabriela gael gareth gary genevieve geoffrey georg george gerald gerard gerhard gianluca gianni gilbert giorgio
-    giovanni giulia giuseppe gloria gonzalo goran gordon greg gregory grigor grzegorz gudrun guido guilherme guillermo
-    gunnar gustavo hakan halima hanna hannah hans harold harriet harry haruka haruto hassan heather hector heike
-    heinrich heinz helen helena helga helmut hendrik henri henrik henry hideo hilde hiroshi holger horst howard hubert
-    hugo hussein ian ibrahim iga ignacio igor ilaria ilie imran inga ingeborg ingrid irene irina isaac isabel isabella
-    isabelle ivan ivana jacob jacqueline jake jakub james jan jane janet janice jaroslav jasmin jason javier jean jeff
-    jeffrey jelena jennifer jenny jens jeremy jerome jerry jessica jesus jill jim jimmy jiri joachim joan joanna joao
-    jochen joe joel johan johanna johannes john johnny jolanta jonas jonathan jonna jorge jose josef joseph joshua jozef
-    juan judith julia julian julie julien juliet juliette jurgen justyna kamala kamil kaori karel karen karim karin karl
-    karolina kaspar katarina kate katharina katherine kathleen kathrin kathryn katie katja katrin kazuki kei keith kelly
-    ken kenji kenneth kerstin kevin khalid kimberly kinga kirsten klara klaus konstantin kristian kristin kristina
-    krzysztof kwame kyle larry lars laszlo latifa laura lauren laurence laurent leah leila leire lena leo leon leonard
-    leonardo leonie leslie lewis liam lieselotte liliana lily linda linnea lisa lleyton logan lorenzo louis louise luca
-    lucas lucia luciano lucy ludmila ludwig luigi luis luisa luka lukas lukasz luke luna lydia maciej magda magdalena
-    maggie magnus mahmoud maja malcolm malgorzata manfred manuel manuela marcel marcin marco marcus marek margaret
-    margarita margot maria mariam mariana marianne marie marija marin marina mario marion marit markus marlene marta
-    martha martin marvin mary massimo mateo mathias mathieu mathilde matt matteo matthew matthias mattias maureen
-    maurice mauricio mauro maximilian megan mehmet melanie melissa michael michal michele michelle miguel mihai mikael
-    mike mikhail milos miriam mirjam miroslav mohamed mohammad mohammed monica moritz muhammad mustafa nadia nadine
-    najib nancy naomi natalia natalie natascha natasha nathan neil nelson nicholas nicola nicolas nicole nicolo niklas
-    nikola nikolai nina nkechi noah nora norman novak oksana olaf oleg olena olga oliver olivia olivier omar oscar osman
-    ottavio owen pablo paloma pamela paolo pascal patrice patricia patrick paul paula pauline pavel pawel pedro penelope
-    peng petar peter petra petteri philip philippe phillip phoebe pierre pietro piotr priya przemyslaw quentin rachel
-    rafa rafael rahul raisa raj ralph ramesh ramon raquel rashid raymond rebecca reiner renata renate reto ricardo
-    riccardo richard rick rita robert roberta roberto rocio rodrigo roger roland roman ronald rosa rosalia rosemary ross
-    roy rudolf ruediger ruslan russell ruth ryan ryszard sabine sabrina sachin sally salma salvatore samantha samir
-    samuel sandeep sandra sanjay sanna santiago sara sarah saskia satoshi scott sean sebastian sebastien serena serge
-    sergei sergio severin sharon sheila shinji shirley shreya sigrid silvia simon simona siobhan slavica sloane sofia
-    sonia sophia sophie soren stan stanislav stefan stefania stefanie stefano stefanos stella stephanie stephen steve
-    steven stuart sunita susan susanne suzanne sven svenja svetlana sylvia tamara tanya taro tatiana tatjana ted teresa
-    terry theo theodore theresa thierry thomas thorsten tim timea timo timothy tina tobias toby todd tom tomas tomasz
-    tomislav tommy tony torsten tracy tyler ulrich ulrike umberto ursula uwe valentin valentina valeria valerie vanessa
-    vasily vera verena veronica vicky victor victoria viktor viktoria vincent virginie vivek vlad vladimir volker walter
-    waltraud wanda wang wayne wendy werner wiktor wilfred wilhelm william wim wioletta wojciech wolfgang xavier xiao xin
-    yanina yann yannick yasmin yuki yulia yumi yuri yusra yusuf yves yvonne zachary zainab zeynep zheng zoe zofia zsofia
-    zuzana
-    """
-) - {"jesus", "santiago", "roman", "luna", "jan", "lily", "florence", "jean", "scott"}
-
 # What stands before a colon where somebody speaks or something is announced, beside the common words: it names nobody.
 LABELS = word_set(
     """
@@ -200,6 +142,35 @@ LABELS = word_set(
     spokesperson spokeswoman staff statement student subject subtitle subtitles summary teacher teammate therapist title
     trainer transcript translation translator umpire unidentified unknown update verdict video viewer voice voiceover
     warning witness woman women
+    """
+)
+
+# What else a sentence about people begins with: how they hold themselves and sound, what happened. It is nobody's name.
+SUBJECTS = word_set(
+    """
+    abuse addiction adrenaline advice agenda agony alcohol ambition anguish appetite applause arm arms aside attention
+    attitude audio background backlash bail balance ball baseball basketball behavior behaviour blame blood body boredom
+    brain breath brows business camera cancer cash change chapter charity childhood college commitment communication
+    community compassion competition concentration confidence consistency contact content context cricket culture
+    curiosity day death debt depression desperation details dialogue discipline disclaimer discomfort distance divorce
+    driver duty education effort ego elbow embarrassment enthusiasm everyday experience expression eye eyebrows eyes
+    face facebook faces failure family fatigue fear feet fifth finger fingers fists football forehead fourth freedom
+    friendship frown future fyi gait gaze gesture glance goal golf google government grip growth habit hair half hand
+    hands head heads health heart hindsight hips history hockey humiliation humility humor humour image imagine income
+    info insecurity instability instagram insurance intensity internet intonation jaw jealousy judgement judgment jury
+    key knee knees knowledge language law leadership leg legs leisure life line lip lips location loyalty machine makeup
+    management marriage maths maturity media medicine memory mind minute misery mistake mister momentum mood mouth
+    movement nature nb neck netflix noise nose nostalgia nutrition opportunity optimism outcome pace palms paper part
+    parts past patience pattern pause perseverance persistence pessimism phone pitch poker police posture poverty power
+    practice praise prayer preparation presence pressure progress proof prosody protest ps public rage reaction reality
+    reason reasoning recap redemption religion remark remarks remember remorse research resentment resignation
+    resistance respect responsibility revenge rhythm rugby scene section security selection self-doubt service shame
+    shock shot shoulder shoulders sidenote sign sixth sleep smile smiling soccer society somebody something speech speed
+    spoilers sport stability stage stance stress stuff suicide support surgery swimming symptom take talk teaching team
+    teamwork tear television temper tempo tenderness tennis testing theory therapy thinking tiktok timbre time tldr tone
+    topic traffic training trauma treatment trust truth twitter understanding unease uneasiness urgency vanity vengeance
+    version video visual voices volleyball volume vulnerability war water weakness wealth whatever whatsapp whichever
+    winner withdrawal word words work worry wrath wrist youth youtube zoom
     """
 )
 

@@ -61,6 +61,12 @@ _SAID_WORD = r"[^\W_][\w.+\-]{0,39}"
 # What stands before "at" or "dot" in plain speech: "look at dot com".
 _NO_ADDRESS = r"(?!(?:look|looking|looked|arrive|arrived|be|was|is|the|and|i|me|it|us|them)\b)"
 
+# What stands after "at" in plain speech.
+_NO_HOST = (
+    r"(?!(?:the|that|this|a|dot|all|first|last|least|most|once|home|school|work|noon|night|midnight|it|me|him|her|us|them"
+    r"|number|one|two|three|four|five|six|seven|eight|nine|ten)\b)"
+)
+
 # Of two finds of the same length the earlier rule names the tag: a date is no telephone number.
 _RULES: tuple[tuple[Kind, str], ...] = (
     ("CONTACT", r"\b(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)]"),
@@ -82,6 +88,16 @@ _RULES: tuple[tuple[Kind, str], ...] = (
         rf"(?: slash {_SAID_WORD}){{0,3}}",
     ),
     ("CONTACT", rf"\b{_SAID_WORD} ?[(\[{{<] ?(?:at|@) ?[)\]}}>] ?[\w\-]{{1,63}}(?:\.[\w\-]{{1,63}}){{1,4}}"),
+    # Of other endings only what is said as an address from end to end.
+    (
+        "CONTACT",
+        rf"\b{_NO_ADDRESS}{_SAID_WORD}(?: (?:dot|underscore) {_SAID_WORD}){{0,4}} at {_NO_HOST}"
+        rf"[^\W_][\w\-]{{0,39}}(?: dot (?!dot\b)[a-z]{{2,24}}){{1,3}}\b(?! dot\b)",
+    ),
+    ("CONTACT", rf"\b{_NO_ADDRESS}{_SAID_WORD}(?: (?:dot|underscore) {_SAID_WORD}){{1,4}} at {_SAID_WORD}\b"),
+    ("CONTACT", rf"\b(?:[^\W_] ){{2,30}}(?:at|underscore|dot) {_SAID_WORD} (?:dot|at) {_SAID_WORD}\b"),
+    ("CONTACT", r"\b[^\W_][\w\-]{0,39}_at_[^\W_][\w\-]{0,39}_dot_\w{2,24}\b"),
+    ("CONTACT", r"[\w.+\-]{1,64}@[\w\-]{1,63}|\b[^\W\d_][\w.\-]{1,39}#\d{3,5}\b"),
     ("CONTACT", rf"\b{_SAID_WORD}(?: underscore {_SAID_WORD}){{1,4}}\b"),
     ("CONTACT", r"(?<![\w@#])[@#][^\W\d_]\w{1,60}|(?<![\w@#])@\w{2,60}"),
     ("DATE", rf"{_BEGINS}\d{{4}}[\-/.]\d{{1,2}}[\-/.]\d{{1,2}}{_ENDS}"),

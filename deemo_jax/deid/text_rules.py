@@ -8,14 +8,15 @@ import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from deemo_jax.deid.given_names import GIVEN_NAMES
 from deemo_jax.deid.lists import (
     ACRONYMS,
     COMMON,
-    GIVEN_NAMES,
     LABELS,
     MONTHS,
     NAMES_TOO,
     PLACES,
+    SUBJECTS,
     UNCALLED,
     WEEKDAYS,
     word_set,
@@ -24,7 +25,7 @@ from deemo_jax.deid.text import TAG, Kind, Span
 from deemo_jax.deid.text_patterns import PATTERNS, spelled_runs
 from deemo_jax.deid.text_readable import unread
 
-VERSION = "3"
+VERSION = "4"
 
 # A word: letters with apostrophes, hyphens or an initial's dot inside.
 _WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
@@ -39,14 +40,21 @@ _BETWEEN = word_set(
     """
 )
 _MOST_PARTICLES = 4
-# "d'Tellin": a name that begins with a small letter.
-_ELIDED = re.compile(r"(?:d|l|dell|all|nell|o)['’][A-ZÀ-ÖØ-ÞŁŚŠŽ]")
+# "d'Tellin", "al-Tellin": a name that begins with a small letter.
+_ELIDED = re.compile(r"(?:(?:d|l|dell|all|nell|o)['’]|(?:al|el|ul|ash|bin|ibn|abu|ben)-)[A-ZÀ-ÖØ-ÞŁŚŠŽ]")
 _SENTENCE_END = re.compile(r"(?:\A|[.!?:…;\n]|[\"“«(]|\A['‘]|[\s]['‘])[\s\"“«('‘\-–—]*\Z")
 
 _TITLES = word_set(
     """
     mr mrs ms miss mx dr prof professor sir dame madam coach captain president judge herr frau monsieur madame mme mlle
     señor señora señorita sr sra signor signora lord lady reverend count countess baron baroness princess
+    """
+)
+# Written short, these stand before a name as well; their dot ends no sentence.
+_RANKS = word_set(
+    """
+    adm amb asst bro brig capt cmdr col cpl cpt det fr gen gov hon insp lt maj messrs msgr pres pvt rep rev revd sen sgt
+    st supt
     """
 )
 _SURE_TITLES = word_set("mr mrs ms mx dr prof herr frau monsieur madame mme mlle señor señora señorita signor signora")
@@ -80,16 +88,27 @@ _DEEDS = word_set(
     kept keeps put puts felt feels looked looks started starts seemed tries tried got gets found finds let lets threw
     throws drew caught left leaves fell falls rose spoke speaks reads wrote sent sends paid brought bought taught met
     meets heard saw sees held holds built spent ate drank drove rode flew swam sang danced wants wanted needs needed
-    loves loved hates hated likes liked enjoys enjoyed never always also really just
+    loves loved hates hated likes liked enjoys enjoyed never always also really just began begins became becomes chose
+    dug forgot fought grew hid hung knocks laid lay lent lit meant rang shook shone shot showed shut slept struck swore
+    swept swung thanks tore understood withdrew woke wore wept would've wouldn't shouldn't hadn't who whom whose
     """
 )
+# What only a person does: "Will", "Grace" and "Mark" did.
+_PERSONAL = word_set(
+    "said says told tells asked asks thanked thanks hugged kissed married smiled laughed cried called phoned wrote"
+)
+# What follows a given name in the name of an account.
+_HANDLE = re.compile(r"(?:[._]\w{1,40}){1,3}")
+# The past of most verbs.
+_DID = re.compile(r"[a-z]{2,}ed")
 _NAME_BEFORE = re.compile(
     r"\b(?:(?:my|his|her) name is|my name['’]s|i am called|i['’]m called|named|nicknamed) $", re.IGNORECASE
 )
 _LONGEST_NAME = 6
-_CALLED = re.compile(r",\s| (?:too|either|as well)(?:[.!?…]|\Z)")
+_CALLED = re.compile(r",\s| [-–—]{1,2}\s| (?:too|either|as well)(?:[.!?…]|\Z)")
 # "Exhausted", "Furious", "Incredible" stand before a comma as well, and names seldom end so.
-_UNCALLED_ENDINGS = ("ted", "sed", "ned", "ied", "ous", "ible", "wise")
+_UNCALLED_ENDINGS = ("ted", "sed", "ned", "ied", "ous", "ible", "wise", "ity", "ism", "ship", "ance", "ence", "ure")
+_NOBODY = LABELS | UNCALLED | SUBJECTS
 # What stands between a given name and the rest of the surname.
 _PARTICLES = _BETWEEN - word_set("the of and & e y do los lo te")
 
@@ -139,23 +158,42 @@ def _torn_addresses(text: str) -> Iterator[Span]:
 
 
 # "TELLIN: it was hard.", ">> Mia Tellin (crying): yes", "[Tellin]: no", where a line or a sentence begins.
+_SAID = r"(?:[^\W\d_]|['’.\-]){1,40}"
 _LABEL = re.compile(
     r"(?:^|(?<=[.!?…\"”»)\]] ))[ \t]*(?:[>\-–—•*]{1,3}[ \t]*)?[\[(]?"
-    r"((?:[^\W\d_]|['’.\-]){1,40}(?: (?:[^\W\d_]|['’.\-]){1,40}){0,5})"
-    r"[\])]?(?: ?[(\[][^)\]\n]{0,40}[)\]])?[ \t]?[:：](?=\s|\Z)",
+    rf"({_SAID}(?:(?:, | ?[/&] ?| ){_SAID}){{0,5}})"
+    r"[\])]?(?: ?[(\[][^)\]\n]{0,40}[)\]])?[ \t]?[:：](?=\s|\Z|\*)",
     re.MULTILINE,
+)
+# "Speaker 2 (Tellin): yes".
+_ASIDE = re.compile(rf"[(\[]({_SAID}(?: {_SAID}){{0,3}})[)\]][ \t]?[:：](?=\s|\Z)")
+# "tellin: yes", where a line begins.
+_SMALL_LABEL = re.compile(
+    r"^[ \t]*(?:[>\-–—•*]{1,3}[ \t]*)?([^\W\d_]{3,40}(?: [^\W\d_]{3,40})?)[ \t]?:(?=\s|\Z)", re.MULTILINE
+)
+_ROLES = COMMON | _NOBODY | _DEGREES | _TITLES | _RANKS | ACRONYMS
+# Words that are names as well, where somebody speaks.
+_CALLED_SO = NAMES_TOO - word_set(
+    """
+    best bliss case chance day fair final glory joy law little long love luck lucky may price pride quick self sharp
+    small spirit strange strong sunday sure true victory winning wise wish
+    """
 )
 
 
 def _by_labels(text: str) -> Iterator[Span]:
     """Who speaks, in front of what is said; roles ("Interviewer:") name nobody."""
-    plain = COMMON | LABELS | UNCALLED | _DEGREES | _TITLES | ACRONYMS
-    for match in _LABEL.finditer(text):
-        said = list(_WORD.finditer(text, match.start(1), match.end(1)))
-        named = [word for word in said if len(word[0]) > 1 and word[0].lower() not in plain]
+    for label in (*_LABEL.finditer(text), *_ASIDE.finditer(text)):
+        said = list(_WORD.finditer(text, label.start(1), label.end(1)))
+        if len(said) == 1 and said[0][0][0].isupper() and said[0][0].lower() in _CALLED_SO:
+            yield Span(said[0].start(), said[0].end(), "NAME")
+        named = [word for word in said if len(word[0]) > 1 and word[0].lower() not in _ROLES]
         capital = all(word[0][0].isupper() or word[0].lower() in _BETWEEN for word in named)
         if named and capital and named[0][0].lower() not in _BETWEEN:
             yield Span(named[0].start(), named[-1].end(), "NAME")
+    for label in _SMALL_LABEL.finditer(text):
+        if label[1].islower() and not _ROLES.intersection(label[1].split()):
+            yield Span(label.start(1), label.end(1), "NAME")
 
 
 def _words(text: str) -> list[_Word]:
@@ -177,6 +215,8 @@ def _after_title(words: Sequence[_Word], before: str) -> bool:
     """The dot of 'Mr. ' or of an initial ends no sentence."""
     if not words or not before.endswith(". "):
         return False
+    if words[-1].capital and words[-1].lower in _RANKS:
+        return True
     return words[-1].lower in _TITLES or (len(words[-1].text) == 1 and words[-1].capital and words[-1].lower != "i")
 
 
@@ -256,15 +296,20 @@ def _may_be_name(word: _Word) -> bool:
 def _is_person(text: str, word: _Word, after: _Word | None) -> bool:
     if word.lower in GIVEN_NAMES or word.lower in PLACES:
         return True
+    if word.lower in _NOBODY:
+        return False
     rest = text[word.end : word.end + 2].replace("’", "'")
     if rest == "'s" or not word.text.istitle() or _is_called(text, word):
         return True
-    return after is not None and after.lower in _DEEDS and text[word.end : after.start] == " " and not _plural(word)
+    if after is None or text[word.end : after.start] != " " or _plural(word):
+        return False
+    told = _DID.fullmatch(after.lower) and len(word.text) > 2 and not word.lower.endswith(_UNCALLED_ENDINGS)
+    return after.lower in _DEEDS or bool(told)
 
 
 def _is_called(text: str, word: _Word) -> bool:
     """Whether a sentence's first word calls somebody ("Tellin, you are kind.") or is all of it ("Tellin too.")."""
-    if len(word.text) < 2 or word.lower in UNCALLED or word.lower.endswith(_UNCALLED_ENDINGS):
+    if len(word.text) < 2 or word.lower.endswith(_UNCALLED_ENDINGS):
         return False
     return bool(_CALLED.match(text, word.end))
 
@@ -300,7 +345,9 @@ def _by_lists(text: str, words: Sequence[_Word]) -> Iterator[Span]:
         if word.lower in PLACES:
             yield Span(word.start, word.end, "PLACE")
         elif word.lower in GIVEN_NAMES:
-            yield Span(word.start, _shouted_end(text, words, at), "NAME")
+            yield Span(word.start, _named_end(text, words, at), "NAME")
+        elif word.lower in _CALLED_SO and word.capital and word.initial and _speaks(text, words, at):
+            yield Span(word.start, word.end, "NAME")
         elif word.lower in _SURE_TITLES:
             yield from _titled(text, words, at)
         if word.lower not in COMMON and _NAME_BEFORE.search(text[max(0, word.start - 16) : word.start]):
@@ -335,9 +382,18 @@ def _follows(text: str, words: Sequence[_Word], at: int, joints: tuple[str, ...]
     return text[words[at - 1].end : words[at].start] in joints
 
 
-def _shouted_end(text: str, words: Sequence[_Word], at: int) -> int:
-    """Where a name ends that begins with a given name: among capitals, after the next word unless that is common."""
+def _speaks(text: str, words: Sequence[_Word], at: int) -> bool:
+    return at + 1 < len(words) and words[at + 1].lower in _PERSONAL and _follows(text, words, at + 1, (" ",))
+
+
+def _named_end(text: str, words: Sequence[_Word], at: int) -> int:
+    """Where a name ends that begins with a given name.
+
+    That is after all of a handle ("mia.tellin_7"); among capitals, after the next word unless that is common.
+    """
     end, reach = words[at].end, at + 1
+    if handle := _HANDLE.match(text, end):
+        return handle.end()
     if len(words[at].text) < 2 or not words[at].text.isupper():
         return end
     while reach < len(words) and words[reach].text.isupper():

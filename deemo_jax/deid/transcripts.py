@@ -15,7 +15,8 @@ from typing import Any
 
 from deemo_jax import files
 from deemo_jax.deid.captions import read_text
-from deemo_jax.deid.lists import COMMON, GIVEN_NAMES, ID_WORDS, MONTHS, PLACES
+from deemo_jax.deid.given_names import GIVEN_NAMES
+from deemo_jax.deid.lists import COMMON, ID_WORDS, MONTHS, PLACES
 from deemo_jax.deid.sourcemap import SourceMap
 from deemo_jax.deid.spoken import Transcripts
 from deemo_jax.deid.tables import annotation_rows

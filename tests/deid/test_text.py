@@ -198,6 +198,7 @@ def test_an_engine_that_misbehaves_breaks_nothing():
         "Mr. ",
         "“",
         "a.",
+        "mia.",
     ],
 )
 def test_hostile_text_comes_to_an_end(piece):
@@ -213,7 +214,7 @@ def test_rows_are_stamped_and_edits_noticed(tmp_path):
     assert "Jane" not in json.dumps(made) and "Paris" not in json.dumps(made)
     assert made["deid"]["counts"] == {"NAME": 3, "PLACE": 1, "DATE": 1}
     assert made["deid"]["positions"]["transcript"][0] == ["NAME", 9, 15]
-    assert text_deid(made, "row") == "deemo_jax rules 3 and 1 listed names, 5 replaced"
+    assert text_deid(made, "row") == "deemo_jax rules 4 and 1 listed names, 5 replaced"
     again = redact_row(made, Names(), Rules())
     assert again["transcript"] == made["transcript"] and again["deid"]["counts"] == made["deid"]["counts"]
     path = tmp_path / "rows.jsonl"
@@ -394,6 +395,19 @@ def _blank(analyzer):
         ("marvo.tellin (at) mail (dot) com, or marvo[at]mail.com", "[CONTACT], or [CONTACT]"),
         ("it is www dot tellin dot com slash about", "it is [CONTACT]"),
         ("Follow marvo underscore t.", "Follow [CONTACT]."),
+        ("Speaker 2 (Vasko): yes. Q (laughs): no.", "Speaker 2 ([NAME]): yes. Q (laughs): no."),
+        ("TELLIN, MARVO: yes.\nTellin/Vasko: no.", "[NAME]: yes.\n[NAME]: no."),
+        ("vasko: it was hard\nmarvo tellin: yes", "[NAME]: it was hard\n[NAME]: yes"),
+        ("GRACE: it was hard. Will: yes.", "[NAME]: it was hard. [NAME]: yes."),
+        ("Tellin - it was hard.", "[NAME] - it was hard."),
+        ("Zorvo began well. Quelda thanked me.", "[NAME] began well. [NAME] thanked me."),
+        ("Grace hugged me. Hope came.", "[NAME] hugged me. Hope came."),
+        ("I met Capt. Tellin and Lt. Col. Vasko.", "I met [NAME] and [NAME]."),
+        ("I saw Zorvo al-Tellin and Dr. bin Vasko al-Tellin.", "I saw [NAME] and Dr. [NAME]."),
+        ("priya rang, and mia.tellin_7 wrote", "[NAME] rang, and [NAME] wrote"),
+        ("m a at mail dot com, or marvo at tellin dot photography", "[CONTACT], or [CONTACT]"),
+        ("marvo dot tellin at proton, marvo_at_mail_dot_me", "[CONTACT], [CONTACT]"),
+        ("marvo@host or marvo#1234", "[CONTACT] or [CONTACT]"),
     ],
 )  # fmt: skip
 def test_names_where_they_hide(text, expected):
@@ -409,6 +423,10 @@ def test_names_where_they_hide(text, expected):
         "The answer is simple: run. We looked at it point by point.",
         "Look at it, dot com is old; I was at home at noon dot dot dot.",
         "He arrived at the dot. mrs will say so",
+        "Joy: we won. Recap: we lost.\nreasoning: the words are sad\nplayer: yes\nmy answer: no",
+        "Posture slumped, speech was slow. Speaker is glad. Pitch rose. Failure taught me. Weather ruined it.",
+        "Body (arms): closed. We lost - it hurt. Sure - why not. Exhausted - I sat down.",
+        "I did not sleep at all. I called at noon dot he cried. He is my rep. Winning is all.",
     ],
 )
 def test_roles_and_plain_words_stay(text):

@@ -90,11 +90,11 @@ def test_words_given_with_a_raw_clip_lose_names(describer, raw, key):
     question = Question(raw.path, transcript="I am glad that Mara Veldt came.")
     record, _ = read_clip(question, 2, 2, Settings(), key)
     assert record.clip.transcript == "I am glad that [NAME] came."
-    assert record.provenance.transcript == "deemo_jax rules 3, 1 replaced"
+    assert record.provenance.transcript == "deemo_jax rules 4, 1 replaced"
     unread, _ = read_clip(dataclasses.replace(question, transcript="我和李娜在北京比赛"), 2, 2, Settings(), key)
     assert unread.provenance.transcript == "not de-identified"
     found = describer.describe(raw.path, transcript=question.transcript)
-    assert any("taken out of the transcript (deemo_jax rules 3, 1 replaced)" in note for note in found.notes)
+    assert any("taken out of the transcript (deemo_jax rules 4, 1 replaced)" in note for note in found.notes)
 
 
 def test_without_room_in_memory_the_copy_lies_in_the_temporary_folder(raw, key, places, used, monkeypatch):
