@@ -25,6 +25,8 @@ SCHEMES: tuple[str, ...] = (
 SCHEMES += ("hdfs", "viewfs", "dbfs", "hf", "cns", "bigstore", "file")
 # One slash is what `pathlib` leaves of two.
 _REMOTE = re.compile(rf"({'|'.join(SCHEMES)}):/+[^/].*", re.IGNORECASE | re.DOTALL)
+# Text, a transcript for one, may begin with an address; one alone is meant as a path.
+_WEB = re.compile(r"(https?|ftps?|sftp|scp|ssh|smb|nfs):/+[^/]\S*", re.IGNORECASE)
 
 
 def refuse_remote(path: str | os.PathLike[str], what: str = "") -> None:
@@ -35,13 +37,15 @@ def refuse_remote(path: str | os.PathLike[str], what: str = "") -> None:
         what: the flag or key that it was given in.
 
     Raises:
-        UserError: it is an address of a bucket, or a URL of a file.
+        UserError: it is an address of a bucket, of the web or of another machine, or a URL of a file.
     """
     text = os.fspath(path)
-    if found := _REMOTE.fullmatch(text):
+    if found := _REMOTE.fullmatch(text) or _WEB.fullmatch(text):
         scheme = found[1].lower()
         if scheme == "file":
             mend = "give the plain path, without 'file:'"
+        elif _WEB.fullmatch(text):
+            mend = "copy what is needed to this machine, and give that path"
         else:
             mend = "mount the bucket (gcsfuse, mountpoint-s3, blobfuse) or copy what is needed, and give that path"
         named = f"{what}: " if what else ""

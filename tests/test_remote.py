@@ -34,8 +34,27 @@ def test_a_url_of_a_file_is_refused_with_its_own_mend() -> None:
         refuse_remote("file:///data/run")
 
 
+@pytest.mark.parametrize("text", ["https://host/run", "HTTP://host", "http:/host/run", "sftp://me@host/run"])
+def test_an_address_of_another_machine_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match=r"is no folder or file of this machine.*copy what is needed to this machine"):
+        refuse_remote(text)
+
+
 @pytest.mark.parametrize(
-    "text", ["runs/gs", "/gs:/x", "./gs://x", "gs:x.mp4", "a:/b", "notes: gs://x", "", "gs:", "C://x", "10:30.mp4"]
+    "text",
+    [
+        "https://host/x said so",
+        "runs/gs",
+        "/gs:/x",
+        "./gs://x",
+        "gs:x.mp4",
+        "a:/b",
+        "notes: gs://x",
+        "",
+        "gs:",
+        "C://x",
+        "10:30.mp4",
+    ],
 )
 def test_a_path_of_this_machine_is_taken(text: str) -> None:
     refuse_remote(text)

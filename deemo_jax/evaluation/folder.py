@@ -2,6 +2,7 @@
 
 setting.json (what is evaluated, written first)   answers.jsonl (until all is answered)   predictions.jsonl
 recognition.png   report.md   recognition.json (written last: the evaluation is finished)   sheet.png
+.lock (held while a run is evaluated here)
 """
 
 import hashlib
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from deemo_jax.errors import UserError
-from deemo_jax.files import read_json, write_json
+from deemo_jax.files import check_writable, read_json, write_json
+from deemo_jax.training.lock import Lock
 
 SETTING, ANSWERS, PREDICTIONS, SCORES = "setting.json", "answers.jsonl", "predictions.jsonl", "recognition.json"
+LOCK = ".lock"
 FILES = (SCORES, SETTING, ANSWERS, PREDICTIONS, "report.md", "recognition.png", "sheet.png")
 
 
@@ -45,12 +48,27 @@ def clear(folder: Path, keep: Path | None = None) -> None:
             path.unlink(missing_ok=True)
 
 
-def begin(folder: Path, stamp: dict[str, Any]) -> None:
+def lock_of(folder: Path) -> Lock:
+    """What keeps two evaluations of a run out of one folder."""
+    return Lock(folder / LOCK, "name another folder with --out")
+
+
+def begin(folder: Path, stamp: dict[str, Any], lock: Lock | None = None) -> None:
     """Makes a folder that of an evaluation.
 
+    Args:
+        folder: need not be there.
+        stamp: see `check`.
+        lock: of a folder that was not there when this evaluation began; it is taken first.
+
     Raises:
-        UserError: it cannot be written.
+        UserError: it cannot be written, or another evaluation came in between.
     """
+    if lock is not None:
+        check_writable(folder)
+        lock.take()
+        if any((folder / name).exists() for name in FILES):
+            raise UserError(f"{folder}: another evaluation was begun here just now; try again")
     write_json(folder / SETTING, stamp)
 
 
@@ -65,8 +83,9 @@ def place(root: Path, name: str, stamp: dict[str, Any]) -> Path:
     for folder in sorted(root.iterdir()) if root.is_dir() else []:
         if holds(folder, stamp):
             return folder
-    if not (root / name).exists():
-        return root / name
+    usual = root / name
+    if not usual.exists() or (usual.is_dir() and {path.name for path in usual.iterdir()} <= {LOCK}):
+        return usual
     text = json.dumps(stamp, sort_keys=True, ensure_ascii=False)
     return root / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from deemo_jax.evaluation.setting import Setting
 from deemo_jax.files import read_json, sha256, write_jsonl
 from deemo_jax.generation import calibration as calibrations
 from deemo_jax.generation.calibration import Calibration
-from deemo_jax.schema import set_name
+from deemo_jax.schema import Modality, set_name
 from deemo_jax.training.data_record import check_run
 from deemo_jax.training.run import checkpoint_identity, chosen_step, load_run, read_config
 
@@ -67,13 +67,14 @@ def evaluate_run(request: Request) -> tuple[Results, Path, bool]:
     """Answers and scores a run.
 
     An evaluation that was interrupted goes on where it stopped, and gives what an uninterrupted one gives. One that is
-    finished is read, not made again.
+    finished is read, not made again. Of two at once in one folder the second is refused.
 
     Returns:
         The scores, the evaluation's folder, and whether it was there already.
 
     Raises:
-        UserError: no run or data, a modality that the run is not shown, or a folder that holds another evaluation.
+        UserError: no run or data, a modality that the run is not shown, or a folder that holds another evaluation or
+            in which another process evaluates.
     """
     config = read_config(request.workdir, request.data_dir)
     sets = allowed_sets(request.sets, config)
@@ -92,16 +93,41 @@ def evaluate_run(request: Request) -> tuple[Results, Path, bool]:
     )
     stamp = setting.to_json()
     folder = request.out or places.place(request.workdir / "evaluation", setting.name, stamp)
-    there = places.finished(folder) and places.holds(folder, stamp) and not request.overwrite
-    if there and not request.calibrate:
+    if _there(request, folder, stamp) and not request.calibrate:
         return _read(folder), folder, True
-    places.check(folder, stamp, overwrite=request.overwrite)
+    with places.lock_of(folder) as lock:
+        known = folder.is_dir()
+        if known:
+            lock.take()
+        # Another process may have finished it meanwhile.
+        if (there := _there(request, folder, stamp)) and not request.calibrate:
+            return _read(folder), folder, True
+        places.check(folder, stamp, overwrite=request.overwrite)
+        begin = functools.partial(places.begin, folder, stamp, None if known else lock)
+        return _evaluate(request, folder, setting, sets, remarks, begin, there=there), folder, there
+
+
+def _there(request: Request, folder: Path, stamp: dict[str, Any]) -> bool:
+    return places.finished(folder) and places.holds(folder, stamp) and not request.overwrite
+
+
+def _evaluate(
+    request: Request,
+    folder: Path,
+    setting: Setting,
+    sets: Sequence[frozenset[Modality]],
+    remarks: Sequence[str],
+    begin: Callable[[], None],
+    *,
+    there: bool,
+) -> Results:
+    """Answers and scores a run, or scores anew what is `there`."""
     truth = read_truth(request.truth) if request.truth else None
-    opened = load_run(request.workdir, step, request.data_dir)
+    opened = load_run(request.workdir, setting.step, request.data_dir)
     calibration, note = _calibration(request, opened, setting)
     if request.overwrite:
         places.clear(folder)
-    progress = Progress(folder / places.ANSWERS, functools.partial(places.begin, folder, stamp))
+    progress = Progress(folder / places.ANSWERS, begin)
     if there:
         rows, notes = list(read_predictions(folder / places.PREDICTIONS)), _source_and_notes(folder)[1][:-1]
     else:
@@ -121,7 +147,7 @@ def evaluate_run(request: Request) -> tuple[Results, Path, bool]:
     write_jsonl(folder / places.PREDICTIONS, (row.to_json() for row in rows))
     report.write(found, folder)
     progress.remove()
-    return found, folder, there
+    return found
 
 
 def _source(workdir: Path, setting: Setting) -> str:

@@ -4,6 +4,7 @@ A link keeps its place, since somebody chose where these files go; what it leads
 run's.
 """
 
+import os
 import re
 import shutil
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from deemo_jax.errors import UserError
 OWN = {
     "checkpoints": r"(\d+|\d+\.orbax-checkpoint-tmp[^/]*|set_aside)(/.*)?",
     "tensorboard": r"events\.out\.tfevents\.[^/]*",
-    "evaluation": r".*\.(jsonl?|md|png|html|csv)",
+    "evaluation": r"(.*/)?\.lock|.*\.(jsonl?|md|png|html|csv)",
 }
 
 
@@ -25,12 +26,17 @@ def check_links(folders: Iterable[Path], files: Iterable[Path]) -> None:
     Raises:
         UserError: one leads nowhere.
     """
-    needed = [(path, path) for path in folders] + [(path, path.resolve().parent) for path in files]
+    needed = [(path, path) for path in folders] + [(path, _end(path).parent) for path in files]
     for path, target in needed:
-        if path.is_symlink() and not target.is_dir():
+        if path.is_symlink() and (_end(path).is_symlink() or not target.is_dir()):
             raise UserError(
                 f"{path}: is a link to {path.readlink()}, which leads nowhere; make that folder, or remove the link"
             )
+
+
+def _end(path: Path) -> Path:
+    """Where a path leads in the end; a link where links lead in a circle."""
+    return Path(os.path.realpath(path))
 
 
 def check_clearable(workdir: Path, folders: Iterable[Path], files: Iterable[Path]) -> None:
@@ -50,6 +56,12 @@ def check_clearable(workdir: Path, folders: Iterable[Path], files: Iterable[Path
         behind = folder.resolve()
         if workdir.resolve().is_relative_to(behind):
             raise UserError(f"{folder}: is a link to {behind}, where the run itself lies; remove the link")
+        own, other = workdir / "config.json", behind.parent / "config.json"
+        if other.exists() and not (own.exists() and own.samefile(other)):
+            raise UserError(
+                f"{folder}: is a link into another run ({behind.parent}), so --overwrite removes nothing; remove the "
+                "link"
+            )
         for path in behind.rglob("*"):
             inside = path.relative_to(behind).as_posix()
             if (path.is_symlink() or not path.is_dir()) and not re.fullmatch(OWN[folder.name], inside):

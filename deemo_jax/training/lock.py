@@ -1,4 +1,4 @@
-"""One run at a time in a workdir: a lock that the kernel holds, so that none is left behind by a run that died."""
+"""One run at a time in a folder: a lock that the kernel holds, so that none is left behind by a run that died."""
 
 import errno
 import fcntl
@@ -21,14 +21,15 @@ class Lock:
 
     Args:
         path: of the file that is locked; it says who holds it and stays where it is.
+        instead: what else can be done where another holds it, in words.
 
     Attributes:
         held: whether it is.
         note: why it is not held although `take` went well: the file system knows no locks.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, instead: str = "name another --workdir") -> None:
+        self._path, self._instead = path, instead
         self._handle: int | None = None
         self.note = ""
 
@@ -60,7 +61,7 @@ class Lock:
                 )
                 return
             raise UserError(
-                f"{self._path.parent}: is in use by another run{self._holder()}; wait for it, or name another --workdir"
+                f"{self._path.parent}: is in use by another run{self._holder()}; wait for it, or {self._instead}"
             ) from error
         self._handle = handle
         self._sign(handle)

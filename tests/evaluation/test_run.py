@@ -51,7 +51,7 @@ def size(found):
 
 
 def content(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
 
 
 def test_evaluations_lie_beside_each_other(work):
@@ -148,6 +148,34 @@ def test_an_interrupted_evaluation_goes_on(work, tmp_path, monkeypatch):
     folder = ask(work, "transcript;nfbl")[1]
     assert folder == part and len(asked) == 5
     assert content(folder) == content(whole)
+
+
+def test_of_two_at_once_in_one_folder_the_second_is_refused(work, monkeypatch):
+    folder, real = work / "evaluation" / "test-first2-step0-transcript", run_file.load_run
+    folder.mkdir(parents=True)
+    with places.lock_of(folder) as lock:
+        lock.take()
+        with pytest.raises(UserError, match=r"is in use by another run \(process .*or name another folder with --out$"):
+            ask(work, limit=2)
+    assert ask(work, limit=2)[1:] == (folder, False)
+    with places.lock_of(folder) as lock:  # what is finished is shown all the same, and not removed
+        lock.take()
+        assert ask(work, limit=2)[1:] == (folder, True)
+        for more in ({"overwrite": True}, {"calibrate": True}):
+            with pytest.raises(UserError, match="is in use by another run"):
+                ask(work, limit=2, **more)
+    before = content(folder)
+    shutil.rmtree(folder)
+
+    def beside(*arguments):  # another one begins and ends while the weights are read
+        monkeypatch.setattr(run_file, "load_run", real)
+        assert ask(work, limit=2)[1:] == (folder, False)
+        return real(*arguments)
+
+    monkeypatch.setattr(run_file, "load_run", beside)
+    with pytest.raises(UserError, match="another evaluation was begun here just now; try again"):
+        ask(work, limit=2)
+    assert content(folder) == before
 
 
 def show_only(work, modalities):

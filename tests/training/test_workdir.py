@@ -33,7 +33,13 @@ def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
 
 
-RUN = ("checkpoints/3/x", "checkpoints/set_aside/4/x", "tensorboard/events.out.tfevents.1", "evaluation/all/report.md")
+RUN = (
+    "checkpoints/3/x",
+    "checkpoints/set_aside/4/x",
+    "tensorboard/events.out.tfevents.1",
+    "evaluation/all/report.md",
+    "evaluation/all/.lock",
+)
 
 
 def test_a_run_that_is_there_is_refused_without_a_flag(tmp_path: Path) -> None:
@@ -165,6 +171,30 @@ def test_a_link_that_leads_nowhere_is_refused(name: str, flags: dict[str, bool],
     (tmp_path / name).symlink_to("/nowhere/at/all")
     with pytest.raises(UserError, match=rf"{name}: is a link to /nowhere/at/all, which leads nowhere"):
         Request(Workdir(tmp_path), config(), **flags).check()
+
+
+@pytest.mark.parametrize("name", [".", "checkpoints", "metrics.jsonl", "data.json"])
+@pytest.mark.parametrize("flags", [{}, {"resume": True}, {"overwrite": True}])
+def test_links_in_a_circle_are_refused(name: str, flags: dict[str, bool], tmp_path: Path) -> None:
+    link = tmp_path / "run" / name
+    if name != ".":
+        link.parent.mkdir()
+    link.symlink_to(tmp_path / "other")
+    (tmp_path / "other").symlink_to(link)
+    with pytest.raises(UserError, match=rf"{link.name}: is a link to \S+other, which leads nowhere"):
+        Request(Workdir(tmp_path / "run"), config(), **flags).check()
+
+
+def test_another_runs_checkpoints_behind_a_link_stay(tmp_path: Path) -> None:
+    fill(tmp_path / "other", "checkpoints/3/x", "config.json")
+    fill(tmp_path / "run", "config.json")
+    (tmp_path / "run" / "checkpoints").symlink_to(tmp_path / "other" / "checkpoints")
+    with pytest.raises(UserError, match=r"checkpoints: is a link into another run \(\S+other\)"):
+        Request(Workdir(tmp_path / "run"), config(), overwrite=True).check()
+    # The files of one run may lie elsewhere together, its config included.
+    (tmp_path / "run" / "config.json").unlink()
+    (tmp_path / "run" / "config.json").symlink_to(tmp_path / "other" / "config.json")
+    assert Request(Workdir(tmp_path / "run"), config(), overwrite=True).check().start == 0
 
 
 def test_what_cannot_be_removed_is_told_and_never_gone_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
