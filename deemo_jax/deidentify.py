@@ -292,6 +292,7 @@ def _probe(paths: list[str]) -> int:
 def _text(flags: argparse.Namespace) -> int:
     from deemo_jax.deid.captions import TIMED, WRITTEN
     from deemo_jax.deid.spoken import Transcripts, redact_cues
+    from deemo_jax.deid.tables import are_annotations
     from deemo_jax.deid.text import Names
     from deemo_jax.deid.transcripts import find_engine, read_names, redact_file
 
@@ -299,7 +300,8 @@ def _text(flags: argparse.Namespace) -> int:
         raise UserError("--text FILE needs --out FILE, and no videos")
     names = read_names(flags.names) if flags.names else Names()
     engine = find_engine(flags.text_engine)
-    if flags.text.suffix.lower() in TIMED or flags.out.suffix.lower() in WRITTEN:
+    timed = flags.text.suffix.lower() in TIMED and not are_annotations(flags.text)
+    if timed or flags.out.suffix.lower() in WRITTEN:
         counts = redact_cues(flags.text, flags.out, names, engine)
         print(f"{flags.out}: {_told(counts)}")
         return 0

@@ -9,32 +9,46 @@ import html
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from deemo_jax.deid.text_lines import joint
 from deemo_jax.errors import UserError
 from deemo_jax.files import open_input
 
 MAX_BYTES = 64 << 20
 MAX_CUES = 200_000
+MAX_CUE = 1 << 16
 READ = (".srt", ".vtt", ".json", ".textgrid", ".txt")
 TIMED = (".srt", ".vtt", ".json", ".textgrid")
 WRITTEN = (".srt", ".vtt", ".txt")
 
-_TIME = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[,.](\d{1,3})"
+_TIME = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})(?:[,.](\d{1,3}))?"
 _SPAN = re.compile(rf"^[ \t]*{_TIME}[ \t]*-->[ \t]*{_TIME}[^\n]*$", re.MULTILINE)
-_MARKUP = re.compile(r"<[^<>]{0,200}>|\{\\[^{}]{0,200}\}")
-# Blocks of WebVTT that are not shown, up to the next blank line.
-_UNSHOWN = re.compile(r"^(?:WEBVTT|NOTE|STYLE|REGION)\b[^\n]*(?:\n(?![ \t]*$)[^\n]*)*", re.MULTILINE)
+# "<i>", "</c.loud>", "<v Jane>", "<00:01.500>", "{\an8}"; not the "<3" of "I <3 it".
+_MARKUP = re.compile(r"</?[^\W\d_][^<>]{0,200}>|</?>|<[\d:.]{5,16}>|\{\\[^{}]{0,200}\}")
+# Blocks of WebVTT that are not shown: from the beginning, or a blank line, to the next blank line.
+_UNSHOWN = re.compile(
+    r"(?:\A|(?<=\n)[ \t]*\n)(?:WEBVTT|NOTE|STYLE|REGION)(?=\s|\Z)[^\n]*(?:\n(?![ \t]*$)[^\n]*)*", re.MULTILINE
+)
+# In YouTube's files a cue may begin with a line of one blank, so an empty one comes first.
+_EMPTY, _BLANK = re.compile(r"\n(?=\n|\Z)"), re.compile(r"\n[ \t]*(?=\n|\Z)")
+# The last line before the next times, which numbers that cue.
+_NUMBER = re.compile(r"(?:\A|\n)[ \t]*\d+[ \t]*\n?\Z")
+# Words with times of their own, as YouTube's recogniser writes them: the lines of a cue come again in the next ones.
+_ROLLING = re.compile(r"<\d\d:\d\d:\d\d\.\d{3}><c>")
+# Whisper hears so much at once; its last stretch may lack an end.
+_WINDOW_S = 30.0
 _TOKEN = re.compile(r"\"(?:[^\"]|\"\")*\"|<\w+>|(?<![\w.\[])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w\]])")
 # Tiers that hold no words, and tiers that hold them one by one.
 _NO_WORDS, _WORD_BY_WORD = (
-    re.compile(r"\b(?:phon|syll|tones?\b|pitch|notes?$|comment)", re.I),
-    re.compile(r"\bwords?\b", re.I),
+    # Of the Munich tools MAU, MAS and KAN hold sounds, syllables and standard forms.
+    re.compile(
+        r"\b(?:phon|syll|tones?\b|pitch|notes?$|comment|ipa\b|x?-?sampa\b|tobi\b|ka[ns]\b)|(?<![\w-])ma[us]$", re.I
+    ),
+    re.compile(r"\bwords?\b|\bort-ma[us]\b", re.I),
 )
-# A cue that begins like this is somebody's turn to speak.
-_TURN = re.compile(r"[>\-–—•\[(]|[^\s:：]{1,40}(?: [^\s:：]{1,40}){0,5}[:：]")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,7 +67,7 @@ def read_cues(path: Path) -> tuple[Cue, ...]:
         UserError: it cannot be read, is of no such format, or holds no words.
     """
     text = read_text(path)
-    parse = {".srt": _subtitles, ".vtt": _subtitles, ".json": _whisper, ".textgrid": _textgrid, ".txt": _plain}
+    parse = {".srt": _subrip, ".vtt": _webvtt, ".json": _whisper, ".textgrid": _textgrid, ".txt": _plain}
     suffix = path.suffix.lower()
     if suffix not in parse:
         raise UserError(f"{path}: no transcript that can be read; give {', '.join(READ)}")
@@ -95,7 +109,7 @@ def words_between(cues: Sequence[Cue], start_s: float, end_s: float) -> str:
     for cue in cues:
         inside = min(cue.end_s, end_s) - max(cue.start_s, start_s)
         if inside > 0.5 * min(cue.end_s - cue.start_s, end_s - start_s) or math.isinf(cue.end_s):
-            said += ("\n" if _TURN.match(cue.text) else " ") + cue.text
+            said += joint(cue.text) + cue.text
     return said.strip()
 
 
@@ -120,18 +134,34 @@ def _one_line(text: str) -> str:
     return " ".join(html.unescape(_MARKUP.sub("", text)).split())
 
 
-def _subtitles(text: str) -> Iterator[Cue]:
-    """SubRip and WebVTT alike: what stands between a line of times and a blank line."""
-    text = _UNSHOWN.sub("", text)
+def _subrip(text: str) -> Iterator[Cue]:
+    """SubRip: what stands between a line of times and the number of the next cue, blank lines or not."""
+    for start, end, said in _timed(text):
+        yield Cue(start, end, _one_line(said))
+
+
+def _webvtt(text: str) -> Iterator[Cue]:
+    """WebVTT: what stands between a line of times and a blank line."""
+    rolling = _ROLLING.search(text) is not None
+    shown = ""
+    for start, end, said in _timed(_UNSHOWN.sub("\n", text)):
+        blank = _EMPTY.search(said) or _BLANK.search(said)
+        lines = [line for line in map(_one_line, said[: blank.start() if blank else None].split("\n")) if line]
+        if rolling and lines[:1] == [shown]:
+            del lines[0]
+        shown = lines[-1] if lines else shown
+        yield Cue(start, end, " ".join(lines))
+
+
+def _timed(text: str) -> Iterator[tuple[float, float, str]]:
+    """The lines of times, in seconds, and what stands up to the number of the next ones."""
     found = list(_SPAN.finditer(text))
     if not found:
         raise ValueError("no line like 00:00:01,000 --> 00:00:02,500")
-    for match in found:
-        said = re.split(r"\n[ \t]*(?:\n|\Z)", text[match.end() + 1 :][: 1 << 16], maxsplit=1)[0]
-        if following := _SPAN.search(said):  # a cue without words
-            said = said[: following.start()].rpartition("\n")[0]
+    for match, begin in zip(found, [*(m.start() for m in found[1:]), len(text)], strict=True):
         start, end = (_seconds(match.groups()[i : i + 4]) for i in (0, 4))
-        yield Cue(start, max(start, end), _one_line(said))
+        said = text[match.end() : begin]
+        yield start, max(start, end), (said if begin == len(text) else _NUMBER.sub("", said))[:MAX_CUE]
 
 
 def _seconds(clock: tuple[str | None, ...]) -> float:
@@ -140,19 +170,27 @@ def _seconds(clock: tuple[str | None, ...]) -> float:
 
 
 def _whisper(text: str) -> Iterator[Cue]:
-    """Whisper's segments (also faster-whisper's, WhisperX's and the API's), and whisper.cpp's."""
+    """Whisper's segments (also faster-whisper's, WhisperX's and the API's), whisper.cpp's, and Transformers' chunks."""
     row: Any = json.loads(text)
-    segments = row.get("segments", row.get("transcription")) if isinstance(row, dict) else row
+    lists = (row[key] for key in ("segments", "transcription", "chunks") if key in row) if isinstance(row, dict) else ()
+    segments = row if isinstance(row, list) else next(iter(lists), None)
     if not isinstance(segments, list):
         raise ValueError('no list of "segments"')
-    for segment in segments:
-        if "offsets" in segment:
-            start, end = (segment["offsets"][key] / 1000 for key in ("from", "to"))
-        else:
-            start, end = segment["start"], segment["end"]
-        if not isinstance(segment["text"], str) or not 0 <= float(start) <= float(end) < math.inf:
-            raise ValueError("a segment has a start, an end after it, and a text")
-        yield Cue(float(start), float(end), _one_line(segment["text"]))
+    for number, segment in enumerate(segments, 1):
+        try:
+            start, end, said = *_whisper_times(segment), segment["text"]
+        except (KeyError, TypeError, ValueError):
+            start, end, said = math.nan, math.nan, None
+        if not isinstance(said, str) or not 0 <= start <= end < math.inf:
+            raise ValueError(f"segment {number}: needs a start, an end after it, and a text")
+        yield Cue(start, end, _one_line(said))
+
+
+def _whisper_times(segment: Mapping[str, Any]) -> tuple[float, float]:
+    if "offsets" in segment:
+        return float(segment["offsets"]["from"]) / 1000, float(segment["offsets"]["to"]) / 1000
+    start, end = segment["timestamp"] if "timestamp" in segment else (segment["start"], segment["end"])
+    return float(start), float(start) + _WINDOW_S if end is None else float(end)
 
 
 def _textgrid(text: str) -> list[Cue]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deemo_jax.deid.captions import READ, WRITTEN, Cue, read_cues, words_between, written
-from deemo_jax.deid.text import Engine, Limited, Names, clean, redact
+from deemo_jax.deid.captions import READ, TIMED, WRITTEN, Cue, read_cues, words_between, written
+from deemo_jax.deid.text import Engine, Limited, Names
+from deemo_jax.deid.text_lines import redact_lines
 from deemo_jax.errors import UserError
 from deemo_jax.files import atomic
 
@@ -26,7 +27,11 @@ class Transcripts:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; name the folder of the transcripts")
         self._folder = folder
-        self._files = {p.stem.lower(): p for p in sorted(folder.iterdir()) if p.suffix.lower() in READ and p.is_file()}
+        # Of several with one name, one with times is taken.
+        found = [path for path in folder.iterdir() if path.suffix.lower() in READ and path.is_file()]
+        found.sort(key=lambda path: (path.suffix.lower() in TIMED, path.name))
+        self._files = {path.stem.lower(): path for path in found}
+        self._whole: dict[Path, tuple[float, float]] = {}
         self._read = functools.lru_cache(64)(read_cues)
 
     def fill(self, row: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -46,7 +51,10 @@ class Transcripts:
             if path is None or not name:
                 continue
             start_s, end_s = (0.0, math.inf) if name == clip_id else _span(row, where)
-            said = words_between(self._read(path), start_s, end_s)
+            cues = self._read(path)
+            if name != clip_id and math.isinf(cues[0].end_s):
+                self._refuse_second(path, (start_s, end_s), where)
+            said = words_between(cues, start_s, end_s)
             if not said:
                 raise UserError(
                     f"{where}: {path.name} has no word between {start_s:g} and {end_s:g} s; if its times are those of"
@@ -57,6 +65,14 @@ class Transcripts:
             f"{where}: it has no transcript, and {self._folder} holds none for it; name one after its clip_id, its"
             f" video_id or its file ({', '.join(READ)})"
         )
+
+    def _refuse_second(self, path: Path, span: tuple[float, float], where: str) -> None:
+        """Words without times are those of one span."""
+        if self._whole.setdefault(path, span) != span:
+            raise UserError(
+                f"{where}: {path.name} has no times, and another row has its words; give a transcript with times"
+                f" ({', '.join(TIMED)}), or one called like each clip_id"
+            )
 
 
 def _span(row: Mapping[str, Any], where: str) -> tuple[float, float]:
@@ -77,10 +93,9 @@ def redact_cues(source: Path, target: Path, names: Names, engine: Engine) -> dic
     if target.suffix.lower() not in WRITTEN:
         raise UserError(f"{target}: transcripts are written as {', '.join(WRITTEN)}; give --out such an ending")
     cues = read_cues(source)
-    whole = clean(" ".join(cue.text for cue in cues))
-    found = [redact(cue.text, names, engine) for cue in cues]
+    found = redact_lines([cue.text for cue in cues], names, engine)
     left = " ".join(each.text for each in found)
-    if isinstance(engine, Limited) and (why := engine.unread(left if names else whole)):
+    if isinstance(engine, Limited) and (why := engine.unread(left)):
         raise UserError(f"{source}: the finder of names cannot read it: {why}; nothing is written")
     if math.isinf(cues[0].end_s) and target.suffix.lower() != ".txt":
         raise UserError(f"{source}: has no times; give --out the ending .txt")

@@ -18,6 +18,7 @@ _HEAD = 4096
 SEPARATORS = ";\t,"
 MAX_CELL = 1 << 20
 _TIMES = ("start_s", "end_s")
+_ANNOTATED = re.compile(rb'"(?:clip_id|video_id|emotion|transcript)"\s*:')
 
 
 def annotation_rows(path: str | Path) -> Iterator[dict[str, Any]]:
@@ -45,6 +46,16 @@ def listed_rows(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     yield from read_jsonl(path) if table is None else (cells for _, cells in table)
 
 
+def are_annotations(path: Path) -> bool:
+    """Whether a file of JSON has keys of annotations: `.json` is the ending of transcripts, too.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    with open_input(path) as handle:
+        return _ANNOTATED.search(handle.read(_HEAD)) is not None
+
+
 def _table(path: Path) -> Iterator[tuple[str, dict[str, str]]] | None:
     """The lines of a table, and where they stand; None for JSON lines."""
     if path.suffix.lower() not in TABLES:
@@ -52,6 +63,8 @@ def _table(path: Path) -> Iterator[tuple[str, dict[str, str]]] | None:
             head = handle.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
         if head.startswith(b"PK"):
             raise UserError(f"{path}: a spreadsheet; save it as CSV (UTF-8)")
+        if re.match(rb"\[\s*\{", head):
+            raise UserError(f"{path}: an array of JSON; write one object a line, and no brackets around them")
         if head and not head.startswith(b"{") and path.suffix.lower() != ".jsonl":
             raise UserError(
                 f"{path}: neither annotations or another list (JSON lines, .csv, .tsv) nor a transcript of a kind that"

@@ -88,8 +88,13 @@ def redact(text: str, names: "Names | Sequence[str]" = (), engine: Engine | None
         UserError: the text is too long, or a name is none.
     """
     text = clean(text)
+    return replaced(text, find(text, names, engine))
+
+
+def replaced(text: str, spans: Iterable[Span]) -> Redaction:
+    """The text with a tag in place of each span; these are in order and do not overlap."""
     parts, replacements, here, length = [], [], 0, 0
-    for span in find(text, names, engine):
+    for span in spans:
         tag = f"[{span.kind}]"
         parts += [text[here : span.start], tag]
         start = length + span.start - here

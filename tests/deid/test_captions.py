@@ -5,10 +5,12 @@ import json
 import pytest
 
 from deemo_jax.data.annotations import RAW_TRANSCRIPT, read_annotations, transcript_provenance
+from deemo_jax.deid import text_lines
 from deemo_jax.deid.captions import Cue, read_cues, words_between, written
 from deemo_jax.deid.spoken import Transcripts, redact_cues
-from deemo_jax.deid.tables import annotation_rows
+from deemo_jax.deid.tables import annotation_rows, are_annotations
 from deemo_jax.deid.text import Names
+from deemo_jax.deid.text_lines import redact_lines
 from deemo_jax.deid.text_rules import Rules
 from deemo_jax.deid.transcripts import redact_file
 from deemo_jax.errors import UserError
@@ -121,6 +123,84 @@ def test_names_are_replaced_and_times_kept(tmp_path, ending):
         assert [(cue.start_s, cue.end_s) for cue in again] == [(1.0, 2.5), (3.0, 4.0)]
 
 
+SPANS = "00:00:01,000 --> 00:00:02,500", "00:00:03 --> 00:00:04"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.srt", "1\n{0}\nGlad.\n2\n{1}\nWe won 6 4\n7\n", ["Glad.", "We won 6 4 7"]),
+        ("a.srt", "1\n{0}\nGlad.\n\nAnd proud.\n\n2\n{1}\n42\n", ["Glad. And proud.", "42"]),
+        ("a.srt", "1\n{0}\n\n2\n{1}\nGlad.", ["Glad."]),
+        ("a.srt", "1\n{0}\nI <3 it & a > b <i>so</i> <font color='#fff'>much</font>", ["I <3 it & a > b so much"]),
+        ("a.srt", "1\n{0}\nNOTE this\nSTYLE is all\n", ["NOTE this STYLE is all"]),
+        ("a.vtt", "WEBVTT\n\n{0}\nNOTE this\n\nNOTE not\nthis\n\n2\n{1}\nGlad.\n\nlost", ["NOTE this", "Glad."]),
+        ("a.vtt", "WEBVTT\n\n7\n{0}\nGlad.\n8\n{1}\nProud.", ["Glad.", "Proud."]),
+    ],
+)
+def test_subtitles_that_are_not_by_the_book(tmp_path, name, text, said):
+    (tmp_path / name).write_text(text.format(*SPANS))
+    cues = read_cues(tmp_path / name)
+    assert [cue.text for cue in cues] == said
+    assert {(cue.start_s, cue.end_s) for cue in cues} <= {(1.0, 2.5), (3.0, 4.0)}
+
+
+def test_captions_that_roll_are_said_once(tmp_path):
+    (tmp_path / "a.vtt").write_text(
+        "WEBVTT\nKind: captions\n\n00:00.100 --> 00:02.300 align:start\n \nso<00:00:00.640><c> i</c>\n\n"
+        "00:02.300 --> 00:02.310\nso i\n \n\n00:02.310 --> 00:04.000\nso i\nwas<00:00:02.600><c> glad</c>\n\n"
+        "00:04.000 --> 00:04.010\nwas glad\n \n"
+    )
+    assert read_cues(tmp_path / "a.vtt") == (Cue(0.1, 2.3, "so i"), Cue(2.31, 4.0, "was glad"))
+
+
+def test_chunks_of_transformers_may_lack_their_last_end(tmp_path):
+    chunks = [{"timestamp": [0.0, 1.5], "text": " I was"}, {"timestamp": [1.5, None], "text": " glad."}]
+    (tmp_path / "a.json").write_text(json.dumps({"text": "x", "chunks": chunks}))
+    assert read_cues(tmp_path / "a.json") == (Cue(0.0, 1.5, "I was"), Cue(1.5, 31.5, "glad."))
+
+
+def test_tiers_of_the_munich_tools(tmp_path):
+    tiers = [("ORT-MAU", "I was glad."), ("KAN-MAU", "aI wQz"), ("MAU", "aI"), ("IPA", "ɡlæd")]
+    intervals = "".join(f'"IntervalTier" "{name}" 0 5 1 1 2 "{said}" ' for name, said in tiers)
+    (tmp_path / "a.TextGrid").write_text(f'"ooTextFile" "TextGrid" 0 5 <exists> {len(tiers)} {intervals}')
+    assert read_cues(tmp_path / "a.TextGrid") == (Cue(1.0, 2.0, "I was glad."),)
+
+
+def test_names_alone_are_no_other_language(tmp_path):
+    (tmp_path / "a.srt").write_text(f"1\n{SPANS[0]}\nThanks Marvo Tellin, Zorvo Vasko, Quelda Brava, Rafa Zorba.\n")
+    redact_cues(tmp_path / "a.srt", tmp_path / "b.txt", Names(), Rules())
+    assert (tmp_path / "b.txt").read_text() == "Thanks [NAME], [NAME], [NAME], [NAME].\n"
+    (tmp_path / "a.srt").write_text(f"1\n{SPANS[0]}\nIch habe gegen Anna in Berlin gespielt und war sehr froh\n")
+    with pytest.raises(UserError, match="does not seem to be English; nothing is written"):
+        redact_cues(tmp_path / "a.srt", tmp_path / "c.txt", Names(), Rules())
+    assert not (tmp_path / "c.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("cues", "said"),
+    [
+        (["I lost to Marvo", "Tellin, and cried."], ["I lost to [NAME]", "[NAME], and cried."]),
+        (["It was Zorvo's day.", "Zorvo?"], ["It was [NAME]'s day.", "[NAME]?"]),
+        (["mail marvo underscore", "tellin at mail dot com"], ["mail [CONTACT]", "[CONTACT]"]),
+        (["we met quiet", "otter there"], ["we met [NAME]", "[NAME] there"]),
+        (["I am glad", "VASKO: so am I.", "Winning helps."], ["I am glad", "[NAME]: so am I.", "Winning helps."]),
+    ],
+)
+def test_a_name_that_reaches_over_cues_is_found(cues, said):
+    found = redact_lines(cues, Names(["Quiet Otter"]), Rules())
+    assert [each.text for each in found] == said
+    assert all(each.text[a:b] == f"[{kind}]" for each in found for kind, a, b in each.replacements)
+
+
+def test_long_recordings_are_looked_at_in_blocks(monkeypatch):
+    monkeypatch.setattr(text_lines, "MAX_CHARACTERS", 30)
+    cues = ["I am glad to be here at home.", "I lost to Marvo", "Tellin, I am.", "And I saw Vasko there, too."]
+    assert [each.text for each in redact_lines(cues, Names(), Rules())] == [
+        cues[0], "I lost to [NAME]", "[NAME], I am.", "And I saw [NAME] there, too.",
+    ]  # fmt: skip
+
+
 def test_clocks_of_long_recordings():
     assert "01:00:00,000 --> 27:46:40,125" in written([Cue(3600, 100_000.125, "x")], ".srt")
     assert "WEBVTT\n\n1\n00:00:59.999 -->" in written([Cue(59.9994, 60, "x")], ".vtt")
@@ -142,7 +222,8 @@ def test_what_is_said_in_a_span():
         ("a.json", b"{}", "segments"),
         ("a.json", b'[{"start": 2, "end": 1, "text": "x"}]', "a start, an end"),
         ("a.json", b'[{"start": 0, "end": 1, "text": 5}]', "a start, an end"),
-        ("a.json", b'[{"start": 0, "text": "x"}]', "no .json transcript"),
+        ("a.json", b'[{"start": 0, "text": "x"}]', "no .json transcript .*segment 1: needs"),
+        ("a.json", b'[{"start": 0, "end": 1, "text": "x"}, []]', "no .json transcript .*segment 2: needs"),
         ("a.json", b"[" * 100_000, "no .json transcript"),
         ("a.json", b'[{"start": 0, "end": 1' + b"0" * 400 + b', "text": "x"}]', "no .json transcript"),
         ("a.TextGrid", b'"ooTextFile"\n"TextGrid" 0 5 <exists> 9', "ends early|expected"),
@@ -208,6 +289,9 @@ def test_what_is_no_table(tmp_path, text, message):
     (tmp_path / "a.xlsx").write_bytes(b"PK\3\4")
     with pytest.raises(UserError, match="save it as CSV"):
         list(annotation_rows(tmp_path / "a.xlsx"))
+    (tmp_path / "a.json").write_text('[{"clip_id": "c1"}]')
+    with pytest.raises(UserError, match="an array of JSON; write one object a line"):
+        list(annotation_rows(tmp_path / "a.json"))
     (tmp_path / "a.ass").write_text("[Script Info]\n")
     with pytest.raises(UserError, match=r"a\.ass: neither annotations .* nor a transcript of a kind that is read"):
         list(annotation_rows(tmp_path / "a.ass"))
@@ -235,6 +319,29 @@ def test_rows_take_their_words_from_files(tmp_path):
             Transcripts(tmp_path / "t").fill(ROW | wrong, "row 1")
     with pytest.raises(UserError, match="no such folder"):
         Transcripts(tmp_path / "absent")
+
+
+def test_of_transcripts_with_one_name_that_with_times_is_taken(tmp_path):
+    (tmp_path / "v1.srt").write_bytes(SRT.encode())
+    (tmp_path / "v1.txt").write_text("All of it.")
+    assert Transcripts(tmp_path).fill(ROW, "row 1")["transcript"] == "Were you & Vasko there?"
+    (tmp_path / "v1.srt").unlink()
+    transcripts = Transcripts(tmp_path)
+    for _ in range(2):
+        assert transcripts.fill(ROW, "row 1")["transcript"] == "All of it."
+    with pytest.raises(UserError, match=r"row 2: v1\.txt has no times, and another row has its words"):
+        transcripts.fill(ROW | {"clip_id": "c2", "start_s": 5, "end_s": 6}, "row 2")
+
+
+def test_annotations_may_be_called_json(tmp_path):
+    for name, text, theirs in (
+        ("a.json", json.dumps({"clip_id": "c1"}) + "\n" + json.dumps({"clip_id": "c2"}), True),
+        ("b.json", json.dumps([{"video_id": "v1"}], indent=1), True),
+        ("c.json", json.dumps(WHISPER), False),
+        ("d.json", json.dumps({"segments": [{"text": 'the "clip_id": it'}]}), False),
+    ):
+        (tmp_path / name).write_text(text)
+        assert are_annotations(tmp_path / name) == theirs
 
 
 def test_tiers_are_known_by_whole_words(tmp_path):
