@@ -40,23 +40,26 @@ class SourceMap:
 
     Args:
         path: of the file.
-        rows: of it.
+        rows: of it, in order.
     """
 
     def __init__(self, path: Path, rows: Iterable[Known]) -> None:
         self.path, self._rows = path, tuple(rows)
 
     def find(self, name: str) -> dict[str, str]:
-        """The raw files of a name: hash -> path. A name is a path or the end of one, with or without its suffix."""
+        """The raw files of a name: hash -> path. A name is a path or the end of one, with or without its suffix.
+
+        A file that was changed is what it was when a run saw it last.
+        """
         path = Path(name)
         with contextlib.suppress(RuntimeError):  # "~" and somebody who has no home here
             path = path.expanduser()
         whole = str(path.absolute())
         for called in (str, lambda source: source.removesuffix(Path(source).suffix)):
             found = {
-                row.source_sha256: row.source
-                for row in self._rows
-                if called(row.source) == whole or called(row.source).endswith(f"/{name}")
+                digest: source
+                for source, digest in _latest(self._rows).items()
+                if called(source) == whole or called(source).endswith(f"/{name}")
             }
             if found:
                 return found
@@ -87,8 +90,13 @@ def add(path: Path, known: Iterable[Known]) -> bool:
         with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b", buffering=0) as handle:
             _refuse_open(path)
             fcntl.flock(handle, fcntl.LOCK_EX)
-            before = _read(handle.read())
-            fresh = [row for row in dict.fromkeys(known) if row not in before]
+            before = list(_rows(handle.read()))
+            there, latest = frozenset(before), _latest(before)
+            fresh = [
+                row
+                for row in dict.fromkeys(known)
+                if row not in there or latest[row.source] != row.source_sha256  # a file that is again what it was
+            ]
             lines = "".join(json.dumps(dataclasses.asdict(row)) + "\n" for row in fresh)
             if handle.tell() and (handle.seek(-1, os.SEEK_END), handle.read(1))[1] != b"\n":
                 lines = "\n" + lines  # whoever wrote last was cut off
@@ -112,11 +120,12 @@ def load(path: Path) -> SourceMap:
         raise UserError(f"{path}: cannot be read ({error.strerror}); deidentify writes it beside its key") from error
     if len(data) > MAX_BYTES:
         raise UserError(f"{path}: larger than {MAX_BYTES} bytes, which no such list should be")
-    return SourceMap(path, _read(data))
+    return SourceMap(path, _rows(data))
 
 
-def _read(data: bytes) -> dict[Known, None]:
-    return dict.fromkeys(_rows(data))
+def _latest(rows: Iterable[Known]) -> dict[str, str]:
+    """Path -> hash of what lay there last."""
+    return {row.source: row.source_sha256 for row in rows}
 
 
 def _rows(data: bytes) -> Iterator[Known]:

@@ -42,6 +42,17 @@ def test_names_paths_and_stems(tmp_path):
     assert set(load(path).find("talk")) == {"3" * 64}
 
 
+def test_a_file_that_was_changed_is_what_it_was_last(tmp_path):
+    path, old, new = tmp_path / "map", ROWS[0], Known(ROWS[0].source, "9" * 64, "c9")
+    add(path, [old])
+    add(path, [new])
+    assert load(path).find("a/interview.mp4") == {"9" * 64: new.source} and load(path).pseudonym("interview") == "c9"
+    for _ in range(2):  # what lay there before is put back
+        add(path, [old])
+        assert set(load(path).find("interview")) == {"1" * 64}
+    assert len(path.read_text().splitlines()) == 3
+
+
 def test_a_line_that_was_cut_off_spoils_no_other(tmp_path):
     path = tmp_path / "map"
     add(path, ROWS[:1])
