@@ -7,11 +7,13 @@ from pathlib import Path
 import av
 import numpy as np
 import soxr
+from av.container import InputContainer
 from jaxtyping import Float
 
 from deemo_jax.errors import UserError
 from deemo_jax.media.container import open_media
 from deemo_jax.media.opening import clip_origin, film_end
+from deemo_jax.media.promise import cut_end
 from deemo_jax.media.sound_clock import placed
 from deemo_jax.media.sound_track import Piece, Tally, pieces, without_offset
 from deemo_jax.media.timing import time_base
@@ -84,7 +86,7 @@ class Tape:
                         return
                     heard_s = self._start_s + (at + block.size) / self.rate
             if self._end_s is None and heard_s is not None:
-                self._refuse_truncated(stream, origin, heard_s)
+                self._refuse_truncated(container, stream, origin, heard_s)
 
     def _resampled(self, run: Iterable[tuple[float, Piece]], choose: Choose) -> Iterator[tuple[str, int, Mono]]:
         """A run's blocks with the samples at which they begin, at one rate."""
@@ -107,15 +109,17 @@ class Tape:
         """At which sample of the result a clip time lies."""
         return round((time_s - self._start_s) * self.rate)
 
-    def _refuse_truncated(self, stream: "av.AudioStream", origin: float, heard_s: float) -> None:
-        if stream.duration is None or self.tally.doubted:
+    def _refuse_truncated(
+        self, container: InputContainer, stream: "av.AudioStream", origin: float, end_s: float
+    ) -> None:
+        if self.tally.doubted:
             return
-        promised_s = float((stream.duration + (stream.start_time or 0)) * time_base(stream)) - origin
         # Damaged packets at the end leave no silence behind them.
-        lost_s = self.tally.lost * heard_s / max(1, self.tally.packets - self.tally.lost)
-        if promised_s - heard_s - lost_s > TRUNCATION_SLACK_S:
+        lost_s = self.tally.lost * end_s / max(1, self.tally.packets - self.tally.lost)
+        promised = cut_end(self._path, container, stream, end_s + lost_s + origin, TRUNCATION_SLACK_S)
+        if promised is not None:
             raise UserError(
-                f"{self._path}: truncated (sound ends at {heard_s:.2f} s of {promised_s:.2f}); copy it again"
+                f"{self._path}: truncated (sound ends at {end_s:.2f} s of {promised - origin:.2f}); copy it again"
             )
 
 

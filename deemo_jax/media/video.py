@@ -7,6 +7,7 @@ import bisect
 import dataclasses
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import av
 import numpy as np
@@ -19,6 +20,7 @@ from deemo_jax.media.display import matrix_of
 from deemo_jax.media.light import light_of
 from deemo_jax.media.opening import Opening, opening, picture_stream
 from deemo_jax.media.picture import Frame, Picture
+from deemo_jax.media.promise import cut_end
 from deemo_jax.media.timing import Clock, time_base, timed
 
 # A header may promise a little more than the last frame shows; a whole file never falls short by more than this.
@@ -111,14 +113,14 @@ def read_pictures(
             if time_s >= start_s:
                 yield _picture(found, picture, index, time_s)
                 index += 1
-        if stream.duration is not None:
-            starts = float((stream.start_time or 0) * time_base(stream)) - found.origin_s
-            promised = starts + float(stream.duration * time_base(stream))
-            # The last frame lasts until the end; at a low frame rate that alone explains a late header.
-            slack = max(TRUNCATION_SLACK_S, 2 / found.rate)
-            if min(promised, end_s or promised) - end > slack:
+        # The last frame lasts until the end; at a low frame rate that alone explains a late header.
+        slack = max(TRUNCATION_SLACK_S, 2 / found.rate)
+        if end_s is None or end_s - end > slack:
+            promised = cut_end(Path(path), container, stream, end + found.origin_s, slack)
+            if promised is not None:
                 raise UserError(
-                    f"{path}: truncated (the last frame is at {end:.2f} s of {promised:.2f}); copy it again"
+                    f"{path}: truncated (the last frame is at {end:.2f} s of {promised - found.origin_s:.2f}); copy it"
+                    " again"
                 )
 
 
