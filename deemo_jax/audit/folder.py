@@ -13,7 +13,7 @@ from deemo_jax import children, cli, files
 from deemo_jax.audit.check import LEAST_COVERAGE, MOST_SI_SNR_DB, CheckResult, check_clip
 from deemo_jax.audit.clips import AuditedClip, Found, find_clips, tidied
 from deemo_jax.deid.faces import model_path
-from deemo_jax.deid.folder import REFUSALS
+from deemo_jax.deid.refusals import REFUSALS
 from deemo_jax.errors import UserError, plain
 from deemo_jax.media.video import read_pictures
 

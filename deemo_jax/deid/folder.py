@@ -2,9 +2,8 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from deemo_jax import children, cli, files
 from deemo_jax.deid import sourcemap
@@ -12,14 +11,14 @@ from deemo_jax.deid.job import Job
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import CLIP_ID, WHOLE
 from deemo_jax.deid.outcome import DEFAULT, Options, Outcome
-from deemo_jax.deid.output import check_output, refuse_links, refuse_lost_key
+from deemo_jax.deid.output import check_output, refuse_lost_key
+from deemo_jax.deid.refusals import Refusals
 from deemo_jax.deid.replacing import alone, discard, settle
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.sourcemap import Known
 from deemo_jax.deid.spans import Piece
 from deemo_jax.errors import UserError
 
-REFUSALS = "refused.jsonl"
 CLIP_IDS = ("keyed", "stem")
 
 
@@ -57,20 +56,16 @@ def deidentify_all(
         refuse_lost_key(out_dir, key.key_id)
     if clip_ids == "stem":
         _refuse_twins({piece.source: None for piece in wanted})
-    listing = out_dir / REFUSALS
-    refuse_links([listing])
-    files.remove_rests(listing)
     files.check_writable(out_dir)  # known before the work
+    refusals = Refusals(out_dir)
     for whole in out_dir.glob(f".*{WHOLE}"):
         if CLIP_ID.fullmatch(clip_id := whole.name[1 : -len(WHOLE)]):
             with alone(out_dir, clip_id):
                 settle(out_dir, clip_id)
-    # A source that could not even be read has no clip id: it is listed by the run that met it.
-    earlier = [row for row in files.read_jsonl(listing) if _is_listed(row)] if listing.exists() else []
-    job = Job(out_dir, settings, key, clip_ids, {row["clip_id"]: row for row in earlier}, options)
+    job = Job(out_dir, settings, key, clip_ids, refusals.by_clip, options)
     outcomes: list[Outcome] = []
     unmapped: UserError | None = None
-    _write_listing(listing, earlier, outcomes)
+    refusals.write(outcomes)
     todo: Sequence[Piece] = wanted
     while todo:
         longer: list[Piece] = []
@@ -82,9 +77,9 @@ def deidentify_all(
             except UserError as error:
                 unmapped = error
             if outcome.failed:  # at once, so that a run that is killed here knows of it
-                _write_listing(listing, earlier, outcomes)
+                refusals.write(outcomes)
         todo = longer
-    _write_listing(listing, earlier, outcomes)
+    refusals.write(outcomes)
     if unmapped is not None:
         print(
             f"note: which clip comes from which file is not all on record: {unmapped}; then run again", file=sys.stderr
@@ -113,16 +108,6 @@ def _put_on_map(path: Path | None, outcome: Outcome) -> None:
         sourcemap.add(path, [Known(str(outcome.source.absolute()), outcome.source_sha256, outcome.clip_id)])
 
 
-def _write_listing(listing: Path, earlier: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome]) -> None:
-    """The list of what was refused, now and by earlier runs; no file where nothing was."""
-    settled = {o.clip_id for o in outcomes} | {o.source_sha256 for o in outcomes if not o.span and not o.pieces}
-    others = [row for row in earlier if row["clip_id"] not in settled and row.get("source_sha256") not in settled]
-    if rows := others + [_refusal(outcome) for outcome in outcomes if outcome.failed]:
-        files.write_jsonl(listing, rows)
-    else:
-        listing.unlink(missing_ok=True)
-
-
 def _refuse_twins(sources: Iterable[Path]) -> None:
     seen: dict[str, Path] = {}
     for source in sources:
@@ -130,21 +115,3 @@ def _refuse_twins(sources: Iterable[Path]) -> None:
             raise UserError(
                 f"{source}: has the clip id of {twin}; rename one, use --clip_ids keyed, or an --out for each folder"
             )
-
-
-def _is_listed(row: Mapping[str, Any]) -> bool:
-    """Whether a row is of a clip; a person may have edited the list."""
-    digest = row.get("source_sha256")
-    return isinstance(row.get("clip_id"), str) and (digest is None or isinstance(digest, str))
-
-
-def _refusal(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "clip_id": outcome.clip_id,
-        "kind": outcome.status,
-        "reason": outcome.reason,
-        "times_s": [round(t, 3) for t in outcome.times_s],
-        "source_sha256": outcome.source_sha256,
-        **({"span": outcome.span} if outcome.span else {}),
-        "made_by": outcome.made_by,
-    }

@@ -103,7 +103,7 @@ class Job:
         for path in own:
             files.remove_rests(path)
         row = self.refusals.get(clip_id) if tracks is None else None
-        if row and _stands(row, made_by) and row["source_sha256"] == digest:
+        if row and _stands(row, made_by) and row.get("source_sha256") == digest:
             return Outcome(source, clip_id, "refused", row["reason"], tuple(row["times_s"]), digest, "", made_by)
         listed = self.options.speakers or {}
         made = deidentify_clip(
