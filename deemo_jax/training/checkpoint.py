@@ -82,14 +82,6 @@ class Checkpoints:
         """The newest checkpoint's step."""
         return max(self.steps(), default=None)
 
-    def choose(self, step: int | None) -> int | None:
-        """`step`, or the newest one's when it is None.
-
-        Raises:
-            UserError: there is no checkpoint of that step.
-        """
-        return choose(self.path, self.steps(), step)
-
     def identity(self, step: int) -> str:
         """Names this very checkpoint, wherever it lies: another of that step has another name, a damaged one none."""
         written = self.path / str(step) / "_CHECKPOINT_METADATA"  # says when, in nanoseconds
@@ -129,10 +121,7 @@ class Checkpoints:
             UserError: it is damaged.
         """
         with self._reading(step):
-            found = self._orbax.checkpointables_metadata(step).custom_metadata
-            if not found:
-                raise ValueError("its metadata is lost")
-            return dict(found)
+            return _facts(self._orbax.checkpointables_metadata(step).custom_metadata)
 
     def restore(self, step: int, target: TrainState) -> TrainState:
         """The whole state.
@@ -179,7 +168,7 @@ class Checkpoints:
                 try:
                     found = self._orbax.checkpointables_metadata(step)
                     if part == "metadata":
-                        bad += [] if found.custom_metadata else [part]
+                        _facts(found.custom_metadata)
                         continue
                     self._orbax.load_checkpointables(step, {part: jax.tree.map(_on_host, found.metadata[part])})
                 except Exception:
@@ -212,7 +201,7 @@ class Checkpoints:
             raise
         except Exception as error:
             where = self.path / str(step)
-            if not where.is_dir():
+            if not os.path.lexists(where):
                 raise UserError(f"{where}: is gone; training keeps only the newest checkpoints, so try again") from None
             if not (bad := self._unreadable(step)):
                 raise UserError(
@@ -258,7 +247,11 @@ def saved_steps(folder: Path) -> list[int]:
 
 
 def choose(folder: Path, known: Sequence[int], step: int | None) -> int | None:
-    """`step`, or the newest of the `known` ones when it is None; see `Checkpoints.choose`."""
+    """`step`, or the newest of the `known` ones when it is None.
+
+    Raises:
+        UserError: there is no checkpoint of that step.
+    """
     if step is not None and step not in known:
         there = f"there are {', '.join(map(str, known))}" if known else "there is none"
         raise UserError(f"{folder}: holds no checkpoint of step {step}; {there}")
@@ -274,6 +267,19 @@ class _NewestAndAnchor:
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> Sequence[bool]:
         newest: Collection[int] = [found.step for found in checkpoints][-self._keep :]
         return [found.step in newest or found.step == self._owner.anchor for found in checkpoints]
+
+
+def _facts(found: Any) -> dict[str, Any]:
+    """What was given to `save`, as far as its form shows.
+
+    Raises:
+        ValueError: it is lost or another thing.
+    """
+    facts = dict(found or {})
+    tables = [facts.get(key, {}) for key in ("config", "versions", "data", "health")]
+    if not facts or not all(isinstance(table, dict) for table in (*tables, dict(tables[0]).get("optimizer", {}))):
+        raise ValueError("its metadata is lost")
+    return facts
 
 
 def _on_host(leaf: Any) -> Any:

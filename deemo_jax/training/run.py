@@ -14,7 +14,7 @@ from deemo_jax.files import read_json, sha256
 from deemo_jax.models.deemo_llama import DeemoLlama, param_shapes
 from deemo_jax.models.weights import CONVERSION, flatten, open_tensors
 from deemo_jax.training import origin
-from deemo_jax.training.checkpoint import Checkpoints
+from deemo_jax.training.checkpoint import Checkpoints, choose, saved_steps
 from deemo_jax.training.mesh import make_mesh
 from deemo_jax.training.recipe import MeshRecipe, Recipe
 from deemo_jax.training.setup import build, make_model
@@ -95,8 +95,7 @@ def chosen_step(workdir: str | Path, step: int | None = None) -> int | None:
     folder = _opened(workdir)
     if _converted(folder):
         return None
-    with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
-        step = checkpoints.choose(step)
+    step = choose(folder.checkpoints, saved_steps(folder.checkpoints), step)
     if step is None:
         raise UserError(f"{folder.checkpoints}: holds no whole checkpoint; train on with --resume")
     return step

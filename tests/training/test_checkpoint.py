@@ -18,7 +18,7 @@ from deemo_jax.training import run
 from deemo_jax.training.checkpoint import Checkpoints
 from deemo_jax.training.mesh import make_mesh
 from deemo_jax.training.recipe import Recipe
-from deemo_jax.training.resume import restore
+from deemo_jax.training.resume import first_step, restore
 from deemo_jax.training.state import TrainState
 from deemo_jax.training.step import init_state
 from tests.training import tiny
@@ -81,6 +81,10 @@ def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
+def tell_otherwise(path: Path) -> None:
+    path.write_text(path.read_text().replace('"number":', '"data": "x", "number":'))
+
+
 @pytest.mark.parametrize(
     ("pattern", "harm", "said"),
     [
@@ -90,6 +94,7 @@ def empty(path: Path) -> None:
         ("opt_state/array_metadatas/*", empty, "opt_state"),
         ("loop", shutil.rmtree, "loop"),
         ("_CHECKPOINT_METADATA", Path.unlink, "metadata"),
+        ("_CHECKPOINT_METADATA", tell_otherwise, "metadata"),
     ],
 )
 def test_a_damaged_checkpoint_is_one_line_that_names_the_newest_whole_one(
@@ -128,6 +133,23 @@ def test_a_checkpoint_that_went_away_is_not_called_damaged(two: Path, tmp_path: 
             checkpoints.restore(2, fresh())
 
 
+@pytest.mark.parametrize("put", [Path.touch, lambda path: path.symlink_to("/nowhere/at/all")])
+def test_what_takes_a_checkpoints_place_is_called_damaged(
+    put: Callable[[Path], None], two: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(two, tmp_path / "c")
+    shutil.rmtree(tmp_path / "c" / "2")
+    put(tmp_path / "c" / "2")
+    (tmp_path / "c").rename(tmp_path / "checkpoints")
+    (tmp_path / "config.json").touch()
+    assert run.chosen_step(tmp_path) == first_step(tmp_path / "checkpoints", None) == 2
+    with (
+        Checkpoints(tmp_path / "checkpoints", read_only=True) as checkpoints,
+        pytest.raises(UserError, match=r"2: this checkpoint is damaged .* the newest whole one is 1: go on from it"),
+    ):
+        checkpoints.metadata(2)
+
+
 def test_a_whole_checkpoint_of_another_optimizer_is_not_called_damaged(two: Path) -> None:
     other = fresh().replace(opt_state={"momentum": jnp.zeros(3)})
     with (
@@ -158,10 +180,9 @@ def test_clipping_may_begin_or_end_between_a_run_and_its_continuation(then: floa
 
 
 def test_a_step_that_is_not_there_is_told_with_those_that_are(two: Path) -> None:
-    with Checkpoints(two, read_only=True) as checkpoints:
-        assert checkpoints.choose(None) == 2 and checkpoints.choose(1) == 1
-        with pytest.raises(UserError, match=r"c: holds no checkpoint of step 3; there are 1, 2$"):
-            checkpoints.choose(3)
+    assert first_step(two, None) == 2 and first_step(two, 1) == 1
+    with pytest.raises(UserError, match=r"c: holds no checkpoint of step 3; there are 1, 2$"):
+        first_step(two, 3)
 
 
 @pytest.mark.parametrize("name", ["exp[1]", "train[:50%]", "a*b?", "back\\slash", "{a} #1=ü", "\udcff"])
