@@ -10,8 +10,10 @@ import numpy as np
 from deemo_jax.conversion.entry import Entry
 from deemo_jax.errors import UserError
 
-# In front of every name: DistributedDataParallel and DataParallel; PEFT.
-FRONT = ("module.", "base_model.model.")
+# In front of every name: DistributedDataParallel and DataParallel; PEFT; Lightning with DeepSpeed; Opacus.
+FRONT = ("module.", "base_model.model.", "_forward_module.", "_module.")
+# What an average of weights (torch.optim.swa_utils) counts its models in, beside `module.`.
+COUNTER = "n_averaged"
 # Wherever a module was wrapped: torch.compile, FSDP, activation checkpointing.
 INSIDE = re.compile(r"(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 # Parts that change the weights beside them, as PEFT names them. Without them, those are another model's.
@@ -28,7 +30,8 @@ def unwrapped(tensors: Mapping[str, Entry], path: Path) -> dict[str, Entry]:
     Raises:
         UserError: two tensors have one name without the wrappings; or there are adapters, LoRA's or others.
     """
-    names = {key: INSIDE.sub("", key) for key in tensors}
+    averaged = COUNTER in tensors and all(key == COUNTER or key.startswith("module.") for key in tensors)
+    names = {key: INSIDE.sub("", key) for key in tensors if not (averaged and key == COUNTER)}
     while front := next((front for front in FRONT if all(name.startswith(front) for name in names.values())), None):
         names = {key: name.removeprefix(front) for key, name in names.items()}
     found: dict[str, Entry] = {}

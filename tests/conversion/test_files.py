@@ -223,6 +223,8 @@ WRAPPINGS = [
     "_orig_mod.module.{}",
     "module.module.base_model.model._orig_mod.{}",
     "_fsdp_wrapped_module.{}",
+    "_forward_module.module.{}",
+    "_module.{}",
 ]
 
 
@@ -248,6 +250,13 @@ def test_a_name_that_only_some_tensors_have_in_front_is_their_own(tmp_path):
     keys = ("module.a", "b", "my_orig_mod.c")
     safetensors.numpy.save_file({key: np.ones(1, np.float32) for key in keys}, path)
     assert sorted(open_public(path).shapes) == sorted(keys)
+
+
+def test_the_counter_of_averaged_weights_is_none_of_them(tmp_path):
+    path = tmp_path / "average.safetensors"
+    keys = ("n_averaged", "module.a", "module.b.module.c")
+    safetensors.numpy.save_file({key: np.ones(1, np.float32) for key in keys}, path)
+    assert sorted(open_public(path).shapes) == ["a", "b.module.c"]
 
 
 def test_one_name_for_two_tensors_is_refused(tmp_path):
