@@ -140,7 +140,7 @@ class Clip:
         if end_s < start_s:
             wrong.append(f"end_s, {end_s:g}, is before start_s, {start_s:g}")
         clip = cls(
-            clip_id=read("clip_id", _name, ""),
+            clip_id=read("clip_id", _id, ""),
             video_id=read("video_id", _name, ""),
             person_id=read("person_id", _text, "", required=False),
             start_s=start_s,
@@ -178,6 +178,8 @@ def _meant(key: str, row: Mapping[str, object]) -> str:
 def _text(value: object) -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise UserError(f"must be a string of at most {MAX_TEXT:,} characters")
+    if any("\ud800" <= c <= "\udfff" for c in value):
+        raise UserError("holds half a character (a lone surrogate), as a text that was cut does; write it anew")
     return value
 
 
@@ -185,6 +187,12 @@ def _name(value: object) -> str:
     if not _text(value):
         raise UserError("must not be empty")
     return _text(value)
+
+
+def _id(value: object) -> str:
+    """A name; or, in its place, that of a file, which need not be UTF-8."""
+    _name("".join("?" if "\udc80" <= c <= "\udcff" else c for c in value) if isinstance(value, str) else value)
+    return str(value)
 
 
 def _seconds(value: object) -> float:

@@ -88,7 +88,8 @@ def load_attestation(path: str | Path) -> Attestation:
         raise UserError(f"{path}: not an attestation of version {VERSION}; make one with build --attest_template DIR")
     for key in ("holder", "method", "date"):
         text = value.get(key)
-        if not isinstance(text, str) or not text.strip() or len(text) > MAX_STATEMENT:
+        whole = isinstance(text, str) and text.encode(errors="replace").decode() == text
+        if not whole or not text.strip() or len(text) > MAX_STATEMENT:
             raise UserError(f"{path}: {key} is blank; the holder of the data states who did it, with what method, when")
     try:
         datetime.datetime.fromisoformat(value["date"].strip())

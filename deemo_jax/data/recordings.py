@@ -145,7 +145,7 @@ def _span(row: Annotation, candidates: Sequence[Manifest], shared: bool) -> tupl
     length = recorded[1] - recorded[0]
     if end <= start or _alike(end - start, length):
         return whole[0], None
-    if start >= 0 and end <= length + BEYOND_S:
+    if start >= 0 and _lies_in(start, end, 0.0, length):
         return whole[0], (start, min(end, length))
     if shared or row.by_file:
         raise UserError(
@@ -159,7 +159,7 @@ def _in_piece(row: Annotation, pieces: Sequence[Manifest], shared: bool) -> tupl
     spans = [(piece, *piece.span) for piece in pieces if piece.span is not None]
     if len(spans) == 1 and not shared and (end <= start or _alike(end - start, spans[0][2] - spans[0][1])):
         return spans[0][0], None
-    holding = [(b - a, a, piece) for piece, a, b in spans if a - BEYOND_S <= start and end <= b + BEYOND_S]
+    holding = [(b - a, a, piece) for piece, a, b in spans if _lies_in(start, end, a, b)]
     if not holding:
         known = ", ".join(f"{a:.1f}-{b:.1f}" for _, a, b in sorted(spans, key=lambda found: found[1]))
         raise UserError(
@@ -169,6 +169,12 @@ def _in_piece(row: Annotation, pieces: Sequence[Manifest], shared: bool) -> tupl
     length, begins, piece = min(holding, key=lambda found: found[0])
     span = (max(0.0, start - begins), min(length, end - begins))
     return piece, None if length - (span[1] - span[0]) <= NEAR_S else span
+
+
+def _lies_in(start: float, end: float, a: float, b: float) -> bool:
+    """Whether a row lies in a piece: it may reach beyond it a little, and most of it is there."""
+    near = a - BEYOND_S <= start and end <= b + BEYOND_S
+    return near and min(end, b) - max(start, a) > 0.5 * (end - start)
 
 
 def _alike(seconds: float, others: float) -> bool:

@@ -75,7 +75,7 @@ def read_cues(path: Path) -> tuple[Cue, ...]:
         cues = [cue for cue in parse[suffix](text) if cue.text]
     except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
         raise UserError(
-            f"{path}: no {suffix} transcript of a form that is known ({error or 'it ends early'})"
+            f"{path}: no {suffix} transcript of a form that is known ({str(error) or 'it ends early'})"
         ) from error
     if not cues or len(cues) > MAX_CUES:
         raise UserError(f"{path}: {len(cues)} stretches of words; there must be between 1 and {MAX_CUES:,}")

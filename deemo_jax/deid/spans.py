@@ -17,6 +17,8 @@ LONGEST_CLIP_S = 1800.0
 # Pieces of a long recording share so much with the next one: what is said in a minute lies whole in one of them, and
 # faces are followed over the seam twice.
 SHARED_S = 60.0
+# Hours, minutes or seconds of "1:02:03.5".
+_OF_A_CLOCK = re.compile(r"\s*\d+\.?\d*\s*")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,8 +104,8 @@ def read_segments(path: str | os.PathLike[str], sources: Sequence[Path]) -> list
         if end - start > LONGEST_CLIP_S:
             raise UserError(f"{where}: {end - start:.0f} s long; at most {LONGEST_CLIP_S:.0f} s are one clip")
         clip_id = row.get("clip_id") or None
-        if clip_id is not None:
-            paper.file_names(str(clip_id))  # a safe name
+        if clip_id is not None and not paper.CLIP_ID.fullmatch(str(clip_id)):
+            raise UserError(f"{where}: clip_id {str(clip_id)[:40]!r}: use up to 100 letters, digits, _, - and .")
         piece = Piece(named[0], (start, end), None if clip_id is None else str(clip_id))
         # Some file systems hold two names that differ in capitals only for one.
         of = span_id(str(piece.source), (start, end)) if clip_id is None else str(clip_id).lower()
@@ -120,11 +122,10 @@ def _seconds(row: Mapping[str, Any], key: str, where: str) -> float:
     if value is None:
         raise UserError(f'{where}: "{key}" is missing; give seconds, or 1:02:03.5')
     try:
-        parts = (
-            [float(part.replace(",", ".")) for part in value.split(":")]
-            if isinstance(value, str)
-            else [float(value or 0)]
-        )
+        said = [value or 0] if not isinstance(value, str) else value.replace(",", ".").split(":")
+        parts = [float(part) for part in said]
+        if isinstance(value, str) and not (len(said) == 1 or all(map(_OF_A_CLOCK.fullmatch, said))):
+            parts = []
     except (OverflowError, TypeError, ValueError):
         parts = []
     seconds = sum(part * 60**power for power, part in enumerate(reversed(parts)))

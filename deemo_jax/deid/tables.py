@@ -18,6 +18,7 @@ _HEAD = 4096
 SEPARATORS = ";\t,"
 MAX_CELL = 1 << 20
 _TIMES = ("start_s", "end_s")
+_SEPARATOR_LINE = re.compile(r"\A\s*sep=.[ \t]*\n", re.IGNORECASE)
 _ANNOTATED = re.compile(rb'"(?:clip_id|video_id|emotion|transcript)"\s*:')
 
 
@@ -71,7 +72,8 @@ def _table(path: Path) -> Iterator[tuple[str, dict[str, str]]] | None:
                 " is read (.srt, .vtt, .json, .TextGrid, .txt); convert it"
             )
         return None
-    lines = read_text(path).split("\n")
+    # Excel may say in a line of its own what parts the cells.
+    lines = _SEPARATOR_LINE.sub("\n", read_text(path)).split("\n")
     header = next((line for line in lines if line.strip()), "")
     return None if header.lstrip().startswith("{") else _lines(path, lines, max(SEPARATORS, key=header.count))
 
@@ -88,7 +90,7 @@ def _lines(path: Path, lines: Iterable[str], separator: str) -> Iterator[tuple[s
                 yield f"{path}: line {reader.line_num}", _row(keys, cells, f"{path}: line {reader.line_num}")
     except (csv.Error, StopIteration) as error:
         raise UserError(
-            f"{path}: no table that can be read ({error or 'it is empty'}); save it as CSV (UTF-8)"
+            f"{path}: no table that can be read ({str(error) or 'it is empty'}); save it as CSV (UTF-8)"
         ) from error
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deemo_jax.data.annotations import read_annotations, unused_keys
+from deemo_jax.data.annotations import read_annotations, read_rows, unused_keys
 from deemo_jax.deid.text import Names
 from deemo_jax.deid.text_rules import Rules
 from deemo_jax.deid.transcripts import redact_file
@@ -61,6 +61,8 @@ def test_all_that_is_wrong_with_a_row_is_said_at_once(tmp_path: Path) -> None:
         ({"start_s": True}, "start_s must be a finite number"),
         ({"person_id": 7}, "person_id must be a string"),
         ({"reasoning": "x" * 100_001}, "at most 100,000 characters"),
+        ({"reasoning": "glad \ud83d"}, "reasoning holds half a character (a lone surrogate)"),
+        ({"nfbl": ["\udc00"]}, "entry 1: holds half a character"),
         ({"nfbl": "nod"}, 'nfbl must be a list of {"start_s": 0.5, "end_s": 1.2, "label": "folding arms"}'),
         ({"nfbl": ["nod", 7]}, "or of labels, which span the clip; entry 2 is '7'"),
         ({"nfbl": [{"label": "nod"}]}, "must be a list of {"),
@@ -77,6 +79,13 @@ def test_a_wrong_value_is_named_with_the_form_that_is_wanted(tmp_path: Path, cha
 def test_a_label_is_not_blamed_for_the_times_of_the_clip(tmp_path: Path) -> None:
     row = {key: value for key, value in ROW.items() if key != "end_s"} | {"nfbl": ["nod"]}
     assert refusal(tmp_path, row).endswith("row 1: end_s is missing")
+
+
+def test_a_file_need_not_be_called_in_utf_8(tmp_path: Path) -> None:
+    row = {key: value for key, value in ROW.items() if key != "clip_id"} | {"file": "caf\udce9.mp4"}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+    assert [each.named for each in read_rows(tmp_path / "rows.jsonl")] == ["caf\udce9.mp4"]
+    assert "clip_id holds half a character" in refusal(tmp_path, ROW | {"clip_id": "c\ud800"})
 
 
 def test_a_clip_that_comes_twice_is_named_with_both_rows(tmp_path: Path) -> None:

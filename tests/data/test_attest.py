@@ -153,7 +153,14 @@ def test_a_link_out_of_the_folder_is_refused(folder: Path, tmp_path_factory: pyt
 
 
 @pytest.mark.parametrize(
-    "changes", [{"version": 9}, {"files": {}}, {"files": {"clip00/000.png": "abc"}}, {"date": "last spring"}]
+    "changes",
+    [
+        {"version": 9},
+        {"files": {}},
+        {"files": {"clip00/000.png": "abc"}},
+        {"date": "last spring"},
+        {"holder": "Lab \ud800"},
+    ],
 )
 def test_a_malformed_attestation_is_refused(folder: Path, changes: dict[str, object]) -> None:
     edit(folder, **changes)

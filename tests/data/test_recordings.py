@@ -118,6 +118,18 @@ def test_rows_by_file_name_need_the_private_list(clips):
     assert admit(clips, own, row(file="gone.mp4"), source_map=source_map, skip_missing=True) == {"mine": (3, 5)}
 
 
+def test_a_row_lies_in_a_recording_by_most_of_it(clips):
+    for clip_id, span in (("c1_a", (0.0, 100.0)), ("c1_b", (130.0, 180.0))):
+        clips(clip_id, span=span, asked=span, recording="c1", source_sha256="1" * 64)
+    assert admit(clips, row(clip_id="c1", start_s=99.5, end_s=100.3)) == {"c1_0099500_0100300": (99.5, 100)}
+    for start, end in ((100.1, 100.4), (99.9, 100.3), (129.6, 129.9), (0, 0)):
+        with pytest.raises(UserError, match="lies whole in none of the pieces"):
+            admit(clips, row(clip_id="c1", start_s=start, end_s=end))
+    clips("c2", **LONG | {"source_sha256": "2" * 64})
+    with pytest.raises(UserError, match="outside of its recording"):
+        admit(clips, row(file="c2", start_s=183.1, end_s=183.4))
+
+
 def test_pieces_of_a_long_recording_are_found_and_seams_told(clips):
     for clip_id, span in (("c1_a", (0.0, 100.0)), ("c1_b", (80.0, 180.0))):
         clips(clip_id, span=span, asked=span, recording="c1", source_sha256="1" * 64)

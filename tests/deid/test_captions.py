@@ -271,10 +271,16 @@ def test_tables_of_spreadsheets(tmp_path, encoding, separator):
     assert read_annotations(tmp_path / "out.jsonl")["c1"].transcript == "I saw [NAME]; yes."
 
 
+def test_excel_may_say_what_parts_the_cells(tmp_path):
+    (tmp_path / "rows.csv").write_bytes(("sep=;\r\n" + TABLE).encode("utf-8-sig"))
+    (row,) = annotation_rows(tmp_path / "rows.csv")
+    assert row["clip_id"] == "c1" and row["end_s"] == 3.5
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "empty"),
+        ("", r"\(it is empty\)"),
         ("clip_id,start_s\nc1,soon\n", "line 2: start_s is 'soon'"),
         ("clip_id,start_s\nc1,0,1\n", "line 2: 3 cells"),
         ('clip_id,nfbl\nc1,"[1"\n', "neither JSON nor labels"),

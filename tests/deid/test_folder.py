@@ -535,7 +535,8 @@ def test_lists_of_spans(tmp_path):
         ("y,2,1,", "no span"),
         ("y,,1,", "start_s"),
         ("y,0,soon,", "end_s"),
-        ("y,0,1,a/b", "clip id"),
+        ("y,0,1,a/b", "row 1: clip_id 'a/b': use up to 100 letters"),
+        ("y,1:-5,99,", "start_s is '1:-5'"),
         ("y,0,1,one\ny,2,3,One", "row 2: clip id 'One' is that of another span"),
     ):
         listing.write_text(f"file,start_s,end_s,clip_id\n{row}\n")
