@@ -302,11 +302,14 @@ def _text(flags: argparse.Namespace) -> int:
     names = read_names(flags.names) if flags.names else Names()
     engine = find_engine(flags.text_engine)
     timed = flags.text.suffix.lower() in TIMED and not are_annotations(flags.text)
+    listing = flags.text.suffix.lower() in (".jsonl", ".json", ".csv", ".tsv")
+    if not timed and listing and flags.out.suffix.lower() in WRITTEN:
+        raise UserError(f"{flags.out}: annotations are written as JSON lines; give --out the ending .jsonl")
     if timed or flags.out.suffix.lower() in WRITTEN:
         counts = redact_cues(flags.text, flags.out, names, engine)
         print(f"{flags.out}: {_told(counts)}")
         return 0
-    transcripts = Transcripts(flags.transcripts) if flags.transcripts else None
+    transcripts = Transcripts(flags.transcripts, names, engine) if flags.transcripts else None
     listed = flags.source_map or map_file(flags.key_file)
     known = load(listed) if flags.source_map or listed.exists() else None
     found = redact_file(flags.text, flags.out, names, engine, transcripts, known)

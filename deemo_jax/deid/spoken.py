@@ -1,8 +1,9 @@
 """Words for annotation rows from files of transcripts: a clip's own, or the span of its recording's."""
 
+import dataclasses
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,18 @@ from deemo_jax.files import atomic
 
 
 class Transcripts:
-    """The transcripts of a folder, each read once.
+    """The transcripts of a folder, each read once, and names replaced while the words around a span are known.
 
     Args:
         folder: of files in the formats of `deemo_jax.deid.captions`.
+        names: as for `deemo_jax.deid.text.redact`.
+        engine: as for that.
 
     Raises:
         UserError: there is no such folder.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, names: Names, engine: Engine):
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; name the folder of the transcripts")
         self._folder = folder
@@ -32,10 +35,10 @@ class Transcripts:
         found.sort(key=lambda path: (path.suffix.lower() in TIMED, path.name))
         self._files = {path.stem.lower(): path for path in found}
         self._whole: dict[Path, tuple[float, float]] = {}
-        self._read = functools.lru_cache(64)(read_cues)
+        self._read = functools.lru_cache(64)(lambda path: _without_names(read_cues(path), names, engine))
 
     def fill(self, row: Mapping[str, Any], where: str) -> dict[str, Any]:
-        """The row with its transcript, which is looked for where it has none.
+        """The row with its transcript, which is looked for where it has none; names are out of what is found.
 
         A file called like `clip_id` is the clip's own, from its beginning to its end. One called like `video_id`, or
         like `file` without its ending, is the recording's: of it, what is said between `start_s` and `end_s`.
@@ -73,6 +76,11 @@ class Transcripts:
                 f"{where}: {path.name} has no times, and another row has its words; give a transcript with times"
                 f" ({', '.join(TIMED)}), or one called like each clip_id"
             )
+
+
+def _without_names(cues: Sequence[Cue], names: Names, engine: Engine) -> list[Cue]:
+    found = redact_lines([cue.text for cue in cues], names, engine)
+    return [dataclasses.replace(cue, text=each.text) for cue, each in zip(cues, found, strict=True)]
 
 
 def _span(row: Mapping[str, Any], where: str) -> tuple[float, float]:

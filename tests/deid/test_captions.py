@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from deemo_jax import deidentify
 from deemo_jax.data.annotations import RAW_TRANSCRIPT, read_annotations, transcript_provenance
 from deemo_jax.deid import text_lines
 from deemo_jax.deid.captions import Cue, read_cues, words_between, written
@@ -312,7 +313,9 @@ def test_rows_take_their_words_from_files(tmp_path):
     (tmp_path / "t" / "c2.txt").write_text("Tellin: yes.\nI was glad.")
     rows = [ROW, ROW | {"clip_id": "c2"}, ROW | {"clip_id": "c3", "transcript": "Its own."}]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    redact_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl", Names(), Rules(), Transcripts(tmp_path / "t"))
+    redact_file(
+        tmp_path / "in.jsonl", tmp_path / "out.jsonl", Names(), Rules(), Transcripts(tmp_path / "t", Names(), Rules())
+    )
     made = read_annotations(tmp_path / "out.jsonl")
     assert [clip.transcript for clip in made.values()] == [
         "Were you & [NAME] there?", "[NAME]: yes. I was glad.", "Its own.",
@@ -322,17 +325,35 @@ def test_rows_take_their_words_from_files(tmp_path):
         ({"video_id": "v9"}, "holds none for it"),
     ):
         with pytest.raises(UserError, match=message):
-            Transcripts(tmp_path / "t").fill(ROW | wrong, "row 1")
+            Transcripts(tmp_path / "t", Names(), Rules()).fill(ROW | wrong, "row 1")
     with pytest.raises(UserError, match="no such folder"):
-        Transcripts(tmp_path / "absent")
+        Transcripts(tmp_path / "absent", Names(), Rules())
+
+
+def test_a_span_that_begins_with_the_rest_of_a_name_loses_it(tmp_path):
+    times = "00:00:01,000 --> 00:00:02,000", "00:00:02,000 --> 00:00:03,000"
+    (tmp_path / "v1.srt").write_text(f"{times[0]}\nWe won against Marvo\n\n{times[1]}\nTellin in the end.\n")
+    found = Transcripts(tmp_path, Names(), Rules()).fill(ROW | {"start_s": 2, "end_s": 3}, "row 1")
+    assert found["transcript"] == "[NAME] in the end."
+
+
+def test_annotations_are_not_written_as_a_transcript(tmp_path, monkeypatch):
+    (tmp_path / "rows.json").write_text(json.dumps(ROW | {"transcript": "I am glad."}) + "\n")
+    for target, message in (("b.srt", "annotations are written as JSON lines"), ("b.jsonl", "")):
+        monkeypatch.setattr("sys.argv", ["x", "--text", f"{tmp_path}/rows.json", "--out", f"{tmp_path}/{target}"])
+        if message:
+            with pytest.raises(UserError, match=message):
+                deidentify.main()
+        else:
+            assert deidentify.main() == 0 and read_annotations(tmp_path / target)["c1"].text_deid
 
 
 def test_of_transcripts_with_one_name_that_with_times_is_taken(tmp_path):
     (tmp_path / "v1.srt").write_bytes(SRT.encode())
     (tmp_path / "v1.txt").write_text("All of it.")
-    assert Transcripts(tmp_path).fill(ROW, "row 1")["transcript"] == "Were you & Vasko there?"
+    assert Transcripts(tmp_path, Names(), Rules()).fill(ROW, "row 1")["transcript"] == "Were you & [NAME] there?"
     (tmp_path / "v1.srt").unlink()
-    transcripts = Transcripts(tmp_path)
+    transcripts = Transcripts(tmp_path, Names(), Rules())
     for _ in range(2):
         assert transcripts.fill(ROW, "row 1")["transcript"] == "All of it."
     with pytest.raises(UserError, match=r"row 2: v1\.txt has no times, and another row has its words"):
