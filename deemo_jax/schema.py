@@ -175,10 +175,15 @@ def _meant(key: str, row: Mapping[str, object]) -> str:
     return f" (is {found!r} meant to be it?)" if found else ""
 
 
+def is_whole(text: str) -> bool:
+    """Whether a text has no half of a character (a lone surrogate), which no UTF-8 can hold."""
+    return not any("\ud800" <= c <= "\udfff" for c in text)
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise UserError(f"must be a string of at most {MAX_TEXT:,} characters")
-    if any("\ud800" <= c <= "\udfff" for c in value):
+    if not is_whole(value):
         raise UserError("holds half a character (a lone surrogate), as a text that was cut does; write it anew")
     return value
 

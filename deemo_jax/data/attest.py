@@ -26,7 +26,7 @@ from deemo_jax.data.survey import (
 )
 from deemo_jax.errors import UserError
 from deemo_jax.files import read_json, sha256, write_json
-from deemo_jax.schema import Clip, Provenance
+from deemo_jax.schema import Clip, Provenance, is_whole
 
 VERSION = 1
 FILE_NAME = "attestation.json"
@@ -88,8 +88,7 @@ def load_attestation(path: str | Path) -> Attestation:
         raise UserError(f"{path}: not an attestation of version {VERSION}; make one with build --attest_template DIR")
     for key in ("holder", "method", "date"):
         text = value.get(key)
-        whole = isinstance(text, str) and text.encode(errors="replace").decode() == text
-        if not whole or not text.strip() or len(text) > MAX_STATEMENT:
+        if not isinstance(text, str) or not text.strip() or len(text) > MAX_STATEMENT or not is_whole(text):
             raise UserError(f"{path}: {key} is blank; the holder of the data states who did it, with what method, when")
     try:
         datetime.datetime.fromisoformat(value["date"].strip())

@@ -122,9 +122,9 @@ def _seconds(row: Mapping[str, Any], key: str, where: str) -> float:
     if value is None:
         raise UserError(f'{where}: "{key}" is missing; give seconds, or 1:02:03.5')
     try:
-        said = [value or 0] if not isinstance(value, str) else value.replace(",", ".").split(":")
+        said = str(value).replace(",", ".").split(":")
         parts = [float(part) for part in said]
-        if isinstance(value, str) and not (len(said) == 1 or all(map(_OF_A_CLOCK.fullmatch, said))):
+        if len(said) > 1 and not all(_OF_A_CLOCK.fullmatch(part) for part in said):
             parts = []
     except (OverflowError, TypeError, ValueError):
         parts = []
