@@ -38,6 +38,7 @@ SUB_FOLDER = "in a sub-folder, which --recursive would look into"
 NO_FILM = "not a film, by the end of its name; name it to have it read all the same"
 HIDDEN = "hidden, by a dot before its name"
 LEADS_OUT = "a link that leads out of the folder, or nowhere"
+NO_FILE = "a pipe, a device or the like"
 DONE = "de-identified already: a manifest lies beside it"
 SHOWN = "the preview of a clip that was de-identified"
 RESULTS = "the folder of the results"
@@ -147,6 +148,8 @@ def _file_out(path: Path, home: Path, beside: set[str], copies: bool) -> str | N
         return NO_FILM
     if path.is_symlink() and not (path.is_file() and path.resolve().is_relative_to(home)):
         return LEADS_OUT
+    if not path.is_file():
+        return NO_FILE
     if path.name.endswith(PREVIEW) and f"{path.name.removesuffix(PREVIEW)}{SUFFIX}" in beside:
         return SHOWN
     return DONE if not copies and f"{path.stem}{SUFFIX}" in beside else None

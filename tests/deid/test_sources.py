@@ -1,6 +1,7 @@
 """Which files of a folder are films, which are not, and that nothing is passed over in silence."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from deemo_jax.deid.sources import (
     DONE,
     HIDDEN,
     LEADS_OUT,
+    NO_FILE,
     NO_FILM,
     RESULTS,
     SHOWN,
@@ -100,6 +102,20 @@ def test_long_lists_are_cut(tmp_path):
 
 FILMS = "mp4 m4v mov mkv webm avi mpg mpeg ts mts m2ts flv wmv 3gp 3g2 mxf ogv vob dv asf f4v h264"
 NO_FILMS = "mp3 wav m4a ogg opus flac aac wma gif jpg png m3u8 srt json txt ps"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path, key):
+    pipe = tmp_path / "in" / "live.mp4"
+    (tmp_path / "in" / "a.mp4").parent.mkdir()
+    (tmp_path / "in" / "a.mp4").touch()
+    os.mkfifo(pipe)
+    found = look_for([tmp_path / "in"])
+    assert [p.name for p in found.films] == ["a.mp4"] and found.left_out == {NO_FILE: (pipe,)}
+    # Whoever reads it all the same gets nothing, and need not wait.
+    threading.Thread(target=lambda: open(pipe, "wb").close(), daemon=True).start()
+    (outcome,) = deidentify_all([pipe], tmp_path / "out", Settings(), key)
+    assert (outcome.status, outcome.reason) == ("bad", "is no file; save what it holds as one")
+    os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))  # the writer goes on
 
 
 def test_kinds_of_films():
