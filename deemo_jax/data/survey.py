@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 from deemo_jax.deid import sources
 from deemo_jax.deid.sources import SYSTEM_FILES, VIDEO_SUFFIXES
@@ -38,12 +39,12 @@ def survey(folder: Path) -> Survey:
     """Looks at all files of a folder; links to folders are not followed.
 
     Raises:
-        UserError: a name that is not UTF-8, which no attestation can hold.
+        UserError: a name that is not UTF-8, which no attestation can hold; or a folder that cannot be read.
     """
     media: dict[str, list[str]] = {}
     system: list[str] = []
     other: list[str] = []
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(folder, onerror=_refuse):
         links = [name for name in folders if Path(place, name).is_symlink()]
         for path in (Path(place, name) for name in (*files, *links)):
             name = path.relative_to(folder).as_posix()
@@ -60,6 +61,10 @@ def survey(folder: Path) -> Survey:
         tuple(sorted(system, key=natural)),
         tuple(sorted(other, key=natural)),
     )
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise UserError(f"{error.filename}: cannot be read ({error.strerror}); check its permissions") from error
 
 
 def clip_of(name: str) -> str | None:

@@ -281,6 +281,20 @@ def test_a_name_that_is_not_utf_8_is_refused(folder: Path) -> None:
         write_template(folder)
 
 
+def test_a_folder_that_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def scan(path: str | Path):
+        if str(path).endswith("clip03"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    (folder / "attestation.json").unlink()
+    with pytest.raises(UserError, match=r"clip03: cannot be read \(Permission denied\)"):
+        write_template(folder)
+
+
 def test_every_frame_is_looked_at_for_its_end(folder: Path) -> None:
     path = folder / "clip00" / "002.png"
     path.write_bytes(path.read_bytes()[:-20])

@@ -177,10 +177,12 @@ def test_records_hold_the_pictures_and_the_sound_of_their_span(clips, capsys):
 
 def test_what_is_long_for_what_is_stored_of_it_is_told(clips, capsys):
     clips("c1", **LONG)
-    (clips.folder / "rows.jsonl").write_text(json.dumps(row(clip_id="c1", start_s=0, end_s=183)) + "\n")
+    nfbl = [{"start_s": 0, "end_s": end_s, "label": "nods"} for end_s in (183.4, 191.5)]
+    (clips.folder / "rows.jsonl").write_text(json.dumps(row(clip_id="c1", start_s=0, end_s=183, nfbl=nfbl)) + "\n")
     paths = ["--manifest", clips.folder, "--annotations", clips.folder / "rows.jsonl", "--data_dir", clips.folder / "d"]
     assert main(["deemo_mer", *map(str, paths), "--workers", "0", "--fractions", "train=1"]) == 0
     said = capsys.readouterr().out
     assert (
         "1 clips are long for what is stored of them, the longest 'c1': 183 s as 8 frames and 8 sounds of 2 s" in said
     )
+    assert "1 clips have body language beyond their end, the first 'c1': at 191.5 s, and it lasts 183.0 s" in said

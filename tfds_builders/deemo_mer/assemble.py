@@ -127,7 +127,7 @@ def build(request: Request) -> Report:
         notes += said
     else:
         admitted = gate.admit_rows(request.manifests, rows, request.source_map, skip_missing=request.skip_missing)
-    notes += _too_long(admitted, request)
+    notes += _too_long(admitted, request) + _too_late(admitted)
     by_id = {clip.clip.clip_id: clip for clip in admitted}
     splits = _splits(request, by_id)
     made_from = fingerprint(
@@ -159,6 +159,8 @@ def build(request: Request) -> Report:
 _NO_PATHS = {"movie": None, "images": None, "sound": None}
 # Share of a clip, in time, that its stored sound is at least, or it is told.
 LEAST_STORED = 0.25
+# What an annotator's hand may be late by.
+LATE_S = 0.5
 CLIP_SECONDS = CLIP_SAMPLES / SAMPLE_RATE
 _UNREAD = "could not be read when the dataset was built"
 
@@ -182,6 +184,24 @@ def _too_long(admitted: Sequence[Admitted], request: Request) -> list[str]:
         f"{len(long)} clips are long for what is stored of them, the longest {worst.clip.clip_id!r}:"
         f" {worst.lasts_s:.0f} s as {request.frames} frames and {request.clips} sounds of {CLIP_SECONDS:g} s; cut them"
         " by rows with start_s and end_s, or give more --frames and --clips"
+    ]
+
+
+def _too_late(admitted: Sequence[Admitted]) -> list[str]:
+    """A note on clips whose body language lies beyond their end, as where its times are those of the recording."""
+    late = [
+        (one.clip.clip_id, segment.end_s, lasts_s)
+        for one in admitted
+        if (lasts_s := one.lasts_s or one.clip.end_s - one.clip.start_s) > 0
+        for segment in one.clip.nfbl
+        if segment.end_s > lasts_s + LATE_S
+    ]
+    if not late:
+        return []
+    clip_id, end_s, lasts_s = late[0]
+    return [
+        f"{len({each[0] for each in late})} clips have body language beyond their end, the first {clip_id!r}: at"
+        f" {end_s:g} s, and it lasts {lasts_s:.1f} s; its times count from the beginning of the clip"
     ]
 
 
