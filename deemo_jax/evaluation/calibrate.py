@@ -9,7 +9,7 @@ import numpy as np
 from deemo_jax.data.source import open_builder
 from deemo_jax.evaluation.predict import Asking, read_records, shown_to
 from deemo_jax.evaluation.progress import Progress
-from deemo_jax.generation.calibration import SPLIT, Calibration, fit, lacking
+from deemo_jax.generation.calibration import SPLIT, Calibration, fit, lacking, takes
 from deemo_jax.generation.odds import log_odds
 from deemo_jax.models.deemo_llama import DeemoLlama
 from deemo_jax.schema import Emotion, Modality, set_name
@@ -28,7 +28,8 @@ def calibrate(config: Mapping[str, Any], model: DeemoLlama, params: Any, *, batc
         batch_size: clips at once.
 
     Returns:
-        The temperatures; or none, and why: the dataset has no split `validation`, or one that is too small.
+        The temperatures; or none, and why: the dataset has no split `validation`, or one that is too small or that
+            the run was trained on.
 
     Raises:
         UserError: the dataset cannot be opened.
@@ -36,7 +37,7 @@ def calibrate(config: Mapping[str, Any], model: DeemoLlama, params: Any, *, batc
     data = config["data"]
     if SPLIT not in open_builder(data["data_dir"], data["dataset"]).info.splits:
         return Calibration(why_not=f"the dataset has no split {SPLIT!r}")
-    if data["train_split"].split("[")[0] == SPLIT:
+    if takes(data["train_split"]):
         return Calibration(why_not=f"the run was trained on split {SPLIT!r}")
     # Only the odds are wanted: one token is the shortest answer.
     asking = Asking({**config, "data": {**data, "test_split": SPLIT, "batch_size": batch_size}}, model, params, 1)

@@ -191,7 +191,7 @@ def _calibration(request: Request, opened: tuple[Any, Any, Any], setting: Settin
     if not found.sets:
         return found, f"Probabilities are not calibrated: {found.why_not}."
     clips = max(temperature.n for temperature in found.sets.values())
-    itself = ", which are scored here" if request.split.split("[")[0] == calibrations.SPLIT else ""
+    itself = ", which are scored here" if calibrations.takes(setting.split) else ""
     return found, (
         f"Temperatures were learnt on {clips} clips of split {calibrations.SPLIT!r}{itself}, for each modality set."
     )

@@ -69,6 +69,12 @@ class Calibration:
         return f"the probability is not calibrated: {why_not}"
 
 
+def takes(split: str) -> bool:
+    """Whether a split by its name, 'train+validation[:50%]' for one, takes clips that temperatures are learnt on."""
+    parts = {part.split("[")[0].strip() for part in split.split("+")}
+    return bool(parts & {SPLIT, "all"})
+
+
 def lacking(positive: Bool[np.ndarray, " n"]) -> str:
     """Why a temperature cannot be fitted on clips with these labels; empty when it can."""
     if len(positive) < LEAST_CLIPS:

@@ -10,6 +10,7 @@ from deemo_jax.errors import UserError
 from deemo_jax.evaluation import folder as places
 from deemo_jax.evaluation import predict as predict_file
 from deemo_jax.evaluation import run as run_file
+from deemo_jax.evaluation.calibrate import calibrate
 from deemo_jax.evaluation.predictions import read_predictions
 from deemo_jax.evaluation.run import Request, evaluate_run
 from deemo_jax.evaluation.setting import Setting
@@ -222,6 +223,14 @@ def test_probabilities_are_calibrated_on_the_validation_split(work, tmp_path):
     assert all(f"{value:.3f}" in report for value in score.values() if isinstance(value, float))
     assert {row.temperature for row in read_predictions(folder / "predictions.jsonl")} == {known.of("transcript")}
     assert ask(work, data_dir=data)[0] == found
+    note = ask(work, data_dir=data, split="test+validation", limit=1)[0]["notes"][-1]
+    assert "'validation', which are scored here" in note and "which are scored" not in found["notes"][-1]
+
+
+@pytest.mark.parametrize("split", ["validation", "train+validation[:50%]", "all"])
+def test_no_temperature_is_learnt_on_clips_of_the_training(split, tmp_path):
+    data = {"data_dir": data_with_validation(tmp_path, 1), "dataset": "deemo_mer", "train_split": split}
+    assert "was trained on split 'validation'" in calibrate({"data": data}, None, None, batch_size=1).why_not
 
 
 def test_without_enough_clips_there_is_no_calibration_and_it_says_so(work, tmp_path):

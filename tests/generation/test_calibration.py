@@ -8,7 +8,7 @@ import pytest
 
 from deemo_jax.errors import UserError
 from deemo_jax.generation import calibration
-from deemo_jax.generation.calibration import LEAST_CLIPS, Calibration, fit, lacking, load, path_of, save
+from deemo_jax.generation.calibration import LEAST_CLIPS, Calibration, fit, lacking, load, path_of, save, takes
 from deemo_jax.generation.odds import calibration_error, likelier, negative_log_likelihood, probabilities
 from deemo_jax.schema import Emotion
 
@@ -31,6 +31,22 @@ def test_the_temperature_that_made_the_odds_dishonest_is_found(true_temperature)
     assert found.nll[1] == pytest.approx(min(grid), abs=1e-3)
     if true_temperature == 7.0:
         assert found.nll[0] > 2 * found.nll[1] and found.ece[0] > 5 * found.ece[1]
+
+
+@pytest.mark.parametrize(
+    ("split", "there"),
+    [
+        ("validation", True),
+        ("validation[:9]", True),
+        ("train + validation", True),
+        ("all", True),
+        ("train", False),
+        ("test[5:]+train", False),
+        ("validation2", False),
+    ],
+)
+def test_a_split_that_takes_the_clips_of_calibration_is_known(split, there):
+    assert takes(split) is there
 
 
 def test_clips_that_are_all_right_promise_no_certainty():
