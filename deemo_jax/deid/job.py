@@ -1,5 +1,6 @@
 """One source settled: kept, refused as before, or de-identified. What touches media is loaded by who calls a `Job`."""
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -43,8 +44,9 @@ class Job:
         Raises:
             UserError: the source cannot be read, or the clip would be called as the preview of another.
         """
-        if piece.source.exists() and not piece.source.is_file():  # a pipe would be waited for, and is read only once
-            raise UserError(f"{piece.source}: is no file; save what it holds as one")
+        with contextlib.suppress(OSError):  # which reading it will tell
+            if piece.source.exists() and not piece.source.is_file():  # a pipe would be waited for
+                raise UserError(f"{piece.source}: is no file; save what it holds as one")
         digest = files.sha256(piece.source)
         recording = piece.source.stem if self.clip_ids == "stem" else self.key.pseudonym(digest)
         clip_id = piece.clip_id or (span_id(recording, piece.span) if piece.span else recording)

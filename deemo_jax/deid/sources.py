@@ -3,8 +3,9 @@
 import dataclasses
 import fnmatch
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from deemo_jax.deid.manifest import PREVIEW, SUFFIX
 from deemo_jax.errors import UserError, plain
@@ -119,16 +120,25 @@ def _inside(folder: Path, recursive: bool, results: Path | None, copies: bool) -
             path = Path(place, name)
             if is_of_the_system(name):
                 continue
-            if why := _folder_out(path, recursive, target):
+            if why := _or_locked(_folder_out, path, recursive, target):
                 yield path, why
             else:
                 kept.append(name)
         folders[:] = kept
         for name in sorted(names):
             if not is_of_the_system(name):
-                yield Path(place, name), _file_out(Path(place, name), home, set(names), copies)
+                path = Path(place, name)
+                yield path, _or_locked(_file_out, path, home, set(names), copies)
     for error in locked:
         yield Path(error.filename), LOCKED
+
+
+def _or_locked(ask: Callable[..., str | None], *about: Any) -> str | None:
+    """Why something is not taken; the folder that it lies in may be listed and not entered."""
+    try:
+        return ask(*about)
+    except OSError:
+        return LOCKED
 
 
 def _folder_out(path: Path, recursive: bool, target: Path | None) -> str | None:

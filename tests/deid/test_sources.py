@@ -1,6 +1,7 @@
 """Which files of a folder are films, which are not, and that nothing is passed over in silence."""
 
 import os
+import tempfile
 import threading
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from deemo_jax.deid.sources import (
     look_for,
 )
 from deemo_jax.errors import UserError
+
+NOBODY = 65_534
 
 
 @pytest.fixture
@@ -116,6 +119,27 @@ def test_a_pipe_is_not_waited_for(tmp_path, key):
     (outcome,) = deidentify_all([pipe], tmp_path / "out", Settings(), key)
     assert (outcome.status, outcome.reason) == ("bad", "is no file; save what it holds as one")
     os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))  # the writer goes on
+
+
+def test_a_folder_that_may_be_listed_and_not_entered(key):
+    with tempfile.TemporaryDirectory() as home:
+        film = Path(home, "in", "a.mp4")
+        (film.parent / "deep").mkdir(parents=True)
+        film.touch()
+        me = os.geteuid()
+        try:
+            if me == 0:  # whom nothing is locked for
+                os.chown(home, NOBODY, NOBODY)
+                os.chown(film.parent, NOBODY, NOBODY)
+                os.seteuid(NOBODY)
+            film.parent.chmod(0o400)
+            with pytest.raises(UserError, match=r"holds no video \(2 \(deep, a.mp4\): cannot be read"):
+                look_for([film.parent])
+            (outcome,) = deidentify_all([film], Path(home, "out"), Settings(), key)
+            assert outcome.status == "bad" and "cannot be read (Permission denied)" in outcome.reason
+            film.parent.chmod(0o700)
+        finally:
+            os.seteuid(me)
 
 
 def test_kinds_of_films():
