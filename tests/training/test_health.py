@@ -26,6 +26,18 @@ def test_a_spike_begins_where_the_loss_leaves_its_level_and_lasts_through_good_s
     assert seen(1, 1, 9, *[1.0] * CALM).since is None
 
 
+def test_a_spike_is_above_one_and_a_half_times_the_usual_and_a_half_and_ends_after_ten_calm_steps() -> None:
+    assert seen(*[2.0] * 8, 3.5).since is None
+    assert seen(*[2.0] * 8, 3.51).since == 9
+    assert seen(1, 1, 9, *[1.0] * 9).since == 3
+    assert seen(1, 1, 9, *[1.0] * 10).since is None
+
+
+def test_the_usual_is_the_median_of_the_last_32_steps() -> None:
+    assert seen(*[8.0] * 40, *[4.0] * 17, 7).since == 58
+    assert seen(*[8.0] * 40, *[4.0] * 15, 7).since is None
+
+
 def test_what_a_spike_reaches_does_not_become_usual() -> None:
     assert seen(*[1.0] * 10, *[12.0] * 200).since == 11
 

@@ -80,6 +80,51 @@ def test_another_config_is_refused_by_name_and_what_may_change_is_told(tmp_path:
         check(folder, changed("data", batch_size=4), resume=True, overwrite=False)
 
 
+def found_other(key: str, folder: Path) -> dict[str, Any]:
+    """What is said of a run that goes on with another value of one key."""
+    begin(Workdir(folder), config(), overwrite=False)
+    other = holder = config()
+    *path, name = key.split(".")
+    for part in path:
+        holder = holder[part]
+    holder[name] = "other"
+    return check(Workdir(folder), other, resume=True, overwrite=False)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "name",
+        "init",
+        "mesh.fsdp",
+        *(f"data.{name}" for name in ("data_dir", "workers", "test_split", "corpus", "max_length")),
+        *(f"data.masked_{name}" for name in ("batch", "window", "split")),
+        "train.nan_limit",
+        "optimizer.b1",
+        "model.decoder.context",
+    ],
+)
+def test_what_is_said_to_be_changeable_is(key: str, tmp_path: Path) -> None:
+    assert list(found_other(key, tmp_path)) == [key]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "seed",
+        "trainable",
+        "frozen_dtype",
+        *(f"data.{name}" for name in ("dataset", "train_split", "frames", "clips", "modalities", "modality_dropout")),
+        "model.decoder.width",
+        "tokenizer.name",
+        "prompt.task",
+    ],
+)
+def test_what_would_make_another_run_of_it_is_refused(key: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=rf"another config \(config\.{key}"):
+        found_other(key, tmp_path)
+
+
 def test_a_change_is_on_record_with_its_step(tmp_path: Path) -> None:
     folder = Workdir(tmp_path)
     begin(folder, config(), overwrite=False)
