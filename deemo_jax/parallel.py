@@ -58,26 +58,37 @@ def each(job: Callable[[Item], Result], items: Sequence[Item], workers: int = 1)
             raise
 
 
-def ahead(job: Callable[[Item], Result], items: Iterable[Item], threads: int = 1) -> Iterator[Result]:
+def ahead(
+    job: Callable[[Item], Result],
+    items: Iterable[Item],
+    threads: int = 1,
+    size: Callable[[Item], int] = lambda item: 0,
+    room: int = 0,
+) -> Iterator[Result]:
     """Yields `job(item)` for every item, in order, while `threads` of this process work on what comes next.
 
     Args:
         job: what lets go of the interpreter for most of its time.
         items: drawn one by one, by the caller's thread.
         threads: with one, all is done by the caller's.
+        size: of an item, bytes.
+        room: bytes of items that may wait beside one for each thread, so that a job that takes long keeps nobody idle.
     """
     if threads <= 1:
         yield from map(job, items)
         return
-    waiting: collections.deque[concurrent.futures.Future[Result]] = collections.deque()
+    waiting: collections.deque[tuple[int, concurrent.futures.Future[Result]]] = collections.deque()
+    held = 0
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         try:
             for item in items:
-                waiting.append(pool.submit(job, item))
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
+                waiting.append((size(item), pool.submit(job, item)))
+                held += waiting[-1][0]
+                while len(waiting) > threads and held >= room:
+                    held -= waiting[0][0]
+                    yield waiting.popleft()[1].result()
             while waiting:
-                yield waiting.popleft().result()
+                yield waiting.popleft()[1].result()
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -58,6 +58,26 @@ def test_threads_work_ahead_but_not_far_and_in_order():
     assert list(ahead(job, range(3), 1)) == [0, 1, 2] and names == {threading.current_thread().name}
 
 
+def test_a_job_that_takes_long_keeps_no_other_thread_idle_while_there_is_room():
+    drawn, tenth = [], threading.Event()
+
+    def items():
+        for item in range(30):
+            drawn.append(item)
+            yield item
+
+    def job(item):
+        if item == 10:
+            tenth.set()
+        return item, item > 0 or tenth.wait(10)
+
+    seen = []
+    for item, others_went_on in ahead(job, items(), 2, lambda item: 5, 60):
+        seen.append(item)
+        assert others_went_on and len(drawn) <= len(seen) + 60 // 5
+    assert seen == list(range(30))
+
+
 def test_a_mistake_of_a_thread_arrives_and_what_waits_is_not_begun():
     begun = []
 

@@ -32,6 +32,8 @@ FULL_SIZE_EVERY_S = 1.0
 # Whoever lies down is lost upright, or scores low, and is then asked for at once.
 TURNED_EVERY_S = 5.0
 THUMBNAIL = (48, 27)
+# Bytes of pictures that wait for a thread while another looks in full size, which takes as long as many other looks.
+ROOM = 64 << 20
 # Thumbnails of two frames that correlate less belong to different scenes: cuts between similar sets stay below a third,
 # a fast pan over a pattern seldom does, and a flash changes level, not structure.
 ALIKE = 0.35
@@ -139,7 +141,11 @@ def _pass(reel: Reel, eye: Eye) -> tuple[Sight, frozenset[int]]:
         if before is not None and looked < before.index:
             yield Asked(before)
 
-    looks = dict(parallel.ahead(functools.partial(look, eye, path), worth_a_look(), reel.threads))
+    looks = dict(
+        parallel.ahead(
+            functools.partial(look, eye, path), worth_a_look(), reel.threads, lambda asked: asked.picture.nbytes, ROOM
+        )
+    )
     if not times:
         raise UserError(f"{path}: not one frame can be decoded; is the file whole?")
     small = {t: seen.small for t, seen in looks.items() if seen.small is not None}
