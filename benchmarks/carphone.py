@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.deface import DEFACE_MARGIN, DEFACE_THRESHOLD, cost_of, in_turns
-from deemo_jax import cli
-from deemo_jax.deid import masks
-from deemo_jax.deid.faces import FaceDetector
+from deemo_jax.core import cli
+from deemo_jax.core.errors import UserError
 from deemo_jax.deid.manifest import find_manifests, load_manifest, load_masks
-from deemo_jax.deid.residual import covered_share
-from deemo_jax.errors import UserError
+from deemo_jax.deid.video import masks
+from deemo_jax.deid.video.faces import FaceDetector
+from deemo_jax.deid.video.leak_check import covered_share
 from deemo_jax.media.video import read_frames
-from deemo_jax.synthetic.container import Metadata, write_mp4
+from deemo_jax.sample.render.phone_file import Metadata, write_mp4
 
 FRAME_RATE = Fraction(30_000, 1001)
 COVERED = 0.98

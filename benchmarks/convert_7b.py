@@ -20,9 +20,9 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
-from deemo_jax import cli
-from deemo_jax.conversion.writer import RowWriter
-from deemo_jax.errors import UserError
+from deemo_jax.conversion.io.writer import RowWriter
+from deemo_jax.core import cli
+from deemo_jax.core.errors import UserError
 
 WIDTH, MLP, VOCAB, HEADS, DEPTH = 4096, 11008, 32000, 32, 32
 LAYERS_A_SHARD = 2

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from benchmarks import peers
-from deemo_jax import cli
+from deemo_jax.core import cli
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.decoding import generate
 

@@ -22,14 +22,15 @@ import numpy as np
 from jaxtyping import UInt8
 
 from benchmarks.ratios import clock_and_processor
-from deemo_jax import cli
-from deemo_jax.deid import masks
-from deemo_jax.deid.faces import FaceDetector
-from deemo_jax.deid.residual import covered_share
+from deemo_jax.core import cli
 from deemo_jax.deid.settings import Settings
-from deemo_jax.synthetic import clip as ordinary
-from deemo_jax.synthetic import hard, scene
-from deemo_jax.synthetic.container import write_mp4
+from deemo_jax.deid.video import masks
+from deemo_jax.deid.video.faces import FaceDetector
+from deemo_jax.deid.video.leak_check import covered_share
+from deemo_jax.sample import clip as ordinary
+from deemo_jax.sample import hard
+from deemo_jax.sample.render import scene
+from deemo_jax.sample.render.phone_file import write_mp4
 
 SIZE = (1280, 720)
 # The smallest face that both are asked for, pixels.

@@ -15,10 +15,10 @@ import numpy as np
 import psutil
 
 from benchmarks.ratios import spread
-from deemo_jax import cli
-from deemo_jax.synthetic import clip as ordinary
-from deemo_jax.synthetic import hard
-from deemo_jax.synthetic.container import write_mp4
+from deemo_jax.core import cli
+from deemo_jax.sample import clip as ordinary
+from deemo_jax.sample import hard
+from deemo_jax.sample.render.phone_file import write_mp4
 
 SECONDS = (10, 600)
 CLIP_SECONDS = 4

@@ -14,10 +14,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from benchmarks.deface import HEIGHTS, SIZE, still
-from deemo_jax import cli
 from deemo_jax.audit.blazeface import THRESHOLD, BlazeFace
 from deemo_jax.audit.check import RESIDUAL_THRESHOLD, touch
 from deemo_jax.audit.detectors import CenterFace, Detector
+from deemo_jax.core import cli
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

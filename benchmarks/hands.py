@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from deemo_jax import cli, files
-from deemo_jax.deid import masks
+from deemo_jax.core import cli, files
 from deemo_jax.deid.manifest import find_manifests, load_manifest, load_masks
-from deemo_jax.synthetic import clip as ordinary
-from deemo_jax.synthetic import scene
+from deemo_jax.deid.video import masks
+from deemo_jax.sample import clip as ordinary
+from deemo_jax.sample.render import scene
 
 
 def main() -> int:

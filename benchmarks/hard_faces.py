@@ -17,16 +17,16 @@ import numpy as np
 from jaxtyping import Bool
 
 from benchmarks.deface import DEFACE_MARGIN, DEFACE_THRESHOLD
-from deemo_jax import cli, files, parallel
-from deemo_jax.deid import masks
-from deemo_jax.deid.faces import FaceDetector
+from deemo_jax.core import cli, files, parallel
 from deemo_jax.deid.folder import deidentify_all
 from deemo_jax.deid.keys import load_key
 from deemo_jax.deid.manifest import file_names, load_masks
-from deemo_jax.deid.residual import covered_share
 from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.video import masks
+from deemo_jax.deid.video.faces import FaceDetector
+from deemo_jax.deid.video.leak_check import covered_share
 from deemo_jax.media.video import read_frames
-from deemo_jax.synthetic import hard
+from deemo_jax.sample import hard
 
 COVERED = 0.98
 

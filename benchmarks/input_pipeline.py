@@ -15,11 +15,11 @@ from pathlib import Path
 import jax
 
 from configs import sample
-from deemo_jax import cli
+from deemo_jax.core import cli
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.data.pipeline import make_pipeline
+from deemo_jax.models.setup import make_model
 from deemo_jax.training.loop import train
-from deemo_jax.training.recipe import Recipe
-from deemo_jax.training.setup import make_model
 
 
 def main() -> int:

@@ -8,9 +8,9 @@ import jax
 import numpy as np
 
 from benchmarks.ratios import clock_and_processor
-from deemo_jax.conversion.llama import llama
-from deemo_jax.conversion.table import to_public
-from deemo_jax.errors import UserError
+from deemo_jax.conversion.tables.llama import llama
+from deemo_jax.conversion.tables.rules import to_public
+from deemo_jax.core.errors import UserError
 from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig, init_params
 from deemo_jax.models.weights import flatten
 

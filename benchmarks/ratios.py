@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 
-def spread(ratios: Float[np.ndarray, "n"]) -> str:
+def spread(ratios: Float[np.ndarray, " n"]) -> str:
     """The median, and the least and the greatest."""
     return f"{np.median(ratios):.2f} [{ratios.min():.2f}, {ratios.max():.2f}]"
 

@@ -19,14 +19,14 @@ import transformers
 
 from benchmarks import peers
 from configs import sample
-from deemo_jax import cli
-from deemo_jax.conversion.blip2_hf import vision_model
-from deemo_jax.conversion.qformer import hugging_face_qformer
-from deemo_jax.conversion.table import to_public
+from deemo_jax.conversion.tables.blip2_hf import vision_model
+from deemo_jax.conversion.tables.qformer import hugging_face_qformer
+from deemo_jax.conversion.tables.rules import to_public
+from deemo_jax.core import cli
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.weights import flatten
 from deemo_jax.training.loss import answer_loss
-from deemo_jax.training.recipe import Recipe
 from deemo_jax.training.state import merge, split, trainable_paths
 from deemo_jax.training.step import init_state, make_step
 

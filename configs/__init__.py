@@ -1,1 +1,1 @@
-"""Recipes: one ml_collections file each, plain data by `deemo_jax.training.recipe.Recipe`."""
+"""Recipes: one ml_collections file each, plain data by `deemo_jax.core.recipe.Recipe`."""

@@ -1,4 +1,4 @@
-"""The sample: the paper's architecture and recipe (section 5.2) at toy width, for the corpus of `deemo_jax.synthetic`.
+"""The sample: the paper's architecture and recipe (section 5.2) at toy width, for the corpus of `deemo_jax.sample`.
 
 Frozen are the pre-trained encoders and the decoder (configs/sample_towers); learnt are the Q-Formers, their queries,
 the position tables and the projections. The per-frame Q-Former is learnt too: nobody pre-trained one at this width.

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deemo_jax import cli, formats
-from deemo_jax.errors import UserError
-from deemo_jax.files import refuse_other_bytes
+from deemo_jax.core import cli, formats
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import refuse_other_bytes
 
 
 def parser() -> argparse.ArgumentParser:
@@ -84,7 +84,7 @@ def build(argv: Sequence[str] | None = None) -> None:
         print(formats.shown((formats.ANNOTATIONS, formats.SOURCES, formats.SPLITS, formats.ATTESTATION)))
         return
     if args.attest_template:
-        from deemo_jax.data.attest import write_template
+        from deemo_jax.data.build.attest import write_template
 
         path, notes = write_template(args.attest_template)
         print("\n".join([f"{path}: fill in holder, method and date, then build with --attest", *notes]))
@@ -98,8 +98,8 @@ def build(argv: Sequence[str] | None = None) -> None:
         )
 
     # Spawned workers import this module: what only the parent needs is imported here.
-    from deemo_jax.data.splits import parse_fractions
-    from deemo_jax.deid.sourcemap import map_file
+    from deemo_jax.data.build.splits import parse_fractions
+    from deemo_jax.deid.source_map import map_file
     from tfds_builders.deemo_mer import assemble
 
     request = assemble.Request(

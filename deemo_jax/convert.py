@@ -16,9 +16,9 @@ from pathlib import Path
 from absl import flags
 from ml_collections import ConfigDict
 
-from deemo_jax import cli
-from deemo_jax.errors import UserError
-from deemo_jax.overrides import define_config
+from deemo_jax.core import cli
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.overrides import define_config
 
 CONFIG = define_config("The recipe whose model is filled, e.g. configs/deemo_llama_7b.py.")
 SOURCE = flags.DEFINE_multi_string(
@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     # JAX is imported only here, so that mistakes in flags and --help answer at once.
     from deemo_jax.conversion import checkpoint, export, plan, record
     from deemo_jax.conversion.sources import SOURCES
-    from deemo_jax.training.recipe import Recipe
+    from deemo_jax.core.recipe import Recipe
 
     if LIST.value:
         print("\n".join(f"{name:<20}{source.what}" for name, source in SOURCES.items()))
@@ -63,10 +63,10 @@ def main(argv: Sequence[str]) -> int:
         print(f"{out}: as it was written{' and as its sources are' if sources else ''}")
         return 0
     if PARITY.value:
-        from deemo_jax.conversion import parity
+        from deemo_jax.conversion.parity import verdict
 
-        rows = parity.compare(recipe, out, sources, LAYERS.value, allow_extra=ALLOW_EXTRA.value)
-        print(parity.table(rows))
+        rows = verdict.compare(recipe, out, sources, LAYERS.value, allow_extra=ALLOW_EXTRA.value)
+        print(verdict.table(rows))
         if failed := [row.name for row in rows if not row.passed]:
             raise UserError(f"{out}: differs from PyTorch in {', '.join(failed)}")
         return 0

@@ -8,18 +8,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deemo_jax import cli, formats
+from deemo_jax.core import cli, formats
+from deemo_jax.core.errors import UserError, plain
 from deemo_jax.deid.folder import CLIP_IDS, deidentify_all
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, key_file, load_key, refuse_inside
 from deemo_jax.deid.outcome import Options
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key
 from deemo_jax.deid.refusals import REFUSALS
 from deemo_jax.deid.settings import EMPTY_SCENES, MASKS, MIXED, MODES, NO_TRACK, POLICIES, VOICES, Settings
-from deemo_jax.deid.sourcemap import add, load, map_file
+from deemo_jax.deid.source_map import add, load, map_file
 from deemo_jax.deid.sources import listed, look_for
 from deemo_jax.deid.spans import Piece, read_segments
-from deemo_jax.deid.speakers import load_speakers
-from deemo_jax.errors import UserError, plain
+from deemo_jax.deid.voice.speakers import load_speakers
 
 if TYPE_CHECKING:
     from deemo_jax.audit.folder import Audit
@@ -291,11 +291,11 @@ def _probe(paths: list[str]) -> int:
 
 
 def _text(flags: argparse.Namespace) -> int:
-    from deemo_jax.deid.captions import TIMED, WRITTEN
-    from deemo_jax.deid.spoken import Transcripts, redact_cues
-    from deemo_jax.deid.tables import are_annotations
-    from deemo_jax.deid.text import Names
-    from deemo_jax.deid.transcripts import find_engine, read_names, redact_file
+    from deemo_jax.deid.text.annotation_tables import are_annotations
+    from deemo_jax.deid.text.captions import TIMED, WRITTEN
+    from deemo_jax.deid.text.redaction import Names
+    from deemo_jax.deid.text.spoken import Transcripts, redact_cues
+    from deemo_jax.deid.text.transcripts import find_engine, read_names, redact_file
 
     if flags.out is None or flags.inputs:
         raise UserError("--text FILE needs --out FILE, and no videos")
@@ -374,7 +374,7 @@ def _report(flags: argparse.Namespace) -> "tuple[Audit, list[str]]":
     from deemo_jax.audit.folder import PAGE, REPORT_DIR
     from deemo_jax.audit.report import text
     from deemo_jax.audit.sections import AuditOptions, full_audit
-    from deemo_jax.audit.towers import load_towers
+    from deemo_jax.audit.utility.towers import load_towers
 
     weights = Path(sample.__file__).parent / "sample_towers" / "towers.safetensors"
     probed = flags.truth is not None and flags.source is not None and weights.is_file()

@@ -17,12 +17,12 @@ from pathlib import Path
 
 from absl import flags
 
-from deemo_jax import cli, formats
-from deemo_jax.errors import UserError
+from deemo_jax.core import cli, formats
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import sha256
 from deemo_jax.evaluation import folder as places
 from deemo_jax.evaluation import report, results
 from deemo_jax.evaluation.predictions import by_set, fullest, parse_sets, read_predictions, read_truth
-from deemo_jax.files import sha256
 
 WORKDIR = flags.DEFINE_string("workdir", "", "Folder of a run; results go to its evaluation/.")
 OUT = flags.DEFINE_string(

@@ -5,11 +5,11 @@ import json
 import sys
 from pathlib import Path
 
-from deemo_jax import cli
+from deemo_jax.core import cli
+from deemo_jax.core.errors import UserError, plain
 from deemo_jax.deid.keys import load_key
 from deemo_jax.deid.settings import MIXED, MODES, NO_TRACK, Settings
 from deemo_jax.deid.sources import look_for
-from deemo_jax.errors import UserError, plain
 
 
 def parser() -> argparse.ArgumentParser:

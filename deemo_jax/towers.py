@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 from configs import sample
-from deemo_jax import cli
-from deemo_jax.pretraining import towers
-from deemo_jax.pretraining.speakers import write_speakers
+from deemo_jax.core import cli
+from deemo_jax.sample.towers import pretrain
+from deemo_jax.sample.towers.speaker_encoder import write_speakers
 
 
 def main() -> int:
@@ -17,9 +17,9 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, help="processes that draw and speak")
     parser.add_argument(
         "--only",
-        choices=towers.NAMES,
+        choices=pretrain.NAMES,
         nargs="+",
-        default=list(towers.NAMES),
+        default=list(pretrain.NAMES),
         help="train these and keep the others from the file that is there",
     )
     parser.add_argument(
@@ -28,7 +28,9 @@ def main() -> int:
     args = parser.parse_args()
     if args.speaker_encoder:
         return cli.guarded(lambda: write_speakers(args.out, seed=args.seed, workers=args.workers))
-    return cli.guarded(lambda: towers.pretrain(sample.MODEL, args.out, args.only, seed=args.seed, workers=args.workers))
+    return cli.guarded(
+        lambda: pretrain.pretrain(sample.MODEL, args.out, args.only, seed=args.seed, workers=args.workers)
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 import signal
 
-pytest_plugins = ["tests.raw_clips"]
+pytest_plugins = ["tests.raw_clips", "tests.tiny_runs"]
 
 # A shell has what it starts in the background ignore these, and so would all commands that tests start and interrupt.
 for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):

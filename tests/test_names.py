@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deemo_jax import build, cli, files
+from deemo_jax import build
+from deemo_jax.core import cli, files
+from deemo_jax.core.errors import UserError, plain
 from deemo_jax.data.source import open_builder
-from deemo_jax.errors import UserError, plain
 
 ODD = os.fsdecode(b"M\xfcller\n.mp4")
 

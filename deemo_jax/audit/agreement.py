@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from deemo_jax.deid.residual import outside
+from deemo_jax.deid.video.leak_check import outside
 
 # Share of the smaller of two boxes that lies in the other: one draws a face without its forehead, the other with it.
 SAME_PLACE = 0.5

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from deemo_jax import parallel
+from deemo_jax.core import parallel
 from deemo_jax.media.picture import Picture
 
 MODEL = Path(__file__).with_name("models") / "face_detection_full_range.tflite"
@@ -95,7 +95,7 @@ class _Network:
 
     def __call__(
         self, image: UInt8[np.ndarray, "192 192 3"]
-    ) -> tuple[Float[np.ndarray, "A 4"], Float[np.ndarray, "A"]]:
+    ) -> tuple[Float[np.ndarray, "A 4"], Float[np.ndarray, " A"]]:
         """Corners of the box at every anchor, as shares of the side, and its score."""
         self._net.setInput(image.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1)
         # Asked for both at once, OpenCV gives the last one only.

@@ -17,11 +17,11 @@ from deemo_jax.audit.blazeface import BlazeFace
 from deemo_jax.audit.clips import read_source_voice, read_voice
 from deemo_jax.audit.detectors import CenterFace
 from deemo_jax.audit.truth import read_boxes, read_planted
-from deemo_jax.deid import masks
+from deemo_jax.core.errors import UserError, plain
 from deemo_jax.deid.manifest import Manifest, Masks, load_masks, verify
-from deemo_jax.deid.residual import covered_share
 from deemo_jax.deid.settings import Settings
-from deemo_jax.errors import UserError, plain
+from deemo_jax.deid.video import masks
+from deemo_jax.deid.video.leak_check import covered_share
 from deemo_jax.media.picture import Picture
 from deemo_jax.media.probe import contains, probe
 from deemo_jax.media.video import read_pictures
@@ -98,7 +98,7 @@ class CheckResult:
 
 def coverage(
     boxes: Sequence[Sequence[float]], rectangles: Sequence[Sequence[int]], width: int, height: int
-) -> Float[np.ndarray, "B"]:
+) -> Float[np.ndarray, " B"]:
     """The share of each box that the union of the rectangles covers, exactly.
 
     Only what lies within the picture counts; a box that lies outside is covered.
@@ -206,7 +206,7 @@ def _level(output: Path, source: Path | None, manifest: Manifest) -> float | Non
     return None if source is None else si_snr(read_voice(output), read_source_voice(source, manifest))
 
 
-def si_snr(estimate: Float[np.ndarray, "n"], reference: Float[np.ndarray, "m"]) -> float:
+def si_snr(estimate: Float[np.ndarray, " n"], reference: Float[np.ndarray, " m"]) -> float:
     """Scale-invariant signal-to-noise ratio in dB, at the lag within 50 ms at which it is greatest."""
     length = min(estimate.size, reference.size)
     pair = [x[:length].astype(np.float64) - x[:length].mean() for x in (estimate, reference)]

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from deemo_jax import files
+from deemo_jax.core import files
+from deemo_jax.core.errors import UserError, plain
 from deemo_jax.deid.manifest import PREVIEW, SUFFIX, Manifest, Masks, find_manifests, load_manifest, load_masks
 from deemo_jax.deid.settings import MIXED, Settings
 from deemo_jax.deid.sources import VIDEO_SUFFIXES
-from deemo_jax.errors import UserError, plain
 from deemo_jax.media.audio import read_sound
 from deemo_jax.media.mel import SAMPLE_RATE
 
@@ -61,7 +61,7 @@ class AuditedClip:
         return load_masks(self.folder / self.manifest.masks)
 
 
-def read_voice(path: Path) -> Float[np.ndarray, "n"]:
+def read_voice(path: Path) -> Float[np.ndarray, " n"]:
     """What is heard in a clip, at 16 kHz."""
     return read_sound(path, SAMPLE_RATE).waveform
 
@@ -71,7 +71,7 @@ def source_span(manifest: Manifest) -> tuple[float, float | None]:
     return manifest.span[0] if manifest.span else 0.0, manifest.asked[1] if manifest.asked else None
 
 
-def read_source_voice(source: Path, manifest: Manifest) -> Float[np.ndarray, "n"]:
+def read_source_voice(source: Path, manifest: Manifest) -> Float[np.ndarray, " n"]:
     """What is heard in a raw file where a clip comes from, at 16 kHz: the tracks and the span that the clip has."""
     wanted = Settings.on_record(manifest.settings).audio_track
     return read_sound(source, SAMPLE_RATE, *source_span(manifest), None if wanted == MIXED else int(wanted)).waveform

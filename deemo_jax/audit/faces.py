@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from deemo_jax import cli, parallel
-from deemo_jax.audit.binomial import interval, upper_bound
 from deemo_jax.audit.check import RESIDUAL_THRESHOLD
 from deemo_jax.audit.clips import AuditedClip
 from deemo_jax.audit.folder import NEEDS_TRUTH, Audit
-from deemo_jax.audit.plots import BLUE, GREEN, ORANGE, VERMILION, canvas, png, tidy
 from deemo_jax.audit.scan import GIVEN, THRESHOLDS, ClipScan, FrameScan, scan_clip
 from deemo_jax.audit.section import Figure, Section, Table
-from deemo_jax.errors import plain
+from deemo_jax.core import cli, parallel
+from deemo_jax.core.binomial import interval, upper_bound
+from deemo_jax.core.errors import plain
+from deemo_jax.core.plots import BLUE, GREEN, ORANGE, VERMILION, canvas, png, tidy
 
 TABULATED = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 PROMISED_AT = RESIDUAL_THRESHOLD
@@ -107,7 +107,7 @@ def faces_section(
     )
 
 
-def _share(frames: Sequence[FrameScan], what: str) -> Float[np.ndarray, "T"]:
+def _share(frames: Sequence[FrameScan], what: str) -> Float[np.ndarray, " T"]:
     """Share of frames whose best score reaches each threshold."""
     scores = np.array([getattr(frame, what) for frame in frames])
     return (scores[None] >= THRESHOLDS[:, None]).mean(axis=1)

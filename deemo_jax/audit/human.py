@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from deemo_jax import cli, files, parallel
-from deemo_jax.audit.binomial import upper_bound
 from deemo_jax.audit.clips import AuditedClip
 from deemo_jax.audit.human_check import HOW, LISTING, RECORD, on_record
 from deemo_jax.audit.section import Section, Table
+from deemo_jax.core import cli, files, parallel
+from deemo_jax.core.binomial import upper_bound
 from deemo_jax.media.video import read_frames
 
 FRAMES = 300

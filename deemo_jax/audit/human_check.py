@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from deemo_jax import files
-from deemo_jax.audit.binomial import upper_bound
+from deemo_jax.core import files
+from deemo_jax.core.binomial import upper_bound
+from deemo_jax.core.errors import UserError
 from deemo_jax.deid.manifest import SUFFIX, load_manifest
-from deemo_jax.errors import UserError
 
 LISTING, RECORD = "sheet.json", "human_check.json"
 NONE = "none"

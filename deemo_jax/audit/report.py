@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deemo_jax.audit.section import Figure, Section, Table
-from deemo_jax.files import atomic
+from deemo_jax.core.files import atomic
 
 PROMISED, BROKEN, MEASURED, UNKNOWN, WAITING = "kept", "broken", "measured", "not measured", "waits for a person"
 # The other sections inform; nobody promised what they find.

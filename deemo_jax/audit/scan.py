@@ -15,8 +15,8 @@ from deemo_jax.audit.check import touch
 from deemo_jax.audit.clips import AuditedClip, source_frames
 from deemo_jax.audit.detectors import CenterFace, Detector, given_detector
 from deemo_jax.audit.truth import read_boxes
-from deemo_jax.deid import masks
-from deemo_jax.deid.residual import outside
+from deemo_jax.deid.video import masks
+from deemo_jax.deid.video.leak_check import outside
 from deemo_jax.media.video import read_pictures
 
 THRESHOLDS = np.round(np.arange(0.05, 0.901, 0.05), 2)

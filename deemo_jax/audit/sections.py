@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from deemo_jax.audit import reidentify, report, utility, voice
+from deemo_jax.audit import report
+from deemo_jax.audit.attacks import reidentify, voice
+from deemo_jax.audit.attacks.embedders import FaceEmbedder, face_embedder
+from deemo_jax.audit.attacks.speaker_encoder import SpeakerEncoder
+from deemo_jax.audit.attacks.trials import VoiceClip
+from deemo_jax.audit.attacks.vectors import check_encoder
 from deemo_jax.audit.clips import AuditedClip, find_clips, read_source_voice, read_voice
 from deemo_jax.audit.detectors import given_detector
-from deemo_jax.audit.embedders import FaceEmbedder, face_embedder
 from deemo_jax.audit.faces import faces_section
 from deemo_jax.audit.folder import (
     CLIPS,
@@ -27,11 +31,9 @@ from deemo_jax.audit.folder import (
 from deemo_jax.audit.human import FRAMES, human_section
 from deemo_jax.audit.scan import LOWEST
 from deemo_jax.audit.section import Section, Table, not_measured
-from deemo_jax.audit.speakers import SpeakerEncoder
 from deemo_jax.audit.text import text_section
-from deemo_jax.audit.towers import Towers
-from deemo_jax.audit.vectors import check_encoder
-from deemo_jax.audit.voice_trials import VoiceClip
+from deemo_jax.audit.utility import emotion
+from deemo_jax.audit.utility.towers import Towers
 from deemo_jax.deid.settings import Settings
 
 LISTED = 20
@@ -112,7 +114,7 @@ def _sections(clips: Sequence[AuditedClip], found: Audit, folder: Path, options:
     sounding = [clip for clip in clips if not clip.manifest.silent]
     if not clips:
         absent = {"faces": "Faces", "human": "Human check", "reidentification": reidentify.TITLE}
-        absent |= {"voice": voice.TITLE, "utility": utility.TITLE}
+        absent |= {"voice": voice.TITLE, "utility": emotion.TITLE}
         skipped = [not_measured(name, title, NOTHING_CHECKED) for name, title in absent.items()]
         return [promises_section(found), *skipped, container_section(found, clips), text_section()]
     return [
@@ -121,7 +123,7 @@ def _sections(clips: Sequence[AuditedClip], found: Audit, folder: Path, options:
         human_section(clips, folder / REPORT_DIR, frames=options.sheet, workers=workers),
         reidentify.reidentification_section(clips, options.face_embedder, workers),
         voices_section(clips, options.speaker_encoder),
-        utility.utility_section(sounding, options.towers, count=options.clips, workers=workers),
+        emotion.utility_section(sounding, options.towers, count=options.clips, workers=workers),
         container_section(found, clips),
         text_section(),
     ]

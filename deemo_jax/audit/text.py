@@ -1,6 +1,6 @@
 """How much of what identifies do the text rules find, and what do they take that they should leave?
 
-Measured on sentences with planted values (`deemo_jax.synthetic.planted`), not on a user's transcripts, of which nobody
+Measured on sentences with planted values (`deemo_jax.sample.planted`), not on a user's transcripts, of which nobody
 knows what should be found.
 """
 
@@ -9,12 +9,12 @@ import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 
-from deemo_jax.audit import binomial
 from deemo_jax.audit.section import Section, Table
-from deemo_jax.deid.lists import word_set
-from deemo_jax.deid.text import KINDS, Engine, Names, Span, clean, find
-from deemo_jax.synthetic.planted import Planted, Style, TemplateSet, sentences
-from deemo_jax.synthetic.script import LEXICON
+from deemo_jax.core import binomial
+from deemo_jax.deid.text.redaction import KINDS, Engine, Names, Span, clean, find
+from deemo_jax.deid.text.word_lists import word_set
+from deemo_jax.sample.planted import Planted, Style, TemplateSet, sentences
+from deemo_jax.sample.script import LEXICON
 
 SENTENCES = 700
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 
 # No picture reaches as far; what lies beyond it is no place, and may be no number that fits a machine's.
 FARTHEST = 1e6

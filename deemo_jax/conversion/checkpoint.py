@@ -15,16 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from deemo_jax import files
 from deemo_jax.conversion import record as records
+from deemo_jax.conversion.io.writer import RowWriter
 from deemo_jax.conversion.plan import Opened, Plan, planned
 from deemo_jax.conversion.sources import SOURCES
-from deemo_jax.conversion.writer import RowWriter
-from deemo_jax.errors import UserError
+from deemo_jax.core import files
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import Recipe
+from deemo_jax.core.remote import refuse_remote
+from deemo_jax.generation.load import versions
 from deemo_jax.models.weights import CONVERSION, WEIGHTS, Stored, open_tensors
-from deemo_jax.remote import refuse_remote
-from deemo_jax.training.recipe import Recipe
-from deemo_jax.training.run import versions
 
 
 def convert(recipe: Recipe, sources: Mapping[str, str], out: Path, allow_extra: str | None = None) -> dict[str, Any]:

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 
-from deemo_jax.conversion.blip2 import blip2_qformer
-from deemo_jax.conversion.table import Table, covered, expected, to_public
-from deemo_jax.conversion.video_llama import MINIGPT4, audio_branch, video_branch
-from deemo_jax.errors import UserError
-from deemo_jax.files import atomic
+from deemo_jax.conversion.tables.blip2 import blip2_qformer
+from deemo_jax.conversion.tables.rules import Table, covered, expected, to_public
+from deemo_jax.conversion.tables.video_llama import MINIGPT4, audio_branch, video_branch
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import atomic
+from deemo_jax.generation.load import load_run
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
 from deemo_jax.models.weights import TRAINED_PARTS, flatten
-from deemo_jax.training.run import load_run
 from deemo_jax.training.state import is_trainable
 
 CONNECTORS = re.compile(TRAINED_PARTS)

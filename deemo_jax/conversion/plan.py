@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from deemo_jax import cli
-from deemo_jax.conversion import values
-from deemo_jax.conversion.beside import Tokenizer, beside
-from deemo_jax.conversion.files import PublicFile, open_public
+from deemo_jax.conversion.extra_files import Tokenizer, beside
+from deemo_jax.conversion.io import values
+from deemo_jax.conversion.io.files import PublicFile, open_public
 from deemo_jax.conversion.sources import FILLERS, SOURCES
-from deemo_jax.conversion.table import Fill, Match, match, pattern
-from deemo_jax.errors import UserError
+from deemo_jax.conversion.tables.rules import Fill, Match, match, pattern
+from deemo_jax.core import cli
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import MeshRecipe, Recipe
 from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig
+from deemo_jax.models.mesh import make_mesh
+from deemo_jax.models.setup import abstract_params
 from deemo_jax.models.weights import TRAINED_PARTS
-from deemo_jax.training.mesh import make_mesh
-from deemo_jax.training.recipe import MeshRecipe, Recipe
-from deemo_jax.training.setup import abstract_params
 
 # So many problems of one source are listed: one wrong file must not hide what is wrong with the others.
 LISTED = 8

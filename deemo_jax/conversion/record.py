@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deemo_jax import files
-from deemo_jax.errors import UserError
+from deemo_jax.core import files
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.models.weights import CONVERSION
-from deemo_jax.training.recipe import Recipe
 
 VERSION = 2
 # What a record must hold, and of which kind.

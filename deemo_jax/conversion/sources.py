@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from deemo_jax.conversion import blip2, blip2_hf, eva_vit_g, imagebind, llama, llama_config, qformer, video_llama
-from deemo_jax.conversion.table import Table
-from deemo_jax.errors import UserError
+from deemo_jax.conversion.tables import blip2, blip2_hf, eva_vit_g, imagebind, llama, llama_config, qformer, video_llama
+from deemo_jax.conversion.tables.rules import Table
+from deemo_jax.core.errors import UserError
 from deemo_jax.models.deemo_llama import BranchConfig, DeemoLlamaConfig
 
 Keys = Collection[str]

@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 
+from deemo_jax.core.schema import Modality
 from deemo_jax.data.pipeline import Pipeline
 from deemo_jax.data.tokenizer import Tokenizer
 from deemo_jax.models.batch import Batch
-from deemo_jax.schema import Modality
 
 
 def describe_first(pipeline: Pipeline, tokenizer: Tokenizer, *, audio_tokens: int, rows: int = 4) -> str:

@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow_datasets as tfds
 
+from deemo_jax.core.schema import Emotion
 from deemo_jax.media.mel import MEL_BINS, MEL_FRAMES
-from deemo_jax.schema import Emotion
 
 IMAGE_SIZE = 224
 

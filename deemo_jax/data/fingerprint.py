@@ -11,9 +11,9 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from deemo_jax.cli import progress
-from deemo_jax.errors import UserError
-from deemo_jax.files import read_json, sha256, write_json
+from deemo_jax.core.cli import progress
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import read_json, sha256, write_json
 
 FILE = "fingerprint.json"
 NAMED = 3

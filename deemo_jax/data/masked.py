@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 
 WINDOW = 100
 """Steps that `masked_window` looks back over."""

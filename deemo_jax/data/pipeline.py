@@ -14,6 +14,8 @@ import cv2
 import grain
 import numpy as np
 
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.schema import Modality
 from deemo_jax.data.masked import MaskedCount, MaskedLimits
 from deemo_jax.data.prompts import parse_task
 from deemo_jax.data.rows import Row, RowSpec, blank_row, make_row
@@ -21,9 +23,7 @@ from deemo_jax.data.source import ClipSource, Record
 from deemo_jax.data.templates import parse_template
 from deemo_jax.data.tokenizer import Tokenizer, make_tokenizer
 from deemo_jax.data.watch import FileWatch
-from deemo_jax.errors import UserError
 from deemo_jax.models.batch import Batch
-from deemo_jax.schema import Modality
 
 PADDING = -1
 """The index of a row that fills up the last batch of an evaluation."""

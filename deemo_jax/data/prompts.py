@@ -12,10 +12,10 @@ import itertools
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.schema import Clip, Emotion, Modality
 from deemo_jax.data.templates import Template, Text, around
 from deemo_jax.data.tokenizer import Tokenizer
-from deemo_jax.errors import UserError
-from deemo_jax.schema import Clip, Emotion, Modality
 
 
 class Task(enum.StrEnum):

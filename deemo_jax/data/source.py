@@ -10,13 +10,13 @@ import numpy as np
 import tensorflow_datasets as tfds
 from jaxtyping import Float, UInt8
 
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import refuse_other_bytes
+from deemo_jax.core.remote import refuse_remote
+from deemo_jax.core.schema import Clip, Emotion, NFBLSegment, Provenance
 from deemo_jax.data import fingerprint
 from deemo_jax.data.features import IMAGE_SIZE, clip_features
 from deemo_jax.data.watch import FileWatch
-from deemo_jax.errors import UserError
-from deemo_jax.files import refuse_other_bytes
-from deemo_jax.remote import refuse_remote
-from deemo_jax.schema import Clip, Emotion, NFBLSegment, Provenance
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

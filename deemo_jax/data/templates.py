@@ -13,7 +13,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 
 PLACE = "{}"
 LLAMA_SPECIALS = (1, 2)

@@ -5,8 +5,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from deemo_jax.errors import UserError
-from deemo_jax.files import sha256
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import sha256
 
 EVERY_S = 5.0
 """Between two looks at files that read well: often enough to stop within seconds, rare enough for network disks."""

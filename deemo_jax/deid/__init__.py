@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deemo_jax.deid.outcome import Outcome as Outcome
     from deemo_jax.deid.settings import Settings as Settings
     from deemo_jax.deid.sources import find_sources as find_sources
-    from deemo_jax.deid.text import redact as redact
+    from deemo_jax.deid.text.redaction import redact as redact
 
 _HOME = {
     "Refused": "clip",

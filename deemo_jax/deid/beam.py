@@ -9,6 +9,7 @@ the workers and is no part of the pipeline, which runners store and show.
 from collections.abc import Iterator
 from pathlib import Path
 
+from deemo_jax.core.errors import UserError
 from deemo_jax.deid.folder import CLIP_IDS
 from deemo_jax.deid.job import Job
 from deemo_jax.deid.keys import load_key
@@ -16,7 +17,6 @@ from deemo_jax.deid.outcome import Outcome
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.spans import Piece
-from deemo_jax.errors import UserError
 
 try:
     import apache_beam as beam

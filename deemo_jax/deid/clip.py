@@ -16,27 +16,28 @@ import numpy as np
 import scipy
 import soxr
 
-from deemo_jax import files, parallel
+from deemo_jax.core import files, parallel
+from deemo_jax.core.errors import UserError
 from deemo_jax.deid import manifest as paper
-from deemo_jax.deid import masks, spans
-from deemo_jax.deid.anonymise import anonymise
-from deemo_jax.deid.cover import cover
-from deemo_jax.deid.faces import model_path
-from deemo_jax.deid.footage import Footage
+from deemo_jax.deid import spans
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import Manifest, Masks
-from deemo_jax.deid.masks import Rectangles
-from deemo_jax.deid.preview import write_preview
-from deemo_jax.deid.refusal import Refused as Refused
 from deemo_jax.deid.replacing import replacing
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.sound import NO_VOICE, SAMPLE_RATE, Heard, listen
-from deemo_jax.deid.trackfile import write_tracks
-from deemo_jax.errors import UserError
+from deemo_jax.deid.video import masks
+from deemo_jax.deid.video.cover import cover
+from deemo_jax.deid.video.faces import model_path
+from deemo_jax.deid.video.kept_frames import Footage
+from deemo_jax.deid.video.masks import Rectangles
+from deemo_jax.deid.video.preview import write_preview
+from deemo_jax.deid.video.refusal import Refused as Refused
+from deemo_jax.deid.video.track_file import write_tracks
+from deemo_jax.deid.voice.anonymise import anonymise
+from deemo_jax.deid.voice.sound import NO_VOICE, SAMPLE_RATE, Heard, listen
 from deemo_jax.media.audio import sound_seconds, sound_tracks
+from deemo_jax.media.cached_video import Reel
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Picture, Planar
-from deemo_jax.media.reel import Reel
 from deemo_jax.media.video import film_seconds, packet_times, read_pictures, video_info
 
 # AAC works in frames of 1024 samples: the end may be rounded up to the next, plus one of delay.

@@ -5,8 +5,9 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from deemo_jax import children, cli, files
-from deemo_jax.deid import sourcemap
+from deemo_jax.core import cli, files, processes
+from deemo_jax.core.errors import UserError
+from deemo_jax.deid import source_map
 from deemo_jax.deid.job import Job
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import CLIP_ID, WHOLE
@@ -15,9 +16,8 @@ from deemo_jax.deid.output import check_output, refuse_lost_key
 from deemo_jax.deid.refusals import Refusals
 from deemo_jax.deid.replacing import alone, discard, settle
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.sourcemap import Known
+from deemo_jax.deid.source_map import Known
 from deemo_jax.deid.spans import Piece
-from deemo_jax.errors import UserError
 
 CLIP_IDS = ("keyed", "stem")
 
@@ -89,9 +89,9 @@ def deidentify_all(
 
 def _settle(job: Job, todo: Sequence[Piece], workers: int) -> Iterator[Outcome]:
     """What becomes of each; what fails in a library, or ends its process, too."""
-    work = children.settled(job, todo, workers, cli.Within("deidentify"))
+    work = processes.settled(job, todo, workers, cli.Within("deidentify"))
     for piece, made in cli.progress(work, "deidentify", len(todo)):
-        if not isinstance(made, children.Failure):
+        if not isinstance(made, processes.Failure):
             yield made
             continue
         clip_id, digest = None, None
@@ -105,7 +105,7 @@ def _settle(job: Job, todo: Sequence[Piece], workers: int) -> Iterator[Outcome]:
 
 def _put_on_map(path: Path | None, outcome: Outcome) -> None:
     if path is not None and outcome.clip_id and outcome.source_sha256 and not outcome.pieces:
-        sourcemap.add(path, [Known(str(outcome.source.absolute()), outcome.source_sha256, outcome.clip_id)])
+        source_map.add(path, [Known(str(outcome.source.absolute()), outcome.source_sha256, outcome.clip_id)])
 
 
 def _refuse_twins(sources: Iterable[Path]) -> None:

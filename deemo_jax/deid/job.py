@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deemo_jax import files
+from deemo_jax.core import files
+from deemo_jax.core.errors import UserError
 from deemo_jax.deid import manifest as paper
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.outcome import DEFAULT, Options, Outcome
@@ -15,7 +16,6 @@ from deemo_jax.deid.output import refuse_links
 from deemo_jax.deid.replacing import alone, discard, settle
 from deemo_jax.deid.settings import MIXED, Settings
 from deemo_jax.deid.spans import Piece, TooLong, pieces, span_id
-from deemo_jax.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Job:
         return dataclasses.replace(self._settled(piece), span=piece.span)
 
     def _settled(self, piece: Piece) -> Outcome:
-        from deemo_jax.deid.refusal import Refused
+        from deemo_jax.deid.video.refusal import Refused
 
         source, clip_id, digest, made_by = piece.source, piece.clip_id, None, ""
         if self.clip_ids == "stem" and piece.span is None:
@@ -88,7 +88,7 @@ class Job:
             UserError: it is refused, or something is wrong with it.
         """
         from deemo_jax.deid.clip import deidentify_clip
-        from deemo_jax.deid.preview import preview_again
+        from deemo_jax.deid.video.preview import preview_again
 
         source, preview = piece.source, self.out_dir / paper.preview_name(clip_id)
         own = [preview, *(self.out_dir / name for name in paper.file_names(clip_id))]
@@ -143,7 +143,7 @@ class Job:
         Raises:
             UserError: they cannot be read, or were changed and not given; what was there is not touched.
         """
-        from deemo_jax.deid.trackfile import read_row
+        from deemo_jax.deid.video.track_file import read_row
 
         if self.options.tracks is not None:
             read_row(self.options.tracks)

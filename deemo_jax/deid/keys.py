@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 
 ENVIRONMENT = "DEEMO_VOICE_KEY"
 DEFAULT_FILE = Path("~/.config/deemo_jax/voice.key")

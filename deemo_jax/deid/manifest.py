@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deemo_jax import files
-from deemo_jax.errors import UserError
+from deemo_jax.core import files
+from deemo_jax.core.errors import UserError
 
 if TYPE_CHECKING:  # who reads manifests only should not wait for what touches pixels
-    from deemo_jax.deid.masks import Rectangle, Rectangles
+    from deemo_jax.deid.video.masks import Rectangle, Rectangles
 
 VERSION = 2
 SUFFIX = ".manifest.json"

@@ -14,7 +14,7 @@ class Options:
         preview: a film with tracks beside every clip.
         threads: of each worker.
         speakers: who speaks, by clip id or by the stem of the source's name; for one voice a speaker.
-        source_map: the private list to which sources and their clips are added (`deemo_jax.deid.sourcemap`).
+        source_map: the private list to which sources and their clips are added (`deemo_jax.deid.source_map`).
         new_key: goes on where the folder holds clips of another key.
     """
 

@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from deemo_jax.core.errors import UserError
 from deemo_jax.deid.keys import ENVIRONMENT, key_file, load_key
 from deemo_jax.deid.manifest import SUFFIX, load_manifest
-from deemo_jax.errors import UserError
 
 
 def check_output(out_dir: Path, sources: Sequence[Path]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deemo_jax import files
+from deemo_jax.core import files
 from deemo_jax.deid.outcome import Outcome
 from deemo_jax.deid.output import refuse_links
 from deemo_jax.deid.replacing import alone

@@ -14,8 +14,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from deemo_jax.core.errors import UserError
 from deemo_jax.deid import manifest as paper
-from deemo_jax.errors import UserError
 
 DRAFT, LOCK = ".draft", ".lock"
 

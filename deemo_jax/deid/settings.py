@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 
 # Height in the network's input at which CenterFace still scores a face well above its threshold: the astronaut's
 # portrait has 0.8 at 30 pixels, 0.6 at 20 and 0.56 at 14.

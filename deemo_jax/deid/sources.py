@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from deemo_jax.core.errors import UserError, plain
 from deemo_jax.deid.manifest import PREVIEW, SUFFIX
-from deemo_jax.errors import UserError, plain
 
 # Of containers that libav reads and that hold films. Names of sounds, pictures and playlists are not among them.
 VIDEO_SUFFIXES = frozenset(

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from deemo_jax.core.errors import UserError
 from deemo_jax.deid import manifest as paper
-from deemo_jax.deid.tables import listed_rows
-from deemo_jax.errors import UserError
+from deemo_jax.deid.text.annotation_tables import listed_rows
 
 # The voice of a clip is held in memory; half an hour of it takes a few hundred MB while it is worked on.
 LONGEST_CLIP_S = 1800.0

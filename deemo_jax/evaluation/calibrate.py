@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from deemo_jax.core.schema import Emotion, Modality, set_name
 from deemo_jax.data.source import open_builder
 from deemo_jax.evaluation.predict import Asking, read_records, shown_to
-from deemo_jax.evaluation.progress import Progress
+from deemo_jax.evaluation.unfinished import Progress
 from deemo_jax.generation.calibration import SPLIT, Calibration, fit, lacking, takes
 from deemo_jax.generation.odds import log_odds
 from deemo_jax.models.deemo_llama import DeemoLlama
-from deemo_jax.schema import Emotion, Modality, set_name
 
 # One number needs no more.
 MOST_CLIPS = 256

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from deemo_jax.evaluation.bootstrap import SAMPLES, SEED, Interval, interval, ratio, resample
-from deemo_jax.synthetic.script import CUE_WORDS
+from deemo_jax.core.bootstrap import SAMPLES, SEED, Interval, interval, ratio, resample
+from deemo_jax.sample.script import CUE_WORDS
 
 STATES = ("negative", "neutral", "positive")
 NEUTRAL = STATES.index("neutral")

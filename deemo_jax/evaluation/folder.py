@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deemo_jax.errors import UserError
-from deemo_jax.files import check_writable, read_json, write_json
-from deemo_jax.training.lock import Lock
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import check_writable, read_json, write_json
+from deemo_jax.core.lock import Lock
 
 SETTING, ANSWERS, PREDICTIONS, SCORES = "setting.json", "answers.jsonl", "predictions.jsonl", "recognition.json"
 LOCK = ".lock"

@@ -6,20 +6,20 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deemo_jax import cli
+from deemo_jax.core import cli
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.schema import Emotion, Modality, set_name
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.data.prompts import parse_emotion
 from deemo_jax.data.source import Record
 from deemo_jax.data.templates import parse_template
 from deemo_jax.data.tokenizer import make_tokenizer
-from deemo_jax.errors import UserError
 from deemo_jax.evaluation.predictions import Prediction, parse_sets
-from deemo_jax.evaluation.progress import Answered, Progress
+from deemo_jax.evaluation.unfinished import Answered, Progress
 from deemo_jax.generation.answers import Decoding, answer
 from deemo_jax.generation.odds import statements
 from deemo_jax.generation.text import parse_reasoning
 from deemo_jax.models.deemo_llama import DeemoLlama
-from deemo_jax.schema import Emotion, Modality, set_name
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import read_jsonl
+from deemo_jax.core.schema import Emotion, Modality, close_key, set_name
 from deemo_jax.data.prompts import parse_emotion
-from deemo_jax.errors import UserError
 from deemo_jax.evaluation.recognition import CLASSES, UNPARSED
-from deemo_jax.files import read_jsonl
 from deemo_jax.generation.text import parse_reasoning
-from deemo_jax.schema import Emotion, Modality, close_key, set_name
 
 MAX_LINE_BYTES = 1 << 20
 MAX_ROWS = 1_000_000

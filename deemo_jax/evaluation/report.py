@@ -9,8 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from deemo_jax.core.files import atomic, write_json
 from deemo_jax.evaluation.results import Results
-from deemo_jax.files import atomic, write_json
 
 # Okabe and Ito's palette (2008): told apart by every common kind of colour vision.
 BLUE, SKY, ORANGE, VERMILION, INK = "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#222222"

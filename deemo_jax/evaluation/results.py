@@ -5,11 +5,11 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from deemo_jax.core.schema import Modality
 from deemo_jax.evaluation import cues, recognition
 from deemo_jax.evaluation.predictions import Prediction, indices
-from deemo_jax.evaluation.sureness import Sureness, sureness
-from deemo_jax.schema import Modality
-from deemo_jax.synthetic import bayes
+from deemo_jax.evaluation.reliability import Sureness, sureness
+from deemo_jax.sample import bayes
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

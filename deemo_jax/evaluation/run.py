@@ -8,23 +8,23 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import read_json, sha256, write_jsonl
+from deemo_jax.core.schema import Modality, set_name
 from deemo_jax.data import fingerprint
 from deemo_jax.data.source import open_builder
-from deemo_jax.errors import UserError
 from deemo_jax.evaluation import folder as places
 from deemo_jax.evaluation import report, results
 from deemo_jax.evaluation.calibrate import calibrate
 from deemo_jax.evaluation.predict import allowed_sets, predict
 from deemo_jax.evaluation.predictions import by_set, read_predictions, read_truth, with_truth
-from deemo_jax.evaluation.progress import Progress
 from deemo_jax.evaluation.results import Results
 from deemo_jax.evaluation.setting import Setting
-from deemo_jax.files import read_json, sha256, write_jsonl
+from deemo_jax.evaluation.unfinished import Progress
 from deemo_jax.generation import calibration as calibrations
 from deemo_jax.generation.calibration import Calibration
-from deemo_jax.schema import Modality, set_name
+from deemo_jax.generation.load import checkpoint_identity, chosen_step, load_run, read_config
 from deemo_jax.training.data_record import check_run
-from deemo_jax.training.run import checkpoint_identity, chosen_step, load_run, read_config
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import atomic, sha256
 from deemo_jax.deid.manifest import Manifest, find_manifests, load_manifest, verify
-from deemo_jax.errors import UserError
 from deemo_jax.evaluation.predictions import Prediction
 from deemo_jax.evaluation.report import BLUE, INK, VERMILION
-from deemo_jax.files import atomic, sha256
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.mel import CLIP_SAMPLES, HOP, SAMPLE_RATE, WINDOW, mel_clips
 from deemo_jax.media.video import read_frames, video_info

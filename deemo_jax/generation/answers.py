@@ -12,8 +12,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from deemo_jax.core.errors import UserError
 from deemo_jax.data.tokenizer import Tokenizer
-from deemo_jax.errors import UserError
 from deemo_jax.generation.buckets import fitted
 from deemo_jax.generation.text import cut, stop_ids
 from deemo_jax.models.batch import Batch

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 from deemo_jax.models.batch import Batch
 
 SHORTEST = 64

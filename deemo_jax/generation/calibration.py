@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.optimize import minimize_scalar
 
-from deemo_jax.errors import UserError
-from deemo_jax.files import read_json, write_json
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import read_json, write_json
 from deemo_jax.generation.odds import calibration_error, negative_log_likelihood
 
 SPLIT = "validation"

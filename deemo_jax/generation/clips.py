@@ -8,18 +8,18 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from deemo_jax.data.gate import admit_deidentified
-from deemo_jax.data.records import make_record
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import sha256
+from deemo_jax.core.schema import Clip, Emotion, NFBLSegment
+from deemo_jax.data.build.gate import admit_deidentified
+from deemo_jax.data.build.records import make_record
 from deemo_jax.data.source import Record
 from deemo_jax.deid.clip import deidentify_clip
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import SUFFIX, load_manifest
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.text import redact
-from deemo_jax.deid.text_rules import Rules
-from deemo_jax.errors import UserError
-from deemo_jax.files import sha256
-from deemo_jax.schema import Clip, Emotion, NFBLSegment
+from deemo_jax.deid.text.redaction import redact
+from deemo_jax.deid.text.rules import Rules
 
 MEMORY = Path("/dev/shm")
 # The copy is seldom larger than its source; there is room to spare for one that is.

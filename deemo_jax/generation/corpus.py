@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from deemo_jax.core.errors import UserError
 from deemo_jax.data.source import ClipSource, open_builder
-from deemo_jax.errors import UserError
-from deemo_jax.synthetic.ids import CLIP_ID
+from deemo_jax.sample.ids import CLIP_ID
 
 SYNTHETIC = "synthetic"
 WARNING = (

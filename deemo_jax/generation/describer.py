@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from deemo_jax import children
+from deemo_jax.core import processes
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.schema import Clip, Emotion, Modality, set_name
 from deemo_jax.data.pipeline import make_spec, stack
 from deemo_jax.data.prompts import Task, parse_emotion
 from deemo_jax.data.rows import Row, make_row, shown
@@ -18,18 +20,16 @@ from deemo_jax.data.source import Record
 from deemo_jax.deid.clip import Refused
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
-from deemo_jax.errors import UserError
 from deemo_jax.generation import calibration
 from deemo_jax.generation.answers import Decoding, answer, check_context
 from deemo_jax.generation.calibration import Calibration
 from deemo_jax.generation.clips import Question, read_clip
 from deemo_jax.generation.corpus import Corpus
 from deemo_jax.generation.description import Description, Failure
+from deemo_jax.generation.load import checkpoint_identity, chosen_step, load_run
 from deemo_jax.generation.odds import statements
 from deemo_jax.generation.text import parse_reasoning
 from deemo_jax.models.deemo_llama import DeemoLlama
-from deemo_jax.schema import Clip, Emotion, Modality, set_name
-from deemo_jax.training.run import checkpoint_identity, chosen_step, load_run
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Describer:
         """
         if batch_size < 1:
             raise UserError(f"batch_size {batch_size}: at least 1 is needed")
-        remaining = children.settled(self._reader(), questions, workers)
+        remaining = processes.settled(self._reader(), questions, workers)
         while group := list(itertools.islice(remaining, batch_size)):
             prepared = [self._prepared(question, found) for question, found in group]
             described = self._described([item for item in prepared if isinstance(item, _Prepared)], batch_size)
@@ -141,8 +141,8 @@ class Describer:
             read_clip, frames=spec.frames, clips=spec.clips, settings=self._settings, key=self._key
         )
 
-    def _prepared(self, question: Question, found: _Read | children.Failure) -> _Prepared | Failure:
-        if isinstance(found, children.Failure):
+    def _prepared(self, question: Question, found: _Read | processes.Failure) -> _Prepared | Failure:
+        if isinstance(found, processes.Failure):
             return _failed(question, found.reason, isinstance(found.error, Refused))
         try:
             return self._prepare(question, *found)

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from deemo_jax.core.schema import Emotion, Modality
 from deemo_jax.generation.odds import likelier, probabilities
-from deemo_jax.schema import Emotion, Modality
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from deemo_jax.errors import UserError
-from deemo_jax.files import read_text
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import read_text
 from deemo_jax.generation.clips import Question
 
 TEXT_SUFFIXES = (".txt", ".json")

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from deemo_jax.errors import UserError
-from deemo_jax.media import mixing
-from deemo_jax.media.container import is_known, open_media
-from deemo_jax.media.mixing import Powers
-from deemo_jax.media.sound_tape import Block, Mono, Tape
-from deemo_jax.media.sound_track import MOST_LEVEL, Piece, Tally
+from deemo_jax.core.errors import UserError
+from deemo_jax.media.container.streams import is_known, open_media
+from deemo_jax.media.sound import mixing
+from deemo_jax.media.sound.mixing import Powers
+from deemo_jax.media.sound.tape import Block, Mono, Tape
+from deemo_jax.media.sound.track import MOST_LEVEL, Piece, Tally
 
 # Share of a track's packets, or samples, of which so much is lost that what is left is no voice to go by.
 MOST_LOST = 0.25
@@ -33,7 +33,7 @@ class Sound:
         notes: what was damaged, silent or not believed, in words.
     """
 
-    waveform: Float[np.ndarray, "n"]
+    waveform: Float[np.ndarray, " n"]
     rate: int
     tracks: int
     used: tuple[int, ...]
@@ -47,7 +47,7 @@ def read_audio(
     start_s: float = 0.0,
     end_s: float | None = None,
     mix: bool = False,
-) -> tuple[Float[np.ndarray, "n"], int]:
+) -> tuple[Float[np.ndarray, " n"], int]:
     """Reads the sound between two clip times as one channel, resampled on the way.
 
     Sample 0 is clip time `start_s`: sound before it is cut, and silence stands where the track starts later or has a

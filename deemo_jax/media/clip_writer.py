@@ -13,8 +13,8 @@ from av.bitstream import BitStreamFilterContext
 from av.container import OutputContainer
 from jaxtyping import Float
 
-from deemo_jax.errors import UserError
-from deemo_jax.files import atomic
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import atomic
 from deemo_jax.media.picture import Frame, Planar
 
 VIDEO_CLOCK = Fraction(1, 90_000)
@@ -30,7 +30,7 @@ def write_clip(
     path: str | os.PathLike[str],
     frames: Iterable[Frame | Planar],
     frame_rate: Fraction | float,
-    audio: tuple[Float[np.ndarray, "n"], int] | None = None,
+    audio: tuple[Float[np.ndarray, " n"], int] | None = None,
     crf: int = 20,
     threads: int = 1,
 ) -> None:
@@ -109,7 +109,7 @@ def _lasting(packets: "list[av.Packet]", rate: Fraction) -> "list[av.Packet]":
 class _SoundEncoder:
     """AAC mono, fed in step with the picture so that the muxer never has to hold one of them back."""
 
-    def __init__(self, container: OutputContainer, audio: tuple[Float[np.ndarray, "n"], int]):
+    def __init__(self, container: OutputContainer, audio: tuple[Float[np.ndarray, " n"], int]):
         waveform, rate = audio
         if rate not in AAC_RATES:
             waveform, rate = soxr.resample(waveform, rate, 48_000), 48_000

@@ -15,7 +15,7 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideData
 from jaxtyping import UInt8
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 
 # 8K, and room for other shapes. A picture is held as RGB, 3 bytes a pixel, a few times over.
 MAX_PIXELS = 48_000_000

@@ -16,7 +16,7 @@ PAUSE_DB = 35.0
 FLOOR = 1e-9
 
 
-def speech_frames(waveform: Float[np.ndarray, "n"]) -> Float[np.ndarray, "F K"]:
+def speech_frames(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, "F K"]:
     """Natural logarithms of mel energies, 25 ms every 10 ms, without pauses; their mean over all frames is zero.
 
     Args:

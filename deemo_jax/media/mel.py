@@ -9,7 +9,7 @@ import functools
 import numpy as np
 from jaxtyping import Float
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 
 SAMPLE_RATE = 16_000
 CLIP_SAMPLES = 2 * SAMPLE_RATE
@@ -31,7 +31,7 @@ def clip_starts(duration_s: float, count: int) -> list[float]:
     return [i * last / max(count - 1, 1) for i in range(count)]
 
 
-def mel_clips(waveform: Float[np.ndarray, "n"], clips: int = 8) -> Float[np.ndarray, "M 128 204"]:
+def mel_clips(waveform: Float[np.ndarray, " n"], clips: int = 8) -> Float[np.ndarray, "M 128 204"]:
     """Normalised log-mel spectrograms of evenly spread 2-second clips.
 
     A waveform shorter than 2 s is padded with zeros at its end (AffectGPT's rule).
@@ -62,7 +62,7 @@ def mel_clips(waveform: Float[np.ndarray, "n"], clips: int = 8) -> Float[np.ndar
     return ((padded - MEAN) / STD).astype(np.float32)
 
 
-def _log_mel(clip: Float[np.ndarray, "n"]) -> Float[np.ndarray, "128 F"]:
+def _log_mel(clip: Float[np.ndarray, " n"]) -> Float[np.ndarray, "128 F"]:
     frames = np.lib.stride_tricks.sliding_window_view(clip - clip.mean(), WINDOW)[::HOP]
     frames = frames - frames.mean(axis=1, keepdims=True)
     before = np.concatenate([frames[:, :1], frames[:, :-1]], axis=1)

@@ -7,11 +7,11 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from jaxtyping import UInt8
 
-from deemo_jax import parallel
-from deemo_jax.errors import UserError
-from deemo_jax.media import light
+from deemo_jax.core import parallel
+from deemo_jax.core.errors import UserError
+from deemo_jax.media import hdr
 from deemo_jax.media.display import UPRIGHT, Orientation
-from deemo_jax.media.light import Light
+from deemo_jax.media.hdr import Light
 
 # Kinds of conversion that a thread has set up.
 MOST_SCALERS = 8
@@ -105,7 +105,7 @@ class Picture:
         if self._light is Light.STANDARD:
             image = _reformat(self._decoded, *stored, "rgb24").to_ndarray()
         else:
-            image = light.shown(_reformat(self._decoded, *stored, "rgb48le").to_ndarray(), self._light)
+            image = hdr.shown(_reformat(self._decoded, *stored, "rgb48le").to_ndarray(), self._light)
         return np.ascontiguousarray(self._orientation.shown(image))
 
     def planar(self) -> Planar:

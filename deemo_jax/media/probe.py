@@ -11,10 +11,10 @@ from typing import Any
 import av
 from av.container import InputContainer
 
-from deemo_jax.files import open_input
-from deemo_jax.media.container import open_media, packets
+from deemo_jax.core.files import open_input
+from deemo_jax.media.container.picture_track import video_stream
+from deemo_jax.media.container.streams import open_media, packets
 from deemo_jax.media.display import MAX_PIXELS
-from deemo_jax.media.picture_track import video_stream
 
 BLOCK = 1 << 20
 # Pictures that are looked at, and what beside them may say something.

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 
 MAX_FILE_BYTES = 256 << 20
 # A file begins and ends with these; what a JPEG's pixels are made from begins with the third.
@@ -55,7 +55,7 @@ def read_whole(path: str | os.PathLike[str]) -> bytes:
     return data
 
 
-def _decoded(path: str | os.PathLike[str], data: UInt8[np.ndarray, "n"], how: int) -> np.ndarray:
+def _decoded(path: str | os.PathLike[str], data: UInt8[np.ndarray, " n"], how: int) -> np.ndarray:
     try:
         image = cv2.imdecode(data, how)
     except cv2.error:

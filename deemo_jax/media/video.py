@@ -14,14 +14,14 @@ import numpy as np
 from av.container import InputContainer
 from jaxtyping import Float, UInt8
 
-from deemo_jax.errors import UserError
-from deemo_jax.media.container import is_known, open_media, packets
+from deemo_jax.core.errors import UserError
+from deemo_jax.media.container.opening import Opening, opening, picture_stream
+from deemo_jax.media.container.promised_length import cut_end
+from deemo_jax.media.container.streams import is_known, open_media, packets
+from deemo_jax.media.container.timing import Clock, time_base, timed
 from deemo_jax.media.display import matrix_of
-from deemo_jax.media.light import light_of
-from deemo_jax.media.opening import Opening, opening, picture_stream
+from deemo_jax.media.hdr import light_of
 from deemo_jax.media.picture import Frame, Picture
-from deemo_jax.media.promise import cut_end
-from deemo_jax.media.timing import Clock, time_base, timed
 
 # A header may promise a little more than the last frame shows; a whole file never falls short by more than this.
 TRUNCATION_SLACK_S = 0.5
@@ -192,7 +192,7 @@ def uniform_indices(length: int, count: int) -> list[int]:
 
 def sample_frames(
     path: str | os.PathLike[str], count: int = 8, size: int = 224, start_s: float = 0.0, end_s: float | None = None
-) -> tuple[UInt8[np.ndarray, "N size size 3"], Float[np.ndarray, "N"]]:
+) -> tuple[UInt8[np.ndarray, "N size size 3"], Float[np.ndarray, " N"]]:
     """Uniformly sampled frames of [start_s, end_s), scaled to a square (the aspect ratio is not kept), and their times.
 
     Only frames since the nearest key frame are decoded, and only the sampled ones are kept.

@@ -3,8 +3,8 @@
 import os
 import struct
 
-from deemo_jax.errors import UserError
-from deemo_jax.files import open_input
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import open_input
 
 # Written in place of a length by programs that cannot know it, as into a pipe, or that keep it elsewhere (RF64).
 UNKNOWN = 0x7FFF_0000

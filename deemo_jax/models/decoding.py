@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, Int32
 
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.deemo_llama import DeemoLlama
-from deemo_jax.models.llama import KVCache
+from deemo_jax.models.parts.llama import KVCache
 from deemo_jax.models.sampling import Sampling, choose
 
 Stops = tuple[tuple[int, ...], ...]

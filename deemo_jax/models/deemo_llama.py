@@ -16,15 +16,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
-from deemo_jax.models.attention import Backend
+from deemo_jax.core.config import Part, choose, from_plain
 from deemo_jax.models.batch import Batch
-from deemo_jax.models.config import Part, choose, from_plain
-from deemo_jax.models.connectors import Clips, ClipsConfig, Joint, JointConfig, PerFrame, PerFrameConfig
-from deemo_jax.models.imagebind import ImageBindAudio, ImageBindConfig
-from deemo_jax.models.layers import axis_names, constrain
-from deemo_jax.models.llama import KVCache, Llama, LlamaConfig
-from deemo_jax.models.projectors import LinearProjector, LinearProjectorConfig
-from deemo_jax.models.vit import ViT, ViTConfig
+from deemo_jax.models.parts.attention import Backend
+from deemo_jax.models.parts.connectors import Clips, ClipsConfig, Joint, JointConfig, PerFrame, PerFrameConfig
+from deemo_jax.models.parts.imagebind import ImageBindAudio, ImageBindConfig
+from deemo_jax.models.parts.layers import axis_names, constrain
+from deemo_jax.models.parts.llama import KVCache, Llama, LlamaConfig
+from deemo_jax.models.parts.projectors import LinearProjector, LinearProjectorConfig
+from deemo_jax.models.parts.vit import ViT, ViTConfig
 
 # An encoder maps (B, items, ...) to tokens (B, items, P, E), a connector those to (B, queries, E'), a projector
 # these to (B, queries, D). Encoder configs tell their `input_shape` per item, connector configs their `tokens`.

@@ -13,8 +13,8 @@ import safetensors
 import safetensors.numpy
 from absl import logging
 
-from deemo_jax.errors import UserError
-from deemo_jax.files import atomic
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import atomic
 
 # The files of a converted checkpoint.
 WEIGHTS = "weights.safetensors"

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import read_json, write_json
+from deemo_jax.core.workdir import Workdir
 from deemo_jax.data.fingerprint import Fingerprint, check_files, differences, fingerprint_of
 from deemo_jax.data.source import open_builder
-from deemo_jax.errors import UserError
-from deemo_jax.files import read_json, write_json
-from deemo_jax.training.workdir import Workdir
 
 ACCEPT = "--accept_data_change"
 

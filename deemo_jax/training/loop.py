@@ -12,26 +12,26 @@ from typing import Any
 import jax
 import numpy as np
 
+from deemo_jax.core.checkpoint import Checkpoints
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.lock import Lock
+from deemo_jax.core.recipe import Recipe
+from deemo_jax.core.workdir import Workdir, told
 from deemo_jax.data.masked import MaskedCount
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
-from deemo_jax.errors import UserError
+from deemo_jax.generation.load import describe
+from deemo_jax.models import mesh as mesh_lib
 from deemo_jax.models.batch import Batch
-from deemo_jax.training import mesh as mesh_lib
-from deemo_jax.training.checkpoint import Checkpoints
+from deemo_jax.models.setup import Setup, build
 from deemo_jax.training.data_record import DataRecord, examine, read_record
 from deemo_jax.training.guard import Guard
 from deemo_jax.training.health import Health
-from deemo_jax.training.lock import Lock
 from deemo_jax.training.monitor import Monitor, duration
-from deemo_jax.training.recipe import Recipe
 from deemo_jax.training.request import Plan, Request
 from deemo_jax.training.resume import fresh, restore
-from deemo_jax.training.run import describe
-from deemo_jax.training.setup import Setup, build
 from deemo_jax.training.state import TrainState, table
 from deemo_jax.training.step import lower_step
 from deemo_jax.training.stop import Stop, Stopped
-from deemo_jax.training.workdir import Workdir, told
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,8 +67,8 @@ def train(
     dropout are functions of the seed and the step.
 
     Args:
-        config: see `deemo_jax.training.recipe.Recipe`.
-        workdir: see `deemo_jax.training.workdir`.
+        config: see `deemo_jax.core.recipe.Recipe`.
+        workdir: see `deemo_jax.core.workdir`.
         resume: go on with the run that is there, or begin one.
         overwrite: remove the run that is there.
         from_step: go on from this checkpoint rather than from the newest; newer ones are set aside.

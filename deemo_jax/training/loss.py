@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, Int
 
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.deemo_llama import DeemoLlama
-from deemo_jax.models.llama import next_token_logits
+from deemo_jax.models.parts.llama import next_token_logits
 
 CHUNK = 64
 # Hidden states, token ids and weights of all chunks.

@@ -12,8 +12,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from deemo_jax.errors import UserError
-from deemo_jax.files import append_line, atomic
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import append_line, atomic
 from deemo_jax.training.board import Board
 
 PLAIN_EVERY_S = 5.0

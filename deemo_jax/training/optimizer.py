@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
-from deemo_jax.training.recipe import OptimizerRecipe
+from deemo_jax.core.recipe import OptimizerRecipe
 
 # Norms and biases by name, since scanned stacks give them one dimension more; `extra_key` is torch's `bias_k`.
 NOT_DECAYED = re.compile(r"(.*/)?([^/]*norm[^/]*/.*|bias|scale|extra_key|extra_value)")

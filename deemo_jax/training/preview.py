@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.data.describe import describe_first
 from deemo_jax.data.pipeline import make_pipeline
 from deemo_jax.data.tokenizer import make_tokenizer
-from deemo_jax.training.recipe import Recipe
-from deemo_jax.training.setup import check_shapes, make_model
+from deemo_jax.models.setup import check_shapes, make_model
 
 
 def preview(config: Mapping[str, Any], rows: int = 4) -> str:
     """The first rows of the batch of step 0.
 
     Args:
-        config: see `deemo_jax.training.recipe.Recipe`.
+        config: see `deemo_jax.core.recipe.Recipe`.
         rows: how many at most.
 
     Raises:

@@ -3,10 +3,10 @@
 import dataclasses
 from typing import Any
 
-from deemo_jax.errors import UserError
-from deemo_jax.training.lock import Lock
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.lock import Lock
+from deemo_jax.core.workdir import Workdir, begin, check, record
 from deemo_jax.training.resume import first_step, set_aside
-from deemo_jax.training.workdir import Workdir, begin, check, record
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,11 +6,11 @@ from typing import Any
 
 import jax
 
-from deemo_jax.errors import UserError
-from deemo_jax.training.checkpoint import SET_ASIDE, Checkpoints, choose, saved_steps
-from deemo_jax.training.recipe import Recipe
-from deemo_jax.training.run import check_origin
-from deemo_jax.training.setup import Setup
+from deemo_jax.core.checkpoint import SET_ASIDE, Checkpoints, choose, saved_steps
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import Recipe
+from deemo_jax.generation.load import check_origin
+from deemo_jax.models.setup import Setup
 from deemo_jax.training.state import TrainState
 from deemo_jax.training.step import abstract_state, init_state, state_shardings
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 from deemo_jax.models.weights import flatten, unflatten
 
 Tree = dict[str, Any]

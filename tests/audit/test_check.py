@@ -3,13 +3,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from deemo_jax import files
 from deemo_jax.audit.check import MOST_DEVIATION, CheckResult, _deviation, check_clip, coverage, si_snr
+from deemo_jax.core import files
+from deemo_jax.core.errors import UserError
 from deemo_jax.deid.clip import deidentify_clip
 from deemo_jax.deid.manifest import Masks, write_masks
-from deemo_jax.deid.masks import FILL
 from deemo_jax.deid.settings import Settings
-from deemo_jax.errors import UserError
+from deemo_jax.deid.video.masks import FILL
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.video import read_frames

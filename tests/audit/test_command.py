@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from deemo_jax import cli, deidentify, files
+from deemo_jax import deidentify
+from deemo_jax.core import cli, files
 from deemo_jax.deid.manifest import Masks, write_masks
 from tests.audit.copies import add
 

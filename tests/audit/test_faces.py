@@ -2,16 +2,16 @@ import dataclasses
 
 import pytest
 
-from deemo_jax import files
+from deemo_jax.audit.attacks.reidentify import embed_clip
 from deemo_jax.audit.clips import AuditedClip, Found, find_clips
 from deemo_jax.audit.faces import faces_section
 from deemo_jax.audit.folder import check_all
-from deemo_jax.audit.reidentify import embed_clip
 from deemo_jax.audit.scan import scan_clip
+from deemo_jax.core import files
+from deemo_jax.core.errors import UserError
 from deemo_jax.deid.clip import deidentify_clip
 from deemo_jax.deid.manifest import Masks, write_masks
 from deemo_jax.deid.settings import Settings
-from deemo_jax.errors import UserError
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.video import read_frames
 from tests.audit.onnx_files import bright_yunet

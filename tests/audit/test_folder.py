@@ -5,13 +5,13 @@ import shutil
 
 import pytest
 
-from deemo_jax import files
 from deemo_jax.audit.clips import find_clips
 from deemo_jax.audit.folder import audit
+from deemo_jax.core import files
+from deemo_jax.core.errors import UserError
 from deemo_jax.deid.folder import deidentify_all
 from deemo_jax.deid.manifest import Masks, file_names, write_masks
 from deemo_jax.deid.settings import Settings
-from deemo_jax.errors import UserError
 from tests.audit.copies import add
 
 

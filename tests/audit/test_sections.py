@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deemo_jax.audit.sections import AuditOptions, full_audit
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 from tests.audit.copies import add
 
 

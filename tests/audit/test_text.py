@@ -4,8 +4,8 @@ import json
 import pytest
 
 from deemo_jax.audit.text import Share, score, text_section
-from deemo_jax.deid.text import Span
-from deemo_jax.synthetic.planted import KINDS, PLAIN, TEMPLATES, Planted, sentences
+from deemo_jax.deid.text.redaction import Span
+from deemo_jax.sample.planted import KINDS, PLAIN, TEMPLATES, Planted, sentences
 
 
 def test_planted_sentences_say_where_their_values_are():

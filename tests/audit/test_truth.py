@@ -3,7 +3,7 @@ import json
 import pytest
 
 from deemo_jax.audit.truth import read_boxes, read_planted
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 
 BOX = [1, 2.5, 3, 4]
 

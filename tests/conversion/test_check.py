@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deemo_jax.conversion import checkpoint
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 from deemo_jax.models.weights import CONVERSION, WEIGHTS, load_tree, save_tree
 from tests.conversion import tiny
 
@@ -24,9 +24,9 @@ def out(public, tmp_path):
 
 
 def compare(out, recipe, sources):
-    from deemo_jax.conversion import parity
+    from deemo_jax.conversion.parity import verdict
 
-    return parity.compare(recipe, out, sources)
+    return verdict.compare(recipe, out, sources)
 
 
 @pytest.fixture(params=[checkpoint.check, compare], ids=["check", "parity"])

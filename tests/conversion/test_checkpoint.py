@@ -7,12 +7,12 @@ import pytest
 import safetensors.numpy
 
 from deemo_jax.conversion import checkpoint, plan, record
-from deemo_jax.errors import UserError
-from deemo_jax.files import read_json
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import read_json
+from deemo_jax.core.recipe import MeshRecipe, Recipe
+from deemo_jax.models.mesh import make_mesh
+from deemo_jax.models.setup import build
 from deemo_jax.models.weights import CONVERSION, WEIGHTS, flatten, load_tree
-from deemo_jax.training.mesh import make_mesh
-from deemo_jax.training.recipe import MeshRecipe, Recipe
-from deemo_jax.training.setup import build
 from tests.conversion import tiny
 
 ZEROS = np.zeros((2, 3), np.float32)

@@ -6,7 +6,7 @@ import safetensors.numpy
 
 from deemo_jax.conversion import checkpoint
 from deemo_jax.conversion.export import public_connectors, write_connectors
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
 from deemo_jax.models.weights import flatten, load_tree
 from deemo_jax.training.state import is_trainable

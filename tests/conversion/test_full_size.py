@@ -11,11 +11,12 @@ pytest.importorskip("torch")
 import torch
 
 from configs.deemo_llama_7b import get_config
-from deemo_jax.conversion import checkpoint, parity
+from deemo_jax.conversion import checkpoint
+from deemo_jax.conversion.parity import verdict
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.models import presets
-from deemo_jax.models.vit import ViT, ViTConfig
+from deemo_jax.models.parts.vit import ViT, ViTConfig
 from deemo_jax.models.weights import open_tensors, unflatten
-from deemo_jax.training.recipe import Recipe
 from tests import public_weights
 
 pytestmark = pytest.mark.slow
@@ -73,6 +74,6 @@ def test_the_published_towers_and_connectors(tmp_path: Path) -> None:
     tokens = np.asarray(jax.jit(ViT(ViTConfig(output_norm=True)).apply)({"params": unflatten(tree)}, pixels))
     assert tokens.shape == (1, 257, 1408) and np.isfinite(tokens).all()
     del tree
-    rows = parity.compare(recipe, tmp_path / "out", {name: sources[name] for name in ("eva_vit_g", "blip2")})
-    assert all(row.passed for row in rows), parity.table(rows)
+    rows = verdict.compare(recipe, tmp_path / "out", {name: sources[name] for name in ("eva_vit_g", "blip2")})
+    assert all(row.passed for row in rows), verdict.table(rows)
     assert next(row.relative for row in rows if row.name == "ViT: output norm") < 1e-5

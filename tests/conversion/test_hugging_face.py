@@ -14,9 +14,9 @@ import transformers
 
 from deemo_jax.conversion import checkpoint
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
-from deemo_jax.models.llama import Llama
-from deemo_jax.models.qformer import QFormer
-from deemo_jax.models.vit import ViT
+from deemo_jax.models.parts.llama import Llama
+from deemo_jax.models.parts.qformer import QFormer
+from deemo_jax.models.parts.vit import ViT
 from deemo_jax.models.weights import load_tree
 from tests.conversion import tiny
 

@@ -3,12 +3,12 @@
 import pytest
 
 from configs.deemo_llama_7b import get_config
-from deemo_jax.conversion import llama
 from deemo_jax.conversion.plan import parameters
 from deemo_jax.conversion.sources import SOURCES
-from deemo_jax.conversion.table import match
+from deemo_jax.conversion.tables import llama
+from deemo_jax.conversion.tables.rules import match
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
-from deemo_jax.training.recipe import Recipe
 from tests import public_weights
 
 

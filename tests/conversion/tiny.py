@@ -11,9 +11,9 @@ import safetensors.numpy
 from configs.deemo_llama_7b import get_config
 from deemo_jax.conversion.plan import parameters
 from deemo_jax.conversion.sources import SOURCES
-from deemo_jax.conversion.table import Table, to_public
+from deemo_jax.conversion.tables.rules import Table, to_public
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
-from deemo_jax.training.recipe import Recipe
 
 QFORMER = {"width": 16, "heads": 2, "mlp": 32, "dropout": 0.0, "attention_dropout": 0.0}
 DECODER = {"name": "llama", "vocab": 40, "width": 32, "depth": 3, "heads": 4, "kv_heads": 2, "mlp": 48, "eps": 1e-5}

@@ -1,6 +1,6 @@
 """A clip that tests of prompts share."""
 
-from deemo_jax.schema import Clip, Emotion, NFBLSegment
+from deemo_jax.core.schema import Clip, Emotion, NFBLSegment
 
 CLIP = Clip(
     clip_id="c1",

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from deemo_jax.core.schema import Clip, Emotion, Modality, NFBLSegment, Provenance
 from deemo_jax.data.describe import describe_first, describe_row
 from deemo_jax.data.pipeline import Pipeline
 from deemo_jax.data.prompts import Task
@@ -14,7 +15,6 @@ from deemo_jax.data.rows import RowSpec
 from deemo_jax.data.source import Record
 from deemo_jax.data.templates import DEEMO, VIDEO_LLAMA
 from deemo_jax.data.tokenizer import ByteTokenizer
-from deemo_jax.schema import Clip, Emotion, Modality, NFBLSegment, Provenance
 
 BYTES = ByteTokenizer()
 LENGTH = 240

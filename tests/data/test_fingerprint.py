@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import sha256, write_json
+from deemo_jax.data.build.writer import write_dataset
 from deemo_jax.data.fingerprint import FILE, Fingerprint, Shard, check_files, differences, fingerprint_of, stored
 from deemo_jax.data.source import ClipSource, open_builder
 from deemo_jax.data.watch import FileWatch
-from deemo_jax.data.writer import write_dataset
-from deemo_jax.errors import UserError
-from deemo_jax.files import sha256, write_json
 from tests.training import tiny
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from deemo_jax.core.errors import UserError
 from deemo_jax.data.masked import WINDOW, MaskedCount, MaskedLimits
-from deemo_jax.errors import UserError
 
 REASONS = {7: "OSError: the disk says no"}
 

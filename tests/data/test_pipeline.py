@@ -8,15 +8,15 @@ import jax
 import numpy as np
 import pytest
 
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.schema import Clip, Emotion, Modality, NFBLSegment, Provenance
 from deemo_jax.data.pipeline import PADDING, Pipeline
 from deemo_jax.data.prompts import Task
 from deemo_jax.data.rows import RowSpec
 from deemo_jax.data.source import Record
 from deemo_jax.data.templates import DEEMO
 from deemo_jax.data.tokenizer import ByteTokenizer
-from deemo_jax.errors import UserError
 from deemo_jax.models.batch import Batch
-from deemo_jax.schema import Clip, Emotion, Modality, NFBLSegment, Provenance
 
 SPEC = RowSpec(
     tokenizer=ByteTokenizer(),

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.schema import Clip, Modality
 from deemo_jax.data.prompts import (
     INSTRUCTIONS,
     Example,
@@ -31,9 +33,7 @@ from deemo_jax.data.templates import (
     parse_template,
 )
 from deemo_jax.data.tokenizer import ByteTokenizer, HFTokenizer, Tokenizer
-from deemo_jax.errors import UserError
 from deemo_jax.generation.text import cut
-from deemo_jax.schema import Clip, Modality
 from tests.data import samples
 
 ALL = frozenset(Modality)

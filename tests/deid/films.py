@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from skimage import data
 
-from deemo_jax.deid import masks
 from deemo_jax.deid.manifest import Manifest, load_masks
-from deemo_jax.deid.residual import covered_share
+from deemo_jax.deid.video import masks
+from deemo_jax.deid.video.leak_check import covered_share
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Frame
 from tests.raw_clips import FACE, HEAD, SIDE, speech

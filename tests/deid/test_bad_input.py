@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from deemo_jax.audit.check import LEAST_COVERAGE, MOST_SI_SNR_DB, coverage, si_snr
+from deemo_jax.core.errors import UserError
 from deemo_jax.deid.clip import Refused, deidentify_clip
 from deemo_jax.deid.manifest import load_masks, verify
 from deemo_jax.deid.settings import Settings
-from deemo_jax.errors import UserError
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.probe import probe
 from deemo_jax.media.video import frame_times, read_frames, video_info
@@ -156,7 +156,7 @@ def test_what_cannot_be_done_is_one_line(make, tmp_path, key, kind):
 
 
 def test_more_faces_than_can_be_followed(make, tmp_path, key, monkeypatch):
-    monkeypatch.setattr("deemo_jax.deid.look.MOST_FACES", 3)
+    monkeypatch.setattr("deemo_jax.deid.video.look.MOST_FACES", 3)
     refused(make(width=640, faces=4), tmp_path / "out", key, "at most 3 are followed")
 
 
@@ -191,7 +191,7 @@ def test_a_clip_that_goes_on_for_longer_than_its_header_says(make, tmp_path, key
 
 
 def test_pictures_beyond_8k_are_refused(make, tmp_path, key, monkeypatch):
-    monkeypatch.setattr("deemo_jax.media.opening.MAX_PIXELS", 320 * 240 - 1)
+    monkeypatch.setattr("deemo_jax.media.container.opening.MAX_PIXELS", 320 * 240 - 1)
     refused(make(), tmp_path / "out", key, "320x240; scale it down")
 
 

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from deemo_jax.audit.check import check_clip
-from deemo_jax.deid import tracks
+from deemo_jax.core.errors import UserError
 from deemo_jax.deid.clip import Refused, deidentify_clip
 from deemo_jax.deid.manifest import file_names, load_manifest, load_masks, verify
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.trackfile import load_tracks
-from deemo_jax.errors import UserError
+from deemo_jax.deid.video import tracks
+from deemo_jax.deid.video.track_file import load_tracks
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Frame
@@ -58,7 +58,7 @@ def forgetful(monkeypatch):
     def boxes_per_frame(*args):
         return [np.zeros((0, 4)) if t == 5 else boxes for t, boxes in enumerate(tracks.boxes_per_frame(*args))]
 
-    monkeypatch.setattr("deemo_jax.deid.cover.boxes_per_frame", boxes_per_frame)
+    monkeypatch.setattr("deemo_jax.deid.video.cover.boxes_per_frame", boxes_per_frame)
 
 
 def test_threads_change_nothing_that_is_found(raw, tmp_path, key):
@@ -84,7 +84,7 @@ def test_the_second_look_is_at_other_frames_than_the_first(make_clip, tmp_path, 
 
 
 def test_a_face_that_is_still_seen_is_refused_with_its_time(raw, tmp_path, key, forgetful, monkeypatch):
-    monkeypatch.setattr("deemo_jax.deid.second_look.LOOKS", 1)
+    monkeypatch.setattr("deemo_jax.deid.video.recheck.LOOKS", 1)
     with pytest.raises(Refused, match=r"still seen .* at 0\.50 s") as refusal:
         deidentify_clip(raw.path, tmp_path, "c1", Settings(), key)
     np.testing.assert_allclose(refusal.value.times_s, [0.5], atol=1e-3)
@@ -128,7 +128,7 @@ def test_tracks_can_be_corrected_and_applied_again(make_clip, tmp_path, key, mon
     row["tracks"].append({"points": [[4, 200, 20, 220, 40], [8, 240, 20, 260, 40]]})
     corrected = tmp_path / "corrected.json"
     corrected.write_text(json.dumps(row))
-    monkeypatch.setattr("deemo_jax.deid.cover.look_through", None)
+    monkeypatch.setattr("deemo_jax.deid.video.cover.look_through", None)
     manifest = deidentify_clip(clip.path, tmp_path / "out", "c1", Settings(), key, tracks=corrected, preview=True)
     assert manifest.faces["corrected"] and manifest.faces["looked"] == 0 and manifest.faces["filled"] == 0
     rectangles = load_masks(tmp_path / "out" / manifest.masks).rectangles

@@ -13,7 +13,9 @@ import numpy as np
 import psutil
 import pytest
 
-from deemo_jax import cli, deidentify, files
+from deemo_jax import deidentify
+from deemo_jax.core import cli, files
+from deemo_jax.core.errors import UserError
 from deemo_jax.deid.folder import deidentify_all
 from deemo_jax.deid.keys import VoiceKey, load_key
 from deemo_jax.deid.manifest import SUFFIX, find_manifests, load_manifest, load_masks, verify
@@ -22,7 +24,6 @@ from deemo_jax.deid.refusals import REFUSALS
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.sources import find_sources
 from deemo_jax.deid.spans import LONGEST_CLIP_S, SHARED_S, Piece, pieces, read_segments
-from deemo_jax.errors import UserError
 from deemo_jax.media.audio import sound_seconds
 from deemo_jax.media.video import frame_times, read_frames
 
@@ -121,7 +122,7 @@ def test_a_preview_that_cannot_be_made_takes_no_clip_for_bad(raw, tmp_path, key,
     def full(*_):
         raise UserError("no space left")
 
-    monkeypatch.setattr("deemo_jax.deid.preview.write_preview", full)
+    monkeypatch.setattr("deemo_jax.deid.video.preview.write_preview", full)
     (outcome,) = deidentify_all([raw.path], tmp_path, STRICT, key, options=Options(preview=True))
     assert outcome.status == "kept" and outcome.remarks == ("no preview of it: no space left",)
     assert not (tmp_path / REFUSALS).exists()

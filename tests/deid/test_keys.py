@@ -3,8 +3,8 @@ import stat
 import numpy as np
 import pytest
 
+from deemo_jax.core.errors import UserError
 from deemo_jax.deid.keys import ENVIRONMENT, VoiceKey, load_key
-from deemo_jax.errors import UserError
 
 
 def test_made_once_and_private(tmp_path, monkeypatch):

@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from deemo_jax import files
+from deemo_jax.core import files
+from deemo_jax.core.errors import UserError
 from deemo_jax.deid.manifest import (
     Manifest,
     Masks,
@@ -14,7 +15,6 @@ from deemo_jax.deid.manifest import (
     verify,
     write_masks,
 )
-from deemo_jax.errors import UserError
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deemo_jax import deidentify
+from deemo_jax.core.errors import UserError
 from deemo_jax.deid import find_sources
 from deemo_jax.deid.folder import deidentify_all
 from deemo_jax.deid.settings import Settings
@@ -23,7 +24,6 @@ from deemo_jax.deid.sources import (
     VIDEO_SUFFIXES,
     look_for,
 )
-from deemo_jax.errors import UserError
 
 NOBODY = 65_534
 

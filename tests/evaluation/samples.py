@@ -2,14 +2,14 @@
 
 import numpy as np
 
+from deemo_jax.core.files import sha256, write_json
+from deemo_jax.core.schema import Emotion
 from deemo_jax.deid.manifest import Manifest, Masks, file_names, write_masks
 from deemo_jax.evaluation.cues import CUES, STATES
 from deemo_jax.evaluation.predictions import Prediction
-from deemo_jax.files import sha256, write_json
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Frame
-from deemo_jax.schema import Emotion
-from deemo_jax.synthetic.script import CUE_WORDS
+from deemo_jax.sample.script import CUE_WORDS
 
 RATE = 16_000
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deemo_jax.evaluation.cues import CUES, NEUTRAL, cue_scores, known_cues, precision_recall, shuffled_tables, stated
-from deemo_jax.synthetic.script import CUE_WORDS
+from deemo_jax.sample.script import CUE_WORDS
 
 NEG, NEU, POS = "negative", "neutral", "positive"
 

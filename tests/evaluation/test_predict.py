@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from deemo_jax.build import main as build
+from deemo_jax.core.errors import UserError
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.data.source import ClipSource
-from deemo_jax.errors import UserError
 from deemo_jax.evaluation import predict as predict_file
 from deemo_jax.evaluation.predict import allowed_sets, predict
 from deemo_jax.evaluation.predictions import by_set, parse_sets
-from deemo_jax.evaluation.progress import Progress
+from deemo_jax.evaluation.unfinished import Progress
 from deemo_jax.generation.answers import respond
 from deemo_jax.generation.buckets import lengths
 from deemo_jax.models.deemo_llama import DeemoLlama, init_params

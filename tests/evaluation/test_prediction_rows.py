@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 from deemo_jax.evaluation.predictions import read_predictions
 
 ROW: dict[str, Any] = {"clip_id": "c1", "emotion_predicted": "negative", "emotion_true": "positive"}

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.schema import Emotion, Modality, set_name
 from deemo_jax.evaluation import predictions
 from deemo_jax.evaluation.predictions import by_set, fullest, parse_sets, read_predictions, read_truth
-from deemo_jax.schema import Emotion, Modality, set_name
 
 
 def write(path, rows):

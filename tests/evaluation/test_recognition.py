@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deemo_jax.evaluation import bootstrap
+from deemo_jax.core import bootstrap
 from deemo_jax.evaluation.recognition import (
     UNPARSED,
     confusion,

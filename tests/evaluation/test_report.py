@@ -7,11 +7,11 @@ import math
 import pytest
 from PIL import Image
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.schema import Emotion
 from deemo_jax.evaluation import report
 from deemo_jax.evaluation.predictions import by_set
 from deemo_jax.evaluation.results import score
-from deemo_jax.schema import Emotion
 from tests.evaluation.samples import imagined
 
 SKILL = {"all": 0.9, "transcript": 0.75, "audio,video": 0.6}

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from deemo_jax.data.writer import write_dataset
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
+from deemo_jax.data.build.writer import write_dataset
 from deemo_jax.evaluation import folder as places
 from deemo_jax.evaluation import predict as predict_file
 from deemo_jax.evaluation import run as run_file
@@ -15,7 +15,7 @@ from deemo_jax.evaluation.predictions import read_predictions
 from deemo_jax.evaluation.run import Request, evaluate_run
 from deemo_jax.evaluation.setting import Setting
 from deemo_jax.generation.calibration import load, path_of
-from deemo_jax.training.run import checkpoint_identity, load_run, read_config
+from deemo_jax.generation.load import checkpoint_identity, load_run, read_config
 from tests.compiler import quick_compiler as quick_compiler
 from tests.training import tiny
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder

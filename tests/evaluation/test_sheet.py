@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 from deemo_jax.evaluation import sheet
 from tests.evaluation.samples import imagined, media_folders
 

@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.schema import Emotion
 from deemo_jax.generation import calibration
 from deemo_jax.generation.calibration import LEAST_CLIPS, Calibration, fit, lacking, load, path_of, save, takes
 from deemo_jax.generation.odds import calibration_error, likelier, negative_log_likelihood, probabilities
-from deemo_jax.schema import Emotion
 
 
 def drawn(count, true_temperature, seed=0):

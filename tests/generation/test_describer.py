@@ -14,12 +14,13 @@ import pytest
 
 import deemo_jax
 from deemo_jax.build import main as build
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.schema import Emotion, Modality
 from deemo_jax.data.pipeline import make_pipeline, make_spec, stack
 from deemo_jax.data.rows import make_row
 from deemo_jax.deid.clip import Refused
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
-from deemo_jax.errors import UserError
 from deemo_jax.generation import clips
 from deemo_jax.generation.answers import Decoding, respond
 from deemo_jax.generation.buckets import lengths
@@ -28,9 +29,8 @@ from deemo_jax.generation.clips import Question, read_clip
 from deemo_jax.generation.corpus import Corpus
 from deemo_jax.generation.describer import Describer
 from deemo_jax.generation.description import Failure
+from deemo_jax.generation.load import checkpoint_identity, load_run
 from deemo_jax.generation.odds import probabilities
-from deemo_jax.schema import Emotion, Modality
-from deemo_jax.training.run import checkpoint_identity, load_run
 from tests.generation.conftest import NEW
 from tests.models.tiny import jitted
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 from deemo_jax.generation.given import questions, read_nfbl, read_transcript
 
 

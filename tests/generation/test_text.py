@@ -2,8 +2,8 @@
 
 import pytest
 
+from deemo_jax.core.errors import UserError
 from deemo_jax.data.tokenizer import ByteTokenizer
-from deemo_jax.errors import UserError
 from deemo_jax.generation.answers import Decoding, answer
 from deemo_jax.generation.buckets import bucket, fitted, lengths
 from deemo_jax.generation.text import cut, parse_reasoning, stop_ids

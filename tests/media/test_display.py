@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from av.bitstream import BitStreamFilterContext
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.display import MAX_PIXELS, UPRIGHT, orientation_of, square, view_of
 from deemo_jax.media.video import read_pictures, sample_frames, video_info

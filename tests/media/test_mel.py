@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 from deemo_jax.media.mel import FLOOR, MEAN, STD, clip_starts, filter_bank, mel_clips
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "mel_seed0_5.5s.npz"

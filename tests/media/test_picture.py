@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Frame, layers
 from deemo_jax.media.video import read_frames, read_pictures

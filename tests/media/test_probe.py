@@ -3,7 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 from deemo_jax.media.probe import BLOCK, contains, probe
 
 

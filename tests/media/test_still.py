@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 from deemo_jax.media.still import read_still
 
 # Red on the left, green on the right, a blue corner at the top left: every turn and mirror is told apart.

@@ -5,7 +5,7 @@ import av
 import numpy as np
 import pytest
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Frame

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 import pytest
 
-from deemo_jax.conversion.llama import llama
-from deemo_jax.conversion.table import from_public
+from deemo_jax.conversion.tables.llama import llama
+from deemo_jax.conversion.tables.rules import from_public
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.decoding import generate
 from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig, param_shapes

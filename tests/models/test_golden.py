@@ -9,20 +9,20 @@ import pytest
 
 from configs.deemo_llama_7b import get_config
 from deemo_jax.conversion.checkpoint import convert
-from deemo_jax.conversion.table import Table, expected, to_public
-from deemo_jax.conversion.video_llama import audio_branch, video_branch
+from deemo_jax.conversion.tables.rules import Table, expected, to_public
+from deemo_jax.conversion.tables.video_llama import audio_branch, video_branch
+from deemo_jax.core.config import from_plain
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.models import presets
 from deemo_jax.models.batch import Batch
-from deemo_jax.models.config import from_plain
-from deemo_jax.models.connectors import Clips, ClipsConfig, Joint, JointConfig, PerFrame, PerFrameConfig
 from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig
-from deemo_jax.models.imagebind import ImageBindAudio, ImageBindConfig
-from deemo_jax.models.projectors import LinearProjector, LinearProjectorConfig
-from deemo_jax.models.qformer import QFormer, QFormerConfig
-from deemo_jax.models.vit import ViT, ViTConfig
+from deemo_jax.models.parts.connectors import Clips, ClipsConfig, Joint, JointConfig, PerFrame, PerFrameConfig
+from deemo_jax.models.parts.imagebind import ImageBindAudio, ImageBindConfig
+from deemo_jax.models.parts.projectors import LinearProjector, LinearProjectorConfig
+from deemo_jax.models.parts.qformer import QFormer, QFormerConfig
+from deemo_jax.models.parts.vit import ViT, ViTConfig
 from deemo_jax.models.weights import WEIGHTS, flatten, load_tree
 from deemo_jax.training.loss import answer_loss
-from deemo_jax.training.recipe import Recipe
 from deemo_jax.training.state import Tree, merge, split, trainable_paths
 from tests import public_weights as public
 

@@ -10,13 +10,13 @@ import pytest
 import tensorflow_datasets as tfds
 
 from deemo_jax.build import main
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import read_json, write_json
 from deemo_jax.data.pipeline import make_pipeline
 from deemo_jax.data.source import ClipSource
-from deemo_jax.deid.text import Names
-from deemo_jax.deid.text_rules import Rules
-from deemo_jax.deid.transcripts import redact_file
-from deemo_jax.errors import UserError
-from deemo_jax.files import read_json, write_json
+from deemo_jax.deid.text.redaction import Names
+from deemo_jax.deid.text.rules import Rules
+from deemo_jax.deid.text.transcripts import redact_file
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Frame
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder

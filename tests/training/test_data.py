@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
+from deemo_jax.core import workdir
+from deemo_jax.core.checkpoint import Checkpoints
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import read_json, read_jsonl, write_json
+from deemo_jax.core.recipe import Recipe
+from deemo_jax.data.build.writer import write_dataset
 from deemo_jax.data.fingerprint import FILE as FINGERPRINT
 from deemo_jax.data.pipeline import Pipeline
-from deemo_jax.data.writer import write_dataset
-from deemo_jax.errors import UserError
-from deemo_jax.files import read_json, read_jsonl, write_json
-from deemo_jax.training import data_record, workdir
-from deemo_jax.training.checkpoint import Checkpoints
+from deemo_jax.training import data_record
 from deemo_jax.training.loop import train
-from deemo_jax.training.recipe import Recipe
 from tests.training import tiny
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 

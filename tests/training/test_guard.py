@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.data.masked import MaskedCount, MaskedLimits
-from deemo_jax.errors import UserError
 from deemo_jax.training.guard import Guard
 from deemo_jax.training.health import Health
-from deemo_jax.training.recipe import Recipe
 from tests.training import tiny
 
 MASKED = 5.0
@@ -104,8 +104,8 @@ def test_metrics_that_cannot_be_written_name_the_last_whole_checkpoint() -> None
 
 
 def test_what_the_advice_says_is_accepted(tmp_path: Path) -> None:
+    from deemo_jax.core.workdir import Workdir, begin
     from deemo_jax.training.request import Request
-    from deemo_jax.training.workdir import Workdir, begin
 
     folder = Workdir(tmp_path)
     begin(folder, RECIPE.resolved(), overwrite=False)

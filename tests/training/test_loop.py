@@ -16,14 +16,14 @@ import jax
 import numpy as np
 import pytest
 
-from deemo_jax.errors import UserError
-from deemo_jax.files import read_json, read_jsonl, write_json
+from deemo_jax.core.checkpoint import Checkpoints, saved_steps
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import read_json, read_jsonl, write_json
+from deemo_jax.core.lock import Lock
+from deemo_jax.core.recipe import Recipe
+from deemo_jax.generation.load import load_run
 from deemo_jax.models.weights import flatten, save_tree
-from deemo_jax.training.checkpoint import Checkpoints, saved_steps
-from deemo_jax.training.lock import Lock
 from deemo_jax.training.loop import train
-from deemo_jax.training.recipe import Recipe
-from deemo_jax.training.run import load_run
 from tests.training import tiny
 
 ROOT = Path(__file__).parents[2]

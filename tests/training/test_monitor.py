@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 from deemo_jax.training import monitor as monitor_lib
 from deemo_jax.training.monitor import Monitor, cut_back, duration
 

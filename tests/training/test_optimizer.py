@@ -8,8 +8,8 @@ import numpy as np
 import optax
 import pytest
 
+from deemo_jax.core.recipe import OptimizerRecipe
 from deemo_jax.training.optimizer import decayed, learning_rate, make_optimizer
-from deemo_jax.training.recipe import OptimizerRecipe
 
 RECIPE = OptimizerRecipe(lr=1e-4, lr_min=8e-5, warmup_start=1e-6, warmup_steps=2500)
 

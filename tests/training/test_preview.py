@@ -6,7 +6,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 from deemo_jax.training.preview import preview
 from tests.training import tiny
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from deemo_jax.errors import UserError
+from deemo_jax.core.errors import UserError
 from deemo_jax.models.weights import flatten
 from deemo_jax.training import state
 

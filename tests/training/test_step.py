@@ -10,14 +10,14 @@ import numpy as np
 import optax
 import pytest
 
+from deemo_jax.core.recipe import Recipe
+from deemo_jax.models import mesh as mesh_lib
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.weights import flatten
-from deemo_jax.training import mesh as mesh_lib
 from deemo_jax.training import state as state_lib
 from deemo_jax.training import step as step_lib
 from deemo_jax.training.loss import answer_loss
 from deemo_jax.training.optimizer import decayed, learning_rate
-from deemo_jax.training.recipe import Recipe
 from tests.models import tiny as model_lib
 from tests.training import tiny
 

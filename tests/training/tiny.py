@@ -61,14 +61,14 @@ def get_config(data_dir: str) -> ConfigDict:
 
 
 def records(count: int, seed: int) -> list[dict[str, Any]]:
-    """Clips of noise, as `deemo_jax.data.records.make_record` gives them."""
+    """Clips of noise, as `deemo_jax.data.build.records.make_record` gives them."""
     rng = np.random.default_rng(seed)
     return [_record(index, rng) for index in range(count)]
 
 
 def write_tiny_dataset(data_dir: Path) -> Path:
     """Twelve clips to train on and four to test on."""
-    from deemo_jax.data.writer import write_dataset
+    from deemo_jax.data.build.writer import write_dataset
     from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 
     splits = {"train": records(12, 0), "test": records(4, 1)}
@@ -78,13 +78,13 @@ def write_tiny_dataset(data_dir: Path) -> Path:
 
 def write_tiny_run(folder: Path, frame_embedding: bool = True) -> Path:
     """The workdir of a run that has learnt nothing yet, over `write_tiny_dataset(folder / "data")`."""
-    from deemo_jax.training.checkpoint import Checkpoints
-    from deemo_jax.training.mesh import MeshRecipe, make_mesh
-    from deemo_jax.training.recipe import Recipe
-    from deemo_jax.training.run import describe
-    from deemo_jax.training.setup import build
+    from deemo_jax.core.checkpoint import Checkpoints
+    from deemo_jax.core.recipe import Recipe
+    from deemo_jax.core.workdir import Workdir, begin
+    from deemo_jax.generation.load import describe
+    from deemo_jax.models.mesh import MeshRecipe, make_mesh
+    from deemo_jax.models.setup import build
     from deemo_jax.training.step import init_state
-    from deemo_jax.training.workdir import Workdir, begin
 
     config = get_config(str(write_tiny_dataset(folder / "data")))
     config.model.video.connector.frame_embedding = frame_embedding

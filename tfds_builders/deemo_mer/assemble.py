@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deemo_jax.children import Failure
-from deemo_jax.cli import progress
-from deemo_jax.data import attest, gate
-from deemo_jax.data.annotations import RAW_TRANSCRIPT, read_annotations, read_rows, unused_keys
-from deemo_jax.data.records import JPEG_QUALITY, Admitted, make_records
-from deemo_jax.data.splits import (
+from deemo_jax.core.cli import progress
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.processes import Failure
+from deemo_jax.data.build import attest, gate
+from deemo_jax.data.build.annotations import RAW_TRANSCRIPT, read_annotations, read_rows, unused_keys
+from deemo_jax.data.build.records import JPEG_QUALITY, Admitted, make_records
+from deemo_jax.data.build.splits import (
     TRAIN,
     VALIDATION,
     VALIDATION_SHARE,
@@ -22,8 +23,7 @@ from deemo_jax.data.splits import (
     set_apart,
     split_by_person,
 )
-from deemo_jax.data.writer import already_built, fingerprint, write_dataset
-from deemo_jax.errors import UserError
+from deemo_jax.data.build.writer import already_built, fingerprint, write_dataset
 from deemo_jax.media.mel import CLIP_SAMPLES, SAMPLE_RATE
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 

@@ -5,16 +5,16 @@ from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 
+from deemo_jax.core.errors import UserError
+from deemo_jax.data.build.records import encodable
 from deemo_jax.data.features import clip_features
-from deemo_jax.data.records import encodable
-from deemo_jax.errors import UserError
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Writes records that have passed the privacy gate; reads them, like any TFDS dataset, without this class.
 
     Args:
-        records: split -> records of `deemo_jax.data.records.make_record`; each is read once, in order.
+        records: split -> records of `deemo_jax.data.build.records.make_record`; each is read once, in order.
         metadata: gives JSON-able facts to keep beside the data (fingerprint, settings, counts); asked when the records
             of a split have been read.
         **settings: `data_dir` and whatever else TFDS takes.

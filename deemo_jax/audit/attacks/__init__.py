@@ -1,0 +1,1 @@
+"""What an attacker still gets: faces and voices told apart."""

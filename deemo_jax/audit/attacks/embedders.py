@@ -1,0 +1,87 @@
+"""What tells faces apart: a one-method protocol, an ONNX file behind it, and a weak one that needs no file.
+
+Axes: H height, W width, E embedding.
+"""
+
+import functools
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from deemo_jax.audit.attacks.vectors import check_encoder
+from deemo_jax.audit.detectors import checked_model
+from deemo_jax.core.errors import UserError
+
+SIDE = 112
+MOST_NUMBERS = 65_536
+GREY_SIDE = 16
+
+
+class FaceEmbedder(Protocol):
+    """Anything that turns a face into a vector, near to those of the same person."""
+
+    def embed(self, crop: UInt8[np.ndarray, "H W 3"]) -> Float[np.ndarray, " E"]:
+        """The vector of an RGB crop of any size; its length means nothing."""
+        ...
+
+
+class OnnxEmbedder:
+    """An ONNX file: RGB (1, 3, 112, 112), (pixel - 127.5) / 127.5, to one vector: ArcFace's convention."""
+
+    def __init__(self, path: Path):
+        """
+        Raises:
+            UserError: no such file, or not a model of this kind.
+        """
+        checked_model(path)
+        self._path = path
+        try:
+            self._net = cv2.dnn.readNetFromONNX(str(path))
+        except cv2.error as error:
+            raise self._refusal() from error
+        self.embed(np.zeros((SIDE, SIDE, 3), np.uint8))
+
+    def embed(self, crop: UInt8[np.ndarray, "H W 3"]) -> Float[np.ndarray, " E"]:
+        try:
+            blob = cv2.dnn.blobFromImage(crop, 1 / 127.5, (SIDE, SIDE), (127.5, 127.5, 127.5), swapRB=False)
+            self._net.setInput(blob)
+            output = np.asarray(self._net.forward(), np.float64)
+        except cv2.error as error:
+            raise self._refusal() from error
+        if not 2 <= output.size == max(output.shape) <= MOST_NUMBERS or not np.isfinite(output).all():
+            raise self._refusal()
+        return output.reshape(-1)
+
+    def _refusal(self) -> UserError:
+        return UserError(
+            f"{self._path}: not a face embedder; an ONNX model from RGB 1x3x112x112 to one vector is needed"
+        )
+
+
+class GreyPixels:
+    """The crop itself, small and grey, less its mean: a weak embedder that knows a face by its shading."""
+
+    def embed(self, crop: UInt8[np.ndarray, "H W 3"]) -> Float[np.ndarray, " E"]:
+        grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+        small = cv2.resize(grey, (GREY_SIDE, GREY_SIDE), interpolation=cv2.INTER_AREA).astype(np.float64)
+        return (small - small.mean()).reshape(-1)
+
+
+def face_embedder(embedder: str | FaceEmbedder) -> FaceEmbedder:
+    """ "grey", or the path of an ONNX file, loaded once a process; an object as it is.
+
+    Raises:
+        UserError: the file cannot be loaded, or the object has not the one method.
+    """
+    if isinstance(embedder, str):
+        return _by_name(embedder)
+    check_encoder(embedder, "face embedder")
+    return embedder
+
+
+@functools.lru_cache(maxsize=2)
+def _by_name(name: str) -> FaceEmbedder:
+    return GreyPixels() if name == "grey" else OnnxEmbedder(Path(name))

@@ -1,0 +1,1 @@
+"""What use is left: how much of the emotion cues a plain probe still finds."""

@@ -1,0 +1,186 @@
+"""What use is left: how much of the emotion cue a plain probe still finds, in every mode, beside what can be found.
+
+A mode that protects by erasing the cue shows here. Axes: n clips, V variants, D features.
+"""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from deemo_jax.audit.attacks.trials import Change
+from deemo_jax.audit.clips import AuditedClip
+from deemo_jax.audit.folder import CLIPS, compared, lacking
+from deemo_jax.audit.section import Figure, Section, Table, not_measured
+from deemo_jax.audit.utility.probe import FOLDS, LEAST_PERSONS, Answers, probe
+from deemo_jax.audit.utility.towers import Towers
+from deemo_jax.audit.utility.variants import RAW, Variants, frame_names, make_variants, voice_names, voice_variants
+from deemo_jax.core import cli, parallel
+from deemo_jax.core.plots import BLUE, INK, ORANGE, SKY, canvas, png, tidy
+from deemo_jax.core.schema import Emotion, Modality
+from deemo_jax.sample.bayes import optimal_balanced_accuracy
+from deemo_jax.sample.cues import Tone
+
+SEED = 20250
+TITLE = "Utility: is the cue still there?"
+_without = functools.partial(not_measured, "utility", TITLE, balanced_accuracy=None)
+# What is shown -> the cue in it, the modality, and its words.
+SHOWN: Mapping[str, tuple[str, Modality, str]] = {
+    "frames": ("body", Modality.VIDEO, "body language in frames"),
+    "voice": ("voice", Modality.AUDIO, "tone of voice"),
+}
+TARGETS = ("cue", "emotion")
+CHANCE = ("33.3", "", "50.0", "")
+# Variant -> target -> what probes answered.
+Found = dict[str, dict[str, Answers]]
+
+
+def utility_section(
+    clips: Sequence[AuditedClip],
+    towers: Towers | None,
+    *,
+    count: int = CLIPS,
+    voices: Mapping[str, Change] | None = None,
+    workers: int = 1,
+) -> Section:
+    """Probes of cue and emotion on frames and voice.
+
+    Args:
+        clips: with sources, and a truth with "cues", "emotion" and "person_id" as the synthetic corpus has them.
+        towers: frozen; None says "not measured".
+        count: at most so many clips, drawn at random.
+        voices: name -> (waveform at 16 kHz, clip id, speaker) -> changed waveform; by default every method there is.
+        workers: processes that read and change clips.
+    """
+    if towers is None:
+        return _without("not measured: needs the sample's towers")
+    if (why := lacking(clips)) is not None:
+        return _without(why)
+    chosen = _drawn([clip for clip in compared(clips) if labels(clip) and clip.person], count)
+    persons, voices = [clip.person for clip in chosen], voices or voice_variants()
+    if len(set(persons)) < LEAST_PERSONS:
+        return _without(f"not measured: needs clips of {LEAST_PERSONS} persons whose truth names their cues")
+    features = _features(chosen, towers, voices, workers)
+    try:
+        found = {shown: _ask(features[shown], chosen, shown, persons) for shown in SHOWN}
+    except ValueError:  # a fold without some class
+        return _without(f"not measured: {len(chosen)} clips hold too few of some cue; raise --clips")
+    best = {shown: optimal_balanced_accuracy({SHOWN[shown][1]}) for shown in SHOWN}
+    n = f"{len(chosen)} clips of {len(set(persons))} persons"
+    return Section(
+        name="utility",
+        title=TITLE,
+        tables=tuple(_table(shown, found[shown], best[shown], n) for shown in SHOWN),
+        figures=(Figure(f"Balanced accuracy with 95 % intervals over persons; {n}", _plot(found, best)),),
+        notes=(
+            f"The probe: logistic regression on features of the sample's frozen towers, fitted for each mode by itself;"
+            f" {FOLDS} folds by person, so nobody is asked about who was fitted on. Chance is 33.3 % for the cue"
+            " (negative, neutral, positive) and 50 % for the emotion.",
+            "Bayes-optimal: the cue is drawn into picture and sound, so 100 %; what it says of the emotion is known by"
+            " enumeration. What a probe lacks to it is the probe's and the towers' loss as well as the mode's; compare"
+            " modes.",
+            "The towers were pre-trained on pictures with solid masks and on voices after McAdams: bare faces, blur and"
+            " raw voices are strange to them, which may cost those modes a little.",
+            "The cues of the synthetic corpus are body language and prosody. Expressions of the face are no cue there,"
+            " and every mask takes them away.",
+        ),
+        numbers={
+            "clips": len(chosen),
+            "persons": len(set(persons)),
+            "bayes_optimal": {shown: {"cue": 1.0, "emotion": best[shown]} for shown in SHOWN},
+            "balanced_accuracy": {
+                shown: {name: {t: _json(of[t], found[shown][RAW][t]) for t in TARGETS} for name, of in modes.items()}
+                for shown, modes in found.items()
+            },
+        },
+    )
+
+
+def labels(clip: AuditedClip) -> dict[str, str] | None:
+    """Cue of the body and of the voice, and the emotion; None where the truth does not name them."""
+    truth = clip.truth or {}
+    cues = truth.get("cues")
+    if not isinstance(cues, Mapping) or truth.get("emotion") not in list(Emotion):
+        return None
+    named = {cue: str(cues.get(cue)) for cue, _, _ in SHOWN.values()}
+    return {**named, "emotion": str(truth["emotion"])} if set(named.values()) <= set(Tone) else None
+
+
+def _drawn(clips: Sequence[AuditedClip], count: int) -> list[AuditedClip]:
+    order = np.random.default_rng(SEED).permutation(len(clips))[:count]
+    return [clips[i] for i in sorted(order.tolist())]
+
+
+def _features(
+    clips: Sequence[AuditedClip], towers: Towers, voices: Mapping[str, Change], workers: int
+) -> dict[str, dict[str, Float[np.ndarray, "n D"]]]:
+    """Shown -> variant -> features of all clips. Pictures of one clip are in memory at a time."""
+    make: Callable[[AuditedClip], Variants] = functools.partial(make_variants, towers.side, dict(voices))
+    made: Iterator[Variants] = cli.progress(parallel.each(make, clips, workers), "utility", len(clips))
+    rows = [(np.asarray(towers.see(v.frames)), np.asarray(towers.hear(v.mel))) for v in made]
+    seen, heard = (np.stack(part, axis=1) for part in zip(*rows, strict=True))
+    return {
+        "frames": dict(zip(frame_names(), seen, strict=True)),
+        "voice": dict(zip(voice_names(voices), heard, strict=True)),
+    }
+
+
+def _ask(
+    features: Mapping[str, Float[np.ndarray, "n D"]],
+    clips: Sequence[AuditedClip],
+    shown: str,
+    persons: Sequence[str],
+) -> Found:
+    known = [labels(clip) or {} for clip in clips]
+    wanted = {"cue": [row[SHOWN[shown][0]] for row in known], "emotion": [row["emotion"] for row in known]}
+    return {
+        name: {target: probe(matrix, wanted[target], persons) for target in TARGETS}
+        for name, matrix in features.items()
+    }
+
+
+def _table(shown: str, found: Found, best: float, n: str) -> Table:
+    def cells(name: str) -> tuple[str, ...]:
+        of, raw = found[name], found[RAW]
+        gaps = ["" if name == RAW else f"{of[t].less(raw[t]):+}" for t in TARGETS]
+        return (name, f"{of['cue'].score}", gaps[0], f"{of['emotion'].score}", gaps[1])
+
+    return Table(
+        f"{SHOWN[shown][2].capitalize()}: balanced accuracy of a plain probe, % [95 % interval over persons]; {n}",
+        ("mode", "cue", "less raw, points", "emotion", "less raw, points"),
+        (*map(cells, found), ("(Bayes-optimal)", "100.0", "", f"{100 * best:.1f}", ""), ("(chance)", *CHANCE)),
+    )
+
+
+def _plot(found: Mapping[str, Found], best: Mapping[str, float]) -> bytes:
+    figure = canvas(9.6, 4.6)
+    ratios = [len(modes) for modes in found.values()]
+    panels = figure.subplots(len(found), 2, sharex="col", height_ratios=ratios, squeeze=False)
+    for row, (shown, modes) in zip(panels, found.items(), strict=True):
+        places = -np.arange(len(modes))
+        for axes, target, chance, optimum in zip(row, TARGETS, (1 / 3, 0.5), (1.0, best[shown]), strict=True):
+            scores = [of[target].score for of in modes.values()]
+            values = 100 * np.array([s.value for s in scores])
+            whiskers = 100 * np.abs(np.array([[s.value - s.low, s.high - s.value] for s in scores])).T
+            colours = [SKY if name != RAW else "#BBBBBB" for name in modes]
+            axes.barh(places, values, height=0.62, color=colours)
+            axes.errorbar(values, places, xerr=whiskers, fmt="none", ecolor=INK, elinewidth=1.3, capsize=3)
+            axes.axvline(100 * optimum, color=ORANGE, lw=2.5, label="Bayes-optimal")
+            axes.axvline(100 * chance, color=BLUE, ls=":", lw=1.6, label="chance")
+            axes.set(xlim=(0, 103), title=f"{SHOWN[shown][2]}: {target}")
+            axes.title.set_fontsize(10)
+            axes.set_yticks(places, list(modes) if target == "cue" else [""] * len(modes))
+            axes.tick_params(axis="y", length=0)
+            tidy(axes, "x")
+    for axes in panels[-1]:
+        axes.set_xlabel("balanced accuracy (%)")
+    handles, names = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    return png(figure)
+
+
+def _json(answers: Answers, raw: Answers) -> dict[str, Any]:
+    score, gap = answers.score, answers.less(raw)
+    return {"value": score.value, "interval": score.bounds(), "less_raw": gap.value, "less_raw_interval": gap.bounds()}

@@ -1,0 +1,69 @@
+"""What the sample's frozen towers make of pictures and sound, as one vector a clip.
+
+Axes: V variants of a clip, F frames, M mel clips, D features.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+
+from deemo_jax.core.errors import UserError
+from deemo_jax.models.deemo_llama import DeemoLlamaConfig
+from deemo_jax.models.parts.imagebind import ImageBindAudio
+from deemo_jax.models.parts.vit import ViT
+from deemo_jax.models.weights import load_tree
+from deemo_jax.sample.towers.fit import apply
+
+
+@dataclasses.dataclass(frozen=True)
+class Towers:
+    """Two frozen encoders.
+
+    Attributes:
+        see: UInt8 (V, F, side, side, 3) -> Float32 (V, D): the class token, and mean and greatest of the patch tokens;
+            of each, mean and deviation over frames.
+        hear: Float32 (V, M, 128, 204) -> Float32 (V, D): mean over mel clips of the clip vector.
+        side: of the pictures, pixels.
+    """
+
+    see: Callable[[UInt8[np.ndarray, "V F H W 3"]], Float[Array, "V D"]]
+    hear: Callable[[Float[np.ndarray, "V M 128 204"]], Float[Array, "V E"]]
+    side: int
+
+
+def load_towers(model: Mapping[str, Any], weights: Path) -> Towers:
+    """The towers of a recipe's model.
+
+    Args:
+        model: plain data, e.g. `configs.sample.MODEL`; a ViT for frames, an audio trunk that gives vectors.
+        weights: of `python -m deemo_jax.towers`.
+
+    Raises:
+        UserError: the file cannot be read, or it is not of this model.
+    """
+    config, tree = DeemoLlamaConfig.from_config(model), load_tree(weights)
+    try:
+        assert config.video is not None and config.audio is not None
+        frames, sound = tree["video"]["encoder"], tree["audio"]["encoder"]
+    except KeyError as error:
+        raise UserError(f"{weights}: lacks the tower {error}; give the sample's towers") from error
+    vit, trunk = ViT(config.video.encoder.config), ImageBindAudio(config.audio.encoder.config)
+
+    @jax.jit
+    def see(pictures: UInt8[Array, "V F H W 3"]) -> Float[Array, "V D"]:
+        tokens = apply(vit, frames, pictures)
+        patches = tokens[..., 1:, :]
+        of_frame = jnp.concatenate([tokens[..., 0, :], patches.mean(axis=-2), patches.max(axis=-2)], axis=-1)
+        return jnp.concatenate([of_frame.mean(axis=1), of_frame.std(axis=1)], axis=-1)
+
+    @jax.jit
+    def hear(mel: Float[Array, "V M 128 204"]) -> Float[Array, "V E"]:
+        return apply(trunk, sound, mel)[..., 0, :].mean(axis=1)
+
+    return Towers(see, hear, config.video.encoder.config.image)

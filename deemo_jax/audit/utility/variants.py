@@ -1,0 +1,99 @@
+"""One clip in several modes: its frames under several masks, its voice under several changes.
+
+Masks are those on record, so that modes differ in how a face is covered and in nothing else.
+Axes: V variants, F frames, M mel clips.
+"""
+
+import dataclasses
+import hashlib
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from deemo_jax.audit.attacks.trials import Change, by_settings
+from deemo_jax.audit.clips import AuditedClip, read_source_voice, read_voice, source_frames
+from deemo_jax.deid.keys import VoiceKey
+from deemo_jax.deid.settings import VOICES, Settings
+from deemo_jax.deid.video import masks
+from deemo_jax.media.mel import mel_clips
+from deemo_jax.media.video import read_frames, uniform_indices
+
+RAW, WRITTEN = "raw", "the files as written"
+FRAMES, MEL_CLIPS = 8, 4
+MASK_NAMES = {"gaussian": "gaussian (the paper's)", "solid": "solid", "mosaic": "mosaic"}
+
+
+def mask_variants() -> dict[str, str]:
+    """Name in the report -> mask, of every mask that `deid.masks.cover` knows."""
+    known = typing.get_args(typing.get_type_hints(Settings)["mask"])
+    return {MASK_NAMES.get(mask, mask): mask for mask in sorted(known)}
+
+
+def voice_variants() -> dict[str, Change]:
+    """Every way in which `deid.anonymise` changes a voice, under a key that anyone can know."""
+    key = VoiceKey(hashlib.sha256(b"audit of utility").digest())
+    return {voice: by_settings(Settings(voice=voice), key) for voice in VOICES}  # type: ignore[arg-type]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Variants:
+    """A clip in all modes, in the order of `frame_names` and `voice_names`.
+
+    Attributes:
+        frames: of every mode the same F frames.
+        mel: of every mode M clips.
+    """
+
+    frames: UInt8[np.ndarray, "V F H W 3"]
+    mel: Float[np.ndarray, "V M 128 204"]
+
+
+def frame_names() -> list[str]:
+    return [RAW, *mask_variants(), WRITTEN]
+
+
+def voice_names(voices: Mapping[str, Change]) -> list[str]:
+    return [RAW, *voices, WRITTEN]
+
+
+def make_variants(side: int, voices: Mapping[str, Change], clip: AuditedClip) -> Variants:
+    """Reads a clip and its source, and covers and changes what was read.
+
+    Args:
+        side: of the pictures that come out.
+        voices: name -> (waveform at 16 kHz, clip id, speaker) -> waveform.
+        clip: with its source.
+    """
+    assert clip.source is not None
+    recorded = clip.masks()
+    chosen, of_source = uniform_indices(len(recorded.rectangles), FRAMES), source_frames(recorded)
+    size = (recorded.width, recorded.height)
+    before = _pictures(clip.source, size, [of_source[i] for i in chosen], clip.source_span)
+    raw = {i: before[of_source[i]] for i in chosen}
+    shown = [raw]
+    for mask in mask_variants().values():
+        shown.append({i: masks.cover(raw[i], recorded.rectangles[i], mask) for i in raw})
+    shown.append(_pictures(clip.output, size, chosen))
+    frames = [[cv2.resize(of[i], (side, side), interpolation=cv2.INTER_AREA) for i in chosen] for of in shown]
+    waveform = read_source_voice(clip.source, clip.manifest)
+    heard = [waveform, *(change(waveform, clip.clip_id, clip.person) for change in voices.values())]
+    heard.append(read_voice(clip.output))
+    return Variants(np.asarray(frames, np.uint8), np.stack([mel_clips(sound, MEL_CLIPS) for sound in heard]))
+
+
+def _pictures(
+    path: Path, size: tuple[int, int], chosen: list[int], span: tuple[float, float | None] = (0.0, None)
+) -> dict[int, UInt8[np.ndarray, "h w 3"]]:
+    width, height = size
+    found = {}
+    for frame in read_frames(path, *span):
+        if frame.index in chosen:
+            # An odd side loses its last row or column when a clip is written.
+            found[frame.index] = np.ascontiguousarray(frame.image[:height, :width])
+        if frame.index >= chosen[-1]:
+            break
+    return found

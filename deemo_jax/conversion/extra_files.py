@@ -1,0 +1,57 @@
+"""The tokenizer beside a decoder: it travels with the weights, so that one path serves both."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+from deemo_jax.core import files
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import Recipe
+from deemo_jax.data.templates import parse_template
+from deemo_jax.data.tokenizer import check_tokenizer, make_tokenizer
+
+MODELS = ("tokenizer.model", "tokenizer.json")
+NAMES = (*MODELS, "tokenizer_config.json", "special_tokens_map.json")
+
+
+@dataclasses.dataclass(frozen=True)
+class Tokenizer:
+    """The files of a tokenizer; none where a decoder has none beside it.
+
+    Attributes:
+        found: in the order of `NAMES`.
+    """
+
+    found: tuple[Path, ...] = ()
+
+    def hashes(self) -> dict[str, str]:
+        """Name -> hash."""
+        return {file.name: files.sha256(file) for file in self.found}
+
+    def copy(self, folder: Path) -> None:
+        """Puts them into a folder."""
+        for file in self.found:
+            shutil.copyfile(file, folder / file.name)
+
+
+def beside(decoder: str | None, recipe: Recipe, rows: int) -> Tokenizer:
+    """The tokenizer in a decoder's folder, opened as training will open it.
+
+    Args:
+        decoder: its folder, if it is among the sources.
+        recipe: says how it is opened; one with another tokenizer than a LLaMA's will not use it.
+        rows: of the decoder's embedding.
+
+    Raises:
+        UserError: it is damaged, or cannot belong to the decoder.
+    """
+    found = tuple(Path(decoder) / name for name in NAMES if (Path(decoder) / name).is_file()) if decoder else ()
+    if decoder and any(file.name in MODELS for file in found):
+        used = recipe.tokenizer.get("name") == "llama"
+        opened = make_tokenizer({**(recipe.tokenizer if used else {}), "name": "llama", "path": decoder})
+        try:
+            if used:
+                check_tokenizer(opened, rows, parse_template(recipe.prompt))
+        except UserError as error:
+            raise UserError(f"{decoder}: its tokenizer does not fit: {error}") from error
+    return Tokenizer(found)

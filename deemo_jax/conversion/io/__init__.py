@@ -1,0 +1,1 @@
+"""Public weight files in, safetensors out; hostile or damaged ones are refused."""

@@ -1,0 +1,116 @@
+"""PyTorch's pickles through PyTorch's safe loader.
+
+A pickle can hold code. `torch.load(weights_only=True)` refuses it, and nothing here loads one in another way. What
+PyTorch says of a refusal is not handed on: it advises to switch the safety off.
+"""
+
+import pickle
+import re
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from deemo_jax.conversion.io.entry import Entry
+from deemo_jax.core.errors import UserError
+
+# What training frameworks nest a state dict under.
+WRAPPERS = ("model", "state_dict")
+# How files begin: the zip form, and the older one, which is a bare pickle.
+ZIP, PICKLE = b"PK\x03\x04", b"\x80"
+_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
+
+
+def open_pickle(path: Path) -> dict[str, Entry]:
+    """The tensors of a file, unread where it has the zip form (the older one cannot be mapped).
+
+    Raises:
+        UserError: no PyTorch here, no PyTorch file, a damaged one, or one with more than tensors in it.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise UserError(f"{path}: reading it needs PyTorch; make setup EXTRAS=convert") from error
+    with open(path, "rb") as handle:
+        start = handle.read(len(ZIP))
+    if start != ZIP and not start.startswith(PICKLE):
+        raise UserError(f"{path}: not a PyTorch file; is the download complete?")
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            state = torch.load(path, map_location="cpu", weights_only=True, mmap=start == ZIP)
+    except pickle.UnpicklingError as error:
+        raise UserError(f"{path}: {_refusal(str(error))}") from error
+    # Damaged bytes send its reader astray in more ways than a list can hold.
+    except Exception as error:
+        raise UserError(f"{path}: not a whole PyTorch file{_reason(error)}; is the download complete?") from error
+    for wrapper in WRAPPERS:
+        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
+            state = state[wrapper]
+    named = isinstance(state, dict) and all(isinstance(key, str) for key in state)
+    if not named or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise UserError(f"{path}: holds no state dict, which has names and tensors only; give the file of the weights")
+
+    def read(key: str) -> np.ndarray:
+        return _numpy(state[key])
+
+    return {key: Entry(path, tuple(value.shape), _dtype(value), read) for key, value in state.items()}
+
+
+def verify_pickle(path: Path) -> None:
+    """Reads a file of the zip form against its checksums, which PyTorch does not look at.
+
+    Raises:
+        UserError: a part is damaged.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:
+        raise UserError(f"{path}: not a whole PyTorch file ({error}); is the download complete?") from error
+    if damaged:
+        raise UserError(f"{path}: its part {damaged} is damaged (the checksum differs); download the file again")
+
+
+def _refusal(said: str) -> str:
+    found = _GLOBAL.search(said)
+    if found:
+        return (
+            f"holds more than tensors ({found[1]}) and was not loaded, since a pickle can run code; "
+            "get the weights as .safetensors"
+        )
+    return (
+        "was not loaded: it is damaged, or holds more than tensors, and a pickle can run code; "
+        "download it again, or get the weights as .safetensors"
+    )
+
+
+def _reason(error: Exception) -> str:
+    said = str(error).splitlines()
+    return f" ({said[0]})" if said and "weights_only" not in said[0] else ""
+
+
+def _dtype(tensor: Any) -> str:
+    import torch
+
+    name = str(tensor.dtype).removeprefix("torch.")
+    if tensor.layout != torch.strided:
+        return f"sparse {name}"
+    if tensor.is_quantized:
+        return f"quantized {name}"
+    return name if tensor.device.type == "cpu" else f"{tensor.device.type} {name}"
+
+
+def _numpy(tensor: Any) -> np.ndarray:
+    import torch
+
+    # Parameters are tensors with a gradient, which NumPy refuses.
+    tensor = tensor.detach()
+    if tensor.dtype == torch.bfloat16:
+        return tensor.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+    return tensor.numpy()

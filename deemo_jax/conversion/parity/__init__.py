@@ -1,0 +1,1 @@
+"""The proof that converted weights compute what PyTorch computes."""

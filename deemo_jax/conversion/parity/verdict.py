@@ -1,0 +1,114 @@
+"""Does a checkpoint compute what PyTorch computes from the files it was made of? Stage by stage, in numbers.
+
+Both sides start from the same random input and go on from their own outputs, so that the last row of a tower bounds all
+of it. The decoder is run block by block, so that 7B need no more memory than one of them.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from deemo_jax.conversion.checkpoint import reopened, stored_weights
+from deemo_jax.conversion.io.files import PublicFile
+from deemo_jax.conversion.parity.outputs import Tensors
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import Recipe
+from deemo_jax.models.deemo_llama import DeemoLlamaConfig
+
+# Greatest difference, relative to the norm of PyTorch's output. Float32 towers come within a few 1e-6 of each other
+# after tens of blocks; bfloat16 keeps 8 bits, and a layer loses about half of the last one.
+BOUNDS = {"float32": 1e-4, "bfloat16": 5e-2}
+
+Files = Mapping[str, PublicFile]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One comparison.
+
+    Attributes:
+        name: of the output.
+        max_abs: greatest absolute difference.
+        relative: norm of the difference over the norm of PyTorch's.
+        bound: that `relative` must keep.
+    """
+
+    name: str
+    max_abs: float
+    relative: float
+    bound: float
+
+    @property
+    def passed(self) -> bool:
+        return self.relative <= self.bound
+
+
+def compare(
+    recipe: Recipe,
+    out: Path,
+    sources: Mapping[str, str],
+    layers: int = 0,
+    *,
+    allow_extra: str | None = None,
+    seed: int = 0,
+) -> list[Row]:
+    """Compares every tower whose source is given.
+
+    Args:
+        recipe: of the conversion; its dtype is that in which this side computes.
+        out: the checkpoint.
+        sources: name -> path, as for the conversion, all or some of them.
+        layers: of each tower only so many; 0 is all.
+        allow_extra: as for the conversion.
+        seed: of the inputs.
+
+    Raises:
+        UserError: no source to compare with, PyTorch is not installed, or see `reopened`.
+    """
+    plan = reopened(out, recipe, sources, allow_extra)[1]
+    files = {source.name: source.file for source in plan.sources}
+    return rows(DeemoLlamaConfig.from_config(recipe.model), stored_weights(out, plan), files, layers, seed)
+
+
+def rows(config: DeemoLlamaConfig, stored: Tensors, files: Files, layers: int = 0, seed: int = 0) -> list[Row]:
+    """The comparisons of `compare`, for files and a checkpoint that belong together.
+
+    Raises:
+        UserError: no source to compare with, or PyTorch is not installed.
+    """
+    from deemo_jax.conversion.parity import pairs  # imports PyTorch, which verdicts alone do not need
+
+    dtype, rng = jnp.dtype(config.dtype.value), np.random.default_rng(seed)
+    found = [
+        compared(f"{name}: {stage}", ours, theirs, BOUNDS[dtype.name])
+        for name, theirs_all, ours_all in pairs.comparisons(config, stored, files, layers, dtype, rng)
+        for (stage, theirs), ours in zip(theirs_all, ours_all, strict=True)
+    ]
+    if not found:
+        raise UserError("nothing to compare: name the sources that the checkpoint was made of")
+    return found
+
+
+def table(rows: list[Row]) -> str:
+    """The rows as text."""
+    width = max(len(row.name) for row in rows)
+    lines = [f"{'output':<{width}}  {'max abs':>9}  {'relative':>9}  {'bound':>8}  verdict"]
+    lines += [
+        f"{row.name:<{width}}  {row.max_abs:>9.2e}  {row.relative:>9.2e}  {row.bound:>8.0e}  "
+        f"{'same' if row.passed else 'DIFFERENT'}"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def compared(name: str, ours: Any, theirs: np.ndarray, bound: float) -> Row:
+    """One comparison; a difference that is not a number is as bad as an infinite one."""
+    wanted = theirs.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        difference = np.asarray(ours).astype(np.float64).reshape(wanted.shape) - wanted
+        relative = np.linalg.norm(difference) / max(float(np.linalg.norm(wanted)), 1e-30)
+    return Row(name, float(np.abs(difference).max()), float(np.nan_to_num(relative, nan=np.inf)), bound)

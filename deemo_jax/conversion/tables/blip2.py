@@ -1,0 +1,25 @@
+"""BLIP-2's Q-Former and the norm on its vision tower, as `blip2_pretrained_flant5xxl.pth` holds them."""
+
+import dataclasses
+
+from deemo_jax.conversion.tables.qformer import bert_qformer
+from deemo_jax.conversion.tables.rules import Ignored, Rule, Table
+
+# The tower's output norm is trained with the Q-Former and kept in its file.
+LN_VISION = Table("blip2", (Rule("ln_vision.weight", "output_norm/scale"), Rule("ln_vision.bias", "output_norm/bias")))
+
+_IGNORED = (
+    Ignored(r"Qformer\.bert\.embeddings\.position_ids", "a buffer of the text branch"),
+    Ignored(
+        r"Qformer\.(cls|bert\.embeddings\.(word|position)_embeddings|bert\.encoder\.layer\.\d+\.(intermediate|output))\..*",
+        "the Q-Former's text branch",
+    ),
+    Ignored(r"(t5|opt)_proj\..*", "the projection to BLIP-2's own language model"),
+    Ignored(r"(visual_encoder|t5_model|opt_model)\..*", "BLIP-2's other parts"),
+)
+
+
+def blip2_qformer(cross_every: int) -> Table:
+    """The Q-Former with its queries."""
+    table = bert_qformer("blip2", "Qformer", "query_tokens", cross_every)
+    return dataclasses.replace(table, ignored=_IGNORED)

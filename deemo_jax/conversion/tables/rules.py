@@ -1,0 +1,236 @@
+"""The rule engine: which public tensor fills which of our parameters, and every disagreement at once.
+
+A table of rules is data. Laid beside the model's parameters it gives the full list of tensors that a public file must
+hold, with their shapes; laid beside a file, what is missing, what is too much, and what has another shape.
+"""
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from deemo_jax.conversion.tables.transforms import SAME, Shape, Transform
+from deemo_jax.core.errors import UserError
+
+LAYER = "{layer}"
+MEMBER = "{member}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a public layer stands among ours: the row of the stacked parameter, and the member of its group."""
+
+    row: int
+    member: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """One line of a table.
+
+    Attributes:
+        public: a public key; '{layer}' stands for a number.
+        ours: path of the parameter that it fills, or several; '{member}' is the member of a group, from `place`.
+        transform: how.
+        place: layer number -> place; rows ascend with the layers.
+    """
+
+    public: str
+    ours: str | tuple[str, ...]
+    transform: Transform = SAME
+    place: Callable[[int], Place] = Place
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return (self.ours,) if isinstance(self.ours, str) else self.ours
+
+
+@dataclasses.dataclass(frozen=True)
+class Ignored:
+    """Public tensors that are knowingly left out: a regular expression for whole keys, and why."""
+
+    pattern: str
+    why: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """The rules of one public file.
+
+    Attributes:
+        name: of the source.
+        rules: what is taken.
+        ignored: what is not.
+    """
+
+    name: str
+    rules: tuple[Rule, ...]
+    ignored: tuple[Ignored, ...] = ()
+
+    def __add__(self, other: "Table") -> "Table":
+        """Both tables' rules, for a file that holds two parts."""
+        return Table(self.name, self.rules + other.rules, self.ignored + other.ignored)
+
+    def mounted(self, mount: str) -> "Table":
+        """The same rules for a parameter tree that lies under `mount`."""
+        rules = tuple(
+            dataclasses.replace(rule, ours=tuple(f"{mount}/{path}" for path in rule.paths)) for rule in self.rules
+        )
+        return dataclasses.replace(self, rules=rules)
+
+
+@dataclasses.dataclass(frozen=True)
+class Fill:
+    """One public tensor on its way.
+
+    Attributes:
+        key: public.
+        shape: that it must have.
+        targets: (path, row of the stacked parameter or None) for each of ours that it fills.
+        shapes: of those rows.
+        transform: how.
+    """
+
+    key: str
+    shape: Shape
+    targets: tuple[tuple[str, int | None], ...]
+    shapes: tuple[Shape, ...]
+    transform: Transform
+
+    def values(self, public: np.ndarray) -> list[np.ndarray]:
+        """Our values.
+
+        Raises:
+            UserError: the public values are not what the transform can take.
+        """
+        try:
+            return self.transform.forward(public, self.shapes)
+        except UserError as error:
+            raise UserError(f"{self.key}: {error}") from error
+
+
+def expected(table: Table, params: Mapping[str, Any]) -> dict[str, Fill]:
+    """The public tensors that a table asks for, given our parameters (path -> something with a shape).
+
+    Raises:
+        ValueError: the table is wrong: a path that is no parameter, or two rules for one public key.
+    """
+    found: dict[str, Fill] = {}
+    for rule in table.rules:
+        fills = list(_fills(rule, params))
+        if not fills:
+            raise ValueError(f"{table.name}: {rule.public} -> {rule.ours} fits no parameter")
+        for fill in fills:
+            if fill.key in found:
+                raise ValueError(f"{table.name}: two rules for {fill.key}")
+            found[fill.key] = fill
+    return found
+
+
+def _fills(rule: Rule, params: Mapping[str, Any]) -> Iterator[Fill]:
+    def fill(key: str, paths: Sequence[str], row: int | None) -> Fill:
+        shapes = tuple(tuple(params[path].shape[0 if row is None else 1 :]) for path in paths)
+        targets = tuple((path, row) for path in paths)
+        return Fill(key, rule.transform.public_shape(shapes), targets, shapes, rule.transform)
+
+    if LAYER not in rule.public:
+        if all(path in params for path in rule.paths):
+            yield fill(rule.public, rule.paths, None)
+        return
+    stacked = re.escape(rule.paths[0]).replace(re.escape(MEMBER), "[^/]+")
+    rows = max((params[path].shape[0] for path in params if re.fullmatch(stacked, path)), default=0)
+    for layer in itertools.count():
+        place = rule.place(layer)
+        if place.row >= rows:
+            return
+        paths = [path.replace(MEMBER, place.member) for path in rule.paths]
+        if all(path in params and place.row < params[path].shape[0] for path in paths):
+            yield fill(rule.public.replace(LAYER, str(layer)), paths, place.row)
+
+
+@dataclasses.dataclass(frozen=True)
+class Match:
+    """A table beside a public file.
+
+    Attributes:
+        fills: what will be read, in the file's order.
+        ignored: why -> how many tensors, of those left out.
+        problems: everything that disagrees, in words.
+        reach: (path, row or None) of all that the table is for, whether the file holds it or not.
+    """
+
+    fills: tuple[Fill, ...]
+    ignored: Mapping[str, int]
+    problems: tuple[str, ...]
+    reach: tuple[tuple[str, int | None], ...]
+
+
+def pattern(allow_extra: str | None) -> re.Pattern[str] | None:
+    """`--allow_extra`, compiled.
+
+    Raises:
+        UserError: it is no regular expression.
+    """
+    try:
+        return re.compile(allow_extra) if allow_extra else None
+    except re.error as error:
+        raise UserError(f"--allow_extra {allow_extra!r}: no regular expression ({error})") from error
+
+
+def match(
+    table: Table, params: Mapping[str, Any], file: Mapping[str, Shape], allowed: re.Pattern[str] | None = None
+) -> Match:
+    """Lays a table beside a file's keys and shapes.
+
+    Args:
+        table: the rules.
+        params: our parameters.
+        file: public key -> shape.
+        allowed: whole keys that it matches may be left out as well.
+    """
+    wanted = expected(table, params)
+    patterns = [(re.compile(reason.pattern), reason.why) for reason in table.ignored]
+    patterns += [(allowed, "allowed by --allow_extra")] if allowed else []
+    problems = [f"{key} is missing" for key in wanted if key not in file]
+    ignored: dict[str, int] = {}
+    for key, shape in file.items():
+        if key in wanted:
+            if tuple(shape) != wanted[key].shape:
+                problems.append(f"{key} has shape {tuple(shape)} instead of {wanted[key].shape}")
+            continue
+        why = next((why for known, why in patterns if known.fullmatch(key)), None)
+        if why is None:
+            problems.append(f"{key} {tuple(shape)} is not known")
+        else:
+            ignored[why] = ignored.get(why, 0) + 1
+    reach = tuple(target for fill in wanted.values() for target in fill.targets)
+    return Match(tuple(wanted[key] for key in file if key in wanted), ignored, tuple(problems), reach)
+
+
+def from_public(table: Table, params: Mapping[str, Any], public: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Public tensors as our parameters, all in memory: path -> value of each that the table fills."""
+    found: dict[str, np.ndarray] = {}
+    for key, fill in expected(table, params).items():
+        for (path, row), value in zip(fill.targets, fill.values(public[key]), strict=True):
+            if row is None:
+                found[path] = value
+            else:
+                found.setdefault(path, np.empty(params[path].shape, value.dtype))[row] = value
+    return found
+
+
+def to_public(table: Table, params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The way back: our parameters under the public names, in the public shapes."""
+    public = {}
+    for key, fill in expected(table, params).items():
+        values = [np.asarray(params[path] if row is None else params[path][row]) for path, row in fill.targets]
+        public[key] = np.asarray(fill.transform.backward(values), order="C")
+    return public
+
+
+def covered(fills: Mapping[str, Fill]) -> set[str]:
+    """The parameters that fills reach."""
+    return {path for fill in fills.values() for path, _ in fill.targets}

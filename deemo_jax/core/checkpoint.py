@@ -1,0 +1,295 @@
+"""Step checkpoints. The one file that knows Orbax (v1, still experimental).
+
+A checkpoint is a folder named by its step: `trainable`, `opt_state`, `loop` (step, rng, skipped_in_row), and a JSON of
+what is needed to judge whether it fits. It is there when it is whole. Frozen weights are in none: their hash is.
+"""
+
+import contextlib
+import errno
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint.experimental.v1 as ocp
+
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import plain_path, sha256
+from deemo_jax.core.quiet import quiet
+from deemo_jax.models.weights import flatten
+from deemo_jax.training.state import TrainState, Tree
+
+LOOP = ("step", "rng", "skipped_in_row")
+PARTS = ("trainable", "opt_state", "loop")
+# Newer checkpoints than the one that a run goes on from lie here, out of the way.
+SET_ASIDE = "set_aside"
+# What a disk says that takes no more.
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM)
+
+
+class Checkpoints:
+    """The checkpoints of a run.
+
+    Args:
+        folder: made when missing, unless `read_only`.
+        keep: how many stay.
+        read_only: nothing is made, cleaned or deleted.
+
+    Attributes:
+        path: of the folder.
+        anchor: the step of one that stays beside the newest ones; None = none.
+    """
+
+    def __init__(self, folder: Path, *, keep: int = 1, read_only: bool = False) -> None:
+        if read_only and not folder.is_dir():
+            raise UserError(f"{folder}: no checkpoints there; train first, or name another run")
+        self.path = folder.absolute()
+        self.anchor: int | None = None
+        policies = ocp.training.preservation_policies
+        with self._clear("the checkpoints cannot be opened", "check the path, space and permissions"):
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._orbax = ocp.training.Checkpointer(
+                plain_path(self.path),
+                preservation_policy=policies.PreserveAll() if read_only else _NewestAndAnchor(self, keep),
+                cleanup_tmp_directories=not read_only,
+            )
+        self._saving: tuple[int, Any] | None = None
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.wait()
+        except UserError:
+            if kind is None:  # an error that is on its way already says more
+                raise
+        finally:
+            with quiet(), contextlib.suppress(Exception):  # after a failed save it fails, too
+                self._orbax.close()
+
+    def steps(self) -> list[int]:
+        """Of all checkpoints, ascending. Those that a kill left half written are none."""
+        return [found.step for found in self._orbax.checkpoints]
+
+    def latest(self) -> int | None:
+        """The newest checkpoint's step."""
+        return max(self.steps(), default=None)
+
+    def identity(self, step: int) -> str:
+        """Names this very checkpoint, wherever it lies: another of that step has another name, a damaged one none."""
+        written = self.path / str(step) / "_CHECKPOINT_METADATA"  # says when, in nanoseconds
+        return sha256(written) if written.is_file() else ""
+
+    def save(self, step: int, state: TrainState, metadata: Mapping[str, Any]) -> None:
+        """Copies the state to the host and writes it in the background; `state` may be donated afterwards.
+
+        Raises:
+            UserError: this or the previous one cannot be written.
+        """
+        self.wait()
+        parts = {
+            "trainable": state.trainable,
+            "opt_state": state.opt_state,
+            "loop": {name: getattr(state, name) for name in LOOP},
+        }
+        with self._writing(step):
+            saving = self._orbax.save_checkpointables_async(step, parts, force=True, custom_metadata=dict(metadata))
+            self._saving = step, saving
+
+    def wait(self) -> None:
+        """Until what was begun is on disk.
+
+        Raises:
+            UserError: it could not be written.
+        """
+        saving, self._saving = self._saving, None
+        if saving is not None:
+            with self._writing(saving[0]):
+                saving[1].result()
+
+    def metadata(self, step: int) -> dict[str, Any]:
+        """What was given to `save`.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        with self._reading(step):
+            return _facts(self._orbax.checkpointables_metadata(step).custom_metadata)
+
+    def restore(self, step: int, target: TrainState) -> TrainState:
+        """The whole state.
+
+        Args:
+            step: of `steps`.
+            target: arrays or `jax.ShapeDtypeStruct`s with the shapes, dtypes and shardings to restore into; the devices
+                may be others than those that saved.
+
+        Raises:
+            UserError: it holds other parameters, or is damaged.
+        """
+        self._check(step, target.trainable)
+        parts = {
+            "trainable": _abstract(target.trainable),
+            "opt_state": _abstract(target.opt_state),
+            "loop": {name: _abstract(getattr(target, name)) for name in LOOP},
+        }
+        with self._reading(step):
+            found = self._orbax.load_checkpointables(step, parts)
+        return TrainState(trainable=found["trainable"], opt_state=found["opt_state"], **found["loop"])
+
+    def restore_trainable(self, step: int, target: Tree) -> Tree:
+        """The parameters only; see `restore`."""
+        self._check(step, target)
+        with self._reading(step):
+            return self._orbax.load_checkpointables(step, {"trainable": _abstract(target)})["trainable"]
+
+    def whole(self, step: int) -> bool:
+        """Whether every value of a checkpoint can be read; all of them are, to the host."""
+        return not self._unreadable(step)
+
+    def way_on(self, failed: int | None = None) -> str:
+        """How a run goes on whose disk takes no more: half a sentence that names the last checkpoint but `failed`."""
+        saved = max((step for step in self.steps() if step != failed), default=None)
+        last = "there is no whole checkpoint yet" if saved is None else f"the last whole checkpoint is {saved}"
+        return f"{last}; mend space, quota or permissions, then go on with --resume"
+
+    def _unreadable(self, step: int) -> list[str]:
+        """What of a checkpoint is damaged."""
+        bad = []
+        for part in (*PARTS, "metadata"):
+            with quiet():
+                try:
+                    found = self._orbax.checkpointables_metadata(step)
+                    if part == "metadata":
+                        _facts(found.custom_metadata)
+                        continue
+                    self._orbax.load_checkpointables(step, {part: jax.tree.map(_on_host, found.metadata[part])})
+                except Exception:
+                    bad.append(part)
+        return bad
+
+    def _check(self, step: int, target: Tree) -> None:
+        with self._reading(step):
+            trainable = self._orbax.checkpointables_metadata(step).metadata["trainable"]
+            stored = {path: tuple(leaf.shape) for path, leaf in flatten(trainable).items()}
+        wanted = {path: tuple(leaf.shape) for path, leaf in flatten(target).items()}
+        different = sorted(path for path in stored | wanted if stored.get(path) != wanted.get(path))
+        if different:
+            shown = [
+                f"{path}: {stored.get(path, 'absent')}, not {wanted.get(path, 'absent')}" for path in different[:3]
+            ]
+            more = f"; and {len(different) - 3} more" if len(different) > 3 else ""
+            raise UserError(
+                f"{self.path / str(step)}: holds other parameters than this config trains ({'; '.join(shown)}{more}); "
+                "use the config of that run, or another --workdir"
+            )
+
+    @contextlib.contextmanager
+    def _reading(self, step: int) -> Iterator[None]:
+        """Whatever Orbax raises on a damaged checkpoint, as one line that names the newest whole one."""
+        try:
+            with quiet():
+                yield
+        except (UserError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            where = self.path / str(step)
+            if not os.path.lexists(where):
+                raise UserError(f"{where}: is gone; training keeps only the newest checkpoints, so try again") from None
+            if not (bad := self._unreadable(step)):
+                raise UserError(
+                    f"{where}: is whole, but cannot be restored into this run ({self._said(error)}); "
+                    "use the config and the versions that made it"
+                ) from error
+            whole = next((other for other in reversed(self.steps()) if other != step and self.whole(other)), None)
+            mend = "no other one is whole, so train anew (--overwrite)"
+            if whole is not None:
+                mend = f"the newest whole one is {whole}: go on from it with --from_step {whole}"
+            raise UserError(f"{where}: this checkpoint is damaged ({', '.join(bad)}); {mend}") from error
+
+    @contextlib.contextmanager
+    def _writing(self, step: int) -> Iterator[None]:
+        """A full disk and its kind, as one line that names the last whole checkpoint."""
+        with self._clear(f"checkpoint {step} cannot be written", self.way_on(step)):
+            yield
+
+    @contextlib.contextmanager
+    def _clear(self, what: str, mend: str) -> Iterator[None]:
+        try:
+            with quiet():
+                yield
+        except (UserError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            raise UserError(f"{self.path}: {what} ({self._said(error)}); {mend}") from error
+
+    def _said(self, error: Exception) -> str:
+        """What an error says: the system's own word for it, or else its first line, without a stand-in's name."""
+        for number in DISK:
+            if os.strerror(number) in str(error):
+                return os.strerror(number)
+        line = next(iter(str(error).splitlines()), "").replace(str(plain_path(self.path)), str(self.path))
+        return f"{type(error).__name__}: {line[:200]}".removesuffix(": ")
+
+
+def saved_steps(folder: Path) -> list[int]:
+    """Of the checkpoints in a folder that may be missing, ascending; one process alone may ask."""
+    if not folder.is_dir():
+        return []
+    return sorted(int(path.name) for path in folder.iterdir() if re.fullmatch(r"0|[1-9][0-9]*", path.name))
+
+
+def choose(folder: Path, known: Sequence[int], step: int | None) -> int | None:
+    """`step`, or the newest of the `known` ones when it is None.
+
+    Raises:
+        UserError: there is no checkpoint of that step.
+    """
+    if step is not None and step not in known:
+        there = f"there are {', '.join(map(str, known))}" if known else "there is none"
+        raise UserError(f"{folder}: holds no checkpoint of step {step}; {there}")
+    return max(known, default=None) if step is None else step
+
+
+class _NewestAndAnchor:
+    """Which checkpoints stay: the newest `keep`, and the anchor."""
+
+    def __init__(self, owner: Checkpoints, keep: int) -> None:
+        self._owner, self._keep = owner, keep
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> Sequence[bool]:
+        newest: Collection[int] = [found.step for found in checkpoints][-self._keep :]
+        return [found.step in newest or found.step == self._owner.anchor for found in checkpoints]
+
+
+def _facts(found: Any) -> dict[str, Any]:
+    """What was given to `save`, as far as its form shows.
+
+    Raises:
+        ValueError: it is lost or another thing.
+    """
+    facts = dict(found or {})
+    tables = [facts.get(key, {}) for key in ("config", "versions", "data", "health")]
+    if not facts or not all(isinstance(table, dict) for table in (*tables, dict(tables[0]).get("optimizer", {}))):
+        raise ValueError("its metadata is lost")
+    return facts
+
+
+def _on_host(leaf: Any) -> Any:
+    """Where to read a value into that is only looked at: no accelerator's memory is needed for it."""
+    try:
+        place = jax.sharding.SingleDeviceSharding(jax.local_devices(backend="cpu")[0])
+    except RuntimeError:  # JAX_PLATFORMS leaves no CPU
+        return np.empty(leaf.shape, leaf.dtype)
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place)
+
+
+def _abstract(tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding), tree)

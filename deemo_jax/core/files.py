@@ -1,0 +1,236 @@
+"""Files that are whole or absent, and JSON that is bounded."""
+
+import atexit
+import collections
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from deemo_jax.core.errors import UserError, plain
+
+MAX_JSON_BYTES = 64 << 20
+MAX_TEXT_BYTES = 1 << 20
+# Bytes of a name that are no UTF-8 become an escape of JSON, from which they come back as they were.
+ESCAPED = "backslashreplace"
+# Characters of a path that storage libraries take for a pattern or an escape, and bytes that are no UTF-8.
+NOT_PLAIN = re.compile(r"[\[\]*?\\\ud800-\udfff]")
+
+
+@contextlib.contextmanager
+def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yields a path beside `path` to write to; renames it on success, removes it on any failure.
+
+    Raises:
+        UserError: the folder cannot be written, or the disk is full.
+    """
+    path = Path(path)
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror or error}); check space and permissions"
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def check_writable(folder: str | os.PathLike[str]) -> None:
+    """Makes a folder where it is absent, and a file in it that does not stay.
+
+    Raises:
+        UserError: one of the two is not allowed.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be written ({error.strerror or error}); check space and permissions"
+        ) from error
+
+
+def remove_rests(path: str | os.PathLike[str]) -> None:
+    """Removes what a killed process left of `atomic(path)`, also where it was used once more on what that had yielded.
+
+    Raises:
+        UserError: a rest cannot be removed.
+    """
+    path = Path(path)
+    random = "?" * 8
+    for pattern in (f".{path.stem}.{random}{path.suffix}", f"..{path.stem}.{random}.{random}{path.suffix}"):
+        for rest in path.parent.glob(pattern):
+            try:
+                rest.unlink(missing_ok=True)
+            except OSError as error:
+                raise UserError(f"{rest}: cannot be removed ({error.strerror})") from error
+
+
+def refuse_other_bytes(path: str | os.PathLike[str]) -> None:
+    """Lets a path pass that is UTF-8; array_record takes no other.
+
+    Raises:
+        UserError: it holds other bytes.
+    """
+    whole = str(Path(path).absolute())
+    if any("\ud800" <= letter <= "\udfff" for letter in whole):
+        raise UserError(
+            f"{path}: its whole name ({plain(whole)}) is not UTF-8, which datasets need; give another folder"
+        )
+
+
+def plain_path(path: str | os.PathLike[str]) -> Path:
+    """`path` itself, or, where it has characters that a storage library takes for a pattern, a link to it without them.
+
+    The link lies in a folder of this process, which is removed when the process ends.
+
+    Args:
+        path: of a file or folder that is there.
+    """
+    path = Path(path).absolute()
+    if not NOT_PLAIN.search(str(path)):
+        return path
+    link = _links() / hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    if not link.is_symlink():
+        link.symlink_to(path)
+    return link
+
+
+@functools.cache
+def _links() -> Path:
+    folder = tempfile.mkdtemp(prefix="deemo_jax_")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """Hex digest of a file, read in blocks."""
+    with open_input(path) as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def open_input(path: str | os.PathLike[str]) -> Any:
+    """Opens a file that a person named, for reading bytes.
+
+    Raises:
+        UserError: it does not exist or cannot be read.
+    """
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except ValueError as error:  # a NUL in it
+        raise UserError(f"{str(path)!r}: is no path ({error})") from error
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Writes readable JSON, atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", errors=ESCAPED)
+
+
+def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Any]) -> None:
+    """Writes one JSON object a line, atomically."""
+    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", errors=ESCAPED) as handle:
+        for row in rows:
+            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def append_line(path: str | os.PathLike[str], line: str) -> None:
+    """Adds a line to a file, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written, or the disk is full.
+    """
+    data = line.encode() + b"\n"
+    with open(path, "ab", buffering=0) as handle:
+        end = handle.seek(0, os.SEEK_END)
+        try:
+            while data:  # what a full disk takes in part is refused in the next round
+                data = data[handle.write(data) :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                handle.truncate(end)
+            raise
+
+
+def read_text(path: str | os.PathLike[str], limit: int = MAX_TEXT_BYTES) -> str:
+    """Reads UTF-8 text of at most `limit` bytes.
+
+    Raises:
+        UserError: missing, too large, or not UTF-8.
+    """
+    with open_input(path) as handle:
+        data = handle.read(limit + 1)
+    if len(data) > limit:
+        raise UserError(f"{path}: larger than {limit} bytes, which no such file should be")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text ({error}); save it as such") from error
+
+
+def read_json(path: str | os.PathLike[str], limit: int = MAX_JSON_BYTES) -> Any:
+    """Reads JSON of at most `limit` bytes.
+
+    Raises:
+        UserError: missing, too large, or not JSON.
+    """
+    with open_input(path) as handle:
+        data = handle.read(limit + 1)
+    if len(data) > limit:
+        raise UserError(f"{path}: larger than {limit} bytes, which no such file should be")
+    return _decode(data, str(path))
+
+
+def read_jsonl(path: str | os.PathLike[str], limit: int = MAX_JSON_BYTES) -> Iterator[dict[str, Any]]:
+    """Yields the objects of a JSON-lines file; a line may have at most `limit` bytes.
+
+    Raises:
+        UserError: missing, a line too long, or a line that is no JSON object.
+    """
+    with open_input(path) as handle:
+        number = 0
+        while line := handle.readline(limit + 1):
+            number += 1
+            if len(line) > limit:
+                raise UserError(f"{path}:{number}: the line is longer than {limit} bytes")
+            if line.strip():
+                row = _decode(line, f"{path}:{number}")
+                if not isinstance(row, dict):
+                    raise UserError(f"{path}:{number}: not a JSON object")
+                yield row
+
+
+def _decode(data: bytes, where: str) -> Any:
+    try:
+        return json.loads(data, object_pairs_hook=_table)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{where}: not valid JSON ({error})") from error
+
+
+def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of a key that comes twice nobody knows which is meant."""
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        twice = collections.Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"the key {twice!r} comes twice")
+    return table

@@ -1,0 +1,93 @@
+"""One run at a time in a folder: a lock that the kernel holds, so that none is left behind by a run that died."""
+
+import errno
+import fcntl
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import read_text
+
+# What file systems say that know no locks.
+UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
+
+
+class Lock:
+    """Held from `take` to the end of the `with` statement, or of the process.
+
+    Args:
+        path: of the file that is locked; it says who holds it and stays where it is.
+        instead: what else can be done where another holds it, in words.
+
+    Attributes:
+        held: whether it is.
+        note: why it is not held although `take` went well: the file system knows no locks.
+    """
+
+    def __init__(self, path: Path, instead: str = "name another --workdir") -> None:
+        self._path, self._instead = path, instead
+        self._handle: int | None = None
+        self.note = ""
+
+    @property
+    def held(self) -> bool:
+        return self._handle is not None
+
+    def take(self) -> None:
+        """Takes it, unless it is held already.
+
+        Raises:
+            UserError: another process holds it, or the file cannot be written.
+        """
+        if self.held or self.note:
+            return
+        try:
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise UserError(
+                f"{self._path}: cannot be written ({error.strerror}); check space and permissions"
+            ) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(handle)
+            if error.errno in UNSUPPORTED:
+                self.note = (
+                    f"{self._path.parent}: this file system knows no locks; see that no second run is begun here"
+                )
+                return
+            raise UserError(
+                f"{self._path.parent}: is in use by another run{self._holder()}; wait for it, or {self._instead}"
+            ) from error
+        self._handle = handle
+        self._sign(handle)
+
+    def __enter__(self) -> "Lock":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def _sign(self, handle: int) -> None:
+        """Writes who holds it, for whoever finds it held; a full disk does not matter."""
+        facts = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+        try:
+            os.ftruncate(handle, 0)
+            os.write(handle, json.dumps(facts).encode() + b"\n")
+        except OSError:
+            pass
+
+    def _holder(self) -> str:
+        try:
+            facts = json.loads(read_text(self._path))
+            return f" (process {int(facts['pid'])} on {str(facts['host'])[:64]!r} since {str(facts['since'])[:32]})"
+        except (ValueError, KeyError, TypeError):
+            return ""

@@ -1,0 +1,239 @@
+"""A run's config, read and checked before anything is built: plain data in, frozen dataclasses out."""
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.remote import refuse_remote
+from deemo_jax.core.schema import Modality
+from deemo_jax.data.masked import MaskedLimits
+
+BRANCHES = frozenset((Modality.VIDEO, Modality.AUDIO))
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerRecipe:
+    """`config.optimizer`; the defaults are those of the paper's lineage (Video-LLaMA, AffectGPT).
+
+    Attributes:
+        lr: the peak of the learning rate.
+        lr_min: where the cosine ends.
+        warmup_start: where the linear warmup starts.
+        warmup_steps: its length; 0 = none.
+        weight_decay: decoupled; see `optimizer.decayed`.
+        b1, b2, eps: Adam's.
+        clip_norm: global norm to which gradients are clipped; 0 = never.
+    """
+
+    lr: float = 3e-5
+    lr_min: float = 1e-5
+    warmup_start: float = 1e-6
+    warmup_steps: int = 1000
+    weight_decay: float = 0.05
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+    clip_norm: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainRecipe:
+    """`config.train`, in optimizer steps.
+
+    Attributes:
+        steps: how many.
+        log_every: between two lines of metrics.
+        checkpoint_every: between two checkpoints; the last step always has one.
+        keep: how many checkpoints stay.
+        nan_limit: steps with a loss or gradient that is not finite, in a row, that end the run.
+    """
+
+    steps: int
+    log_every: int = 10
+    checkpoint_every: int = 100
+    keep: int = 2
+    nan_limit: int = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class MeshRecipe:
+    """`config.mesh`.
+
+    Attributes:
+        data, fsdp, tensor: devices along each axis; -1 (once) takes what is left.
+        replicated_below: parameters of fewer elements lie whole on every device: gathering them costs more.
+    """
+
+    data: int = -1
+    fsdp: int = 1
+    tensor: int = 1
+    replicated_below: int = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class DataRecipe:
+    """`config.data`, as `deemo_jax.data.pipeline.make_pipeline` takes it; `batch_size` counts all devices' examples.
+
+    `masked_batch`, `masked_window` and `masked_split` are the shares of `deemo_jax.data.masked.MaskedLimits`.
+    `corpus` is 'synthetic' for the sample corpus: answers about anything else come with a warning. Empty otherwise.
+    """
+
+    data_dir: str
+    batch_size: int
+    max_length: int
+    frames: int = 8
+    clips: int = 8
+    dataset: str = "deemo_mer"
+    train_split: str = "train"
+    test_split: str = "test"
+    modalities: str = "all"
+    modality_dropout: dict = dataclasses.field(default_factory=dict)
+    workers: int = 2
+    masked_batch: float = MaskedLimits.masked_batch
+    masked_window: float = MaskedLimits.masked_window
+    masked_split: float = MaskedLimits.masked_split
+    corpus: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """The whole config. `model`, `tokenizer` and `prompt` are checked by the rooms that own them.
+
+    Attributes:
+        model: see `deemo_jax.models.deemo_llama.DeemoLlamaConfig.from_config`.
+        data, optimizer, train, mesh: see there.
+        trainable: which parameters learn; see `state.is_trainable`.
+        init: a safetensors tree laid over the random initialisation; '' = none.
+        frozen_dtype: 'float32' or 'bfloat16', of the parameters that do not learn.
+        seed: of initialisation, order of the data, and dropout.
+    """
+
+    model: dict
+    data: DataRecipe
+    train: TrainRecipe
+    trainable: tuple[str, ...]
+    tokenizer: dict
+    prompt: dict
+    optimizer: OptimizerRecipe = OptimizerRecipe()
+    mesh: MeshRecipe = MeshRecipe()
+    init: str = ""
+    frozen_dtype: str = "bfloat16"
+    seed: int = 42
+    name: str = ""
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Recipe":
+        """Reads a ConfigDict or plain nested dict.
+
+        Raises:
+            UserError: a key that is unknown (with a did-you-mean) or missing, a wrong type, or a senseless value.
+        """
+        recipe = _read(cls, config, "config")
+        for key, path in (
+            ("data.data_dir", recipe.data.data_dir),
+            ("init", recipe.init),
+            ("tokenizer.path", recipe.tokenizer.get("path") or ""),
+        ):
+            refuse_remote(path, f"config.{key}")
+        train, optimizer = recipe.train, recipe.optimizer
+        positive = {f"data.{key}": getattr(recipe.data, key) for key in ("batch_size", "max_length", "frames", "clips")}
+        positive |= {f"train.{field.name}": getattr(train, field.name) for field in dataclasses.fields(train)}
+        for key, value in positive.items():
+            if value < 1:
+                raise UserError(f"config.{key}: {value} must be at least 1")
+        for field in dataclasses.fields(optimizer):
+            if getattr(optimizer, field.name) < 0:
+                raise UserError(f"config.optimizer.{field.name}: {getattr(optimizer, field.name)} must not be negative")
+        Modality.parse_set(recipe.data.modalities)
+        MaskedLimits.from_config(dataclasses.asdict(recipe.data))
+        if not (optimizer.b1 < 1 and optimizer.b2 < 1):
+            raise UserError(f"config.optimizer: b1 {optimizer.b1} and b2 {optimizer.b2} must be below 1")
+        if recipe.frozen_dtype not in ("float32", "bfloat16"):
+            raise UserError(f"config.frozen_dtype: {recipe.frozen_dtype!r} is not known; choose float32 or bfloat16")
+        if not 0 <= recipe.seed < 1 << 32:
+            raise UserError(f"config.seed: {recipe.seed} must lie in [0, 2**32)")
+        return recipe
+
+    def resting(self) -> frozenset[str]:
+        """The branches of the model ('video', 'audio') that this recipe's data never shows: they learn nothing."""
+        return BRANCHES - Modality.parse_set(self.data.modalities)
+
+    def doubts(self) -> list[str]:
+        """What can be run and is hardly meant, a line each."""
+        steps, rate = self.train.steps, self.optimizer
+        found = []
+        if not rate.lr:
+            found.append("config.optimizer.lr is 0: nothing will be learnt")
+        if rate.lr_min > rate.lr:
+            found.append(
+                f"config.optimizer.lr_min ({rate.lr_min:g}) is above lr ({rate.lr:g}): the learning rate will rise "
+                "from step to step, where a cosine is meant to fall"
+            )
+        if rate.warmup_steps and rate.warmup_start > rate.lr:
+            found.append(
+                f"config.optimizer.warmup_start ({rate.warmup_start:g}) is above lr ({rate.lr:g}): the warmup will fall"
+            )
+        if rate.warmup_steps >= steps:
+            found.append(
+                f"config.optimizer.warmup_steps ({rate.warmup_steps}) is not below config.train.steps ({steps}): the "
+                f"run ends within its warmup, and the learning rate never is lr ({rate.lr:g})"
+            )
+        if self.train.nan_limit > steps:
+            found.append(
+                f"config.train.nan_limit ({self.train.nan_limit}) is above config.train.steps ({steps}): a loss that "
+                "is never finite will not end the run"
+            )
+        if rate.lr * rate.weight_decay >= 1:
+            found.append("config.optimizer.lr times weight_decay is 1 or more: decay alone turns weights over")
+        return found
+
+    def resolved(self) -> dict[str, Any]:
+        """The config with every default written out, as config.json has it and the other rooms read it."""
+        return plain(dataclasses.asdict(self))
+
+
+def plain(config: Any) -> Any:
+    """Nested ConfigDicts, dicts, lists and tuples to dicts and lists, as JSON has them."""
+    if isinstance(config, Mapping) or hasattr(config, "items"):
+        return {str(key): plain(value) for key, value in config.items()}
+    return [plain(value) for value in config] if isinstance(config, list | tuple) else config
+
+
+def _read(cls: type[T], values: Any, where: str) -> T:
+    values = plain(values)
+    if not isinstance(values, dict):
+        raise UserError(f"{where}: {values!r} must be a dictionary")
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for key in values:
+        if key not in fields:
+            raise UserError(f"{where}.{key}: not a key of {where}{_suggestion(key, fields)}")
+    for name, field in fields.items():
+        missing = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if missing and name not in values:
+            raise UserError(f"{where}.{name}: is missing; add it to the config")
+    return cls(**{key: _value(fields[key].type, value, f"{where}.{key}") for key, value in values.items()})
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        return _read(kind, value, where)  # type: ignore[arg-type]
+    if kind == tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise UserError(f"{where}: {value!r} must be a list of strings")
+        return tuple(value)
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise UserError(f"{where}: {value!r} must be of type {kind.__name__}")
+    if kind is float and not math.isfinite(value):
+        raise UserError(f"{where}: {value} must be finite")
+    return value
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(known)}"

@@ -1,0 +1,231 @@
+"""The words every room speaks. Times are float seconds, everywhere."""
+
+import dataclasses
+import difflib
+import enum
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from deemo_jax.core.errors import UserError
+
+
+class Modality(enum.StrEnum):
+    """What a model may be given of a clip, in the order of Eq. 1."""
+
+    AUDIO = "audio"
+    VIDEO = "video"
+    TRANSCRIPT = "transcript"
+    NFBL = "nfbl"
+
+    @classmethod
+    def parse_set(cls, text: str) -> "frozenset[Modality]":
+        """'video,audio' -> {VIDEO, AUDIO}; 'all' is every modality.
+
+        Raises:
+            UserError: a name that is no modality, or no name at all.
+        """
+        if text.strip() == "all":
+            return frozenset(cls)
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        unknown = [name for name in names if name not in set(cls)]
+        if unknown or not names:
+            raise UserError(f"modalities {text!r}: choose from {', '.join(cls)} (comma-separated), or 'all'")
+        return frozenset(cls(name) for name in names)
+
+
+def set_name(modalities: Iterable[Modality]) -> str:
+    """{VIDEO, AUDIO} -> 'audio,video'; every modality -> 'all'."""
+    chosen = set(modalities)
+    return "all" if chosen == set(Modality) else ",".join(m for m in Modality if m in chosen)
+
+
+class Emotion(enum.StrEnum):
+    """DEEMO-MER's two classes (paper, section 3.3). The order is the label index on disk."""
+
+    NEGATIVE = "negative"
+    POSITIVE = "positive"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NFBLSegment:
+    """One stretch of non-facial body language: [start_s, end_s) within the clip."""
+
+    start_s: float
+    end_s: float
+    label: str
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.start_s <= self.end_s) or not self.label:
+            raise UserError(
+                f"NFBL segment {self.label!r} [{self.start_s}, {self.end_s}]: needs a label, 0 <= start <= end"
+            )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Provenance:
+    """How each modality of a record lost its identity: one readable line each, and the software that did it.
+
+    Attributes:
+        video: e.g. "deemo_jax solid, CenterFace 0.2" or "external: <who, how>".
+        audio: e.g. "deemo_jax mcadams, key 3f9a01bc" - the id of the voice key, never its value.
+        transcript: "not de-identified" for raw words; else e.g. "deemo_jax rules 4, 3 replaced".
+        source: "deid" (a manifest of this project) or "external" (an attestation).
+        settings: canonical JSON of the settings, empty for external data.
+        software: package versions that touched the pixels and samples.
+    """
+
+    video: str
+    audio: str
+    transcript: str
+    source: str
+    settings: str = ""
+    software: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Clip:
+    """What is known of one clip beside its pixels and samples.
+
+    Attributes:
+        clip_id: a pseudonym, unique in a dataset.
+        video_id: the recording that the clip was cut from, a pseudonym.
+        person_id: a pseudonym; empty when unknown.
+        start_s: where the clip starts in its recording.
+        end_s: where it ends.
+        transcript: what is said.
+        nfbl: non-facial body language, times relative to the clip.
+        emotion: the label.
+        reasoning: the reference explanation.
+        text_deid: how names were taken out of transcript and reasoning, in one line; empty for raw words.
+    """
+
+    clip_id: str
+    video_id: str
+    person_id: str
+    start_s: float
+    end_s: float
+    transcript: str
+    nfbl: tuple[NFBLSegment, ...]
+    emotion: Emotion
+    reasoning: str
+    text_deid: str = ""
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, object], where: str) -> "Clip":
+        """Reads one annotation row (docs/formats.md); extra keys are left alone.
+
+        Args:
+            row: a decoded JSON object.
+            where: file and row, for the message.
+
+        Raises:
+            UserError: naming every key that is missing or whose value is of a wrong form.
+        """
+        wrong: list[str] = []
+
+        def read(key: str, form: Callable[[object], Value], default: Value, required: bool = True) -> Value:
+            if row.get(key) is None and not required:
+                return default
+            if key not in row:
+                wrong.append(f"{key} is missing{_meant(key, row)}")
+                return default
+            try:
+                return form(row[key])
+            except UserError as error:
+                wrong.append(f"{key} {error}")
+                return default
+
+        start_s, end_s = read("start_s", _seconds, 0.0), read("end_s", _seconds, math.inf)
+        if end_s < start_s:
+            wrong.append(f"end_s, {end_s:g}, is before start_s, {start_s:g}")
+        clip = cls(
+            clip_id=read("clip_id", _id, ""),
+            video_id=read("video_id", _name, ""),
+            person_id=read("person_id", _text, "", required=False),
+            start_s=start_s,
+            end_s=end_s,
+            transcript=read("transcript", _text, ""),
+            nfbl=read("nfbl", lambda value: _segments(value, end_s - start_s), (), required=False),
+            emotion=read("emotion", _emotion, Emotion.NEGATIVE),
+            reasoning=read("reasoning", _text, ""),
+        )
+        if wrong:
+            raise UserError(f"{where}: {'; '.join(wrong)}")
+        return clip
+
+
+Value = TypeVar("Value")
+MAX_TEXT = 100_000
+NFBL_FORM = '{"start_s": 0.5, "end_s": 1.2, "label": "folding arms"}'
+
+
+def close_key(key: str, keys: Iterable[str]) -> str | None:
+    """Of the keys, the one that `key` may be a slip of the pen for."""
+    return next(iter(difflib.get_close_matches(key, list(keys), 1, CLOSE)), None)
+
+
+# Letters in common: "emotoin" is near "emotion", and "end_s" not near "start_s".
+CLOSE = 0.75
+
+
+def _meant(key: str, row: Mapping[str, object]) -> str:
+    known = {field.name for field in dataclasses.fields(Clip)}
+    found = close_key(key, row.keys() - known)
+    return f" (is {found!r} meant to be it?)" if found else ""
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text has no half of a character (a lone surrogate), which no UTF-8 can hold."""
+    return not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise UserError(f"must be a string of at most {MAX_TEXT:,} characters")
+    if not is_whole(value):
+        raise UserError("holds half a character (a lone surrogate), as a text that was cut does; write it anew")
+    return value
+
+
+def _name(value: object) -> str:
+    if not _text(value):
+        raise UserError("must not be empty")
+    return _text(value)
+
+
+def _id(value: object) -> str:
+    """A name; or, in its place, that of a file, which need not be UTF-8."""
+    _name("".join("?" if "\udc80" <= c <= "\udcff" else c for c in value) if isinstance(value, str) else value)
+    return str(value)
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e9:
+        raise UserError("must be a finite number of seconds")
+    return float(value)
+
+
+def _emotion(value: object) -> Emotion:
+    if not isinstance(value, str) or value not in set(Emotion):
+        raise UserError(f"is {str(value)[:40]!r}; choose {' or '.join(Emotion)}")
+    return Emotion(value)
+
+
+def _segments(value: object, lasts_s: float) -> tuple[NFBLSegment, ...]:
+    """Segments as objects, or as labels alone, which span the clip."""
+    form = f"must be a list of {NFBL_FORM}, times in seconds within the clip, or of labels, which span the clip"
+    if not isinstance(value, list):
+        raise UserError(form)
+    segments = []
+    for number, entry in enumerate(value, 1):
+        if isinstance(entry, str):
+            # Where the clip's own times are wrong, that is said of them.
+            entry = {"start_s": 0.0, "end_s": max(lasts_s, 0.0) if math.isfinite(lasts_s) else 0.0, "label": entry}
+        if not isinstance(entry, Mapping) or not {"start_s", "end_s", "label"} <= entry.keys():
+            raise UserError(f"{form}; entry {number} is {str(entry)[:60]!r}")
+        try:
+            segments.append(NFBLSegment(_seconds(entry["start_s"]), _seconds(entry["end_s"]), _text(entry["label"])))
+        except UserError as error:
+            raise UserError(f"entry {number}: {error}") from error
+    return tuple(segments)

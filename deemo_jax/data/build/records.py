@@ -1,0 +1,171 @@
+"""From an admitted clip to what a dataset stores. Runs in worker processes; one clip is in memory at a time in each."""
+
+import dataclasses
+import functools
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from deemo_jax.core import processes
+from deemo_jax.data.build.annotations import ABSENT
+from deemo_jax.core.errors import UserError
+from deemo_jax.media import audio, mel, still, video, wav
+from deemo_jax.media.container.streams import open_media
+from deemo_jax.media.container.picture_track import video_stream
+from deemo_jax.core.schema import Clip, Provenance
+
+SIZE = 224
+JPEG_QUALITY = 95
+MAX_MEL_CLIPS = 1024
+# ImageBind's normalisation takes silence to -1.3 and a loud sound to 3; no kind of log-mel comes near this.
+MAX_MEL = 1000.0
+MEL_SHAPE = (mel.MEL_BINS, mel.MEL_FRAMES)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Admitted:
+    """A clip that has passed the privacy gate (`deemo_jax.data.build.gate`, `deemo_jax.data.build.attest`).
+
+    Attributes:
+        clip: its annotation.
+        provenance: its paper trail.
+        hashes: relative path -> sha256 of every file it is made from, as verified.
+        movie: the de-identified video file, or None where `images` are given instead.
+        images: pre-extracted frames in order.
+        sound: a WAV file, or a mel array as .npy, in place of the movie's own sound; None without one.
+        span: of the movie, seconds; None for all of it.
+        lasts_s: how long the clip is; 0 where that is not known.
+    """
+
+    clip: Clip
+    provenance: Provenance
+    hashes: tuple[tuple[str, str], ...]
+    movie: Path | None = None
+    images: tuple[Path, ...] = ()
+    sound: Path | None = None
+    span: tuple[float, float] | None = None
+    lasts_s: float = 0.0
+
+
+def make_record(admitted: Admitted, frames: int, clips: int) -> dict[str, Any]:
+    """The features of `deemo_jax.data.features` for one clip, frames as JPEG bytes.
+
+    Args:
+        admitted: the clip.
+        frames: F, frames to store.
+        clips: M, 2-second stretches of audio to store; a ready mel array keeps its own number.
+
+    Raises:
+        UserError: a file cannot be decoded.
+    """
+    cv2.setNumThreads(1)
+    clip = admitted.clip
+    pixels = _pixels(admitted, frames)
+    sound = _mel(admitted, clips)
+    # Only now is it known whether a film has sound.
+    trail = admitted.provenance if len(sound) else dataclasses.replace(admitted.provenance, audio=ABSENT)
+    return {
+        "clip_id": clip.clip_id,
+        "video_id": clip.video_id,
+        "person_id": clip.person_id,
+        "start_s": clip.start_s,
+        "end_s": clip.end_s,
+        "frames": [_jpeg(image) for image in pixels],
+        "mel": sound,
+        "transcript": clip.transcript,
+        "nfbl": [dataclasses.asdict(segment) for segment in clip.nfbl],
+        "emotion": str(clip.emotion),
+        "reasoning": clip.reasoning,
+        "provenance": dataclasses.asdict(trail),
+    }
+
+
+def make_records(
+    admitted: Iterable[Admitted], frames: int, clips: int, workers: int
+) -> Iterator[tuple[Admitted, dict[str, Any] | processes.Failure]]:
+    """Every clip in order with its record, or with why it has none; few wait in memory.
+
+    Made by `workers` child processes, so that a damaged file costs its clip only; 0 works in this process.
+    """
+    yield from processes.settled(functools.partial(make_record, frames=frames, clips=clips), admitted, workers)
+
+
+def encodable(record: dict[str, Any]) -> dict[str, Any]:
+    """The record as TFDS takes it: an encoded image must be a file object."""
+    return record | {"frames": [io.BytesIO(jpeg) for jpeg in record["frames"]]}
+
+
+def read_mel(path: Path) -> Float[np.ndarray, "M 128 204"]:
+    """A mel array that somebody else made.
+
+    Raises:
+        UserError: not a .npy of floats of shape (M, 128, 204), 0 < M <= 1024, all of a size that a log-mel has.
+    """
+    wanted = f"(M, {MEL_SHAPE[0]}, {MEL_SHAPE[1]}) with 1 <= M <= {MAX_MEL_CLIPS}"
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path}: not a plain .npy array, or cut off ({error}); export it again as floats") from error
+    if not isinstance(array, np.ndarray) or array.ndim != 3 or array.shape[1:] != MEL_SHAPE:
+        raise UserError(f"{path}: has shape {getattr(array, 'shape', None)}; a mel array is {wanted}")
+    if not 0 < len(array) <= MAX_MEL_CLIPS or array.dtype.kind != "f":
+        raise UserError(f"{path}: {array.dtype}{array.shape}; a mel array holds floats of shape {wanted}")
+    if not bool((np.abs(array) <= MAX_MEL).all()):
+        raise UserError(
+            f"{path}: holds values that are no number or beyond {MAX_MEL:g}, as no log-mel has; make it anew"
+        )
+    return np.array(array, np.float32)
+
+
+def _pixels(admitted: Admitted, frames: int) -> UInt8[np.ndarray, "F 224 224 3"] | list[UInt8[np.ndarray, "224 224 3"]]:
+    if admitted.movie is not None:
+        return video.sample_frames(admitted.movie, frames, SIZE, *(admitted.span or ()))[0]
+    if not admitted.images:
+        return []
+    for path in admitted.images:
+        still.read_whole(path)  # also those that are not sampled
+    return [_image(admitted.images[index]) for index in video.uniform_indices(len(admitted.images), frames)]
+
+
+def _mel(admitted: Admitted, clips: int) -> Float[np.ndarray, "M 128 204"]:
+    if admitted.sound is not None and admitted.sound.suffix.lower() == ".npy":
+        return read_mel(admitted.sound)
+    source = admitted.sound or admitted.movie
+    if source is None or (admitted.sound is None and not video.video_info(source).has_audio):
+        return np.zeros((0, *MEL_SHAPE), np.float32)
+    if admitted.sound is not None:
+        wav.refuse_cut(admitted.sound)
+        _refuse_film(admitted.sound)
+    # Ours have one channel; others may have the voice in any.
+    start_s, end_s = admitted.span or (0.0, None)
+    mix = admitted.provenance.source == "external"
+    waveform, _ = audio.read_audio(source, mel.SAMPLE_RATE, start_s, end_s, mix)
+    return mel.mel_clips(waveform, clips)
+
+
+def _refuse_film(path: Path) -> None:
+    with open_media(path) as container:
+        if video_stream(container) is not None:
+            raise UserError(f"{path}: is a film by what is in it; call it one (.mp4), or export its sound as WAV")
+
+
+def _image(path: Path) -> UInt8[np.ndarray, "224 224 3"]:
+    """Scaled to the stored size; decoding and encoding anew leaves EXIF and every other tag behind."""
+    image = still.read_still(path)
+    if image.shape[:2] != (SIZE, SIZE):
+        image = cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return image
+
+
+def _jpeg(image: UInt8[np.ndarray, "224 224 3"]) -> bytes:
+    done, encoded = cv2.imencode(
+        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    )
+    if not done:
+        raise RuntimeError("OpenCV cannot encode a JPEG")
+    return encoded.tobytes()

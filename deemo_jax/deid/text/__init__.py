@@ -1,0 +1,1 @@
+"""Names and other identifying words out of transcripts and annotations."""

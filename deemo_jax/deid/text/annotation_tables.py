@@ -1,0 +1,125 @@
+"""Annotations and other lists that a person made, from JSON lines, or from a table that a spreadsheet saved."""
+
+import csv
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import open_input, read_jsonl
+from deemo_jax.deid.text.captions import read_text
+
+TABLES = (".csv", ".tsv", ".txt")
+_HEAD = 4096
+SEPARATORS = ";\t,"
+MAX_CELL = 1 << 20
+_TIMES = ("start_s", "end_s")
+_SEPARATOR_LINE = re.compile(r"\A\s*sep=.[ \t]*\n", re.IGNORECASE)
+_ANNOTATED = re.compile(rb'"(?:clip_id|video_id|emotion|transcript)"\s*:')
+
+
+def annotation_rows(path: str | Path) -> Iterator[dict[str, Any]]:
+    """Yields the rows of annotations: JSON objects, one a line; or the lines of a table below its header.
+
+    In a cell of `nfbl` stands JSON, or labels parted by "|"; times may have a decimal comma. See `listed_rows`.
+
+    Raises:
+        UserError: it cannot be read or is neither.
+    """
+    table = _table(Path(path))
+    yield from read_jsonl(path) if table is None else (_typed(cells, where) for where, cells in table)
+
+
+def listed_rows(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a list that a person made: JSON objects, one a line; or the lines of a table, cells as text.
+
+    A table is UTF-8 or UTF-16, its cells parted by commas, semicolons or tabs. Its header has the keys of the rows in
+    any case.
+
+    Raises:
+        UserError: it cannot be read or is neither.
+    """
+    table = _table(Path(path))
+    yield from read_jsonl(path) if table is None else (cells for _, cells in table)
+
+
+def are_annotations(path: Path) -> bool:
+    """Whether a file of JSON has keys of annotations: `.json` is the ending of transcripts, too.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    with open_input(path) as handle:
+        return _ANNOTATED.search(handle.read(_HEAD)) is not None
+
+
+def _table(path: Path) -> Iterator[tuple[str, dict[str, str]]] | None:
+    """The lines of a table, and where they stand; None for JSON lines."""
+    if path.suffix.lower() not in TABLES:
+        with open_input(path) as handle:
+            head = handle.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
+        if head.startswith(b"PK"):
+            raise UserError(f"{path}: a spreadsheet; save it as CSV (UTF-8)")
+        if re.match(rb"\[\s*\{", head):
+            raise UserError(f"{path}: an array of JSON; write one object a line, and no brackets around them")
+        if head and not head.startswith(b"{") and path.suffix.lower() != ".jsonl":
+            raise UserError(
+                f"{path}: neither annotations or another list (JSON lines, .csv, .tsv) nor a transcript of a kind that"
+                " is read (.srt, .vtt, .json, .TextGrid, .txt); convert it"
+            )
+        return None
+    # Excel may say in a line of its own what parts the cells.
+    lines = _SEPARATOR_LINE.sub("\n", read_text(path)).split("\n")
+    header = next((line for line in lines if line.strip()), "")
+    return None if header.lstrip().startswith("{") else _lines(path, lines, max(SEPARATORS, key=header.count))
+
+
+def _lines(path: Path, lines: Iterable[str], separator: str) -> Iterator[tuple[str, dict[str, str]]]:
+    csv.field_size_limit(MAX_CELL)
+    try:
+        reader = csv.reader((line + "\n" for line in lines), delimiter=separator, strict=True)
+        keys = [re.sub(r"\W+", "_", cell.strip().lower()) for cell in next(r for r in reader if any(r))]
+        if twice := [key for key, count in Counter(filter(None, keys)).items() if count > 1]:
+            raise UserError(f"{path}: the header has {twice[0]!r} twice; which column is meant?")
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield f"{path}: line {reader.line_num}", _row(keys, cells, f"{path}: line {reader.line_num}")
+    except (csv.Error, StopIteration) as error:
+        raise UserError(
+            f"{path}: no table that can be read ({str(error) or 'it is empty'}); save it as CSV (UTF-8)"
+        ) from error
+
+
+def _row(keys: list[str], cells: list[str], where: str) -> dict[str, str]:
+    if len(cells) > len(keys):
+        raise UserError(
+            f"{where}: {len(cells)} cells below a header of {len(keys)}; put texts with separators in quotes"
+        )
+    return {key: cell.strip() for key, cell in zip(keys, cells, strict=False) if key}
+
+
+def _typed(cells: dict[str, str], where: str) -> dict[str, Any]:
+    """Times as numbers, body language as a list."""
+    row: dict[str, Any] = dict(cells)
+    row |= {key: _number(cells[key], key, where) for key in _TIMES if key in cells}
+    return row | ({"nfbl": _nfbl(cells["nfbl"], where)} if "nfbl" in cells else {})
+
+
+def _number(cell: str, key: str, where: str) -> float:
+    try:
+        return float(cell.replace(",", "."))
+    except ValueError as error:
+        raise UserError(f"{where}: {key} is {cell[:40]!r}; give seconds, as in 12.5") from error
+
+
+def _nfbl(cell: str, where: str) -> Any:
+    if not cell.lstrip().startswith("["):
+        return [label.strip() for label in cell.split("|") if label.strip()]
+    try:
+        return json.loads(cell)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{where}: nfbl is neither JSON nor labels parted by '|' ({error})") from error

@@ -1,0 +1,407 @@
+"""Rules that find what identifies in English speech, offline: capitals and their neighbours, patterns, short lists.
+
+Text without capitals, as some recognisers write it, gives names away only through the lists and what stands before
+them; a project's list of names is needed there.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from deemo_jax.deid.text.given_names import GIVEN_NAMES
+from deemo_jax.deid.text.patterns import PATTERNS, spelled_runs
+from deemo_jax.deid.text.readable import unread
+from deemo_jax.deid.text.redaction import TAG, Kind, Span
+from deemo_jax.deid.text.word_lists import (
+    ACRONYMS,
+    COMMON,
+    LABELS,
+    MONTHS,
+    NAMES_TOO,
+    PLACES,
+    SUBJECTS,
+    UNCALLED,
+    WEEKDAYS,
+    word_set,
+)
+
+VERSION = "4"
+
+# A word: letters with apostrophes, hyphens or an initial's dot inside.
+_WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
+_CHUNK, _ADDRESS = re.compile(r"\S+"), re.compile(r"@|://|www\.", re.IGNORECASE)
+_POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
+# What separates the words of one name.
+_WITHIN_NAME = re.compile(r"(?:\.? |-)\Z")
+_BETWEEN = word_set(
+    """
+    de da di do dos das del della dello der den des du van von vom zu zur zum und ten ter te af av bin ibn al el la le
+    lo los las y e of the and &
+    """
+)
+_MOST_PARTICLES = 4
+# "d'Tellin", "al-Tellin": a name that begins with a small letter.
+_ELIDED = re.compile(r"(?:(?:d|l|dell|all|nell|o)['’]|(?:al|el|ul|ash|bin|ibn|abu|ben)-)[A-ZÀ-ÖØ-ÞŁŚŠŽ]")
+_SENTENCE_END = re.compile(r"(?:\A|[.!?:…;\n]|[\"“«(]|\A['‘]|[\s]['‘])[\s\"“«('‘\-–—]*\Z")
+
+_TITLES = word_set(
+    """
+    mr mrs ms miss mx dr prof professor sir dame madam coach captain president judge herr frau monsieur madame mme mlle
+    señor señora señorita sr sra signor signora lord lady reverend count countess baron baroness princess
+    """
+)
+# Written short, these stand before a name as well; their dot ends no sentence.
+_RANKS = word_set(
+    """
+    adm amb asst bro brig capt cmdr col cpl cpt det fr gen gov hon insp lt maj messrs msgr pres pvt rep rev revd sen sgt
+    st supt
+    """
+)
+_SURE_TITLES = word_set("mr mrs ms mx dr prof herr frau monsieur madame mme mlle señor señora señorita signor signora")
+# What stands between a title and the name: "Dr. med.", "Prof. Dr. h. c.", "Dipl.-Ing.".
+_MOST_DEGREES = 12
+_DEGREES = word_set("med rer nat phil jur iur ing dipl dent vet habil mag theol pol oec h c hc mult") | _SURE_TITLES
+_TEAM_ENDINGS = word_set(
+    """
+    fc afc cf sc ac united city rovers wanderers athletic albion hotspur town county club university college academy
+    school institute inc ltd llc gmbh plc corp corporation company co industries group holdings bank foundation
+    association federation union league cup trophy open masters championship championships olympics games prix party
+    church hospital clinic magazine times news tv radio
+    """
+)
+_TEAM_BEGINNINGS = word_set("university college bank school institute fc ac real team")
+_PLACE_ENDINGS = word_set(
+    """
+    street road avenue lane drive boulevard park stadium arena court square beach bridge airport station river lake
+    island islands valley county hill hills bay hotel museum province district
+    """
+)
+_PLACE_BEFORE = word_set("in at near across outside through around visit visited leaving left")
+_MOVES = word_set("went flew moved came travelled traveled drove back home up down live lived go going way")
+# After a word that begins a sentence, these say that it was a person.
+_DEEDS = word_set(
+    """
+    said says told tells asked thinks thought played plays beat beats won wins lost loses hugged smiled laughed cried
+    came comes went goes has had was is knows knew helped helps made makes gave gives called calls and deserved
+    deserves did does served scored saved will would can could should might must shall may didn't doesn't isn't wasn't
+    won't can't couldn't wouldn't hasn't hit hits ran runs took takes led leads sat sits stood stands broke breaks
+    kept keeps put puts felt feels looked looks started starts seemed tries tried got gets found finds let lets threw
+    throws drew caught left leaves fell falls rose spoke speaks reads wrote sent sends paid brought bought taught met
+    meets heard saw sees held holds built spent ate drank drove rode flew swam sang danced wants wanted needs needed
+    loves loved hates hated likes liked enjoys enjoyed never always also really just began begins became becomes chose
+    dug forgot fought grew hid hung knocks laid lay lent lit meant rang shook shone shot showed shut slept struck swore
+    swept swung thanks tore understood withdrew woke wore wept would've wouldn't shouldn't hadn't who whom whose
+    """
+)
+# What only a person does: "Will", "Grace" and "Mark" did.
+_PERSONAL = word_set(
+    "said says told tells asked asks thanked thanks hugged kissed married smiled laughed cried called phoned wrote"
+)
+# What follows a given name in the name of an account.
+_HANDLE = re.compile(r"(?:[._]\w{1,40}){1,3}")
+# The past of most verbs.
+_DID = re.compile(r"[a-z]{2,}ed")
+_NAME_BEFORE = re.compile(
+    r"\b(?:(?:my|his|her) name is|my name['’]s|i am called|i['’]m called|named|nicknamed) $", re.IGNORECASE
+)
+_LONGEST_NAME = 6
+_CALLED = re.compile(r",\s| [-–—]{1,2}\s| (?:too|either|as well)(?:[.!?…]|\Z)")
+# "Exhausted", "Furious", "Incredible" stand before a comma as well, and names seldom end so.
+_UNCALLED_ENDINGS = ("ted", "sed", "ned", "ied", "ous", "ible", "wise", "ity", "ism", "ship", "ance", "ence", "ure")
+_NOBODY = LABELS | UNCALLED | SUBJECTS
+# What stands between a given name and the rest of the surname.
+_PARTICLES = _BETWEEN - word_set("the of and & e y do los lo te")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Word:
+    start: int
+    end: int
+    text: str
+    lower: str
+    capital: bool
+    initial: bool
+
+
+class Rules:
+    """The default engine."""
+
+    @property
+    def method(self) -> str:
+        return f"deemo_jax rules {VERSION}"
+
+    def unread(self, text: str) -> str | None:
+        """Why a text is beyond the rules, if it is."""
+        return unread(text)
+
+    def find(self, text: str) -> Iterator[Span]:
+        """Spans by pattern, by capitals, and by list."""
+        for kind, pattern in PATTERNS:
+            for match in pattern.finditer(text):
+                yield Span(match.start(), match.end(), kind)
+        yield from (Span(start, end, "NUMBER") for start, end in spelled_runs(text))
+        yield from _torn_addresses(text)
+        words = _words(text)
+        labels = list(_by_labels(text))
+        yield from labels
+        if _has_capitals(words, TAG.search(text) is not None):
+            called = {word.lower for word in words if any(s.start <= word.start < s.end for s in labels)}
+            yield from _by_capitals(text, words, called)
+        yield from _by_lists(text, words)
+
+
+def _torn_addresses(text: str) -> Iterator[Span]:
+    """Mail and web addresses of which a part is a tag already, which no pattern of a whole one knows."""
+    for match in _CHUNK.finditer(text):
+        if TAG.search(match[0]) and _ADDRESS.search(match[0]):
+            yield Span(match.start(), match.end(), "CONTACT")
+
+
+# "TELLIN: it was hard.", ">> Mia Tellin (crying): yes", "[Tellin]: no", where a line or a sentence begins.
+_SAID = r"(?:[^\W\d_]|['’.\-]){1,40}"
+_LABEL = re.compile(
+    r"(?:^|(?<=[.!?…\"”»)\]] ))[ \t]*(?:[>\-–—•*]{1,3}[ \t]*)?[\[(]?"
+    rf"({_SAID}(?:(?:, | ?[/&] ?| ){_SAID}){{0,5}})"
+    r"[\])]?(?: ?[(\[][^)\]\n]{0,40}[)\]])?[ \t]?[:：](?=\s|\Z|\*)",
+    re.MULTILINE,
+)
+# "Speaker 2 (Tellin): yes".
+_ASIDE = re.compile(rf"[(\[]({_SAID}(?: {_SAID}){{0,3}})[)\]][ \t]?[:：](?=\s|\Z)")
+# "tellin: yes", where a line begins.
+_SMALL_LABEL = re.compile(
+    r"^[ \t]*(?:[>\-–—•*]{1,3}[ \t]*)?([^\W\d_]{3,40}(?: [^\W\d_]{3,40})?)[ \t]?:(?=\s|\Z)", re.MULTILINE
+)
+_ROLES = COMMON | _NOBODY | _DEGREES | _TITLES | _RANKS | ACRONYMS
+# Words that are names as well, where somebody speaks.
+_CALLED_SO = NAMES_TOO - word_set(
+    """
+    best bliss case chance day fair final glory joy law little long love luck lucky may price pride quick self sharp
+    small spirit strange strong sunday sure true victory winning wise wish
+    """
+)
+
+
+def _by_labels(text: str) -> Iterator[Span]:
+    """Who speaks, in front of what is said; roles ("Interviewer:") name nobody."""
+    for label in (*_LABEL.finditer(text), *_ASIDE.finditer(text)):
+        said = list(_WORD.finditer(text, label.start(1), label.end(1)))
+        if len(said) == 1 and said[0][0][0].isupper() and said[0][0].lower() in _CALLED_SO:
+            yield Span(said[0].start(), said[0].end(), "NAME")
+        named = [word for word in said if len(word[0]) > 1 and word[0].lower() not in _ROLES]
+        capital = all(word[0][0].isupper() or word[0].lower() in _BETWEEN for word in named)
+        if named and capital and named[0][0].lower() not in _BETWEEN:
+            yield Span(named[0].start(), named[-1].end(), "NAME")
+    for label in _SMALL_LABEL.finditer(text):
+        if label[1].islower() and not _ROLES.intersection(label[1].split()):
+            yield Span(label.start(1), label.end(1), "NAME")
+
+
+def _words(text: str) -> list[_Word]:
+    words: list[_Word] = []
+    for match in _WORD.finditer(TAG.sub(lambda m: "." + " " * (len(m[0]) - 1), text)):
+        plain = _POSSESSIVE.sub("", match[0])
+        lower = match[0].replace("’", "'").lower()
+        before = text[max(0, match.start() - 8) : match.start()]
+        initial = bool(_SENTENCE_END.search(before)) if match.start() > 8 else not before.strip("\"“«('‘-–— ")
+        initial = initial and not _after_title(words, before)
+        if lower not in COMMON:
+            lower = plain.lower()
+        capital = plain[0].isupper() or _ELIDED.match(plain) is not None
+        words.append(_Word(match.start(), match.start() + len(plain), plain, lower, capital, initial))
+    return words
+
+
+def _after_title(words: Sequence[_Word], before: str) -> bool:
+    """The dot of 'Mr. ' or of an initial ends no sentence."""
+    if not words or not before.endswith(". "):
+        return False
+    if words[-1].capital and words[-1].lower in _RANKS:
+        return True
+    return words[-1].lower in _TITLES or (len(words[-1].text) == 1 and words[-1].capital and words[-1].lower != "i")
+
+
+def _has_capitals(words: Sequence[_Word], tagged: bool) -> bool:
+    """Whether capitals mean anything: not where all words have them, or none; a tag hides how many there were."""
+    shouted = sum(word.text.isupper() for word in words if len(word.text) > 1)
+    return shouted * 2 <= len(words) or (len(words) <= 2 and not tagged)
+
+
+def _by_capitals(text: str, words: Sequence[_Word], called: Iterable[str]) -> Iterator[Span]:
+    certain = set(called)
+    unsure: list[_Word] = []
+    at = 0
+    while at < len(words):
+        run = _run(text, words, at)
+        if not run:
+            at += 1
+            continue
+        at += len(run)
+        before = words[at - len(run) - 1] if at > len(run) else None
+        after = words[at] if at < len(words) else None
+        if len(run) == 1 and run[0].initial and not _is_person(text, run[0], after):
+            unsure.append(run[0])
+            continue
+        certain.update(word.lower for word in run)
+        yield Span(run[0].start, run[-1].end, _kind(text, run, before))
+    # A first word is a name where the same word is one elsewhere.
+    yield from (Span(word.start, word.end, "NAME") for word in unsure if word.lower in certain)
+
+
+def _run(text: str, words: Sequence[_Word], at: int) -> list[_Word]:
+    """The words of one name from here on; empty if none begins here."""
+    if not _may_be_name(words[at]):
+        return []
+    run = [words[at]]
+    reach = at + 1
+    while reach < len(words) and len(run) < _LONGEST_NAME:
+        follows = _WITHIN_NAME.search(text[run[-1].end : words[reach].start])
+        linked = follows and text[run[-1].end : words[reach].start] == follows[0]
+        if not linked or words[reach].initial:
+            break
+        endings = _TEAM_ENDINGS | _PLACE_ENDINGS
+        if _may_be_name(words[reach]) or (words[reach].capital and words[reach].lower in endings):
+            run.append(words[reach])
+        elif beyond := _after_particles(text, words, reach, run[-1]):
+            run += words[reach : beyond + 1]
+            reach = beyond
+        else:
+            break
+        reach += 1
+    return run
+
+
+def _after_particles(text: str, words: Sequence[_Word], at: int, before: _Word) -> int:
+    """Where a name goes on after "van der" or "von und zu"; 0 if it does not."""
+    if words[at].lower == "of" and before.lower not in _TEAM_BEGINNINGS:
+        return 0
+    for beyond in range(at, min(at + _MOST_PARTICLES + 1, len(words))):
+        if beyond > at and text[words[beyond - 1].end : words[beyond].start] != " ":
+            return 0
+        if beyond > at and _may_be_name(words[beyond]):
+            return beyond
+        if words[beyond].lower not in _BETWEEN - {"and", "the"}:
+            return 0
+    return 0
+
+
+def _may_be_name(word: _Word) -> bool:
+    if not word.capital or word.lower in _TITLES or word.lower in ACRONYMS:
+        return False
+    if word.lower in COMMON or word.lower in WEEKDAYS or word.lower in MONTHS:
+        return word.lower in NAMES_TOO and not word.initial and word.text.istitle()
+    # "Really", "Winning", "Sadness": forms that names seldom have, where a sentence begins.
+    return not (word.initial and word.lower.endswith(("ly", "ing", "ness", "tion", "ment", "ful", "less", "able")))
+
+
+def _is_person(text: str, word: _Word, after: _Word | None) -> bool:
+    if word.lower in GIVEN_NAMES or word.lower in PLACES:
+        return True
+    if word.lower in _NOBODY:
+        return False
+    rest = text[word.end : word.end + 2].replace("’", "'")
+    if rest == "'s" or not word.text.istitle() or _is_called(text, word):
+        return True
+    if after is None or text[word.end : after.start] != " " or _plural(word):
+        return False
+    told = _DID.fullmatch(after.lower) and len(word.text) > 2 and not word.lower.endswith(_UNCALLED_ENDINGS)
+    return after.lower in _DEEDS or bool(told)
+
+
+def _is_called(text: str, word: _Word) -> bool:
+    """Whether a sentence's first word calls somebody ("Tellin, you are kind.") or is all of it ("Tellin too.")."""
+    if len(word.text) < 2 or word.lower.endswith(_UNCALLED_ENDINGS):
+        return False
+    return bool(_CALLED.match(text, word.end))
+
+
+def _plural(word: _Word) -> bool:
+    return word.lower.endswith("s") and not word.lower.endswith(("ss", "is", "us"))
+
+
+def _kind(text: str, run: Sequence[_Word], before: _Word | None) -> Kind:
+    last, first = run[-1].lower, run[0].lower
+    if len(run) > 1 and last in _PLACE_ENDINGS:
+        return "PLACE"
+    if (len(run) > 1 and last in _TEAM_ENDINGS) or first in _TEAM_BEGINNINGS or run[0].text.isupper():
+        return "TEAM"
+    if any(word.lower in PLACES for word in run):
+        return "PLACE"
+    if any(word.lower in GIVEN_NAMES for word in run) or before is None or len(run) > 3:
+        return "NAME"
+    if before.lower in _PLACE_BEFORE and text[before.end : run[0].start] == " ":
+        return "PLACE"
+    if before.lower in ("to", "from", "for") and re.search(
+        rf"\b(?:{'|'.join(_MOVES)}) (?:to|from|for) $", text[max(0, run[0].start - 24) : run[0].start], re.IGNORECASE
+    ):
+        return "PLACE"
+    if before.lower == "the" and _plural(run[-1]):
+        return "TEAM"
+    return "NAME"
+
+
+def _by_lists(text: str, words: Sequence[_Word]) -> Iterator[Span]:
+    """What is known in any case: lists, and what stands after 'my name is' or 'mr'."""
+    for at, word in enumerate(words):
+        if word.lower in PLACES:
+            yield Span(word.start, word.end, "PLACE")
+        elif word.lower in GIVEN_NAMES:
+            yield Span(word.start, _named_end(text, words, at), "NAME")
+        elif word.lower in _CALLED_SO and word.capital and word.initial and _speaks(text, words, at):
+            yield Span(word.start, word.end, "NAME")
+        elif word.lower in _SURE_TITLES:
+            yield from _titled(text, words, at)
+        if word.lower not in COMMON and _NAME_BEFORE.search(text[max(0, word.start - 16) : word.start]):
+            second = words[at + 1] if at + 1 < len(words) else None
+            both = second is not None and second.lower not in COMMON and text[word.end : second.start] == " "
+            yield Span(word.start, second.end if both and second else word.end, "NAME")
+
+
+def _titled(text: str, words: Sequence[_Word], title: int) -> Iterator[Span]:
+    """The name after a title: its first word, what particles link to it, and what has a capital."""
+    at, most = title + 1, min(len(words), title + 1 + _MOST_DEGREES)
+    while at < most and words[at].lower in _DEGREES and _follows(text, words, at, (" ", ". ", ".", ".-", "-")):
+        at += 1
+    if at == len(words) or not _follows(text, words, at, (" ", ". ")):
+        return
+    if words[at].lower in COMMON and not (words[at].lower in NAMES_TOO and words[at].capital):
+        return
+    last = at
+    for reach in range(at + 1, min(at + 2 * _LONGEST_NAME, len(words))):
+        if not _follows(text, words, reach, (" ", "-")):
+            break
+        if words[reach].lower in _PARTICLES and not words[reach].text.isupper():
+            continue
+        linked = words[reach - 1].lower in _PARTICLES and words[reach].lower not in COMMON
+        if not (linked or (words[at].capital and _may_be_name(words[reach]))):
+            break
+        last = reach
+    yield Span(words[at].start, words[last].end, "NAME")
+
+
+def _follows(text: str, words: Sequence[_Word], at: int, joints: tuple[str, ...]) -> bool:
+    return text[words[at - 1].end : words[at].start] in joints
+
+
+def _speaks(text: str, words: Sequence[_Word], at: int) -> bool:
+    return at + 1 < len(words) and words[at + 1].lower in _PERSONAL and _follows(text, words, at + 1, (" ",))
+
+
+def _named_end(text: str, words: Sequence[_Word], at: int) -> int:
+    """Where a name ends that begins with a given name.
+
+    That is after all of a handle ("mia.tellin_7"); among capitals, after the next word unless that is common.
+    """
+    end, reach = words[at].end, at + 1
+    if handle := _HANDLE.match(text, end):
+        return handle.end()
+    if len(words[at].text) < 2 or not words[at].text.isupper():
+        return end
+    while reach < len(words) and words[reach].text.isupper():
+        if text[words[reach - 1].end : words[reach].start] not in (" ", "-"):
+            break
+        lower = words[reach].lower
+        if lower not in _PARTICLES:
+            plain = lower in COMMON | _DEEDS | ACRONYMS | WEEKDAYS
+            return end if plain else words[reach].end
+        reach += 1
+    return end

@@ -1,0 +1,1 @@
+"""Faces found, followed, covered, and the covered pictures looked at again."""

@@ -1,0 +1,188 @@
+"""What is covered in each frame of a copy: faces are found and followed, and the covered pictures looked at again.
+
+It fails closed: where it cannot be sure, the clip is refused.
+Axes: N boxes.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.video import masks, refusal
+from deemo_jax.deid.video.detections import (
+    FULL_SIZE_EVERY_S,
+    LOOK_EVERY_S,
+    Sight,
+    look_through,
+    spaced_frames,
+    unseen_frames,
+)
+from deemo_jax.deid.video.empty_scenes import somebody
+from deemo_jax.deid.video.eye import Eye
+from deemo_jax.deid.video.faces import input_size
+from deemo_jax.deid.video.kept_frames import Footage
+from deemo_jax.deid.video.look import heights
+from deemo_jax.deid.video.masks import Rectangles
+from deemo_jax.deid.video.recheck import Again, cover_until_clean, still_seen
+from deemo_jax.deid.video.refusal import MENDS, TRACK_MENDS, Refused
+from deemo_jax.deid.video.small_faces import follow
+from deemo_jax.deid.video.track_file import load_tracks
+from deemo_jax.deid.video.tracks import Boxes, Plan, boxes_per_frame, plan
+from deemo_jax.media.cached_video import Reel
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Covering:
+    """What is covered, and how that was found.
+
+    Attributes:
+        footage: the frames of the copy.
+        seen: in the first pass; no looks where a person gave the tracks.
+        found: the faces.
+        first: rectangles of every frame of the copy after the first pass.
+        rectangles: after the second.
+    """
+
+    footage: Footage
+    seen: Sight
+    found: Plan
+    first: Rectangles
+    rectangles: Rectangles
+
+    @property
+    def dropped(self) -> tuple[int, ...]:
+        """Frames of the source that the copy lacks, ascending."""
+        return tuple(sorted(self.footage.dropped))
+
+    @property
+    def added(self) -> Rectangles:
+        """What the second pass added, by frame of the copy."""
+        pairs = zip(self.rectangles, self.first, strict=True)
+        return tuple(tuple(r for r in now if r not in before) for now, before in pairs)
+
+    def on_record(self, settings: Settings) -> dict[str, Any]:
+        """The manifest's `faces`."""
+        seen, found, size = self.seen, self.found, self.footage.size
+        return {
+            "frames": len(seen.times),
+            "looked": len(seen.looked),
+            "looks": _looks(self.footage.shown, settings),
+            "full_size": len(seen.small),
+            "turns": list(seen.turns),
+            "tracks": len(found.tracks),
+            "small": sum(bool(t.boxes.size) and _is_small(t.boxes, seen, settings) for t in found.tracks),
+            "boxes": found.found,
+            "bridged": found.bridged,
+            "min_score": round(found.min_score, 4),
+            "filled": sum(boxes == masks.whole(*size) for boxes in self.rectangles),
+            "dropped": len(self.dropped),
+            "empty": len(found.empty) if settings.empty_scenes == "accept" else 0,
+            "seen_again": sum(now != before for now, before in zip(self.rectangles, self.first, strict=True)),
+            "corrected": not seen.looked,
+        }
+
+
+def cover(reel: Reel, shown: tuple[int, int], settings: Settings, tracks: Path | None, source_sha256: str) -> Covering:
+    """Decides what is to be covered.
+
+    Args:
+        reel: the film.
+        shown: width and height of its picture, pixels.
+        settings: how faces are found.
+        tracks: a corrected file of tracks, which is then covered as it is.
+        source_sha256: of the film's file, whose tracks they must be.
+
+    Raises:
+        Refused: no face, or frames in which a face was expected and not found, or is still seen.
+        UserError: what cannot be read, is too long, or shows too many faces.
+    """
+    if tracks:
+        seen = Sight(*shown, tuple(picture.time_s for picture in reel), (), ())
+        found = load_tracks(tracks, len(seen.times), shown, source_sha256, reel.span[0])
+    else:
+        seen = follow(reel, look_through(reel, settings), settings)
+        found = plan(seen, settings)
+    if settings.empty_scenes == "refuse":
+        found = dataclasses.replace(found, missing=tuple(sorted({*found.missing, *found.empty})))
+    _refuse_if_unsure(reel, found, seen, settings)
+    footage = Footage(reel, shown, seen.times, _dropped(found, settings))
+    first = _rectangles(found, footage, settings)
+    return Covering(footage, seen, found, first, _looked_again(footage, first, seen, found, settings))
+
+
+def _refuse_if_unsure(reel: Reel, found: Plan, seen: Sight, settings: Settings) -> None:
+    source, limits = reel.path, np.array([seen.width, seen.height])
+    if not any(((t.boxes[:, 2:] > 0) & (t.boxes[:, :2] < limits)).all(axis=1).any() for t in found.tracks):
+        raise Refused(f"{source}: no face was found in any frame; is there a speaker, and larger than smallest_face?")
+    if settings.on_missing == "refuse":
+        if set(found.missing) - set(found.empty):
+            raise refusal.lost(source, found, seen, settings.smallest_pixels(seen.width, seen.height))
+        if found.missing:
+            raise refusal.nobody(source, found, seen)
+    if found.empty and settings.empty_scenes == "accept":
+        times = somebody(reel, frozenset(found.empty), Eye(settings, seen.turns))
+        if times:
+            what = "somebody is seen in a scene that seemed to show nobody"
+            raise refusal.refusal(source, what, times, seen.times, MENDS)
+
+
+def _dropped(found: Plan, settings: Settings) -> frozenset[int]:
+    """The frames to leave out. The first one stays (covered whole): a clip begins with its first frame."""
+    return frozenset(t for t in found.missing if t) if settings.on_missing == "drop_frame" else frozenset()
+
+
+def _rectangles(found: Plan, footage: Footage, settings: Settings) -> Rectangles:
+    """What is covered in each frame that is kept."""
+    boxes, lost, size = boxes_per_frame(found.tracks, footage.all_times), set(found.missing), footage.size
+    return tuple(
+        masks.whole(*size) if t in lost else masks.enlarge(boxes[t], settings.margin, *size) for t in footage.kept
+    )
+
+
+def _looked_again(footage: Footage, rectangles: Rectangles, seen: Sight, found: Plan, settings: Settings) -> Rectangles:
+    """What is covered once the covered pictures were looked at; nothing is added to what a person corrected.
+
+    Raises:
+        Refused: a face is still seen.
+    """
+    place, eye = {t: i for i, t in enumerate(footage.kept)}, Eye(settings, seen.turns)
+    if seen.looked:
+        looks = frozenset(place[t] for t in unseen_frames(seen) if t in place)
+        again = Again(eye, looks, _small(footage, seen, found, settings))
+        rectangles, exposed = cover_until_clean(footage, rectangles, again)
+        what, mend = "a face is still seen beside the masks", MENDS
+    else:
+        looks, full_size = (
+            frozenset(place[t] for t in spaced_frames(seen.times, every) if t in place)
+            for every in (LOOK_EVERY_S, FULL_SIZE_EVERY_S)
+        )
+        exposed = still_seen(footage, rectangles, Again(eye, looks | full_size, full_size=full_size), found.not_faces)
+        what, mend = "what is surely a face is seen beside the corrected tracks", TRACK_MENDS
+    if exposed:
+        raise refusal.refusal(footage.reel.path, what, exposed, footage.times, mend)
+    return rectangles
+
+
+def _small(footage: Footage, seen: Sight, found: Plan, settings: Settings) -> dict[int, Boxes]:
+    """By frame of the copy, where faces are that are too small for a look at the whole picture."""
+    small: dict[int, Boxes] = {}
+    for track in found.tracks:
+        if _is_small(track.boxes, seen, settings):
+            boxes = boxes_per_frame([track], footage.all_times)
+            for i, t in enumerate(footage.kept):
+                small[i] = np.concatenate([small.get(i, boxes[t][:0]), boxes[t][:1]])
+    return small
+
+
+def _is_small(boxes: Boxes, seen: Sight, settings: Settings) -> bool:
+    return bool(np.median(heights(boxes)) < settings.smallest_pixels(seen.width, seen.height))
+
+
+def _looks(size: tuple[int, int], settings: Settings) -> str:
+    """At which size the detector looks, and for what."""
+    (width, height), seen = size, input_size(*size, settings.detection_scale(*size))
+    smallest = settings.smallest_pixels(width, height)
+    return f"{width}x{height} looked at as {seen[0]}x{seen[1]}, for faces from {smallest} pixels up"

@@ -1,0 +1,139 @@
+"""Small faces between two looks in full size: each is followed from near, forwards from the first and back from the
+second.
+
+A small face is looked for in a square around where it was, in which it is shown so large that it cannot be overlooked.
+Axes: N faces; a box is x0, y0, x1, y1.
+"""
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from deemo_jax.core import parallel
+from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.video.close_up import near
+from deemo_jax.deid.video.detections import Sight
+from deemo_jax.deid.video.eye import Eye
+from deemo_jax.deid.video.look import Faces, heights, refined
+from deemo_jax.deid.video.tracks import effort, reach
+from deemo_jax.deid.video.turned import joined
+from deemo_jax.media.cached_video import Reel
+from deemo_jax.media.picture import Picture
+
+# A face is looked for within so many times its longer side: it gets 1.5 sizes away at most (`tracks.REACH`).
+CONTEXT = 4.0
+# Bytes of pictures that all threads together hold.
+ROOM = 512 << 20
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class _Followed:
+    """A face that is followed: where and when it was seen last."""
+
+    box: Float[np.ndarray, "4"]
+    time_s: float
+
+
+def follow(reel: Reel, sight: Sight, settings: Settings) -> Sight:
+    """Looks for the small faces of the looks in full size at all frames between that were looked at.
+
+    Args:
+        reel: the film that was seen.
+        sight: of it.
+        settings: of that.
+
+    Returns:
+        The same with what was found.
+    """
+    if not any(len(faces) for faces in sight.small.values()):
+        return sight
+    reel.stage, eye = "following small faces", Eye(settings, sight.turns)
+    job = functools.partial(_follow, eye, sight)
+    found = dict(zip(sight.looked, sight.faces, strict=True))
+    least = settings.smallest_pixels(sight.width, sight.height)
+    for frame, faces in itertools.chain.from_iterable(parallel.ahead(job, _spans(reel, sight), _threads(reel, sight))):
+        found[frame] = refined(found[frame], faces, least)
+    return dataclasses.replace(sight, faces=tuple(found.values()))
+
+
+def _threads(reel: Reel, sight: Sight) -> int:
+    """So many that the pictures which they hold have room."""
+    longest = max(b - a for a, b in itertools.pairwise([*_places(sight), len(sight.looked)]))
+    return max(1, min(reel.threads, ROOM // (longest * sight.width * sight.height * 3 // 2)))
+
+
+def _places(sight: Sight) -> list[int]:
+    """Where the looks in full size are among all looks."""
+    return [k for k, frame in enumerate(sight.looked) if frame in sight.small]
+
+
+def _spans(reel: Reel, sight: Sight) -> Iterator[list[Picture]]:
+    """The pictures from a look in full size to the next or to the end of the scene, where there is a face to follow."""
+    looked, span = frozenset(sight.looked), list[Picture]()
+    for picture in reel:
+        if picture.index not in looked:
+            continue
+        begins = picture.index in sight.small
+        if begins and span and sight.is_cut_between(span[0].index, picture.index):
+            yield span
+            span = []
+        span.append(picture)
+        if begins and len(span) > 1:
+            yield span
+            span = [picture]
+    yield span
+
+
+def _follow(eye: Eye, sight: Sight, span: Sequence[Picture]) -> list[tuple[int, Faces]]:
+    """Frames within a span, and the small faces in them."""
+    none: Faces = np.empty((0, 6))
+    known = dict(zip(sight.looked, sight.faces, strict=True))
+    first, last = (sight.small.get(span[k].index, none) for k in (0, -1))
+    ways = [(first, span[1:])] + ([(last, span[-2::-1])] if len(span) > 1 else [])
+    starts = (span[0].time_s, span[-1].time_s)
+    found: dict[int, list[Faces]] = {}
+    for (seeds, pictures), time_s in zip(ways, starts, strict=False):
+        followed = [_Followed(seed[:4].astype(np.float64), time_s) for seed in seeds]
+        for picture in pictures if followed else ():
+            rows = _step(eye, followed, picture, known[picture.index])
+            if len(rows):
+                found.setdefault(picture.index, []).append(rows)
+    return [(frame, _without_doublets(rows)) for frame, rows in found.items()]
+
+
+def _step(eye: Eye, followed: list[_Followed], picture: Picture, known: Faces) -> Faces:
+    """Moves every face to where it is in a picture; what was seen of them from near. Who is lost for too long goes."""
+    settings = eye.settings
+    least = settings.smallest_pixels(*picture.size)
+    image, rows = picture.rgb(), []
+    large = known[(known[:, 4] >= settings.sure) & (heights(known) >= least)]
+    for face in list(followed):
+        furthest = reach(abs(picture.time_s - face.time_s))
+        close = near(image, face.box, CONTEXT, settings.threshold, eye.turns)
+        if (there := _nearest(face, close, furthest)) is not None:
+            rows.append(there)
+        else:  # it may have come so near that it is seen without
+            there = _nearest(face, large, furthest)
+        if there is not None:
+            face.box, face.time_s = there[:4].astype(np.float64), picture.time_s
+        elif abs(picture.time_s - face.time_s) > settings.hole_s:
+            followed.remove(face)
+    return np.column_stack([np.array(rows), np.zeros(len(rows))]) if rows else np.empty((0, 6))
+
+
+def _nearest(face: _Followed, found: Float[np.ndarray, "N _"], furthest: float) -> Float[np.ndarray, " _"] | None:
+    """The face that one can have become with least effort."""
+    if not len(found):
+        return None
+    cost = effort(face.box, found[:, :4].astype(np.float64), furthest)
+    best = int(cost.argmin())
+    return found[best] if cost[best] <= 1 else None
+
+
+def _without_doublets(rows: Sequence[Faces]) -> Faces:
+    together = joined(np.concatenate(rows)[:, :5].astype(np.float32))
+    return np.column_stack([together, np.zeros(len(together))])

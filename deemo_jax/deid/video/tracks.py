@@ -1,0 +1,354 @@
+"""From detections to tracks, and to where a face was expected and not found.
+
+A face that was seen is followed from look to look. What lies between two looks is interpolated, what is lost for a
+short time at one place is bridged, and every track is carried on for a moment at both ends. Then the question is what
+cannot be explained: a face comes and goes over the border of the picture or with a cut, and nowhere else.
+Axes: N boxes; a box is x0, y0, x1, y1, a face has a score behind it.
+"""
+
+import bisect
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.video.detections import Sight
+from deemo_jax.deid.video.look import NO_FACE, SURELY, Faces
+from deemo_jax.deid.video.turned import overlaps
+
+Box = Float[np.ndarray, "4"]
+Boxes = Float[np.ndarray, "N 4"]
+
+OVERLAP = 0.2
+# How far a face gets, in units of its own size: so much at once, so much a second, and never further than REACH.
+STEP, SPEED, REACH = 0.25, 14.0, 1.5
+# An effort that nobody makes.
+FAR = 1e3
+# More than a face makes (1), and less than nobody makes: what this is added to chooses last.
+LATER = 2.0
+# An effort up to which a face may take a box to which another has less far to go.
+NEAR = 0.4
+# Two cuts within this time are a flash, or something that passed: a face that is where it was before is the same.
+FLASH_S = 0.25
+# Nor does it grow or shrink by more between two looks.
+GROWTH = 2.0
+# A box that comes this near the edge of the picture (share of the side) may have left it.
+BORDER = 0.02
+# Boxes jitter: what was found so shortly before and after counts too, its sides at this share of what they were: under
+# the default margin a box of then reaches a tenth beyond its face, one of now a quarter.
+AROUND_S, THEN = 0.1, 0.8
+# Sides below the first share of what they were and will be are dents; those above the second are whole.
+DENT, FULL = 0.85, 0.95
+# Looks at which something must be found before it is surely a face, unless one from near has said so.
+LEAST_LOOKS = 3
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """One face as it moves.
+
+    Attributes:
+        number: its name, from 1.
+        frames: at which `boxes` are known, ascending; between them it moves in straight lines.
+        boxes: as many.
+        score: the best of its detections.
+    """
+
+    number: int
+    frames: tuple[int, ...]
+    boxes: Boxes
+    score: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What to cover.
+
+    Attributes:
+        tracks: of all faces, with bridges and extensions.
+        missing: frames in which a face was expected and not found, ascending.
+        empty: frames of the scenes in which nobody was seen, ascending.
+        lost_height: of the smallest of the faces that are missing, pixels; 0 where none is known.
+        found: faces that were counted at all looks.
+        bridged: frames in which a track was lost and is covered all the same.
+        min_score: of the faces counted; 0 when there is none.
+        not_faces: boxes in which a person has seen that there is none.
+    """
+
+    tracks: tuple[Track, ...]
+    missing: tuple[int, ...]
+    empty: tuple[int, ...] = ()
+    lost_height: float = 0.0
+    found: int = 0
+    bridged: int = 0
+    min_score: float = 0.0
+    not_faces: tuple[tuple[float, ...], ...] = ()
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class _Trail:
+    """A track in the making: as it was found, and whether it may have come or gone unseen."""
+
+    looks: list[int]
+    boxes: list[Box]
+    scores: list[float]
+    verdicts: list[int]
+
+    @property
+    def score(self) -> float:
+        return max(self.scores)
+
+    def is_sure(self, sure: float) -> bool:
+        return self.score >= sure and (len(self.looks) >= LEAST_LOOKS or SURELY in self.verdicts)
+
+    def is_doubtful(self, settings: Settings) -> bool:
+        """Whether it never was surely a face, and none whenever it was looked at closely."""
+        asked = [v for score, v in zip(self.scores, self.verdicts, strict=True) if score >= settings.threshold]
+        return self.score < settings.sure and bool(asked) and all(v == NO_FACE for v in asked)
+
+
+def plan(sight: Sight, settings: Settings) -> Plan:
+    """Decides what to cover, given all detections of a clip down to the second-chance score."""
+    faces = second_chance(sight, settings.threshold)
+    trails = _follow(sight, faces, settings.hole_s, settings.sure)
+    doubtful = [trail for trail in trails if trail.is_doubtful(settings)]
+    trails = [trail for trail in trails if not trail.is_doubtful(settings)]
+    tracks, bridged = [], 0
+    for number, trail in enumerate(trails, 1):
+        track, holes = _finish(number, trail, sight, settings.hole_s, settings.extend_s)
+        tracks.append(track)
+        bridged += holes
+    for trail in doubtful:
+        tracks += _where_seen(len(tracks) + 1, trail, sight, settings.threshold)
+    scores = [score for trail in (*trails, *doubtful) for score in trail.scores]
+    missing, empty, height = _missing(trails, sight, settings.sure)
+    return Plan(tuple(tracks), missing, empty, height, len(scores), bridged, min(scores, default=0.0))
+
+
+def second_chance(sight: Sight, threshold: float) -> list[Faces]:
+    """Keeps what scores at least `threshold`, and what overlaps something kept at the look before or after."""
+    kept = [faces[:, 4] >= threshold for faces in sight.faces]
+    count = len(kept)
+    for order, step in ((range(1, count), -1), (range(count - 2, -1, -1), 1)):
+        for k in order:
+            near = sight.faces[k + step][kept[k + step]]
+            kept[k] = kept[k] | overlaps(sight.faces[k], near, OVERLAP).any(axis=1)
+    return [faces[k] for faces, k in zip(sight.faces, kept, strict=True)]
+
+
+def boxes_per_frame(tracks: Sequence[Track], times: Sequence[float]) -> list[Boxes]:
+    """What tracks cover in each frame, before any margin: where they are there, first; and where they were found last
+    and will be next, if that is at most `AROUND_S` away."""
+    found: list[list[Box]] = [[] for _ in times]
+    for track in tracks:
+        for t in range(track.frames[0], track.frames[-1] + 1):
+            here, after = bisect.bisect_left(track.frames, t), bisect.bisect_right(track.frames, t)
+            found[t].append(track.boxes[here] if here < after else _between(track, t))
+            for k in (here - 1, after):
+                if 0 <= k < len(track.frames) and abs(times[track.frames[k]] - times[t]) <= AROUND_S + 1e-3:
+                    found[t].append(_shrunk(track.boxes[k]))
+    return [np.array(boxes, np.float64).reshape(-1, 4) for boxes in found]
+
+
+def _shrunk(box: Box) -> Box:
+    half = (1 - THEN) / 2 * (box[2:] - box[:2])
+    return np.concatenate([box[:2] + half, box[2:] - half])
+
+
+def _between(track: Track, t: int) -> Box:
+    after = bisect.bisect_left(track.frames, t)
+    a, b = track.frames[after - 1], track.frames[after]
+    return track.boxes[after - 1] + (track.boxes[after] - track.boxes[after - 1]) * ((t - a) / (b - a))
+
+
+def _follow(sight: Sight, faces: Sequence[Faces], hole_s: float, sure: float) -> list[_Trail]:
+    """Links faces from look to look, one to one; what is lost may come back at its place within `hole_s`."""
+    trails: list[_Trail] = []
+    for look, found in zip(sight.looked, faces, strict=True):
+        time = sight.times[look]
+        open_trails = [
+            trail
+            for trail in trails
+            if time - sight.times[trail.looks[-1]]
+            <= (min(FLASH_S, hole_s) if sight.is_cut_between(trail.looks[-1], look) else hole_s) + 1e-3
+        ]
+        continued: dict[int, _Trail] = {}
+        if open_trails and len(found):
+            cost = np.array([_effort(trail, found[:, :4], look, sight) for trail in open_trails])
+            # What was surely a face chooses first: a false alarm beside it must not take it over. Nor must it itself go
+            # over to one when it is lost.
+            later = np.array([[LATER if trail.score < sure else 0.0] for trail in open_trails])
+            possible = (cost <= 1) & ((cost <= NEAR) | (cost == cost.min(axis=0)))
+            for i, j in _least(np.where(possible, cost, FAR) + later):
+                if possible[i, j]:
+                    continued[j] = open_trails[i]
+        for j, face in enumerate(found.astype(np.float64)):
+            trail = continued.get(j)
+            if trail is None:
+                trails.append(trail := _Trail([], [], [], []))
+            trail.looks.append(look)
+            trail.boxes.append(face[:4])
+            trail.scores.append(float(face[4]))
+            trail.verdicts.append(int(face[5]))
+    return trails
+
+
+def _least(cost: Float[np.ndarray, "n m"]) -> list[tuple[int, int]]:
+    """Row and column of the pairs, none of which share either, that cost least together."""
+    if 1 in cost.shape:
+        return [divmod(int(cost.argmin()), cost.shape[1])]
+    from scipy.optimize import linear_sum_assignment  # takes a quarter of a second to load; most clips show one face
+
+    return [(int(i), int(j)) for i, j in zip(*linear_sum_assignment(cost), strict=True)]
+
+
+def _effort(trail: _Trail, boxes: Boxes, look: int, sight: Sight) -> Float[np.ndarray, " N"]:
+    """How hard it is for a trail to go on at each box."""
+    elapsed = sight.times[look] - sight.times[trail.looks[-1]]
+    return effort(trail.boxes[-1], boxes, STEP if sight.is_cut_between(trail.looks[-1], look) else reach(elapsed))
+
+
+def reach(elapsed_s: float) -> float:
+    """How far a face gets in a time, in units of its own size."""
+    return min(REACH, STEP + SPEED * elapsed_s)
+
+
+def effort(last: Box, boxes: Boxes, furthest: float) -> Float[np.ndarray, " N"]:
+    """How hard it is for a face to get from one box to each of others, if it gets that far: above 1 it cannot."""
+    sizes = _size(boxes) / _size(last[None])
+    cost = _distance(last[None], boxes)[0] / furthest
+    return np.where(np.maximum(sizes, 1 / sizes) <= GROWTH, cost, np.inf)
+
+
+def _finish(number: int, trail: _Trail, sight: Sight, hole_s: float, extend_s: float) -> tuple[Track, int]:
+    """The trail with its holes bridged by hulls and its ends carried on; and how many frames the holes have."""
+    points: dict[int, Box] = dict(zip(trail.looks, _undented(trail, sight, hole_s), strict=True))
+    bridged = 0
+    for a, b in zip(trail.looks, trail.looks[1:], strict=False):
+        if bisect.bisect_left(sight.looked, b) - bisect.bisect_left(sight.looked, a) > 1:
+            hull = _hull(points[a], points[b])
+            points |= dict.fromkeys(range(a + 1, b), hull)
+            bridged += b - a - 1
+    first, last = trail.looks[0], trail.looks[-1]
+    for t in sight.scene(first):
+        if t < first and sight.times[first] - sight.times[t] <= extend_s + 1e-3:
+            points[t] = trail.boxes[0]
+    for t in sight.scene(last):
+        if t > last and sight.times[t] - sight.times[last] <= extend_s + 1e-3:
+            points[t] = trail.boxes[-1]
+    frames = tuple(sorted(points))
+    return Track(number, frames, np.array([points[t] for t in frames]), trail.score), bridged
+
+
+def _where_seen(number: int, trail: _Trail, sight: Sight, threshold: float) -> list[Track]:
+    """A doubtful trail as tracks of their own, one for every run of looks that saw it; nothing is carried on."""
+    places = {look: place for place, look in enumerate(sight.looked)}
+    runs: list[list[int]] = []
+    for i, look in enumerate(trail.looks):
+        if trail.scores[i] < threshold:
+            continue
+        if runs and places[trail.looks[runs[-1][-1]]] == places[look] - 1:
+            runs[-1].append(i)
+        else:
+            runs.append([i])
+    return [
+        Track(k, tuple(trail.looks[i] for i in run), np.array([trail.boxes[i] for i in run]), trail.score)
+        for k, run in enumerate(runs, number)
+    ]
+
+
+def _undented(trail: _Trail, sight: Sight, hole_s: float) -> list[Box]:
+    """The boxes, those of a face that is hidden in part united with where it was before and is after.
+
+    A head does not shrink for a moment: a side that is shorter than it was and will be within half of `hole_s` has a
+    hand before it.
+    """
+    times = np.array([sight.times[look] for look in trail.looks])
+    boxes = np.array(trail.boxes)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    whole = []
+    for i, box in enumerate(boxes):
+        first = int(np.searchsorted(times, times[i] - hole_s / 2))
+        last = int(np.searchsorted(times, times[i] + hole_s / 2, side="right"))
+        for axis in (0, 1):
+            before, after = sides[first:i, axis], sides[i + 1 : last, axis]
+            if before.size and after.size and sides[i, axis] < DENT * (level := min(before.max(), after.max())):
+                a = first + int(np.flatnonzero(before >= FULL * level)[-1])
+                b = i + 1 + int(np.flatnonzero(after >= FULL * level)[0])
+                share = (times[i] - times[a]) / (times[b] - times[a])
+                box = _hull(box, _moved_over(boxes[a] + share * (boxes[b] - boxes[a]), box))
+        whole.append(box)
+    return whole
+
+
+def _missing(trails: Sequence[_Trail], sight: Sight, sure: float) -> tuple[tuple[int, ...], tuple[int, ...], float]:
+    """Frames in which a face must be that was not found, those of scenes in which nobody was, and the least height of a
+    face that is missing."""
+    missing, empty, heights = set[int](), list[int](), list[float]()
+    for scene in sight.scenes():
+        here = [trail for trail in trails if trail.looks[0] < scene.stop and trail.looks[-1] >= scene.start]
+        if not here:
+            empty += scene
+            continue
+        for trail in here:
+            if trail.is_sure(sure) and (lost := _unexplained(trail, here, sight, scene)):
+                missing |= lost
+                heights.append(min(float(box[3] - box[1]) for box in trail.boxes))
+        seen = {t for trail in here for t in range(trail.looks[0], trail.looks[-1] + 1)}
+        missing.update(t for t in scene if t not in seen and not _is_empty(t, here, sight))
+    return tuple(sorted(missing)), tuple(empty), min(heights, default=0.0)
+
+
+def _unexplained(trail: _Trail, here: Sequence[_Trail], sight: Sight, scene: range) -> set[int]:
+    """The frames before a sure face came, and after it went, unless over the border or with a cut.
+
+    It is back when a face begins where it could have got to meanwhile.
+    """
+    frames: set[int] = set()
+    first, last = trail.looks[0], trail.looks[-1]
+    if last in scene and last < sight.last_look(scene) and not sight.at_border(trail.boxes[-1], BORDER):
+        back = [other.looks[0] for other in here if _leads_to(trail, other, sight)]
+        frames.update(range(last + 1, min(back, default=scene.stop)))
+    if first in scene and first > scene.start and not sight.at_border(trail.boxes[0], BORDER):
+        gone = [other.looks[-1] for other in here if _leads_to(other, trail, sight)]
+        frames.update(range(max(gone, default=scene.start - 1) + 1, first))
+    return frames
+
+
+def _leads_to(gone: _Trail, back: _Trail, sight: Sight) -> bool:
+    """Whether a face may have gone where one begins later."""
+    elapsed = sight.times[back.looks[0]] - sight.times[gone.looks[-1]]
+    return elapsed > 0 and float(_distance(gone.boxes[-1], back.boxes[0])[0, 0]) <= STEP + SPEED * elapsed
+
+
+def _is_empty(t: int, here: Sequence[_Trail], sight: Sight) -> bool:
+    """Whether the picture may well show nobody: who was there left over the border, and who comes enters over it."""
+    before = [trail for trail in here if trail.looks[-1] < t]
+    after = [trail for trail in here if trail.looks[0] > t]
+    left = not before or sight.at_border(max(before, key=lambda trail: trail.looks[-1]).boxes[-1], BORDER)
+    enters = not after or sight.at_border(min(after, key=lambda trail: trail.looks[0]).boxes[0], BORDER)
+    return left and enters
+
+
+def _size(boxes: Boxes) -> Float[np.ndarray, " N"]:
+    return np.sqrt(np.clip(boxes[:, 2:] - boxes[:, :2], 1, None).prod(axis=-1))
+
+
+def _distance(boxes: Boxes, others: Float[np.ndarray, "M 4"]) -> Float[np.ndarray, "N M"]:
+    """Distance of the centres in units of the larger box's size."""
+    boxes, others = np.atleast_2d(boxes), np.atleast_2d(others)
+    centres = [(b[:, :2] + b[:, 2:]) / 2 for b in (boxes, others)]
+    gaps = np.linalg.norm(centres[0][:, None] - centres[1][None], axis=-1)
+    return gaps / np.maximum(_size(boxes)[:, None], _size(others)[None])
+
+
+def _moved_over(box: Box, other: Box) -> Box:
+    """A box moved by as little as lets it cover another, as far as it is large enough: it may be off by some speed."""
+    shift = np.maximum(other[2:] - box[2:], 0) + np.minimum(other[:2] - box[:2], 0)
+    return box + np.tile(shift, 2)
+
+
+def _hull(box: Box, other: Box) -> Box:
+    return np.concatenate([np.minimum(box, other)[:2], np.maximum(box, other)[2:]])

@@ -1,0 +1,1 @@
+"""The voice of a clip, and the ways of changing it."""

@@ -1,0 +1,56 @@
+"""How honest the probabilities of a system are: does it err as often as it says it may?
+
+Axes: n clips, C classes in the order of `Emotion`.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from deemo_jax.core.schema import Emotion
+from deemo_jax.evaluation.predictions import Prediction
+from deemo_jax.generation.odds import calibration_error, log_odds, negative_log_likelihood
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sureness:
+    """Of one modality set.
+
+    Attributes:
+        n: clips whose odds are known.
+        temperature: what their log-odds were divided by; None when none was learnt.
+        nll, ece: negative log-likelihood and calibration error as the model is.
+        nll_calibrated, ece_calibrated: with the temperature; None without one.
+    """
+
+    n: int
+    temperature: float | None
+    nll: float
+    ece: float
+    nll_calibrated: float | None
+    ece_calibrated: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def sureness(rows: Sequence[Prediction]) -> Sureness | None:
+    """Scores the probabilities of one modality set; None where no odds are known."""
+    known = [(row, row.log_likelihoods) for row in rows if row.log_likelihoods is not None]
+    if not known:
+        return None
+    odds = log_odds(np.array([[values[emotion] for emotion in Emotion] for _, values in known]))
+    positive = np.array([row.emotion_true is Emotion.POSITIVE for row, _ in known])
+    (temperature, *others) = {row.temperature for row, _ in known}
+    learnt = temperature is not None and not others
+    scaled = odds / temperature if learnt else odds
+    return Sureness(
+        n=len(known),
+        temperature=temperature if learnt else None,
+        nll=negative_log_likelihood(odds, positive),
+        ece=calibration_error(odds, positive),
+        nll_calibrated=negative_log_likelihood(scaled, positive) if learnt else None,
+        ece_calibrated=calibration_error(scaled, positive) if learnt else None,
+    )

@@ -1,0 +1,177 @@
+"""What a checkpoint says of where it comes from, and how a run is opened again."""
+
+import importlib.metadata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+
+from deemo_jax.core import origin
+from deemo_jax.core.checkpoint import Checkpoints, choose, saved_steps
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import read_json, sha256
+from deemo_jax.core.recipe import MeshRecipe, Recipe
+from deemo_jax.core.workdir import Workdir
+from deemo_jax.data.prompts import INSTRUCTION_VERSION
+from deemo_jax.models.deemo_llama import DeemoLlama, param_shapes
+from deemo_jax.models.mesh import make_mesh
+from deemo_jax.models.setup import build, make_model
+from deemo_jax.models.weights import CONVERSION, flatten, open_tensors
+from deemo_jax.training.state import Tree, content_hash, merge
+
+PACKAGES = ("deemo-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
+
+
+def describe(config: dict[str, Any], frozen: Tree) -> dict[str, Any]:
+    """What a checkpoint says of itself, beside its arrays."""
+    return {
+        "config": config,
+        "frozen_sha256": content_hash(frozen),
+        "instructions": INSTRUCTION_VERSION,
+        "versions": versions(),
+    }
+
+
+def check_origin(metadata: Mapping[str, Any], found: str, where: Path) -> None:
+    """Whether a checkpoint was trained beside these frozen weights, with the instructions that it would be given now.
+
+    Raises:
+        UserError: it was not.
+    """
+    told = metadata.get("instructions", INSTRUCTION_VERSION)
+    if told != INSTRUCTION_VERSION:
+        raise UserError(
+            f"{where}: was trained with version {told} of the instructions, here is version {INSTRUCTION_VERSION};"
+            f" use deemo_jax {dict(metadata.get('versions', {})).get('deemo-jax', 'of then')}"
+        )
+    expected = metadata.get("frozen_sha256")
+    if expected != found:
+        then = {key: value for key, value in dict(metadata.get("versions", {})).items() if value != versions().get(key)}
+        hint = f" It was made with {', '.join(f'{k} {v}' for k, v in then.items())}." if then else ""
+        raise UserError(
+            f"{where}: was trained beside other frozen weights (sha256 {str(expected)[:12]}, now {found[:12]}).{hint} "
+            "Put back the file that config.init named, and the same seed"
+        )
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that a number can depend on, and of the platform."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "unknown"
+    return found | {"platform": jax.default_backend()}
+
+
+def read_config(workdir: str | Path, data_dir: str = "") -> dict[str, Any]:
+    """The config of a run, or the one that a converted checkpoint was made for. Reads no weights.
+
+    Args:
+        workdir: of the run; or the folder of a converted checkpoint.
+        data_dir: where the dataset lies, if not where the config says.
+
+    Raises:
+        UserError: no run, or its config cannot be read.
+    """
+    folder = _opened(workdir)
+    config = _converted_config(folder.path) if _converted(folder) else read_json(folder.config)
+    Recipe.from_config(config)
+    config = origin.anchored(config, folder.path)
+    if data_dir:
+        config["data"] = {**config["data"], "data_dir": data_dir}
+    return config
+
+
+def chosen_step(workdir: str | Path, step: int | None = None) -> int | None:
+    """The step of the checkpoint that `load_run` opens; None for a converted checkpoint, which has no steps.
+
+    Raises:
+        UserError: no run, or it has no checkpoint, or not that one.
+    """
+    folder = _opened(workdir)
+    if _converted(folder):
+        return None
+    step = choose(folder.checkpoints, saved_steps(folder.checkpoints), step)
+    if step is None:
+        raise UserError(f"{folder.checkpoints}: holds no whole checkpoint; train on with --resume")
+    return step
+
+
+def checkpoint_identity(workdir: str | Path, step: int | None) -> str:
+    """Names the weights of a step, or of a converted checkpoint (`step` None): others of that step have another name.
+
+    Raises:
+        UserError: they are not there.
+    """
+    folder = _opened(workdir)
+    if step is None:
+        return sha256(folder.path / CONVERSION)
+    with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
+        return checkpoints.identity(step)
+
+
+def load_run(workdir: str | Path, step: int | None = None, data_dir: str = "") -> tuple[ConfigDict, DeemoLlama, Tree]:
+    """Opens a run, or a converted checkpoint, on one device: (config, model, all parameters).
+
+    Of a run, the frozen part is built as it was for training (seed, then `config.init`), the trainable part is read.
+
+    Args:
+        workdir: of the run; or the folder of a converted checkpoint that lacks nothing.
+        step: which checkpoint of a run; default: the newest.
+        data_dir: see `read_config`.
+
+    Raises:
+        UserError: no run, no such checkpoint, a damaged one, or they do not belong together; a conversion without its
+            connectors.
+    """
+    folder = Workdir(Path(workdir))
+    config = read_config(workdir, data_dir)
+    recipe = Recipe.from_config(config)
+    step = chosen_step(workdir, step)
+    if step is None:
+        return _load_converted(folder.path, config, recipe)
+    with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
+        setup = build(recipe, make_mesh(MeshRecipe(), jax.local_devices()[:1]), with_trainable=False)
+        check_origin(checkpoints.metadata(step), content_hash(setup.frozen), folder.checkpoints / str(step))
+        trainable = checkpoints.restore_trainable(step, setup.trainable)
+    return ConfigDict(config), setup.model, merge(trainable, setup.frozen)
+
+
+def _opened(workdir: str | Path) -> Workdir:
+    folder = Workdir(Path(workdir))
+    if not _converted(folder) and not folder.config.exists():
+        raise UserError(f"{folder.path}: holds no run (no config.json); train first, or name another --workdir")
+    return folder
+
+
+def _converted(folder: Workdir) -> bool:
+    return (folder.path / CONVERSION).is_file()
+
+
+def _converted_config(folder: Path) -> dict[str, Any]:
+    record = read_json(folder / CONVERSION)
+    config = record.get("config") if isinstance(record, dict) else None
+    if not isinstance(config, dict):
+        raise UserError(f"{folder / CONVERSION}: holds no config; convert again")
+    tokenizer = config.get("tokenizer", {})
+    if tokenizer.get("name") == "llama" and not tokenizer.get("path"):
+        config["tokenizer"] = {**tokenizer, "path": str(folder)}
+    config["init"] = str(folder)
+    return config
+
+
+def _load_converted(folder: Path, config: dict[str, Any], recipe: Recipe) -> tuple[ConfigDict, DeemoLlama, Tree]:
+    """All parameters of a conversion, with the config that it was made for."""
+    model = make_model(recipe)
+    random = flatten(param_shapes(model)).keys() - open_tensors(folder).keys()
+    if random:
+        parts = ", ".join(sorted({"/".join(path.split("/")[:2]) for path in random}))
+        raise UserError(
+            f"{folder}: has no {parts}; train them ({folder} as config.init), or convert with sources that hold them"
+        )
+    setup = build(recipe, make_mesh(MeshRecipe(), jax.local_devices()[:1]))
+    return ConfigDict(config), setup.model, merge(setup.trainable, setup.frozen)

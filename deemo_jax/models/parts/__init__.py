@@ -1,0 +1,1 @@
+"""Encoders, connectors, projectors, the decoder, and what they are made of."""

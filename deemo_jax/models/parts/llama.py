@@ -1,0 +1,256 @@
+"""The decoder: LLaMA (arXiv 2302.13971), with LLaMA-2's grouped-query heads and LLaMA-3's stretched RoPE.
+
+Axes: B batch, T new tokens, S cache slots, N query heads, K key heads, H head width, D width, L layers, V vocabulary.
+"""
+
+import dataclasses
+import math
+from typing import Any
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from deemo_jax.core.errors import UserError
+from deemo_jax.models.parts.attention import Backend, attention, make_mask
+from deemo_jax.models.parts.layers import Linear, Remat, RMSNorm, constrain, fan_in_normal, param, scanned
+
+Buffers = tuple[Float[Array, "L B K S H"], Float[Array, "L B K S H"]]
+
+
+@dataclasses.dataclass(frozen=True)
+class RopeScaling:
+    """LLaMA-3's stretch of the rotary wavelengths (arXiv 2407.21783).
+
+    Attributes:
+        factor: by how much long wavelengths are slowed.
+        low: long is above `original / low` positions.
+        high: what is below `original / high` is kept; between the two, blended.
+        original: the context length before the stretch.
+    """
+
+    factor: float = 8.0
+    low: float = 1.0
+    high: float = 4.0
+    original: int = 8192
+
+
+@dataclasses.dataclass(frozen=True)
+class LlamaConfig:
+    """Defaults are Vicuna-7B v1.5.
+
+    Attributes:
+        vocab: rows of the embedding and of the (untied) output head.
+        width: of the residual stream; a multiple of 2 * heads, since RoPE turns pairs.
+        depth: number of blocks.
+        heads: query heads; must divide `width`.
+        kv_heads: key and value heads; must divide `heads`.
+        mlp: hidden width of the gated MLP.
+        eps: of the RMS norms.
+        theta: base of the rotary wavelengths.
+        rope_scaling: None, or LLaMA-3's stretch.
+        context: positions that its weights were trained on.
+        remat: what the backward pass recomputes: none, block or dots.
+    """
+
+    vocab: int = 32000
+    width: int = 4096
+    depth: int = 32
+    heads: int = 32
+    kv_heads: int = 32
+    mlp: int = 11008
+    eps: float = 1e-5
+    theta: float = 10000.0
+    rope_scaling: RopeScaling | None = None
+    context: int = 4096
+    remat: Remat = Remat.NONE
+
+    def __post_init__(self) -> None:
+        if self.width % (2 * self.heads):
+            raise UserError(f"llama: width {self.width} does not divide by 2 x {self.heads} heads; change one of them")
+        if self.heads % self.kv_heads:
+            raise UserError(f"llama: {self.heads} heads do not divide by {self.kv_heads} kv_heads; change one of them")
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one head."""
+        return self.width // self.heads
+
+
+@flax.struct.dataclass
+class KVCache:
+    """Keys and values of the tokens so far, in buffers of a fixed size. All rows are written at one slot.
+
+    Attributes:
+        keys: Float[L B K S H], rotated.
+        values: Float[L B K S H].
+        seen: Bool[B S], slots that hold a token; padding of uneven prompts leaves gaps.
+        length: Int32, slots in use; what lies behind is overwritten before it can be seen.
+    """
+
+    keys: Array
+    values: Array
+    seen: Array
+    length: Array
+
+    @classmethod
+    def empty(cls, config: LlamaConfig, batch: int, capacity: int, dtype: Any) -> "KVCache":
+        """Room for `capacity` tokens in each of `batch` rows."""
+        shape = (config.depth, batch, config.kv_heads, capacity, config.head_dim)
+        return cls(
+            keys=jnp.zeros(shape, dtype),
+            values=jnp.zeros(shape, dtype),
+            seen=jnp.zeros((batch, capacity), bool),
+            length=jnp.zeros((), jnp.int32),
+        )
+
+
+def rope_frequencies(config: LlamaConfig) -> Float[np.ndarray, " pairs"]:
+    """Radians per position of each rotated pair."""
+    frequencies = config.theta ** -(np.arange(0, config.head_dim, 2) / config.head_dim)
+    scaling = config.rope_scaling
+    if scaling is None:
+        return frequencies
+    # Turns within the original context: up to `low` the pair is slowed, from `high` on kept, between them blended.
+    turns = scaling.original * frequencies / (2 * math.pi)
+    keep = np.clip((turns - scaling.low) / (scaling.high - scaling.low), 0.0, 1.0)
+    return frequencies * (keep + (1 - keep) / scaling.factor)
+
+
+def rotate(x_BTNH: Float[Array, "B T N H"], angles_BTH: Float[Array, "B T pairs"]) -> Float[Array, "B T N H"]:
+    """Turns the pairs (x[i], x[i + H/2]) by the angles, in float32: the half-split form of the published weights."""
+    cos, sin = jnp.cos(angles_BTH)[:, :, None], jnp.sin(angles_BTH)[:, :, None]
+    first, second = jnp.split(x_BTNH.astype(jnp.float32), 2, axis=-1)
+    return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], -1).astype(x_BTNH.dtype)
+
+
+class Block(nn.Module):
+    """x + attention(norm(x)), then x + down(silu(gate) * up).
+
+    Carries the residual stream and the buffers of all layers' keys and values (or None): a loop updates its carry in
+    place, where slices per layer would be copied at every token.
+    """
+
+    config: LlamaConfig
+    dtype: Any
+    backend: Backend
+
+    @nn.compact
+    def __call__(
+        self, carry: tuple[Array, Buffers | None], angles: Array, mask: Array, start: Array, layer: Array
+    ) -> tuple[tuple[Array, Buffers | None], None]:
+        config = self.config
+        x_BTD, buffers = carry
+        h = RMSNorm(config.eps, self.dtype, name="norm1")(x_BTD)
+        q = rotate(self._project("query", "heads", config.heads, h), angles)
+        k = rotate(self._project("key", "kv_heads", config.kv_heads, h), angles)
+        v = self._project("value", "kv_heads", config.kv_heads, h)
+        if buffers is not None:
+            buffers = _write(buffers[0], k, layer, start), _write(buffers[1], v, layer, start)
+            k, v = _read(buffers[0], layer), _read(buffers[1], layer)
+        out = attention(q, k, v, mask, config.head_dim**-0.5, self.backend)
+        names = ("heads", "head_dim", "embed")
+        x_BTD = x_BTD + Linear((config.width,), names, 2, use_bias=False, dtype=self.dtype, name="out")(out)
+        h = RMSNorm(config.eps, self.dtype, name="norm2")(x_BTD)
+        h = nn.silu(self._widen("gate", h)) * self._widen("up", h)
+        x_BTD = x_BTD + Linear((config.width,), ("mlp", "embed"), use_bias=False, dtype=self.dtype, name="down")(h)
+        return (constrain(x_BTD, "batch", "length", "act_embed"), buffers), None
+
+    def _project(self, name: str, axis: str, heads: int, h_BTD: Array) -> Array:
+        features, names = (heads, self.config.head_dim), ("embed", axis, "head_dim")
+        return Linear(features, names, use_bias=False, dtype=self.dtype, name=name)(h_BTD)
+
+    def _widen(self, name: str, h_BTD: Array) -> Array:
+        return Linear((self.config.mlp,), ("embed", "mlp"), use_bias=False, dtype=self.dtype, name=name)(h_BTD)
+
+
+class Llama(nn.Module):
+    """Embeddings in, hidden states out; `embed` and `logits` are the two ends, so media tokens can be spliced in."""
+
+    config: LlamaConfig
+    dtype: Any = jnp.float32
+    backend: Backend = Backend.REFERENCE
+
+    def setup(self) -> None:
+        config = self.config
+        rows = (config.vocab, config.width)
+        self.embedding = param(self, "embedding", nn.initializers.normal(0.02), ("vocab", "embed"), rows)
+        stack = scanned(Block, config.depth, config.remat, (nn.broadcast, nn.broadcast, nn.broadcast, 0))
+        self.blocks = stack(config, self.dtype, self.backend)
+        self.norm = RMSNorm(config.eps, self.dtype)
+        self.head = param(self, "head", fan_in_normal(1), ("embed", "vocab"), rows[::-1])
+
+    def embed(self, token_ids: Int[Array, "B T"]) -> Float[Array, "B T D"]:
+        """Rows of the embedding table, in `dtype`; an id outside the table gives NaN, so it cannot go unnoticed."""
+        return self.embedding.at[token_ids].get(mode="fill", fill_value=jnp.nan).astype(self.dtype)
+
+    def __call__(
+        self, x_BTD: Float[Array, "B T D"], positions: Int[Array, "B T"], valid: Bool[Array, "B T"]
+    ) -> Float[Array, "B T D"]:
+        """Whole sequences at once, causally.
+
+        Args:
+            x_BTD: token and media embeddings.
+            positions: rotary positions.
+            valid: False = padding, seen by nobody.
+
+        Returns:
+            Hidden states after the final norm, for `logits`.
+        """
+        slots = jnp.broadcast_to(jnp.arange(x_BTD.shape[1]), x_BTD.shape[:2])
+        return self._run(x_BTD, positions, make_mask(valid, slots), 0, None)[0]
+
+    def extend(
+        self, x_BTD: Float[Array, "B T D"], positions: Int[Array, "B T"], valid: Bool[Array, "B T"], cache: KVCache
+    ) -> tuple[Float[Array, "B T D"], KVCache]:
+        """The same for T more tokens behind those in `cache`: a whole prompt, or one token.
+
+        Every row is written at the same slots, whatever is padding in it (`valid` False: held, never seen), so that a
+        step writes in place. Keep T and the tokens so far within the cache's capacity.
+
+        Returns:
+            Hidden states after the final norm, and the new cache, longer by T.
+        """
+        slots = jnp.broadcast_to(cache.length + jnp.arange(x_BTD.shape[1]), x_BTD.shape[:2])
+        seen = jax.lax.dynamic_update_slice(cache.seen, valid, (0, cache.length))
+        buffers = (cache.keys, cache.values)
+        hidden, (keys, values) = self._run(x_BTD, positions, make_mask(seen, slots), cache.length, buffers)
+        return hidden, KVCache(keys=keys, values=values, seen=seen, length=cache.length + x_BTD.shape[1])
+
+    def empty_cache(self, batch: int, capacity: int) -> KVCache:
+        """Room for `capacity` tokens in each of `batch` rows, in the compute dtype."""
+        return KVCache.empty(self.config, batch, capacity, self.dtype)
+
+    def logits(self, hidden: Float[Array, "*B D"]) -> Float[Array, "*B V"]:
+        """Float32 logits of the next token."""
+        return next_token_logits(hidden, self.head)
+
+    def score(self, token_ids: Int[Array, "B T"], valid: Bool[Array, "B T"]) -> Float[Array, "B T V"]:
+        """Plain text to float32 logits: `embed`, `__call__` and `logits` with positions 0, 1, 2, ..."""
+        positions = jnp.broadcast_to(jnp.arange(token_ids.shape[1]), token_ids.shape)
+        return self.logits(self(self.embed(token_ids), positions, valid))
+
+    def _run(
+        self, x_BTD: Array, positions: Array, mask: Array, start: Any, buffers: Buffers | None
+    ) -> tuple[Array, Any]:
+        angles = positions[..., None].astype(jnp.float32) * jnp.asarray(rope_frequencies(self.config), jnp.float32)
+        layers = jnp.arange(self.config.depth)
+        (x_BTD, buffers), _ = self.blocks((x_BTD.astype(self.dtype), buffers), angles, mask, start, layers)
+        return self.norm(x_BTD), buffers
+
+
+def next_token_logits(hidden: Float[Array, "*B D"], head: Float[Array, "D V"]) -> Float[Array, "*B V"]:
+    """Float32 logits from the final hidden states and the head, multiplied in the hidden states' dtype."""
+    return jnp.einsum("...D,DV->...V", hidden, head.astype(hidden.dtype), preferred_element_type=jnp.float32)
+
+
+def _write(buffer_LBKSH: Array, rows_BTKH: Array, layer: Array, start: Array) -> Array:
+    rows = rows_BTKH.swapaxes(1, 2)[None].astype(buffer_LBKSH.dtype)
+    return jax.lax.dynamic_update_slice(buffer_LBKSH, rows, (layer, 0, 0, start, 0))
+
+
+def _read(buffer_LBKSH: Array, layer: Array) -> Float[Array, "B S K H"]:
+    return jax.lax.dynamic_index_in_dim(buffer_LBKSH, layer, keepdims=False).swapaxes(1, 2)

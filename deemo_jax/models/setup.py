@@ -1,0 +1,132 @@
+"""From a recipe to a model whose parameters lie on their devices, each made or read straight into its place."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import Recipe
+from deemo_jax.data.templates import parse_template
+from deemo_jax.data.tokenizer import check_tokenizer, make_tokenizer
+from deemo_jax.models import mesh as mesh_lib
+from deemo_jax.models.deemo_llama import (
+    DeemoLlama,
+    DeemoLlamaConfig,
+    example_batch,
+    init_params,
+    param_axes,
+    param_shapes,
+)
+from deemo_jax.models.weights import flatten, open_tensors, overlay, unflatten
+from deemo_jax.training.state import Tree, split, trainable_paths
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """A model at step 0.
+
+    Attributes:
+        model: the modules.
+        trainable: float32 parameters that learn; `jax.ShapeDtypeStruct`s with shardings until they are read.
+        frozen: the others, in the recipe's `frozen_dtype`.
+    """
+
+    model: DeemoLlama
+    trainable: Tree
+    frozen: Tree
+
+
+def make_model(recipe: Recipe) -> DeemoLlama:
+    """The modules.
+
+    Raises:
+        UserError: the model's config is wrong, the tokenizer does not belong to the decoder, or the decoder cannot take
+            sequences as long as the recipe's.
+    """
+    config = DeemoLlamaConfig.from_config(recipe.model)
+    decoder, longest = config.decoder.config, recipe.data.max_length
+    check_tokenizer(make_tokenizer(recipe.tokenizer), decoder.vocab, parse_template(recipe.prompt))
+    if longest > decoder.context:
+        raise UserError(
+            f"config.data.max_length: {longest} tokens, but the decoder's context is {decoder.context}; lower it, or "
+            "set config.model.decoder.context to what its weights were trained on"
+        )
+    return DeemoLlama(config)
+
+
+def check_shapes(model: DeemoLlama, recipe: Recipe) -> None:
+    """Whether the model takes as many frames and audio clips as the data has.
+
+    Raises:
+        UserError: it does not.
+    """
+    example = example_batch(model.config, frames=recipe.data.frames, clips=recipe.data.clips)
+    try:
+        jax.eval_shape(lambda: model.init(jax.random.key(0), example, method="embed"))
+    except ValueError as error:
+        raise UserError(f"config.data: {error}") from error
+
+
+def abstract_params(model: DeemoLlama, recipe: Recipe, mesh: Mesh) -> tuple[dict[str, Any], frozenset[str]]:
+    """(path -> `jax.ShapeDtypeStruct` with dtype and sharding, the paths that learn). Nothing is allocated.
+
+    Raises:
+        UserError: `config.trainable` or `config.mesh` do not fit the model.
+    """
+    shapes = flatten(param_shapes(model))
+    chosen = trainable_paths(shapes, recipe.trainable)
+    places = mesh_lib.param_shardings(
+        mesh,
+        flatten(param_axes(model)),
+        {path: leaf.shape for path, leaf in shapes.items()},
+        recipe.mesh.replicated_below,
+    )
+    dtypes = {path: jnp.dtype("float32" if path in chosen else recipe.frozen_dtype) for path in shapes}
+    abstract = {
+        path: jax.ShapeDtypeStruct(leaf.shape, dtypes[path], sharding=places[path]) for path, leaf in shapes.items()
+    }
+    return abstract, chosen
+
+
+def build(recipe: Recipe, mesh: Mesh, *, with_trainable: bool = True) -> Setup:
+    """The model with the weights of `config.init`, and random ones where that has none.
+
+    Args:
+        recipe: of the run.
+        mesh: where the parameters go.
+        with_trainable: False leaves what learns abstract, for a checkpoint to fill.
+
+    Raises:
+        UserError: see `make_model` and `abstract_params`; or the weights cannot be read or do not fit.
+    """
+    model = make_model(recipe)
+    check_shapes(model, recipe)
+    abstract, chosen = abstract_params(model, recipe, mesh)
+    known = flatten(overlay(unflatten(abstract), unflatten(open_tensors(recipe.init)))) if recipe.init else abstract
+    params = {path: leaf for path, leaf in abstract.items() if path in chosen and not with_trainable}
+    missing = {path for path, leaf in known.items() if isinstance(leaf, jax.ShapeDtypeStruct) and path not in params}
+    # One draw for each half, so that the frozen bits do not depend on whether the other half is wanted.
+    for paths in (missing & chosen, missing - chosen):
+        params |= _draw(model, recipe.seed, {path: abstract[path] for path in sorted(paths)})
+    params |= {path: mesh_lib.put_param(known[path], abstract[path].sharding) for path in known.keys() - params.keys()}
+    return Setup(model, *split(unflatten(params), chosen))
+
+
+def _draw(model: DeemoLlama, seed: int, wanted: dict[str, Any]) -> dict[str, jax.Array]:
+    """Random values in place. What is not returned is not computed: towers read from a file are never drawn."""
+    if not wanted:
+        return {}
+    # On CPU, compiling hundreds of random draws with all optimisations takes longer than anything they save.
+    options = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else {}
+    places = {path: leaf.sharding for path, leaf in wanted.items()}
+
+    @functools.partial(jax.jit, out_shardings=places, compiler_options=options)
+    def draw(key: jax.Array) -> dict[str, jax.Array]:
+        random = flatten(init_params(model, key))
+        return {path: random[path].astype(leaf.dtype) for path, leaf in wanted.items()}
+
+    return draw(jax.random.key(seed))

@@ -1,0 +1,55 @@
+"""The best accuracy that anybody can reach, by enumeration of everything the cues can say."""
+
+import itertools
+import math
+from collections.abc import Iterable
+
+from deemo_jax.core.schema import Emotion, Modality
+from deemo_jax.sample.cues import MODELS, POSITIVE_RATE, Tone
+
+# NFBL as text names the body cue, so it carries what the video carries and nothing more.
+CUE_OF: dict[Modality, str] = {
+    Modality.VIDEO: "body",
+    Modality.NFBL: "body",
+    Modality.AUDIO: "voice",
+    Modality.TRANSCRIPT: "words",
+}
+ROWS: tuple[tuple[str, frozenset[Modality]], ...] = (
+    ("nothing", frozenset()),
+    ("V", frozenset({Modality.VIDEO})),
+    ("A", frozenset({Modality.AUDIO})),
+    ("T", frozenset({Modality.TRANSCRIPT})),
+    ("A+V", frozenset({Modality.AUDIO, Modality.VIDEO})),
+    ("T+V", frozenset({Modality.TRANSCRIPT, Modality.VIDEO})),
+    ("T+A", frozenset({Modality.TRANSCRIPT, Modality.AUDIO})),
+    ("T+A+V", frozenset({Modality.TRANSCRIPT, Modality.AUDIO, Modality.VIDEO})),
+)
+
+
+def optimal_accuracy(modalities: Iterable[Modality]) -> float:
+    """Probability that the most probable emotion, given the cues that these modalities show, is the true one."""
+    return _optimal(modalities, POSITIVE_RATE)
+
+
+def optimal_balanced_accuracy(modalities: Iterable[Modality]) -> float:
+    """The best mean recall of the two emotions: the best accuracy if both were as frequent."""
+    return _optimal(modalities, 0.5)
+
+
+def _optimal(modalities: Iterable[Modality], positive_rate: float) -> float:
+    models = [MODELS[name] for name in sorted({CUE_OF[modality] for modality in modalities})]
+    prior = {Emotion.POSITIVE: positive_rate, Emotion.NEGATIVE: 1 - positive_rate}
+
+    def joint(emotion: Emotion, tones: tuple[Tone, ...]) -> float:
+        seen = (model.probability(tone, emotion) for model, tone in zip(models, tones, strict=True))
+        return prior[emotion] * math.prod(seen)
+
+    return math.fsum(
+        max(joint(emotion, tones) for emotion in Emotion) for tones in itertools.product(Tone, repeat=len(models))
+    )
+
+
+def table() -> str:
+    """The Bayes-optimal accuracies, one subset a line, in percent."""
+    lines = ["Bayes-optimal accuracy (T words, A voice, V body; NFBL text carries the cue of V):"]
+    return "\n".join(lines + [f"  {name:8s}{100 * optimal_accuracy(modalities):5.1f} %" for name, modalities in ROWS])

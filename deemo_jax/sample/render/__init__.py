@@ -1,0 +1,1 @@
+"""Speakers, room and movement drawn; frames and sound written as a phone would."""

@@ -1,0 +1,119 @@
+"""The sample's audio trunk, pre-trained to hear pitch, its range and the rate of speech in changed voices.
+
+Axes: N clips, D width, K targets.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import librosa
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from deemo_jax.core import cli, parallel
+from deemo_jax.deid.voice import mcadams as deid_voice
+from deemo_jax.media.mel import SAMPLE_RATE, mel_clips
+from deemo_jax.models.parts.imagebind import ImageBindAudio
+from deemo_jax.sample import speech
+from deemo_jax.sample.cues import Tone
+from deemo_jax.sample.identity import make_identity
+from deemo_jax.sample.script import sentence
+from deemo_jax.sample.seeds import generator
+from deemo_jax.sample.towers.fit import apply, fit
+
+CLIPS = 2
+# The span of prosody, far wider than the cues: semitones about the speaker's pitch, eSpeak's range, words a minute.
+PITCH, RANGE, TEMPO = (-7.0, 7.0), (0.0, 99.0), (100.0, 260.0)
+ALPHA = (0.5, 0.9)
+
+
+@dataclasses.dataclass(frozen=True)
+class SoundRecipe:
+    """How much the audio trunk hears, how long it learns.
+
+    Attributes:
+        utterances: training utterances, two clips of each.
+        speakers: invented speakers of them; the held-out ones come after these.
+        steps: optimizer updates.
+        batch: N.
+        learning_rate: the peak.
+    """
+
+    utterances: int = 3600
+    speakers: int = 26
+    steps: int = 1600
+    batch: int = 32
+    learning_rate: float = 1e-3
+
+
+class ProsodyReader(nn.Module):
+    """The trunk with a linear head on its clip vector; only the trunk is kept."""
+
+    trunk: ImageBindAudio
+
+    @nn.compact
+    def __call__(self, mel: Float[Array, "N mel time"]) -> Float[Array, "N 3"]:
+        # The clip vector has length 20; the head wants unit scale.
+        return nn.Dense(3, name="head")(self.trunk(mel)[:, 0] / 4)
+
+
+def pretrain_trunk(
+    trunk: ImageBindAudio, recipe: SoundRecipe, *, seed: int, workers: int
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """Regression of absolute pitch, pitch range and rate.
+
+    Returns:
+        The trunk's parameters, and its share of explained variance (R squared) on speakers it has not heard.
+    """
+    mel, targets = utterances(seed, 0, recipe.speakers, recipe.utterances, workers)
+    reader = ProsodyReader(trunk)
+    params = nn.unbox(reader.init(jax.random.key(seed), mel[:1])["params"])
+
+    def loss(params: Any, batch: tuple[Array, Array], key: PRNGKeyArray) -> Float[Array, ""]:
+        heard, wanted = batch
+        return jnp.mean(jnp.square(apply(reader, params, heard) - wanted))
+
+    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        rng = np.random.default_rng(seed)
+        while True:
+            order = rng.permutation(len(mel))
+            for start in range(0, len(order) - recipe.batch + 1, recipe.batch):
+                rows = np.sort(order[start : start + recipe.batch])
+                yield mel[rows], targets[rows]
+
+    params = fit(
+        loss, params, batches(), steps=recipe.steps, learning_rate=recipe.learning_rate, seed=seed, name="audio trunk"
+    )
+    unheard, wanted = utterances(seed, recipe.speakers, recipe.speakers + 4, 200, workers)
+    read = jax.jit(lambda params, mel: apply(reader, params, mel))
+    guess = np.concatenate([np.asarray(read(params, unheard[i : i + 40])) for i in range(0, len(unheard), 40)])
+    explained = 1 - np.mean((guess - wanted) ** 2, axis=0) / np.var(wanted, axis=0)
+    return params["trunk"], dict(zip(("pitch", "pitch_range", "rate"), map(float, explained), strict=True))
+
+
+def utterances(
+    seed: int, first: int, last: int, count: int, workers: int
+) -> tuple[Float[np.ndarray, "N 128 204"], Float[np.ndarray, "N 3"]]:
+    """Mel clips of the speakers first..last of the family that the sample corpus never lets speak."""
+    jobs = [(seed, first + i % (last - first), i) for i in range(count)]
+    heard = list(cli.progress(parallel.each(_utterance, jobs, workers), "utterances", len(jobs)))
+    return np.concatenate([mel for mel, _ in heard]), np.concatenate([target for _, target in heard])
+
+
+def _utterance(job: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    seed, speaker, index = job
+    rng = generator("tower utterance", seed, speaker, index)
+    voice = make_identity(seed, speaker, "towers").voice
+    pitch, span, tempo = rng.uniform(*PITCH), rng.uniform(*RANGE), rng.uniform(*TEMPO)
+    text = sentence(rng, Tone(rng.choice(list(Tone))), "towers")
+    samples, rate, _ = speech.speak(text, voice, pitch, tempo, span)
+    samples = librosa.resample(samples, orig_sr=rate, target_sr=SAMPLE_RATE)
+    samples = samples + rng.uniform(0.0, 0.002) * rng.standard_normal(len(samples))
+    changed = deid_voice.mcadams(samples.astype(np.float32), float(rng.uniform(*ALPHA)), SAMPLE_RATE)
+    absolute = 12 * np.log2(voice.pitch_hz / 128) + pitch
+    target = np.asarray([absolute / 5, (span - 50) / 30, (tempo - 180) / 45], np.float32)
+    return mel_clips(changed.astype(np.float32), CLIPS), np.tile(target, (CLIPS, 1))

@@ -1,0 +1,139 @@
+"""The audit's speaker encoders, trained to tell invented speakers apart that the sample corpus never lets speak.
+
+Twenty-five voices of the family `towers`, each with other vocal tracts and pitches, make a few hundred speakers.
+"plain" has heard them as they are; "informed", VoicePrivacy's semi-informed attacker, went on with changed voices.
+Axes: N utterances, B windows, F frames, K mel bands, S speakers.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import librosa
+import numpy as np
+import optax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from deemo_jax.audit.attacks.speaker_network import EMBEDDING, WINDOW_FRAMES, SpeakerNet, example
+from deemo_jax.core import cli, parallel
+from deemo_jax.deid.voice.mcadams import mcadams
+from deemo_jax.deid.voice.recast import recast
+from deemo_jax.media.log_mel import SAMPLE_RATE, speech_frames
+from deemo_jax.models.weights import save_tree
+from deemo_jax.sample import speech
+from deemo_jax.sample.clip import PROSODY
+from deemo_jax.sample.cues import Tone
+from deemo_jax.sample.identity import SPEAKERS, make_identity
+from deemo_jax.sample.script import sentence
+from deemo_jax.sample.seeds import generator
+from deemo_jax.sample.towers.fit import apply, fit
+from deemo_jax.sample.towers.pretrain import EARS_FILE, SCORES, write_card
+
+TRACT = (0.92, 1.08)
+PITCH = (-3.0, 3.0)
+ALPHA = (0.5, 0.9)
+# Additive-margin softmax (Wang et al., "Additive margin softmax for face verification", 2018).
+SCALE, MARGIN = 20.0, 0.15
+
+
+@dataclasses.dataclass(frozen=True)
+class SpeakerRecipe:
+    """How many speakers are heard, how long the encoders learn.
+
+    Attributes:
+        speakers: S.
+        utterances: of each.
+        steps: optimizer updates of the plain encoder.
+        informed_steps: further ones on changed voices.
+        batch: B.
+        learning_rate: the peak.
+    """
+
+    speakers: int = 300
+    utterances: int = 8
+    steps: int = 900
+    informed_steps: int = 700
+    batch: int = 64
+    learning_rate: float = 2e-3
+
+
+def pretrain_speakers(recipe: SpeakerRecipe, *, seed: int, workers: int) -> dict[str, Any]:
+    """Trains the encoders; returns the parameters of "plain" and "informed", without the tables of speakers."""
+    jobs = [(seed, who, take) for who in range(recipe.speakers) for take in range(recipe.utterances)]
+    heard = list(cli.progress(parallel.each(_utterance, jobs, workers), "utterances", len(jobs)))
+    owners = [who for _, who, _ in jobs]
+    net = SpeakerNet()
+    params: Any = {
+        "net": nn.unbox(net.init(jax.random.key(seed), example())["params"]),
+        "table": np.random.default_rng(seed).normal(size=(recipe.speakers, EMBEDDING)).astype(np.float32) / 10,
+    }
+
+    def loss(params: Any, batch: tuple[Array, Array], key: PRNGKeyArray) -> Float[Array, ""]:
+        frames, who = batch
+        table = params["table"] / jnp.linalg.norm(params["table"], axis=1, keepdims=True)
+        cosines = apply(net, params["net"], frames) @ table.T
+        logits = SCALE * (cosines - MARGIN * jax.nn.one_hot(who, len(table)))
+        return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, who))
+
+    nets = {}
+    for name, steps, version in (("plain", recipe.steps, 0), ("informed", recipe.informed_steps, 1)):
+        windows = _windows([pair[version] for pair in heard], owners, recipe.batch, seed)
+        params = fit(
+            loss, params, windows, steps=steps, learning_rate=recipe.learning_rate, seed=seed, name=f"{name} encoder"
+        )
+        nets[name] = jax.tree.map(lambda x: np.asarray(x, np.float16), params["net"])
+    return nets
+
+
+def write_speakers(out: Path, *, seed: int, workers: int) -> int:
+    """Trains the encoders, writes them into `out` and names them on the card of towers that lie there; returns 0."""
+    save_tree(out / EARS_FILE, pretrain_speakers(SpeakerRecipe(), seed=seed, workers=workers), {"seed": str(seed)})
+    if (out / SCORES).is_file():
+        write_card(out, seed)
+    return 0
+
+
+def _windows(
+    heard: Sequence[Float[np.ndarray, "F K"]], who: Sequence[int], batch: int, seed: int
+) -> Iterator[tuple[Float[np.ndarray, "B F K"], np.ndarray]]:
+    rng = np.random.default_rng(seed)
+    labels = np.asarray(who, np.int32)
+    while True:
+        rows = rng.integers(len(heard), size=batch)
+        cut = np.stack([_window(heard[row], rng) for row in rows])
+        # Microphones differ: a random slope and curve over the bands.
+        mel = np.linspace(-1, 1, cut.shape[2])
+        tilt = rng.normal(0, 0.3, (batch, 2)) @ np.stack([mel, mel**2])
+        yield (cut + tilt[:, None]).astype(np.float32), labels[rows]
+
+
+def _window(frames: Float[np.ndarray, "F K"], rng: np.random.Generator) -> Float[np.ndarray, "F K"]:
+    frames = np.tile(frames, (-(-WINDOW_FRAMES // len(frames)), 1))
+    start = rng.integers(len(frames) - WINDOW_FRAMES + 1)
+    return frames[start : start + WINDOW_FRAMES]
+
+
+def pseudo_speaker(seed: int, index: int) -> speech.Voice:
+    """A voice of the family `towers` with a vocal tract and a pitch of its own."""
+    rng = generator("pseudo speaker", seed, index)
+    voice = make_identity(seed, index % SPEAKERS, "towers").voice
+    pitch = voice.pitch_hz * 2 ** (rng.uniform(*PITCH) / 12)
+    return dataclasses.replace(voice, pitch_hz=float(pitch), tract=float(voice.tract * rng.uniform(*TRACT)))
+
+
+def _utterance(job: tuple[int, int, int]) -> tuple[Float[np.ndarray, "F K"], Float[np.ndarray, "F K"]]:
+    """One utterance as it was spoken, and changed: half of them by McAdams, half recast."""
+    seed, who, take = job
+    rng = generator("speaker utterance", seed, who, take)
+    tone = Tone(rng.choice(list(Tone)))
+    pitch, span, tempo = PROSODY[tone]
+    text = sentence(rng, tone, "towers")
+    samples, rate, _ = speech.speak(text, pseudo_speaker(seed, who), pitch + rng.uniform(-1, 1), tempo, span)
+    samples = librosa.resample(samples, orig_sr=rate, target_sr=SAMPLE_RATE)
+    samples = (samples + rng.uniform(0.0, 0.002) * rng.standard_normal(len(samples))).astype(np.float32)
+    changed = recast(samples, rng) if take % 2 else mcadams(samples, float(rng.uniform(*ALPHA)))
+    return speech_frames(samples), speech_frames(changed)

@@ -1,0 +1,58 @@
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from deemo_jax import deidentify
+from deemo_jax.core import cli
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "says"),
+    [
+        ("build", ["deemo_mer"], "give DATASET, --annotations and --data_dir"),
+        ("build", ["deemo_mer", "--annotations", "a", "--data_dir", "d"], "give --manifest"),
+        ("build", ["another"], "invalid choice"),
+        ("deidentify", ["--workers", "many"], "--workers"),
+        ("generate", [], "required"),
+        ("synthetic.__main__", ["--out"], "--out"),
+        ("towers", ["--out", "x", "--seed", "y"], "--seed"),
+    ],
+)
+def test_wrong_flags_are_one_line(
+    command: str,
+    arguments: list[str],
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "argv", [command, *arguments])
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(f"deemo_jax.{command}").main()
+    out, err = capsys.readouterr()
+    assert ended.value.code == 2 and not out
+    assert err.startswith("error: ") and err.endswith("(--help lists the flags)\n") and err.count("\n") == 1
+    assert says in err
+
+
+def test_output_that_nobody_reads_to_its_end_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as gone:
+        monkeypatch.setattr(sys, "stdout", gone)
+        assert cli.guarded(lambda: print("x", flush=True)) == 141
+        gone.flush()  # goes nowhere, and raises nothing
+
+
+def test_inputs_of_which_no_span_is_listed_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_text("no film")
+    (tmp_path / "spans.csv").write_text("file,start_s,end_s\na.mp4,0,1\n")
+    flags = ["--out", tmp_path / "out", "--segments", tmp_path / "spans.csv", "--key_file", tmp_path / "key"]
+    monkeypatch.setattr(sys, "argv", ["deidentify", str(tmp_path), *map(str, flags)])
+    assert cli.guarded(deidentify.main) == 2
+    assert "left out: 1 (b.mp4): spans.csv lists no span of it" in capsys.readouterr().err

@@ -1,0 +1,70 @@
+"""The examples of file formats are taken by the readers themselves, shown by the commands, and in the documentation."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deemo_jax import build, deidentify
+from deemo_jax.core import formats
+from deemo_jax.data.build.annotations import read_annotations, unused_keys
+from deemo_jax.data.build.attest import load_attestation
+from deemo_jax.data.build.splits import read_splits
+from deemo_jax.deid import source_map
+from deemo_jax.deid.spans import read_segments
+from deemo_jax.deid.text.transcripts import read_names
+from deemo_jax.deid.video.track_file import load_tracks
+from deemo_jax.deid.voice.speakers import load_speakers
+from deemo_jax.evaluation.predictions import by_set, read_predictions, read_truth
+
+DOCS = Path(__file__).parents[2] / "docs" / "formats.md"
+READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], bool]]] = [
+    (formats.ANNOTATIONS, "a.jsonl", read_annotations, lambda read: read["c02"].nfbl[0].end_s == 4),
+    (formats.ANNOTATIONS, "a.jsonl", read_truth, lambda read: read["c01"]["emotion"] == "negative"),
+    (formats.ANNOTATIONS, "a.jsonl", unused_keys, lambda read: read == []),
+    (formats.SPLITS, "s.json", read_splits, lambda read: read["test"] == ["c02"]),
+    (formats.ATTESTATION, "attestation.json", load_attestation, lambda read: len(read.files) == 4),
+    (formats.SOURCES, "s.jsonl", source_map.load, lambda read: len(read.find("monday.mp4")) == 1),
+    (formats.TRACKS, "t.json", lambda p: load_tracks(p, 75, (640, 360)), lambda read: read.not_faces[0][0] == 500),
+    (formats.SPEAKERS, "s.csv", load_speakers, lambda read: read == {"monday": "A", "tuesday": "B"}),
+    (
+        formats.SEGMENTS,
+        "s.csv",
+        lambda p: read_segments(p, [Path("interview.mp4")]),
+        lambda read: [piece.span for piece in read] == [(62, 75.5), (4200, 4230)] and read[1].clip_id == "mine",
+    ),
+    (formats.NAMES, "n.txt", read_names, lambda read: bool(read.find("jane example said"))),
+    (formats.PREDICTIONS, "p.jsonl", lambda p: by_set(read_predictions(p)), lambda read: len(read["all"]) == 2),
+]
+
+
+@pytest.mark.parametrize(("form", "name", "read", "is_right"), READERS)
+def test_an_example_is_what_its_reader_takes(
+    tmp_path: Path, form: formats.Format, name: str, read: Callable[[Path], Any], is_right: Callable[[Any], bool]
+) -> None:
+    (tmp_path / name).write_text(form.example, encoding="utf-8")
+    (tmp_path / name).chmod(0o600)
+    assert is_right(read(tmp_path / name))
+
+
+def test_every_format_has_a_reader_here_and_stands_in_the_documentation() -> None:
+    assert {form.title for form, *_ in READERS} == {form.title for form in formats.ALL}
+    documented = DOCS.read_text(encoding="utf-8")
+    for form in formats.ALL:
+        assert form.markdown() in documented, f"docs/formats.md: {form.title} is not as deemo_jax/core/formats.py says"
+
+
+def test_commands_show_the_formats_that_concern_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert build.main(["--show_format"]) == 0
+    shown = capsys.readouterr().out
+    assert all(form.text() in shown for form in (formats.ANNOTATIONS, formats.SPLITS, formats.ATTESTATION))
+    monkeypatch.setattr(sys, "argv", ["deidentify", "--show_format"])
+    assert deidentify.main() == 0
+    shown = capsys.readouterr().out
+    assert (
+        all(form.text() in shown for form in (formats.TRACKS, formats.SPEAKERS, formats.NAMES)) and "not_faces" in shown
+    )
