@@ -16,7 +16,7 @@ connector=joint,vicuna=v0`):
     decoder     vicuna; llama3, llama3.1: LLaMA-3's 8B, whose tokenizer is a tokenizer.json
     vicuna      v1.5: public and ungated; v1.1; v0: what Video-LLaMA's public connectors were trained with
     template    deemo: the paper's Eq. 1; with vicuna=v0, video_llama: the form those connectors were trained on. Any
-                other name in `deemo_jax/data/templates.py`, where its decoder's special ids are the same
+                other name in `deemo_jax/systems/registry.py`, where its decoder's special ids are the same
     audio       vector: one ImageBind vector per 2-second clip; patches: its 229 patch tokens
     precision   bfloat16, or float32 for comparisons
 
@@ -34,8 +34,10 @@ from typing import Any
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
-from deemo_jax.data.templates import DEEMO, TEMPLATES, VIDEO_LLAMA
 from deemo_jax.models import presets
+from deemo_jax.systems.deemo.template import DEEMO
+from deemo_jax.systems.registry import TEMPLATES
+from deemo_jax.systems.video_llama.template import VIDEO_LLAMA
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "connector": ("per_frame", "joint"),

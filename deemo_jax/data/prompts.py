@@ -2,8 +2,8 @@
 
     <Audio>A</Audio>, <Video>V</Video>, <Transcription>T</Transcription>, <NFBL>labels</NFBL>, <User>Prompt</User>answer
 
-A modality that is absent leaves no trace: its tags, its tokens and its comma vanish. Other forms are rows of the table
-in `deemo_jax.data.templates`.
+A modality that is absent leaves no trace: its tags, its tokens and its comma vanish. Other forms are the templates of
+`deemo_jax.systems`.
 """
 
 import dataclasses
@@ -14,8 +14,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Clip, Emotion, Modality
-from deemo_jax.data.templates import Template, Text, around
+from deemo_jax.data.templates import around
 from deemo_jax.data.tokenizer import Tokenizer
+from deemo_jax.systems.prompt_template import Template, Text
 
 
 class Task(enum.StrEnum):

@@ -9,10 +9,10 @@ from deemo_jax.core.schema import Modality
 from deemo_jax.data.features import IMAGE_SIZE
 from deemo_jax.data.prompts import Task, build_example
 from deemo_jax.data.source import Record, decode_jpeg
-from deemo_jax.data.templates import Template
 from deemo_jax.data.tokenizer import Tokenizer
 from deemo_jax.media.mel import MEL_BINS, MEL_FRAMES
 from deemo_jax.media.video import uniform_indices
+from deemo_jax.systems.prompt_template import Template
 
 Row = dict[str, np.ndarray]
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import open_input, read_json
-from deemo_jax.data.templates import Template
+from deemo_jax.systems.prompt_template import Template
 
 SPARE_ROWS = 256
 """A published embedding has at most so many rows more than its tokenizer has ids: none, or up to a round number."""

@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float
 
 from deemo_jax.core.schema import Clip, Emotion
 from deemo_jax.data.prompts import Task, answer_text, opening_ids
-from deemo_jax.data.templates import Template
 from deemo_jax.data.tokenizer import Tokenizer
+from deemo_jax.systems.prompt_template import Template
 
 # The likelier of two classes has half of the probability at least: the bins divide [0.5, 1].
 BINS = 10

@@ -13,9 +13,9 @@ from ml_collections import config_flags
 from configs import deemo_llama_7b, sample
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
-from deemo_jax.data.templates import TEMPLATES
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
 from deemo_jax.models.parts.llama import Llama, LlamaConfig, RopeScaling
+from deemo_jax.systems.registry import TEMPLATES
 from tests.training import tiny
 
 

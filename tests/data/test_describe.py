@@ -13,8 +13,9 @@ from deemo_jax.data.pipeline import Pipeline
 from deemo_jax.data.prompts import Task
 from deemo_jax.data.rows import RowSpec
 from deemo_jax.data.source import Record
-from deemo_jax.data.templates import DEEMO, VIDEO_LLAMA
 from deemo_jax.data.tokenizer import ByteTokenizer
+from deemo_jax.systems.deemo.template import DEEMO
+from deemo_jax.systems.video_llama.template import VIDEO_LLAMA
 
 BYTES = ByteTokenizer()
 LENGTH = 240

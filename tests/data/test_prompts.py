@@ -6,8 +6,8 @@ import pytest
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Clip, Emotion, Modality
 from deemo_jax.data.prompts import Slots, Task, answer_text, build_example, build_prompt, parse_emotion, parse_task
-from deemo_jax.data.templates import DEEMO
 from deemo_jax.data.tokenizer import ByteTokenizer
+from deemo_jax.systems.deemo.template import DEEMO
 from tests.data.samples import CLIP
 
 BYTES = ByteTokenizer()

@@ -20,20 +20,15 @@ from deemo_jax.data.prompts import (
     build_prompt,
     opening_ids,
 )
-from deemo_jax.data.templates import (
-    AFFECTGPT,
-    AFFECTGPT_V2,
-    DEEMO,
-    TEMPLATES,
-    VICUNA_V1,
-    VIDEO_LLAMA,
-    VIDEO_LLAMA_IMAGE,
-    VIDEO_LLAMA_STAGE1,
-    Template,
-    parse_template,
-)
+from deemo_jax.data.templates import parse_template
 from deemo_jax.data.tokenizer import ByteTokenizer, HFTokenizer, Tokenizer
 from deemo_jax.generation.text import cut
+from deemo_jax.systems.affectgpt.template import AFFECTGPT, AFFECTGPT_V2
+from deemo_jax.systems.deemo.template import DEEMO
+from deemo_jax.systems.prompt_template import Template
+from deemo_jax.systems.registry import TEMPLATES
+from deemo_jax.systems.vicuna.template import VICUNA_V1
+from deemo_jax.systems.video_llama.template import VIDEO_LLAMA, VIDEO_LLAMA_IMAGE, VIDEO_LLAMA_STAGE1
 from tests.data import samples
 
 ALL = frozenset(Modality)

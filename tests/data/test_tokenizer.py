@@ -7,8 +7,11 @@ import pytest
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Modality
 from deemo_jax.data.prompts import Task, answer_text, build_example
-from deemo_jax.data.templates import DEEMO, TEMPLATES, VICUNA_V1, Template
 from deemo_jax.data.tokenizer import ByteTokenizer, HFTokenizer, check_tokenizer, make_tokenizer
+from deemo_jax.systems.deemo.template import DEEMO
+from deemo_jax.systems.prompt_template import Template
+from deemo_jax.systems.registry import TEMPLATES
+from deemo_jax.systems.vicuna.template import VICUNA_V1
 from tests.data.samples import CLIP
 
 BEGIN, END, TURN, PAD = "<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>", "<|finetune_right_pad_id|>"

@@ -13,12 +13,12 @@ import numpy as np
 
 from deemo_jax.core.schema import Clip, Emotion, Modality, NFBLSegment
 from deemo_jax.data.prompts import Slots, Task, answer_text, build_prompt
-from deemo_jax.data.templates import DEEMO
 from deemo_jax.data.tokenizer import ByteTokenizer
 from deemo_jax.sample import script
 from deemo_jax.sample.cues import Cues, Tone
 from deemo_jax.sample.render.motion import GESTURES
 from deemo_jax.sample.script import SentenceSet
+from deemo_jax.systems.deemo.template import DEEMO
 
 HEARD: Mapping[Tone, tuple[str, ...]] = {
     Tone.POSITIVE: ("highfast", "fasthigh", "quick up", "up quick"),

@@ -1,0 +1,1 @@
+"""AffectGPT: emotion recognition and reasoning on Video-LLaMA's architecture."""

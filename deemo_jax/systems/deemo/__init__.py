@@ -1,0 +1,1 @@
+"""DEEMO-LLaMA (the DEEMO paper): this project's own model."""
