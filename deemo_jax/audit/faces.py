@@ -18,11 +18,12 @@ from deemo_jax.audit.check import RESIDUAL_THRESHOLD
 from deemo_jax.audit.clips import AuditedClip
 from deemo_jax.audit.folder import NEEDS_TRUTH, Audit
 from deemo_jax.audit.scan import GIVEN, THRESHOLDS, ClipScan, FrameScan, scan_clip
-from deemo_jax.audit.section import Figure, Section, Table
+from deemo_jax.audit.section import Figure, Section
 from deemo_jax.core import cli, parallel
-from deemo_jax.core.binomial import interval, upper_bound
 from deemo_jax.core.errors import plain
 from deemo_jax.core.plots import BLUE, GREEN, ORANGE, VERMILION, canvas, png, tidy
+from deemo_jax.core.stats import rate_interval, upper_bound
+from deemo_jax.core.tables import Table
 
 TABULATED = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 PROMISED_AT = RESIDUAL_THRESHOLD
@@ -131,7 +132,9 @@ def _residual_table(curves: Mapping[str, Sequence[FrameScan]], worst: Mapping[st
                 )
             ]
             shares = [
-                f"{count / n:.2%} [{low:.2%}, {high:.2%}]" for count in counts for low, high in [interval(count, n)]
+                f"{count / n:.2%} [{low:.2%}, {high:.2%}]"
+                for count in counts
+                for low, high in [rate_interval(count, n)]
             ]
             hit = sum(score >= threshold for score in worst[name])
             cells = (
@@ -219,7 +222,7 @@ def _reasons(refused: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
 def _refused_table(refused: Sequence[Mapping[str, Any]], accepted: int) -> Table:
     rows = [*_reasons(refused), ("accepted", accepted)]
     total = accepted + len(refused)
-    low, high = interval(len(refused), total)
+    low, high = rate_interval(len(refused), total)
     caption = (
         f"Clips refused: {len(refused)} of {total} ({len(refused) / total:.1%} [{low:.1%}, {high:.1%}]), by reason"
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from deemo_jax.audit.check import LEAST_COVERAGE, MOST_SI_SNR_DB, CheckResult, check_clip
 from deemo_jax.audit.clips import AuditedClip, Found, find_clips, tidied
-from deemo_jax.core import cli, files, processes
+from deemo_jax.core import cli, files, processes, tables
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.deid.refusals import REFUSALS
 from deemo_jax.deid.video.faces import model_path
@@ -152,9 +152,7 @@ class Audit:
 
     def table(self) -> str:
         """The summary beside what is promised."""
-        rows = self.rows()
-        width, middle = (max(len(row[column]) for row in rows) for column in (0, 1))
-        return "\n".join(f"{name:<{width}}  {value:<{middle}}  {promise}".rstrip() for name, value, promise in rows)
+        return tables.aligned(self.rows())
 
 
 def audit(

@@ -15,9 +15,10 @@ from jaxtyping import UInt8
 
 from deemo_jax.audit.clips import AuditedClip
 from deemo_jax.audit.human_check import HOW, LISTING, RECORD, on_record
-from deemo_jax.audit.section import Section, Table
+from deemo_jax.audit.section import Section
 from deemo_jax.core import cli, files, parallel
-from deemo_jax.core.binomial import upper_bound
+from deemo_jax.core.stats import upper_bound
+from deemo_jax.core.tables import Table
 from deemo_jax.media.video import read_frames
 
 FRAMES = 300

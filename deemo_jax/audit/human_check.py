@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from deemo_jax.core import files
-from deemo_jax.core.binomial import upper_bound
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.stats import upper_bound
 from deemo_jax.deid.manifest import SUFFIX, load_manifest
 
 LISTING, RECORD = "sheet.json", "human_check.json"

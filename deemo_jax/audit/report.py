@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from deemo_jax.audit.section import Figure, Section, Table
+from deemo_jax.audit.section import Figure, Section
 from deemo_jax.core.files import atomic
+from deemo_jax.core.tables import Table
 
 PROMISED, BROKEN, MEASURED, UNKNOWN, WAITING = "kept", "broken", "measured", "not measured", "waits for a person"
 # The other sections inform; nobody promised what they find.

@@ -4,28 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Table:
-    """A table of text.
-
-    Attributes:
-        caption: what it shows, with n.
-        header: one cell a column.
-        rows: as wide as the header.
-    """
-
-    caption: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def text(self) -> str:
-        """The table for a terminal, columns aligned."""
-        lines = (self.header, *self.rows)
-        widths = [max(len(line[column]) for line in lines) for column in range(len(self.header))]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-        )
+from deemo_jax.core.tables import Table
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -30,10 +30,11 @@ from deemo_jax.audit.folder import (
 )
 from deemo_jax.audit.human import FRAMES, human_section
 from deemo_jax.audit.scan import LOWEST
-from deemo_jax.audit.section import Section, Table, not_measured
+from deemo_jax.audit.section import Section, not_measured
 from deemo_jax.audit.text import text_section
 from deemo_jax.audit.utility import emotion
 from deemo_jax.audit.utility.towers import Towers
+from deemo_jax.core.tables import Table
 from deemo_jax.deid.settings import Settings
 
 LISTED = 20

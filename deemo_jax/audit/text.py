@@ -9,8 +9,9 @@ import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 
-from deemo_jax.audit.section import Section, Table
-from deemo_jax.core import binomial
+from deemo_jax.audit.section import Section
+from deemo_jax.core import stats
+from deemo_jax.core.tables import Table
 from deemo_jax.deid.text.redaction import KINDS, Engine, Names, Span, clean, find
 from deemo_jax.deid.text.word_lists import word_set
 from deemo_jax.sample.planted import Planted, Style, TemplateSet, sentences
@@ -37,7 +38,7 @@ class Share:
     @property
     def interval(self) -> tuple[float, float]:
         """Its exact 95 % interval; (0, 1) of nothing."""
-        return binomial.interval(self.hits, self.count)
+        return stats.rate_interval(self.hits, self.count)
 
     def __str__(self) -> str:
         if not self.count:

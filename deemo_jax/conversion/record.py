@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deemo_jax.core import files
+from deemo_jax.core import files, tables
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.models.weights import CONVERSION
@@ -38,13 +38,12 @@ def other_config(record: Mapping[str, Any], recipe: Recipe) -> list[str]:
 
 def report(record: Mapping[str, Any]) -> str:
     """A record as a table: per source what was mapped and what was left out, and why."""
-    lines = [f"{'source':<20}{'mapped':>8}{'ignored':>9}  of {'public tensors':<16}dtype"]
+    rows = [("source", "mapped", "ignored", "public tensors", "dtype")]
     for row in record["report"]:
-        ignored = sum(row["ignored"].values())
-        lines.append(
-            f"{row['source']:<20}{row['mapped']:>8}{ignored:>9}  of {row['tensors']:<16}{', '.join(row['dtypes'])}"
-        )
-        lines += [f"{'':<20}{count:>17}  {why}" for why, count in row["ignored"].items()]
+        counts = row["mapped"], sum(row["ignored"].values()), row["tensors"]
+        rows.append((row["source"], *map(str, counts), ", ".join(row["dtypes"])))
+        rows += [("", "", str(count), "", why) for why, count in row["ignored"].items()]
+    lines = [tables.aligned(rows, right=(1, 2, 3))]
     if record["drawn_at_random"]:
         lines.append(f"in no source, drawn at random by training: {', '.join(record['drawn_at_random'])}")
     lines.append(

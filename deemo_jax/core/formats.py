@@ -5,6 +5,8 @@ import dataclasses
 import textwrap
 from collections.abc import Iterable, Mapping
 
+from deemo_jax.core import tables
+
 WIDTH = 100
 
 
@@ -38,8 +40,8 @@ class Format:
 
     def markdown(self) -> str:
         """For docs/formats.md."""
-        rows = [f"| `{key}` | {meaning} |" for key, meaning in self.keys.items()]
-        table = ["| key | meaning |", "| --- | --- |", *rows, ""] if rows else []
+        rows = [(f"`{key}`", meaning) for key, meaning in self.keys.items()]
+        table = [tables.markdown(("key", "meaning"), rows), ""] if rows else []
         about = textwrap.fill(self.about, 120, break_on_hyphens=False)
         layout = ["```", self.layout.rstrip("\n"), "```", ""] if self.layout else []
         return "\n".join(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from deemo_jax.core.bootstrap import SAMPLES, SEED, Interval, interval, ratio, resample
+from deemo_jax.core.stats import SAMPLES, SEED, Interval, interval, ratio, resample
 from deemo_jax.sample.script import CUE_WORDS
 
 STATES = ("negative", "neutral", "positive")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from deemo_jax.core.bootstrap import Interval, interval, ratio, resample
 from deemo_jax.core.schema import Emotion
+from deemo_jax.core.stats import Interval, interval, ratio, resample
 
 CLASSES = tuple(str(emotion) for emotion in Emotion)
 UNPARSED = len(CLASSES)

@@ -1,59 +1,56 @@
 """Results for people: a table in the terminal, the same in Markdown, and a picture."""
 
-from collections.abc import Sequence
+import itertools
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from deemo_jax.core.files import atomic, write_json
+from deemo_jax.core.plots import BLUE, INK, ORANGE, SKY, VERMILION, canvas, png, tidy
+from deemo_jax.core.tables import Table
 from deemo_jax.evaluation.results import Results
-
-# Okabe and Ito's palette (2008): told apart by every common kind of colour vision.
-BLUE, SKY, ORANGE, VERMILION, INK = "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#222222"
-
-Table = tuple[str, list[str], list[list[str]]]
 
 
 def tables(results: Results) -> list[Table]:
-    """The results as (caption, header, rows); every score in percent with its 95 % interval."""
-    found: list[Table] = []
-    header = ["modalities", "accuracy", "weighted F1", "macro F1", "unparsed", "clips"]
-    rows = [
-        [name, str(s.accuracy), str(s.f1_weighted), str(s.f1_macro), str(s.unparsed), str(s.n)]
-        for name, s in results.sets.items()
-    ]
-    rows.append(["(majority class)", f"{100 * results.majority:.1f}", *[""] * (len(header) - 2)])
-    if results.bayes:
-        best = [*(f"{100 * results.bayes[name]:.1f}" for name in results.sets), ""]
-        header.insert(2, "Bayes-optimal")
-        for row, cell in zip(rows, best, strict=True):
-            row.insert(2, cell)
-    found.append(("Recognition, % [95 % interval]", header, rows))
+    """The results; every score in percent with its 95 % interval."""
+    found = [_recognition(results)]
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
     if results.differences:
-        rows = [[name, f"{d.accuracy:+}", f"{d.f1_weighted:+}"] for name, d in results.differences.items()]
-        found.append(
-            ("Differences on the same clips, points [paired 95 % interval]", ["", "accuracy", "weighted F1"], rows)
-        )
+        caption = "Differences on the same clips, points [paired 95 % interval]"
+        rows = [(name, f"{d.accuracy:+}", f"{d.f1_weighted:+}") for name, d in results.differences.items()]
+        found.append(Table(caption, ("", "accuracy", "weighted F1"), tuple(rows)))
     if results.cues:
+        header = ("modalities", "cue", "precision", "when shuffled", "recall", "when shuffled")
         rows = [
-            [name, cue, str(s.precision), str(s.precision_shuffled), str(s.recall), str(s.recall_shuffled)]
+            (name, cue, str(s.precision), str(s.precision_shuffled), str(s.recall), str(s.recall_shuffled))
             for name, of_set in results.cues.items()
             for cue, s in of_set.items()
         ]
-        header = ["modalities", "cue", "precision", "when shuffled", "recall", "when shuffled"]
-        found.append(("Cues that the reasoning names, % [95 % interval]", header, rows))
+        found.append(Table("Cues that the reasoning names, % [95 % interval]", header, tuple(rows)))
     if results.sureness:
-        header = ["modalities", "temperature", "ECE", "calibrated", "NLL", "calibrated", "clips"]
+        caption = "Probabilities of the emotion (0 is best; a thrown coin has an NLL of 0.693)"
+        header = ("modalities", "temperature", "ECE", "calibrated", "NLL", "calibrated", "clips")
         rows = [
-            [name, *map(_number, (s.temperature, s.ece, s.ece_calibrated, s.nll, s.nll_calibrated)), str(s.n)]
+            (name, *map(_number, (s.temperature, s.ece, s.ece_calibrated, s.nll, s.nll_calibrated)), str(s.n))
             for name, s in results.sureness.items()
         ]
-        found.append(("Probabilities of the emotion (0 is best; a thrown coin has an NLL of 0.693)", header, rows))
+        found.append(Table(caption, header, tuple(rows)))
     return found
+
+
+def _recognition(results: Results) -> Table:
+    columns = {
+        "modalities": [*results.sets, "(majority class)"],
+        "accuracy": [*(str(s.accuracy) for s in results.sets.values()), f"{100 * results.majority:.1f}"],
+    }
+    if results.bayes:
+        columns["Bayes-optimal"] = [f"{100 * results.bayes[name]:.1f}" for name in results.sets]
+    for title, score in (("weighted F1", "f1_weighted"), ("macro F1", "f1_macro"), ("unparsed",) * 2, ("clips", "n")):
+        columns[title] = [str(getattr(s, score)) for s in results.sets.values()]
+    rows = tuple(itertools.zip_longest(*columns.values(), fillvalue=""))
+    return Table("Recognition, % [95 % interval]", tuple(columns), rows)
 
 
 def _number(value: float | None) -> str:
@@ -62,7 +59,7 @@ def _number(value: float | None) -> str:
 
 def text(results: Results) -> str:
     """The tables for a terminal."""
-    parts = [f"{caption}\n{_aligned(header, rows)}" for caption, header, rows in tables(results)]
+    parts = [f"{table.caption}\n{table.text()}" for table in tables(results)]
     return "\n\n".join([*parts, *results.notes])
 
 
@@ -71,9 +68,7 @@ def markdown(results: Results, picture: str = "") -> str:
     parts = [f"# Evaluation\n\n{results.source}"]
     if picture:
         parts.append(f"![Accuracy by modality set]({picture})")
-    for caption, header, rows in tables(results):
-        lines = [_row(header), _row(["---"] * len(header)), *map(_row, rows)]
-        parts.append(f"## {caption}\n\n" + "\n".join(lines))
+    parts += [f"## {table.caption}\n\n{table.markdown()}" for table in tables(results)]
     if results.notes:
         parts.append("\n".join(f"- {note}" for note in results.notes))
     return "\n\n".join(parts) + "\n"
@@ -91,15 +86,13 @@ def plot(results: Results, path: str | Path) -> None:
     """Draws accuracy per modality set beside what is attainable and, where known, the cues named by the first set."""
     panels = 2 if results.cues else 1
     height = 1.9 + 0.55 * max(len(results.sets), 3 * (panels - 1))
-    layout = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.1)
-    figure = Figure(figsize=(6.2 * panels, height), dpi=130, layout=layout)
-    FigureCanvasAgg(figure)
+    figure = canvas(6.2 * panels, height)
     axes = figure.subplots(1, panels, squeeze=False)[0]
     _plot_accuracy(axes[0], results)
     if results.cues:
         _plot_cues(axes[1], results)
     with atomic(path) as temporary:
-        figure.savefig(temporary, format="png")
+        temporary.write_bytes(png(figure))
 
 
 def _plot_accuracy(axes: Axes, results: Results) -> None:
@@ -149,18 +142,7 @@ def _plot_cues(axes: Axes, results: Results) -> None:
 
 
 def _finish(axes: Axes) -> None:
-    axes.spines[["top", "right", "left"]].set_visible(False)
+    tidy(axes, "x")
+    axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x", color="#DDDDDD", lw=0.8)
-    axes.set_axisbelow(True)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, frameon=False, fontsize=9)
-
-
-def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [header, ["-" * width for width in widths], *rows]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

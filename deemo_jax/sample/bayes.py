@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Iterable
 
+from deemo_jax.core import tables
 from deemo_jax.core.schema import Emotion, Modality
 from deemo_jax.sample.cues import MODELS, POSITIVE_RATE, Tone
 
@@ -51,5 +52,6 @@ def _optimal(modalities: Iterable[Modality], positive_rate: float) -> float:
 
 def table() -> str:
     """The Bayes-optimal accuracies, one subset a line, in percent."""
-    lines = ["Bayes-optimal accuracy (T words, A voice, V body; NFBL text carries the cue of V):"]
-    return "\n".join(lines + [f"  {name:8s}{100 * optimal_accuracy(modalities):5.1f} %" for name, modalities in ROWS])
+    rows = [("  " + name, f"{100 * optimal_accuracy(modalities):.1f} %") for name, modalities in ROWS]
+    caption = "Bayes-optimal accuracy (T words, A voice, V body; NFBL text carries the cue of V):"
+    return f"{caption}\n{tables.aligned(rows, right=(1,))}"

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from deemo_jax.core import tables
 from deemo_jax.core.errors import UserError
 from deemo_jax.models.weights import flatten, unflatten
 
@@ -106,13 +107,7 @@ def table(trainable: Mapping[str, Any], frozen: Mapping[str, Any], resting: Coll
     cells += [(*key, f"{count:,}") for key, count in sorted(rows.items())]
     for half in ("trainable", "frozen", "not shown") if resting else ("trainable", "frozen"):
         cells.append(("total", half, "", f"{sum(count for key, count in rows.items() if key[1] == half):,}"))
-    widths = [max(len(row[column]) for row in cells) for column in range(4)]
-    return "\n".join(
-        "  ".join(
-            [*(f"{cell:<{width}}" for cell, width in zip(row[:3], widths, strict=False)), f"{row[3]:>{widths[3]}}"]
-        )
-        for row in cells
-    )
+    return tables.aligned(cells, right=(3,))
 
 
 def _on_host(leaf: Any) -> np.ndarray:

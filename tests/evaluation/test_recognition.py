@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deemo_jax.core import bootstrap
+from deemo_jax.core import stats
 from deemo_jax.evaluation.recognition import (
     UNPARSED,
     confusion,
@@ -87,7 +87,7 @@ def test_intervals_are_reproducible_and_shrink_with_n():
 
 
 def test_resampling_counts_is_resampling_clips():
-    drawn = scores(bootstrap.resample(confusion(TRUTH, PREDICTED), samples=20_000))
+    drawn = scores(stats.resample(confusion(TRUTH, PREDICTED), samples=20_000))
     rng = np.random.default_rng(1)
     clips = rng.integers(10, size=(20_000, 10))
     cells = 3 * TRUTH[clips] + PREDICTED[clips] + 6 * np.arange(20_000)[:, None]
@@ -98,10 +98,10 @@ def test_resampling_counts_is_resampling_clips():
 
 
 def test_an_interval_holds_the_middle_95_percent():
-    found = bootstrap.interval(0.4, np.arange(1001) / 1000)
+    found = stats.interval(0.4, np.arange(1001) / 1000)
     assert (found.value, found.low, found.high) == pytest.approx((0.4, 0.025, 0.975))
     assert f"{found}" == "40.0 [2.5, 97.5]" and f"{found:+}" == "+40.0 [+2.5, +97.5]"
-    drawn = bootstrap.resample(np.array([3, 0, 7]))
+    drawn = stats.resample(np.array([3, 0, 7]))
     assert drawn.shape == (4000, 3) and (drawn.sum(axis=1) == 10).all() and not drawn[:, 1].any()
 
 

@@ -9,16 +9,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, UInt8
 
 from deemo_jax.audit.attacks.embedders import FaceEmbedder, face_embedder
 from deemo_jax.audit.attacks.vectors import one_vector
 from deemo_jax.audit.clips import AuditedClip, source_frames
 from deemo_jax.audit.folder import compared, lacking
-from deemo_jax.audit.section import Section, Table, not_measured
+from deemo_jax.audit.section import Section, not_measured
 from deemo_jax.audit.truth import read_boxes
 from deemo_jax.core import cli, parallel
-from deemo_jax.core.bootstrap import Interval, interval
+from deemo_jax.core.stats import Interval, over_persons
+from deemo_jax.core.tables import Table
 from deemo_jax.media.video import read_frames, uniform_indices
 
 CROPS = 4
@@ -146,14 +147,8 @@ def rank1(gallery: Sequence[Embedded], probes: Sequence[Embedded], enrolled: str
     scores = np.stack([getattr(probe, shown) for probe in probes]) @ means.T
     best = scores >= scores.max(axis=1, keepdims=True) - 1e-9
     hits = best[np.arange(len(probes)), index] / best.sum(axis=1)
-    return _over_persons(hits, index, len(persons))
-
-
-def _over_persons(hits: Float[np.ndarray, " N"], person: Int[np.ndarray, " N"], count: int) -> Interval:
-    sums = np.bincount(person, hits, minlength=count)
-    looks = np.bincount(person, minlength=count)
-    weights = np.random.default_rng(SEED).multinomial(count, np.full(count, 1 / count), size=SAMPLES)
-    return interval(float(hits.mean()), (weights @ sums) / np.maximum(weights @ looks, 1))
+    sums, looks = np.bincount(index, hits, minlength=len(persons)), np.bincount(index, minlength=len(persons))
+    return over_persons(lambda often: (often @ sums) / np.maximum(often @ looks, 1), len(persons), SAMPLES, SEED)
 
 
 def _crop(image: UInt8[np.ndarray, "H W 3"], box: Sequence[float]) -> UInt8[np.ndarray, "h w 3"]:

@@ -17,7 +17,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.media.log_mel import SAMPLE_RATE, speech_frames
 from deemo_jax.models.weights import load_tree, overlay
 
-WEIGHTS = Path(__file__).parents[2] / "configs" / "sample_towers" / "speaker_encoder.safetensors"
+WEIGHTS = Path(__file__).parents[3] / "configs" / "sample_towers" / "speaker_encoder.safetensors"
 # Windows that are embedded at once: one shape, one compile.
 CHUNK = 8
 

@@ -16,7 +16,7 @@ from deemo_jax.audit.attacks.speaker_encoder import SpeakerEncoder
 from deemo_jax.audit.attacks.vectors import one_vector
 from deemo_jax.audit.attacks.verification import cosine_scores, equal_error_rate, trained_scores
 from deemo_jax.audit.utility.voice_cues import SAMPLE_RATE, Kept, kept
-from deemo_jax.core.bootstrap import Interval
+from deemo_jax.core.stats import Interval
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.voice.anonymise import anonymise
@@ -132,7 +132,7 @@ def put_on_trial(
         imitate: the same method with the attacker's own draws.
         encoder: knows voices as they are.
         informed: may have heard changed ones; the trained attacker's.
-        seed: of folds and bootstrap.
+        seed: of folds and stats.
     """
     start = time.process_time()
     changed = [

@@ -6,7 +6,7 @@ Axes: N enrolled clips, M trials, S speakers, E embedding, T thresholds, R boots
 import numpy as np
 from jaxtyping import Float, Int
 
-from deemo_jax.core.bootstrap import Interval, interval
+from deemo_jax.core.stats import Interval, over_persons
 
 REPLICATES = 1000
 FOLDS = 3
@@ -65,7 +65,7 @@ def equal_error_rate(scores: Float[np.ndarray, "M S"], speakers: Int[np.ndarray,
     Args:
         scores: of trials against speakers.
         speakers: whose voice each trial is.
-        seed: of the bootstrap.
+        seed: of the stats.
     """
     count = scores.shape[1]
     compared = np.isfinite(scores)
@@ -83,16 +83,17 @@ def equal_error_rate(scores: Float[np.ndarray, "M S"], speakers: Int[np.ndarray,
             if model != speaker and heard.size:
                 impostors[speaker, model] = heard.size
                 passed[speaker, model] = heard.size - np.searchsorted(heard, thresholds, "left")
-    rng = np.random.default_rng(seed)
-    draws = rng.multinomial(count, np.full(count, 1 / count), size=REPLICATES).astype(np.float64)
-    rates = []
-    for weights in (np.ones(count), *draws):
+
+    def rate(weights: Float[np.ndarray, " S"]) -> float:
         pairs = np.outer(weights, weights)
         miss = weights @ missed / max(float(weights @ targets), 1.0)
         alarm = np.tensordot(pairs, passed, 2) / max(float((pairs * impostors).sum()), 1.0)
         best = int(np.argmin(np.abs(miss - alarm)))
-        rates.append((miss[best] + alarm[best]) / 2)
-    return interval(rates[0], np.asarray(rates[1:]))
+        return (miss[best] + alarm[best]) / 2
+
+    return over_persons(
+        lambda often: np.array([rate(row) for row in often.astype(np.float64)]), count, REPLICATES, seed
+    )
 
 
 def _unit(vectors: Float[np.ndarray, "N E"]) -> Float[np.ndarray, "N E"]:

@@ -1,12 +1,16 @@
-"""The audit of voices: who can still tell the speaker, by which attack, and what of the voice is left."""
+"""The audit of voices: who can still tell the speaker, by which attack, and what of the voice is left.
 
+Axes: n clips, S speakers, R bootstrap samples.
+"""
+
+import functools
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from deemo_jax.audit.attacks.speaker_encoder import SampleEncoder, SpeakerEncoder
 from deemo_jax.audit.attacks.trials import (
@@ -22,10 +26,11 @@ from deemo_jax.audit.attacks.trials import (
     put_on_trial,
     unchanged,
 )
-from deemo_jax.audit.section import Figure, Section, Table, not_measured
+from deemo_jax.audit.section import Figure, Section, not_measured
 from deemo_jax.core import cli
-from deemo_jax.core.bootstrap import Interval, interval
 from deemo_jax.core.plots import BLUE, GREEN, INK, ORANGE, VERMILION, canvas, png, tidy
+from deemo_jax.core.stats import Interval, over_persons
+from deemo_jax.core.tables import Table
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import VOICES, Settings
 
@@ -81,7 +86,7 @@ def voice_section(
             changed voices.
         per_speaker: at least 2.
         most_speakers: more are left out by draw.
-        seed: of draws, folds and bootstrap.
+        seed: of draws, folds and stats.
     """
     trials = choose(clips, per_speaker, most_speakers, seed)
     if trials is None:
@@ -150,16 +155,20 @@ def _heard_by(shipped: bool, original: Outcome) -> str:
 
 def _utility(outcome: Outcome, trials: Trials, seed: int) -> dict[str, Interval]:
     """Means over speakers, with a bootstrap over them."""
-    draws = np.random.default_rng(seed)
     count = int(trials.owners.max()) + 1
-    picks = draws.integers(count, size=(REPLICATES, count))
     found = {}
     for measure in MEASURES:
         values = np.array([getattr(row, measure) for row in outcome.kept])
         means = np.array([_mean(values[trials.speakers == speaker]) for speaker in range(count)])
-        drawn = np.array([_mean(means[pick]) for pick in picks])
-        found[measure] = interval(_mean(means), drawn[np.isfinite(drawn)])
+        found[measure] = over_persons(functools.partial(_means, means), count, REPLICATES, seed)
     return found
+
+
+def _means(values: Float[np.ndarray, " S"], often: Int[np.ndarray, "R S"]) -> Float[np.ndarray, " R"]:
+    """The mean of what is known of speakers who count so often; NaN where nothing is."""
+    known = np.isfinite(values)
+    total = often[:, known].sum(axis=1)
+    return np.where(total > 0, (often[:, known] @ values[known]) / np.maximum(total, 1), np.nan)
 
 
 def _mean(values: Float[np.ndarray, " n"]) -> float:

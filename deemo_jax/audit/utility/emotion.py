@@ -13,13 +13,14 @@ from jaxtyping import Float
 from deemo_jax.audit.attacks.trials import Change
 from deemo_jax.audit.clips import AuditedClip
 from deemo_jax.audit.folder import CLIPS, compared, lacking
-from deemo_jax.audit.section import Figure, Section, Table, not_measured
+from deemo_jax.audit.section import Figure, Section, not_measured
 from deemo_jax.audit.utility.probe import FOLDS, LEAST_PERSONS, Answers, probe
 from deemo_jax.audit.utility.towers import Towers
 from deemo_jax.audit.utility.variants import RAW, Variants, frame_names, make_variants, voice_names, voice_variants
 from deemo_jax.core import cli, parallel
 from deemo_jax.core.plots import BLUE, INK, ORANGE, SKY, canvas, png, tidy
 from deemo_jax.core.schema import Emotion, Modality
+from deemo_jax.core.tables import Table
 from deemo_jax.sample.bayes import optimal_balanced_accuracy
 from deemo_jax.sample.cues import Tone
 

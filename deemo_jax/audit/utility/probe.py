@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from deemo_jax.core.bootstrap import Interval, interval
+from deemo_jax.core.stats import Interval, over_persons
 
 FOLDS, INNER_FOLDS = 5, 3
 LEAST_PERSONS = 2 * FOLDS
@@ -39,12 +39,15 @@ class Answers:
     @property
     def score(self) -> Interval:
         """Balanced accuracy, with its interval over persons."""
-        return interval(_balanced(self.counts.sum(axis=0)), _balanced(_resampled(self.counts)))
+        return over_persons(self._of, len(self.counts), SAMPLES, SEED)
 
     def less(self, other: "Answers") -> Interval:
         """The balanced accuracy less that of `other` on the same clips; a replicate draws the same persons for both."""
-        difference = _balanced(self.counts.sum(axis=0)) - _balanced(other.counts.sum(axis=0))
-        return interval(difference, _balanced(_resampled(self.counts)) - _balanced(_resampled(other.counts)))
+        return over_persons(lambda often: self._of(often) - other._of(often), len(self.counts), SAMPLES, SEED)
+
+    def _of(self, often: Int[np.ndarray, "R P"]) -> Float[np.ndarray, " R"]:
+        """Balanced accuracy where persons count so often."""
+        return _balanced(np.einsum("rp,pcd->rcd", often, self.counts))
 
 
 def probe(features: Float[np.ndarray, "n D"], labels: Sequence[str], persons: Sequence[str]) -> Answers:
@@ -90,10 +93,3 @@ def _balanced(confusion: Float[np.ndarray, "*R C C"]) -> Float[np.ndarray, "*R"]
     support = confusion.sum(axis=-1)
     recall = np.diagonal(confusion, axis1=-2, axis2=-1) / np.maximum(support, 1)
     return recall.sum(axis=-1) / np.maximum((support > 0).sum(axis=-1), 1)
-
-
-def _resampled(counts: Int[np.ndarray, "P C C"]) -> Int[np.ndarray, "R C C"]:
-    """Confusions of persons drawn with replacement; the draws depend on P alone, so that differences are paired."""
-    persons = len(counts)
-    weights = np.random.default_rng(SEED).multinomial(persons, np.full(persons, 1 / persons), size=SAMPLES)
-    return np.einsum("rp,pcd->rcd", weights, counts)

@@ -15,6 +15,7 @@ import numpy as np
 from deemo_jax.conversion.checkpoint import reopened, stored_weights
 from deemo_jax.conversion.io.files import PublicFile
 from deemo_jax.conversion.parity.outputs import Tensors
+from deemo_jax.core import tables
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
@@ -95,14 +96,12 @@ def rows(config: DeemoLlamaConfig, stored: Tensors, files: Files, layers: int = 
 
 def table(rows: list[Row]) -> str:
     """The rows as text."""
-    width = max(len(row.name) for row in rows)
-    lines = [f"{'output':<{width}}  {'max abs':>9}  {'relative':>9}  {'bound':>8}  verdict"]
-    lines += [
-        f"{row.name:<{width}}  {row.max_abs:>9.2e}  {row.relative:>9.2e}  {row.bound:>8.0e}  "
-        f"{'same' if row.passed else 'DIFFERENT'}"
-        for row in rows
+    header = ("output", "max abs", "relative", "bound", "verdict")
+    lines = [
+        (r.name, f"{r.max_abs:.2e}", f"{r.relative:.2e}", f"{r.bound:.0e}", "same" if r.passed else "DIFFERENT")
+        for r in rows
     ]
-    return "\n".join(lines)
+    return tables.aligned([header, *lines], right=(1, 2, 3))
 
 
 def compared(name: str, ours: Any, theirs: np.ndarray, bound: float) -> Row:

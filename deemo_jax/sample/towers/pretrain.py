@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from deemo_jax.core import tables
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic, sha256
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
@@ -22,6 +23,7 @@ NAMES = ("vit", "audio", "decoder")
 MAX_BYTES = 8 << 20
 FILE, SCORES = "towers.safetensors", "scores.json"
 EARS_FILE = "speaker_encoder.safetensors"
+HEADER = ("tower", "parameters", "seconds", "on held-out speakers or sentences")
 
 CARD = """# The sample's towers
 
@@ -39,9 +41,7 @@ sample only.
   written dialogues that describe voice and body in words. The answers of those dialogues are a fixed rule over the
   words on the page (`deemo_jax/sample/towers/dialogues.py`). No emotion label of any clip was used.
 
-| tower | parameters | seconds | on held-out speakers or sentences |
-| --- | --- | --- | --- |
-{rows}
+{table}
 {ears}"""
 
 EARS = """
@@ -132,14 +132,17 @@ def write_card(out: Path, seed: int) -> None:
     """Describes the towers that lie in `out`, and the speaker encoders where they do."""
     scores = json.loads((out / SCORES).read_text(encoding="utf-8"))
     rows = [
-        f"| {name} | {scores[name]['parameters']:,} | {scores[name]['seconds']} | "
-        + ", ".join(f"{key} {value:.3f}" for key, value in scores[name]["scores"].items())
-        + " |"
+        (
+            name,
+            f"{scores[name]['parameters']:,}",
+            f"{scores[name]['seconds']}",
+            ", ".join(f"{key} {value:.3f}" for key, value in scores[name]["scores"].items()),
+        )
         for name in NAMES
         if name in scores
     ]
     ears = EARS.format(seed=seed, **_described(out / EARS_FILE)) if (out / EARS_FILE).is_file() else ""
-    card = CARD.format(seed=seed, rows="\n".join(rows), ears=ears, **_described(out / FILE))
+    card = CARD.format(seed=seed, table=tables.markdown(HEADER, rows), ears=ears, **_described(out / FILE))
     with atomic(out / "README.md") as temporary:
         temporary.write_text(card, encoding="utf-8")
 

@@ -1,0 +1,103 @@
+"""Scores with their 95 % intervals: bootstrap over clips or over persons, and exact bounds of a rate.
+
+Axes: R bootstrap samples, P persons.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.special import betaincinv
+
+SAMPLES = 4000
+SEED = 20250
+LEVEL = 0.95
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Interval:
+    """A score and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __format__(self, sign: str) -> str:
+        """In percent; '+' shows the sign of a difference."""
+        value, low, high = (f"{100 * x:{sign}.1f}" for x in (self.value, self.low, self.high))
+        return f"{value} [{low}, {high}]"
+
+    def __str__(self) -> str:
+        return f"{self}"
+
+    def bounds(self) -> list[float]:
+        return [self.low, self.high]
+
+
+def interval(value: float | np.ndarray, replicates: Float[np.ndarray, " R"]) -> Interval:
+    """A score (a scalar) with the percentile interval of its replicates."""
+    low, high = np.quantile(replicates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(value), float(low), float(high))
+
+
+def resample(
+    counts: Int[np.ndarray, " *cells"], samples: int = SAMPLES, seed: int = SEED
+) -> Int[np.ndarray, " R *cells"]:
+    """Tables of counts of bootstrap samples of the clips behind `counts`.
+
+    A bootstrap sample (Efron 1979) of n clips enters a score only through how often each cell occurs, and that is
+    Multinomial(n, counts / n): the same law as drawing clips with replacement, at a cost that does not grow with n.
+    """
+    total = int(counts.sum())
+    if total == 0:
+        return np.zeros((samples, *counts.shape), np.int64)
+    drawn = np.random.default_rng(seed).multinomial(total, counts.ravel() / total, size=samples)
+    return drawn.reshape(samples, *counts.shape)
+
+
+def over_persons(
+    score: Callable[[Int[np.ndarray, "R P"]], Float[np.ndarray, " R"]], persons: int, samples: int, seed: int
+) -> Interval:
+    """A score with its bootstrap interval over persons, who bring all their clips along.
+
+    The clips of one person are alike, so an interval over clips would be too narrow. The draws depend on the number of
+    persons, of samples and the seed alone: two systems that are scored by one `score` meet the same persons.
+
+    Args:
+        score: how often each person counts, in each of R samples -> the score of each; NaN where it has none, and such
+            a sample is left out.
+        persons: how many, P >= 1.
+        samples: how many are drawn.
+        seed: of the draws.
+    """
+    drawn = np.random.default_rng(seed).multinomial(persons, np.full(persons, 1 / persons), size=samples)
+    value, replicates = score(np.ones((1, persons), np.int64))[0], score(drawn)
+    known = np.isfinite(replicates)
+    return interval(value, replicates[known]) if known.any() else Interval(math.nan, math.nan, math.nan)
+
+
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """part / whole, and 0 where there is nothing to divide by: a score that nothing supports is not earned."""
+    return np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=whole > 0)
+
+
+def upper_bound(misses: int, looks: int) -> float:
+    """The greatest rate under which so few misses in independent looks still have 5 % probability (one-sided, 95 %).
+
+    Exact, by Clopper and Pearson (1934), as is `rate_interval`.
+    """
+    if not 0 <= misses <= looks:
+        raise ValueError(f"{misses} misses in {looks} looks")
+    return 1.0 if misses == looks else float(betaincinv(misses + 1, looks - misses, LEVEL))
+
+
+def rate_interval(hits: int, looks: int) -> tuple[float, float]:
+    """The two-sided 95 % interval of the rate behind hits in independent looks."""
+    if not 0 <= hits <= looks:
+        raise ValueError(f"{hits} hits in {looks} looks")
+    tail = (1 - LEVEL) / 2
+    low = 0.0 if hits == 0 else float(betaincinv(hits, looks - hits + 1, tail))
+    high = 1.0 if hits == looks else float(betaincinv(hits + 1, looks - hits, 1 - tail))
+    return low, high

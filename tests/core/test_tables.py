@@ -1,0 +1,21 @@
+import pytest
+
+from deemo_jax.core.tables import Table, aligned, markdown
+
+TABLE = Table("What, n = 2", ("name", "count"), (("a | b", "7"), ("c", "1,000")), right=(1,))
+
+
+def test_columns_of_a_terminal_begin_or_end_at_the_same_place():
+    assert TABLE.text().splitlines() == ["name   count", "a | b      7", "c      1,000"]
+    assert aligned([("a", "1"), ("bcd", "")]).splitlines() == ["a    1", "bcd"]
+    assert aligned([]) == ""
+
+
+def test_a_line_of_another_length_is_a_mistake():
+    with pytest.raises(ValueError):
+        aligned([("a", "b"), ("c",)])
+
+
+def test_markdown_escapes_bars_and_keeps_the_sides():
+    assert TABLE.markdown().splitlines() == ["| name | count |", "| --- | ---: |", r"| a \| b | 7 |", "| c | 1,000 |"]
+    assert markdown(("x",), [("1",)]) == "| x |\n| --- |\n| 1 |"
