@@ -1,19 +1,20 @@
-"""Raw clips made on the spot: the astronaut's portrait moves over a wall, a buzz speaks, metadata tells."""
+"""Raw clips made on the spot: the astronaut's portrait moves over a wall, a buzz speaks, metadata tells.
+
+Libraries are imported where they are used: pytest imports this file before it starts its workers.
+"""
 
 import dataclasses
 import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
-import cv2
 import numpy as np
 import pytest
-from scipy.signal import lfilter
-from skimage import data
 
-from deemo_jax.deid.keys import VoiceKey
+if TYPE_CHECKING:
+    from deemo_jax.deid.keys import VoiceKey
 
 # Head and collar of scikit-image's 512x512 portrait, and the face in it, hair line to chin, in pixels of `portrait`.
 HEAD = (slice(0, 240), slice(110, 350))
@@ -36,11 +37,16 @@ class RawClip:
 
 @pytest.fixture(scope="session")
 def portrait():
+    import cv2
+    from skimage import data
+
     return cv2.resize(data.astronaut()[HEAD], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
 def speech(seconds: float) -> np.ndarray:
     """A buzz through two formants, rising and falling in level: float32 at 16 kHz."""
+    from scipy.signal import lfilter
+
     n = round(seconds * 16_000)
     sound = np.zeros(n)
     sound[::133] = 1.0
@@ -66,6 +72,7 @@ def voice() -> np.ndarray:
 @pytest.fixture(scope="session")
 def make_clip(portrait) -> Callable[..., RawClip]:
     """Writes a raw clip; `hidden` frames show the wall instead of the portrait."""
+    import av
 
     def make(
         path: Path,
@@ -112,7 +119,9 @@ def raw(make_clip, tmp_path_factory) -> RawClip:
 
 
 @pytest.fixture(scope="session")
-def key() -> VoiceKey:
+def key() -> "VoiceKey":
+    from deemo_jax.deid.keys import VoiceKey
+
     return VoiceKey(b"0123456789abcdef0123456789abcdef")
 
 

@@ -57,10 +57,11 @@ def test_from_public_files_to_a_checkpoint_and_again(sources: list[str], tmp_pat
 
 DIFFERENT = """
 import numpy as np
-from deemo_jax import cli, convert
-from deemo_jax.conversion import parity
+from deemo_jax import convert
+from deemo_jax.conversion.parity import verdict
+from deemo_jax.core import cli
 same, apart = np.ones(3, np.float32), np.array([1, np.nan, 1], np.float32)
-parity.compare = lambda *_, **__: [parity.compared(f"{name}: out", ours, same, 1e-4) for name, ours in OUTPUTS]
+verdict.compare = lambda *_, **__: [verdict.compared(f"{name}: out", ours, same, 1e-4) for name, ours in OUTPUTS]
 cli.run(convert.main)
 """
 
@@ -79,8 +80,9 @@ def test_parity_that_fails_is_exit_code_2(outputs: str, code: int, tmp_path: Pat
 
 SLOWLY = """
 import sys, time
-from deemo_jax import cli, convert
-from deemo_jax.conversion import writer
+from deemo_jax import convert
+from deemo_jax.conversion.io import writer
+from deemo_jax.core import cli
 write = writer.RowWriter.write
 def slowly(*arguments):
     print("writes", flush=True)

@@ -1,4 +1,7 @@
-"""One tiny dataset and one uninterrupted run, shared by the tests of training; compiled once, kept for this session."""
+"""One tiny dataset and one uninterrupted run, shared by the tests of training.
+
+Libraries are imported where they are used: pytest imports this file before it starts its workers.
+"""
 
 import resource
 from collections.abc import Callable, Iterator

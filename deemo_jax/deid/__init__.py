@@ -29,7 +29,7 @@ _HOME = {
     "VoiceKey": "keys",
     "load_key": "keys",
     "Settings": "settings",
-    "redact": "text",
+    "redact": "text.redaction",
 }
 
 

@@ -15,7 +15,7 @@ from deemo_jax.core.lock import Lock
 HOLD = """
 import sys, time
 from pathlib import Path
-from deemo_jax.training.lock import Lock
+from deemo_jax.core.lock import Lock
 lock = Lock(Path(sys.argv[1]))
 lock.take()
 print("held", flush=True)

@@ -129,13 +129,14 @@ def gone(pid):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_child_outlives_its_parent(number, tmp_path):
     program = (
-        "import sys, pathlib; from deemo_jax import cli, children; from tests.test_children import slow\n"
+        "import sys, pathlib; from deemo_jax.core import cli, processes; from tests.core.test_processes import slow\n"
         "cli.tidy_when_terminated()\n"
         "if __name__ == '__main__':\n"
-        "    sys.exit(cli.guarded(lambda: print(list(children.settled(slow, [pathlib.Path(sys.argv[1])])))))\n"
+        "    sys.exit(cli.guarded(lambda: print(list(processes.settled(slow, [pathlib.Path(sys.argv[1])])))))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program, tmp_path], stderr=subprocess.PIPE, text=True)
     while not (begun := tmp_path / "begun").exists() or not begun.read_text():
+        assert parent.poll() is None, parent.communicate()[1]
         time.sleep(0.01)
     child = int(begun.read_text())
     parent.send_signal(number)
