@@ -8,6 +8,7 @@ from pathlib import Path
 from deemo_jax.core import cli, formats
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import refuse_other_bytes
+from deemo_jax.core.schema import DEEMO_LABELS, Labels
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,6 +32,12 @@ def parser() -> argparse.ArgumentParser:
         "--attest_template", type=Path, metavar="DIR", help="write DIR/attestation.json to fill in, and stop"
     )
     parser.add_argument("--annotations", type=Path, metavar="FILE", help="JSON lines, one clip a line (--show_format)")
+    parser.add_argument(
+        "--labels",
+        metavar="A,B,...",
+        help="the emotions that annotations may name, in the order of their index (default negative,positive); the"
+        " dataset keeps them, and whoever reads it follows them",
+    )
     parser.add_argument(
         "--source_map",
         type=Path,
@@ -108,6 +115,7 @@ def build(argv: Sequence[str] | None = None) -> None:
         annotations=args.annotations,
         source_map=args.source_map or (default if (default := map_file(None)).exists() else None),
         data_dir=args.data_dir,
+        labels=DEEMO_LABELS if args.labels is None else Labels.parse(args.labels),
         frames=args.frames,
         clips=args.clips,
         fractions=parse_fractions(args.fractions),

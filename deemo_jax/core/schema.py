@@ -4,7 +4,8 @@ import dataclasses
 import difflib
 import enum
 import math
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from deemo_jax.core.errors import UserError
@@ -40,11 +41,73 @@ def set_name(modalities: Iterable[Modality]) -> str:
     return "all" if chosen == set(Modality) else ",".join(m for m in Modality if m in chosen)
 
 
-class Emotion(enum.StrEnum):
-    """DEEMO-MER's two classes (paper, section 3.3). The order is the label index on disk."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Labels:
+    """The emotions that a dataset tells apart; the order is the label index on disk.
 
-    NEGATIVE = "negative"
-    POSITIVE = "positive"
+    Attributes:
+        names: at least two. Letters, digits, spaces and hyphens, so that each can be read out of a sentence.
+
+    Raises:
+        UserError: too few or too many, one twice (in any case), or one of another form.
+    """
+
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for name in self.names:
+            if why := _no_label(name):
+                raise UserError(f"label {name[:MAX_LABEL]!r} {why}")
+        lower = [name.lower() for name in self.names]
+        twice = sorted({name for name in lower if lower.count(name) > 1})
+        if twice:
+            raise UserError(f"label {twice[0]!r} comes twice in {', '.join(self.names)}; name each once")
+        if not 2 <= len(self.names) <= MAX_LABELS:
+            raise UserError(f"{len(self.names)} labels; name 2 to {MAX_LABELS}, such as neutral,angry,happy")
+
+    @classmethod
+    def parse(cls, text: str) -> "Labels":
+        """'neutral, angry,happy' -> these three, in that order.
+
+        Raises:
+            UserError: as the class.
+        """
+        return cls(tuple(name.strip() for name in text.split(",") if name.strip()))
+
+    def index(self, name: str) -> int:
+        """The place of a label, from 0."""
+        return self.names.index(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __str__(self) -> str:
+        """In plain English: 'negative or positive', 'neutral, angry or happy'."""
+        return f"{', '.join(self.names[:-1])} or {self.names[-1]}"
+
+
+MAX_LABELS = 100
+MAX_LABEL = 40
+# Words that deny what follows them: an answer that says "not happy" does not say that it is happy.
+DENIALS = frozenset({"not", "never", "no", "neither", "nor", "hardly", "rather", "instead", "than"})
+UNPARSED = "unparsed"
+"""How scores call an answer that states no emotion; no label may be called so."""
+
+
+def _no_label(name: str) -> str:
+    """Why a text is no label; empty where it is one."""
+    if not re.fullmatch(r"[^\W_]+(?:[ -][^\W_]+)*", name) or len(name) > MAX_LABEL:
+        return f"is not of letters, digits, single spaces and hyphens, at most {MAX_LABEL}"
+    if name.lower() == UNPARSED:
+        return "is how scores call an answer that states none; choose another word"
+    return "begins with a word of denial; name what is felt" if name.lower().split()[0] in DENIALS else ""
+
+
+DEEMO_LABELS = Labels(("negative", "positive"))
+"""Those of DEEMO-MER (paper, section 3.3), and of every dataset that names no others."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -95,7 +158,7 @@ class Clip:
         end_s: where it ends.
         transcript: what is said.
         nfbl: non-facial body language, times relative to the clip.
-        emotion: the label.
+        emotion: one of the dataset's labels.
         reasoning: the reference explanation.
         text_deid: how names were taken out of transcript and reasoning, in one line; empty for raw words.
     """
@@ -107,17 +170,18 @@ class Clip:
     end_s: float
     transcript: str
     nfbl: tuple[NFBLSegment, ...]
-    emotion: Emotion
+    emotion: str
     reasoning: str
     text_deid: str = ""
 
     @classmethod
-    def from_json(cls, row: Mapping[str, object], where: str) -> "Clip":
+    def from_json(cls, row: Mapping[str, object], where: str, labels: Labels | None = DEEMO_LABELS) -> "Clip":
         """Reads one annotation row (docs/formats.md); extra keys are left alone.
 
         Args:
             row: a decoded JSON object.
             where: file and row, for the message.
+            labels: the dataset's; None takes any text that may be a label.
 
         Raises:
             UserError: naming every key that is missing or whose value is of a wrong form.
@@ -147,7 +211,7 @@ class Clip:
             end_s=end_s,
             transcript=read("transcript", _text, ""),
             nfbl=read("nfbl", lambda value: _segments(value, end_s - start_s), (), required=False),
-            emotion=read("emotion", _emotion, Emotion.NEGATIVE),
+            emotion=read("emotion", lambda value: _emotion(value, labels), ""),
             reasoning=read("reasoning", _text, ""),
         )
         if wrong:
@@ -206,10 +270,14 @@ def _seconds(value: object) -> float:
     return float(value)
 
 
-def _emotion(value: object) -> Emotion:
-    if not isinstance(value, str) or value not in set(Emotion):
-        raise UserError(f"is {str(value)[:40]!r}; choose {' or '.join(Emotion)}")
-    return Emotion(value)
+def _emotion(value: object, labels: Labels | None) -> str:
+    if labels is None:
+        if not isinstance(value, str) or _no_label(value):
+            raise UserError(f"is {str(value)[:MAX_LABEL]!r}; write a label, such as {DEEMO_LABELS}")
+        return value
+    if not isinstance(value, str) or value not in labels.names:
+        raise UserError(f"is {str(value)[:MAX_LABEL]!r}; choose {labels}; other labels are named with --labels")
+    return value
 
 
 def _segments(value: object, lasts_s: float) -> tuple[NFBLSegment, ...]:

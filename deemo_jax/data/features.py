@@ -1,15 +1,18 @@
 """The clip record as it lies on disk: one definition, used to write a dataset and to check one before it is read."""
 
+from pathlib import Path
+
 import numpy as np
 import tensorflow_datasets as tfds
 
-from deemo_jax.core.schema import Emotion
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.media.mel import MEL_BINS, MEL_FRAMES
 
 IMAGE_SIZE = 224
 
 
-def clip_features() -> tfds.features.FeaturesDict:
+def clip_features(labels: Labels = DEEMO_LABELS) -> tfds.features.FeaturesDict:
     """`deemo_mer`'s features. Frames are encoded JPEGs; no frames or no mel clips means that the modality is absent."""
     text = tfds.features.Text
     return tfds.features.FeaturesDict(
@@ -37,7 +40,7 @@ def clip_features() -> tfds.features.FeaturesDict:
                 },
                 doc="non-facial body language, seconds within the clip",
             ),
-            "emotion": tfds.features.ClassLabel(names=list(Emotion), doc="negative or positive"),
+            "emotion": tfds.features.ClassLabel(names=list(labels), doc=str(labels)),
             "reasoning": text(doc="the reference explanation"),
             "provenance": {
                 "video": text(),
@@ -49,3 +52,19 @@ def clip_features() -> tfds.features.FeaturesDict:
             },
         }
     )
+
+
+def labels_of(features: tfds.features.FeaturesDict, where: str | Path) -> Labels:
+    """The labels that a dataset was built with, from its own features (of the form of `clip_features`).
+
+    Raises:
+        UserError: their names are gone, or are none that an answer can state.
+    """
+    names = features["emotion"].names
+    # TFDS makes up numbers where the file of the names is gone.
+    if names == [str(index) for index in range(len(names))]:
+        raise UserError(f"{where}: names no labels of emotion; copy the dataset whole, emotion.labels.txt included")
+    try:
+        return Labels(tuple(names))
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error

@@ -214,7 +214,7 @@ def make_pipeline(
     source = ClipSource(data["data_dir"], data["dataset"], split)
     return Pipeline(
         source,
-        spec,
+        dataclasses.replace(spec, labels=source.labels),
         limits=MaskedLimits.from_config(data),
         split=split,
         batch_size=data["batch_size"],
@@ -235,7 +235,7 @@ def make_spec(
     tokenizer: Tokenizer | None = None,
     modalities: frozenset[Modality] | None = None,
 ) -> RowSpec:
-    """What rows look like by a run's config; arguments as for `make_pipeline`.
+    """What rows look like by a run's config; arguments as for `make_pipeline`. The labels are DEEMO's.
 
     Raises:
         UserError: a config value makes no sense.

@@ -8,12 +8,13 @@ A modality that is absent leaves no trace: its tags, its tokens and its comma va
 
 import dataclasses
 import enum
+import functools
 import itertools
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import Clip, Emotion, Modality
+from deemo_jax.core.schema import DEEMO_LABELS, Clip, Labels, Modality
 from deemo_jax.data.templates import around
 from deemo_jax.data.tokenizer import Tokenizer
 from deemo_jax.systems.prompt_template import Template, Text
@@ -36,6 +37,10 @@ INSTRUCTIONS: dict[Task, str] = {
     Task.REASONING: "Why does the person feel so?",
     Task.RECOGNITION_REASONING: "What does the person feel, and why?",
 }
+# Labels are named behind these words.
+ASKED = "What does the person feel"
+# What a recipe's own question may hold, in whose place the labels are named.
+LABELS = "{labels}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,6 +80,12 @@ def parse_task(name: str) -> Task:
         raise UserError(f"config.prompt.task: {name!r} is unknown; choose from {', '.join(Task)}") from error
 
 
+def instruction(task: Task, labels: Labels = DEEMO_LABELS) -> str:
+    """What is asked for; labels other than DEEMO's are named: 'What does the person feel (sad or glad), and why?'"""
+    text = INSTRUCTIONS[task]
+    return text if labels == DEEMO_LABELS else text.replace(ASKED, f"{ASKED} ({labels})")
+
+
 def answer_text(clip: Clip, task: Task) -> str:
     """The answer that the model is trained to give."""
     statement = f"The emotion is {clip.emotion}."
@@ -92,6 +103,7 @@ def build_prompt(
     video: int,
     *,
     template: Template,
+    labels: Labels = DEEMO_LABELS,
 ) -> list[str | Slots]:
     """The prompt as alternating text and media slots, in the order audio, video, transcript, NFBL, user.
 
@@ -103,9 +115,11 @@ def build_prompt(
         audio: how many tokens the audio branch gives.
         video: how many tokens the video branch gives.
         template: the form.
+        labels: of the dataset; the instruction names them, unless they are DEEMO's.
     """
     parts: list[str | Slots] = []
-    for group in _stretches(_parts(transcript, nfbl, modalities, task, audio, video, template)):
+    question = _question(task, template, labels)
+    for group in _stretches(_parts(transcript, nfbl, modalities, question, audio, video, template)):
         parts.append(group if isinstance(group, Slots) else "".join(span.text for span in group))
     return parts
 
@@ -121,17 +135,19 @@ def build_example(
     video: int,
     max_length: int,
     with_answer: bool,
+    labels: Labels = DEEMO_LABELS,
 ) -> Example:
     """A clip's sequence: bos, prompt and, in training, the answer and its end. Only the transcript is ever shortened.
 
     Raises:
         UserError: it does not fit into `max_length` even without the transcript.
     """
-    labels = [segment.label for segment in clip.nfbl]
+    nfbl = [segment.label for segment in clip.nfbl]
+    question = _question(task, template, labels)
     answer = answer_text(clip, task) if with_answer else None
 
     def sequence(transcript: str, answer: str | None = answer) -> _Sequence:
-        parts = _parts(transcript, labels, modalities, task, audio, video, template)
+        parts = _parts(transcript, nfbl, modalities, question, audio, video, template)
         return _sequence(parts, answer, template, tokenizer)
 
     one = sequence(clip.transcript)
@@ -157,33 +173,42 @@ def opening_ids(text: str, template: Template, tokenizer: Tokenizer) -> list[int
     return tokenizer.encode(reply + said)[len(tokenizer.encode(reply)) :]
 
 
-def parse_emotion(answer: str) -> Emotion | None:
-    """Reads the emotion that an answer states; None when it states none, or leaves it open.
+def parse_emotion(answer: str, labels: Labels = DEEMO_LABELS) -> str | None:
+    """Reads which of the labels an answer states; None when it states none, or leaves it open.
 
-    The first sentence that says "emotion is ..." (or appears, seems, leans) and names one class decides. Without such
-    a sentence, the answer must name one class only. A class that is denied ("not positive") is not named.
+    The first sentence that says "emotion is ..." (or appears, seems, leans) and names one label decides. Without such
+    a sentence, the answer must name one label only. A label that is denied ("not positive") is not named.
     """
     sentences = [sentence for sentence in re.split(r"[.!?;\n]+", answer.lower()) if sentence.strip()]
     for sentence in sentences:
         if statement := _STATEMENT.search(sentence):
-            named = _named(sentence[statement.end() :])
+            named = _named(sentence[statement.end() :], labels)
             if len(named) == 1:
                 return named.pop()
-    named = set().union(*(_named(sentence) for sentence in sentences))
+    named = set().union(*(_named(sentence, labels) for sentence in sentences))
     return named.pop() if len(named) == 1 else None
 
 
 _STATEMENT = re.compile(
     r"\bemotion(?:s|al\s+state|al\s+tone)?\b[^,:]*?(?:\b(?:is|are|appears?|seems?|leans?|feels?)\b|:)"
 )
-_CLASS = re.compile(
+_DENIED = (
     r"(\b(?:not|never|no|neither|nor|isn't|hardly|rather\s+than|instead\s+of|than)\b(?:\s+[\w-]+){0,2}?\s+[\"'*]*)?"
-    r"\b(negative|positive)(?:ly)?\b"
 )
 
 
-def _named(text: str) -> set[Emotion]:
-    return {Emotion(match[2]) for match in _CLASS.finditer(text) if not match[1]}
+def _named(text: str, labels: Labels) -> set[str]:
+    """The labels that a text in lower case names."""
+    known = {name.lower(): name for name in labels}
+    return {known[" ".join(match[2].split())] for match in _naming(labels).finditer(text) if not match[1]}
+
+
+@functools.cache
+def _naming(labels: Labels) -> re.Pattern[str]:
+    # The longest first, so that "very happy" is not "very", where both are labels.
+    names = sorted((name.lower() for name in labels), key=len, reverse=True)
+    choice = "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in names)
+    return re.compile(rf"{_DENIED}\b({choice})(?:ly)?\b")
 
 
 @dataclasses.dataclass(slots=True)
@@ -200,11 +225,17 @@ class _Sequence:
         self.loss += loss
 
 
+def _question(task: Task, template: Template, labels: Labels) -> str:
+    if template.question is None:
+        return instruction(task, labels)
+    return template.question.replace(LABELS, str(labels))
+
+
 def _parts(
     transcript: str,
     nfbl: Collection[str],
     modalities: Collection[Modality],
-    task: Task,
+    question: str,
     audio: int,
     video: int,
     template: Template,
@@ -220,7 +251,6 @@ def _parts(
         if modality in modalities:
             before, behind = around(getattr(template.wording, modality))
             parts += [Text(before), content, Text(behind)]
-    question = INSTRUCTIONS[task] if template.question is None else template.question
     parts.append(Text(question.join(around(template.wording.user))))
     return [*parts, *template.reply]
 

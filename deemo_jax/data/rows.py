@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from deemo_jax.core.schema import Modality
+from deemo_jax.core.schema import DEEMO_LABELS, Labels, Modality
 from deemo_jax.data.features import IMAGE_SIZE
 from deemo_jax.data.prompts import Task, build_example
 from deemo_jax.data.source import Record, decode_jpeg
@@ -33,6 +33,7 @@ class RowSpec:
         modalities: what may be shown at all.
         dropout: in training, the probability that a modality is withheld from a record.
         with_answer: whether the answer follows the prompt (training) or not (generation).
+        labels: of the dataset.
     """
 
     tokenizer: Tokenizer
@@ -46,6 +47,7 @@ class RowSpec:
     modalities: frozenset[Modality]
     dropout: Mapping[Modality, float]
     with_answer: bool
+    labels: Labels = DEEMO_LABELS
 
 
 def shown(record: Record, spec: RowSpec, rng: np.random.Generator) -> frozenset[Modality]:
@@ -96,6 +98,7 @@ def make_row(record: Record, spec: RowSpec, rng: np.random.Generator, index: int
         video=spec.video_tokens,
         max_length=spec.max_length,
         with_answer=spec.with_answer,
+        labels=spec.labels,
     )
     length = len(example.token_ids)
     row["token_ids"][:length] = example.token_ids

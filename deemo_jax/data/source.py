@@ -13,9 +13,9 @@ from jaxtyping import Float, UInt8
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import refuse_other_bytes
 from deemo_jax.core.remote import refuse_remote
-from deemo_jax.core.schema import Clip, Emotion, NFBLSegment, Provenance
+from deemo_jax.core.schema import Clip, Labels, NFBLSegment, Provenance
 from deemo_jax.data import fingerprint
-from deemo_jax.data.features import IMAGE_SIZE, clip_features
+from deemo_jax.data.features import IMAGE_SIZE, clip_features, labels_of
 from deemo_jax.data.watch import FileWatch
 
 
@@ -39,6 +39,7 @@ class ClipSource:
 
     Attributes:
         files: the shards of the split, watched.
+        labels: of the dataset.
 
     Raises:
         UserError: no such dataset or split, it was built with other features, or a shard is missing or not whole.
@@ -46,6 +47,7 @@ class ClipSource:
 
     def __init__(self, data_dir: str | Path, dataset: str, split: str) -> None:
         builder = open_builder(data_dir, dataset)
+        self.labels = labels_of(builder.info.features, builder.data_path)
         fingerprint.check_files(builder)
         try:
             self._source = builder.as_data_source(split, decoders={"frames": _KeepEncoded()})
@@ -64,7 +66,7 @@ class ClipSource:
         return self._length
 
     def __getitem__(self, index: int) -> Record:
-        return _record(self._source[index])
+        return _record(self._source[index], self.labels)
 
     def __iter__(self) -> Iterator[Record]:
         return (self[index] for index in range(len(self)))
@@ -97,7 +99,7 @@ def open_builder(data_dir: str | Path, dataset: str) -> tfds.core.DatasetBuilder
 
 
 def check_features(stored: Any, where: str | Path) -> None:
-    """Compares a dataset's features with `clip_features()`.
+    """Compares a dataset's features with `clip_features`; its labels are its own.
 
     Raises:
         UserError: naming the features that differ.
@@ -144,11 +146,13 @@ def _flat(features: tfds.features.FeaturesDict, prefix: str = "") -> dict[str, s
         if isinstance(feature, tfds.features.FeaturesDict):
             flat |= _flat(feature, f"{prefix}{key}/")
         else:
-            flat[prefix + key] = " ".join(repr(feature).split())
+            # How many labels there are is the dataset's own.
+            label = isinstance(feature, tfds.features.ClassLabel)
+            flat[prefix + key] = "ClassLabel" if label else " ".join(repr(feature).split())
     return flat
 
 
-def _record(stored: dict[str, Any]) -> Record:
+def _record(stored: dict[str, Any], labels: Labels) -> Record:
     def text(value: Any) -> str:
         return bytes(value).decode("utf-8")
 
@@ -162,7 +166,7 @@ def _record(stored: dict[str, Any]) -> Record:
         end_s=float(stored["end_s"]),
         transcript=text(stored["transcript"]),
         nfbl=tuple(NFBLSegment(float(start), float(end), text(label)) for start, end, label in segments),
-        emotion=list(Emotion)[int(stored["emotion"])],
+        emotion=labels.names[int(stored["emotion"])],
         reasoning=text(stored["reasoning"]),
     )
     provenance = Provenance(**{key: text(value) for key, value in stored["provenance"].items()})

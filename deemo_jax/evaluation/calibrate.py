@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from deemo_jax.core.schema import Emotion, Modality, set_name
+from deemo_jax.core.schema import Modality, set_name
 from deemo_jax.data.source import open_builder
 from deemo_jax.evaluation.predict import Asking, read_records, shown_to
 from deemo_jax.evaluation.unfinished import Progress
@@ -44,7 +44,8 @@ def calibrate(config: Mapping[str, Any], model: DeemoLlama, params: Any, *, batc
     whole = asking.pipeline(shown_to(config))
     count = min(len(whole), MOST_CLIPS)
     records, _ = read_records(whole, count)
-    if why_not := lacking(np.array([record.clip.emotion is Emotion.POSITIVE for record in records.values()], bool)):
+    truth = {index: asking.labels.index(record.clip.emotion) for index, record in records.items()}
+    if why_not := lacking(np.array([*truth.values()], int)):
         return Calibration(why_not=why_not)
     known = [modality for modality in Modality if modality in shown_to(config)]
     found = {}
@@ -52,8 +53,8 @@ def calibrate(config: Mapping[str, Any], model: DeemoLlama, params: Any, *, batc
         for chosen in map(frozenset, itertools.combinations(known, size)):
             said = asking.ask(chosen, count, Progress(), "calibrates")
             odds = {index: said[index].log_likelihoods for index in records}
-            kept = [(records[index], values) for index, values in odds.items() if values and np.isfinite(values).all()]
-            positive = np.array([record.clip.emotion is Emotion.POSITIVE for record, _ in kept], bool)
-            if not lacking(positive):
-                found[set_name(chosen)] = fit(log_odds(np.array([values for _, values in kept])), positive)
+            kept = {index: values for index, values in odds.items() if values and np.isfinite(values).all()}
+            of_kept = np.array([truth[index] for index in kept], int)
+            if not lacking(of_kept):
+                found[set_name(chosen)] = fit(log_odds(np.array([*kept.values()])), of_kept)
     return Calibration(found, "" if found else f"the records of split {SPLIT!r} cannot be read")

@@ -8,10 +8,11 @@ from typing import Any
 
 from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import Emotion, Modality, set_name
+from deemo_jax.core.schema import Labels, Modality, set_name
+from deemo_jax.data.features import labels_of
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.data.prompts import parse_emotion
-from deemo_jax.data.source import Record
+from deemo_jax.data.source import Record, open_builder
 from deemo_jax.data.templates import parse_template
 from deemo_jax.data.tokenizer import make_tokenizer
 from deemo_jax.evaluation.predictions import Prediction, parse_sets
@@ -73,7 +74,7 @@ def predict(
     limit: int = 0,
     progress: Progress | None = None,
 ) -> Answers:
-    """Greedy answers, and the likelihoods of both emotions' statements.
+    """Greedy answers, and the likelihoods of all labels' statements.
 
     Every set has batches of the same few shapes (what a set withholds is zeros and absent from the prompt), so that
     all sets share their compilations. A record that cannot be read gets an empty answer, which counts as wrong; one
@@ -110,7 +111,7 @@ def predict(
     for chosen in sets:
         name = set_name(chosen)
         answered = asking.ask(chosen, count, progress)
-        predictions += [_prediction(record, answered[index]) for index, record in records.items()]
+        predictions += [_prediction(record, answered[index], asking.labels) for index, record in records.items()]
         if unreadable := sum(found.log_likelihoods is None for found in answered.values()):
             notes.append(
                 f"{unreadable} records could not be read ({name}); their answers are empty and count as wrong."
@@ -126,6 +127,12 @@ class Asking:
         model: its model.
         params: its parameters.
         max_new_tokens: an answer's longest length.
+
+    Attributes:
+        labels: of the dataset.
+
+    Raises:
+        UserError: no such dataset.
     """
 
     def __init__(self, config: Mapping[str, Any], model: DeemoLlama, params: Any, max_new_tokens: int) -> None:
@@ -133,7 +140,10 @@ class Asking:
         self._config, self._model, self._params = config, model, params
         self._tokenizer = make_tokenizer(config["tokenizer"])
         self._decoding = Decoding(max_new_tokens=max_new_tokens, stops=template.stops)
-        self._statements = statements(template, self._tokenizer)
+        data = config["data"]
+        builder = open_builder(data["data_dir"], data["dataset"])
+        self.labels = labels_of(builder.info.features, builder.data_path)
+        self._statements = statements(template, self._tokenizer, self.labels)
 
     def pipeline(self, chosen: frozenset[Modality]) -> Pipeline:
         """The split, with what is not in the set withheld.
@@ -173,18 +183,18 @@ class Asking:
         return {index: found[index] for index in range(count)}
 
 
-def _prediction(record: Record, said: Answered) -> Prediction:
+def _prediction(record: Record, said: Answered, labels: Labels) -> Prediction:
     odds = said.log_likelihoods
     known = odds is not None and all(map(math.isfinite, odds))  # weights that overflow give none
     return Prediction(
         clip_id=record.clip.clip_id,
         modalities=said.modalities,
         answer=said.answer,
-        emotion_predicted=parse_emotion(said.answer),
+        emotion_predicted=parse_emotion(said.answer, labels),
         emotion_true=record.clip.emotion,
-        reasoning=parse_reasoning(said.answer),
+        reasoning=parse_reasoning(said.answer, labels),
         reference=record.clip.reasoning,
-        log_likelihoods=dict(zip(Emotion, odds, strict=True)) if known and odds else None,
+        log_likelihoods=dict(zip(labels, odds, strict=True)) if known and odds else None,
     )
 
 

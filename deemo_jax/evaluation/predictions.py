@@ -14,9 +14,8 @@ from jaxtyping import Int
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_jsonl
-from deemo_jax.core.schema import Emotion, Modality, close_key, set_name
+from deemo_jax.core.schema import DEEMO_LABELS, Labels, Modality, close_key, set_name
 from deemo_jax.data.prompts import parse_emotion
-from deemo_jax.evaluation.recognition import CLASSES, UNPARSED
 from deemo_jax.generation.text import parse_reasoning
 
 MAX_LINE_BYTES = 1 << 20
@@ -33,22 +32,22 @@ class Prediction:
         clip_id: which clip.
         modalities: what the system was given, as `schema.set_name` writes it.
         answer: the text as it came.
-        emotion_predicted: None when the answer states no emotion, or both.
+        emotion_predicted: None when the answer states no label, or several.
         emotion_true: the label.
         reasoning: the explanation.
         reference: the reference explanation; empty when there is none.
-        log_likelihoods: of the statement of each emotion, natural logarithms; None when they are not known.
+        log_likelihoods: of the statement of each label, natural logarithms; None when they are not known.
         temperature: what divides them, as learnt on other clips; None when it is not known.
     """
 
     clip_id: str
     modalities: str
     answer: str
-    emotion_predicted: Emotion | None
-    emotion_true: Emotion
+    emotion_predicted: str | None
+    emotion_true: str
     reasoning: str
     reference: str = ""
-    log_likelihoods: Mapping[Emotion, float] | None = None
+    log_likelihoods: Mapping[str, float] | None = None
     temperature: float | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -67,9 +66,9 @@ def parse_sets(text: str) -> list[frozenset[Modality]]:
     return list(dict.fromkeys(sets))
 
 
-def indices(emotions: Sequence[Emotion | None]) -> Int[np.ndarray, " n"]:
-    """Class indices for `recognition`; None becomes `UNPARSED`."""
-    return np.array([UNPARSED if e is None else CLASSES.index(e) for e in emotions], np.int64)
+def indices(emotions: Sequence[str | None], labels: Labels = DEEMO_LABELS) -> Int[np.ndarray, " n"]:
+    """Label indices for `recognition`; None, an answer that was not understood, comes behind the last one."""
+    return np.array([len(labels) if e is None else labels.index(e) for e in emotions], np.int64)
 
 
 def fullest(sets: Iterable[str]) -> str:
@@ -84,13 +83,13 @@ def by_set(predictions: Iterable[Prediction]) -> dict[str, list[Prediction]]:
         UserError: a clip twice in one set, sets that cover different clips, or a clip with two labels.
     """
     sets: dict[str, dict[str, Prediction]] = {}
-    labels: dict[str, Emotion] = {}
+    labels: dict[str, str] = {}
     for row in predictions:
         chosen = sets.setdefault(row.modalities, {})
         if row.clip_id in chosen:
             raise UserError(f"clip {row.clip_id} occurs twice for modalities {row.modalities!r}; keep one row")
-        if labels.setdefault(row.clip_id, row.emotion_true) != row.emotion_true:
-            raise UserError(f"clip {row.clip_id} is labelled both {' and '.join(CLASSES)}; mend emotion_true")
+        if (label := labels.setdefault(row.clip_id, row.emotion_true)) != row.emotion_true:
+            raise UserError(f"clip {row.clip_id} is labelled both {label} and {row.emotion_true}; mend emotion_true")
         chosen[row.clip_id] = row
     for name, chosen in sets.items():
         if missing := labels.keys() - chosen.keys():
@@ -101,16 +100,19 @@ def by_set(predictions: Iterable[Prediction]) -> dict[str, list[Prediction]]:
     return {name: [chosen[clip] for clip in sorted(chosen)] for name, chosen in sets.items()}
 
 
-def read_predictions(path: str | Path, truth: Mapping[str, Mapping[str, Any]] | None = None) -> Iterator[Prediction]:
+def read_predictions(
+    path: str | Path, truth: Mapping[str, Mapping[str, Any]] | None = None, labels: Labels = DEEMO_LABELS
+) -> Iterator[Prediction]:
     """Reads a system's outputs.
 
-    Each line needs `clip_id`, and `emotion_predicted` (negative, positive or null) or `answer`; `emotion_true` too
-    unless `truth` has it. `modalities` ('all' when absent), `reasoning` and `reference` are optional, and so are
-    `log_likelihoods` ({"negative": ..., "positive": ...}) and `temperature`, from which probabilities are scored.
+    Each line needs `clip_id`, and `emotion_predicted` (a label or null) or `answer`; `emotion_true` too unless `truth`
+    has it. `modalities` ('all' when absent), `reasoning` and `reference` are optional, and so are `log_likelihoods`
+    ({"negative": ..., "positive": ...}) and `temperature`, from which probabilities are scored.
 
     Args:
         path: a JSON-lines file.
         truth: annotation rows by clip_id, as `read_truth` gives them; they overrule the file.
+        labels: that emotions are of.
 
     Raises:
         UserError: anything that is not so, with file and line.
@@ -122,7 +124,7 @@ def read_predictions(path: str | Path, truth: Mapping[str, Mapping[str, Any]] | 
         if count > MAX_ROWS:
             raise UserError(f"{path}: more than {MAX_ROWS:,} rows; score it in parts")
         try:
-            read = _prediction(row, truth)
+            read = _prediction(row, truth, labels)
         except UserError as error:
             raise UserError(f"{where}: {error}") from error
         if (earlier := first.setdefault((read.clip_id, read.modalities), count)) != count:
@@ -135,8 +137,8 @@ def read_predictions(path: str | Path, truth: Mapping[str, Mapping[str, Any]] | 
         raise UserError(f"{path}: no rows; write one JSON object a line")
 
 
-def read_truth(path: str | Path) -> dict[str, dict[str, Any]]:
-    """Annotation rows by clip_id, each with a valid `clip_id` and `emotion`.
+def read_truth(path: str | Path, labels: Labels = DEEMO_LABELS) -> dict[str, dict[str, Any]]:
+    """Annotation rows by clip_id, each with a valid `clip_id` and an `emotion` of the labels.
 
     Raises:
         UserError: a row without them, or a clip twice.
@@ -145,7 +147,7 @@ def read_truth(path: str | Path) -> dict[str, dict[str, Any]]:
     for number, row in enumerate(read_jsonl(path, MAX_LINE_BYTES), 1):
         try:
             clip = _clip_id(row)
-            if _emotion(row, "emotion") is None:
+            if _emotion(row, "emotion", labels) is None:
                 raise UserError("emotion is missing")
         except UserError as error:
             raise UserError(f"{path}: row {number}: {error}") from error
@@ -170,19 +172,19 @@ def with_truth(rows: Iterable[Prediction], truth: Mapping[str, Mapping[str, Any]
     ]
 
 
-def _truth_of(clip: str, truth: Mapping[str, Mapping[str, Any]]) -> tuple[Emotion, str]:
+def _truth_of(clip: str, truth: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
     if clip not in truth:
         raise UserError(f"clip {clip} is not in the truth; check that both are of one data set")
-    return Emotion(truth[clip]["emotion"]), _text(truth[clip], "reasoning", "")
+    return truth[clip]["emotion"], _text(truth[clip], "reasoning", "")
 
 
-def _missing(row: Mapping[str, Any], labelled: bool) -> list[str]:
+def _missing(row: Mapping[str, Any], labelled: bool, labels: Labels) -> list[str]:
     """What a row lacks, all of it, in words; with what it may have been called by a slip of the pen."""
     wanted = {"clip_id": "is missing"} if "clip_id" not in row else {}
     if labelled and row.get("emotion_true") is None:
         wanted["emotion_true"] = "is missing; add it, or name the annotations with --truth"
     if "emotion_predicted" not in row and "answer" not in row:
-        wanted["emotion_predicted"] = "(negative, positive or null) or answer is missing"
+        wanted["emotion_predicted"] = f"({', '.join(labels)} or null) or answer is missing"
     unknown = row.keys() - {field.name for field in dataclasses.fields(Prediction)}
     said = []
     for key, lack in wanted.items():
@@ -191,12 +193,12 @@ def _missing(row: Mapping[str, Any], labelled: bool) -> list[str]:
     return said
 
 
-def _prediction(row: Mapping[str, Any], truth: Mapping[str, Mapping[str, Any]] | None) -> Prediction:
-    if missing := _missing(row, truth is None):
+def _prediction(row: Mapping[str, Any], truth: Mapping[str, Mapping[str, Any]] | None, labels: Labels) -> Prediction:
+    if missing := _missing(row, truth is None, labels):
         raise UserError("; ".join(missing))
     clip = _clip_id(row)
     if truth is None:
-        label, reference = _emotion(row, "emotion_true"), _text(row, "reference", "")
+        label, reference = _emotion(row, "emotion_true", labels), _text(row, "reference", "")
     else:
         label, reference = _truth_of(clip, truth)
     if label is None:
@@ -206,22 +208,24 @@ def _prediction(row: Mapping[str, Any], truth: Mapping[str, Mapping[str, Any]] |
         clip_id=clip,
         modalities=set_name(Modality.parse_set(_text(row, "modalities", "all"))),
         answer=answer,
-        emotion_predicted=_emotion(row, "emotion_predicted") if "emotion_predicted" in row else parse_emotion(answer),
+        emotion_predicted=_emotion(row, "emotion_predicted", labels)
+        if "emotion_predicted" in row
+        else parse_emotion(answer, labels),
         emotion_true=label,
-        reasoning=_text(row, "reasoning", parse_reasoning(answer)),
+        reasoning=_text(row, "reasoning", parse_reasoning(answer, labels)),
         reference=reference,
-        log_likelihoods=_odds(row),
+        log_likelihoods=_odds(row, labels),
         temperature=_temperature(row),
     )
 
 
-def _odds(row: Mapping[str, Any]) -> dict[Emotion, float] | None:
+def _odds(row: Mapping[str, Any], labels: Labels) -> dict[str, float] | None:
     value = row.get("log_likelihoods")
     if value is None:
         return None
-    if not isinstance(value, dict) or set(value) != set(CLASSES) or not all(map(_is_finite, value.values())):
-        raise UserError(f"log_likelihoods must have a finite number for {' and '.join(CLASSES)} each")
-    return {emotion: float(value[emotion]) for emotion in Emotion}
+    if not isinstance(value, dict) or set(value) != set(labels) or not all(map(_is_finite, value.values())):
+        raise UserError(f"log_likelihoods must have a finite number for {' and '.join(labels)} each")
+    return {emotion: float(value[emotion]) for emotion in labels}
 
 
 def _temperature(row: Mapping[str, Any]) -> float | None:
@@ -249,8 +253,8 @@ def _clip_id(row: Mapping[str, Any]) -> str:
     return value
 
 
-def _emotion(row: Mapping[str, Any], key: str) -> Emotion | None:
+def _emotion(row: Mapping[str, Any], key: str, labels: Labels) -> str | None:
     value = row.get(key)
-    if value is not None and value not in CLASSES:
-        raise UserError(f"{key} is {str(value)[:40]!r}; choose {' or '.join(CLASSES)}, or null")
-    return None if value is None else Emotion(value)
+    if value is None or (isinstance(value, str) and value in labels.names):
+        return value
+    raise UserError(f"{key} is {str(value)[:40]!r}; choose {labels}, or null; other labels are named with --labels")

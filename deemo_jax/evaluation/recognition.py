@@ -1,6 +1,6 @@
 """Recognition scores: accuracy, F1, confusion, and differences between two systems on the same clips.
 
-Axes: n clips, C classes in the order of `Emotion`, K = C + 1 predictions (the last one is `unparsed`), R replicates.
+Axes: n clips, C labels in the dataset's order, K = C + 1 predictions (the last one is `unparsed`), R replicates.
 """
 
 import dataclasses
@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from deemo_jax.core.schema import Emotion
+from deemo_jax.core.schema import DEEMO_LABELS, UNPARSED, Labels
 from deemo_jax.core.stats import Interval, interval, ratio, resample
 
-CLASSES = tuple(str(emotion) for emotion in Emotion)
-UNPARSED = len(CLASSES)
 HEADLINE = ("accuracy", "f1_weighted", "f1_macro")
 
 
@@ -53,7 +51,7 @@ class Recognition:
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers by name, with every interval beside them."""
-        columns = (*CLASSES, "unparsed")
+        columns = (*self.classes, UNPARSED)
         return {
             "n": self.n,
             **{name: getattr(self, name).value for name in HEADLINE},
@@ -62,7 +60,7 @@ class Recognition:
             "classes": {name: _class_json(scores) for name, scores in self.classes.items()},
             "confusion": {
                 name: dict(zip(columns, map(int, row), strict=True))
-                for name, row in zip(CLASSES, self.confusion, strict=True)
+                for name, row in zip(self.classes, self.confusion, strict=True)
             },
         }
 
@@ -82,14 +80,17 @@ class Difference:
         }
 
 
-def confusion(truth: Int[np.ndarray, " n"], predicted: Int[np.ndarray, " n"]) -> Int[np.ndarray, "C K"]:
+def confusion(
+    truth: Int[np.ndarray, " n"], predicted: Int[np.ndarray, " n"], labels: Labels = DEEMO_LABELS
+) -> Int[np.ndarray, "C K"]:
     """Counts by true class and prediction.
 
     Args:
-        truth: class indices in [0, C).
-        predicted: class indices, or `UNPARSED`.
+        truth: label indices in [0, C).
+        predicted: label indices, or C for an unparsed answer.
+        labels: of the dataset.
     """
-    return _count((truth, predicted), (len(CLASSES), UNPARSED + 1))
+    return _count((truth, predicted), (len(labels), len(labels) + 1))
 
 
 def scores(tables: Int[np.ndarray, "*R C K"]) -> Scores:
@@ -98,9 +99,10 @@ def scores(tables: Int[np.ndarray, "*R C K"]) -> Scores:
     An unparsed answer is a miss for its true class and a false alarm for none. A precision or recall of nothing is 0.
     `f1_weighted` weighs the classes by how often they are true, `f1_macro` alike.
     """
-    hits = np.diagonal(tables[..., :UNPARSED], axis1=-2, axis2=-1)
+    parsed = tables[..., :-1]
+    hits = np.diagonal(parsed, axis1=-2, axis2=-1)
     true = tables.sum(axis=-1)
-    predicted = tables[..., :UNPARSED].sum(axis=-2)
+    predicted = parsed.sum(axis=-2)
     total = true.sum(axis=-1)
     f1 = ratio(2 * hits, true + predicted)
     return Scores(
@@ -113,9 +115,11 @@ def scores(tables: Int[np.ndarray, "*R C K"]) -> Scores:
     )
 
 
-def recognition(truth: Int[np.ndarray, " n"], predicted: Int[np.ndarray, " n"]) -> Recognition:
-    """Scores one system on n >= 1 clips, with 95 % bootstrap intervals over clips."""
-    table = confusion(truth, predicted)
+def recognition(
+    truth: Int[np.ndarray, " n"], predicted: Int[np.ndarray, " n"], labels: Labels = DEEMO_LABELS
+) -> Recognition:
+    """Scores one system on n >= 1 clips, with 95 % bootstrap intervals over clips; arguments as for `confusion`."""
+    table = confusion(truth, predicted, labels)
     point, drawn = scores(table), scores(resample(table))
 
     def of_class(name: str, c: int) -> Interval:
@@ -123,21 +127,25 @@ def recognition(truth: Int[np.ndarray, " n"], predicted: Int[np.ndarray, " n"]) 
 
     return Recognition(
         n=int(table.sum()),
-        unparsed=int(table[:, UNPARSED].sum()),
+        unparsed=int(table[:, -1].sum()),
         **{name: interval(getattr(point, name), getattr(drawn, name)) for name in HEADLINE},
         classes={
             name: ClassScores(int(table[c].sum()), of_class("precision", c), of_class("recall", c), of_class("f1", c))
-            for c, name in enumerate(CLASSES)
+            for c, name in enumerate(labels)
         },
         confusion=table,
     )
 
 
 def paired_difference(
-    truth: Int[np.ndarray, " n"], first: Int[np.ndarray, " n"], second: Int[np.ndarray, " n"]
+    truth: Int[np.ndarray, " n"],
+    first: Int[np.ndarray, " n"],
+    second: Int[np.ndarray, " n"],
+    labels: Labels = DEEMO_LABELS,
 ) -> Difference:
     """Scores of `first` minus those of `second`: each replicate draws the same clips for both, as they share them."""
-    joint = _count((truth, first, second), (len(CLASSES), UNPARSED + 1, UNPARSED + 1))
+    C = len(labels)
+    joint = _count((truth, first, second), (C, C + 1, C + 1))
     drawn = resample(joint)
     points = scores(joint.sum(axis=2)), scores(joint.sum(axis=1))
     stacks = scores(drawn.sum(axis=3)), scores(drawn.sum(axis=2))
@@ -153,7 +161,7 @@ def paired_difference(
 
 def majority(truth: Int[np.ndarray, " n"]) -> float:
     """The accuracy of naming the most frequent class every time."""
-    return float(np.bincount(truth, minlength=len(CLASSES)).max() / len(truth))
+    return float(np.bincount(truth).max() / len(truth))
 
 
 def _count(labels: tuple[np.ndarray, ...], shape: tuple[int, ...]) -> np.ndarray:

@@ -1,6 +1,6 @@
 """How honest the probabilities of a system are: does it err as often as it says it may?
 
-Axes: n clips, C classes in the order of `Emotion`.
+Axes: n clips, C labels in the dataset's order.
 """
 
 import dataclasses
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from deemo_jax.core.schema import Emotion
+from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.evaluation.predictions import Prediction
 from deemo_jax.generation.odds import calibration_error, log_odds, negative_log_likelihood
 
@@ -36,21 +36,21 @@ class Sureness:
         return dataclasses.asdict(self)
 
 
-def sureness(rows: Sequence[Prediction]) -> Sureness | None:
+def sureness(rows: Sequence[Prediction], labels: Labels = DEEMO_LABELS) -> Sureness | None:
     """Scores the probabilities of one modality set; None where no odds are known."""
     known = [(row, row.log_likelihoods) for row in rows if row.log_likelihoods is not None]
     if not known:
         return None
-    odds = log_odds(np.array([[values[emotion] for emotion in Emotion] for _, values in known]))
-    positive = np.array([row.emotion_true is Emotion.POSITIVE for row, _ in known])
+    odds = log_odds(np.array([[values[emotion] for emotion in labels] for _, values in known]))
+    truth = np.array([labels.index(row.emotion_true) for row, _ in known])
     (temperature, *others) = {row.temperature for row, _ in known}
     learnt = temperature is not None and not others
     scaled = odds / temperature if learnt else odds
     return Sureness(
         n=len(known),
         temperature=temperature if learnt else None,
-        nll=negative_log_likelihood(odds, positive),
-        ece=calibration_error(odds, positive),
-        nll_calibrated=negative_log_likelihood(scaled, positive) if learnt else None,
-        ece_calibrated=calibration_error(scaled, positive) if learnt else None,
+        nll=negative_log_likelihood(odds, truth),
+        ece=calibration_error(odds, truth),
+        nll_calibrated=negative_log_likelihood(scaled, truth) if learnt else None,
+        ece_calibrated=calibration_error(scaled, truth) if learnt else None,
     )

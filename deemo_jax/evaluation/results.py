@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deemo_jax.core.schema import Modality
+from deemo_jax.core.schema import DEEMO_LABELS, Labels, Modality
 from deemo_jax.evaluation import cues, recognition
 from deemo_jax.evaluation.predictions import Prediction, indices
 from deemo_jax.evaluation.reliability import Sureness, sureness
@@ -56,30 +56,33 @@ class Results:
         }
 
 
-def score(sets: Mapping[str, Sequence[Prediction]], source: str, notes: Sequence[str] = ()) -> Results:
+def score(
+    sets: Mapping[str, Sequence[Prediction]], source: str, notes: Sequence[str] = (), labels: Labels = DEEMO_LABELS
+) -> Results:
     """Scores predictions.
 
     Args:
         sets: as `predictions.by_set` gives them: the same clips in the same order for every set.
         source: see `Results`.
         notes: see `Results`.
+        labels: of the dataset.
     """
     rows = next(iter(sets.values()))
-    truth = indices([row.emotion_true for row in rows])
-    predicted = {name: indices([row.emotion_predicted for row in of_set]) for name, of_set in sets.items()}
+    truth = indices([row.emotion_true for row in rows], labels)
+    predicted = {name: indices([row.emotion_predicted for row in of_set], labels) for name, of_set in sets.items()}
     known = cues.known_cues([row.reference for row in rows])
     return Results(
         source=source,
         notes=tuple(notes),
         majority=recognition.majority(truth),
-        sets={name: recognition.recognition(truth, labels) for name, labels in predicted.items()},
+        sets={name: recognition.recognition(truth, said, labels) for name, said in predicted.items()},
         differences={
-            f"{a} - {b}": recognition.paired_difference(truth, predicted[a], predicted[b])
+            f"{a} - {b}": recognition.paired_difference(truth, predicted[a], predicted[b], labels)
             for a, b in itertools.combinations(predicted, 2)
         },
         cues={}
         if known is None
         else {name: cues.cue_scores(known, [row.reasoning for row in of_set]) for name, of_set in sets.items()},
         bayes={} if known is None else {name: bayes.optimal_accuracy(Modality.parse_set(name)) for name in sets},
-        sureness={name: found for name, of_set in sets.items() if (found := sureness(of_set))},
+        sureness={name: found for name, of_set in sets.items() if (found := sureness(of_set, labels))},
     )

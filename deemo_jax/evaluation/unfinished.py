@@ -18,7 +18,7 @@ class Answered:
         modalities: what it was shown, as `schema.set_name` writes it.
         index: of the record.
         answer: the text; empty for a record that cannot be read.
-        log_likelihoods: of each emotion's statement, in the order of `Emotion`; None for a record that cannot be read.
+        log_likelihoods: of each label's statement, in the dataset's order; None for a record that cannot be read.
     """
 
     modalities: str

@@ -1,10 +1,10 @@
 """Temperatures that make the probabilities of a run's answers honest, learnt on clips that it was not trained on.
 
-One number for each modality set divides the log-odds of both emotions (temperature scaling, arXiv 1706.04599): the
-likelier emotion stays the likelier one. Sets have temperatures of their own, since what a model is sure of depends on
+One number for each modality set divides the log-odds of the labels (temperature scaling, arXiv 1706.04599): the
+likeliest emotion stays the likeliest one. Sets have temperatures of their own, since what a model is sure of depends on
 what it is shown. They lie in the run's folder, a file for each checkpoint.
 
-Axes: n clips.
+Axes: n clips, C labels in the dataset's order.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 from scipy.optimize import minimize_scalar
 
 from deemo_jax.core.errors import UserError
@@ -75,36 +75,38 @@ def takes(split: str) -> bool:
     return bool(parts & {SPLIT, "all"})
 
 
-def lacking(positive: Bool[np.ndarray, " n"]) -> str:
-    """Why a temperature cannot be fitted on clips with these labels; empty when it can."""
-    if len(positive) < LEAST_CLIPS:
-        return f"split {SPLIT!r} has {len(positive)} clips; {LEAST_CLIPS} are needed"
-    return "" if 0 < positive.sum() < len(positive) else f"split {SPLIT!r} has clips of one emotion only"
+def lacking(truth: Int[np.ndarray, " n"]) -> str:
+    """Why a temperature cannot be fitted on clips with these labels, by index; empty when it can."""
+    if len(truth) < LEAST_CLIPS:
+        return f"split {SPLIT!r} has {len(truth)} clips; {LEAST_CLIPS} are needed"
+    return "" if len(np.unique(truth)) > 1 else f"split {SPLIT!r} has clips of one emotion only"
 
 
-def fit(odds: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> Temperature:
+def fit(odds: Float[np.ndarray, "n C"], truth: Int[np.ndarray, " n"]) -> Temperature:
     """The temperature with the least cross-entropy.
 
-    The labels are those of Platt (1999), a little off 0 and 1 by how many there are: clips that are all answered right
-    promise no certainty.
+    The targets are those of Platt (1999) for C labels, a little off 0 and 1 by how many clips are of each: clips that
+    are all answered right promise no certainty.
 
     Args:
-        odds: log-odds of positive.
-        positive: the labels; some of each.
+        odds: of each label against the first one (`odds.log_odds`).
+        truth: indices of the labels; of two at least.
     """
-    count, total = int(positive.sum()), len(positive)
-    target = np.where(positive, (count + 1) / (count + 2), 1 / (total - count + 2))
+    C = odds.shape[1]
+    count = np.bincount(truth, minlength=C)[truth]
+    target = np.repeat((1 / (count + C))[:, None], C, axis=1)
+    np.put_along_axis(target, truth[:, None], ((count + 1) / (count + C))[:, None], axis=1)
 
     def loss(log_temperature: float) -> float:
         scaled = odds / math.exp(log_temperature)
-        return float((np.logaddexp(0.0, scaled) - target * scaled).mean())
+        return float((np.logaddexp.reduce(scaled, axis=1) - (target * scaled).sum(axis=1)).mean())
 
     found = minimize_scalar(loss, bounds=(math.log(COLDEST), math.log(HOTTEST)), method="bounded")
     temperature = math.exp(float(found.x))
     before, after = (
-        (f(odds, positive), f(odds / temperature, positive)) for f in (negative_log_likelihood, calibration_error)
+        (f(odds, truth), f(odds / temperature, truth)) for f in (negative_log_likelihood, calibration_error)
     )
-    return Temperature(temperature, total, before, after)
+    return Temperature(temperature, len(truth), before, after)
 
 
 def path_of(workdir: Path, step: int | None) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import sha256
-from deemo_jax.core.schema import Clip, Emotion, NFBLSegment
+from deemo_jax.core.schema import Clip, NFBLSegment
 from deemo_jax.data.build.gate import admit_deidentified
 from deemo_jax.data.build.records import make_record
 from deemo_jax.data.source import Record
@@ -59,7 +59,7 @@ def read_clip(
         key: draws their voice.
 
     Returns:
-        The record, whose emotion is not known (what stands there means nothing), and notes for the reader.
+        The record, whose emotion is not known (and empty), and notes for the reader.
 
     Raises:
         Refused: a raw clip in which a face may have been missed.
@@ -93,7 +93,7 @@ def _admitted(
         end_s=0.0,
         transcript=question.transcript,
         nfbl=tuple(NFBLSegment(0.0, 0.0, label) for label in question.nfbl),
-        emotion=Emotion.NEGATIVE,  # a record must have one; prompts without answers do not look at it
+        emotion="",  # prompts without answers do not look at it
         reasoning="",
         text_deid=text_deid,
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from deemo_jax.core import processes
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import Clip, Emotion, Modality, set_name
+from deemo_jax.core.schema import DEEMO_LABELS, Clip, Labels, Modality, set_name
 from deemo_jax.data.pipeline import make_spec, stack
 from deemo_jax.data.prompts import Task, parse_emotion
 from deemo_jax.data.rows import Row, make_row, shown
@@ -55,6 +55,7 @@ class Describer:
         settings: how raw clips are de-identified.
         key: draws their voice; default: a random one that is never written down.
         calibration: of the checkpoint; default: none.
+        labels: that the run was trained with.
 
     Raises:
         UserError: a config value makes no sense.
@@ -70,14 +71,16 @@ class Describer:
         settings: Settings | None = None,
         key: VoiceKey | None = None,
         calibration: Calibration | None = None,
+        labels: Labels = DEEMO_LABELS,
     ) -> None:
         self._calibration, self._corpus = calibration or Calibration(), Corpus(config)
         self._model, self._params = model, params
         self._settings = settings or Settings()
         self._key = key or VoiceKey(secrets.token_bytes(32))
-        self._spec = make_spec(
+        spec = make_spec(
             config, audio_tokens=model.config.audio_tokens, video_tokens=model.config.video_tokens, train=False
         )
+        self._spec = dataclasses.replace(spec, labels=labels)
         decoding = decoding or Decoding()
         self._decoding = dataclasses.replace(decoding, stops=(*decoding.stops, *self._spec.template.stops))
 
@@ -166,18 +169,18 @@ class Describer:
             return
         filled = prepared + prepared[-1:] * (batch_size - len(prepared))
         spec = self._spec
-        labels = statements(spec.template, spec.tokenizer)
+        candidates = statements(spec.template, spec.tokenizer, spec.labels)
         answers = answer(
-            self._model, self._params, stack([p.row for p in filled]), spec.tokenizer, self._decoding, labels
+            self._model, self._params, stack([p.row for p in filled]), spec.tokenizer, self._decoding, candidates
         )
         for p, text, ended, scores in zip(
             prepared, answers.texts, answers.ended, answers.log_likelihoods.tolist(), strict=False
         ):
             found = Description(
                 clip=str(p.question.path),
-                log_likelihoods=dict(zip(Emotion, scores, strict=True)),
+                log_likelihoods=dict(zip(spec.labels, scores, strict=True)),
                 answer=text,
-                reasoning=parse_reasoning(text),
+                reasoning=parse_reasoning(text, spec.labels),
                 modalities=p.modalities,
                 notes=p.notes,
                 temperature=self._calibration.of(set_name(p.modalities)),
@@ -187,7 +190,7 @@ class Describer:
 
     def _remarks(self, found: Description, ended: bool) -> Iterator[str]:
         yield self._calibration.note(set_name(found.modalities))
-        stated = parse_emotion(found.answer)
+        stated = parse_emotion(found.answer, self._spec.labels)
         if stated is not None and stated != found.emotion:
             yield f"the answer itself says {stated}"
         if not ended:

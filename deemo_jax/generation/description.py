@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from deemo_jax.core.schema import Emotion, Modality
-from deemo_jax.generation.odds import likelier, probabilities
+from deemo_jax.core.schema import Modality
+from deemo_jax.generation.odds import likeliest, probabilities
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Description:
 
     Attributes:
         clip: the file, as it was named.
-        log_likelihoods: of each emotion's statement behind the prompt, natural logarithms.
+        log_likelihoods: of each label's statement, in the dataset's order, behind the prompt, natural logarithms.
         answer: what the model said, whole.
         reasoning: the answer without its opening statement.
         modalities: what the model was shown.
@@ -24,7 +24,7 @@ class Description:
     """
 
     clip: str
-    log_likelihoods: Mapping[Emotion, float]
+    log_likelihoods: Mapping[str, float]
     answer: str
     reasoning: str
     modalities: tuple[Modality, ...]
@@ -33,14 +33,14 @@ class Description:
     warning: str = ""
 
     @property
-    def probabilities(self) -> dict[Emotion, float]:
-        """The statements' likelihoods, normalised over both; calibrated where the temperature is known."""
+    def probabilities(self) -> dict[str, float]:
+        """The statements' likelihoods, normalised over all; calibrated where the temperature is known."""
         return probabilities(self.log_likelihoods, self.temperature or 1.0)
 
     @property
-    def emotion(self) -> Emotion:
-        """The likelier one; negative when both are alike."""
-        return likelier(self.log_likelihoods)
+    def emotion(self) -> str:
+        """The likeliest one; the first of several that are alike."""
+        return likeliest(self.log_likelihoods)
 
     @property
     def probability(self) -> float:
@@ -50,11 +50,11 @@ class Description:
     def to_json(self) -> dict[str, Any]:
         return {
             "clip": self.clip,
-            "emotion": str(self.emotion),
+            "emotion": self.emotion,
             "probability": self.probability,
             "temperature": self.temperature,
             "warning": self.warning,
-            "log_likelihoods": {str(emotion): value for emotion, value in self.log_likelihoods.items()},
+            "log_likelihoods": dict(self.log_likelihoods),
             "answer": self.answer,
             "reasoning": self.reasoning,
             "modalities": [str(modality) for modality in self.modalities],

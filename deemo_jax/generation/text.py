@@ -3,16 +3,17 @@
 import re
 from collections.abc import Iterable
 
+from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.data.tokenizer import Tokenizer
 
 # What may stand before a stop string; some tokenizers write it otherwise after each of these.
 CONTEXTS = ("", " ", "\n", "a", ".")
-_STATEMENT = re.compile(r"^\s*the emotion is \w+\s*(?:[.,:;]|$)", re.IGNORECASE)
 
 
-def parse_reasoning(answer: str) -> str:
-    """An answer without its opening statement, 'The emotion is negative.'"""
-    return _STATEMENT.sub("", answer).strip()
+def parse_reasoning(answer: str, labels: Labels = DEEMO_LABELS) -> str:
+    """An answer without its opening statement, 'The emotion is negative.', of a label or of any one word."""
+    words = "|".join([r"\w+", *(re.escape(name) for name in labels)])
+    return re.sub(rf"^\s*the emotion is (?:{words})\s*(?:[.,:;]|$)", "", answer, flags=re.IGNORECASE).strip()
 
 
 def cut(text: str, stops: Iterable[str]) -> tuple[str, bool]:

@@ -5,8 +5,8 @@ import math
 from collections.abc import Iterable
 
 from deemo_jax.core import tables
-from deemo_jax.core.schema import Emotion, Modality
-from deemo_jax.sample.cues import MODELS, POSITIVE_RATE, Tone
+from deemo_jax.core.schema import DEEMO_LABELS, Modality
+from deemo_jax.sample.cues import MODELS, NEGATIVE, POSITIVE, POSITIVE_RATE, Tone
 
 # NFBL as text names the body cue, so it carries what the video carries and nothing more.
 CUE_OF: dict[Modality, str] = {
@@ -39,14 +39,14 @@ def optimal_balanced_accuracy(modalities: Iterable[Modality]) -> float:
 
 def _optimal(modalities: Iterable[Modality], positive_rate: float) -> float:
     models = [MODELS[name] for name in sorted({CUE_OF[modality] for modality in modalities})]
-    prior = {Emotion.POSITIVE: positive_rate, Emotion.NEGATIVE: 1 - positive_rate}
+    prior = {POSITIVE: positive_rate, NEGATIVE: 1 - positive_rate}
 
-    def joint(emotion: Emotion, tones: tuple[Tone, ...]) -> float:
+    def joint(emotion: str, tones: tuple[Tone, ...]) -> float:
         seen = (model.probability(tone, emotion) for model, tone in zip(models, tones, strict=True))
         return prior[emotion] * math.prod(seen)
 
     return math.fsum(
-        max(joint(emotion, tones) for emotion in Emotion) for tones in itertools.product(Tone, repeat=len(models))
+        max(joint(emotion, tones) for emotion in DEEMO_LABELS) for tones in itertools.product(Tone, repeat=len(models))
     )
 
 

@@ -11,7 +11,6 @@ from jaxtyping import Float
 from scipy import signal
 
 from deemo_jax.core.files import atomic
-from deemo_jax.core.schema import Emotion
 from deemo_jax.sample import cues as coin
 from deemo_jax.sample import ids, script, speech
 from deemo_jax.sample.cues import Cues, Tone
@@ -50,7 +49,7 @@ class ClipPlan:
     clip_id: str
     video_id: str
     identity: Identity
-    emotion: Emotion
+    emotion: str
     cues: Cues
     sentence: str
     pitch: float
@@ -158,7 +157,7 @@ def truth(clip: ClipPlan) -> dict[str, Any]:
         "end_s": round(clip.start_s + clip.duration_s, 3),
         "transcript": clip.sentence,
         "nfbl": [dataclasses.asdict(segment) for segment in clip.motion.segments()],
-        "emotion": str(clip.emotion),
+        "emotion": clip.emotion,
         "reasoning": script.reasoning(clip.cues),
         "file": f"clips/{clip.clip_id}.mp4",
         "frame_rate": clip.frame_rate,

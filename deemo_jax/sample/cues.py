@@ -9,8 +9,9 @@ import enum
 
 import numpy as np
 
-from deemo_jax.core.schema import Emotion
+from deemo_jax.core.schema import DEEMO_LABELS
 
+NEGATIVE, POSITIVE = DEEMO_LABELS
 POSITIVE_RATE = 0.6
 
 
@@ -29,11 +30,11 @@ class CueModel:
     rate: float
     reliability: float
 
-    def probability(self, tone: Tone, emotion: Emotion) -> float:
+    def probability(self, tone: Tone, emotion: str) -> float:
         """P(tone | emotion)."""
         if tone is Tone.NEUTRAL:
             return 1 - self.rate
-        return self.rate * (self.reliability if tone.value == emotion.value else 1 - self.reliability)
+        return self.rate * (self.reliability if tone == emotion else 1 - self.reliability)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,9 +53,9 @@ MODELS: dict[str, CueModel] = {
 }
 
 
-def draw(rng: np.random.Generator) -> tuple[Emotion, Cues]:
+def draw(rng: np.random.Generator) -> tuple[str, Cues]:
     """Tosses the coin, then lets each cue look at it."""
-    emotion = Emotion.POSITIVE if rng.random() < POSITIVE_RATE else Emotion.NEGATIVE
+    emotion = POSITIVE if rng.random() < POSITIVE_RATE else NEGATIVE
     tones = {}
     for name, model in MODELS.items():
         weights = [model.probability(tone, emotion) for tone in Tone]

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deemo_jax.core.schema import Clip, Emotion, Modality, NFBLSegment, Provenance
+from deemo_jax.core.schema import Clip, Modality, NFBLSegment, Provenance
 from deemo_jax.data.describe import describe_first, describe_row
 from deemo_jax.data.pipeline import Pipeline
 from deemo_jax.data.prompts import Task
@@ -38,7 +38,7 @@ ANSWER = "The emotion is positive. It sounds so."
 def record(transcript: str = "Well played.") -> Record:
     jpeg = cv2.imencode(".jpg", np.zeros((224, 224, 3), np.uint8))[1].tobytes()
     nfbl = (NFBLSegment(0.0, 1.0, "crossing legs"),)
-    clip = Clip("c", "v", "p", 0.0, 1.0, transcript, nfbl, Emotion.POSITIVE, "It sounds so.")
+    clip = Clip("c", "v", "p", 0.0, 1.0, transcript, nfbl, "positive", "It sounds so.")
     provenance = Provenance("external: x", "external: x", "not de-identified", "external")
     return Record(clip, provenance, (jpeg,) * 2, np.zeros((2, 128, 204), np.float32))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import Clip, Emotion, Modality, NFBLSegment, Provenance
+from deemo_jax.core.schema import Clip, Modality, NFBLSegment, Provenance
 from deemo_jax.data.pipeline import PADDING, Pipeline
 from deemo_jax.data.prompts import Task
 from deemo_jax.data.rows import RowSpec
@@ -38,7 +38,7 @@ def record(number: int, frames: int = 8, clips: int = 2, transcript: str = "Well
     """A clip whose frame i has the grey level 10 * i."""
     jpegs = [cv2.imencode(".jpg", np.full((224, 224, 3), 10 * i, np.uint8))[1].tobytes() for i in range(frames)]
     nfbl = (NFBLSegment(0.0, 1.0, "crossing legs"),) if number % 2 else ()
-    clip = Clip(f"c{number}", "v", "p", 0.0, 1.0, transcript, nfbl, Emotion.POSITIVE, "It sounds so.")
+    clip = Clip(f"c{number}", "v", "p", 0.0, 1.0, transcript, nfbl, "positive", "It sounds so.")
     return Record(clip, EXTERNAL, tuple(jpegs), np.full((clips, 128, 204), number, np.float32))
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from deemo_jax.core.files import sha256, write_json
-from deemo_jax.core.schema import Emotion
+from deemo_jax.core.schema import DEEMO_LABELS
 from deemo_jax.deid.manifest import Manifest, Masks, file_names, write_masks
 from deemo_jax.evaluation.cues import CUES, STATES
 from deemo_jax.evaluation.predictions import Prediction
@@ -24,10 +24,10 @@ def imagined(skill, clips=200, seed=0):
     rng = np.random.default_rng(seed)
     rows = []
     for clip in range(clips):
-        truth = list(Emotion)[int(rng.random() < 0.6)]
+        truth = DEEMO_LABELS.names[int(rng.random() < 0.6)]
         cues = {cue: str(rng.choice(STATES)) for cue in CUES}
         for name, right in skill.items():
-            emotion = truth if rng.random() < right else next(e for e in Emotion if e != truth)
+            emotion = truth if rng.random() < right else next(e for e in DEEMO_LABELS if e != truth)
             said = {cue: state if rng.random() < right else str(rng.choice(STATES)) for cue, state in cues.items()}
             answer = f"The emotion is {emotion}. {sentence(said)}"
             rows.append(Prediction(f"clip{clip:03d}", name, answer, emotion, truth, sentence(said), sentence(cues)))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import Emotion, Modality, set_name
+from deemo_jax.core.schema import Modality, set_name
 from deemo_jax.evaluation import predictions
 from deemo_jax.evaluation.predictions import by_set, fullest, parse_sets, read_predictions, read_truth
 
@@ -22,7 +22,7 @@ def row(clip="a", **more):
 def test_reads_the_smallest_row(tmp_path):
     (found,) = read_predictions(write(tmp_path / "p.jsonl", [row()]))
     assert found.modalities == "all"
-    assert (found.emotion_predicted, found.emotion_true) == (Emotion.POSITIVE, Emotion.NEGATIVE)
+    assert (found.emotion_predicted, found.emotion_true) == ("positive", "negative")
     assert found.reasoning == ""
 
 
@@ -32,7 +32,7 @@ def test_reads_emotion_and_reasoning_out_of_an_answer(tmp_path):
         {"clip_id": "b", "answer": "I cannot tell.", "emotion_true": "negative"},
     ]
     stated, silent = read_predictions(write(tmp_path / "p.jsonl", rows))
-    assert (stated.emotion_predicted, stated.reasoning) == (Emotion.NEGATIVE, "The words are sad.")
+    assert (stated.emotion_predicted, stated.reasoning) == ("negative", "The words are sad.")
     assert (silent.emotion_predicted, silent.reasoning) == (None, "I cannot tell.")
 
 
@@ -58,7 +58,7 @@ def test_the_fullest_set():
 def test_truth_overrules_the_file_and_brings_the_reference(tmp_path):
     truth = read_truth(write(tmp_path / "t.jsonl", [{"clip_id": "a", "emotion": "positive", "reasoning": "why"}]))
     (found,) = read_predictions(write(tmp_path / "p.jsonl", [row()]), truth)
-    assert (found.emotion_true, found.reference) == (Emotion.POSITIVE, "why")
+    assert (found.emotion_true, found.reference) == ("positive", "why")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import pytest
 
 from deemo_jax.core import stats
 from deemo_jax.evaluation.recognition import (
-    UNPARSED,
     confusion,
     majority,
     paired_difference,
@@ -13,7 +12,7 @@ from deemo_jax.evaluation.recognition import (
     scores,
 )
 
-NEGATIVE, POSITIVE = 0, 1
+NEGATIVE, POSITIVE, UNPARSED = 0, 1, 2
 # 4 negative clips: 2 right, 1 taken for positive, 1 unparsed. 6 positive clips: 5 right, 1 taken for negative.
 TRUTH = np.array([0] * 4 + [1] * 6)
 PREDICTED = np.array([0, 0, 1, UNPARSED, 1, 1, 1, 1, 1, 0])

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import Emotion
+from deemo_jax.core.schema import DEEMO_LABELS
 from deemo_jax.evaluation import report
 from deemo_jax.evaluation.predictions import by_set
 from deemo_jax.evaluation.results import score
@@ -77,7 +77,7 @@ def test_other_systems_get_no_bayes_and_no_cues(foreign):
 
 def test_probabilities_are_shown_as_they_are_and_calibrated():
     rows = [
-        dataclasses.replace(row, log_likelihoods={e: 3.0 * (e is row.emotion_predicted) for e in Emotion})
+        dataclasses.replace(row, log_likelihoods={e: 3.0 * (e == row.emotion_predicted) for e in DEEMO_LABELS})
         for row in imagined({"all": 0.8})
     ]
     plain = score(by_set(rows), "x").sureness["all"]

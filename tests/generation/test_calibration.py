@@ -7,27 +7,32 @@ import numpy as np
 import pytest
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import Emotion
+from deemo_jax.core.schema import DEEMO_LABELS
 from deemo_jax.generation import calibration
 from deemo_jax.generation.calibration import LEAST_CLIPS, Calibration, fit, lacking, load, path_of, save, takes
-from deemo_jax.generation.odds import calibration_error, likelier, negative_log_likelihood, probabilities
+from deemo_jax.generation.odds import calibration_error, likeliest, negative_log_likelihood, probabilities
 
 
 def drawn(count, true_temperature, seed=0):
-    """Log-odds that are too large by a factor, and labels."""
+    """Log-odds of two labels that are too large by a factor, and which is true."""
     rng = np.random.default_rng(seed)
     honest = rng.normal(0, 2, count)
-    return honest * true_temperature, rng.random(count) < 1 / (1 + np.exp(-honest))
+    return of_two(honest * true_temperature), (rng.random(count) < 1 / (1 + np.exp(-honest))).astype(int)
+
+
+def of_two(second):
+    """Log-odds of two labels from those of the second one."""
+    return np.stack([np.zeros_like(second), second], axis=1)
 
 
 @pytest.mark.parametrize("true_temperature", [0.3, 1.0, 7.0])
 def test_the_temperature_that_made_the_odds_dishonest_is_found(true_temperature):
-    odds, positive = drawn(4000, true_temperature)
-    found = fit(odds, positive)
+    odds, truth = drawn(4000, true_temperature)
+    found = fit(odds, truth)
     assert found.temperature == pytest.approx(true_temperature, rel=0.1)
     assert found.n == 4000
     # No other temperature on a fine grid has less cross-entropy.
-    grid = [negative_log_likelihood(odds / t, positive) for t in np.geomspace(0.05, 100, 400)]
+    grid = [negative_log_likelihood(odds / t, truth) for t in np.geomspace(0.05, 100, 400)]
     assert found.nll[1] == pytest.approx(min(grid), abs=1e-3)
     if true_temperature == 7.0:
         assert found.nll[0] > 2 * found.nll[1] and found.ece[0] > 5 * found.ece[1]
@@ -51,40 +56,40 @@ def test_a_split_that_takes_the_clips_of_calibration_is_known(split, there):
 
 def test_clips_that_are_all_right_promise_no_certainty():
     odds = np.array([4.0, -4.0] * 10)
-    found = fit(odds, odds > 0)
+    found = fit(of_two(odds), (odds > 0).astype(int))
     sure = 1 / (1 + math.exp(-4 / found.temperature))
     assert sure == pytest.approx(11 / 12, abs=1e-3)  # Platt's target for ten of ten
 
 
 def test_scores_by_hand():
-    odds = np.log(np.array([9.0, 9.0, 9.0, 1 / 3]))  # 0.9 positive three times, 0.75 negative once
-    positive = np.array([True, True, False, False])
-    assert negative_log_likelihood(odds, positive) == pytest.approx(-np.log([0.9, 0.9, 0.1, 0.75]).mean())
+    odds = of_two(np.log(np.array([9.0, 9.0, 9.0, 1 / 3])))  # 0.9 positive three times, 0.75 negative once
+    truth = np.array([1, 1, 0, 0])
+    assert negative_log_likelihood(odds, truth) == pytest.approx(-np.log([0.9, 0.9, 0.1, 0.75]).mean())
     # Bins of 0.05: three clips at 0.9, two of them right; one at 0.75, right.
-    assert calibration_error(odds, positive) == pytest.approx((abs(2.7 - 2) + 0.25) / 4)
-    assert calibration_error(np.array([800.0]), np.array([True])) == 0  # certainty lies in the last bin
+    assert calibration_error(odds, truth) == pytest.approx((abs(2.7 - 2) + 0.25) / 4)
+    assert calibration_error(of_two(np.array([800.0])), np.array([1])) == 0  # certainty lies in the last bin
 
 
 def test_probabilities_and_a_tie():
-    even, uneven = dict.fromkeys(Emotion, -3.0), {Emotion.NEGATIVE: -2000.0, Emotion.POSITIVE: -2001.0}
-    assert likelier(even) is Emotion.NEGATIVE and likelier({**even, Emotion.POSITIVE: -2.999}) is Emotion.POSITIVE
-    assert likelier(dict(reversed(even.items()))) is Emotion.NEGATIVE
-    assert probabilities(even) == dict.fromkeys(Emotion, 0.5)
-    assert probabilities(uneven)[Emotion.NEGATIVE] == pytest.approx(1 / (1 + math.exp(-1)))
-    assert probabilities(uneven, 2.0)[Emotion.NEGATIVE] == pytest.approx(1 / (1 + math.exp(-0.5)))
+    even, uneven = dict.fromkeys(DEEMO_LABELS, -3.0), {"negative": -2000.0, "positive": -2001.0}
+    assert likeliest(even) == "negative" and likeliest({**even, "positive": -2.999}) == "positive"
+    assert likeliest(dict(reversed(even.items()))) == "positive"  # the first of several
+    assert probabilities(even) == dict.fromkeys(DEEMO_LABELS, 0.5)
+    assert probabilities(uneven)["negative"] == pytest.approx(1 / (1 + math.exp(-1)))
+    assert probabilities(uneven, 2.0)["negative"] == pytest.approx(1 / (1 + math.exp(-0.5)))
 
 
 def test_too_few_clips_or_one_emotion_are_no_calibration():
-    some = np.arange(LEAST_CLIPS) % 2 == 0
+    some = np.arange(LEAST_CLIPS) % 2
     assert LEAST_CLIPS == 20 and lacking(some) == ""
     assert "has 19 clips; 20 are needed" in lacking(some[1:])
-    assert "one emotion only" in lacking(np.ones(30, bool)) and "one emotion only" in lacking(np.zeros(30, bool))
+    assert "one emotion only" in lacking(np.ones(30, int)) and "one emotion only" in lacking(np.zeros(30, int))
     assert "has 0 clips" in lacking(some[:0])
 
 
 def test_it_is_kept_by_checkpoint_and_read_as_it_was(tmp_path):
-    odds, positive = drawn(50, 3.0)
-    known = Calibration({"all": fit(odds, positive)}, "")
+    odds, truth = drawn(50, 3.0)
+    known = Calibration({"all": fit(odds, truth)}, "")
     assert path_of(tmp_path, 7) != path_of(tmp_path, None) and load(path_of(tmp_path, 7), "w") is None
     save(known, path_of(tmp_path, 7), "w")
     assert load(path_of(tmp_path, 7), "w") == known
@@ -110,5 +115,5 @@ def test_a_damaged_file_is_named(change, tmp_path):
 
 def test_the_bounds_hold():
     rng = np.random.default_rng(0)
-    wrong = fit(rng.normal(0, 50, 200), rng.random(200) < 0.5)  # says nothing of the labels
+    wrong = fit(of_two(rng.normal(0, 50, 200)), (rng.random(200) < 0.5).astype(int))  # says nothing of the labels
     assert calibration.COLDEST <= wrong.temperature <= calibration.HOTTEST and wrong.nll[1] < 0.75

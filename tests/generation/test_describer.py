@@ -15,7 +15,7 @@ import pytest
 import deemo_jax
 from deemo_jax.build import main as build
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import Emotion, Modality
+from deemo_jax.core.schema import DEEMO_LABELS, Modality
 from deemo_jax.data.pipeline import make_pipeline, make_spec, stack
 from deemo_jax.data.rows import make_row
 from deemo_jax.deid.clip import Refused
@@ -119,17 +119,17 @@ def test_odds_are_those_of_full_passes(describer, loaded, deidentified):
     record, _ = read_clip(question, spec.frames, spec.clips, Settings(), None)
     run, logits = jitted(model), jitted(model, "logits")
     expected = {}
-    for emotion in Emotion:
+    for emotion in DEEMO_LABELS:
         row, _ = make_row(record, spec, np.random.default_rng(0), 0)
         ids, end = spec.tokenizer.encode(f"The emotion is {emotion}."), int(row["valid"].sum())
         span = slice(end, end + len(ids))
         row["token_ids"][span], row["positions"][span], row["valid"][span] = ids, range(end, span.stop), True
         log_p = jax.nn.log_softmax(logits(params, run(params, stack([row]))))[0]
         expected[emotion] = sum(float(log_p[end - 1 + k, token]) for k, token in enumerate(ids))
-    for emotion in Emotion:
+    for emotion in DEEMO_LABELS:
         assert math.isclose(found.log_likelihoods[emotion], expected[emotion], rel_tol=1e-4)
     total = sum(math.exp(value) for value in expected.values())
-    for emotion in Emotion:
+    for emotion in DEEMO_LABELS:
         assert math.isclose(found.probabilities[emotion], math.exp(expected[emotion]) / total, rel_tol=1e-3)
     assert found.emotion == max(expected, key=expected.get)
 
@@ -175,7 +175,7 @@ def test_many_clips_are_answered_as_alone_and_bad_ones_cost_only_themselves(desc
         question = asked[index]
         alone = describer.describe(question.path, transcript=question.transcript, nfbl=question.nfbl)
         assert dataclasses.replace(found[index], log_likelihoods=alone.log_likelihoods) == alone
-        for emotion in Emotion:
+        for emotion in DEEMO_LABELS:
             assert math.isclose(found[index].log_likelihoods[emotion], alone.log_likelihoods[emotion], rel_tol=1e-4)
     assert found[4].modalities == tuple(Modality)
     assert "the transcript was used as given; words are not de-identified" in found[4].notes
@@ -205,7 +205,7 @@ def test_the_probability_is_calibrated_where_a_temperature_is_known(loaded, deid
     odds = Temperature(4.0, 22, (1.0, 0.5), (0.2, 0.1))
     known = Calibration({"audio,video": odds, "all": dataclasses.replace(odds, temperature=9.0)}, "")
     found = Describer(*loaded, decoding=Decoding(NEW), calibration=known).describe(deidentified[0])
-    gap = abs(found.log_likelihoods[Emotion.NEGATIVE] - found.log_likelihoods[Emotion.POSITIVE])
+    gap = abs(found.log_likelihoods["negative"] - found.log_likelihoods["positive"])
     assert math.isclose(found.probability, 1 / (1 + math.exp(-gap / 4.0)))
     assert "the probability is calibrated on 22 clips (temperature 4.00)" in found.notes
     assert found.to_json()["temperature"] == 4.0

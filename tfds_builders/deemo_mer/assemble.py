@@ -9,6 +9,7 @@ from typing import Any
 from deemo_jax.core.cli import progress
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.processes import Failure
+from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.data.build import attest, gate
 from deemo_jax.data.build.annotations import RAW_TRANSCRIPT, read_annotations, read_rows, unused_keys
 from deemo_jax.data.build.records import JPEG_QUALITY, Admitted, make_records
@@ -37,6 +38,7 @@ class Request:
         attestation: the second door; exactly one of the two is given.
         annotations: JSON lines of clips.
         data_dir: the root of datasets.
+        labels: that annotations may have.
         frames: stored per clip.
         clips: 2-second mel clips stored per clip.
         fractions: our own splits; ignored when `splits` is given.
@@ -55,6 +57,7 @@ class Request:
     attestation: Path | None
     annotations: Path
     data_dir: Path
+    labels: Labels = DEEMO_LABELS
     frames: int = 8
     clips: int = 8
     fractions: Mapping[str, float]
@@ -91,6 +94,7 @@ class Report:
         lines = [f"{self.path}: {'built' if self.built else 'is there already, from the same inputs; nothing to do'}"]
         lines += [f"  {name}: {s['clips']} clips, {s['persons']} persons" for name, s in facts["splits"].items()]
         lines += [f"  {facts['validation']}"] if facts["validation"] else []
+        lines += [f"  labels: {', '.join(labels)}"] if (labels := facts["settings"].get("labels")) else []
         lines.append(
             f"  persons in more than one split: {facts['recurring_persons']} ({facts['recurring_clips']} clips)"
         )
@@ -116,11 +120,11 @@ def build(request: Request) -> Report:
     """
     if not 1 <= request.frames <= 4096 or not 1 <= request.clips <= 1024:
         raise UserError(f"--frames {request.frames} --clips {request.clips}: choose 1..4096 frames and 1..1024 clips")
-    rows = read_rows(request.annotations)
+    rows = read_rows(request.annotations, request.labels)
     notes = unused_keys(request.annotations)
     if request.attestation is not None:
         known = [path for path in (request.annotations, request.splits) if path]
-        annotations = read_annotations(request.annotations)
+        annotations = read_annotations(request.annotations, request.labels)
         admitted, said = attest.admit_attested(
             request.attestation, annotations, skip_missing=request.skip_missing, known=known
         )
@@ -148,7 +152,7 @@ def build(request: Request) -> Report:
 
     def builder(data_dir: Path) -> Builder:
         records = {split: _records([by_id[i] for i in ids], request, split, seen) for split, ids in splits.items()}
-        return Builder(records=records, metadata=facts, data_dir=data_dir)
+        return Builder(records=records, metadata=facts, labels=request.labels, data_dir=data_dir)
 
     return Report(
         write_dataset(builder, request.data_dir, overwrite=request.overwrite), True, facts(), seen.unreadable, notes
@@ -206,8 +210,10 @@ def _too_late(admitted: Sequence[Admitted]) -> list[str]:
 
 
 def _settings(request: Request) -> dict[str, Any]:
-    stored = {"frames": request.frames, "clips": request.clips, "jpeg_quality": JPEG_QUALITY}
-    return stored | {"version": str(Builder.VERSION)}
+    stored: dict[str, Any] = {"frames": request.frames, "clips": request.clips, "jpeg_quality": JPEG_QUALITY}
+    stored["version"] = str(Builder.VERSION)
+    # A dataset of DEEMO's labels is known by what it was known by before there were others.
+    return stored if request.labels == DEEMO_LABELS else stored | {"labels": list(request.labels)}
 
 
 @dataclasses.dataclass

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.data.build.records import encodable
 from deemo_jax.data.features import clip_features
 
@@ -17,6 +18,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         records: split -> records of `deemo_jax.data.build.records.make_record`; each is read once, in order.
         metadata: gives JSON-able facts to keep beside the data (fingerprint, settings, counts); asked when the records
             of a split have been read.
+        labels: that the clips may have.
         **settings: `data_dir` and whatever else TFDS takes.
     """
 
@@ -30,15 +32,17 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         *,
         records: Mapping[str, Iterable[dict[str, Any]]] | None = None,
         metadata: Callable[[], Mapping[str, Any]] = dict,
+        labels: Labels = DEEMO_LABELS,
         **settings: Any,
     ) -> None:
         self._records = records
         self._metadata = metadata
+        self._labels = labels
         super().__init__(**settings)
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
-            features=clip_features(),
+            features=clip_features(self._labels),
             supervised_keys=None,
             homepage="https://arxiv.org/abs/2504.19549",
             metadata=tfds.core.MetadataDict(),

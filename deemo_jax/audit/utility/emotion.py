@@ -19,7 +19,7 @@ from deemo_jax.audit.utility.towers import Towers
 from deemo_jax.audit.utility.variants import RAW, Variants, frame_names, make_variants, voice_names, voice_variants
 from deemo_jax.core import cli, parallel
 from deemo_jax.core.plots import BLUE, INK, ORANGE, SKY, canvas, png, tidy
-from deemo_jax.core.schema import Emotion, Modality
+from deemo_jax.core.schema import DEEMO_LABELS, Modality
 from deemo_jax.core.tables import Table
 from deemo_jax.sample.bayes import optimal_balanced_accuracy
 from deemo_jax.sample.cues import Tone
@@ -103,7 +103,7 @@ def labels(clip: AuditedClip) -> dict[str, str] | None:
     """Cue of the body and of the voice, and the emotion; None where the truth does not name them."""
     truth = clip.truth or {}
     cues = truth.get("cues")
-    if not isinstance(cues, Mapping) or truth.get("emotion") not in list(Emotion):
+    if not isinstance(cues, Mapping) or truth.get("emotion") not in DEEMO_LABELS.names:
         return None
     named = {cue: str(cues.get(cue)) for cue, _, _ in SHOWN.values()}
     return {**named, "emotion": str(truth["emotion"])} if set(named.values()) <= set(Tone) else None

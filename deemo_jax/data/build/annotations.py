@@ -8,7 +8,7 @@ from pathlib import Path
 from deemo_jax.deid.text.annotation_tables import annotation_rows
 from deemo_jax.deid.text.transcripts import STAMP, text_deid
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import Clip, close_key
+from deemo_jax.core.schema import DEEMO_LABELS, Clip, Labels, close_key
 
 KEYS = frozenset(field.name for field in dataclasses.fields(Clip) if field.name != "text_deid") | {STAMP, "file"}
 MOST_KEYS = 20
@@ -38,8 +38,12 @@ class Annotation:
     has_id: bool
 
 
-def read_rows(path: str | Path) -> list[Annotation]:
+def read_rows(path: str | Path, labels: Labels = DEEMO_LABELS) -> list[Annotation]:
     """Reads annotations, JSON lines or a table (`Clip.from_json`; extra keys are left alone).
+
+    Args:
+        path: of the file.
+        labels: of the dataset; a row with another one is refused.
 
     Raises:
         UserError: unreadable, a malformed row, texts that are not those of their stamp (`deemo_jax.deid.text.transcripts`),
@@ -50,7 +54,7 @@ def read_rows(path: str | Path) -> list[Annotation]:
         where = f"{path}: row {number}"
         file = row.get("file")
         by_file = isinstance(file, str) and bool(file)
-        clip = Clip.from_json({"clip_id": file} | row if by_file else row, where)
+        clip = Clip.from_json({"clip_id": file} | row if by_file else row, where, labels)
         clip = dataclasses.replace(clip, text_deid=text_deid(row, where))
         named = str(file) if by_file else clip.clip_id
         rows.append(Annotation(where, number, clip, named, by_file, by_file and clip.clip_id != named))
@@ -59,15 +63,17 @@ def read_rows(path: str | Path) -> list[Annotation]:
     return rows
 
 
-def read_annotations(path: str | Path) -> dict[str, Clip]:
+def read_annotations(path: str | Path, labels: Labels = DEEMO_LABELS) -> dict[str, Clip]:
     """The clips of annotations by their ids; the id of a row that only names a file is that name without its suffix.
+
+    Arguments as for `read_rows`.
 
     Raises:
         UserError: as `read_rows`, or a clip id that comes twice.
     """
     clips: dict[str, Clip] = {}
     first: dict[str, Annotation] = {}
-    for row in read_rows(path):
+    for row in read_rows(path, labels):
         clip_id = row.clip.clip_id if row.has_id or not row.by_file else Path(row.named).stem
         if (twin := first.setdefault(clip_id, row)) is not row:
             raise UserError(

@@ -79,7 +79,7 @@ def make_record(admitted: Admitted, frames: int, clips: int) -> dict[str, Any]:
         "mel": sound,
         "transcript": clip.transcript,
         "nfbl": [dataclasses.asdict(segment) for segment in clip.nfbl],
-        "emotion": str(clip.emotion),
+        "emotion": clip.emotion,
         "reasoning": clip.reasoning,
         "provenance": dataclasses.asdict(trail),
     }

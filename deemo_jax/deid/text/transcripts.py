@@ -15,7 +15,7 @@ from typing import Any
 
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import Clip
+from deemo_jax.core.schema import DEEMO_LABELS, Clip
 from deemo_jax.deid.source_map import SourceMap
 from deemo_jax.deid.text.annotation_tables import annotation_rows
 from deemo_jax.deid.text.captions import read_text
@@ -144,8 +144,10 @@ def redact_row(row: Mapping[str, Any], names: Names, engine: Engine, where: str 
         UserError: malformed, or an id is no pseudonym.
     """
     file = row.get("file")
-    clip = Clip.from_json({"clip_id": file} | dict(row) if file else row, where)
+    clip = Clip.from_json({"clip_id": file} | dict(row) if file else row, where, labels=None)
     made = {key: row[key] for key in KEPT if key in row}
+    if names.find(clean(clip.emotion)):
+        raise UserError(f"{where}: emotion holds a name of the list; write a label, such as {DEEMO_LABELS}")
     for key in (*IDS, "file"):
         said = clean(str(made.get(key, "")) if key != "file" else Path(str(made.get(key, ""))).stem)
         if any(names.find(each) for each in (said, *_readings(said))):

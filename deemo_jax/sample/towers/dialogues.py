@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 
-from deemo_jax.core.schema import Clip, Emotion, Modality, NFBLSegment
+from deemo_jax.core.schema import Clip, Modality, NFBLSegment
 from deemo_jax.data.prompts import Slots, Task, answer_text, build_prompt
 from deemo_jax.data.tokenizer import ByteTokenizer
 from deemo_jax.sample import script
-from deemo_jax.sample.cues import Cues, Tone
+from deemo_jax.sample.cues import NEGATIVE, POSITIVE, Cues, Tone
 from deemo_jax.sample.render.motion import GESTURES
 from deemo_jax.sample.script import SentenceSet
 from deemo_jax.systems.deemo.template import DEEMO
@@ -53,11 +53,11 @@ class Dialogues:
     answers: np.ndarray
 
 
-def balance(tones: Mapping[str, Tone]) -> Emotion:
+def balance(tones: Mapping[str, Tone]) -> str:
     """What the tones add up to: words weigh most, two against one win, and nothing at all is taken kindly."""
     sign = {Tone.POSITIVE: 1.0, Tone.NEUTRAL: 0.0, Tone.NEGATIVE: -1.0}
     total = sum(WEIGHTS[cue] * sign[tone] for cue, tone in tones.items())
-    return Emotion.NEGATIVE if total < 0 else Emotion.POSITIVE
+    return NEGATIVE if total < 0 else POSITIVE
 
 
 def dialogues(

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import Clip, Emotion
+from deemo_jax.core.schema import Clip
 from deemo_jax.data.build.splits import (
     parse_fractions,
     person_groups,
@@ -16,7 +16,7 @@ from deemo_jax.data.build.splits import (
 
 
 def clip(number: int, person: str, video: str) -> Clip:
-    return Clip(f"c{number:03d}", video, person, 0.0, 1.0, "", (), Emotion.POSITIVE, "")
+    return Clip(f"c{number:03d}", video, person, 0.0, 1.0, "", (), "positive", "")
 
 
 CLIPS = [clip(i, f"p{i % 13}", f"v{i % 29}") for i in range(200)]

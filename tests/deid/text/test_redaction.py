@@ -294,7 +294,7 @@ def test_ids_are_shown_to_the_chosen_engine():
 
 def test_a_file_is_whole_or_absent(tmp_path):
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
-    source.write_text(json.dumps(ROW) + "\n" + json.dumps(ROW | {"emotion": "odd"}) + "\n")
+    source.write_text(json.dumps(ROW) + "\n" + json.dumps(ROW | {"emotion": "odd?"}) + "\n")
     with pytest.raises(UserError, match="row 2"):
         redact_file(source, target, Names(), Rules())
     assert not target.exists()

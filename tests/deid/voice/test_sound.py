@@ -14,7 +14,7 @@ from deemo_jax.audit.check import check_clip
 from deemo_jax.audit.folder import audit
 from deemo_jax.core import cli, files
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import Clip, Emotion, Provenance
+from deemo_jax.core.schema import Clip, Provenance
 from deemo_jax.data.build.gate import admit_deidentified
 from deemo_jax.data.build.records import Admitted, make_record
 from deemo_jax.deid.clip import deidentify_clip
@@ -78,7 +78,7 @@ def level(movie, hertz):
 
 def record_of(folder, manifest):
     """What `build` stores of a clip."""
-    clip = Clip(manifest.clip_id, "v", "", 0.0, 1.0, "", (), Emotion.POSITIVE, "")
+    clip = Clip(manifest.clip_id, "v", "", 0.0, 1.0, "", (), "positive", "")
     (admitted,) = admit_deidentified(
         [folder / f"{manifest.clip_id}.manifest.json"], {clip.clip_id: clip}, skip_missing=False
     )
@@ -233,7 +233,7 @@ def test_an_attested_sound_of_many_channels_is_mixed(tmp_path):
             file.setsampwidth(2)
             file.setframerate(RATE)
             file.writeframes(samples.tobytes())
-        clip = Clip("c1", "v", "", 0.0, 1.0, "", (), Emotion.POSITIVE, "")
+        clip = Clip("c1", "v", "", 0.0, 1.0, "", (), "positive", "")
         trail = Provenance("none", "external: x", "not de-identified", "external")
         sounds[name] = make_record(Admitted(clip, trail, (), sound=tmp_path / f"{name}.wav"), 1, 1)["mel"]
     np.testing.assert_allclose(sounds["many"], sounds["one"], atol=0.05)
