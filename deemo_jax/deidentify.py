@@ -14,7 +14,7 @@ from deemo_jax.deid.folder import CLIP_IDS, deidentify_all
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, key_file, load_key, refuse_inside
 from deemo_jax.deid.outcome import Options
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key
-from deemo_jax.deid.refusals import REFUSALS
+from deemo_jax.deid.refused_list import REFUSALS
 from deemo_jax.deid.settings import EMPTY_SCENES, MASKS, MIXED, MODES, NO_TRACK, POLICIES, VOICES, Settings
 from deemo_jax.deid.source_map import add, load, map_file
 from deemo_jax.deid.sources import listed, look_for

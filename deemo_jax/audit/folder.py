@@ -13,8 +13,8 @@ from deemo_jax.audit.check import LEAST_COVERAGE, MOST_SI_SNR_DB, CheckResult, c
 from deemo_jax.audit.clips import AuditedClip, Found, find_clips, tidied
 from deemo_jax.core import cli, files, processes, tables
 from deemo_jax.core.errors import UserError, plain
-from deemo_jax.deid.refusals import REFUSALS
-from deemo_jax.deid.video.faces import model_path
+from deemo_jax.deid.refused_list import REFUSALS
+from deemo_jax.deid.video.centerface import model_path
 from deemo_jax.media.video import read_pictures
 
 RESULT = "audit.json"

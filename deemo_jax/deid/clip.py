@@ -18,24 +18,23 @@ import soxr
 
 from deemo_jax.core import files, parallel
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid import manifest as paper
-from deemo_jax.deid import spans
+from deemo_jax.deid import manifest, spans
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import Manifest, Masks
 from deemo_jax.deid.replacing import replacing
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import masks
-from deemo_jax.deid.video.cover import cover
-from deemo_jax.deid.video.faces import model_path
-from deemo_jax.deid.video.kept_frames import Footage
+from deemo_jax.deid.video.centerface import model_path
+from deemo_jax.deid.video.covering import find_covering
+from deemo_jax.deid.video.kept_frames import KeptFrames
 from deemo_jax.deid.video.masks import Rectangles
 from deemo_jax.deid.video.preview import write_preview
-from deemo_jax.deid.video.refusal import Refused as Refused
+from deemo_jax.deid.video.refusal_messages import Refused as Refused
 from deemo_jax.deid.video.track_file import write_tracks
 from deemo_jax.deid.voice.anonymise import anonymise
 from deemo_jax.deid.voice.sound import NO_VOICE, SAMPLE_RATE, Heard, listen
 from deemo_jax.media.audio import sound_seconds, sound_tracks
-from deemo_jax.media.cached_video import Reel
+from deemo_jax.media.cached_video import CachedVideo
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Picture, Planar
 from deemo_jax.media.video import film_seconds, packet_times, read_pictures, video_info
@@ -83,7 +82,7 @@ def deidentify_clip(
         UserError: what cannot be read, has sound that cannot be heard or too little, is too long, or cannot be written.
     """
     source, out_dir = Path(source), Path(out_dir)
-    video_name, masks_name, tracks_name, manifest_name = paper.file_names(clip_id)
+    video_name, masks_name, tracks_name, manifest_name = manifest.file_names(clip_id)
     info = video_info(source)
     if span is None and info.duration_s > spans.LONGEST_CLIP_S:
         raise spans.TooLong(source, film_seconds(source))
@@ -93,29 +92,29 @@ def deidentify_clip(
     cv2.setNumThreads(1)  # threads look at one picture each
     promised_s = (end_s or info.duration_s) - start_s
     expected = info.frames if info.frames and span is None else round(promised_s * info.frame_rate)
-    reel = Reel(source, threads, expected, span=(start_s, end_s))
+    video = CachedVideo(source, threads, expected, span=(start_s, end_s))
     digest = files.sha256(source)
-    covering = cover(reel, (info.width, info.height), settings, tracks, digest)
-    footage, rectangles, found = covering.footage, covering.rectangles, covering.found
+    covering = find_covering(video, (info.width, info.height), settings, tracks, digest)
+    kept, rectangles, found = covering.kept, covering.rectangles, covering.found
     named = recording or clip_id
     changed = None if voice is None else (anonymise(voice, settings, key, named, speaker), SAMPLE_RATE)
     del voice  # as long as the clip, and of no more use
     with replacing(out_dir, clip_id) as draft:
-        video, covered, followed = (draft / name for name in (video_name, masks_name, tracks_name))
-        frames = _covered(footage, rectangles, settings.mask)
-        write_clip(video, frames, info.frame_rate, changed, settings.crf, threads)
-        _check_copy(video, footage, heard)
-        paper.write_masks(covered, Masks(*footage.size, rectangles, covering.dropped))
-        times = footage.all_times
+        copy, covered, followed = (draft / name for name in (video_name, masks_name, tracks_name))
+        frames = _covered(kept, rectangles, settings.mask)
+        write_clip(copy, frames, info.frame_rate, changed, settings.crf, threads)
+        _check_copy(copy, kept, heard)
+        manifest.write_masks(covered, Masks(*kept.size, rectangles, covering.dropped))
+        times = kept.all_times
         lasts_s = times[-1] + 1 / info.frame_rate
-        write_tracks(followed, found, len(times), footage.shown, digest, tracks is not None, start_s)
+        write_tracks(followed, found, len(times), kept.shown, digest, tracks is not None, start_s)
         if preview:
-            shown = draft / paper.preview_name(clip_id)
-            write_preview(shown, video, found.tracks, times, covering.dropped, covering.added)
+            shown = draft / manifest.preview_name(clip_id)
+            write_preview(shown, copy, found.tracks, times, covering.dropped, covering.added)
         record = Manifest(
             clip_id=clip_id,
             file=video_name,
-            output_sha256=files.sha256(video),
+            output_sha256=files.sha256(copy),
             masks=masks_name,
             masks_sha256=files.sha256(covered),
             tracks=tracks_name,
@@ -166,15 +165,15 @@ def _first_frame_s(source: Path, span: tuple[float, float]) -> float:
     return first.time_s
 
 
-def _covered(footage: Footage, rectangles: Rectangles, mask: str) -> Iterator[Planar]:
+def _covered(kept: KeptFrames, rectangles: Rectangles, mask: str) -> Iterator[Planar]:
     """The copy's pictures."""
 
     def cover(frame: tuple[Picture, tuple[masks.Rectangle, ...]]) -> Planar:
         picture, covering = frame
         return masks.cover_planar(picture.planar(), covering, mask)
 
-    footage.reel.stage = "writing"
-    yield from parallel.ahead(cover, zip(footage.pictures(), rectangles, strict=True), footage.reel.threads)
+    kept.video.stage = "writing"
+    yield from parallel.ahead(cover, zip(kept.pictures(), rectangles, strict=True), kept.video.threads)
 
 
 def _early_ends(lasts_s: float, sound_s: float, start_s: float, end_s: float | None) -> Iterator[str]:
@@ -185,19 +184,19 @@ def _early_ends(lasts_s: float, sound_s: float, start_s: float, end_s: float | N
         yield f"its sound ends {lasts_s - sound_s:.2f} s before its pictures"
 
 
-def _check_copy(video: Path, footage: Footage, heard: Heard) -> None:
+def _check_copy(copy: Path, kept: KeptFrames, heard: Heard) -> None:
     """The frames that it must have, of the size that they must have, upright, and as much sound as there was."""
-    source, times = footage.reel.path, packet_times(video)
-    if len(times) != len(footage.times) or not np.allclose(times, footage.times, rtol=0, atol=TIME_TOLERANCE_S):
+    source, times = kept.video.path, packet_times(copy)
+    if len(times) != len(kept.times) or not np.allclose(times, kept.times, rtol=0, atol=TIME_TOLERANCE_S):
         raise UserError(
-            f"{source}: the copy has other frame times ({len(times)} frames of {len(footage.times)}); nothing is kept"
+            f"{source}: the copy has other frame times ({len(times)} frames of {len(kept.times)}); nothing is kept"
         )
-    made = video_info(video)
-    if (made.width, made.height, made.rotation, made.mirrored) != (*footage.size, 0, False):
+    made = video_info(copy)
+    if (made.width, made.height, made.rotation, made.mirrored) != (*kept.size, 0, False):
         shown = f"{made.width}x{made.height}, turned by {made.rotation}{', mirrored' * made.mirrored}"
         raise UserError(f"{source}: the copy shows {shown}; nothing is kept")
-    sounds = bool(sound_tracks(video))
-    seconds = sound_seconds(video) if sounds else 0.0
+    sounds = bool(sound_tracks(copy))
+    seconds = sound_seconds(copy) if sounds else 0.0
     if sounds != bool(heard.seconds) or abs(seconds - heard.seconds) > SOUND_TOLERANCE_S:
         raise UserError(
             f"{source}: the copy has {seconds:.2f} s of sound instead of {heard.seconds:.2f}; nothing is kept"

@@ -13,7 +13,7 @@ from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import CLIP_ID, WHOLE
 from deemo_jax.deid.outcome import DEFAULT, Options, Outcome
 from deemo_jax.deid.output import check_output, refuse_lost_key
-from deemo_jax.deid.refusals import Refusals
+from deemo_jax.deid.refused_list import RefusedList
 from deemo_jax.deid.replacing import alone, discard, settle
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.source_map import Known
@@ -57,7 +57,7 @@ def deidentify_all(
     if clip_ids == "stem":
         _refuse_twins({piece.source: None for piece in wanted})
     files.check_writable(out_dir)  # known before the work
-    refusals = Refusals(out_dir)
+    refusals = RefusedList(out_dir)
     for whole in out_dir.glob(f".*{WHOLE}"):
         if CLIP_ID.fullmatch(clip_id := whole.name[1 : -len(WHOLE)]):
             with alone(out_dir, clip_id):

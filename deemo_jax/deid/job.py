@@ -9,7 +9,7 @@ from typing import Any
 
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid import manifest as paper
+from deemo_jax.deid import manifest
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.outcome import DEFAULT, Options, Outcome
 from deemo_jax.deid.output import refuse_links
@@ -50,7 +50,7 @@ class Job:
         digest = files.sha256(piece.source)
         recording = piece.source.stem if self.clip_ids == "stem" else self.key.pseudonym(digest)
         clip_id = piece.clip_id or (span_id(recording, piece.span) if piece.span else recording)
-        if f"{clip_id}.mp4".lower().endswith(paper.PREVIEW):
+        if f"{clip_id}.mp4".lower().endswith(manifest.PREVIEW):
             raise UserError(
                 f"clip id {clip_id!r}: ends as the names of previews do; rename it, or use --clip_ids keyed"
             )
@@ -62,14 +62,14 @@ class Job:
         return dataclasses.replace(self._settled(piece), span=piece.span)
 
     def _settled(self, piece: Piece) -> Outcome:
-        from deemo_jax.deid.video.refusal import Refused
+        from deemo_jax.deid.video.refusal_messages import Refused
 
         source, clip_id, digest, made_by = piece.source, piece.clip_id, None, ""
         if self.clip_ids == "stem" and piece.span is None:
             clip_id = source.stem
         try:
             clip_id, recording, digest = self.identify(piece)
-            paper.file_names(clip_id)  # a safe name
+            manifest.file_names(clip_id)  # a safe name
             made_by = fingerprint(self.settings)
             with alone(self.out_dir, clip_id):
                 return self._made(piece, clip_id, recording, digest, made_by)
@@ -90,9 +90,9 @@ class Job:
         from deemo_jax.deid.clip import deidentify_clip
         from deemo_jax.deid.video.preview import preview_again
 
-        source, preview = piece.source, self.out_dir / paper.preview_name(clip_id)
-        own = [preview, *(self.out_dir / name for name in paper.file_names(clip_id))]
-        refuse_links([*own, paper.whole(self.out_dir, clip_id)])
+        source, preview = piece.source, self.out_dir / manifest.preview_name(clip_id)
+        own = [preview, *(self.out_dir / name for name in manifest.file_names(clip_id))]
+        refuse_links([*own, manifest.whole(self.out_dir, clip_id)])
         settle(self.out_dir, clip_id)
         if self.options.tracks is None and self._is_kept(piece, clip_id, digest):
             remarks: tuple[str, ...] = ()
@@ -131,9 +131,9 @@ class Job:
         reason = reason.replace(f"{source}: ", "").replace(str(source), clip_id or "the source")
         if self.options.tracks is not None:
             reason = reason.replace(str(self.options.tracks), "the file of tracks")
-        if clip_id is not None and paper.CLIP_ID.fullmatch(clip_id):
-            manifest = self.out_dir / paper.file_names(clip_id)[-1]
-            if manifest.exists() and not manifest.is_symlink():
+        if clip_id is not None and manifest.CLIP_ID.fullmatch(clip_id):
+            path = self.out_dir / manifest.file_names(clip_id)[-1]
+            if path.exists() and not path.is_symlink():
                 reason += f" ({STAYS})"
         return " ".join(reason.split())
 
@@ -148,7 +148,7 @@ class Job:
         if self.options.tracks is not None:
             read_row(self.options.tracks)
             return self.options.tracks
-        before = self.out_dir / paper.file_names(clip_id)[2]
+        before = self.out_dir / manifest.file_names(clip_id)[2]
         if not before.is_file():
             return None
         row = read_row(before)
@@ -164,9 +164,9 @@ class Job:
 
     def _is_changed(self, clip_id: str, tracks: Path) -> bool:
         """Whether a file of tracks is another than the one that its manifest speaks of."""
-        path = self.out_dir / paper.file_names(clip_id)[-1]
+        path = self.out_dir / manifest.file_names(clip_id)[-1]
         try:
-            return path.exists() and paper.load_manifest(path).tracks_sha256 != files.sha256(tracks)
+            return path.exists() and manifest.load_manifest(path).tracks_sha256 != files.sha256(tracks)
         except UserError:
             return False
 
@@ -174,12 +174,12 @@ class Job:
         from deemo_jax.deid.clip import software
         from deemo_jax.media.audio import sound_tracks
 
-        path = self.out_dir / paper.file_names(clip_id)[-1]
+        path = self.out_dir / manifest.file_names(clip_id)[-1]
         if not path.exists():
             return False
         try:
-            known = paper.load_manifest(path)
-            paper.verify(known, self.out_dir)
+            known = manifest.load_manifest(path)
+            manifest.verify(known, self.out_dir)
         except UserError:
             return False
         # A clip that was once let through with frames masked whole hides no less than one that needed none.

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid import manifest as paper
+from deemo_jax.deid import manifest
 
 DRAFT, LOCK = ".draft", ".lock"
 
@@ -72,8 +72,8 @@ def replacing(folder: Path, clip_id: str) -> Iterator[Path]:
         draft = Path(tempfile.mkdtemp(dir=folder, prefix=f".{clip_id}.", suffix=DRAFT))
         yield draft
         # An old preview shows old masks: an empty file stands for none.
-        (draft / paper.preview_name(clip_id)).touch()
-        draft.rename(paper.whole(folder, clip_id))
+        (draft / manifest.preview_name(clip_id)).touch()
+        draft.rename(manifest.whole(folder, clip_id))
         settle(folder, clip_id)
     except OSError as error:
         raise UserError(
@@ -86,11 +86,11 @@ def replacing(folder: Path, clip_id: str) -> Iterator[Path]:
 
 def settle(folder: Path, clip_id: str) -> None:
     """Finishes a replacement that was begun by somebody who was killed, if there is one."""
-    whole = paper.whole(folder, clip_id)
+    whole = manifest.whole(folder, clip_id)
     if not whole.is_dir() or whole.is_symlink():
         return
-    preview = folder / paper.preview_name(clip_id)
-    for name in (preview.name, *paper.file_names(clip_id)):  # the manifest last
+    preview = folder / manifest.preview_name(clip_id)
+    for name in (preview.name, *manifest.file_names(clip_id)):  # the manifest last
         if (whole / name).exists():
             (whole / name).replace(folder / name)
     if preview.exists() and not preview.stat().st_size:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid import manifest as paper
+from deemo_jax.deid import manifest
 from deemo_jax.deid.text.annotation_tables import listed_rows
 
 # The voice of a clip is held in memory; half an hour of it takes a few hundred MB while it is worked on.
@@ -104,7 +104,7 @@ def read_segments(path: str | os.PathLike[str], sources: Sequence[Path]) -> list
         if end - start > LONGEST_CLIP_S:
             raise UserError(f"{where}: {end - start:.0f} s long; at most {LONGEST_CLIP_S:.0f} s are one clip")
         clip_id = row.get("clip_id") or None
-        if clip_id is not None and not paper.CLIP_ID.fullmatch(str(clip_id)):
+        if clip_id is not None and not manifest.CLIP_ID.fullmatch(str(clip_id)):
             raise UserError(f"{where}: clip_id {str(clip_id)[:40]!r}: use up to 100 letters, digits, _, - and .")
         piece = Piece(named[0], (start, end), None if clip_id is None else str(clip_id))
         # Some file systems hold two names that differ in capitals only for one.

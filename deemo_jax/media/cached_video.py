@@ -14,7 +14,7 @@ ROOM = 512 << 20
 TELL_EVERY_S = 1.0
 
 
-class Reel:
+class CachedVideo:
     """The pictures of a video, from its beginning as often as it is iterated over.
 
     Attributes:

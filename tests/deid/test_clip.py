@@ -58,7 +58,7 @@ def forgetful(monkeypatch):
     def boxes_per_frame(*args):
         return [np.zeros((0, 4)) if t == 5 else boxes for t, boxes in enumerate(tracks.boxes_per_frame(*args))]
 
-    monkeypatch.setattr("deemo_jax.deid.video.cover.boxes_per_frame", boxes_per_frame)
+    monkeypatch.setattr("deemo_jax.deid.video.covering.boxes_per_frame", boxes_per_frame)
 
 
 def test_threads_change_nothing_that_is_found(raw, tmp_path, key):
@@ -128,7 +128,7 @@ def test_tracks_can_be_corrected_and_applied_again(make_clip, tmp_path, key, mon
     row["tracks"].append({"points": [[4, 200, 20, 220, 40], [8, 240, 20, 260, 40]]})
     corrected = tmp_path / "corrected.json"
     corrected.write_text(json.dumps(row))
-    monkeypatch.setattr("deemo_jax.deid.video.cover.look_through", None)
+    monkeypatch.setattr("deemo_jax.deid.video.covering.first_pass", None)
     manifest = deidentify_clip(clip.path, tmp_path / "out", "c1", Settings(), key, tracks=corrected, preview=True)
     assert manifest.faces["corrected"] and manifest.faces["looked"] == 0 and manifest.faces["filled"] == 0
     rectangles = load_masks(tmp_path / "out" / manifest.masks).rectangles

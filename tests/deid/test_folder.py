@@ -20,7 +20,7 @@ from deemo_jax.deid.folder import deidentify_all
 from deemo_jax.deid.keys import VoiceKey, load_key
 from deemo_jax.deid.manifest import SUFFIX, find_manifests, load_manifest, load_masks, verify
 from deemo_jax.deid.outcome import Options
-from deemo_jax.deid.refusals import REFUSALS
+from deemo_jax.deid.refused_list import REFUSALS
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.sources import find_sources
 from deemo_jax.deid.spans import LONGEST_CLIP_S, SHARED_S, Piece, pieces, read_segments

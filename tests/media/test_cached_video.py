@@ -4,7 +4,7 @@ import pytest
 from deemo_jax.core.cli import Stage, Within
 from deemo_jax.core.processes import settled
 from deemo_jax.media import cached_video as reel_module
-from deemo_jax.media.cached_video import Reel
+from deemo_jax.media.cached_video import CachedVideo
 
 
 @pytest.fixture
@@ -20,36 +20,36 @@ def decoded(monkeypatch):
     return calls
 
 
-def images(reel):
-    return np.stack([picture.rgb() for picture in reel])
+def images(video):
+    return np.stack([picture.rgb() for picture in video])
 
 
 def test_a_short_film_is_decoded_once(make_media, decoded):
-    reel = Reel(make_media())
-    assert np.array_equal(images(reel), images(reel))
+    video = CachedVideo(make_media())
+    assert np.array_equal(images(video), images(video))
     assert len(decoded) == 1
 
 
 @pytest.mark.parametrize("promised", [0, 1000])
 def test_no_picture_of_a_long_film_is_held(make_media, decoded, promised):
     path = make_media()
-    frames, room = images(Reel(path)), 3 * next(iter(Reel(path))).nbytes
+    frames, room = images(CachedVideo(path)), 3 * next(iter(CachedVideo(path))).nbytes
     decoded.clear()
-    reel = Reel(path, frames=promised, room=room)
-    assert np.array_equal(images(reel), frames) and np.array_equal(images(reel), frames)
-    assert len(decoded) == 2 and reel._held is None
+    video = CachedVideo(path, frames=promised, room=room)
+    assert np.array_equal(images(video), frames) and np.array_equal(images(video), frames)
+    assert len(decoded) == 2 and video._held is None
 
 
 def test_what_was_not_read_to_its_end_is_read_again(make_media, decoded):
-    reel = Reel(make_media())
-    next(iter(reel))
-    assert len(images(reel)) > 1 and len(decoded) == 2
+    video = CachedVideo(make_media())
+    next(iter(video))
+    assert len(images(video)) > 1 and len(decoded) == 2
 
 
 def length(job):
-    reel = Reel(job)
-    reel.stage = "looking"
-    return len(list(reel))
+    video = CachedVideo(job)
+    video.stage = "looking"
+    return len(list(video))
 
 
 def test_it_says_how_far_along_it_is(make_media, monkeypatch, capsys):

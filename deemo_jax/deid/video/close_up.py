@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
-from deemo_jax.deid.video.turned import UPRIGHT, detect
+from deemo_jax.deid.video.turned_faces import UPRIGHT, detect
 from deemo_jax.media.picture import Picture
 
 # A close-up is a square of so many times the box's longer side, shown at so many pixels.
@@ -22,7 +22,7 @@ NOTHING = 0.05
 MOST = 6
 
 
-def doubtful(
+def refuted(
     picture: Picture,
     faces: Float32[np.ndarray, "N 5"],
     threshold: float,
@@ -43,22 +43,24 @@ def doubtful(
     if unsure.size:
         image = picture.rgb()
         for i in unsure:
-            answers[i] = likeness(image, faces[i, :4], turns) < NOTHING
+            answers[i] = close_up_score(image, faces[i, :4], turns) < NOTHING
     return answers
 
 
-def likeness(image: UInt8[np.ndarray, "H W 3"], box: Float[np.ndarray, "4"], turns: Sequence[int] = UPRIGHT) -> float:
+def close_up_score(
+    image: UInt8[np.ndarray, "H W 3"], box: Float[np.ndarray, "4"], turns: Sequence[int] = UPRIGHT
+) -> float:
     """The best score from near of a face around the middle of a box."""
     middle = np.tile((box[:2] + box[2:4]) / 2, 2)
     scores = []
     for context in CONTEXTS:
-        found = near(image, box, context, NOTHING, turns)
+        found = faces_close_up(image, box, context, NOTHING, turns)
         around = ((found[:, :4] - middle) * (-1, -1, 1, 1) > 0).all(axis=1)
         scores.append(float(found[around, 4].max(initial=0.0)))
     return max(scores)
 
 
-def near(
+def faces_close_up(
     image: UInt8[np.ndarray, "H W 3"],
     box: Float[np.ndarray, "4"],
     context: float,

@@ -1,48 +1,26 @@
-"""The first pass: where a detector sees faces, and where the scene is cut.
+"""What the first pass over a video found: its frame times, its cuts, and the faces at the frames that were searched.
 
-It need not look at every frame: between two looks lies a twelfth of a second at most, in which a face that crosses the
-picture in half a second moves by little more than its width. The first and the last frame and both sides of every cut
-are looked at always.
-Axes: N faces; h and w pixels of a thumbnail.
+Axes: N faces.
 """
 
 import bisect
 import dataclasses
-import functools
 import itertools
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
-from deemo_jax.core import parallel
-from deemo_jax.core.errors import UserError
-from deemo_jax.deid import spans
-from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.video.eye import Eye
-from deemo_jax.deid.video.look import Asked, Faces, look
-from deemo_jax.deid.video.turned import UPRIGHT
-from deemo_jax.media.cached_video import Reel
-from deemo_jax.media.picture import Picture
-from deemo_jax.media.video import film_seconds
+from deemo_jax.deid.video.turned_faces import UPRIGHT
 
-LOOK_EVERY_S = 1 / 12
-FULL_SIZE_EVERY_S = 1.0
-# Whoever lies down is lost upright, or scores low, and is then asked for at once.
-TURNED_EVERY_S = 5.0
-THUMBNAIL = (48, 27)
-# Bytes of pictures that wait for a thread while another looks in full size, which takes as long as many other looks.
-ROOM = 64 << 20
-# Thumbnails of two frames that correlate less belong to different scenes: cuts between similar sets stay below a third,
-# a fast pan over a pattern seldom does, and a flash changes level, not structure.
-ALIKE = 0.35
-# Grey levels below which a thumbnail has no structure: black, white, fog.
-FLAT = 2.0
+# Corners, score, and what a close-up said (`deemo_jax.deid.video.close_up`): `NO_FACE`, `SURELY`, or 0 where it was not
+# asked or not sure.
+Faces = Float[np.ndarray, "N 6"]
+NO_FACE, SURELY = 1, -1
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class Sight:
+class Detections:
     """What the first pass saw.
 
     Attributes:
@@ -87,92 +65,3 @@ class Sight:
         """Whether a box comes that near to the edge of the picture."""
         limit = np.array([self.width, self.height])
         return bool((box[:2] <= share * limit).any() or (box[2:] >= (1 - share) * limit).any())
-
-
-def look_through(reel: Reel, settings: Settings) -> Sight:
-    """Reads a video once; keeps boxes and times, no pictures.
-
-    Where faces are seen that are not upright it is read once more, and every picture is looked at turned, too.
-
-    Raises:
-        UserError: what cannot be read or is too long, a picture that changes its size, or more faces than can be
-            followed.
-    """
-    seen, turns = _pass(reel, Eye(settings))
-    if turns:
-        seen, _ = _pass(reel, Eye(settings, (*UPRIGHT, *sorted(turns))))
-    return seen
-
-
-def _pass(reel: Reel, eye: Eye) -> tuple[Sight, frozenset[int]]:
-    """What is seen in a film; and the turns in which more is."""
-    path, reel.stage = reel.path, "looking for faces"
-    times: list[float] = []
-    cuts: list[int] = []
-    size = (0, 0)
-
-    def worth_a_look() -> Iterator[Asked]:
-        """Fills in `times`, `cuts` and `size` on its way."""
-        nonlocal size
-        before: Picture | None = None
-        thumbnail_before, looked = None, -1
-        full_size_s = turned_s = -math.inf
-        for picture in reel:
-            if before is not None and picture.size != size:
-                raise UserError(f"{path}: the picture changes its size at {picture.time_s:.2f} s; cut the clip there")
-            if picture.time_s > spans.LONGEST_CLIP_S:  # whatever the header says
-                raise spans.TooLong(path, film_seconds(path))
-            size = picture.size
-            times.append(picture.time_s)
-            thumbnail = picture.grey(*THUMBNAIL)
-            cut = thumbnail_before is not None and is_cut(thumbnail_before, thumbnail)
-            if cut:
-                cuts.append(picture.index)
-                if before is not None and looked < before.index:
-                    yield Asked(before)
-            if cut or looked < 0 or picture.time_s - times[looked] + picture.lasts_s > LOOK_EVERY_S + 1e-3:
-                looked, time_s = picture.index, picture.time_s
-                full_size = cut or time_s - full_size_s + max(LOOK_EVERY_S, picture.lasts_s) > FULL_SIZE_EVERY_S + 1e-3
-                turned = full_size and (cut or time_s - turned_s >= TURNED_EVERY_S)
-                full_size_s = time_s if full_size else full_size_s
-                turned_s = time_s if turned else turned_s
-                yield Asked(picture, full_size, turned)
-            before, thumbnail_before = picture, thumbnail
-        if before is not None and looked < before.index:
-            yield Asked(before)
-
-    looks = dict(
-        parallel.ahead(
-            functools.partial(look, eye, path), worth_a_look(), reel.threads, lambda asked: asked.picture.nbytes, ROOM
-        )
-    )
-    if not times:
-        raise UserError(f"{path}: not one frame can be decoded; is the file whole?")
-    small = {t: seen.small for t, seen in looks.items() if seen.small is not None}
-    faces = tuple(seen.faces for seen in looks.values())
-    better = frozenset[int]().union(*(seen.turns for seen in looks.values()))
-    return Sight(*size, tuple(times), tuple(looks), faces, tuple(cuts), small, eye.turns), better
-
-
-def is_cut(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]) -> bool:
-    """Whether two successive thumbnails show different scenes."""
-    pair = [x.astype(np.float64) - x.mean() for x in (before, after)]
-    spread = [float(x.std()) for x in pair]
-    if min(spread) < FLAT:
-        return max(spread) >= FLAT
-    return float((pair[0] * pair[1]).mean()) < ALIKE * spread[0] * spread[1]
-
-
-def spaced_frames(times: Sequence[float], every_s: float = LOOK_EVERY_S) -> Iterator[int]:
-    """Frames that lie so far apart, and the last one."""
-    before = -every_s
-    for t, time in enumerate(times):
-        if time - before >= every_s - 1e-3 or t == len(times) - 1:
-            before = time
-            yield t
-
-
-def unseen_frames(sight: Sight) -> Iterator[int]:
-    """Frames for a second look: all that were not looked at, and those looked at where every frame was."""
-    for a, b in itertools.pairwise([*sight.looked, len(sight.times)]):
-        yield from range(a + 1, b) if b > a + 1 else (a,)

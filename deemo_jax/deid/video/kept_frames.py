@@ -4,22 +4,22 @@ import dataclasses
 from collections.abc import Iterator
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.media.cached_video import Reel
+from deemo_jax.media.cached_video import CachedVideo
 from deemo_jax.media.picture import Picture
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Footage:
+class KeptFrames:
     """A source, and what the first pass learned of it.
 
     Attributes:
-        reel: the source.
+        video: the source.
         shown: width and height of its picture, pixels.
         all_times: of all its frames, clip seconds.
         dropped: frames that the copy will not have.
     """
 
-    reel: Reel
+    video: CachedVideo
     shown: tuple[int, int]
     all_times: tuple[float, ...]
     dropped: frozenset[int] = frozenset()
@@ -30,14 +30,14 @@ class Footage:
         return self.shown[0] & ~1, self.shown[1] & ~1
 
     @property
-    def kept(self) -> tuple[int, ...]:
+    def indices(self) -> tuple[int, ...]:
         """Frames of the source that the copy will have."""
         return tuple(t for t in range(len(self.all_times)) if t not in self.dropped)
 
     @property
     def times(self) -> tuple[float, ...]:
         """Of the copy's frames, clip seconds."""
-        return tuple(self.all_times[t] for t in self.kept)
+        return tuple(self.all_times[t] for t in self.indices)
 
     def pictures(self) -> Iterator[Picture]:
         """The frames that are kept, not covered yet.
@@ -46,12 +46,12 @@ class Footage:
             UserError: there are other frames than the first pass saw, or of another size.
         """
         count = 0
-        for picture in self.reel:
+        for picture in self.video:
             if picture.size != self.shown:
                 at = f"{picture.time_s:.2f} s"
-                raise UserError(f"{self.reel.path}: the picture changes its size at {at}; cut the clip there")
+                raise UserError(f"{self.video.path}: the picture changes its size at {at}; cut the clip there")
             count += 1
             if picture.index not in self.dropped:
                 yield picture
         if count != len(self.all_times):
-            raise UserError(f"{self.reel.path}: gives other frames when it is read again; copy it to a local disk")
+            raise UserError(f"{self.video.path}: gives other frames when it is read again; copy it to a local disk")

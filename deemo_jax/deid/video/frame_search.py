@@ -7,18 +7,15 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Float, Float32
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid.video.close_up import NOTHING, doubtful, likeness
-from deemo_jax.deid.video.eye import Eye
-from deemo_jax.deid.video.turned import TURNS, better_turns, overlaps
+from deemo_jax.deid.video.boxes import heights, middles_within, overlaps
+from deemo_jax.deid.video.close_up import NOTHING, close_up_score, refuted
+from deemo_jax.deid.video.detections import NO_FACE, SURELY, Faces
+from deemo_jax.deid.video.face_finder import FaceFinder
+from deemo_jax.deid.video.turned_faces import TURNS, better_turns
 from deemo_jax.media.picture import Picture
-
-# Corners, score, and what a close-up said (`deemo_jax.deid.video.close_up`): `NO_FACE`, `SURELY`, or 0 where it was not
-# asked or not sure.
-Faces = Float[np.ndarray, "N 6"]
-NO_FACE, SURELY = 1, -1
 
 # More than a picture of people holds; a crowd takes hours to follow and nothing is left to see.
 MOST_FACES = 100
@@ -29,7 +26,7 @@ SAME = 0.2
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Asked:
+class FrameToSearch:
     """A picture to look at; whether in full size, and turned, too."""
 
     picture: Picture
@@ -38,7 +35,7 @@ class Asked:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class FrameDetections:
     """What is seen in a picture.
 
     Attributes:
@@ -52,54 +49,56 @@ class Seen:
     turns: frozenset[int] = frozenset()
 
 
-def look(eye: Eye, path: Path, asked: Asked) -> tuple[int, Seen]:
+def search_frame(finder: FaceFinder, path: Path, asked: FrameToSearch) -> tuple[int, FrameDetections]:
     """The frame, and what is seen in it.
 
     Raises:
         UserError: more faces than can be followed.
     """
-    picture, settings = asked.picture, eye.settings
-    found = eye.whole(picture, settings.second_chance)
-    faces = _judged(eye, picture, found)
+    picture, settings = asked.picture, finder.settings
+    found = finder.whole(picture, settings.second_chance)
+    faces = _judged(finder, picture, found)
     small = None
     if asked.full_size:
-        news, alike = _news(eye, picture, found)
+        news, alike = _news(finder, picture, found)
         faces = refined(faces, news, settings.smallest_pixels(*picture.size))
         small = news[alike >= settings.threshold]
     if len(faces) > MOST_FACES:
         raise UserError(f"{path}: {len(faces)} faces at {picture.time_s:.2f} s; at most {MOST_FACES} are followed")
     turns = frozenset[int]()
     if asked.turned or (asked.full_size and faces[:, 4].max(initial=0.0) < WEAK):
-        others = [turn for turn in TURNS if turn not in eye.turns]
-        turned = [(turn, eye.turned(picture, settings.sure, (turn,))) for turn in others]
+        others = [turn for turn in TURNS if turn not in finder.turns]
+        turned = [(turn, finder.turned(picture, settings.sure, (turn,))) for turn in others]
         turns = better_turns(faces[:, :5], turned, settings.sure)
-    return picture.index, Seen(faces, small, turns)
+    return picture.index, FrameDetections(faces, small, turns)
 
 
-def _judged(eye: Eye, picture: Picture, found: Float32[np.ndarray, "N 5"]) -> Faces:
+def _judged(finder: FaceFinder, picture: Picture, found: Float32[np.ndarray, "N 5"]) -> Faces:
     """Faces, and which of them are none from near."""
-    doubts = doubtful(picture, found, eye.settings.threshold, eye.settings.sure, eye.turns)
+    doubts = refuted(picture, found, finder.settings.threshold, finder.settings.sure, finder.turns)
     return np.column_stack([found, np.where(doubts, NO_FACE, 0)])
 
 
-def _news(eye: Eye, picture: Picture, known: Float32[np.ndarray, "N 5"]) -> tuple[Faces, Float[np.ndarray, " M"]]:
+def _news(
+    finder: FaceFinder, picture: Picture, known: Float32[np.ndarray, "N 5"]
+) -> tuple[Faces, Float[np.ndarray, " M"]]:
     """The faces of a look in full size that a look at the whole does not see, or not well: small ones, and new ones.
 
     Beside them how much each is like a face from near; 0 where it is not, since it scores too low from afar.
     """
-    settings, least = eye.settings, eye.settings.smallest_pixels(*picture.size)
-    if eye.sees_all(picture.size):
+    settings, least = finder.settings, finder.settings.smallest_pixels(*picture.size)
+    if finder.sees_all(picture.size):
         return np.empty((0, 6)), np.empty(0)
-    found = eye.full_size(picture, settings.second_chance)
+    found = finder.full_size(picture, settings.second_chance)
     counted = known[known[:, 4] >= settings.threshold]
     is_small = heights(found) < least
     is_new = ~overlaps(found, counted, SAME).any(axis=1)
-    found = found[(is_small | is_new) & ~_within(found, counted[heights(counted) >= least])]
+    found = found[(is_small | is_new) & ~middles_within(found, counted[heights(counted) >= least])]
     verdicts, alike = np.zeros(len(found)), np.zeros(len(found))
     if (asked := np.flatnonzero(found[:, 4] >= settings.threshold)).size:
         image = picture.rgb()
         for i in asked:
-            alike[i] = likeness(image, found[i, :4], eye.turns)
+            alike[i] = close_up_score(image, found[i, :4], finder.turns)
     verdicts[(found[:, 4] >= settings.sure) & (alike >= settings.sure)] = SURELY
     verdicts[(found[:, 4] >= settings.threshold) & (found[:, 4] < settings.sure) & (alike < NOTHING)] = NO_FACE
     return np.column_stack([found, verdicts]), alike
@@ -119,14 +118,3 @@ def refined(faces: Faces, finer: Faces, least: int) -> Faces:
     doublets = np.any(same & ~replaced[:, None], axis=0)
     together = np.concatenate([faces[~replaced], finer[~doublets]])
     return together[np.argsort(-together[:, 4], kind="stable")]
-
-
-def heights(faces: Float[np.ndarray, "N _"]) -> Float[np.ndarray, " N"]:
-    return faces[:, 3] - faces[:, 1]
-
-
-def _within(faces: Float[np.ndarray, "N _"], others: Float[np.ndarray, "M _"]) -> Bool[np.ndarray, " N"]:
-    """Whether the middle of a face lies in one of the others: mouths and eyes are no faces of their own."""
-    middle = (faces[:, None, :2] + faces[:, None, 2:4]) / 2
-    inside = np.all((middle > others[None, :, :2]) & (middle < others[None, :, 2:4]), axis=-1)
-    return np.any(inside, axis=1)

@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 from deemo_jax.deid.outcome import Outcome
-from deemo_jax.deid.refusals import REFUSALS, Refusals
+from deemo_jax.deid.refused_list import REFUSALS, RefusedList
 
 
 def refused(clip_id, digest="0" * 64):
@@ -10,7 +10,7 @@ def refused(clip_id, digest="0" * 64):
 
 
 def test_two_runs_at_once_list_what_both_refuse(tmp_path):
-    first, second = Refusals(tmp_path), Refusals(tmp_path)
+    first, second = RefusedList(tmp_path), RefusedList(tmp_path)
     unread = Outcome(Path("y.mp4"), None, "bad", "no such file")
     first.write([refused("a", "1" * 64), unread])
     second.write([refused("b", "2" * 64)])
@@ -20,7 +20,7 @@ def test_two_runs_at_once_list_what_both_refuse(tmp_path):
     assert sorted(map(str, listed)) == ["None", "a", "b", "c"]
 
     # What is settled is taken off by whoever settles it, under whichever id; what has no id is forgotten.
-    third = Refusals(tmp_path)
+    third = RefusedList(tmp_path)
     assert set(third.by_clip) == {"a", "b", "c"}
     third.write([Outcome(Path("x.mp4"), "a", "kept"), Outcome(Path("x.mp4"), "e", "done", source_sha256="3" * 64)])
     assert [json.loads(line)["clip_id"] for line in (tmp_path / REFUSALS).read_text().splitlines()] == ["b"]
@@ -29,5 +29,5 @@ def test_two_runs_at_once_list_what_both_refuse(tmp_path):
 
 
 def test_no_list_without_refusals(tmp_path):
-    Refusals(tmp_path).write([Outcome(Path("x.mp4"), "a", "done")])
+    RefusedList(tmp_path).write([Outcome(Path("x.mp4"), "a", "done")])
     assert not list(tmp_path.iterdir())

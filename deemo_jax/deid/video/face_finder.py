@@ -12,14 +12,15 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.video.faces import input_size
-from deemo_jax.deid.video.turned import UPRIGHT, detect, joined
+from deemo_jax.deid.video.boxes import joined
+from deemo_jax.deid.video.centerface import input_size
+from deemo_jax.deid.video.turned_faces import UPRIGHT, detect
 
 # Pixels of a tile, at most: the network takes some 250 bytes for each. A picture of 720p is one, of 4K nine.
 TILE = 1_300_000
 
 
-class Shown(Protocol):
+class ScalablePicture(Protocol):
     """A picture that can be had at any size."""
 
     @property
@@ -31,7 +32,7 @@ class Shown(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Eye:
+class FaceFinder:
     """How to look.
 
     Attributes:
@@ -42,11 +43,11 @@ class Eye:
     settings: Settings
     turns: tuple[int, ...] = UPRIGHT
 
-    def whole(self, picture: Shown, threshold: float) -> Float32[np.ndarray, "N 5"]:
+    def whole(self, picture: ScalablePicture, threshold: float) -> Float32[np.ndarray, "N 5"]:
         """Faces from the smallest size up, as x0, y0, x1, y1, score; pixels of the picture, best first."""
         return self.turned(picture, threshold, self.turns)
 
-    def turned(self, picture: Shown, threshold: float, turns: tuple[int, ...]) -> Float32[np.ndarray, "N 5"]:
+    def turned(self, picture: ScalablePicture, threshold: float, turns: tuple[int, ...]) -> Float32[np.ndarray, "N 5"]:
         """The same in a picture that is turned."""
         scale = self.settings.detection_scale(*picture.size)
         return detect(picture.rgb(*input_size(*picture.size, scale)), picture.size, scale, threshold, turns)
@@ -55,7 +56,7 @@ class Eye:
         """Whether a look at the whole picture is one at full size."""
         return self.settings.detection_scale(*size) == 1
 
-    def full_size(self, picture: Shown, threshold: float) -> Float32[np.ndarray, "N 5"]:
+    def full_size(self, picture: ScalablePicture, threshold: float) -> Float32[np.ndarray, "N 5"]:
         """All faces that are not so large as to lie in several tiles; those are seen whole by `whole`."""
         size, image = picture.size, picture.rgb(*picture.size)
         overlap = self.settings.smallest_pixels(*size)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.settings import DETECTOR_FACE_PIXELS
-from deemo_jax.deid.video.detections import Sight
+from deemo_jax.deid.video.detections import Detections
 from deemo_jax.deid.video.tracks import Plan
 
 LISTED_TIMES = 8
@@ -29,14 +29,14 @@ class Refused(UserError):  # noqa: N818 - it is an outcome as much as an error
         self.times_s = times_s
 
 
-def refusal(source: object, what: str, frames: Sequence[int], times: Sequence[float], mends: str) -> Refused:
+def unsure_frames(source: object, what: str, frames: Sequence[int], times: Sequence[float], mends: str) -> Refused:
     """Says what is wrong in which frames."""
     at = tuple(times[t] for t in frames)
     listed = ", ".join(f"{t:.2f}" for t in at[:LISTED_TIMES]) + (", ..." if len(at) > LISTED_TIMES else "")
     return Refused(f"{source}: {what} in {len(at)} of {len(times)} frames, at {listed} s; {mends}", at)
 
 
-def lost(source: object, found: Plan, seen: Sight, least: int) -> Refused:
+def lost_face(source: object, found: Plan, seen: Detections, least: int) -> Refused:
     """Of a clip in which a face is lost; if it is smaller than `least` pixels, with the size to ask for."""
     what, mends, short = "a face is lost", MENDS, min(seen.width, seen.height)
     # Smaller ones than the detector's are seen, if at all, at full size.
@@ -46,10 +46,10 @@ def lost(source: object, found: Plan, seen: Sight, least: int) -> Refused:
         mends = (
             f"look for faces of its size with --smallest_face {max(0.001, math.floor(1000 * share) / 1000)}; or {MENDS}"
         )
-    return refusal(source, what, found.missing, seen.times, mends)
+    return unsure_frames(source, what, found.missing, seen.times, mends)
 
 
-def nobody(source: object, found: Plan, seen: Sight) -> Refused:
+def empty_scenes(source: object, found: Plan, seen: Detections) -> Refused:
     """Of a clip with scenes in which nobody is seen."""
     at, shown = set(found.empty), []
     for scene in seen.scenes():
