@@ -25,9 +25,9 @@ from deemo_jax.conversion.tables.rules import to_public
 from deemo_jax.core import cli
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.models.batch import Batch
+from deemo_jax.models.params import merge, split, trainable_paths
 from deemo_jax.models.weights import flatten
 from deemo_jax.training.loss import answer_loss
-from deemo_jax.training.state import merge, split, trainable_paths
 from deemo_jax.training.step import init_state, make_step
 
 LENGTH, ANSWER, FRAMES, QUERIES = 256, 64, 8, 32

@@ -23,7 +23,7 @@ from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.remote import refuse_remote
-from deemo_jax.generation.load import versions
+from deemo_jax.models.provenance import versions
 from deemo_jax.models.weights import CONVERSION, WEIGHTS, Stored, open_tensors
 
 

@@ -14,8 +14,8 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic
 from deemo_jax.generation.load import load_run
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
+from deemo_jax.models.params import is_trainable
 from deemo_jax.models.weights import TRAINED_PARTS, flatten
-from deemo_jax.training.state import is_trainable
 
 CONNECTORS = re.compile(TRAINED_PARTS)
 

@@ -1,29 +1,31 @@
 """Step checkpoints. The one file that knows Orbax (v1, still experimental).
 
-A checkpoint is a folder named by its step: `trainable`, `opt_state`, `loop` (step, rng, skipped_in_row), and a JSON of
-what is needed to judge whether it fits. It is there when it is whole. Frozen weights are in none: their hash is.
+A checkpoint is a folder named by its step: the trees `trainable`, `opt_state`, `loop` (step, rng, skipped_in_row), and
+a JSON of what is needed to judge whether it fits. It is there when it is whole. Frozen weights are in none: their hash
+is.
 """
 
 import contextlib
 import errno
+import logging
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import sys
+import threading
+import warnings
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import flax.traverse_util
 import jax
 import numpy as np
 import orbax.checkpoint.experimental.v1 as ocp
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import plain_path, sha256
-from deemo_jax.core.quiet import quiet
-from deemo_jax.models.weights import flatten
-from deemo_jax.training.state import TrainState, Tree
 
-LOOP = ("step", "rng", "skipped_in_row")
 PARTS = ("trainable", "opt_state", "loop")
 # Newer checkpoints than the one that a run goes on from lie here, out of the way.
 SET_ASIDE = "set_aside"
@@ -71,7 +73,7 @@ class Checkpoints:
             if kind is None:  # an error that is on its way already says more
                 raise
         finally:
-            with quiet(), contextlib.suppress(Exception):  # after a failed save it fails, too
+            with _quiet(), contextlib.suppress(Exception):  # after a failed save it fails, too
                 self._orbax.close()
 
     def steps(self) -> list[int]:
@@ -87,20 +89,22 @@ class Checkpoints:
         written = self.path / str(step) / "_CHECKPOINT_METADATA"  # says when, in nanoseconds
         return sha256(written) if written.is_file() else ""
 
-    def save(self, step: int, state: TrainState, metadata: Mapping[str, Any]) -> None:
-        """Copies the state to the host and writes it in the background; `state` may be donated afterwards.
+    def save(self, step: int, parts: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+        """Copies to the host and writes in the background; the arrays may be donated afterwards.
+
+        Args:
+            step: names the checkpoint.
+            parts: a tree of arrays for each of `PARTS`.
+            metadata: what JSON can hold.
 
         Raises:
             UserError: this or the previous one cannot be written.
         """
         self.wait()
-        parts = {
-            "trainable": state.trainable,
-            "opt_state": state.opt_state,
-            "loop": {name: getattr(state, name) for name in LOOP},
-        }
         with self._writing(step):
-            saving = self._orbax.save_checkpointables_async(step, parts, force=True, custom_metadata=dict(metadata))
+            saving = self._orbax.save_checkpointables_async(
+                step, dict(parts), force=True, custom_metadata=dict(metadata)
+            )
             self._saving = step, saving
 
     def wait(self) -> None:
@@ -123,32 +127,21 @@ class Checkpoints:
         with self._reading(step):
             return _facts(self._orbax.checkpointables_metadata(step).custom_metadata)
 
-    def restore(self, step: int, target: TrainState) -> TrainState:
-        """The whole state.
+    def restore(self, step: int, target: Mapping[str, Any]) -> dict[str, Any]:
+        """Some or all of the parts.
 
         Args:
             step: of `steps`.
-            target: arrays or `jax.ShapeDtypeStruct`s with the shapes, dtypes and shardings to restore into; the devices
-                may be others than those that saved.
+            target: for each part that is wanted, a tree of arrays or `jax.ShapeDtypeStruct`s with the shapes, dtypes
+                and shardings to restore into; the devices may be others than those that saved.
 
         Raises:
             UserError: it holds other parameters, or is damaged.
         """
-        self._check(step, target.trainable)
-        parts = {
-            "trainable": _abstract(target.trainable),
-            "opt_state": _abstract(target.opt_state),
-            "loop": {name: _abstract(getattr(target, name)) for name in LOOP},
-        }
+        self._check(step, target["trainable"])
         with self._reading(step):
-            found = self._orbax.load_checkpointables(step, parts)
-        return TrainState(trainable=found["trainable"], opt_state=found["opt_state"], **found["loop"])
-
-    def restore_trainable(self, step: int, target: Tree) -> Tree:
-        """The parameters only; see `restore`."""
-        self._check(step, target)
-        with self._reading(step):
-            return self._orbax.load_checkpointables(step, {"trainable": _abstract(target)})["trainable"]
+            places = {part: _abstract(tree) for part, tree in target.items()}
+            return dict(self._orbax.load_checkpointables(step, places))
 
     def whole(self, step: int) -> bool:
         """Whether every value of a checkpoint can be read; all of them are, to the host."""
@@ -164,7 +157,7 @@ class Checkpoints:
         """What of a checkpoint is damaged."""
         bad = []
         for part in (*PARTS, "metadata"):
-            with quiet():
+            with _quiet():
                 try:
                     found = self._orbax.checkpointables_metadata(step)
                     if part == "metadata":
@@ -175,11 +168,11 @@ class Checkpoints:
                     bad.append(part)
         return bad
 
-    def _check(self, step: int, target: Tree) -> None:
+    def _check(self, step: int, target: Mapping[str, Any]) -> None:
         with self._reading(step):
             trainable = self._orbax.checkpointables_metadata(step).metadata["trainable"]
-            stored = {path: tuple(leaf.shape) for path, leaf in flatten(trainable).items()}
-        wanted = {path: tuple(leaf.shape) for path, leaf in flatten(target).items()}
+            stored = {path: tuple(leaf.shape) for path, leaf in _leaves(trainable)}
+        wanted = {path: tuple(leaf.shape) for path, leaf in _leaves(target)}
         different = sorted(path for path in stored | wanted if stored.get(path) != wanted.get(path))
         if different:
             shown = [
@@ -195,7 +188,7 @@ class Checkpoints:
     def _reading(self, step: int) -> Iterator[None]:
         """Whatever Orbax raises on a damaged checkpoint, as one line that names the newest whole one."""
         try:
-            with quiet():
+            with _quiet():
                 yield
         except (UserError, KeyboardInterrupt):
             raise
@@ -223,7 +216,7 @@ class Checkpoints:
     @contextlib.contextmanager
     def _clear(self, what: str, mend: str) -> Iterator[None]:
         try:
-            with quiet():
+            with _quiet():
                 yield
         except (UserError, KeyboardInterrupt):
             raise
@@ -280,6 +273,45 @@ def _facts(found: Any) -> dict[str, Any]:
     if not facts or not all(isinstance(table, dict) for table in (*tables, dict(tables[0]).get("optimizer", {}))):
         raise ValueError("its metadata is lost")
     return facts
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Around calls to Orbax, without the noise around a failure.
+
+    One damaged file or full disk fails many tasks at once. One of the failures is raised and told by us; the others end
+    up in logs, in warnings of coroutines that nobody awaited, in threads, and in callbacks that find their event loop
+    closed, some of them only when memory is cleaned up later. After an exception these late echoes are dropped for as
+    long as the process lives.
+    """
+    absl, tasks = logging.getLogger("absl"), logging.getLogger("asyncio")
+    before = absl.level, tasks.level, sys.unraisablehook, threading.excepthook
+    absl.setLevel(logging.CRITICAL)
+    tasks.setLevel(logging.CRITICAL)
+    sys.unraisablehook = threading.excepthook = _drop
+    failed = False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except Exception:
+        failed = True
+        warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+        raise
+    finally:
+        absl.setLevel(before[0])
+        if not failed:
+            tasks.setLevel(before[1])
+            sys.unraisablehook, threading.excepthook = before[2:]
+
+
+def _drop(_: Any) -> None:
+    """In place of a hook that prints."""
+
+
+def _leaves(tree: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """(path, leaf) of nested dicts."""
+    return flax.traverse_util.flatten_dict(dict(tree), sep="/").items()
 
 
 def _on_host(leaf: Any) -> Any:

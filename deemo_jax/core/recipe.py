@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.remote import refuse_remote
 from deemo_jax.core.schema import Modality
-from deemo_jax.data.masked import MaskedLimits
 
 BRANCHES = frozenset((Modality.VIDEO, Modality.AUDIO))
 T = TypeVar("T")
@@ -75,10 +74,39 @@ class MeshRecipe:
 
 
 @dataclasses.dataclass(frozen=True)
+class MaskedLimits:
+    """Shares of rows that may be masked, each in (0, 1]; 1 never ends anything. See `deemo_jax.data.masked`.
+
+    Attributes:
+        masked_batch: of one batch.
+        masked_window: of the rows of 100 steps.
+        masked_split: of the records of a split, in one pass over it.
+    """
+
+    masked_batch: float = 0.5
+    masked_window: float = 0.25
+    masked_split: float = 0.25
+
+    @classmethod
+    def from_config(cls, data: Mapping[str, Any]) -> "MaskedLimits":
+        """Reads `config.data`; keys that an older run lacks have their defaults.
+
+        Raises:
+            UserError: a share is not in (0, 1].
+        """
+        keys = [field.name for field in dataclasses.fields(cls)]
+        given = {key: float(data[key]) for key in keys if key in data}
+        for key, value in given.items():
+            if not 0 < value <= 1:
+                raise UserError(f"config.data.{key}: {value} must be a share above 0 and at most 1")
+        return cls(**given)
+
+
+@dataclasses.dataclass(frozen=True)
 class DataRecipe:
     """`config.data`, as `deemo_jax.data.pipeline.make_pipeline` takes it; `batch_size` counts all devices' examples.
 
-    `masked_batch`, `masked_window` and `masked_split` are the shares of `deemo_jax.data.masked.MaskedLimits`.
+    `masked_batch`, `masked_window` and `masked_split` are the shares of `MaskedLimits`.
     `corpus` is 'synthetic' for the sample corpus: answers about anything else come with a warning. Empty otherwise.
     """
 
@@ -106,7 +134,7 @@ class Recipe:
     Attributes:
         model: see `deemo_jax.models.deemo_llama.DeemoLlamaConfig.from_config`.
         data, optimizer, train, mesh: see there.
-        trainable: which parameters learn; see `state.is_trainable`.
+        trainable: which parameters learn; see `deemo_jax.models.params.is_trainable`.
         init: a safetensors tree laid over the random initialisation; '' = none.
         frozen_dtype: 'float32' or 'bfloat16', of the parameters that do not learn.
         seed: of initialisation, order of the data, and dropout.

@@ -1,64 +1,36 @@
 """How many records may be unreadable before a pass over the data ends: a few cost themselves, many cost the result."""
 
 import collections
-import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import MaskedLimits
 
 WINDOW = 100
 """Steps that `masked_window` looks back over."""
 LEAST = 4
-"""So many at least: in batches of two or three, chance alone would mask all of one."""
-KEYS = ("masked_batch", "masked_window", "masked_split")
+"""So many rows of a batch, or records of a split, at least: in batches of two or three, chance alone would mask all."""
 MEND = "look at the disk, copy the dataset again or build it again with --overwrite"
 
 
-@dataclasses.dataclass(frozen=True)
-class MaskedLimits:
-    """Shares of rows that may be masked, each in (0, 1]; 1 never ends anything.
+def check_split(limits: MaskedLimits, unreadable: Mapping[int, str], size: int, split: str) -> None:
+    """Whether so many different records of a split may be unreadable.
 
-    Attributes:
-        masked_batch: of one batch, where at least `LEAST` rows are.
-        masked_window: of the rows of `WINDOW` steps.
-        masked_split: of the records of a split, in one pass over it, where at least `LEAST` are.
+    Args:
+        limits: the shares.
+        unreadable: index -> what was wrong.
+        size: records of the split.
+        split: its name.
+
+    Raises:
+        UserError: there are too many.
     """
-
-    masked_batch: float = 0.5
-    masked_window: float = 0.25
-    masked_split: float = 0.25
-
-    @classmethod
-    def from_config(cls, data: Mapping[str, Any]) -> "MaskedLimits":
-        """Reads `config.data`; keys that an older run lacks have their defaults.
-
-        Raises:
-            UserError: a share is not in (0, 1].
-        """
-        given = {key: float(data[key]) for key in KEYS if key in data}
-        for key, value in given.items():
-            if not 0 < value <= 1:
-                raise UserError(f"config.data.{key}: {value} must be a share above 0 and at most 1")
-        return cls(**given)
-
-    def check_split(self, unreadable: Mapping[int, str], size: int, split: str) -> None:
-        """Whether so many different records of a split may be unreadable.
-
-        Args:
-            unreadable: index -> what was wrong.
-            size: records of the split.
-            split: its name.
-
-        Raises:
-            UserError: there are too many.
-        """
-        if len(unreadable) > max(self.masked_split * size, LEAST - 1):
-            index, reason = next(iter(unreadable.items()))
-            raise UserError(
-                f"split {split!r}: {len(unreadable)} of its {size} records cannot be read, more than the share "
-                f"{self.masked_split:g} of config.data.masked_split; the first is {index} ({reason}); {MEND}"
-            )
+    if len(unreadable) > max(limits.masked_split * size, LEAST - 1):
+        index, reason = next(iter(unreadable.items()))
+        raise UserError(
+            f"split {split!r}: {len(unreadable)} of its {size} records cannot be read, more than the share "
+            f"{limits.masked_split:g} of config.data.masked_split; the first is {index} ({reason}); {MEND}"
+        )
 
 
 class MaskedCount:

@@ -15,8 +15,9 @@ import grain
 import numpy as np
 
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import MaskedLimits
 from deemo_jax.core.schema import Modality
-from deemo_jax.data.masked import MaskedCount, MaskedLimits
+from deemo_jax.data.masked import MaskedCount, check_split
 from deemo_jax.data.prompts import parse_task
 from deemo_jax.data.rows import Row, RowSpec, blank_row, make_row
 from deemo_jax.data.source import ClipSource, Record
@@ -151,7 +152,7 @@ class Pipeline:
             with self._lock:
                 self.counts.unreadable[index] = f"{type(error).__name__}: {error}"
                 if not self._train:  # in training, the loop asks for all processes together
-                    self._limits.check_split(self.counts.unreadable, len(self._source), self._split)
+                    check_split(self._limits, self.counts.unreadable, len(self._source), self._split)
             return blank_row(self._spec, index)
         if cut:
             with self._lock:

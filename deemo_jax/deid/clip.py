@@ -6,7 +6,6 @@ fails closed: where it cannot be sure, nothing is written.
 
 import dataclasses
 import functools
-import importlib.metadata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import soxr
 
 from deemo_jax.core import files, parallel
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.versions import version
 from deemo_jax.deid import manifest, spans
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import Manifest, Masks
@@ -141,12 +141,8 @@ def deidentify_clip(
 @functools.cache
 def software() -> dict[str, str]:
     """Versions of what touches pixels and samples, and the hash of the detector."""
-    try:
-        own = importlib.metadata.version("deemo-jax")
-    except importlib.metadata.PackageNotFoundError:
-        own = "source tree"
     return {
-        "deemo_jax": own,
+        "deemo_jax": version("deemo-jax", absent="source tree"),
         "av": av.__version__,
         "ffmpeg": av.ffmpeg_version_info,
         "cv2": cv2.__version__,

@@ -12,6 +12,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, sha256, write_jsonl
 from deemo_jax.core.schema import Modality, set_name
 from deemo_jax.data import fingerprint
+from deemo_jax.data.run_data import check_run
 from deemo_jax.data.source import open_builder
 from deemo_jax.evaluation import folder as places
 from deemo_jax.evaluation import report, results
@@ -24,7 +25,6 @@ from deemo_jax.evaluation.unfinished import Progress
 from deemo_jax.generation import calibration as calibrations
 from deemo_jax.generation.calibration import Calibration
 from deemo_jax.generation.load import checkpoint_identity, chosen_step, load_run, read_config
-from deemo_jax.training.data_record import check_run
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Request:
         batch_size: clips at once.
         max_new_tokens: an answer's longest length.
         data_dir: where the dataset lies, if not where the run's config says.
-        accept_data_change, verify_data: see `deemo_jax.training.data_record.check_run`.
+        accept_data_change, verify_data: see `deemo_jax.data.run_data.check_run`.
         truth: a file that overrules the labels.
         out: the folder of the evaluation; None for one below the workdir's `evaluation/`.
         overwrite: an evaluation that is there is made anew.

@@ -1,7 +1,5 @@
-"""What a checkpoint says of where it comes from, and how a run is opened again."""
+"""How a run, or a converted checkpoint, is opened again."""
 
-import importlib.metadata
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,56 +13,13 @@ from deemo_jax.core.files import read_json, sha256
 from deemo_jax.core.recipe import MeshRecipe, Recipe
 from deemo_jax.core.workdir import Workdir
 from deemo_jax.data.prompts import INSTRUCTION_VERSION
+from deemo_jax.data.text_fit import check_text_fits
 from deemo_jax.models.deemo_llama import DeemoLlama, param_shapes
 from deemo_jax.models.mesh import make_mesh
+from deemo_jax.models.params import Tree, content_hash, merge
+from deemo_jax.models.provenance import check_origin
 from deemo_jax.models.setup import build, make_model
 from deemo_jax.models.weights import CONVERSION, flatten, open_tensors
-from deemo_jax.training.state import Tree, content_hash, merge
-
-PACKAGES = ("deemo-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
-
-
-def describe(config: dict[str, Any], frozen: Tree) -> dict[str, Any]:
-    """What a checkpoint says of itself, beside its arrays."""
-    return {
-        "config": config,
-        "frozen_sha256": content_hash(frozen),
-        "instructions": INSTRUCTION_VERSION,
-        "versions": versions(),
-    }
-
-
-def check_origin(metadata: Mapping[str, Any], found: str, where: Path) -> None:
-    """Whether a checkpoint was trained beside these frozen weights, with the instructions that it would be given now.
-
-    Raises:
-        UserError: it was not.
-    """
-    told = metadata.get("instructions", INSTRUCTION_VERSION)
-    if told != INSTRUCTION_VERSION:
-        raise UserError(
-            f"{where}: was trained with version {told} of the instructions, here is version {INSTRUCTION_VERSION};"
-            f" use deemo_jax {dict(metadata.get('versions', {})).get('deemo-jax', 'of then')}"
-        )
-    expected = metadata.get("frozen_sha256")
-    if expected != found:
-        then = {key: value for key, value in dict(metadata.get("versions", {})).items() if value != versions().get(key)}
-        hint = f" It was made with {', '.join(f'{k} {v}' for k, v in then.items())}." if then else ""
-        raise UserError(
-            f"{where}: was trained beside other frozen weights (sha256 {str(expected)[:12]}, now {found[:12]}).{hint} "
-            "Put back the file that config.init named, and the same seed"
-        )
-
-
-def versions() -> dict[str, str]:
-    """Of the packages that a number can depend on, and of the platform."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = "unknown"
-    return found | {"platform": jax.default_backend()}
 
 
 def read_config(workdir: str | Path, data_dir: str = "") -> dict[str, Any]:
@@ -135,9 +90,11 @@ def load_run(workdir: str | Path, step: int | None = None, data_dir: str = "") -
     if step is None:
         return _load_converted(folder.path, config, recipe)
     with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
+        check_text_fits(recipe)
         setup = build(recipe, make_mesh(MeshRecipe(), jax.local_devices()[:1]), with_trainable=False)
-        check_origin(checkpoints.metadata(step), content_hash(setup.frozen), folder.checkpoints / str(step))
-        trainable = checkpoints.restore_trainable(step, setup.trainable)
+        where = folder.checkpoints / str(step)
+        check_origin(checkpoints.metadata(step), content_hash(setup.frozen), INSTRUCTION_VERSION, where)
+        trainable = checkpoints.restore(step, {"trainable": setup.trainable})["trainable"]
     return ConfigDict(config), setup.model, merge(trainable, setup.frozen)
 
 
@@ -166,6 +123,7 @@ def _converted_config(folder: Path) -> dict[str, Any]:
 
 def _load_converted(folder: Path, config: dict[str, Any], recipe: Recipe) -> tuple[ConfigDict, DeemoLlama, Tree]:
     """All parameters of a conversion, with the config that it was made for."""
+    check_text_fits(recipe)
     model = make_model(recipe)
     random = flatten(param_shapes(model)).keys() - open_tensors(folder).keys()
     if random:

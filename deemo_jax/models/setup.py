@@ -10,8 +10,6 @@ from jax.sharding import Mesh
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
-from deemo_jax.data.templates import parse_template
-from deemo_jax.data.tokenizer import check_tokenizer, make_tokenizer
 from deemo_jax.models import mesh as mesh_lib
 from deemo_jax.models.deemo_llama import (
     DeemoLlama,
@@ -21,8 +19,8 @@ from deemo_jax.models.deemo_llama import (
     param_axes,
     param_shapes,
 )
+from deemo_jax.models.params import Tree, split, trainable_paths
 from deemo_jax.models.weights import flatten, open_tensors, overlay, unflatten
-from deemo_jax.training.state import Tree, split, trainable_paths
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,12 +42,10 @@ def make_model(recipe: Recipe) -> DeemoLlama:
     """The modules.
 
     Raises:
-        UserError: the model's config is wrong, the tokenizer does not belong to the decoder, or the decoder cannot take
-            sequences as long as the recipe's.
+        UserError: the model's config is wrong, or the decoder cannot take sequences as long as the recipe's.
     """
     config = DeemoLlamaConfig.from_config(recipe.model)
     decoder, longest = config.decoder.config, recipe.data.max_length
-    check_tokenizer(make_tokenizer(recipe.tokenizer), decoder.vocab, parse_template(recipe.prompt))
     if longest > decoder.context:
         raise UserError(
             f"config.data.max_length: {longest} tokens, but the decoder's context is {decoder.context}; lower it, or "

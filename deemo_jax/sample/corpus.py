@@ -1,13 +1,13 @@
 """The corpus as a folder: clips/<clip_id>.mp4, truth.jsonl, README.md, and the settings that it was made from."""
 
 import functools
-import importlib.metadata
 from pathlib import Path
 from typing import Any
 
 from deemo_jax.core import cli, parallel
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic, read_json, write_json, write_jsonl
+from deemo_jax.core.versions import version
 from deemo_jax.sample import bayes
 from deemo_jax.sample.clip import Settings, plan, render, truth
 from deemo_jax.sample.identity import SPEAKERS
@@ -97,7 +97,7 @@ def _check(clips: int, settings: Settings, workers: int) -> None:
 
 def _claim(out: Path, settings: Settings) -> None:
     """Stamps the folder with what it is made from; refuses one with another stamp."""
-    software = {name: _version(name) for name in _SOFTWARE}
+    software = {name: version(name, absent="absent") for name in _SOFTWARE}
     stamp = {"recipe": RECIPE, "seed": settings.seed, "width": settings.width, "height": settings.height,
              "frame_rate": settings.frame_rate, "software": software}  # fmt: skip
     path = out / "settings.json"
@@ -110,10 +110,3 @@ def _claim(out: Path, settings: Settings) -> None:
     if (out / "clips").exists() and any((out / "clips").iterdir()):
         raise UserError(f"{out}: has clips, but no settings.json that says where they are from; choose another --out")
     write_json(path, stamp)
-
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "absent"

@@ -19,11 +19,13 @@ from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.workdir import Workdir, told
 from deemo_jax.data.masked import MaskedCount
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
-from deemo_jax.generation.load import describe
+from deemo_jax.data.prompts import INSTRUCTION_VERSION
+from deemo_jax.data.run_data import DataRecord, examine, read_record
+from deemo_jax.data.text_fit import check_text_fits
 from deemo_jax.models import mesh as mesh_lib
 from deemo_jax.models.batch import Batch
+from deemo_jax.models.provenance import describe
 from deemo_jax.models.setup import Setup, build
-from deemo_jax.training.data_record import DataRecord, examine, read_record
 from deemo_jax.training.guard import Guard
 from deemo_jax.training.health import Health
 from deemo_jax.training.monitor import Monitor, duration
@@ -110,12 +112,13 @@ def _train(recipe: Recipe, request: Request, plan: Plan, data: DataRecord, lock:
     folder = request.folder
     _hold(lock, request, plan, new=False)
     mesh = mesh_lib.make_mesh(recipe.mesh)
+    check_text_fits(recipe)
     setup = build(recipe, mesh, with_trainable=not plan.start)
     pipeline = _pipeline(recipe, setup, mesh)
     batches = pipeline.iterate(plan.start)
     # The first is read here, so that what is wrong with the data is said before anything is written.
     batches = itertools.chain([next(batches)], batches)
-    facts = describe(recipe.resolved(), setup.frozen)
+    facts = describe(recipe.resolved(), setup.frozen, INSTRUCTION_VERSION)
     if plan.start:
         state, metadata = restore(recipe, mesh, setup, folder.checkpoints, plan.start, facts["frozen_sha256"])
         health = Health(metadata.get("health"))
@@ -187,7 +190,7 @@ def _run(
                 position = {"data": {"next_step": done, "batch_size": recipe.data.batch_size, "seed": recipe.seed}}
                 checkpoints.wait()
                 checkpoints.anchor = health.before(checkpoints.steps())
-                checkpoints.save(done, state, {**facts, **position, "health": health.to_json()})
+                checkpoints.save(done, state.parts(), {**facts, **position, "health": health.to_json()})
         checkpoints.wait()
     return Outcome(done, done == steps, monitor.data_wait, None if done == steps else stop.signal)
 

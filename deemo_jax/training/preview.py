@@ -6,6 +6,7 @@ from typing import Any
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.data.describe import describe_first
 from deemo_jax.data.pipeline import make_pipeline
+from deemo_jax.data.text_fit import check_text_fits
 from deemo_jax.data.tokenizer import make_tokenizer
 from deemo_jax.models.setup import check_shapes, make_model
 
@@ -21,6 +22,7 @@ def preview(config: Mapping[str, Any], rows: int = 4) -> str:
         UserError: a mistake in the config, or a dataset that is missing or damaged.
     """
     recipe = Recipe.from_config(config)
+    check_text_fits(recipe)
     model, tokenizer = make_model(recipe), make_tokenizer(recipe.tokenizer)
     check_shapes(model, recipe)
     audio, video = model.config.audio_tokens, model.config.video_tokens

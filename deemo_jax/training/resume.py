@@ -9,7 +9,8 @@ import jax
 from deemo_jax.core.checkpoint import SET_ASIDE, Checkpoints, choose, saved_steps
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
-from deemo_jax.generation.load import check_origin
+from deemo_jax.data.prompts import INSTRUCTION_VERSION
+from deemo_jax.models.provenance import check_origin
 from deemo_jax.models.setup import Setup
 from deemo_jax.training.state import TrainState
 from deemo_jax.training.step import abstract_state, init_state, state_shardings
@@ -52,11 +53,11 @@ def restore(
     """
     with Checkpoints(folder, read_only=True) as checkpoints:
         metadata = checkpoints.metadata(step)
-        check_origin(metadata, frozen, checkpoints.path / str(step))
+        check_origin(metadata, frozen, INSTRUCTION_VERSION, checkpoints.path / str(step))
         # Clipping has no values, but a place in the tree that the optimizer's state is stored as.
         clip = metadata.get("config", {}).get("optimizer", {}).get("clip_norm", recipe.optimizer.clip_norm)
         then = dataclasses.replace(recipe, optimizer=dataclasses.replace(recipe.optimizer, clip_norm=float(clip)))
-        state = checkpoints.restore(step, abstract_state(then, setup.trainable, mesh))
+        state = TrainState.of(checkpoints.restore(step, abstract_state(then, setup.trainable, mesh).parts()))
     now = jax.tree.structure(abstract_state(recipe, setup.trainable, mesh).opt_state)
     state = dataclasses.replace(state, opt_state=jax.tree.unflatten(now, jax.tree.leaves(state.opt_state)))
     position = metadata.get("data", {}).get("next_step")

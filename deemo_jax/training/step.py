@@ -13,9 +13,10 @@ from deemo_jax.core.recipe import Recipe
 from deemo_jax.models import mesh as mesh_lib
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.deemo_llama import DeemoLlama
+from deemo_jax.models.params import Tree, merge
 from deemo_jax.training.loss import answer_loss
 from deemo_jax.training.optimizer import learning_rate, make_optimizer
-from deemo_jax.training.state import TrainState, Tree, merge
+from deemo_jax.training.state import TrainState
 
 Metrics = dict[str, Array]
 Step = Callable[[TrainState, Tree, Batch], tuple[TrainState, Metrics]]

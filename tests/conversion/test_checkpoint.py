@@ -10,6 +10,7 @@ from deemo_jax.conversion import checkpoint, plan, record
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json
 from deemo_jax.core.recipe import MeshRecipe, Recipe
+from deemo_jax.data.text_fit import check_text_fits
 from deemo_jax.models.mesh import make_mesh
 from deemo_jax.models.setup import build
 from deemo_jax.models.weights import CONVERSION, WEIGHTS, flatten, load_tree
@@ -63,7 +64,7 @@ def test_a_run_starts_from_a_checkpoint_and_draws_what_is_not_in_it(public, tmp_
     config.model, config.init, config.tokenizer = tiny.MODEL, str(tmp_path / "out"), {"name": "bytes"}
     config.data.frames = config.data.clips = 2
     with pytest.raises(UserError, match="259 ids"):
-        build(Recipe.from_config(config), make_mesh(MeshRecipe()))
+        check_text_fits(Recipe.from_config(config))
     # Fewer ids than the tokenizer has is what the recipe refuses; the weights' own shapes are compared as well.
     config.model.decoder.vocab = 259
     with pytest.raises(UserError, match="decoder/embedding has shape"):

@@ -8,8 +8,8 @@ from deemo_jax.conversion import checkpoint
 from deemo_jax.conversion.export import public_connectors, write_connectors
 from deemo_jax.core.errors import UserError
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
+from deemo_jax.models.params import is_trainable
 from deemo_jax.models.weights import flatten, load_tree
-from deemo_jax.training.state import is_trainable
 from tests import public_weights
 from tests.conversion import tiny
 from tests.training.tiny import write_tiny_run

@@ -16,8 +16,10 @@ import pytest
 from deemo_jax.core.checkpoint import Checkpoints
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
+from deemo_jax.data.prompts import INSTRUCTION_VERSION
 from deemo_jax.generation import load
 from deemo_jax.models.mesh import make_mesh
+from deemo_jax.models.provenance import describe
 from deemo_jax.training.resume import first_step, restore
 from deemo_jax.training.state import TrainState
 from deemo_jax.training.step import init_state
@@ -37,28 +39,28 @@ def test_a_saved_state_is_the_one_of_its_step_though_its_memory_is_used_again(tm
     with Checkpoints(tmp_path / "c", keep=2) as checkpoints:
         for number in (1, 2, 3):
             state = onward(state)
-            checkpoints.save(number, state, {"number": number})
+            checkpoints.save(number, state.parts(), {"number": number})
         for _ in range(20):
             state = onward(state)
     with Checkpoints(tmp_path / "c", read_only=True) as checkpoints:
         assert checkpoints.latest() == 3 and checkpoints.metadata(3) == {"number": 3}
         assert sorted(path.name for path in checkpoints.path.iterdir()) == ["2", "3"]
         for number in (2, 3):
-            restored = checkpoints.restore(number, fresh())
+            restored = TrainState.of(checkpoints.restore(number, fresh().parts()))
             expected = jax.tree.map(lambda leaf, n=number: leaf + n, fresh())
             assert jax.tree.structure(restored) == jax.tree.structure(expected)
             assert jax.tree.all(jax.tree.map(np.array_equal, restored, expected))
-        trainable = checkpoints.restore_trainable(3, fresh().trainable)
+        trainable = checkpoints.restore(3, {"trainable": fresh().trainable})["trainable"]
         assert np.array_equal(trainable["video"]["kernel"], TREE["video"]["kernel"] + 3)
 
 
 def test_other_parameters_are_named(tmp_path: Path) -> None:
     with Checkpoints(tmp_path / "c") as checkpoints:
-        checkpoints.save(1, fresh(), {})
+        checkpoints.save(1, fresh().parts(), {})
         checkpoints.wait()
         other = init_state(RECIPE, {"video": {"kernel": jnp.zeros((2, 2))}, "decoder": {"scale": jnp.ones(3)}})
         with pytest.raises(UserError) as caught:
-            checkpoints.restore(1, other)
+            checkpoints.restore(1, other.parts())
     for part in ("decoder/bias: (3,), not absent", "decoder/scale: absent, not (3,)", "(300, 1000), not (2, 2)"):
         assert part in str(caught.value)
 
@@ -69,7 +71,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("two") / "c"
     with Checkpoints(folder, keep=2) as checkpoints:
         for number in (1, 2):
-            checkpoints.save(number, fresh(), {"number": number})
+            checkpoints.save(number, fresh().parts(), {"number": number})
     return folder
 
 
@@ -106,10 +108,10 @@ def test_a_damaged_checkpoint_is_one_line_that_names_the_newest_whole_one(
     with Checkpoints(tmp_path / "c", read_only=True) as checkpoints:
         with pytest.raises(UserError) as caught:
             checkpoints.metadata(2)
-            checkpoints.restore(2, fresh())
+            checkpoints.restore(2, fresh().parts())
         mend = "the newest whole one is 1: go on from it with --from_step 1"
         assert str(caught.value).endswith(f"c/2: this checkpoint is damaged ({said}); {mend}")
-        assert checkpoints.restore(1, fresh()) is not None
+        assert checkpoints.restore(1, fresh().parts()) is not None
     gc.collect()  # what Orbax left of its tasks
     assert capfd.readouterr().err == ""
 
@@ -122,7 +124,7 @@ def test_where_no_checkpoint_is_whole_none_is_named(two: Path, tmp_path: Path) -
         Checkpoints(tmp_path / "c", read_only=True) as checkpoints,
         pytest.raises(UserError, match=r"c/2: .* damaged \(trainable\); no other one is whole, so train anew"),
     ):
-        checkpoints.restore_trainable(2, fresh().trainable)
+        checkpoints.restore(2, {"trainable": fresh().trainable})
 
 
 def test_a_checkpoint_that_went_away_is_not_called_damaged(two: Path, tmp_path: Path) -> None:
@@ -130,7 +132,7 @@ def test_a_checkpoint_that_went_away_is_not_called_damaged(two: Path, tmp_path: 
     with Checkpoints(tmp_path / "c", read_only=True) as checkpoints:
         shutil.rmtree(tmp_path / "c" / "2")
         with pytest.raises(UserError, match=r"c/2: is gone; .* try again"):
-            checkpoints.restore(2, fresh())
+            checkpoints.restore(2, fresh().parts())
 
 
 @pytest.mark.parametrize("put", [Path.touch, lambda path: path.symlink_to("/nowhere/at/all")])
@@ -156,7 +158,7 @@ def test_a_whole_checkpoint_of_another_optimizer_is_not_called_damaged(two: Path
         Checkpoints(two, read_only=True) as checkpoints,
         pytest.raises(UserError, match=r"c/2: is whole, but cannot be restored into this run"),
     ):
-        checkpoints.restore(2, other)
+        checkpoints.restore(2, other.parts())
 
 
 @pytest.mark.parametrize(("then", "now"), [(0.0, 1.0), (1.0, 0.0), (1.0, 1.0)])
@@ -166,9 +168,9 @@ def test_clipping_may_begin_or_end_between_a_run_and_its_continuation(then: floa
 
     saved = init_state(recipe(then), fresh().trainable)
     saved = saved.replace(step=jnp.int32(7), opt_state=jax.tree.map(lambda leaf: leaf + 1, saved.opt_state))
-    facts = load.describe(recipe(then).resolved(), {}) | {"data": {"next_step": 7}}
+    facts = describe(recipe(then).resolved(), {}, INSTRUCTION_VERSION) | {"data": {"next_step": 7}}
     with Checkpoints(tmp_path / "c") as checkpoints:
-        checkpoints.save(7, saved, facts)
+        checkpoints.save(7, saved.parts(), facts)
     setup: Any = SimpleNamespace(trainable=fresh().trainable)
     mesh = make_mesh(RECIPE.mesh, jax.devices()[:1])
     state, metadata = restore(recipe(now), mesh, setup, tmp_path / "c", 7, facts["frozen_sha256"])
@@ -188,20 +190,20 @@ def test_a_step_that_is_not_there_is_told_with_those_that_are(two: Path) -> None
 @pytest.mark.parametrize("name", ["exp[1]", "train[:50%]", "a*b?", "back\\slash", "{a} #1=ü", "\udcff"])
 def test_any_name_of_a_folder_will_do_and_it_may_be_renamed(name: str, tmp_path: Path) -> None:
     with Checkpoints(tmp_path / name / "c") as checkpoints:
-        checkpoints.save(1, fresh(), {"number": 1})
+        checkpoints.save(1, fresh().parts(), {"number": 1})
     (tmp_path / name).rename(tmp_path / "[renamed]")
     with Checkpoints(tmp_path / "[renamed]" / "c", read_only=True) as checkpoints:
-        assert jax.tree.all(jax.tree.map(np.array_equal, checkpoints.restore(1, fresh()), fresh()))
+        assert jax.tree.all(jax.tree.map(np.array_equal, checkpoints.restore(1, fresh().parts()), fresh().parts()))
 
 
 def test_files_of_a_neighbour_that_a_pattern_would_match_are_not_taken(tmp_path: Path) -> None:
     other = jax.tree.map(lambda leaf: leaf + 1, fresh())
     with Checkpoints(tmp_path / "run1" / "c") as checkpoints:
-        checkpoints.save(1, other, {"number": 1})
+        checkpoints.save(1, other.parts(), {"number": 1})
     with Checkpoints(tmp_path / "run[12]" / "c") as checkpoints:
-        checkpoints.save(1, fresh(), {"number": 1})
+        checkpoints.save(1, fresh().parts(), {"number": 1})
         checkpoints.wait()
-        assert jax.tree.all(jax.tree.map(np.array_equal, checkpoints.restore(1, fresh()), fresh()))
+        assert jax.tree.all(jax.tree.map(np.array_equal, checkpoints.restore(1, fresh().parts()), fresh().parts()))
 
 
 def test_a_full_disk_is_one_line_that_names_the_last_whole_checkpoint(
@@ -210,7 +212,7 @@ def test_a_full_disk_is_one_line_that_names_the_last_whole_checkpoint(
     shutil.copytree(two, tmp_path / "c")
     with pytest.raises(UserError) as caught, Checkpoints(tmp_path / "c", keep=2) as checkpoints:
         small_files(100_000)
-        checkpoints.save(3, fresh(), {"number": 3})
+        checkpoints.save(3, fresh().parts(), {"number": 3})
         checkpoints.wait()
     small_files(1 << 40)
     mend = "the last whole checkpoint is 2; mend space, quota or permissions, then go on with --resume"
@@ -219,7 +221,7 @@ def test_a_full_disk_is_one_line_that_names_the_last_whole_checkpoint(
     assert capfd.readouterr().err == ""
     with Checkpoints(tmp_path / "c", keep=2) as checkpoints:
         assert checkpoints.steps() == [1, 2] and checkpoints.whole(2)
-        checkpoints.save(3, fresh(), {"number": 3})
+        checkpoints.save(3, fresh().parts(), {"number": 3})
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["2", "3"]
 
 
@@ -227,7 +229,7 @@ def test_the_anchor_stays_beside_the_newest(tmp_path: Path) -> None:
     with Checkpoints(tmp_path / "c", keep=2) as checkpoints:
         for number in range(1, 6):
             checkpoints.anchor = 2 if number < 5 else None
-            checkpoints.save(number, fresh(), {"number": number})
+            checkpoints.save(number, fresh().parts(), {"number": number})
             checkpoints.wait()
             assert checkpoints.steps() == {1: [1], 2: [1, 2], 3: [2, 3], 4: [2, 3, 4], 5: [4, 5]}[number]
 

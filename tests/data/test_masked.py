@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.data.masked import WINDOW, MaskedCount, MaskedLimits
+from deemo_jax.core.recipe import MaskedLimits
+from deemo_jax.data.masked import WINDOW, MaskedCount, check_split
 
 REASONS = {7: "OSError: the disk says no"}
 
@@ -77,7 +78,7 @@ def test_a_quarter_of_a_split_may_be_unreadable_in_one_pass_and_not_more() -> No
     def unreadable(number: int) -> dict[int, str]:
         return dict.fromkeys(range(number), "OSError: the disk says no")
 
-    MaskedLimits().check_split(unreadable(3), 3, "test")
-    MaskedLimits().check_split(unreadable(10), 40, "test")
+    check_split(MaskedLimits(), unreadable(3), 3, "test")
+    check_split(MaskedLimits(), unreadable(10), 40, "test")
     with pytest.raises(UserError, match=r"split .test.: 11 of its 40 records cannot be read, .*disk says no"):
-        MaskedLimits().check_split(unreadable(11), 40, "test")
+        check_split(MaskedLimits(), unreadable(11), 40, "test")

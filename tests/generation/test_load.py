@@ -1,4 +1,4 @@
-"""Where a checkpoint comes from, and a run that is opened again."""
+"""A run that is opened again."""
 
 from pathlib import Path
 from typing import Any
@@ -7,35 +7,14 @@ import pytest
 
 from deemo_jax.conversion import checkpoint
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.recipe import Recipe
 from deemo_jax.generation import load
 from deemo_jax.models.weights import flatten
 from tests.conversion import tiny as conversion
-from tests.training import tiny
-
-
-def config(**changes: Any) -> dict[str, Any]:
-    return {**Recipe.from_config(tiny.get_config("nowhere")).resolved(), **changes}
 
 
 def test_a_folder_without_a_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no run"):
         load.load_run(tmp_path)
-
-
-def test_other_frozen_weights_are_refused() -> None:
-    metadata = {"frozen_sha256": "a" * 64, "versions": {**load.versions(), "jax": "0.1"}}
-    load.check_origin(metadata, "a" * 64, Path("c/1"))
-    with pytest.raises(
-        UserError, match=r"other frozen weights \(sha256 a{12}, now b{12}\)\. It was made with jax 0\.1"
-    ):
-        load.check_origin(metadata, "b" * 64, Path("c/1"))
-
-
-def test_other_instructions_are_refused() -> None:
-    metadata = load.describe(config(), {}) | {"instructions": 0}
-    with pytest.raises(UserError, match="version 0 of the instructions, here is version 1"):
-        load.check_origin(metadata, metadata["frozen_sha256"], Path("c/1"))
 
 
 def test_a_whole_conversion_opens_like_a_run_and_one_without_connectors_says_so(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from deemo_jax.core.recipe import Recipe
 from deemo_jax.models import presets
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig
+from deemo_jax.models.params import Tree, merge, split, trainable_paths
 from deemo_jax.models.parts.connectors import Clips, ClipsConfig, Joint, JointConfig, PerFrame, PerFrameConfig
 from deemo_jax.models.parts.imagebind import ImageBindAudio, ImageBindConfig
 from deemo_jax.models.parts.projectors import LinearProjector, LinearProjectorConfig
@@ -23,7 +24,6 @@ from deemo_jax.models.parts.qformer import QFormer, QFormerConfig
 from deemo_jax.models.parts.vit import ViT, ViTConfig
 from deemo_jax.models.weights import WEIGHTS, flatten, load_tree
 from deemo_jax.training.loss import answer_loss
-from deemo_jax.training.state import Tree, merge, split, trainable_paths
 from tests import public_weights as public
 
 GOLDEN = Path(__file__).parents[1] / "golden"

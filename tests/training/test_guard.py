@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.recipe import Recipe
-from deemo_jax.data.masked import MaskedCount, MaskedLimits
+from deemo_jax.core.recipe import MaskedLimits, Recipe
+from deemo_jax.data.masked import MaskedCount
 from deemo_jax.training.guard import Guard
 from deemo_jax.training.health import Health
 from tests.training import tiny

@@ -75,7 +75,7 @@ def test_only_what_is_trainable_moved_and_frozen_weights_are_in_no_checkpoint(ti
     everything = load_run(tiny_run)[2]
     checkpoints = Checkpoints(tiny_run / "checkpoints", read_only=True)
     with checkpoints, pytest.raises(UserError, match=r"audio/encoder/\S+: absent, not"):
-        checkpoints.restore_trainable(tiny.STEPS, everything)
+        checkpoints.restore(tiny.STEPS, {"trainable": everything})
 
 
 def test_a_finished_run_is_left_alone(tiny_run: Path, tiny_data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,79 +1,32 @@
-"""The two halves: split, merge, hash, table."""
+"""What learns, as a table; and a state as the parts of a checkpoint."""
 
 import re
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
-from deemo_jax.core.errors import UserError
-from deemo_jax.models.weights import flatten
+from deemo_jax.models.params import split
 from deemo_jax.training import state
-
-PARAMS = {
-    "video": {"connector": {"kernel": np.ones((2, 3)), "bias": np.zeros(3)}, "encoder": {"kernel": np.ones((4, 2))}},
-    "decoder": {"head": np.ones((3, 5), np.float32)},
-}
-PATHS = list(flatten(PARAMS))
+from tests.models.test_params import PARAMS, chosen
 
 
-def chosen(*patterns: str) -> list[str]:
-    return sorted(state.trainable_paths(PATHS, patterns))
-
-
-def test_the_first_pattern_that_matches_a_whole_path_decides() -> None:
-    assert chosen("video/connector/.*") == ["video/connector/bias", "video/connector/kernel"]
-    assert chosen("!.*/bias", "video/.*") == ["video/connector/kernel", "video/encoder/kernel"]
-    assert chosen("video/.*", "!.*/bias") == ["video/connector/bias", "video/connector/kernel", "video/encoder/kernel"]
-
-
-@pytest.mark.parametrize(
-    ("patterns", "said"),
-    [
-        (("video/conector/.*",), "matches no parameter; they begin with decoder/head, video/connector"),
-        (("video/connector",), "matches no parameter"),
-        (("(",), "no regular expression"),
-        (("!.*",), "nothing is left to learn"),
-        ((), "nothing is left to learn"),
-    ],
-)
-def test_patterns_that_do_nothing_are_refused(patterns: tuple[str, ...], said: str) -> None:
-    with pytest.raises(UserError, match=said):
-        state.trainable_paths(PATHS, patterns)
-
-
-def test_merge_undoes_split() -> None:
-    trainable, frozen = state.split(PARAMS, chosen("video/connector/.*"))
-    assert list(trainable) == ["video"] and "connector" not in frozen["video"]
-    merged = state.merge(trainable, frozen)
-    assert jax.tree.structure(merged) == jax.tree.structure(PARAMS)
-    assert jax.tree.all(jax.tree.map(np.array_equal, merged, PARAMS))
-
-
-def test_the_hash_knows_values_names_shapes_and_dtypes() -> None:
-    base = {"a": {"b": jnp.arange(6, dtype=jnp.bfloat16).reshape(2, 3), "c": jnp.float32(1)}}
-    others = [
-        {"a": {"b": base["a"]["b"].at[0, 0].set(9), "c": base["a"]["c"]}},
-        {"a": {"b": base["a"]["b"].reshape(3, 2), "c": base["a"]["c"]}},
-        {"a": {"b": base["a"]["b"].astype(jnp.float16), "c": base["a"]["c"]}},
-        {"a": {"d": base["a"]["b"], "c": base["a"]["c"]}},
-        {"a": {"b": base["a"]["b"], "c": jnp.float32(2)}},
-    ]
-    hashes = {state.content_hash(tree) for tree in [base, *others]}
-    assert len(hashes) == len(others) + 1
-    assert state.content_hash({"a": dict(reversed(base["a"].items()))}) == state.content_hash(base)
+def test_a_state_is_its_parts() -> None:
+    one = state.TrainState(jnp.int32(3), {"a": jnp.ones(2)}, (jnp.zeros(2),), jnp.zeros(2, jnp.uint32), jnp.int32(1))
+    again = state.TrainState.of(one.parts())
+    assert jax.tree.structure(again) == jax.tree.structure(one)
+    assert jax.tree.all(jax.tree.map(np.array_equal, again, one))
 
 
 def test_the_table_counts_both_halves() -> None:
-    trainable, frozen = state.split(PARAMS, chosen("video/connector/.*"))
+    trainable, frozen = split(PARAMS, chosen("video/connector/.*"))
     rows = [line.split() for line in state.table(trainable, frozen).splitlines()]
     assert ["video/connector", "trainable", "float32", "9"] in [[r[0], r[1], "float32", r[-1]] for r in rows]
     assert ["total", "trainable", "9"] in rows and ["total", "frozen", "23"] in rows
 
 
 def test_the_table_tells_what_learns_from_what_is_never_shown() -> None:
-    trainable, frozen = state.split(PARAMS, chosen("video/connector/.*", "decoder/head"))
+    trainable, frozen = split(PARAMS, chosen("video/connector/.*", "decoder/head"))
     lines = state.table(trainable, frozen, {"video"}).splitlines()
     said = {(cells[0], cells[1]): cells[-1] for cells in (re.split(r"\s{2,}", line) for line in lines)}
     assert said["video/connector", "not shown"] == "9" and ("video/connector", "trainable") not in said

@@ -12,9 +12,9 @@ import pytest
 
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.models import mesh as mesh_lib
+from deemo_jax.models import params as params_lib
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.weights import flatten
-from deemo_jax.training import state as state_lib
 from deemo_jax.training import step as step_lib
 from deemo_jax.training.loss import answer_loss
 from deemo_jax.training.optimizer import decayed, learning_rate
@@ -49,8 +49,8 @@ def toy() -> tuple[Any, Any]:
 def parts() -> tuple[Any, Any, Any]:
     """(trainable, frozen, the jitted step) of the toy model."""
     model, params = toy()
-    chosen = state_lib.trainable_paths(flatten(params), PATTERNS)
-    return *state_lib.split(params, chosen), jax.jit(step_lib.make_step(model, RECIPE))
+    chosen = params_lib.trainable_paths(flatten(params), PATTERNS)
+    return *params_lib.split(params, chosen), jax.jit(step_lib.make_step(model, RECIPE))
 
 
 def masked() -> Batch:
@@ -99,7 +99,7 @@ def test_steps_equal_plain_optax_under_the_schedule() -> None:
     @jax.jit
     def slope(tree: Any, s: int) -> Any:
         rng = jax.random.fold_in(key, s)
-        return jax.value_and_grad(lambda t: answer_loss(model, state_lib.merge(t, frozen), example(), rng)[0])(tree)
+        return jax.value_and_grad(lambda t: answer_loss(model, params_lib.merge(t, frozen), example(), rng)[0])(tree)
 
     rates = [float(learning_rate(RECIPE.optimizer, RECIPE.train.steps, s)) for s in range(4)]
     assert rates == pytest.approx([1e-6, 5e-3, 1e-2, 1e-2], rel=0.02) and len(set(rates)) == 4
@@ -148,8 +148,8 @@ def test_the_constraints_of_the_modules_reach_the_compiler() -> None:
     mesh = mesh_lib.make_mesh(RECIPE.mesh, jax.devices()[:1])
     place = mesh_lib.replicated(mesh)
     abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), params)
-    chosen = state_lib.trainable_paths(flatten(params), PATTERNS)
-    trainable, frozen = state_lib.split(abstract, chosen)
+    chosen = params_lib.trainable_paths(flatten(params), PATTERNS)
+    trainable, frozen = params_lib.split(abstract, chosen)
     state = step_lib.abstract_state(RECIPE, trainable, mesh)
     text = step_lib.lower_step(model, RECIPE, mesh, state, frozen, example()).as_text()
     constraints = [line for line in text.splitlines() if "sharding_constraint" in line]

@@ -81,8 +81,9 @@ def write_tiny_run(folder: Path, frame_embedding: bool = True) -> Path:
     from deemo_jax.core.checkpoint import Checkpoints
     from deemo_jax.core.recipe import Recipe
     from deemo_jax.core.workdir import Workdir, begin
-    from deemo_jax.generation.load import describe
+    from deemo_jax.data.prompts import INSTRUCTION_VERSION
     from deemo_jax.models.mesh import MeshRecipe, make_mesh
+    from deemo_jax.models.provenance import describe
     from deemo_jax.models.setup import build
     from deemo_jax.training.step import init_state
 
@@ -93,7 +94,8 @@ def write_tiny_run(folder: Path, frame_embedding: bool = True) -> Path:
     begin(workdir, recipe.resolved(), overwrite=False)
     setup = build(recipe, make_mesh(MeshRecipe()))
     with Checkpoints(workdir.checkpoints) as checkpoints:
-        checkpoints.save(0, init_state(recipe, setup.trainable), describe(recipe.resolved(), setup.frozen))
+        facts = describe(recipe.resolved(), setup.frozen, INSTRUCTION_VERSION)
+        checkpoints.save(0, init_state(recipe, setup.trainable).parts(), facts)
     return workdir.path
 
 

@@ -3,12 +3,12 @@
 Presidio downloads a model that is absent; this adapter refuses instead, since nothing here downloads anything.
 """
 
-import importlib.metadata
 import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.versions import version
 from deemo_jax.deid.text.readable import unread
 from deemo_jax.deid.text.redaction import TAG, Kind, Span
 
@@ -45,11 +45,7 @@ class Presidio:
 
     @property
     def method(self) -> str:
-        try:
-            version = importlib.metadata.version("presidio-analyzer")
-        except importlib.metadata.PackageNotFoundError:
-            version = "of unknown version"
-        return f"presidio-analyzer {version}, {self._model}"
+        return f"presidio-analyzer {version('presidio-analyzer', absent='of unknown version')}, {self._model}"
 
     def unread(self, text: str) -> str | None:
         """Why a text is beyond the English model, if it is."""

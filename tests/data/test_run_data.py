@@ -13,10 +13,10 @@ from deemo_jax.core.checkpoint import Checkpoints
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, read_jsonl, write_json
 from deemo_jax.core.recipe import Recipe
+from deemo_jax.data import run_data
 from deemo_jax.data.build.writer import write_dataset
 from deemo_jax.data.fingerprint import FILE as FINGERPRINT
 from deemo_jax.data.pipeline import Pipeline
-from deemo_jax.training import data_record
 from deemo_jax.training.loop import train
 from tests.training import tiny
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
@@ -35,8 +35,8 @@ def begun(data: Path, folder: Path) -> Path:
     """The folder of a run that was begun with this data, and has no checkpoint yet."""
     config = Recipe.from_config(tiny.get_config(str(data)))
     workdir.begin(workdir.Workdir(folder), config.resolved(), overwrite=False)
-    found, _ = data_record.examine(dataclasses.asdict(config.data), verify=False)
-    data_record.DataRecord(found).write(folder / RECORD)
+    found, _ = run_data.examine(dataclasses.asdict(config.data), verify=False)
+    run_data.DataRecord(found).write(folder / RECORD)
     return folder
 
 
@@ -62,28 +62,28 @@ def test_other_data_is_refused_by_name_or_accepted_and_noted(
 ) -> None:
     folder, config = begun(data, tmp_path / "run"), tiny.get_config(str(data))
     asked = {"data_dir": str(data), "dataset": "deemo_mer"}
-    assert data_record.check_run(folder, asked) == []
+    assert run_data.check_run(folder, asked) == []
     before = (folder / RECORD).read_bytes()
     change(data)
     with pytest.raises(UserError, match=rf"trained on other data than is there \(.*{says}.*--accept_data_change"):
         train(config, folder, resume=True)
     with pytest.raises(UserError, match=says):
-        data_record.check_run(folder, asked)
+        run_data.check_run(folder, asked)
     assert (folder / RECORD).read_bytes() == before
-    assert any(says.replace("\\", "") in note for note in data_record.check_run(folder, asked, accept=True))
+    assert any(says.replace("\\", "") in note for note in run_data.check_run(folder, asked, accept=True))
 
-    found, _ = data_record.examine(asked, verify=False)
-    record = data_record.read_record(folder / RECORD).agreeing(found, folder, 7, accept=True)
+    found, _ = run_data.examine(asked, verify=False)
+    record = run_data.read_record(folder / RECORD).agreeing(found, folder, 7, accept=True)
     record.write(folder / RECORD)
-    assert data_record.read_record(folder / RECORD) == record
-    (note,) = data_record.check_run(folder, asked)
+    assert run_data.read_record(folder / RECORD) == record
+    (note,) = run_data.check_run(folder, asked)
     assert note.startswith("The run's data changed at step 7: ") and says.replace("\\", "") in note
 
 
 def test_the_folder_of_its_version_is_a_runs_own_data_beside_a_newer_one(data: Path, tmp_path: Path) -> None:
     folder = begun(data, tmp_path / "run")
     newer(data)
-    assert data_record.check_run(folder, {"data_dir": str(data / VERSION), "dataset": "deemo_mer"}) == []
+    assert run_data.check_run(folder, {"data_dir": str(data / VERSION), "dataset": "deemo_mer"}) == []
 
 
 def test_a_run_without_a_record_and_data_without_a_fingerprint_are_taken_with_a_note(
@@ -92,21 +92,21 @@ def test_a_run_without_a_record_and_data_without_a_fingerprint_are_taken_with_a_
     folder = begun(data, tmp_path / "run")
     asked = {"data_dir": str(data), "dataset": "deemo_mer"}
     (data / VERSION / FINGERPRINT).unlink()
-    (note,) = data_record.check_run(folder, asked)
+    (note,) = run_data.check_run(folder, asked)
     assert "has no fingerprint beside it; it was taken from the shards" in note
     rebuild(data)
     (data / VERSION / FINGERPRINT).unlink()
     with pytest.raises(UserError, match="other content"):
-        data_record.check_run(folder, asked)
+        run_data.check_run(folder, asked)
     (folder / RECORD).unlink()
-    assert data_record.check_run(folder, asked) == [note]
+    assert run_data.check_run(folder, asked) == [note]
 
 
 @pytest.mark.parametrize("content", [[], {}, {"data": 3, "changes": []}, {"data": None, "changes": [{"step": 1}]}])
 def test_a_record_that_is_none_is_refused(content: Any, tmp_path: Path) -> None:
     write_json(tmp_path / RECORD, content)
     with pytest.raises(UserError, match=r"data\.json: is no "):
-        data_record.read_record(tmp_path / RECORD)
+        run_data.read_record(tmp_path / RECORD)
 
 
 def test_hashes_are_verified_when_asked_for_before_anything_is_written(data: Path, tmp_path: Path) -> None:
