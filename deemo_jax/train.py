@@ -9,7 +9,7 @@
 Ctrl-C, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 save before they end; a second one ends at once. Exit code 0: trained to
 the last step; 75: stopped by a signal and saved, so run it again with --resume; 130: the same after Ctrl-C; 2: a
 mistake that you can mend. What a run writes: config.json, data.json, metrics.jsonl, checkpoints/, tensorboard/
-(docs/runs.md).
+(docs/train.md).
 JAX_COMPILATION_CACHE_DIR=DIR keeps compiled steps between runs.
 """
 
