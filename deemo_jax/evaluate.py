@@ -22,7 +22,8 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import sha256
 from deemo_jax.evaluation import folder as places
 from deemo_jax.evaluation import report, results
-from deemo_jax.evaluation.predictions import by_set, fullest, parse_sets, read_predictions, read_truth
+from deemo_jax.evaluation.predictions import by_set, fullest, parse_sets, read_predictions
+from deemo_jax.evaluation.truth import read_truth
 
 WORKDIR = flags.DEFINE_string("workdir", "", "Folder of a run; results go to its evaluation/.")
 OUT = flags.DEFINE_string(
@@ -48,7 +49,12 @@ CALIBRATE = flags.DEFINE_bool(
     "and no --limit is given.",
 )
 PREDICTIONS = flags.DEFINE_string("predictions", "", "Score this JSON-lines file instead of running a model.")
-TRUTH = flags.DEFINE_string("truth", "", "JSON lines with clip_id, emotion and reasoning that overrule the labels.")
+TRUTH = flags.DEFINE_string(
+    "truth",
+    "",
+    "JSON lines with clip_id, emotion and reasoning that overrule the labels. Where they state their corpus, its cues "
+    "and the best accuracy are in the report.",
+)
 SHEET = flags.DEFINE_bool("sheet", False, "Draw the contact sheet of an evaluated run; needs --source and --deid.")
 SOURCE = flags.DEFINE_string("source", "", "Folder of the raw clips, for --sheet.")
 DEID = flags.DEFINE_string("deid", "", "Folder of the de-identified clips and their manifests, for --sheet.")
@@ -88,8 +94,8 @@ def _of_file() -> Path | None:
     file, truth = Path(PREDICTIONS.value), read_truth(TRUTH.value) if TRUTH.value else None
     rows = list(read_predictions(file, truth))
     clips = len({row.clip_id for row in rows})
-    notes = (f"{clips} of the {len(truth)} clips in {TRUTH.value} were predicted and scored.",) if truth else ()
-    found = results.score(by_set(rows), f"Predictions of {file}", notes)
+    notes = (f"{clips} of the {len(truth.rows)} clips in {TRUTH.value} were predicted and scored.",) if truth else ()
+    found = results.score(by_set(rows), f"Predictions of {file}", notes, truth=truth)
     print(report.text(found))
     if not (OUT.value or WORKDIR.value):
         return None

@@ -107,7 +107,8 @@ class DataRecipe:
     """`config.data`, as `deemo_jax.data.pipeline.make_pipeline` takes it; `batch_size` counts all devices' examples.
 
     `masked_batch`, `masked_window` and `masked_split` are the shares of `MaskedLimits`.
-    `corpus` is 'synthetic' for the sample corpus: answers about anything else come with a warning. Empty otherwise.
+    `corpus` is 'synthetic' where all speakers are invented: answers about clips outside the dataset come with a warning.
+    Empty otherwise.
     """
 
     data_dir: str

@@ -1,26 +1,25 @@
-"""Does the reasoning name the cue that was there? For the sample corpus, where the truth is known.
+"""Does the reasoning name the cues that were there? For a corpus whose truth file states them.
 
-A sample reasoning states each cue: "The words are glad, the voice is flat, the body is still." A cue is named when the
-text gives it a value that is not neutral, and a naming is a hit when the value's polarity is the true one.
+The truth states the words that a reasoning uses, say {"voice": {"negative": "flat", "neutral": "even", "positive":
+"lively"}}, and the state of every cue in each clip. A cue is named when the text gives it a word that is not that of
+"neutral", and a naming is a hit when its state is the true one.
 
-Axes: n clips, R bootstrap replicates, S = 3 states in the order of `STATES`.
+Axes: n clips, R bootstrap replicates, S states of a cue in the order in which they are stated.
 """
 
 import dataclasses
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from deemo_jax.core.corpus_statement import NEUTRAL
 from deemo_jax.core.stats import SAMPLES, SEED, Interval, interval, ratio, resample
-from deemo_jax.sample.script import CUE_WORDS
 
-STATES = ("negative", "neutral", "positive")
-NEUTRAL = STATES.index("neutral")
-CUES = tuple(CUE_WORDS)
-_BLOCK_CELLS = 1 << 20
+# How many cells of tables of counts are made at once, which bounds the memory.
+BLOCK_CELLS = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,85 +53,100 @@ class CueScores:
         }
 
 
-def _pattern(cue: str, words: Collection[str]) -> re.Pattern[str]:
-    # Between the cue and its value nothing may stand that makes the value another cue's, or denies it.
-    barrier = rf"\b(?:{'|'.join(CUES)}|not|no|never|neither|nor)\b|n't|[.;\n]"
-    values = "|".join(re.escape(word) for word in words)
-    return re.compile(rf"\b{cue}\b(?:(?!{barrier}).){{1,60}}?\b(?P<value>{values})\b", re.IGNORECASE)
+class CueReader:
+    """Reads out of a text which state it gives to each cue.
+
+    Args:
+        cues: cue -> state -> its word, as the corpus states them.
+    """
+
+    def __init__(self, cues: Mapping[str, Mapping[str, str]]) -> None:
+        # A longer word is looked for before one that it begins with.
+        self._states = {cue: sorted(words, key=lambda state: -len(words[state])) for cue, words in cues.items()}
+        self._patterns = {
+            cue: _pattern(cue, cues, [words[state] for state in self._states[cue]]) for cue, words in cues.items()
+        }
+
+    def stated(self, text: str) -> dict[str, str]:
+        """The state of each cue that the text speaks of: {'words': 'positive', 'voice': 'neutral'}."""
+        found = {cue: pattern.search(text) for cue, pattern in self._patterns.items()}
+        return {
+            cue: self._states[cue][match.lastindex - 1] for cue, match in found.items() if match and match.lastindex
+        }
 
 
-_PATTERNS = {cue: _pattern(cue, words.values()) for cue, words in CUE_WORDS.items()}
-_STATE_OF = {
-    cue: {word.lower(): STATES.index(state) for state, word in words.items()} for cue, words in CUE_WORDS.items()
-}
+def _pattern(cue: str, cues: Iterable[str], words: Iterable[str]) -> re.Pattern[str]:
+    """Finds a cue and the word for it, the latter in a group of its own for each word."""
+    # Between the two nothing may stand that makes the word another cue's, or denies it.
+    barrier = rf"\b(?:{'|'.join(map(re.escape, cues))}|not|no|never|neither|nor)\b|n't|[.;\n]"
+    options = "|".join(f"({re.escape(word)})" for word in words)
+    return re.compile(rf"\b{re.escape(cue)}\b(?:(?!{barrier}).){{1,60}}?\b(?:{options})\b", re.IGNORECASE)
 
 
-def stated(text: str) -> dict[str, str]:
-    """The state that a reasoning gives to each cue it speaks of: {'words': 'positive', 'voice': 'neutral'}."""
-    found = {cue: pattern.search(text) for cue, pattern in _PATTERNS.items()}
-    return {cue: STATES[_STATE_OF[cue][match["value"].lower()]] for cue, match in found.items() if match}
-
-
-def known_cues(references: Sequence[str]) -> list[dict[str, str]] | None:
-    """The true cues as the reference reasonings state them, or None for references that are not of the sample."""
-    cues = [stated(reference) for reference in references]
-    complete = sum(len(c) == len(CUES) for c in cues)
-    return cues if cues and complete == len(cues) else None
-
-
-def cue_scores(truth: Sequence[Mapping[str, str]], reasonings: Sequence[str]) -> dict[str, CueScores]:
+def cue_scores(
+    cues: Mapping[str, Mapping[str, str]], truth: Sequence[Mapping[str, str]], reasonings: Sequence[str]
+) -> dict[str, CueScores]:
     """Scores every cue of n >= 1 reasonings against what was truly there.
 
     Args:
+        cues: cue -> state -> its word, as the corpus states them.
         truth: per clip, the state of each cue.
         reasonings: per clip, the text. A cue that it does not speak of counts as neutral.
     """
-    said = [stated(text) for text in reasonings]
-    return {
-        cue: _score(
-            np.array([STATES.index(row[cue]) for row in truth], np.int64),
-            np.array([STATES.index(row.get(cue, "neutral")) for row in said], np.int64),
-        )
-        for cue in CUES
-    }
+    reader = CueReader(cues)
+    said = [reader.stated(text) for text in reasonings]
+    scores = {}
+    for cue, words in cues.items():
+        states = list(words)
+        indices = (np.array([states.index(row.get(cue, NEUTRAL)) for row in rows], np.int64) for rows in (truth, said))
+        scores[cue] = _score(*indices, states=len(states), neutral=states.index(NEUTRAL))
+    return scores
 
 
 def precision_recall(
-    tables: Int[np.ndarray, "*R S S"],
+    tables: Int[np.ndarray, "*R S S"], neutral: int
 ) -> tuple[Float[np.ndarray, "*R"], Float[np.ndarray, "*R"]]:
-    """Precision and recall of tables of counts (true state, stated state); neutral is the absence of a cue."""
-    hits = tables[..., 0, 0] + tables[..., 2, 2]
+    """Precision and recall of tables of counts (true state, stated state).
+
+    Args:
+        tables: the counts.
+        neutral: the state that is the absence of the cue.
+    """
+    hits = tables.trace(axis1=-2, axis2=-1) - tables[..., neutral, neutral]
     total = tables.sum(axis=(-1, -2))
-    named = total - tables[..., NEUTRAL].sum(axis=-1)
-    present = total - tables[..., NEUTRAL, :].sum(axis=-1)
+    named = total - tables[..., neutral].sum(axis=-1)
+    present = total - tables[..., neutral, :].sum(axis=-1)
     return ratio(hits, named), ratio(hits, present)
 
 
 def shuffled_tables(
-    truth: Int[np.ndarray, " n"], said: Int[np.ndarray, " n"], samples: int = SAMPLES, seed: int = SEED
+    truth: Int[np.ndarray, " n"],
+    said: Int[np.ndarray, " n"],
+    states: int,
+    samples: int = SAMPLES,
+    seed: int = SEED,
 ) -> Int[np.ndarray, "R S S"]:
     """Tables of bootstrap samples of the clips whose reasonings are then shuffled among them."""
     rng = np.random.default_rng(seed)
-    cells = len(STATES) ** 2
-    block = max(1, _BLOCK_CELLS // len(truth))
+    cells = states**2
+    block = max(1, BLOCK_CELLS // len(truth))
     tables = []
     for first in range(0, samples, block):
         rows = min(block, samples - first)
         clips = rng.integers(len(truth), size=(rows, len(truth)))
-        pairs = len(STATES) * truth[clips] + said[rng.permuted(clips, axis=1)]
+        pairs = states * truth[clips] + said[rng.permuted(clips, axis=1)]
         pairs += cells * np.arange(rows)[:, None]
         tables.append(np.bincount(pairs.ravel(), minlength=rows * cells))
-    return np.concatenate(tables).reshape(samples, len(STATES), len(STATES))
+    return np.concatenate(tables).reshape(samples, states, states)
 
 
-def _score(truth: Int[np.ndarray, " n"], said: Int[np.ndarray, " n"]) -> CueScores:
-    size = len(STATES)
-    table = np.bincount(size * truth + said, minlength=size * size).reshape(size, size)
-    point, drawn = precision_recall(table), precision_recall(resample(table))
-    chance = precision_recall(shuffled_tables(truth, said))
+def _score(truth: Int[np.ndarray, " n"], said: Int[np.ndarray, " n"], *, states: int, neutral: int) -> CueScores:
+    table = np.bincount(states * truth + said, minlength=states**2).reshape(states, states)
+    point, drawn = precision_recall(table, neutral), precision_recall(resample(table), neutral)
+    chance = precision_recall(shuffled_tables(truth, said, states), neutral)
     return CueScores(
-        present=int((truth != NEUTRAL).sum()),
-        named=int((said != NEUTRAL).sum()),
+        present=int((truth != neutral).sum()),
+        named=int((said != neutral).sum()),
         precision=interval(point[0], drawn[0]),
         recall=interval(point[1], drawn[1]),
         precision_shuffled=interval(chance[0].mean(), chance[0]),

@@ -16,12 +16,9 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_jsonl
 from deemo_jax.core.schema import DEEMO_LABELS, Labels, Modality, close_key, set_name
 from deemo_jax.data.prompts import parse_emotion
+from deemo_jax.evaluation.fields import MAX_LINE_BYTES, MAX_ROWS, clip_id_of, emotion_of, text_of
+from deemo_jax.evaluation.truth import Truth
 from deemo_jax.generation.text import parse_reasoning
-
-MAX_LINE_BYTES = 1 << 20
-MAX_ROWS = 1_000_000
-MAX_TEXT = 100_000
-MAX_ID = 200
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -101,7 +98,7 @@ def by_set(predictions: Iterable[Prediction]) -> dict[str, list[Prediction]]:
 
 
 def read_predictions(
-    path: str | Path, truth: Mapping[str, Mapping[str, Any]] | None = None, labels: Labels = DEEMO_LABELS
+    path: str | Path, truth: Truth | None = None, labels: Labels = DEEMO_LABELS
 ) -> Iterator[Prediction]:
     """Reads a system's outputs.
 
@@ -111,7 +108,7 @@ def read_predictions(
 
     Args:
         path: a JSON-lines file.
-        truth: annotation rows by clip_id, as `read_truth` gives them; they overrule the file.
+        truth: what `--truth` names; it overrules the file.
         labels: that emotions are of.
 
     Raises:
@@ -137,29 +134,7 @@ def read_predictions(
         raise UserError(f"{path}: no rows; write one JSON object a line")
 
 
-def read_truth(path: str | Path, labels: Labels = DEEMO_LABELS) -> dict[str, dict[str, Any]]:
-    """Annotation rows by clip_id, each with a valid `clip_id` and an `emotion` of the labels.
-
-    Raises:
-        UserError: a row without them, or a clip twice.
-    """
-    rows: dict[str, dict[str, Any]] = {}
-    for number, row in enumerate(read_jsonl(path, MAX_LINE_BYTES), 1):
-        try:
-            clip = _clip_id(row)
-            if _emotion(row, "emotion", labels) is None:
-                raise UserError("emotion is missing")
-        except UserError as error:
-            raise UserError(f"{path}: row {number}: {error}") from error
-        if clip in rows or number > MAX_ROWS:
-            raise UserError(f"{path}: row {number}: clip {clip} occurs twice, or more than {MAX_ROWS:,} rows")
-        rows[clip] = row
-    if not rows:
-        raise UserError(f"{path}: no rows; write one JSON object a line")
-    return rows
-
-
-def with_truth(rows: Iterable[Prediction], truth: Mapping[str, Mapping[str, Any]]) -> list[Prediction]:
+def with_truth(rows: Iterable[Prediction], truth: Truth) -> list[Prediction]:
     """The same predictions held against other labels and references.
 
     Raises:
@@ -168,14 +143,8 @@ def with_truth(rows: Iterable[Prediction], truth: Mapping[str, Mapping[str, Any]
     return [
         dataclasses.replace(row, emotion_true=emotion, reference=reference)
         for row in rows
-        for emotion, reference in [_truth_of(row.clip_id, truth)]
+        for emotion, reference in [truth.of(row.clip_id)]
     ]
-
-
-def _truth_of(clip: str, truth: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
-    if clip not in truth:
-        raise UserError(f"clip {clip} is not in the truth; check that both are of one data set")
-    return truth[clip]["emotion"], _text(truth[clip], "reasoning", "")
 
 
 def _missing(row: Mapping[str, Any], labelled: bool, labels: Labels) -> list[str]:
@@ -193,26 +162,26 @@ def _missing(row: Mapping[str, Any], labelled: bool, labels: Labels) -> list[str
     return said
 
 
-def _prediction(row: Mapping[str, Any], truth: Mapping[str, Mapping[str, Any]] | None, labels: Labels) -> Prediction:
+def _prediction(row: Mapping[str, Any], truth: Truth | None, labels: Labels) -> Prediction:
     if missing := _missing(row, truth is None, labels):
         raise UserError("; ".join(missing))
-    clip = _clip_id(row)
+    clip = clip_id_of(row)
     if truth is None:
-        label, reference = _emotion(row, "emotion_true", labels), _text(row, "reference", "")
+        label, reference = emotion_of(row, "emotion_true", labels), text_of(row, "reference", "")
     else:
-        label, reference = _truth_of(clip, truth)
+        label, reference = truth.of(clip)
     if label is None:
         raise UserError("emotion_true is missing; add it, or name the annotations with --truth")
-    answer = _text(row, "answer", "")
+    answer = text_of(row, "answer", "")
     return Prediction(
         clip_id=clip,
-        modalities=set_name(Modality.parse_set(_text(row, "modalities", "all"))),
+        modalities=set_name(Modality.parse_set(text_of(row, "modalities", "all"))),
         answer=answer,
-        emotion_predicted=_emotion(row, "emotion_predicted", labels)
+        emotion_predicted=emotion_of(row, "emotion_predicted", labels)
         if "emotion_predicted" in row
         else parse_emotion(answer, labels),
         emotion_true=label,
-        reasoning=_text(row, "reasoning", parse_reasoning(answer, labels)),
+        reasoning=text_of(row, "reasoning", parse_reasoning(answer, labels)),
         reference=reference,
         log_likelihoods=_odds(row, labels),
         temperature=_temperature(row),
@@ -237,24 +206,3 @@ def _temperature(row: Mapping[str, Any]) -> float | None:
 
 def _is_finite(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-
-
-def _text(row: Mapping[str, Any], key: str, default: str | None = None) -> str:
-    value = row.get(key, default)
-    if not isinstance(value, str) or len(value) > MAX_TEXT or (default is None and not value):
-        raise UserError(f"{key} must be a string of {'1' if default is None else '0'} to {MAX_TEXT:,} characters")
-    return value
-
-
-def _clip_id(row: Mapping[str, Any]) -> str:
-    value = _text(row, "clip_id")
-    if len(value) > MAX_ID or not value.isprintable():
-        raise UserError(f"clip_id must be at most {MAX_ID} printable characters")
-    return value
-
-
-def _emotion(row: Mapping[str, Any], key: str, labels: Labels) -> str | None:
-    value = row.get(key)
-    if value is None or (isinstance(value, str) and value in labels.names):
-        return value
-    raise UserError(f"{key} is {str(value)[:40]!r}; choose {labels}, or null; other labels are named with --labels")

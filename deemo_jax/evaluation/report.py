@@ -46,11 +46,18 @@ def _recognition(results: Results) -> Table:
         "accuracy": [*(str(s.accuracy) for s in results.sets.values()), f"{100 * results.majority:.1f}"],
     }
     if results.bayes:
-        columns["Bayes-optimal"] = [f"{100 * results.bayes[name]:.1f}" for name in results.sets]
+        best = results.bayes
+        columns["Bayes-optimal"] = [f"{100 * best[name]:.1f}" if name in best else "" for name in results.sets]
     for title, score in (("weighted F1", "f1_weighted"), ("macro F1", "f1_macro"), ("unparsed",) * 2, ("clips", "n")):
         columns[title] = [str(getattr(s, score)) for s in results.sets.values()]
     rows = tuple(itertools.zip_longest(*columns.values(), fillvalue=""))
     return Table("Recognition, % [95 % interval]", tuple(columns), rows)
+
+
+def notes(results: Results) -> list[str]:
+    """What a reader of the tables must know, a line each."""
+    kind = [f"The corpus is {results.corpus}, as its truth file states."] if results.corpus else []
+    return [*results.notes, *kind]
 
 
 def _number(value: float | None) -> str:
@@ -60,7 +67,7 @@ def _number(value: float | None) -> str:
 def text(results: Results) -> str:
     """The tables for a terminal."""
     parts = [f"{table.caption}\n{table.text()}" for table in tables(results)]
-    return "\n\n".join([*parts, *results.notes])
+    return "\n\n".join([*parts, *notes(results)])
 
 
 def markdown(results: Results, picture: str = "") -> str:
@@ -69,8 +76,8 @@ def markdown(results: Results, picture: str = "") -> str:
     if picture:
         parts.append(f"![Accuracy by modality set]({picture})")
     parts += [f"## {table.caption}\n\n{table.markdown()}" for table in tables(results)]
-    if results.notes:
-        parts.append("\n".join(f"- {note}" for note in results.notes))
+    if said := notes(results):
+        parts.append("\n".join(f"- {note}" for note in said))
     return "\n\n".join(parts) + "\n"
 
 
@@ -105,7 +112,7 @@ def _plot_accuracy(axes: Axes, results: Results) -> None:
     for y, value in zip(rows, values, strict=True):
         axes.text(2, y, f"{value:.1f}", va="center", color=INK, weight="bold")
     if results.bayes:
-        best = [100 * results.bayes[name] for name in results.sets]
+        best = 100 * np.array([results.bayes.get(name, np.nan) for name in results.sets])
         axes.vlines(best, rows - 0.38, rows + 0.38, color=ORANGE, lw=3.5, label="Bayes-optimal")
     axes.axvline(100 * results.majority, color=INK, ls=":", lw=1.8, label="majority class")
     axes.set(xlim=(0, 100), xlabel="accuracy (%)", title=f"Emotion recognition, {results.n} clips")

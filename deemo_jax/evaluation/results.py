@@ -5,11 +5,11 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deemo_jax.core.schema import DEEMO_LABELS, Labels, Modality
+from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.evaluation import cues, recognition
 from deemo_jax.evaluation.predictions import Prediction, indices
 from deemo_jax.evaluation.reliability import Sureness, sureness
-from deemo_jax.sample import bayes
+from deemo_jax.evaluation.truth import Truth
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -22,9 +22,10 @@ class Results:
         majority: accuracy of always naming the most frequent class of these clips.
         sets: recognition scores by modality set.
         differences: 'all - transcript': paired difference of two sets on the same clips.
-        cues: by modality set and cue, where the truth is known; else empty.
-        bayes: by modality set, the best accuracy that is possible, where it is known; else empty.
+        cues: by modality set and cue, where the truth states the cues of the corpus; else empty.
+        bayes: by modality set, the best accuracy that is possible, where the truth states it; else empty.
         sureness: by modality set, how honest the probabilities are, where odds are known; else empty.
+        corpus: the kind of the corpus, where the truth states it; else "".
     """
 
     source: str
@@ -35,6 +36,7 @@ class Results:
     cues: dict[str, dict[str, cues.CueScores]]
     bayes: dict[str, float]
     sureness: dict[str, Sureness] = dataclasses.field(default_factory=dict)
+    corpus: str = ""
 
     @property
     def n(self) -> int:
@@ -45,6 +47,7 @@ class Results:
         return {
             "source": self.source,
             "notes": list(self.notes),
+            "corpus": self.corpus or None,
             "majority": self.majority,
             "bayes": self.bayes or None,
             "sets": {name: scores.to_json() for name, scores in self.sets.items()},
@@ -57,7 +60,12 @@ class Results:
 
 
 def score(
-    sets: Mapping[str, Sequence[Prediction]], source: str, notes: Sequence[str] = (), labels: Labels = DEEMO_LABELS
+    sets: Mapping[str, Sequence[Prediction]],
+    source: str,
+    notes: Sequence[str] = (),
+    *,
+    labels: Labels = DEEMO_LABELS,
+    truth: Truth | None = None,
 ) -> Results:
     """Scores predictions.
 
@@ -66,23 +74,35 @@ def score(
         source: see `Results`.
         notes: see `Results`.
         labels: of the dataset.
+        truth: what the predictions were held against, where that is a file of its own; it knows every clip of `sets`.
     """
     rows = next(iter(sets.values()))
-    truth = indices([row.emotion_true for row in rows], labels)
+    true = indices([row.emotion_true for row in rows], labels)
     predicted = {name: indices([row.emotion_predicted for row in of_set], labels) for name, of_set in sets.items()}
-    known = cues.known_cues([row.reference for row in rows])
+    corpus = truth.corpus if truth else None
+    best = corpus.optimal_accuracy if corpus else {}
     return Results(
         source=source,
         notes=tuple(notes),
-        majority=recognition.majority(truth),
-        sets={name: recognition.recognition(truth, said, labels) for name, said in predicted.items()},
+        majority=recognition.majority(true),
+        sets={name: recognition.recognition(true, said, labels) for name, said in predicted.items()},
         differences={
-            f"{a} - {b}": recognition.paired_difference(truth, predicted[a], predicted[b], labels)
+            f"{a} - {b}": recognition.paired_difference(true, predicted[a], predicted[b], labels)
             for a, b in itertools.combinations(predicted, 2)
         },
-        cues={}
-        if known is None
-        else {name: cues.cue_scores(known, [row.reasoning for row in of_set]) for name, of_set in sets.items()},
-        bayes={} if known is None else {name: bayes.optimal_accuracy(Modality.parse_set(name)) for name in sets},
+        cues=_cue_scores(sets, truth) if truth else {},
+        bayes={name: best[name] for name in sets if name in best},
         sureness={name: found for name, of_set in sets.items() if (found := sureness(of_set, labels))},
+        corpus=corpus.kind if corpus else "",
     )
+
+
+def _cue_scores(sets: Mapping[str, Sequence[Prediction]], truth: Truth) -> dict[str, dict[str, cues.CueScores]]:
+    if truth.corpus is None or not truth.corpus.cues:
+        return {}
+    return {
+        name: cues.cue_scores(
+            truth.corpus.cues, [truth.cues(row.clip_id) for row in of_set], [row.reasoning for row in of_set]
+        )
+        for name, of_set in sets.items()
+    }

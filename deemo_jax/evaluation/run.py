@@ -18,9 +18,10 @@ from deemo_jax.evaluation import folder as places
 from deemo_jax.evaluation import report, results
 from deemo_jax.evaluation.calibrate import calibrate
 from deemo_jax.evaluation.predict import allowed_sets, predict
-from deemo_jax.evaluation.predictions import by_set, read_predictions, read_truth, with_truth
+from deemo_jax.evaluation.predictions import by_set, read_predictions, with_truth
 from deemo_jax.evaluation.results import Results
 from deemo_jax.evaluation.setting import Setting
+from deemo_jax.evaluation.truth import Truth, read_truth
 from deemo_jax.evaluation.unfinished import Progress
 from deemo_jax.generation import calibration as calibrations
 from deemo_jax.generation.calibration import Calibration
@@ -93,18 +94,19 @@ def evaluate_run(request: Request) -> tuple[Results, Path, bool]:
     )
     stamp = setting.to_json()
     folder = request.out or places.place(request.workdir / "evaluation", setting.name, stamp)
+    truth = read_truth(request.truth) if request.truth else None
     if _there(request, folder, stamp) and not request.calibrate:
-        return _read(folder), folder, True
+        return _read(folder, truth), folder, True
     with places.lock_of(folder) as lock:
         known = folder.is_dir()
         if known:
             lock.take()
         # Another process may have finished it meanwhile.
         if (there := _there(request, folder, stamp)) and not request.calibrate:
-            return _read(folder), folder, True
+            return _read(folder, truth), folder, True
         places.check(folder, stamp, overwrite=request.overwrite)
         begin = functools.partial(places.begin, folder, stamp, None if known else lock)
-        return _evaluate(request, folder, setting, sets, remarks, begin, there=there), folder, there
+        return _evaluate(request, folder, setting, sets, truth, remarks, begin, there=there), folder, there
 
 
 def _there(request: Request, folder: Path, stamp: dict[str, Any]) -> bool:
@@ -116,13 +118,13 @@ def _evaluate(
     folder: Path,
     setting: Setting,
     sets: Sequence[frozenset[Modality]],
+    truth: Truth | None,
     remarks: Sequence[str],
     begin: Callable[[], None],
     *,
     there: bool,
 ) -> Results:
     """Answers and scores a run, or scores anew what is `there`."""
-    truth = read_truth(request.truth) if request.truth else None
     opened = load_run(request.workdir, setting.step, request.data_dir)
     calibration, note = _calibration(request, opened, setting)
     if request.overwrite:
@@ -143,7 +145,7 @@ def _evaluate(
         rows = with_truth(answers.predictions, truth) if truth else answers.predictions
         notes = (*remarks, *answers.notes)
     rows = [dataclasses.replace(row, temperature=calibration.of(row.modalities)) for row in rows]
-    found = results.score(by_set(rows), _source(request.workdir, setting), (*notes, note))
+    found = results.score(by_set(rows), _source(request.workdir, setting), (*notes, note), truth=truth)
     write_jsonl(folder / places.PREDICTIONS, (row.to_json() for row in rows))
     report.write(found, folder)
     progress.remove()
@@ -156,9 +158,9 @@ def _source(workdir: Path, setting: Setting) -> str:
     return f"Run {workdir}{step}, split {setting.split}{clips}"
 
 
-def _read(folder: Path) -> Results:
+def _read(folder: Path, truth: Truth | None) -> Results:
     """The scores of a finished evaluation."""
-    return results.score(by_set(read_predictions(folder / places.PREDICTIONS)), *_source_and_notes(folder))
+    return results.score(by_set(read_predictions(folder / places.PREDICTIONS)), *_source_and_notes(folder), truth=truth)
 
 
 def _source_and_notes(folder: Path) -> tuple[str, tuple[str, ...]]:

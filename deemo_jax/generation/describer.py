@@ -24,8 +24,8 @@ from deemo_jax.generation import calibration
 from deemo_jax.generation.answers import Decoding, answer, check_context
 from deemo_jax.generation.calibration import Calibration
 from deemo_jax.generation.clips import Question, read_clip
-from deemo_jax.generation.corpus import Corpus
 from deemo_jax.generation.description import Description, Failure
+from deemo_jax.generation.known_clips import KnownClips
 from deemo_jax.generation.load import checkpoint_identity, chosen_step, load_run
 from deemo_jax.generation.odds import statements
 from deemo_jax.generation.text import parse_reasoning
@@ -73,7 +73,7 @@ class Describer:
         calibration: Calibration | None = None,
         labels: Labels = DEEMO_LABELS,
     ) -> None:
-        self._calibration, self._corpus = calibration or Calibration(), Corpus(config)
+        self._calibration, self._known_clips = calibration or Calibration(), KnownClips(config)
         self._model, self._params = model, params
         self._settings = settings or Settings()
         self._key = key or VoiceKey(secrets.token_bytes(32))
@@ -184,7 +184,7 @@ class Describer:
                 modalities=p.modalities,
                 notes=p.notes,
                 temperature=self._calibration.of(set_name(p.modalities)),
-                warning=self._corpus.warning(p.question.path, p.clip.clip_id),
+                warning=self._known_clips.warning(p.question.path, p.clip.clip_id),
             )
             yield dataclasses.replace(found, notes=(*p.notes, *self._remarks(found, ended)))
 

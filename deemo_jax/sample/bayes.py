@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable
 
 from deemo_jax.core import tables
-from deemo_jax.core.schema import DEEMO_LABELS, Modality
+from deemo_jax.core.schema import DEEMO_LABELS, Modality, set_name
 from deemo_jax.sample.cues import MODELS, NEGATIVE, POSITIVE, POSITIVE_RATE, Tone
 
 # NFBL as text names the body cue, so it carries what the video carries and nothing more.
@@ -48,6 +48,16 @@ def _optimal(modalities: Iterable[Modality], positive_rate: float) -> float:
     return math.fsum(
         max(joint(emotion, tones) for emotion in DEEMO_LABELS) for tones in itertools.product(Tone, repeat=len(models))
     )
+
+
+def optima() -> dict[str, dict[str, float]]:
+    """Both optima of every modality set, under the names that `schema.set_name` gives the sets ("" for none)."""
+    subsets = (chosen for size in range(len(Modality) + 1) for chosen in itertools.combinations(Modality, size))
+    named = {set_name(chosen): chosen for chosen in subsets}
+    return {
+        "optimal_accuracy": {name: optimal_accuracy(chosen) for name, chosen in named.items()},
+        "optimal_balanced_accuracy": {name: optimal_balanced_accuracy(chosen) for name, chosen in named.items()},
+    }
 
 
 def table() -> str:

@@ -5,14 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from deemo_jax.core import cli, parallel
+from deemo_jax.core.corpus_statement import KEY, CorpusStatement
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic, read_json, write_json, write_jsonl
 from deemo_jax.core.versions import version
 from deemo_jax.sample import bayes
 from deemo_jax.sample.clip import Settings, plan, render, truth
+from deemo_jax.sample.cues import Tone
 from deemo_jax.sample.identity import SPEAKERS
 from deemo_jax.sample.ids import CLIP_ID, clip_id
+from deemo_jax.sample.script import CUE_WORDS
 
+KIND = "synthetic"
 RECIPE = 1  # raised when the same seed would give other clips
 _SOFTWARE = ("av", "espeakng-loader", "numpy", "opencv-python", "scikit-image", "scipy")
 
@@ -27,7 +31,8 @@ _CARD = """# A synthetic corpus
 - **Emotion**: a coin (positive with probability 0.6) that words, voice and body know of, independently and imperfectly.
   No person felt anything.
 - **Metadata**: names, places, numbers in the files are invented and planted, to be removed by de-identification.
-- **Truth**: `truth.jsonl`, one clip a line: the annotation, and face boxes, palms, word times, cues, planted strings.
+- **Truth**: `truth.jsonl`, one clip a line: the annotation, face boxes, palms, word times, cues, planted strings. Every
+  line states the corpus, too: its kind, the words for its cues, and the best accuracy that can be reached.
 
 {bayes}
 """
@@ -44,6 +49,7 @@ def make(out: Path, clips: int, settings: Settings, workers: int = 1) -> tuple[i
     """
     _check(clips, settings, workers)
     _claim(out, settings)
+    stated = statement().to_json()
     surplus = {path.stem for path in (out / "clips").glob("*.mp4")} - {clip_id(settings.seed, i) for i in range(clips)}
     for name in surplus:
         if CLIP_ID.fullmatch(name):
@@ -51,7 +57,7 @@ def make(out: Path, clips: int, settings: Settings, workers: int = 1) -> tuple[i
     job = functools.partial(_make_clip, out, settings)
     rows, rendered = [], 0
     for row, fresh in cli.progress(parallel.each(job, range(clips), workers), "synthetic clips", total=clips):
-        rows.append(row)
+        rows.append(row | {KEY: stated})
         rendered += fresh
     card = _CARD.format(
         clips=clips,
@@ -66,6 +72,12 @@ def make(out: Path, clips: int, settings: Settings, workers: int = 1) -> tuple[i
         temporary.write_text(card, encoding="utf-8")
     write_jsonl(out / "truth.jsonl", rows)
     return rendered, clips - rendered
+
+
+def statement() -> CorpusStatement:
+    """What the truth file states of the corpus: its cues, the words for them, and what can be reached."""
+    cues = {cue: {str(tone): words[tone] for tone in Tone} for cue, words in CUE_WORDS.items()}
+    return CorpusStatement(KIND, cues, **bayes.optima())
 
 
 def _make_clip(out: Path, settings: Settings, index: int) -> tuple[dict[str, Any], bool]:

@@ -17,12 +17,13 @@ from deemo_jax.deid.spans import read_segments
 from deemo_jax.deid.text.transcripts import read_names
 from deemo_jax.deid.video.track_file import load_tracks
 from deemo_jax.deid.voice.speakers import load_speakers
-from deemo_jax.evaluation.predictions import by_set, read_predictions, read_truth
+from deemo_jax.evaluation.predictions import by_set, read_predictions
+from deemo_jax.evaluation.truth import read_truth
 
 DOCS = Path(__file__).parents[2] / "docs" / "formats.md"
 READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], bool]]] = [
     (formats.ANNOTATIONS, "a.jsonl", read_annotations, lambda read: read["c02"].nfbl[0].end_s == 4),
-    (formats.ANNOTATIONS, "a.jsonl", read_truth, lambda read: read["c01"]["emotion"] == "negative"),
+    (formats.ANNOTATIONS, "a.jsonl", read_truth, lambda read: read.rows["c01"]["emotion"] == "negative"),
     (formats.ANNOTATIONS, "a.jsonl", unused_keys, lambda read: read == []),
     (formats.SPLITS, "s.json", read_splits, lambda read: read["test"] == ["c02"]),
     (formats.ATTESTATION, "attestation.json", load_attestation, lambda read: len(read.files) == 4),

@@ -1,22 +1,31 @@
-"""Predictions of an imagined system on an imagined sample corpus, and clips before and after de-identification."""
+"""Predictions of an imagined system on an imagined corpus, and clips before and after de-identification."""
+
+import re
 
 import numpy as np
 
+from deemo_jax.core.corpus_statement import CorpusStatement
 from deemo_jax.core.files import sha256, write_json
 from deemo_jax.core.schema import DEEMO_LABELS
 from deemo_jax.deid.manifest import Manifest, Masks, file_names, write_masks
-from deemo_jax.evaluation.cues import CUES, STATES
 from deemo_jax.evaluation.predictions import Prediction
+from deemo_jax.evaluation.truth import Truth
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Frame
-from deemo_jax.sample.script import CUE_WORDS
 
 RATE = 16_000
+STATES = ("negative", "neutral", "positive")
+CUES = {
+    "words": dict(zip(STATES, ("sad", "plain", "glad"), strict=True)),
+    "voice": dict(zip(STATES, ("flat", "even", "lively"), strict=True)),
+    "body": dict(zip(STATES, ("closed", "still", "open"), strict=True)),
+}
+CORPUS = CorpusStatement("imagined", CUES, {"all": 0.899, "transcript": 0.81, "audio,video": 0.813, "": 0.6})
 
 
 def sentence(states):
-    """A reasoning in the grammar of the sample; `states` by cue."""
-    return ", ".join(f"the {cue} is {CUE_WORDS[cue][states[cue]]}" for cue in CUES).capitalize() + "."
+    """A reasoning that names every cue; `states` by cue."""
+    return ", ".join(f"the {cue} is {CUES[cue][states[cue]]}" for cue in CUES).capitalize() + "."
 
 
 def imagined(skill, clips=200, seed=0):
@@ -32,6 +41,16 @@ def imagined(skill, clips=200, seed=0):
             answer = f"The emotion is {emotion}. {sentence(said)}"
             rows.append(Prediction(f"clip{clip:03d}", name, answer, emotion, truth, sentence(said), sentence(cues)))
     return rows
+
+
+def truth_of(rows):
+    """The truth of imagined rows: their labels and references, the cues that these state, and their corpus."""
+    found = {}
+    for row in rows:
+        words = re.findall(r"the (\w+) is (\w+)", row.reference.lower())
+        cues = {cue: next(state for state in STATES if CUES[cue][state] == word) for cue, word in words}
+        found[row.clip_id] = {"emotion": str(row.emotion_true), "reasoning": row.reference, "cues": cues}
+    return Truth(found, CORPUS)
 
 
 def media_folders(folder):

@@ -3,19 +3,29 @@
 import numpy as np
 import pytest
 
-from deemo_jax.evaluation.cues import CUES, NEUTRAL, cue_scores, known_cues, precision_recall, shuffled_tables, stated
-from deemo_jax.sample.script import CUE_WORDS
+from deemo_jax.evaluation import cues
+from deemo_jax.evaluation.cues import CueReader, precision_recall, shuffled_tables
+from tests.evaluation.samples import CUES
 
 NEG, NEU, POS = "negative", "neutral", "positive"
+NEUTRAL = 1
+
+
+def stated(text):
+    return CueReader(CUES).stated(text)
+
+
+def cue_scores(truth, reasonings):
+    return cues.cue_scores(CUES, truth, reasonings)
 
 
 def sentence(words, voice, body):
     states = {"words": words, "voice": voice, "body": body}
-    said = {cue: CUE_WORDS[cue][state] for cue, state in states.items()}
+    said = {cue: CUES[cue][state] for cue, state in states.items()}
     return f"The words are {said['words']}, the voice is {said['voice']}, the body is {said['body']}."
 
 
-def test_reads_the_grammar_of_the_sample():
+def test_reads_sentences_that_name_every_cue():
     for states in ((POS, NEG, NEU), (NEU, NEU, NEU), (NEG, POS, POS)):
         assert stated(sentence(*states)) == dict(zip(CUES, states, strict=True))
 
@@ -41,12 +51,17 @@ def test_reads_tolerantly_and_not_too_tolerantly(text, expected):
     assert stated(text) == expected
 
 
-def test_known_cues_only_where_every_reference_is_of_the_sample():
-    complete = sentence(POS, NEG, NEU)
-    assert known_cues([complete, complete])[1]["voice"] == NEG
-    assert known_cues([complete, "He smiles because he won."]) is None
-    assert known_cues([complete, ""]) is None
-    assert known_cues([]) is None
+def test_cues_may_be_any_and_have_any_states():
+    reader = CueReader({"left hand": {"neutral": "at rest", "up": "raised", "high": "raised high"}})
+    assert reader.stated("The left hand is at rest.") == {"left hand": "neutral"}
+    assert reader.stated("The LEFT hand seems Rai\u017fed") == {"left hand": "up"}  # a long s is an s in another case
+    assert reader.stated("The left hand is raised high.") == {"left hand": "high"}
+    assert reader.stated("The hand is raised.") == {}
+    hand = {"hand": {"up": "raised", "down": "lowered", "away": "gone", "neutral": "resting"}}
+    truth = [{"hand": state} for state in ("up", "down", "away", "neutral")]
+    found = cues.cue_scores(hand, truth, ["the hand is raised", "the hand is gone", "the hand is gone", ""])["hand"]
+    assert (found.present, found.named) == (3, 3)
+    assert found.precision.value == found.recall.value == pytest.approx(2 / 3)
 
 
 def test_scores_by_hand():
@@ -86,18 +101,18 @@ def test_a_reader_beats_its_shuffled_self_and_a_guesser_does_not():
 
 def test_shuffled_mean_is_what_independence_gives():
     truth, said = np.array([0] * 30 + [1] * 50 + [2] * 20), np.array([0] * 10 + [1] * 30 + [2] * 60)
-    tables = shuffled_tables(truth, said, samples=3000)
+    tables = shuffled_tables(truth, said, 3, samples=3000)
     assert (tables.sum(axis=(1, 2)) == 100).all()
     expected = np.outer([30, 50, 20], [10, 30, 60]) / 100
     np.testing.assert_allclose(tables.mean(axis=0), expected, atol=0.6)
-    precision, recall = precision_recall(tables)
+    precision, recall = precision_recall(tables, NEUTRAL)
     assert precision.mean() == pytest.approx((30 * 10 + 20 * 60) / 100 / 70, abs=0.01)
     assert recall.mean() == pytest.approx((30 * 10 + 20 * 60) / 100 / 50, abs=0.01)
 
 
 def test_shuffling_in_blocks_changes_only_the_draw(monkeypatch):
-    monkeypatch.setattr("deemo_jax.evaluation.cues._BLOCK_CELLS", 700)
-    tables = shuffled_tables(np.array([0, NEUTRAL, 2] * 33), np.array([2, NEUTRAL, 0] * 33), samples=50)
+    monkeypatch.setattr("deemo_jax.evaluation.cues.BLOCK_CELLS", 700)
+    tables = shuffled_tables(np.array([0, NEUTRAL, 2] * 33), np.array([2, NEUTRAL, 0] * 33), 3, samples=50)
     assert tables.shape == (50, 3, 3)
     assert (tables.sum(axis=(1, 2)) == 99).all()
 

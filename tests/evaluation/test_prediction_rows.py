@@ -8,11 +8,12 @@ import pytest
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.evaluation.predictions import read_predictions
+from deemo_jax.evaluation.truth import Truth
 
 ROW: dict[str, Any] = {"clip_id": "c1", "emotion_predicted": "negative", "emotion_true": "positive"}
 
 
-def refusal(tmp_path: Path, *rows: dict[str, Any], truth: dict[str, Any] | None = None) -> str:
+def refusal(tmp_path: Path, *rows: dict[str, Any], truth: Truth | None = None) -> str:
     path = tmp_path / "p.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(UserError) as refused:
@@ -25,7 +26,7 @@ def test_all_that_a_row_lacks_is_named_at_once(tmp_path: Path) -> None:
     for part in ("p.jsonl: row 2: clip_id is missing", "emotion_true is missing", "--truth", "or answer is missing"):
         assert part in said
     assert "emotion_predicted (negative, positive or null)" in said and "is 'emotion_predictd' meant to be it?" in said
-    said = refusal(tmp_path, {"answer": "so"}, truth={"c1": {"emotion": "positive"}})
+    said = refusal(tmp_path, {"answer": "so"}, truth=Truth({"c1": {"emotion": "positive"}}))
     assert said.endswith("row 1: clip_id is missing")
 
 

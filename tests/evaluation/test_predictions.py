@@ -7,7 +7,8 @@ import pytest
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Modality, set_name
 from deemo_jax.evaluation import predictions
-from deemo_jax.evaluation.predictions import by_set, fullest, parse_sets, read_predictions, read_truth
+from deemo_jax.evaluation.predictions import by_set, fullest, parse_sets, read_predictions
+from deemo_jax.evaluation.truth import read_truth
 
 
 def write(path, rows):

@@ -12,14 +12,15 @@ from deemo_jax.core.schema import DEEMO_LABELS
 from deemo_jax.evaluation import report
 from deemo_jax.evaluation.predictions import by_set
 from deemo_jax.evaluation.results import score
-from tests.evaluation.samples import imagined
+from tests.evaluation.samples import CORPUS, imagined, truth_of
 
 SKILL = {"all": 0.9, "transcript": 0.75, "audio,video": 0.6}
 
 
 @pytest.fixture(scope="module")
 def sample():
-    return score(by_set(imagined(SKILL)), "Run x", ["One note."])
+    rows = imagined(SKILL)
+    return score(by_set(rows), "Run x", ["One note."], truth=truth_of(rows))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_scores_every_set_and_every_pair(sample):
     assert sample.differences["all - transcript"].accuracy.low > 0
 
 
-def test_knows_what_is_attainable_on_the_sample(sample):
+def test_knows_what_is_attainable_where_the_truth_states_it(sample):
     assert {name: round(100 * best, 1) for name, best in sample.bayes.items()} == {
         "all": 89.9,
         "transcript": 81.0,
@@ -57,7 +58,11 @@ def test_terminal_table_is_aligned(sample):
     block = text.split("\n\n")[0].splitlines()
     column = block[1].index("weighted F1")
     assert all(line[column - 1] == " " and line[column] != " " for line in block[2:-1])
-    assert "89.9" in text and "when shuffled" in text and text.endswith("One note.")
+    assert (
+        "89.9" in text
+        and "when shuffled" in text
+        and text.endswith("One note.\n\nThe corpus is imagined, as its truth file states.")
+    )
 
 
 def test_markdown_tables_are_well_formed(sample):
@@ -68,11 +73,24 @@ def test_markdown_tables_are_well_formed(sample):
             assert len({line.count("|") for line in block.splitlines()}) == 1
 
 
-def test_other_systems_get_no_bayes_and_no_cues(foreign):
+def test_without_a_truth_there_is_no_bayes_and_no_cue(foreign):
     assert foreign.to_json()["bayes"] is None
     assert foreign.cues == {}
     text = report.text(foreign)
     assert "Bayes" not in text and "cue" not in text.lower() and "Differences" not in text
+
+
+def test_what_the_truth_does_not_state_is_not_shown():
+    rows = imagined({"all": 0.9, "video": 0.6}, clips=30)
+    truth = truth_of(rows)
+    found = score(by_set(rows), "x", truth=dataclasses.replace(truth, corpus=None))
+    assert (found.cues, found.bayes, found.corpus) == ({}, {}, "")
+    some = dataclasses.replace(CORPUS, cues={}, optimal_accuracy={"video": 0.735})
+    found = score(by_set(rows), "x", truth=dataclasses.replace(truth, corpus=some))
+    assert found.cues == {} and found.to_json()["bayes"] == {"video": 0.735} and found.to_json()["corpus"] == "imagined"
+    lines = report.markdown(found).splitlines()
+    cells = {line.split(" | ")[0]: line.split(" | ")[2] for line in lines if line.startswith("| ") and "%" not in line}
+    assert (cells["| all"], cells["| video"]) == ("", "73.5")
 
 
 def test_probabilities_are_shown_as_they_are_and_calibrated():

@@ -26,9 +26,9 @@ from deemo_jax.generation.answers import Decoding, respond
 from deemo_jax.generation.buckets import lengths
 from deemo_jax.generation.calibration import Calibration, Temperature, path_of, save
 from deemo_jax.generation.clips import Question, read_clip
-from deemo_jax.generation.corpus import Corpus
 from deemo_jax.generation.describer import Describer
 from deemo_jax.generation.description import Failure
+from deemo_jax.generation.known_clips import KnownClips
 from deemo_jax.generation.load import checkpoint_identity, load_run
 from deemo_jax.generation.odds import probabilities
 from tests.generation.conftest import NEW
@@ -224,27 +224,25 @@ def test_a_checkpoint_brings_its_calibration(run, tmp_path):
     assert deemo_jax.load(work)._calibration.of("nfbl") == 2.0
 
 
-def test_a_run_of_the_sample_warns_of_everybody_else(loaded, deidentified, tmp_path):
+def test_a_run_that_knows_invented_speakers_warns_of_everybody_else(loaded, deidentified, tmp_path):
     config, model, params = loaded
-    of_sample = {**config, "data": {**config["data"], "corpus": "synthetic"}}
-    describer = Describer(of_sample, model, params, decoding=Decoding(NEW))
+    invented = {**config, "data": {**config["data"], "corpus": "synthetic"}}
+    describer = Describer(invented, model, params, decoding=Decoding(NEW))
     found = describer.describe(deidentified[0])
     assert found.warning.startswith("this answer means nothing") and found.to_json()["warning"] == found.warning
     assert str(found).splitlines()[1] == f"  WARNING: {found.warning}"
     assert Describer(config, model, params, decoding=Decoding(NEW)).describe(deidentified[0]).warning == ""
 
 
-def test_clips_of_the_sample_are_known_by_name_or_by_its_dataset(loaded):
+def test_a_clip_is_known_by_the_dataset_of_the_run_only(loaded):
     config = loaded[0]
-    corpus = Corpus({**config, "data": {**config["data"], "corpus": "synthetic"}})
-    assert corpus.warning(Path("s3_000017.mp4"), "x") == corpus.warning(Path("a.mp4"), "s3_000017") == ""
-    assert corpus.warning(Path("a.mp4"), "clip3") == "", "a pseudonym in the run's dataset"
-    for name in ("s3_17", "xs3_000017", "s3_000017b", "clip99"):
-        assert corpus.warning(Path(f"{name}.mp4"), "x") != ""
-    gone = Corpus({**config, "data": {**config["data"], "corpus": "synthetic", "data_dir": "absent"}})
+    known = KnownClips({**config, "data": {**config["data"], "corpus": "synthetic"}})
+    assert known.warning(Path("a.mp4"), "clip3") == known.warning(Path("clip3.mp4"), "x") == ""
+    for name in ("s3_000017", "clip99", "xclip3"):
+        assert known.warning(Path(f"{name}.mp4"), "x") != "" and known.warning(Path("a.mp4"), name) != ""
+    gone = KnownClips({**config, "data": {**config["data"], "corpus": "synthetic", "data_dir": "absent"}})
     assert gone.warning(Path("a.mp4"), "clip3") != ""
-    earlier = {**config, "name": "sample", "data": {k: v for k, v in config["data"].items() if k != "corpus"}}
-    assert Corpus(earlier).synthetic and not Corpus(config).synthetic
+    assert not KnownClips({**config, "name": "sample"}).synthetic
 
 
 def test_draws_are_the_seeds(loaded, deidentified):

@@ -7,6 +7,8 @@ import pytest
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Clip
+from deemo_jax.evaluation.cues import CueReader
+from deemo_jax.evaluation.truth import read_truth
 from deemo_jax.sample import corpus, script
 from deemo_jax.sample.__main__ import main
 from deemo_jax.sample.clip import PROSODY, Settings, plan, sound
@@ -45,6 +47,24 @@ def test_rows_are_clip_records_with_the_truth_beside(folder):
         assert all(0 <= word["start_s"] < word["end_s"] <= record.end_s - record.start_s for word in row["words"])
         for segment in record.nfbl:
             assert segment.end_s - segment.start_s >= 0.6 * (record.end_s - record.start_s)
+
+
+def test_every_row_states_the_corpus_and_what_can_be_reached(folder):
+    truth = read_truth(folder / "truth.jsonl")
+    assert truth.corpus == corpus.statement() and truth.corpus.kind == "synthetic"
+    assert list(truth.corpus.cues) == ["words", "voice", "body"]
+    assert {
+        name: round(100 * truth.corpus.optimal_accuracy[name], 1) for name in ("", "all", "nfbl", "audio,video")
+    } == {
+        "": 60.0,
+        "all": 89.9,
+        "nfbl": 73.5,
+        "audio,video": 81.3,
+    }
+    assert len(truth.corpus.optimal_accuracy) == len(truth.corpus.optimal_balanced_accuracy) == 16
+    assert truth.corpus.optimal_balanced_accuracy["video"] == pytest.approx(0.68)
+    for row in _rows(folder):
+        assert CueReader(truth.corpus.cues).stated(row["reasoning"]) == truth.cues(row["clip_id"]) == row["cues"]
 
 
 def test_files_are_h264_and_aac_of_the_told_length(folder):

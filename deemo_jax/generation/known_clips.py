@@ -1,4 +1,4 @@
-"""What a run knows, where that is the sample corpus only, and whether a clip is of it."""
+"""What a run knows, where that is invented speakers only, and whether a clip is of them."""
 
 import functools
 from collections.abc import Mapping
@@ -7,35 +7,32 @@ from typing import Any
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.data.source import ClipSource, open_builder
-from deemo_jax.sample.ids import CLIP_ID
 
 SYNTHETIC = "synthetic"
 WARNING = (
-    "this answer means nothing: the run knows the drawn and invented speakers of the sample corpus only, and this clip "
-    "is none of theirs"
+    "this answer means nothing: the run knows the invented speakers of a synthetic corpus only, and this clip is not "
+    "in its dataset"
 )
 
 
-class Corpus:
-    """The data of a run.
+class KnownClips:
+    """The clips of a run's dataset.
 
     Args:
-        config: the run's; `data.corpus` names the corpus. Runs of the sample's recipe that lack the key are known by
-            their name.
+        config: the run's; `data.corpus` is the kind of its corpus.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        named = config["data"].get("corpus", SYNTHETIC if config.get("name") == "sample" else "")
-        self._config, self.synthetic = config, named == SYNTHETIC
+        self._config, self.synthetic = config, config["data"].get("corpus", "") == SYNTHETIC
 
     def warning(self, path: Path, clip_id: str) -> str:
-        """What a reader of the answer must know first; empty for a clip of the sample, or a run that is not its.
+        """What a reader of the answer must know first; empty where the run knows real people, or this clip.
 
         Args:
-            path: of the clip; clips of the sample are called s3_000017.
+            path: of the clip; its name without the suffix may be the name of a clip in the dataset.
             clip_id: its name in the dataset, whatever the file is called.
         """
-        if not self.synthetic or CLIP_ID.fullmatch(path.stem) or CLIP_ID.fullmatch(clip_id) or clip_id in self._ids:
+        if not self.synthetic or path.stem in self._ids or clip_id in self._ids:
             return ""
         return WARNING
 

@@ -1,0 +1,48 @@
+"""Fields of the rows that evaluation reads, predictions and truth alike: anybody may have written these files."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.schema import Labels
+
+MAX_LINE_BYTES = 1 << 20
+MAX_ROWS = 1_000_000
+MAX_TEXT = 100_000
+MAX_ID = 200
+
+
+def text_of(row: Mapping[str, Any], key: str, default: str | None = None) -> str:
+    """A string of a row; without a default it must be there and not be empty.
+
+    Raises:
+        UserError: it is no string, or too long.
+    """
+    value = row.get(key, default)
+    if not isinstance(value, str) or len(value) > MAX_TEXT or (default is None and not value):
+        raise UserError(f"{key} must be a string of {'1' if default is None else '0'} to {MAX_TEXT:,} characters")
+    return value
+
+
+def clip_id_of(row: Mapping[str, Any]) -> str:
+    """The clip that a row is about.
+
+    Raises:
+        UserError: it names none, or one that cannot be shown.
+    """
+    value = text_of(row, "clip_id")
+    if len(value) > MAX_ID or not value.isprintable():
+        raise UserError(f"clip_id must be at most {MAX_ID} printable characters")
+    return value
+
+
+def emotion_of(row: Mapping[str, Any], key: str, labels: Labels) -> str | None:
+    """An emotion of a row; None where it is null or missing.
+
+    Raises:
+        UserError: it is none of the labels.
+    """
+    value = row.get(key)
+    if value is None or (isinstance(value, str) and value in labels.names):
+        return value
+    raise UserError(f"{key} is {str(value)[:40]!r}; choose {labels}, or null; other labels are named with --labels")

@@ -1,0 +1,78 @@
+"""The file that `evaluate --truth` names: labels, references, and what the corpus states of itself."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deemo_jax.core.corpus_statement import CorpusStatement, stated_corpus
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import read_jsonl
+from deemo_jax.core.schema import DEEMO_LABELS, Labels
+from deemo_jax.evaluation.fields import MAX_LINE_BYTES, MAX_ROWS, clip_id_of, emotion_of, text_of
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Truth:
+    """What is true of the clips of a corpus.
+
+    Attributes:
+        rows: annotation rows by clip id, each with a valid emotion
+            and, where the corpus states cues, with their states.
+        corpus: what the file states of its corpus; None where it states nothing.
+    """
+
+    rows: Mapping[str, Mapping[str, Any]]
+    corpus: CorpusStatement | None = None
+
+    def of(self, clip_id: str) -> tuple[str, str]:
+        """The label and the reference explanation of a clip; "" where there is none.
+
+        Raises:
+            UserError: the file does not know it, or its explanation is no text.
+        """
+        row = self._row(clip_id)
+        return row["emotion"], text_of(row, "reasoning", "")
+
+    def cues(self, clip_id: str) -> dict[str, str]:
+        """The state of each cue of a clip that the corpus states; empty without a statement.
+
+        Raises:
+            UserError: the file does not know the clip.
+        """
+        return self.corpus.states_of(self._row(clip_id)) if self.corpus else {}
+
+    def _row(self, clip_id: str) -> Mapping[str, Any]:
+        if clip_id not in self.rows:
+            raise UserError(f"clip {clip_id} is not in the truth; check that both are of one data set")
+        return self.rows[clip_id]
+
+
+def read_truth(path: str | Path, labels: Labels = DEEMO_LABELS) -> Truth:
+    """Reads annotation rows (docs/formats.md); their emotions are of the labels.
+
+    Raises:
+        UserError: a row without a valid `clip_id` and `emotion`, a clip twice, or a malformed statement of the corpus.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    places: dict[str, str] = {}
+    for number, row in enumerate(read_jsonl(path, MAX_LINE_BYTES), 1):
+        where = f"{path}: row {number}"
+        try:
+            clip = clip_id_of(row)
+            if emotion_of(row, "emotion", labels) is None:
+                raise UserError("emotion is missing")
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from error
+        if clip in rows or number > MAX_ROWS:
+            raise UserError(f"{where}: clip {clip} occurs twice, or more than {MAX_ROWS:,} rows")
+        rows[clip], places[clip] = row, where
+    if not rows:
+        raise UserError(f"{path}: no rows; write one JSON object a line")
+    corpus = stated_corpus((places[clip], row) for clip, row in rows.items())
+    for clip, row in rows.items():
+        try:
+            _ = corpus.states_of(row) if corpus else {}
+        except UserError as error:
+            raise UserError(f"{places[clip]}: {error}") from error
+    return Truth(rows, corpus)
