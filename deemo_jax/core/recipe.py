@@ -107,7 +107,7 @@ class DataRecipe:
     """`config.data`, as `deemo_jax.data.pipeline.make_pipeline` takes it; `batch_size` counts all devices' examples.
 
     `masked_batch`, `masked_window` and `masked_split` are the shares of `MaskedLimits`.
-    `corpus` is 'synthetic' where all speakers are invented: answers about clips outside the dataset come with a warning.
+    `corpus` is 'synthetic' where all speakers are invented: answers about clips outside its dataset bring a warning.
     Empty otherwise.
     """
 
