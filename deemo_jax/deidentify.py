@@ -14,11 +14,11 @@ from deemo_jax.deid.folder import CLIP_IDS, deidentify_all
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT, key_file, load_key, refuse_inside
 from deemo_jax.deid.outcome import Options
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key
+from deemo_jax.deid.pieces import Piece, read_segments
 from deemo_jax.deid.refused_list import REFUSALS
 from deemo_jax.deid.settings import EMPTY_SCENES, MASKS, MIXED, MODES, NO_TRACK, POLICIES, VOICES, Settings
 from deemo_jax.deid.source_map import add, load, map_file
 from deemo_jax.deid.sources import listed, look_for
-from deemo_jax.deid.spans import Piece, read_segments
 from deemo_jax.deid.voice.speakers import load_speakers
 
 if TYPE_CHECKING:
@@ -293,7 +293,7 @@ def _probe(paths: list[str]) -> int:
 def _text(flags: argparse.Namespace) -> int:
     from deemo_jax.deid.text.annotation_tables import are_annotations
     from deemo_jax.deid.text.captions import TIMED, WRITTEN
-    from deemo_jax.deid.text.redaction import Names
+    from deemo_jax.deid.text.fuzzy_names import Names
     from deemo_jax.deid.text.spoken import Transcripts, redact_cues
     from deemo_jax.deid.text.transcripts import find_engine, read_names, redact_file
 

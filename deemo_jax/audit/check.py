@@ -18,7 +18,7 @@ from deemo_jax.audit.clips import read_source_voice, read_voice
 from deemo_jax.audit.detectors import CenterFace
 from deemo_jax.audit.truth import read_boxes, read_planted
 from deemo_jax.core.errors import UserError, plain
-from deemo_jax.deid.manifest import Manifest, Masks, load_masks, verify
+from deemo_jax.deid.manifest import Manifest, Masks, Rectangle, load_masks, verify
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.leak_check import covered_share
@@ -196,7 +196,7 @@ def _pictures(output: Path, recorded: Masks) -> Iterator[Picture]:
         raise UserError(f"{other}: {count} frames, and here are {shown}; de-identify the clip again")
 
 
-def _deviation(image: UInt8[np.ndarray, "H W 3"], rectangles: Sequence[masks.Rectangle]) -> float:
+def _deviation(image: UInt8[np.ndarray, "H W 3"], rectangles: Sequence[Rectangle]) -> float:
     """How far the worst rectangle's mean pixel is from the fill."""
     inside = (image[y0:y1, x0:x1].astype(np.int16) for x0, y0, x1, y1 in rectangles)
     return max(float(np.abs(pixels - masks.FILL).mean()) for pixels in inside if pixels.size)

@@ -12,7 +12,9 @@ from collections.abc import Iterable, Sequence
 from deemo_jax.audit.section import Section
 from deemo_jax.core import stats
 from deemo_jax.core.tables import Table
-from deemo_jax.deid.text.redaction import KINDS, Engine, Names, Span, clean, find
+from deemo_jax.deid.text.fuzzy_names import Names
+from deemo_jax.deid.text.redaction import find
+from deemo_jax.deid.text.spans import KINDS, Engine, Span, clean
 from deemo_jax.deid.text.word_lists import word_set
 from deemo_jax.sample.planted import Planted, Style, TemplateSet, sentences
 from deemo_jax.sample.script import LEXICON

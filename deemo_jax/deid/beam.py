@@ -15,8 +15,8 @@ from deemo_jax.deid.job import Job
 from deemo_jax.deid.keys import load_key
 from deemo_jax.deid.outcome import Outcome
 from deemo_jax.deid.output import check_output, peek, refuse_lost_key
+from deemo_jax.deid.pieces import Piece
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.spans import Piece
 
 try:
     import apache_beam as beam

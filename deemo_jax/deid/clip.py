@@ -18,16 +18,15 @@ import soxr
 from deemo_jax.core import files, parallel
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.versions import version
-from deemo_jax.deid import manifest, spans
+from deemo_jax.deid import manifest, pieces
 from deemo_jax.deid.keys import VoiceKey
-from deemo_jax.deid.manifest import Manifest, Masks
+from deemo_jax.deid.manifest import Manifest, Masks, Rectangle, Rectangles
 from deemo_jax.deid.replacing import replacing
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.centerface import model_path
 from deemo_jax.deid.video.covering import find_covering
 from deemo_jax.deid.video.kept_frames import KeptFrames
-from deemo_jax.deid.video.masks import Rectangles
 from deemo_jax.deid.video.preview import write_preview
 from deemo_jax.deid.video.refusal_messages import Refused as Refused
 from deemo_jax.deid.video.track_file import write_tracks
@@ -84,10 +83,10 @@ def deidentify_clip(
     source, out_dir = Path(source), Path(out_dir)
     video_name, masks_name, tracks_name, manifest_name = manifest.file_names(clip_id)
     info = video_info(source)
-    if span is None and info.duration_s > spans.LONGEST_CLIP_S:
-        raise spans.TooLong(source, film_seconds(source))
+    if span is None and info.duration_s > pieces.LONGEST_CLIP_S:
+        raise pieces.TooLong(source, film_seconds(source))
     start_s, end_s = _first_frame_s(source, span) if span else 0.0, span[1] if span else None
-    voice, heard = listen(source, settings, start_s, end_s or spans.LONGEST_CLIP_S)
+    voice, heard = listen(source, settings, start_s, end_s or pieces.LONGEST_CLIP_S)
 
     cv2.setNumThreads(1)  # threads look at one picture each
     promised_s = (end_s or info.duration_s) - start_s
@@ -164,7 +163,7 @@ def _first_frame_s(source: Path, span: tuple[float, float]) -> float:
 def _covered(kept: KeptFrames, rectangles: Rectangles, mask: str) -> Iterator[Planar]:
     """The copy's pictures."""
 
-    def cover(frame: tuple[Picture, tuple[masks.Rectangle, ...]]) -> Planar:
+    def cover(frame: tuple[Picture, tuple[Rectangle, ...]]) -> Planar:
         picture, covering = frame
         return masks.cover_planar(picture.planar(), covering, mask)
 

@@ -13,11 +13,11 @@ from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import CLIP_ID, WHOLE
 from deemo_jax.deid.outcome import DEFAULT, Options, Outcome
 from deemo_jax.deid.output import check_output, refuse_lost_key
+from deemo_jax.deid.pieces import Piece
 from deemo_jax.deid.refused_list import RefusedList
 from deemo_jax.deid.replacing import alone, discard, settle
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.source_map import Known
-from deemo_jax.deid.spans import Piece
 
 CLIP_IDS = ("keyed", "stem")
 

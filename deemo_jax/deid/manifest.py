@@ -12,13 +12,15 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
 
-if TYPE_CHECKING:  # who reads manifests only should not wait for what touches pixels
-    from deemo_jax.deid.video.masks import Rectangle, Rectangles
+# A covered part of a picture: x0, y0, x1, y1 in whole pixels, the far edges outside.
+Rectangle = tuple[int, int, int, int]
+# The covered parts of every frame of a clip.
+Rectangles = tuple[tuple[Rectangle, ...], ...]
 
 VERSION = 2
 SUFFIX = ".manifest.json"
@@ -111,6 +113,16 @@ def file_names(clip_id: str) -> tuple[str, str, str, str]:
     if not CLIP_ID.fullmatch(clip_id):
         raise UserError(f"clip id {clip_id!r}: use up to 100 letters, digits, _, - and ., or --clip_ids keyed")
     return f"{clip_id}.mp4", f"{clip_id}.masks.json", f"{clip_id}.tracks.json", f"{clip_id}{SUFFIX}"
+
+
+def span_id(recording: str, span: tuple[float, float]) -> str:
+    """The clip id of a span, from the id of its recording: both ends in milliseconds."""
+    return f"{recording}_{span[0] * 1000:07.0f}_{span[1] * 1000:07.0f}"
+
+
+def recording_id(clip_id: str) -> str:
+    """The id of the recording that a clip is of, from one that `span_id` has made; any other id as it is."""
+    return re.sub(r"_\d{7,}_\d{7,}$", "", clip_id)
 
 
 def preview_name(clip_id: str) -> str:
@@ -217,7 +229,7 @@ class Masks:
 
     width: int
     height: int
-    rectangles: "Rectangles"
+    rectangles: Rectangles
     dropped: tuple[int, ...] = ()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.keys import key_file
-from deemo_jax.deid.spans import recording_id
+from deemo_jax.deid.manifest import recording_id
 
 SUFFIX = ".sources.jsonl"
 MAX_BYTES = 1 << 30

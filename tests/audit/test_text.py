@@ -4,7 +4,7 @@ import json
 import pytest
 
 from deemo_jax.audit.text import Share, score, text_section
-from deemo_jax.deid.text.redaction import Span
+from deemo_jax.deid.text.spans import Span
 from deemo_jax.sample.planted import KINDS, PLAIN, TEMPLATES, Planted, sentences
 
 

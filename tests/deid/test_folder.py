@@ -20,10 +20,10 @@ from deemo_jax.deid.folder import deidentify_all
 from deemo_jax.deid.keys import VoiceKey, load_key
 from deemo_jax.deid.manifest import SUFFIX, find_manifests, load_manifest, load_masks, verify
 from deemo_jax.deid.outcome import Options
+from deemo_jax.deid.pieces import LONGEST_CLIP_S, SHARED_S, Piece, pieces, read_segments
 from deemo_jax.deid.refused_list import REFUSALS
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.sources import find_sources
-from deemo_jax.deid.spans import LONGEST_CLIP_S, SHARED_S, Piece, pieces, read_segments
 from deemo_jax.media.audio import sound_seconds
 from deemo_jax.media.video import frame_times, read_frames
 
@@ -477,7 +477,7 @@ def statuses_of(outcomes):
 
 
 def test_what_is_too_long_is_done_in_pieces_that_overlap(make_clip, tmp_path, key, monkeypatch):
-    monkeypatch.setattr("deemo_jax.deid.spans.LONGEST_CLIP_S", 1.2)
+    monkeypatch.setattr("deemo_jax.deid.pieces.LONGEST_CLIP_S", 1.2)
     source, out = (
         make_clip(tmp_path / "long.mp4", frames=30, hidden=tuple(range(25, 30)), speed=1).path,
         tmp_path / "out",
@@ -491,7 +491,7 @@ def test_what_is_too_long_is_done_in_pieces_that_overlap(make_clip, tmp_path, ke
 
 
 def test_pieces_of_an_earlier_run_stay_listed_until_they_are_settled(make_clip, tmp_path, key, monkeypatch):
-    monkeypatch.setattr("deemo_jax.deid.spans.LONGEST_CLIP_S", 1.2)
+    monkeypatch.setattr("deemo_jax.deid.pieces.LONGEST_CLIP_S", 1.2)
     source, out = make_clip(tmp_path / "long.mp4", frames=25, hidden=(3, 4, 5, 21, 22, 23)).path, tmp_path / "out"
     before = [o.span for o in deidentify_all([source], out, STRICT, key) if o.failed]
     assert len(before) == 2 and [tuple(row["span"]) for row in rows(out)] == before
@@ -591,7 +591,7 @@ def test_no_clip_is_called_as_the_preview_of_another(raw, tmp_path, key):
 
 
 def test_a_span_that_is_too_long_after_all_is_bad_and_not_cut_for_ever(make_clip, tmp_path, key, monkeypatch):
-    monkeypatch.setattr("deemo_jax.deid.spans.LONGEST_CLIP_S", 0.5)
+    monkeypatch.setattr("deemo_jax.deid.pieces.LONGEST_CLIP_S", 0.5)
     source = make_clip(tmp_path / "long.mp4", frames=9).path
     (outcome,) = deidentify_all([Piece(source, (0.0, 0.9))], tmp_path / "out", STRICT, key)
     assert outcome.status == "bad" and "a clip 0.5 s at most" in outcome.reason and not outcome.pieces

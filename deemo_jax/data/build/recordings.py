@@ -13,7 +13,7 @@ from pathlib import Path
 from deemo_jax.data.build.annotations import Annotation
 from deemo_jax.deid.manifest import Manifest
 from deemo_jax.deid.source_map import SourceMap
-from deemo_jax.deid.spans import span_id
+from deemo_jax.deid.manifest import span_id
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Clip
 

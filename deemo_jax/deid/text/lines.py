@@ -4,7 +4,9 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from deemo_jax.deid.text.redaction import MAX_CHARACTERS, Engine, Names, Redaction, Span, clean, find, replaced
+from deemo_jax.deid.text.fuzzy_names import Names
+from deemo_jax.deid.text.redaction import MAX_CHARACTERS, find, replaced
+from deemo_jax.deid.text.spans import Engine, Redaction, Span, clean
 
 # A line that begins like this is somebody's turn to speak.
 _TURN = re.compile(r"[>\-–—•\[(]|[^\s:：]{1,40}(?: [^\s:：]{1,40}){0,5}[:：]")

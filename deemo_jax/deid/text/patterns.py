@@ -4,7 +4,7 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from deemo_jax.deid.text.redaction import Kind
+from deemo_jax.deid.text.spans import Kind
 from deemo_jax.deid.text.word_lists import MONTHS, WEEKDAYS
 
 # "May" and "March" are words too: they count beside a number, or after a word that dates have before them.

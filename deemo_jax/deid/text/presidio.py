@@ -10,7 +10,7 @@ from typing import Any
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.versions import version
 from deemo_jax.deid.text.readable import unread
-from deemo_jax.deid.text.redaction import TAG, Kind, Span
+from deemo_jax.deid.text.spans import TAG, Kind, Span
 
 MODEL = "en_core_web_lg"
 LEAST_SCORE = 0.4
@@ -28,7 +28,7 @@ KIND_OF: dict[str, Kind] = {
 
 
 class Presidio:
-    """Presidio's analyzer behind the protocol of `deemo_jax.deid.text.redaction.Engine`.
+    """Presidio's analyzer behind the protocol of `deemo_jax.deid.text.spans.Engine`.
 
     Args:
         analyzer: an `AnalyzerEngine` of one's own; default: Presidio's for English with spaCy's `en_core_web_lg`.

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from deemo_jax.deid.text.redaction import TAG
+from deemo_jax.deid.text.spans import TAG
 from deemo_jax.deid.text.word_lists import COMMON, word_set
 
 _WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -26,7 +26,7 @@ def unread(text: str) -> str | None:
     which many have no capitals, nor other languages. Tags that stand in the text count for nothing.
 
     Args:
-        text: as `deemo_jax.deid.text.redaction.clean` leaves it.
+        text: as `deemo_jax.deid.text.spans.clean` leaves it.
     """
     words = _WORDS.findall(unicodedata.normalize("NFKC", TAG.sub(" ", text)))
     strange = [word for word in words if _foreign_letters(word) >= (1 if _is_caseless(word) else _FEWEST_LETTERS)]

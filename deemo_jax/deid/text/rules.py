@@ -8,18 +8,24 @@ import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from deemo_jax.deid.text.given_names import GIVEN_NAMES
 from deemo_jax.deid.text.patterns import PATTERNS, spelled_runs
 from deemo_jax.deid.text.readable import unread
-from deemo_jax.deid.text.redaction import TAG, Kind, Span
+from deemo_jax.deid.text.spans import TAG, Kind, Span
 from deemo_jax.deid.text.word_lists import (
     ACRONYMS,
     COMMON,
+    DEEDS,
+    GIVEN_NAMES,
     LABELS,
     MONTHS,
+    NAME_PARTICLES,
     NAMES_TOO,
+    PLACE_ENDINGS,
     PLACES,
+    RANKS,
     SUBJECTS,
+    TEAM_ENDINGS,
+    TITLES,
     UNCALLED,
     WEEKDAYS,
     word_set,
@@ -33,66 +39,18 @@ _CHUNK, _ADDRESS = re.compile(r"\S+"), re.compile(r"@|://|www\.", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
 # What separates the words of one name.
 _WITHIN_NAME = re.compile(r"(?:\.? |-)\Z")
-_BETWEEN = word_set(
-    """
-    de da di do dos das del della dello der den des du van von vom zu zur zum und ten ter te af av bin ibn al el la le
-    lo los las y e of the and &
-    """
-)
 _MOST_PARTICLES = 4
 # "d'Tellin", "al-Tellin": a name that begins with a small letter.
 _ELIDED = re.compile(r"(?:(?:d|l|dell|all|nell|o)['’]|(?:al|el|ul|ash|bin|ibn|abu|ben)-)[A-ZÀ-ÖØ-ÞŁŚŠŽ]")
 _SENTENCE_END = re.compile(r"(?:\A|[.!?:…;\n]|[\"“«(]|\A['‘]|[\s]['‘])[\s\"“«('‘\-–—]*\Z")
 
-_TITLES = word_set(
-    """
-    mr mrs ms miss mx dr prof professor sir dame madam coach captain president judge herr frau monsieur madame mme mlle
-    señor señora señorita sr sra signor signora lord lady reverend count countess baron baroness princess
-    """
-)
-# Written short, these stand before a name as well; their dot ends no sentence.
-_RANKS = word_set(
-    """
-    adm amb asst bro brig capt cmdr col cpl cpt det fr gen gov hon insp lt maj messrs msgr pres pvt rep rev revd sen sgt
-    st supt
-    """
-)
 _SURE_TITLES = word_set("mr mrs ms mx dr prof herr frau monsieur madame mme mlle señor señora señorita signor signora")
 # What stands between a title and the name: "Dr. med.", "Prof. Dr. h. c.", "Dipl.-Ing.".
 _MOST_DEGREES = 12
 _DEGREES = word_set("med rer nat phil jur iur ing dipl dent vet habil mag theol pol oec h c hc mult") | _SURE_TITLES
-_TEAM_ENDINGS = word_set(
-    """
-    fc afc cf sc ac united city rovers wanderers athletic albion hotspur town county club university college academy
-    school institute inc ltd llc gmbh plc corp corporation company co industries group holdings bank foundation
-    association federation union league cup trophy open masters championship championships olympics games prix party
-    church hospital clinic magazine times news tv radio
-    """
-)
 _TEAM_BEGINNINGS = word_set("university college bank school institute fc ac real team")
-_PLACE_ENDINGS = word_set(
-    """
-    street road avenue lane drive boulevard park stadium arena court square beach bridge airport station river lake
-    island islands valley county hill hills bay hotel museum province district
-    """
-)
 _PLACE_BEFORE = word_set("in at near across outside through around visit visited leaving left")
 _MOVES = word_set("went flew moved came travelled traveled drove back home up down live lived go going way")
-# After a word that begins a sentence, these say that it was a person.
-_DEEDS = word_set(
-    """
-    said says told tells asked thinks thought played plays beat beats won wins lost loses hugged smiled laughed cried
-    came comes went goes has had was is knows knew helped helps made makes gave gives called calls and deserved
-    deserves did does served scored saved will would can could should might must shall may didn't doesn't isn't wasn't
-    won't can't couldn't wouldn't hasn't hit hits ran runs took takes led leads sat sits stood stands broke breaks
-    kept keeps put puts felt feels looked looks started starts seemed tries tried got gets found finds let lets threw
-    throws drew caught left leaves fell falls rose spoke speaks reads wrote sent sends paid brought bought taught met
-    meets heard saw sees held holds built spent ate drank drove rode flew swam sang danced wants wanted needs needed
-    loves loved hates hated likes liked enjoys enjoyed never always also really just began begins became becomes chose
-    dug forgot fought grew hid hung knocks laid lay lent lit meant rang shook shone shot showed shut slept struck swore
-    swept swung thanks tore understood withdrew woke wore wept would've wouldn't shouldn't hadn't who whom whose
-    """
-)
 # What only a person does: "Will", "Grace" and "Mark" did.
 _PERSONAL = word_set(
     "said says told tells asked asks thanked thanks hugged kissed married smiled laughed cried called phoned wrote"
@@ -110,7 +68,7 @@ _CALLED = re.compile(r",\s| [-–—]{1,2}\s| (?:too|either|as well)(?:[.!?…]|
 _UNCALLED_ENDINGS = ("ted", "sed", "ned", "ied", "ous", "ible", "wise", "ity", "ism", "ship", "ance", "ence", "ure")
 _NOBODY = LABELS | UNCALLED | SUBJECTS
 # What stands between a given name and the rest of the surname.
-_PARTICLES = _BETWEEN - word_set("the of and & e y do los lo te")
+_PARTICLES = NAME_PARTICLES - word_set("the of and & e y do los lo te")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -171,7 +129,7 @@ _ASIDE = re.compile(rf"[(\[]({_SAID}(?: {_SAID}){{0,3}})[)\]][ \t]?[:：](?=\s|\
 _SMALL_LABEL = re.compile(
     r"^[ \t]*(?:[>\-–—•*]{1,3}[ \t]*)?([^\W\d_]{3,40}(?: [^\W\d_]{3,40})?)[ \t]?:(?=\s|\Z)", re.MULTILINE
 )
-_ROLES = COMMON | _NOBODY | _DEGREES | _TITLES | _RANKS | ACRONYMS
+_ROLES = COMMON | _NOBODY | _DEGREES | TITLES | RANKS | ACRONYMS
 # Words that are names as well, where somebody speaks.
 _CALLED_SO = NAMES_TOO - word_set(
     """
@@ -188,8 +146,8 @@ def _by_labels(text: str) -> Iterator[Span]:
         if len(said) == 1 and said[0][0][0].isupper() and said[0][0].lower() in _CALLED_SO:
             yield Span(said[0].start(), said[0].end(), "NAME")
         named = [word for word in said if len(word[0]) > 1 and word[0].lower() not in _ROLES]
-        capital = all(word[0][0].isupper() or word[0].lower() in _BETWEEN for word in named)
-        if named and capital and named[0][0].lower() not in _BETWEEN:
+        capital = all(word[0][0].isupper() or word[0].lower() in NAME_PARTICLES for word in named)
+        if named and capital and named[0][0].lower() not in NAME_PARTICLES:
             yield Span(named[0].start(), named[-1].end(), "NAME")
     for label in _SMALL_LABEL.finditer(text):
         if label[1].islower() and not _ROLES.intersection(label[1].split()):
@@ -215,9 +173,9 @@ def _after_title(words: Sequence[_Word], before: str) -> bool:
     """The dot of 'Mr. ' or of an initial ends no sentence."""
     if not words or not before.endswith(". "):
         return False
-    if words[-1].capital and words[-1].lower in _RANKS:
+    if words[-1].capital and words[-1].lower in RANKS:
         return True
-    return words[-1].lower in _TITLES or (len(words[-1].text) == 1 and words[-1].capital and words[-1].lower != "i")
+    return words[-1].lower in TITLES or (len(words[-1].text) == 1 and words[-1].capital and words[-1].lower != "i")
 
 
 def _has_capitals(words: Sequence[_Word], tagged: bool) -> bool:
@@ -258,7 +216,7 @@ def _run(text: str, words: Sequence[_Word], at: int) -> list[_Word]:
         linked = follows and text[run[-1].end : words[reach].start] == follows[0]
         if not linked or words[reach].initial:
             break
-        endings = _TEAM_ENDINGS | _PLACE_ENDINGS
+        endings = TEAM_ENDINGS | PLACE_ENDINGS
         if _may_be_name(words[reach]) or (words[reach].capital and words[reach].lower in endings):
             run.append(words[reach])
         elif beyond := _after_particles(text, words, reach, run[-1]):
@@ -279,13 +237,13 @@ def _after_particles(text: str, words: Sequence[_Word], at: int, before: _Word) 
             return 0
         if beyond > at and _may_be_name(words[beyond]):
             return beyond
-        if words[beyond].lower not in _BETWEEN - {"and", "the"}:
+        if words[beyond].lower not in NAME_PARTICLES - {"and", "the"}:
             return 0
     return 0
 
 
 def _may_be_name(word: _Word) -> bool:
-    if not word.capital or word.lower in _TITLES or word.lower in ACRONYMS:
+    if not word.capital or word.lower in TITLES or word.lower in ACRONYMS:
         return False
     if word.lower in COMMON or word.lower in WEEKDAYS or word.lower in MONTHS:
         return word.lower in NAMES_TOO and not word.initial and word.text.istitle()
@@ -304,7 +262,7 @@ def _is_person(text: str, word: _Word, after: _Word | None) -> bool:
     if after is None or text[word.end : after.start] != " " or _plural(word):
         return False
     told = _DID.fullmatch(after.lower) and len(word.text) > 2 and not word.lower.endswith(_UNCALLED_ENDINGS)
-    return after.lower in _DEEDS or bool(told)
+    return after.lower in DEEDS or bool(told)
 
 
 def _is_called(text: str, word: _Word) -> bool:
@@ -320,9 +278,9 @@ def _plural(word: _Word) -> bool:
 
 def _kind(text: str, run: Sequence[_Word], before: _Word | None) -> Kind:
     last, first = run[-1].lower, run[0].lower
-    if len(run) > 1 and last in _PLACE_ENDINGS:
+    if len(run) > 1 and last in PLACE_ENDINGS:
         return "PLACE"
-    if (len(run) > 1 and last in _TEAM_ENDINGS) or first in _TEAM_BEGINNINGS or run[0].text.isupper():
+    if (len(run) > 1 and last in TEAM_ENDINGS) or first in _TEAM_BEGINNINGS or run[0].text.isupper():
         return "TEAM"
     if any(word.lower in PLACES for word in run):
         return "PLACE"
@@ -401,7 +359,7 @@ def _named_end(text: str, words: Sequence[_Word], at: int) -> int:
             break
         lower = words[reach].lower
         if lower not in _PARTICLES:
-            plain = lower in COMMON | _DEEDS | ACRONYMS | WEEKDAYS
+            plain = lower in COMMON | DEEDS | ACRONYMS | WEEKDAYS
             return end if plain else words[reach].end
         reach += 1
     return end

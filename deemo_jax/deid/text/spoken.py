@@ -10,8 +10,9 @@ from typing import Any
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic
 from deemo_jax.deid.text.captions import READ, TIMED, WRITTEN, Cue, read_cues, words_between, written
+from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.text.lines import redact_lines
-from deemo_jax.deid.text.redaction import Engine, Limited, Names
+from deemo_jax.deid.text.spans import Engine, Limited
 
 
 class Transcripts:

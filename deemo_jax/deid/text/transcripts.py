@@ -19,12 +19,13 @@ from deemo_jax.core.schema import DEEMO_LABELS, Clip
 from deemo_jax.deid.source_map import SourceMap
 from deemo_jax.deid.text.annotation_tables import annotation_rows
 from deemo_jax.deid.text.captions import read_text
-from deemo_jax.deid.text.given_names import GIVEN_NAMES
+from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.text.readable import has_capitals
-from deemo_jax.deid.text.redaction import KINDS, TAG, Engine, Kind, Limited, Names, Span, clean, redact
+from deemo_jax.deid.text.redaction import redact
 from deemo_jax.deid.text.rules import Rules
+from deemo_jax.deid.text.spans import KINDS, TAG, Engine, Kind, Limited, Span, clean
 from deemo_jax.deid.text.spoken import Transcripts
-from deemo_jax.deid.text.word_lists import COMMON, ID_WORDS, MONTHS, PLACES
+from deemo_jax.deid.text.word_lists import COMMON, GIVEN_NAMES, ID_WORDS, MONTHS, PLACES
 
 STAMP = "deid"
 VERSION = 1

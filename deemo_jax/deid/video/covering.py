@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from deemo_jax.deid.manifest import Rectangles
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import masks, refusal_messages
 from deemo_jax.deid.video.boxes import Boxes, heights
@@ -19,7 +20,6 @@ from deemo_jax.deid.video.empty_scenes import frames_with_somebody
 from deemo_jax.deid.video.face_finder import FaceFinder
 from deemo_jax.deid.video.first_pass import FULL_SIZE_EVERY_S, LOOK_EVERY_S, first_pass, spaced_frames, unseen_frames
 from deemo_jax.deid.video.kept_frames import KeptFrames
-from deemo_jax.deid.video.masks import Rectangles
 from deemo_jax.deid.video.recheck import Recheck, cover_until_clean, faces_still_seen
 from deemo_jax.deid.video.refusal_messages import MENDS, TRACK_MENDS, Refused
 from deemo_jax.deid.video.small_faces import follow_small_faces

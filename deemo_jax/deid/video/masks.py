@@ -7,11 +7,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from deemo_jax.deid.manifest import Rectangle
 from deemo_jax.media.picture import Planar, layers
-
-Rectangle = tuple[int, int, int, int]
-# Of every frame.
-Rectangles = tuple[tuple[Rectangle, ...], ...]
 
 FILL = 127
 # The same grey in limited range.

@@ -9,10 +9,9 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from deemo_jax.deid.manifest import file_names, load_manifest, load_masks, preview_name
+from deemo_jax.deid.manifest import Rectangles, file_names, load_manifest, load_masks, preview_name
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import masks
-from deemo_jax.deid.video.masks import Rectangles
 from deemo_jax.deid.video.track_file import load_tracks
 from deemo_jax.deid.video.tracks import Track, boxes_per_frame
 from deemo_jax.media.clip_writer import write_clip

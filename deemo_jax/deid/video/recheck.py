@@ -13,12 +13,12 @@ import numpy as np
 from jaxtyping import Float32
 
 from deemo_jax.core import parallel
+from deemo_jax.deid.manifest import Rectangle, Rectangles
 from deemo_jax.deid.video import leak_check, masks
 from deemo_jax.deid.video.boxes import Boxes
 from deemo_jax.deid.video.close_up import faces_close_up, refuted
 from deemo_jax.deid.video.face_finder import FaceFinder
 from deemo_jax.deid.video.kept_frames import KeptFrames
-from deemo_jax.deid.video.masks import Rectangle, Rectangles
 from deemo_jax.deid.video.small_faces import CONTEXT
 from deemo_jax.deid.video.tracks import AROUND_S
 from deemo_jax.media.picture import Picture, Planar

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid import manifest
+from deemo_jax.deid.manifest import CLIP_ID, span_id
 from deemo_jax.deid.text.annotation_tables import listed_rows
 
 # The voice of a clip is held in memory; half an hour of it takes a few hundred MB while it is worked on.
@@ -63,16 +63,6 @@ def pieces(seconds: float) -> list[tuple[float, float]]:
     return [(k * step, seconds if k == count - 1 else (k + 1) * step + shared) for k in range(count)]
 
 
-def span_id(recording: str, span: tuple[float, float]) -> str:
-    """The clip id of a span, from the id of its recording: both ends in milliseconds."""
-    return f"{recording}_{span[0] * 1000:07.0f}_{span[1] * 1000:07.0f}"
-
-
-def recording_id(clip_id: str) -> str:
-    """The id of the recording that a clip is of, from one that `span_id` has made; any other id as it is."""
-    return re.sub(r"_\d{7,}_\d{7,}$", "", clip_id)
-
-
 def read_segments(path: str | os.PathLike[str], sources: Sequence[Path]) -> list[Piece]:
     """The spans that a person lists: a table with a header, or JSON lines; annotations may serve.
 
@@ -104,7 +94,7 @@ def read_segments(path: str | os.PathLike[str], sources: Sequence[Path]) -> list
         if end - start > LONGEST_CLIP_S:
             raise UserError(f"{where}: {end - start:.0f} s long; at most {LONGEST_CLIP_S:.0f} s are one clip")
         clip_id = row.get("clip_id") or None
-        if clip_id is not None and not manifest.CLIP_ID.fullmatch(str(clip_id)):
+        if clip_id is not None and not CLIP_ID.fullmatch(str(clip_id)):
             raise UserError(f"{where}: clip_id {str(clip_id)[:40]!r}: use up to 100 letters, digits, _, - and .")
         piece = Piece(named[0], (start, end), None if clip_id is None else str(clip_id))
         # Some file systems hold two names that differ in capitals only for one.
