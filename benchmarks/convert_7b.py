@@ -20,7 +20,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
-from deemo_jax.conversion.io.writer import RowWriter
+from deemo_jax.conversion.io.row_writer import RowWriter
 from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError
 

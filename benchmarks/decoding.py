@@ -1,6 +1,7 @@
 """Greedy decoding beside Hugging Face's: `python -m benchmarks.decoding [--new 64] [--repeats 7]`.
 
-Same weights, same prompts, float32, all cores for both, in turns; their tokens must be ours. The floor is the time that
+What is timed is `generation.answers.respond`, which answers every question, without candidates to score. Same weights,
+same prompts, float32, all cores for both, in turns; their tokens must be ours. The floor is the time that
 reading the weights once per token takes on this machine. Needs PyTorch.
 """
 
@@ -15,8 +16,8 @@ import torch
 
 from benchmarks import peers
 from deemo_jax.core import cli
+from deemo_jax.generation.answers import respond
 from deemo_jax.models.batch import Batch
-from deemo_jax.models.decoding import generate
 
 PROMPT = 64
 
@@ -35,12 +36,12 @@ def main() -> int:
         model, params = peers.model(sizes)
         theirs = peers.peer(sizes, peers.on_host(params))
         floor_ms = flags.new * peers.read_seconds(params) * 1e3
-        run = jax.jit(functools.partial(generate, model, max_new_tokens=flags.new, eos_id=-1))
+        options = {"max_new_tokens": flags.new, "eos_id": -1, "pad_id": 0, "stops": ()}
         for rows in (1, 8):
             ids = np.random.default_rng(rows).integers(3, sizes["vocab"], (rows, PROMPT))
-            ours = functools.partial(run, params, prompts(ids))
+            ours = functools.partial(respond, model, params, prompts(ids), None, None, **options)
             ask = functools.partial(continued, theirs, torch.from_numpy(ids), flags.new)
-            said, expected = np.asarray(ours()), ask().numpy()[:, PROMPT:]
+            said, expected = np.asarray(ours()[0]), ask().numpy()[:, PROMPT:]
             times = peers.paired(ours, ask, flags.repeats)
             print(
                 f"{name:<22} batch {rows}: {peers.told(*times)}  "

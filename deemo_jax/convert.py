@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"{argv[1]!r} is no flag; --help lists the flags")
     cli.tidy_when_terminated()
     # JAX is imported only here, so that mistakes in flags and --help answer at once.
-    from deemo_jax.conversion import checkpoint, export, plan, record
+    from deemo_jax.conversion import engine, export, plan, record
     from deemo_jax.conversion.sources import SOURCES
     from deemo_jax.core.recipe import Recipe
 
@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("name a recipe with --config and a folder with --out")
     recipe, out, sources = Recipe.from_config(CONFIG.value), Path(OUT.value), _sources()
     if CHECK.value:
-        wrong = checkpoint.check(out, recipe, sources, ALLOW_EXTRA.value)
+        wrong = engine.check(out, recipe, sources, ALLOW_EXTRA.value)
         if wrong:
             raise UserError(f"{out}: {len(wrong)} differences: {'; '.join(wrong[: plan.LISTED])}")
         print(f"{out}: as it was written{' and as its sources are' if sources else ''}")
@@ -72,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
         return 0
     if not sources:
         raise UserError("name public files with --source NAME=PATH (--list names them)")
-    done = checkpoint.convert(recipe, sources, out, ALLOW_EXTRA.value)
+    done = engine.convert(recipe, sources, out, ALLOW_EXTRA.value)
     print(record.report(done))
     print(f"{out}: {'is there already, made from the same files' if done['already'] else 'written'}")
     return 0

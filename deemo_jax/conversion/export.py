@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 
+from deemo_jax.conversion.tables import connectors
 from deemo_jax.conversion.tables.blip2 import blip2_qformer
-from deemo_jax.conversion.tables.rules import Table, covered, expected, to_public
-from deemo_jax.conversion.tables.video_llama import MINIGPT4, audio_branch, video_branch
+from deemo_jax.conversion.tables.rules import WeightTable, covered, expected, to_public
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic
 from deemo_jax.generation.load import load_run
@@ -45,17 +45,17 @@ def public_connectors(
     return {key: np.asarray(value, np.float32) for key, value in public.items()}
 
 
-def _tables(config: DeemoLlamaConfig, trained: Callable[[str], bool]) -> Iterator[Table]:
+def _tables(config: DeemoLlamaConfig, trained: Callable[[str], bool]) -> Iterator[WeightTable]:
     video, audio = config.video, config.audio
     if video and video.connector.name == "per_frame":
-        yield video_branch(video.connector.config.video.cross_every).mounted("video")
+        yield connectors.video_llama(video.connector.config.video.cross_every).mounted("video")
         if trained("video/connector/frame_qformer/queries"):
             yield blip2_qformer(video.connector.config.frame.cross_every).mounted("video/connector/frame_qformer")
     if video and video.connector.name == "joint":
         yield blip2_qformer(video.connector.config.qformer.cross_every).mounted("video/connector/qformer")
-        yield MINIGPT4.mounted("video")
+        yield connectors.minigpt4().mounted("video")
     if audio and audio.connector.name == "clips":
-        yield audio_branch(audio.connector.config.qformer.cross_every).mounted("audio")
+        yield connectors.video_llama_audio(audio.connector.config.qformer.cross_every).mounted("audio")
 
 
 def write_connectors(workdir: str, out: Path) -> str:

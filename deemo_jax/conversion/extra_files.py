@@ -1,4 +1,4 @@
-"""The tokenizer beside a decoder: it travels with the weights, so that one path serves both."""
+"""The tokenizer files in a decoder's folder: they are copied beside the weights, so that one path serves both."""
 
 import dataclasses
 import shutil
@@ -10,13 +10,14 @@ from deemo_jax.core.recipe import Recipe
 from deemo_jax.data.templates import parse_template
 from deemo_jax.data.tokenizer import check_tokenizer, make_tokenizer
 
-MODELS = ("tokenizer.model", "tokenizer.json")
-NAMES = (*MODELS, "tokenizer_config.json", "special_tokens_map.json")
+VOCABULARIES = ("tokenizer.model", "tokenizer.json")
+"""Either is a whole tokenizer."""
+NAMES = (*VOCABULARIES, "tokenizer_config.json", "special_tokens_map.json")
 
 
 @dataclasses.dataclass(frozen=True)
-class Tokenizer:
-    """The files of a tokenizer; none where a decoder has none beside it.
+class ExtraFiles:
+    """The files of a tokenizer; none where a decoder's folder has none.
 
     Attributes:
         found: in the order of `NAMES`.
@@ -34,7 +35,7 @@ class Tokenizer:
             shutil.copyfile(file, folder / file.name)
 
 
-def beside(decoder: str | None, recipe: Recipe, rows: int) -> Tokenizer:
+def find_extra_files(decoder: str | None, recipe: Recipe, rows: int) -> ExtraFiles:
     """The tokenizer in a decoder's folder, opened as training will open it.
 
     Args:
@@ -46,7 +47,7 @@ def beside(decoder: str | None, recipe: Recipe, rows: int) -> Tokenizer:
         UserError: it is damaged, or cannot belong to the decoder.
     """
     found = tuple(Path(decoder) / name for name in NAMES if (Path(decoder) / name).is_file()) if decoder else ()
-    if decoder and any(file.name in MODELS for file in found):
+    if decoder and any(file.name in VOCABULARIES for file in found):
         used = recipe.tokenizer.get("name") == "llama"
         opened = make_tokenizer({**(recipe.tokenizer if used else {}), "name": "llama", "path": decoder})
         try:
@@ -54,4 +55,4 @@ def beside(decoder: str | None, recipe: Recipe, rows: int) -> Tokenizer:
                 check_tokenizer(opened, rows, parse_template(recipe.prompt))
         except UserError as error:
             raise UserError(f"{decoder}: its tokenizer does not fit: {error}") from error
-    return Tokenizer(found)
+    return ExtraFiles(found)

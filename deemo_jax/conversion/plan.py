@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from deemo_jax.conversion.extra_files import Tokenizer, beside
+from deemo_jax.conversion.extra_files import ExtraFiles, find_extra_files
 from deemo_jax.conversion.io import values
-from deemo_jax.conversion.io.files import PublicFile, open_public
+from deemo_jax.conversion.io.public_file import PublicFile, open_public
 from deemo_jax.conversion.sources import FILLERS, SOURCES
 from deemo_jax.conversion.tables.rules import Fill, Match, match, pattern
 from deemo_jax.core import cli
@@ -37,20 +37,20 @@ class Opened:
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class ConversionPlan:
     """What a conversion will do.
 
     Attributes:
         params: path -> shape and dtype of every parameter.
         sources: in the order given.
         left: parameters that no source fills and that training draws at random.
-        tokenizer: what travels along from beside the decoder.
+        extra: the files that are copied from the decoder's folder.
     """
 
     params: Mapping[str, Any]
     sources: tuple[Opened, ...]
     left: tuple[str, ...]
-    tokenizer: Tokenizer
+    extra: ExtraFiles
 
     def filled(self) -> dict[str, Any]:
         """The parameters that the checkpoint will hold."""
@@ -79,7 +79,7 @@ def parameters(recipe: Recipe) -> dict[str, Any]:
 
 def planned(
     recipe: Recipe, sources: Mapping[str, str], allow_extra: str | None = None, *, partial: bool = False
-) -> Plan:
+) -> ConversionPlan:
     """Opens every source and compares all of it with the recipe's model.
 
     Args:
@@ -110,16 +110,16 @@ def planned(
         dtypes = (values.dtype_problem(fill.key, file.dtypes[fill.key]) for fill in found.fills)
         problems[name] = [*found.problems, *filter(None, dtypes)]
         opened.append(Opened(name, file, found))
-    tokenizer = Tokenizer()
+    extra = ExtraFiles()
     try:
-        tokenizer = beside(sources.get("llama"), recipe, config.decoder.config.vocab)
+        extra = find_extra_files(sources.get("llama"), recipe, config.decoder.config.vocab)
     except UserError as error:
         problems.setdefault("llama", []).append(str(error))
     problems[""] = _overlaps(opened) + ([] if partial else _gaps(opened, sources, params))
     if any(problems.values()):
         raise UserError(_told(problems))
     taken = _taken(opened)
-    return Plan(params, tuple(opened), tuple(path for path in params if path not in taken), tokenizer)
+    return ConversionPlan(params, tuple(opened), tuple(path for path in params if path not in taken), extra)
 
 
 def _values(source: Opened, fill: Fill) -> Iterator[tuple[str, int | None, np.ndarray]]:

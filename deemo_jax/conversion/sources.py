@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from deemo_jax.conversion.tables import blip2, blip2_hf, eva_vit_g, imagebind, llama, llama_config, qformer, video_llama
-from deemo_jax.conversion.tables.rules import Table
+from deemo_jax.conversion.tables import blip2, blip2_hf, connectors, eva_vit_g, imagebind, llama, llama_config, qformer
+from deemo_jax.conversion.tables.rules import WeightTable
 from deemo_jax.core.errors import UserError
 from deemo_jax.models.deemo_llama import BranchConfig, DeemoLlamaConfig
 
@@ -22,51 +22,51 @@ class Source:
     """
 
     what: str
-    table: Callable[[DeemoLlamaConfig, Keys, Path], Table]
+    table: Callable[[DeemoLlamaConfig, Keys, Path], WeightTable]
 
 
-def _eva_vit_g(config: DeemoLlamaConfig, keys: Keys, path: Path) -> Table:
+def _eva_vit_g(config: DeemoLlamaConfig, keys: Keys, path: Path) -> WeightTable:
     _video(config, "vit")
     return eva_vit_g.EVA_VIT_G.mounted("video/encoder")
 
 
-def _blip2(config: DeemoLlamaConfig, keys: Keys, path: Path) -> Table:
+def _blip2(config: DeemoLlamaConfig, keys: Keys, path: Path) -> WeightTable:
     mount, cross_every = _frame_qformer(config)
     return blip2.LN_VISION.mounted("video/encoder") + blip2.blip2_qformer(cross_every).mounted(mount)
 
 
-def _blip2_hf(config: DeemoLlamaConfig, keys: Keys, path: Path) -> Table:
+def _blip2_hf(config: DeemoLlamaConfig, keys: Keys, path: Path) -> WeightTable:
     mount, cross_every = _frame_qformer(config)
     separate = any(key.endswith(".self_attn.q_bias") for key in keys)
     tower = blip2_hf.vision_model(separate).mounted("video/encoder")
     return tower + qformer.hugging_face_qformer("blip2_hf", cross_every).mounted(mount)
 
 
-def _imagebind(config: DeemoLlamaConfig, keys: Keys, path: Path) -> Table:
+def _imagebind(config: DeemoLlamaConfig, keys: Keys, path: Path) -> WeightTable:
     encoder = _audio(config, "imagebind").encoder.config
     return imagebind.imagebind_audio(encoder.output, encoder.scale).mounted("audio/encoder")
 
 
-def _llama(config: DeemoLlamaConfig, keys: Keys, path: Path) -> Table:
+def _llama(config: DeemoLlamaConfig, keys: Keys, path: Path) -> WeightTable:
     # Only the config may say so: a head that is absent may also be a download that ended early.
     return llama.llama(llama_config.check(path, config.decoder.config)).mounted("decoder")
 
 
-def _video_llama(config: DeemoLlamaConfig, keys: Keys, path: Path) -> Table:
+def _video_llama(config: DeemoLlamaConfig, keys: Keys, path: Path) -> WeightTable:
     connector = _video(config, "vit").connector
     if connector.name != "per_frame":
         raise UserError("its connector belongs to connector=per_frame, and this config has " + connector.name)
-    return video_llama.video_branch(connector.config.video.cross_every).mounted("video")
+    return connectors.video_llama(connector.config.video.cross_every).mounted("video")
 
 
-def _video_llama_audio(config: DeemoLlamaConfig, keys: Keys, path: Path) -> Table:
+def _video_llama_audio(config: DeemoLlamaConfig, keys: Keys, path: Path) -> WeightTable:
     connector = _audio(config, "imagebind").connector
-    return video_llama.audio_branch(connector.config.qformer.cross_every).mounted("audio")
+    return connectors.video_llama_audio(connector.config.qformer.cross_every).mounted("audio")
 
 
-def _minigpt4(config: DeemoLlamaConfig, keys: Keys, path: Path) -> Table:
+def _minigpt4(config: DeemoLlamaConfig, keys: Keys, path: Path) -> WeightTable:
     _video(config, "vit")
-    return video_llama.MINIGPT4.mounted("video")
+    return connectors.minigpt4().mounted("video")
 
 
 SOURCES: Mapping[str, Source] = {

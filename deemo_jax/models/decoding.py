@@ -60,56 +60,13 @@ class _State:
     step: Array
 
 
-def generate(
-    model: DeemoLlama,
-    params: Any,
-    batch: Batch,
-    *,
-    max_new_tokens: int,
-    eos_id: int | Array,
-    pad_id: int | Array = 0,
-    stops: Stops = (),
-    sampling: Sampling | None = None,
-    vocab: int | None = None,
-) -> Int32[Array, "B N"]:
-    """Continues every prompt, token by token: greedily, or by draws.
-
-    Shapes are static, so it can be jitted:
-    `jax.jit(functools.partial(generate, model, max_new_tokens=64, eos_id=2))(params, batch)`.
-
-    Args:
-        model: the model.
-        params: its parameters, a plain nested dict.
-        batch: prompts, padded on the right to any uneven lengths (`valid`); `loss_mask` is not looked at.
-        max_new_tokens: N. Stops early when every row is done.
-        eos_id: ends a row; it is part of the output.
-        pad_id: fills the output behind it.
-        stops: sequences of ids that end a row as well, and are part of the output. Text that is tokenized otherwise
-            is not recognised: this saves time, and whoever decodes the text cuts it.
-        sampling: None takes the most probable token.
-        vocab: how many ids the tokenizer has: what the decoder has rows for behind them is never said. None: all.
-    """
-    prompted = read_prompt(model, params, batch, room=max_new_tokens)
-    return proceed(
-        model,
-        params,
-        prompted,
-        max_new_tokens=max_new_tokens,
-        eos_id=eos_id,
-        pad_id=pad_id,
-        stops=stops,
-        sampling=sampling,
-        vocab=vocab,
-    )
-
-
 def read_prompt(model: DeemoLlama, params: Any, batch: Batch, *, room: int) -> Prompted:
     """One pass over the prompts.
 
     Args:
         model: the model.
         params: its parameters.
-        batch: as for `generate`.
+        batch: prompts, padded on the right to any uneven lengths (`valid`); `loss_mask` is not looked at.
         room: new tokens that the cache shall have room for.
     """
     run = _runner(model, params)
@@ -170,7 +127,22 @@ def proceed(
     sampling: Sampling | None = None,
     vocab: int | None = None,
 ) -> Int32[Array, "B N"]:
-    """The second half of `generate`: what follows prompts that were read with room for `max_new_tokens`."""
+    """Continues every prompt, token by token: greedily, or by draws.
+
+    Shapes are static, so it can be jitted with `model`, `max_new_tokens`, `stops` and `vocab` held fixed.
+
+    Args:
+        model: the model.
+        params: its parameters, a plain nested dict.
+        prompted: the prompts, read with room for `max_new_tokens`.
+        max_new_tokens: N. Stops early when every row is done.
+        eos_id: ends a row; it is part of the output.
+        pad_id: fills the output behind it.
+        stops: sequences of ids that end a row as well, and are part of the output. Text that is tokenized otherwise
+            is not recognised: this saves time, and whoever decodes the text cuts it.
+        sampling: None takes the most probable token.
+        vocab: how many ids the tokenizer has: rows that the decoder has behind them are never said. None: all.
+    """
     run = _runner(model, params)
     B = prompted.positions.shape[0]
     reach = max((len(stop) for stop in stops), default=0)

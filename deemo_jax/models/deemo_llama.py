@@ -1,7 +1,7 @@
 """DEEMO-LLaMA: per modality an encoder, a connector and a projector; their tokens spliced into a LLaMA's text.
 
-What the config names is looked up in the registries below; nothing here depends on a particular choice. To add a
-system, add parts to a registry and name them in a recipe.
+What the config names is looked up in `deemo_jax.models.registry`; nothing here depends on a particular choice. To add
+a system, add its parts there and name them in a recipe.
 
 Axes: B batch, T sequence, F frames, M clips, Ka audio tokens, Kv video tokens, D decoder width, V vocabulary.
 """
@@ -19,26 +19,9 @@ from jaxtyping import Array, Bool, Float, Int, UInt8
 from deemo_jax.core.config import Part, choose, from_plain
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.parts.attention import Backend
-from deemo_jax.models.parts.connectors import Clips, ClipsConfig, Joint, JointConfig, PerFrame, PerFrameConfig
-from deemo_jax.models.parts.imagebind import ImageBindAudio, ImageBindConfig
 from deemo_jax.models.parts.layers import axis_names, constrain
-from deemo_jax.models.parts.llama import KVCache, Llama, LlamaConfig
-from deemo_jax.models.parts.projectors import LinearProjector, LinearProjectorConfig
-from deemo_jax.models.parts.vit import ViT, ViTConfig
-
-# An encoder maps (B, items, ...) to tokens (B, items, P, E), a connector those to (B, queries, E'), a projector
-# these to (B, queries, D). Encoder configs tell their `input_shape` per item, connector configs their `tokens`.
-ENCODERS: dict[str, tuple[type, type[nn.Module]]] = {
-    "vit": (ViTConfig, ViT),
-    "imagebind": (ImageBindConfig, ImageBindAudio),
-}
-CONNECTORS: dict[str, tuple[type, type[nn.Module]]] = {
-    "per_frame": (PerFrameConfig, PerFrame),
-    "joint": (JointConfig, Joint),
-    "clips": (ClipsConfig, Clips),
-}
-PROJECTORS: dict[str, tuple[type, type[nn.Module]]] = {"linear": (LinearProjectorConfig, LinearProjector)}
-DECODERS: dict[str, tuple[type, type[nn.Module]]] = {"llama": (LlamaConfig, Llama)}
+from deemo_jax.models.parts.llama import KVCache
+from deemo_jax.models.registry import CONNECTORS, DECODERS, ENCODERS, PROJECTORS
 
 
 class DType(enum.StrEnum):

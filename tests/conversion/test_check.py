@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deemo_jax.conversion import checkpoint
+from deemo_jax.conversion import engine
 from deemo_jax.core.errors import UserError
 from deemo_jax.models.weights import CONVERSION, WEIGHTS, load_tree, save_tree
 from tests.conversion import tiny
@@ -19,7 +19,7 @@ def public(tmp_path_factory):
 
 @pytest.fixture
 def out(public, tmp_path):
-    checkpoint.convert(tiny.recipe(), {name: public[name] for name in tiny.TOWERS}, tmp_path / "out")
+    engine.convert(tiny.recipe(), {name: public[name] for name in tiny.TOWERS}, tmp_path / "out")
     return tmp_path / "out"
 
 
@@ -29,7 +29,7 @@ def compare(out, recipe, sources):
     return verdict.compare(recipe, out, sources)
 
 
-@pytest.fixture(params=[checkpoint.check, compare], ids=["check", "parity"])
+@pytest.fixture(params=[engine.check, compare], ids=["check", "parity"])
 def command(request):
     if request.param is compare:
         pytest.importorskip("torch")
@@ -43,9 +43,9 @@ def refused(command, out, recipe, sources):
 
 
 def test_some_of_the_sources_verify_those(public, out, tmp_path):
-    assert checkpoint.check(out, tiny.recipe(), {"imagebind": public["imagebind"]}) == ()
+    assert engine.check(out, tiny.recipe(), {"imagebind": public["imagebind"]}) == ()
     others = tiny.write_public(tmp_path, tiny.recipe(), ("imagebind",), tiny.random(tiny.recipe(), seed=1))
-    assert checkpoint.check(out, tiny.recipe(), others)[0].startswith("audio/encoder/")
+    assert engine.check(out, tiny.recipe(), others)[0].startswith("audio/encoder/")
 
 
 def test_what_does_not_belong_to_the_checkpoint(command, public, out):
@@ -68,7 +68,7 @@ def test_a_record_that_is_none(command, public, out, missing):
     (out / CONVERSION).write_text(json.dumps(record))
     assert "no record of a conversion" in refused(command, out, tiny.recipe(), {"llama": public["llama"]})
     with pytest.raises(UserError, match="no record of a conversion"):
-        checkpoint.convert(tiny.recipe(), {name: public[name] for name in tiny.TOWERS}, out)
+        engine.convert(tiny.recipe(), {name: public[name] for name in tiny.TOWERS}, out)
 
 
 def test_weights_of_another_model(public, out):
@@ -78,4 +78,4 @@ def test_weights_of_another_model(public, out):
     save_tree(out / WEIGHTS, tree)
     said = refused(compare, out, tiny.recipe(), {"llama": public["llama"]})
     assert "decoder/blocks/up/kernel is missing or has another shape" in said
-    assert "hash" in checkpoint.check(out, tiny.recipe(), {})[0]
+    assert "hash" in engine.check(out, tiny.recipe(), {})[0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from deemo_jax.conversion import checkpoint
+from deemo_jax.conversion import engine
 from deemo_jax.conversion.export import public_connectors, write_connectors
 from deemo_jax.core.errors import UserError
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
@@ -35,7 +35,7 @@ def test_what_goes_out_comes_in_again(tmp_path):
         path = tmp_path / f"{name}.safetensors"
         safetensors.numpy.save_file({key: value for key, value in public.items() if key.startswith(start)}, path)
         sources[name] = str(path)
-    checkpoint.convert(recipe, sources, tmp_path / "out")
+    engine.convert(recipe, sources, tmp_path / "out")
     tiny.same(flatten(load_tree(tmp_path / "out")), tiny.random(recipe))
 
 

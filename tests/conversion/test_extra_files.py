@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deemo_jax.conversion import checkpoint
+from deemo_jax.conversion import engine
 from deemo_jax.core.errors import UserError
 from deemo_jax.models.weights import CONVERSION
 from tests.conversion import tiny
@@ -29,7 +29,7 @@ def sources(tmp_path):
 
 
 def convert(sources, out):
-    return checkpoint.convert(tiny.recipe(), sources, out)
+    return engine.convert(tiny.recipe(), sources, out)
 
 
 def test_it_travels_along_and_a_changed_one_is_another_conversion(sources, tmp_path):
@@ -43,8 +43,8 @@ def test_it_travels_along_and_a_changed_one_is_another_conversion(sources, tmp_p
     write_tokenizer(tmp_path / "llama", (*WORDS, "new"))
     with pytest.raises(UserError, match="other tokenizer; name another --out or remove it"):
         convert(sources, out)
-    assert "another tokenizer" in " ".join(checkpoint.check(out, tiny.recipe(), sources))
-    assert checkpoint.check(out, tiny.recipe(), {"imagebind": sources["imagebind"]}) == ()
+    assert "another tokenizer" in " ".join(engine.check(out, tiny.recipe(), sources))
+    assert engine.check(out, tiny.recipe(), {"imagebind": sources["imagebind"]}) == ()
 
 
 @pytest.mark.parametrize("damage", [lambda file: file.write_text("damaged"), Path.unlink])
@@ -52,7 +52,7 @@ def test_damage_to_the_copy_is_found(sources, tmp_path, damage):
     convert(sources, tmp_path / "out")
     file = tmp_path / "out" / "tokenizer.json"
     damage(file)
-    assert checkpoint.check(tmp_path / "out", tiny.recipe(), {}) == (f"{file}: is missing or not as recorded",)
+    assert engine.check(tmp_path / "out", tiny.recipe(), {}) == (f"{file}: is missing or not as recorded",)
     with pytest.raises(UserError, match=r"tokenizer\.json: its hash is not the recorded one; remove"):
         convert(sources, tmp_path / "out")
 

@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 import torch
 
 from configs.deemo_llama_7b import get_config
-from deemo_jax.conversion import checkpoint
+from deemo_jax.conversion import engine
 from deemo_jax.conversion.parity import verdict
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.models import presets
@@ -56,7 +56,7 @@ def test_the_published_towers_and_connectors(tmp_path: Path) -> None:
     config = get_config("precision=float32")
     config.model = {"video": presets.VIDEO_BRANCH, "audio": presets.AUDIO_BRANCH, "decoder": DECODER}
     recipe = Recipe.from_config(config)
-    record = checkpoint.convert(recipe, sources, tmp_path / "out")
+    record = engine.convert(recipe, sources, tmp_path / "out")
     assert record["drawn_at_random"] == []
     for row in record["report"]:
         content = public_weights.manifest(FILES[row["source"]]) if row["source"] in FILES else None

@@ -12,7 +12,7 @@ pytest.importorskip("transformers")
 import torch
 import transformers
 
-from deemo_jax.conversion import checkpoint
+from deemo_jax.conversion import engine
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
 from deemo_jax.models.parts.llama import Llama
 from deemo_jax.models.parts.qformer import QFormer
@@ -83,7 +83,7 @@ def converted(theirs, tmp_path_factory):
     sources = {"blip2_hf": str(folder / "blip2"), **tiny.write_public(folder, recipe, ("imagebind",))}
     decoder.save_pretrained(folder / "vicuna", max_shard_size="20KB")
     assert len(list((folder / "vicuna").glob("*.safetensors"))) > 1
-    checkpoint.convert(recipe, {**sources, "llama": str(folder / "vicuna")}, folder / "out")
+    engine.convert(recipe, {**sources, "llama": str(folder / "vicuna")}, folder / "out")
     return DeemoLlamaConfig.from_config(recipe.model), load_tree(folder / "out"), queries["query_tokens"]
 
 

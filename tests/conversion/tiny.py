@@ -11,7 +11,7 @@ import safetensors.numpy
 from configs.deemo_llama_7b import get_config
 from deemo_jax.conversion.plan import parameters
 from deemo_jax.conversion.sources import SOURCES
-from deemo_jax.conversion.tables.rules import Table, to_public
+from deemo_jax.conversion.tables.rules import WeightTable, to_public
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
 
@@ -54,7 +54,7 @@ def random(of: Recipe, seed: int = 0) -> dict[str, np.ndarray]:
     return {path: rng.standard_normal(leaf.shape, np.float32) for path, leaf in sorted(parameters(of).items())}
 
 
-def table(name: str, of: Recipe, folder: Path, keys: tuple[str, ...] = ()) -> Table:
+def table(name: str, of: Recipe, folder: Path, keys: tuple[str, ...] = ()) -> WeightTable:
     """A source's table for a recipe."""
     return SOURCES[name].table(DeemoLlamaConfig.from_config(of.model), keys, folder)
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from deemo_jax.models.batch import Batch
-from deemo_jax.models.decoding import Stops, generate, proceed, read_prompt, score
+from deemo_jax.models.decoding import Stops, proceed, read_prompt, score
 from deemo_jax.models.deemo_llama import DeemoLlama
 from deemo_jax.models.sampling import Sampling
 from tests.models import tiny
@@ -28,13 +28,26 @@ def without_cache(batch: Batch, row: int, count: int) -> list[int]:
     return said
 
 
-@functools.partial(jax.jit, static_argnames="model")
-def compiled(model: DeemoLlama, params: Any, batch: Batch, eos_id: int, pad_id: int) -> jax.Array:
-    return generate(model, params, batch, max_new_tokens=6, eos_id=eos_id, pad_id=pad_id)
+@functools.partial(jax.jit, static_argnames=("model", "stops", "vocab"))
+def continued(
+    model: DeemoLlama,
+    params: Any,
+    batch: Batch,
+    sampling: Sampling | None = None,
+    *,
+    eos_id: int = -1,
+    pad_id: int = 0,
+    stops: Stops = (),
+    vocab: int | None = None,
+) -> jax.Array:
+    """Six tokens behind every prompt."""
+    prompted = read_prompt(model, params, batch, room=6)
+    ends: dict[str, Any] = {"eos_id": eos_id, "pad_id": pad_id, "stops": stops, "vocab": vocab}
+    return proceed(model, params, prompted, max_new_tokens=6, sampling=sampling, **ends)
 
 
 def decode(batch: Batch, eos_id: int = -1, pad_id: int = 0) -> np.ndarray:
-    return np.asarray(compiled(*tiny.built(), batch, eos_id, pad_id))
+    return np.asarray(continued(*tiny.built(), batch, eos_id=eos_id, pad_id=pad_id))
 
 
 def test_uneven_prompts_continue_as_if_alone() -> None:
@@ -61,51 +74,39 @@ def test_an_unreadable_record_does_not_disturb_the_others() -> None:
     np.testing.assert_array_equal(decode(batch)[[0, 2]], decode(tiny.batch(*ROWS))[:2])
 
 
-@functools.partial(jax.jit, static_argnames=("model", "stops"))
-def drawn(
-    model: DeemoLlama, params: Any, batch: Batch, sampling: Sampling | None, eos_id: int = -1, stops: Stops = ()
-) -> jax.Array:
-    return generate(model, params, batch, max_new_tokens=6, eos_id=eos_id, stops=stops, sampling=sampling)
-
-
 def test_a_row_ends_at_a_stop_of_several_tokens_and_at_no_part_of_it() -> None:
     batch = tiny.batch(*ROWS)
     free = decode(batch)
     stop = tuple(free[0, 1:4].tolist())
     never = (int(free[0, 1]), 39, int(free[0, 3]))
-    said = np.asarray(drawn(*tiny.built(), batch, None, stops=(never, stop)))
+    said = np.asarray(continued(*tiny.built(), batch, None, stops=(never, stop)))
     assert said[0].tolist() == [*free[0, :4].tolist(), 0, 0]
     np.testing.assert_array_equal(said[1:], free[1:])
     # The first token alone is a stop: nothing of the prompt counts towards a longer one.
-    said = np.asarray(drawn(*tiny.built(), batch, None, stops=((8, int(free[0, 0])), (int(free[1, 0]),))))
+    said = np.asarray(continued(*tiny.built(), batch, None, stops=((8, int(free[0, 0])), (int(free[1, 0]),))))
     np.testing.assert_array_equal(said[0], free[0])
     assert said[1].tolist() == [int(free[1, 0]), 0, 0, 0, 0, 0]
 
 
 def test_temperature_zero_is_greedy_and_one_key_says_one_thing() -> None:
     batch = tiny.batch(*ROWS)
-    cold = drawn(*tiny.built(), batch, Sampling.of_seed(0, 3, 0.0, 0.9))
+    cold = continued(*tiny.built(), batch, Sampling.of_seed(0, 3, 0.0, 0.9))
     np.testing.assert_array_equal(cold, decode(batch))
-    warm = [np.asarray(drawn(*tiny.built(), batch, Sampling.of_seed(seed, 3, 1.0, 1.0))) for seed in (1, 1, 2)]
+    warm = [np.asarray(continued(*tiny.built(), batch, Sampling.of_seed(seed, 3, 1.0, 1.0))) for seed in (1, 1, 2)]
     np.testing.assert_array_equal(warm[0], warm[1])
     assert (warm[0] != warm[2]).any() and (warm[0] != decode(batch)).any()
     # A nucleus that holds one token only.
-    np.testing.assert_array_equal(drawn(*tiny.built(), batch, Sampling.of_seed(1, 3, 1.0, 1e-6)), decode(batch))
-
-
-@functools.partial(jax.jit, static_argnames=("model", "vocab"))
-def within(model: DeemoLlama, params: Any, batch: Batch, sampling: Sampling | None, vocab: int | None) -> jax.Array:
-    return generate(model, params, batch, max_new_tokens=6, eos_id=-1, sampling=sampling, vocab=vocab)
+    np.testing.assert_array_equal(continued(*tiny.built(), batch, Sampling.of_seed(1, 3, 1.0, 1e-6)), decode(batch))
 
 
 def test_rows_behind_the_tokenizers_ids_are_never_said() -> None:
     batch, free = tiny.batch(*ROWS), decode(tiny.batch(*ROWS))
     vocab, hot = int(np.median(free)), Sampling.of_seed(3, 3, 3.0, 1.0)
     for sampling in (None, hot):
-        said = np.asarray(within(*tiny.built(), batch, sampling, vocab))
+        said = np.asarray(continued(*tiny.built(), batch, sampling, vocab=vocab))
         assert said.max() < vocab and said.min() >= 0
-    assert np.asarray(within(*tiny.built(), batch, hot, None)).max() >= vocab  # else the draws would say little
-    np.testing.assert_array_equal(within(*tiny.built(), batch, None, int(free.max()) + 1), free)
+    assert np.asarray(continued(*tiny.built(), batch, hot)).max() >= vocab  # else the draws would say little
+    np.testing.assert_array_equal(continued(*tiny.built(), batch, vocab=int(free.max()) + 1), free)
 
 
 def test_what_a_row_draws_does_not_depend_on_its_neighbours() -> None:
@@ -113,13 +114,13 @@ def test_what_a_row_draws_does_not_depend_on_its_neighbours() -> None:
     hot = Sampling(keys=keys, temperature=jnp.float32(1.5), top_p=jnp.float32(0.95))
     order = np.array([2, 0, 1])
     turned = jax.tree.map(lambda leaf: leaf[order], batch)
-    there = drawn(*tiny.built(), batch, hot)
-    np.testing.assert_array_equal(there[order], drawn(*tiny.built(), turned, hot.replace(keys=keys[order])))
+    there = continued(*tiny.built(), batch, hot)
+    np.testing.assert_array_equal(there[order], continued(*tiny.built(), turned, hot.replace(keys=keys[order])))
     # Another neighbour, and no neighbour.
     pair = jax.tree.map(lambda leaf: leaf[:2], batch)
-    said = drawn(*tiny.built(), pair, hot.replace(keys=keys[:2]))
+    said = continued(*tiny.built(), pair, hot.replace(keys=keys[:2]))
     np.testing.assert_array_equal(there[:2], said)
-    alone = drawn(*tiny.built(), jax.tree.map(lambda leaf: leaf[:1], batch), hot.replace(keys=keys[:1]))
+    alone = continued(*tiny.built(), jax.tree.map(lambda leaf: leaf[:1], batch), hot.replace(keys=keys[:1]))
     np.testing.assert_array_equal(there[:1], alone)
 
 

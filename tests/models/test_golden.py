@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from configs.deemo_llama_7b import get_config
-from deemo_jax.conversion.checkpoint import convert
-from deemo_jax.conversion.tables.rules import Table, expected, to_public
-from deemo_jax.conversion.tables.video_llama import audio_branch, video_branch
+from deemo_jax.conversion.engine import convert
+from deemo_jax.conversion.tables import connectors
+from deemo_jax.conversion.tables.rules import WeightTable, expected, to_public
 from deemo_jax.core.config import from_plain
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.models import presets
@@ -39,8 +39,11 @@ MODEL = {
     "decoder": DECODER,
 }
 BRANCHES = {
-    "video_llama": ("finetune-vicuna7b-v2", video_branch(cross_every=1).mounted("video")),
-    "video_llama_audio": ("finetune_vicuna7b_audiobranch", audio_branch(cross_every=1).mounted("audio")),
+    "video_llama": ("finetune-vicuna7b-v2", connectors.video_llama(cross_every=1).mounted("video")),
+    "video_llama_audio": (
+        "finetune_vicuna7b_audiobranch",
+        connectors.video_llama_audio(cross_every=1).mounted("audio"),
+    ),
 }
 
 
@@ -145,7 +148,7 @@ def projected(source: str, tokens: jax.Array) -> jax.Array:
     branch = "audio" if source.endswith("audio") else "video"
     ours = {f"{branch}/projector/linear/kernel": (768, 4096), f"{branch}/projector/linear/bias": (4096,)}
     shaped = {path: jax.ShapeDtypeStruct(shape, np.float32) for path, shape in ours.items()}
-    rules = Table(source, tuple(rule for rule in table.rules if set(rule.paths) <= ours.keys()))
+    rules = WeightTable(source, tuple(rule for rule in table.rules if set(rule.paths) <= ours.keys()))
     public_values = public.values(public.shapes(name, keep="llama_proj"))
     fills = expected(rules, shaped).values()
     linear = {fill.targets[0][0].rpartition("/")[2]: fill.values(public_values[fill.key])[0] for fill in fills}

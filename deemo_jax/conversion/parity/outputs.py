@@ -14,7 +14,7 @@ from deemo_jax.models.parts.attention import Backend, make_mask
 from deemo_jax.models.parts.imagebind import ImageBindAudio, ImageBindConfig
 from deemo_jax.models.parts.layers import LayerNorm, RMSNorm
 from deemo_jax.models.parts.projectors import LinearProjector, LinearProjectorConfig
-from deemo_jax.models.parts.qformer import Layer, QFormer, QFormerConfig
+from deemo_jax.models.parts.qformer import QFormer, QFormerConfig, QFormerLayer
 from deemo_jax.models.parts.vit import ViT, ViTConfig
 from deemo_jax.models.weights import Stored
 
@@ -52,7 +52,7 @@ def decoder(stored: Tensors, config: llama.LlamaConfig, depth: int, ids: np.ndar
     slots = jnp.broadcast_to(jnp.arange(ids.shape[1]), ids.shape)
     angles = slots[..., None] * jnp.asarray(llama.rope_frequencies(config), jnp.float32)
     mask = make_mask(jnp.ones(ids.shape, bool), slots)
-    block = llama.Block(config, dtype, Backend.REFERENCE)
+    block = llama.LlamaBlock(config, dtype, Backend.REFERENCE)
     run = jax.jit(lambda params, x: block.apply({"params": params}, (x, None), angles, mask, 0, 0)[0][0])
     for index in range(depth):
         x = run(subtree(stored, "decoder/blocks", index), x)
@@ -73,7 +73,7 @@ def qformer(stored: Tensors, mount: str, config: QFormerConfig, tokens: np.ndarr
     for index in range(config.depth):
         row, offset = divmod(index, config.cross_every)
         member = params["groups"][f"plain{offset}" if offset else "cross"]
-        layer = Layer(config, not offset, False, dtype, Backend.REFERENCE)
+        layer = QFormerLayer(config, not offset, False, dtype, Backend.REFERENCE)
         x = layer.apply(
             {"params": jax.tree.map(lambda rows, row=row: rows[row], member)}, x, tokens.astype(dtype), None
         )

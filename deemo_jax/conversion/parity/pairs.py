@@ -6,15 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from deemo_jax.conversion.io.files import PublicFile
+from deemo_jax.conversion.io.public_file import PublicFile
 from deemo_jax.conversion.parity import outputs, reference
 from deemo_jax.conversion.parity.outputs import Tensors, depths_until
+from deemo_jax.conversion.tables.connectors import CLIPS, FRAMES, PROJECTOR
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
+from deemo_jax.models.parts.qformer import QFormerConfig
+from deemo_jax.systems.blip2.weights import QFORMER
+from deemo_jax.systems.connector_names import QFormerNames
+from deemo_jax.systems.minigpt4.weights import PROJECTION
+from deemo_jax.systems.video_llama.weights import AUDIO_BRANCH, VIDEO_BRANCH
 
 Stage = reference.Stage
 Files = Mapping[str, PublicFile]
 # Name of a part, PyTorch's outputs by name, and ours in the same order.
 Pair = tuple[str, Iterable[Stage], Iterable[Any]]
+# (prefix of a Q-Former's keys, key of its queries) in BLIP-2's Hugging Face layout.
+HUGGING_FACE = ("qformer.", "query_tokens")
 
 
 def comparisons(
@@ -62,7 +70,7 @@ def _towers(
 
 
 def _connectors(config: DeemoLlamaConfig, stored: Tensors, files: Files, dtype: Any, rng: Any) -> Iterator[Pair]:
-    for name, mount, sizes, width, file, prefix, queries in _qformers(config, files):
+    for name, mount, sizes, width, file, (prefix, queries) in _qformers(config, files):
         tokens = rng.standard_normal((2, 20, width), np.float32)
         theirs = reference.qformer(file, prefix, queries, sizes, tokens)
         yield name, theirs, outputs.qformer(stored, mount, sizes, tokens, dtype)
@@ -71,44 +79,51 @@ def _connectors(config: DeemoLlamaConfig, stored: Tensors, files: Files, dtype: 
         tokens = rng.standard_normal((2, places, 3, width), np.float32)
         theirs = reference.positions(reference.getter(file), key, tokens)
         yield name, theirs, outputs.positions(stored, path, tokens, dtype)
-    for name, mount, key, file in _projections(files):
-        tokens = rng.standard_normal((2, 3, stored[f"{mount}/linear/kernel"].shape[0]), np.float32)
+    for branch, key, file in _projections(files):
+        tokens = rng.standard_normal((2, 3, stored[f"{branch}/{PROJECTOR}/kernel"].shape[0]), np.float32)
         theirs = reference.projection(reference.getter(file), key, tokens)
-        yield name, theirs, outputs.projector(stored, mount, tokens, dtype)
+        yield f"{branch} projection", theirs, outputs.projector(stored, f"{branch}/projector", tokens, dtype)
 
 
 def _positions(files: Files) -> Iterator[tuple[str, str, str, PublicFile]]:
     if "video_llama" in files:
-        key = "video_frame_position_embedding.weight"
-        yield "frame positions", "video/connector/frame_positions", key, files["video_llama"]
+        yield "frame positions", f"video/{FRAMES.positions}", VIDEO_BRANCH.positions, files["video_llama"]
     if "video_llama_audio" in files:
-        key = "audio_position_embedding.weight"
-        yield "clip positions", "audio/connector/clip_positions", key, files["video_llama_audio"]
+        yield "clip positions", f"audio/{CLIPS.positions}", AUDIO_BRANCH.positions, files["video_llama_audio"]
 
 
-def _projections(files: Files) -> Iterator[tuple[str, str, str, PublicFile]]:
-    for source in ("video_llama", "minigpt4"):
-        if source in files:
-            yield "video projection", "video/projector", "llama_proj", files[source]
-    if "video_llama_audio" in files:
-        yield "audio projection", "audio/projector", "audio_llama_proj", files["video_llama_audio"]
+def _projections(files: Files) -> Iterator[tuple[str, str, PublicFile]]:
+    """(branch, prefix of the public keys, file)."""
+    named = (
+        ("video_llama", "video", VIDEO_BRANCH.projection),
+        ("minigpt4", "video", PROJECTION.prefix),
+        ("video_llama_audio", "audio", AUDIO_BRANCH.projection),
+    )
+    return ((branch, prefix, files[source]) for source, branch, prefix in named if source in files)
 
 
-def _qformers(config: DeemoLlamaConfig, files: Files) -> Iterator[tuple[Any, ...]]:
+def _qformers(
+    config: DeemoLlamaConfig, files: Files
+) -> Iterator[tuple[str, str, QFormerConfig, int, PublicFile, tuple[str, str]]]:
+    """(name, our path, sizes, width of what it reads, file, (prefix of its public keys, key of its queries))."""
     video, audio = config.video, config.audio
-    blip2 = next(((name, files[name]) for name in ("blip2", "blip2_hf") if name in files), None)
-    if video and blip2:
+    blip2 = (("blip2", _in_blip2s_code(QFORMER)), ("blip2_hf", HUGGING_FACE))
+    source, names = next((pair for pair in blip2 if pair[0] in files), (None, HUGGING_FACE))
+    if video and source:
         joint = video.connector.name == "joint"
         sizes = video.connector.config.qformer if joint else video.connector.config.frame
         mount = f"video/connector/{'qformer' if joint else 'frame_qformer'}"
-        prefix = "Qformer.bert." if blip2[0] == "blip2" else "qformer."
-        yield "BLIP-2 Q-Former", mount, sizes, video.encoder.config.width, blip2[1], prefix, "query_tokens"
+        yield "BLIP-2 Q-Former", mount, sizes, video.encoder.config.width, files[source], names
     if video and "video_llama" in files:
         connector, file = video.connector.config, files["video_llama"]
-        names = "video_Qformer.bert.", "video_query_tokens"
-        yield "video Q-Former", "video/connector/video_qformer", connector.video, connector.frame.width, file, *names
+        width, names = connector.frame.width, _in_blip2s_code(VIDEO_BRANCH.qformer)
+        yield "video Q-Former", f"video/{FRAMES.qformer}", connector.video, width, file, names
     if audio and "video_llama_audio" in files:
         encoder, file = audio.encoder.config, files["video_llama_audio"]
         width = encoder.head if encoder.output == "vector" else encoder.width
-        names = "audio_Qformer.bert.", "audio_query_tokens"
-        yield "audio Q-Former", "audio/connector/qformer", audio.connector.config.qformer, width, file, *names
+        names = _in_blip2s_code(AUDIO_BRANCH.qformer)
+        yield "audio Q-Former", f"audio/{CLIPS.qformer}", audio.connector.config.qformer, width, file, names
+
+
+def _in_blip2s_code(names: QFormerNames) -> tuple[str, str]:
+    return f"{names.prefix}.bert.", names.queries

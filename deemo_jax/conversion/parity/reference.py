@@ -1,8 +1,8 @@
 """What PyTorch computes from a public file: Hugging Face's modules where they exist, torch.nn's own for ImageBind.
 
 Each function yields (name, output) stage by stage in float32 and holds one layer at a time, so that a 7B decoder needs
-the memory of one block. Names of the public files are put into the modules directly; none of this project's tables is
-used, or a mistake in one would cancel out.
+the memory of one block. Public tensors go into the modules by their public names. The tables of `conversion` are not
+used: a mistake in one would be on both sides, and unseen.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from deemo_jax.conversion.io.files import PublicFile
+from deemo_jax.conversion.io.public_file import PublicFile
 from deemo_jax.core.errors import UserError
 from deemo_jax.models.parts.imagebind import ImageBindConfig
 from deemo_jax.models.parts.qformer import QFormerConfig

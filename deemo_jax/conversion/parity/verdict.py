@@ -12,8 +12,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from deemo_jax.conversion.checkpoint import reopened, stored_weights
-from deemo_jax.conversion.io.files import PublicFile
+from deemo_jax.conversion.engine import reopened, stored_weights
+from deemo_jax.conversion.io.public_file import PublicFile
 from deemo_jax.conversion.parity.outputs import Tensors
 from deemo_jax.core import tables
 from deemo_jax.core.errors import UserError

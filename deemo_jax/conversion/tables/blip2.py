@@ -3,10 +3,13 @@
 import dataclasses
 
 from deemo_jax.conversion.tables.qformer import bert_qformer
-from deemo_jax.conversion.tables.rules import Ignored, Rule, Table
+from deemo_jax.conversion.tables.rules import Ignored, Rule, WeightTable
+from deemo_jax.systems.blip2.weights import QFORMER
 
 # The tower's output norm is trained with the Q-Former and kept in its file.
-LN_VISION = Table("blip2", (Rule("ln_vision.weight", "output_norm/scale"), Rule("ln_vision.bias", "output_norm/bias")))
+LN_VISION = WeightTable(
+    "blip2", (Rule("ln_vision.weight", "output_norm/scale"), Rule("ln_vision.bias", "output_norm/bias"))
+)
 
 _IGNORED = (
     Ignored(r"Qformer\.bert\.embeddings\.position_ids", "a buffer of the text branch"),
@@ -19,7 +22,7 @@ _IGNORED = (
 )
 
 
-def blip2_qformer(cross_every: int) -> Table:
+def blip2_qformer(cross_every: int) -> WeightTable:
     """The Q-Former with its queries."""
-    table = bert_qformer("blip2", "Qformer", "query_tokens", cross_every)
+    table = bert_qformer("blip2", QFORMER, cross_every)
     return dataclasses.replace(table, ignored=_IGNORED)

@@ -3,7 +3,7 @@
 Their later code gives the tower's last norm the eps of its blocks (1e-6); BLIP-2's own code, and ours, 1e-5.
 """
 
-from deemo_jax.conversion.tables.rules import Ignored, Rule, Table
+from deemo_jax.conversion.tables.rules import Ignored, Rule, WeightTable
 from deemo_jax.conversion.tables.transforms import (
     CONVOLUTION,
     FLAT,
@@ -35,9 +35,9 @@ _SEPARATE_BIASES = (
 )
 
 
-def vision_model(separate_biases: bool = False) -> Table:
+def vision_model(separate_biases: bool = False) -> WeightTable:
     """The vision tower; `separate_biases` for files of the first Hugging Face version."""
-    return Table(
+    return WeightTable(
         "blip2_hf",
         (
             Rule(f"{TOWER}.embeddings.class_embedding", "class_token", TOKEN),

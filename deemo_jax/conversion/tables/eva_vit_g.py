@@ -1,11 +1,11 @@
 """EVA-CLIP ViT-g/14 as `eva_vit_g.pth` holds it (flat; BLIP-2 and its descendants load it so)."""
 
-from deemo_jax.conversion.tables.rules import Ignored, Rule, Table
+from deemo_jax.conversion.tables.rules import Ignored, Rule, WeightTable
 from deemo_jax.conversion.tables.transforms import CONVOLUTION, FLAT, FUSED_QKV, LINEAR, LINEAR_FROM_HEADS, TABLE, TOKEN
 
 BLOCK = "blocks.{layer}"
 
-EVA_VIT_G = Table(
+EVA_VIT_G = WeightTable(
     "eva_vit_g",
     (
         Rule("cls_token", "class_token", TOKEN),

@@ -2,7 +2,7 @@
 
 import math
 
-from deemo_jax.conversion.tables.rules import Ignored, Rule, Table
+from deemo_jax.conversion.tables.rules import Ignored, Rule, WeightTable
 from deemo_jax.conversion.tables.transforms import (
     CONVOLUTION,
     FUSED_BIAS,
@@ -23,11 +23,11 @@ _HEAD = "modality_heads.audio.2.weight"
 _SCALE = "modality_postprocessors.audio.1.log_logit_scale"
 
 
-def imagebind_audio(output: str, scale: float) -> Table:
+def imagebind_audio(output: str, scale: float) -> WeightTable:
     """The audio trunk; its head only where the encoder hands on clip vectors of length `scale` (`output` 'vector')."""
     head = (Rule(_HEAD, "head/kernel", LINEAR), Rule(_SCALE, (), constant(math.log(scale))))
     patches = (Ignored(f"{_HEAD}|{_SCALE}".replace(".", r"\."), "the head, which patch tokens do not pass"),)
-    return Table(
+    return WeightTable(
         "imagebind",
         (
             # The key says rgbt_stem because the audio stem reuses the image stem's class.

@@ -1,6 +1,6 @@
 """LLaMA-family decoders in Hugging Face's layout. Their projections are already permuted for half-split rotation."""
 
-from deemo_jax.conversion.tables.rules import Ignored, Rule, Table
+from deemo_jax.conversion.tables.rules import Ignored, Rule, WeightTable
 from deemo_jax.conversion.tables.transforms import LINEAR, LINEAR_FROM_HEADS, SAME, Transform
 
 LAYER = "model.layers.{layer}"
@@ -16,7 +16,7 @@ _BOTH = Transform(
 )
 
 
-def llama(tied: bool) -> Table:
+def llama(tied: bool) -> WeightTable:
     """The decoder; `tied`: the output head is the embedding, and the file has only that."""
     embedding = "model.embed_tokens.weight"
     ends = (
@@ -39,4 +39,4 @@ def llama(tied: bool) -> Table:
     out = Rule(f"{LAYER}.self_attn.o_proj.weight", "blocks/out/kernel", LINEAR_FROM_HEADS)
     # A tied head may be written down all the same.
     ignored = (*LLAMA_IGNORED, *((Ignored(r"lm_head\.weight", "the tied head, which is the embedding"),) * tied))
-    return Table("llama", (*ends, *projections, out, *mlp, *norms), ignored)
+    return WeightTable("llama", (*ends, *projections, out, *mlp, *norms), ignored)

@@ -2,30 +2,32 @@
 
 import dataclasses
 
-from deemo_jax.conversion.tables.rules import MEMBER, Place, Rule, Table
+from deemo_jax.conversion.tables.rules import MEMBER, Place, Rule, WeightTable
 from deemo_jax.conversion.tables.transforms import FLAT, LINEAR, LINEAR_FROM_HEADS, TABLE, Transform
+from deemo_jax.systems.connector_names import QFormerNames
 
 
-def bert_qformer(name: str, prefix: str, queries: str, cross_every: int) -> Table:
+def bert_qformer(source: str, names: QFormerNames, cross_every: int) -> WeightTable:
     """A Q-Former without its text branch.
 
     Args:
-        name: of the source.
-        prefix: of its keys, e.g. 'video_Qformer'.
-        queries: the key of its query tokens.
+        source: name of the source.
+        names: public ones.
         cross_every: of its config: layer l is member l mod cross_every of group l // cross_every.
     """
-    norm = f"{prefix}.bert.embeddings.LayerNorm"
-    layer = f"{prefix}.bert.encoder.layer.{{layer}}"
-    return _table(name, queries, norm, layer, cross_every, "self")
+    norm = f"{names.prefix}.bert.embeddings.LayerNorm"
+    layer = f"{names.prefix}.bert.encoder.layer.{{layer}}"
+    return _table(source, names.queries, norm, layer, cross_every, "self")
 
 
-def hugging_face_qformer(name: str, cross_every: int) -> Table:
+def hugging_face_qformer(source: str, cross_every: int) -> WeightTable:
     """The same under the names of `transformers.Blip2QFormerModel`, with 'query_tokens' beside it."""
-    return _table(name, "query_tokens", "qformer.layernorm", "qformer.encoder.layer.{layer}", cross_every, "attention")
+    return _table(
+        source, "query_tokens", "qformer.layernorm", "qformer.encoder.layer.{layer}", cross_every, "attention"
+    )
 
 
-def _table(name: str, queries: str, norm: str, layer: str, cross_every: int, inner: str) -> Table:
+def _table(source: str, queries: str, norm: str, layer: str, cross_every: int, inner: str) -> WeightTable:
     group = f"groups/{MEMBER}"
 
     def place(index: int) -> Place:
@@ -40,7 +42,7 @@ def _table(name: str, queries: str, norm: str, layer: str, cross_every: int, inn
         *_norm(f"{layer}.output_query.LayerNorm", f"{group}/mlp_norm"),
     ]
     placed = [dataclasses.replace(rule, place=place) for rule in layers]
-    return Table(name, (Rule(queries, "queries", TABLE), *_norm(norm, "norm"), *placed))
+    return WeightTable(source, (Rule(queries, "queries", TABLE), *_norm(norm, "norm"), *placed))
 
 
 def _attention(public: str, inner: str, ours: str) -> list[Rule]:

@@ -57,7 +57,7 @@ class Ignored:
 
 
 @dataclasses.dataclass(frozen=True)
-class Table:
+class WeightTable:
     """The rules of one public file.
 
     Attributes:
@@ -70,11 +70,11 @@ class Table:
     rules: tuple[Rule, ...]
     ignored: tuple[Ignored, ...] = ()
 
-    def __add__(self, other: "Table") -> "Table":
+    def __add__(self, other: "WeightTable") -> "WeightTable":
         """Both tables' rules, for a file that holds two parts."""
-        return Table(self.name, self.rules + other.rules, self.ignored + other.ignored)
+        return WeightTable(self.name, self.rules + other.rules, self.ignored + other.ignored)
 
-    def mounted(self, mount: str) -> "Table":
+    def mounted(self, mount: str) -> "WeightTable":
         """The same rules for a parameter tree that lies under `mount`."""
         rules = tuple(
             dataclasses.replace(rule, ours=tuple(f"{mount}/{path}" for path in rule.paths)) for rule in self.rules
@@ -112,7 +112,7 @@ class Fill:
             raise UserError(f"{self.key}: {error}") from error
 
 
-def expected(table: Table, params: Mapping[str, Any]) -> dict[str, Fill]:
+def expected(table: WeightTable, params: Mapping[str, Any]) -> dict[str, Fill]:
     """The public tensors that a table asks for, given our parameters (path -> something with a shape).
 
     Raises:
@@ -181,7 +181,7 @@ def pattern(allow_extra: str | None) -> re.Pattern[str] | None:
 
 
 def match(
-    table: Table, params: Mapping[str, Any], file: Mapping[str, Shape], allowed: re.Pattern[str] | None = None
+    table: WeightTable, params: Mapping[str, Any], file: Mapping[str, Shape], allowed: re.Pattern[str] | None = None
 ) -> Match:
     """Lays a table beside a file's keys and shapes.
 
@@ -210,20 +210,8 @@ def match(
     return Match(tuple(wanted[key] for key in file if key in wanted), ignored, tuple(problems), reach)
 
 
-def from_public(table: Table, params: Mapping[str, Any], public: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Public tensors as our parameters, all in memory: path -> value of each that the table fills."""
-    found: dict[str, np.ndarray] = {}
-    for key, fill in expected(table, params).items():
-        for (path, row), value in zip(fill.targets, fill.values(public[key]), strict=True):
-            if row is None:
-                found[path] = value
-            else:
-                found.setdefault(path, np.empty(params[path].shape, value.dtype))[row] = value
-    return found
-
-
-def to_public(table: Table, params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The way back: our parameters under the public names, in the public shapes."""
+def to_public(table: WeightTable, params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Our parameters under the public names, in the public shapes: the inverse of filling them from a file."""
     public = {}
     for key, fill in expected(table, params).items():
         values = [np.asarray(params[path] if row is None else params[path][row]) for path, row in fill.targets]

@@ -73,7 +73,7 @@ class ImageBindConfig:
         return (self.mel_bins, self.mel_frames)
 
 
-class Block(nn.Module):
+class ImageBindBlock(nn.Module):
     """Pre-norm block; attention has one learned key and value beside those of the tokens."""
 
     config: ImageBindConfig
@@ -114,7 +114,7 @@ class ImageBindAudio(nn.Module):
             raise ValueError(f"mel {mel.shape}: expected (..., {config.mel_bins}, {config.mel_frames})")
         x_NPD = self._stem(mel.reshape(-1, *clip, 1))
         x_NPD = add_class_and_positions(self, x_NPD)
-        stack = scanned(Block, config.depth, config.remat)
+        stack = scanned(ImageBindBlock, config.depth, config.remat)
         x_NPD, _ = stack(config, self.dtype, self.backend, name="blocks")(x_NPD)
         vector = config.output == "vector"
         tokens = LayerNorm(config.eps, self.dtype, name="head_norm")(x_NPD[:, :1] if vector else x_NPD)

@@ -3,7 +3,7 @@
 Axes: N rows (any leading dimensions), D width, F hidden width, L layers.
 
 Every parameter carries logical axis names ('embed', 'heads', 'kv_heads', 'head_dim', 'mlp', 'vocab', 'layers', or
-None); a rule table per tower, kept by the training room, maps them to mesh axes. No module knows a mesh.
+None); a rule table per tower, in `deemo_jax.models.mesh`, maps them to mesh axes. No module knows a mesh.
 Parameters keep the dtype they are stored in; arithmetic runs in the module's `dtype`, norms in float32.
 """
 

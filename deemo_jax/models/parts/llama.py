@@ -127,7 +127,7 @@ def rotate(x_BTNH: Float[Array, "B T N H"], angles_BTH: Float[Array, "B T pairs"
     return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], -1).astype(x_BTNH.dtype)
 
 
-class Block(nn.Module):
+class LlamaBlock(nn.Module):
     """x + attention(norm(x)), then x + down(silu(gate) * up).
 
     Carries the residual stream and the buffers of all layers' keys and values (or None): a loop updates its carry in
@@ -178,7 +178,7 @@ class Llama(nn.Module):
         config = self.config
         rows = (config.vocab, config.width)
         self.embedding = param(self, "embedding", nn.initializers.normal(0.02), ("vocab", "embed"), rows)
-        stack = scanned(Block, config.depth, config.remat, (nn.broadcast, nn.broadcast, nn.broadcast, 0))
+        stack = scanned(LlamaBlock, config.depth, config.remat, (nn.broadcast, nn.broadcast, nn.broadcast, 0))
         self.blocks = stack(config, self.dtype, self.backend)
         self.norm = RMSNorm(config.eps, self.dtype)
         self.head = param(self, "head", fan_in_normal(1), ("embed", "vocab"), rows[::-1])

@@ -57,7 +57,7 @@ class QFormerConfig:
             raise UserError("qformer: dropout and attention_dropout must lie in [0, 1)")
 
 
-class Layer(nn.Module):
+class QFormerLayer(nn.Module):
     """Self-attention, cross-attention if `cross`, MLP; each added to its input and then normed."""
 
     config: QFormerConfig
@@ -89,7 +89,7 @@ class Layer(nn.Module):
         return LayerNorm(self.config.eps, self.dtype, name=name)(x_BQD + update_BQD)
 
 
-class Group(nn.Module):
+class QFormerGroup(nn.Module):
     """One layer with cross-attention and the plain ones behind it."""
 
     config: QFormerConfig
@@ -101,7 +101,7 @@ class Group(nn.Module):
     def __call__(self, x_BQD: Array, tokens_BSE: Array, mask: Array | None) -> tuple[Array, None]:
         for index in range(self.config.cross_every):
             name = "cross" if index == 0 else f"plain{index}"
-            layer = Layer(self.config, index == 0, self.train, self.dtype, self.backend, name=name)
+            layer = QFormerLayer(self.config, index == 0, self.train, self.dtype, self.backend, name=name)
             x_BQD = layer(x_BQD, tokens_BSE, mask)
         return constrain(x_BQD, "batch", None, None), None
 
@@ -129,7 +129,7 @@ class QFormer(nn.Module):
         x_QD = LayerNorm(config.eps, self.dtype, name="norm")(queries)
         x_BQD = jnp.broadcast_to(x_QD, (len(tokens_BSE), *x_QD.shape))
         x_BQD = nn.Dropout(config.dropout, deterministic=not train)(x_BQD)
-        stack = scanned(Group, config.depth // config.cross_every, config.remat)
+        stack = scanned(QFormerGroup, config.depth // config.cross_every, config.remat)
         groups = stack(config, train, self.dtype, self.backend, name="groups")
         mask = None if valid is None else make_mask(valid)
         return groups(x_BQD, tokens_BSE.astype(self.dtype), mask)[0]

@@ -69,7 +69,7 @@ def normalise_pixels(frames: UInt8[Array, "*N H W 3"] | Float[Array, "*N H W 3"]
     return (frames.astype(jnp.float32) / 255 - mean) / std
 
 
-class Block(nn.Module):
+class ViTBlock(nn.Module):
     """x + attention(norm1(x)), then x + mlp(norm2(x)); no layer scale."""
 
     config: ViTConfig
@@ -112,7 +112,7 @@ class ViT(nn.Module):
         patches = _patchify(normalise_pixels(frames).reshape(-1, *image), config.patch)
         x_NPD = Linear((config.width,), (None, None, None, "embed"), 3, dtype=self.dtype, name="patch")(patches)
         x_NPD = add_class_and_positions(self, x_NPD)
-        stack = scanned(Block, config.depth, config.remat)
+        stack = scanned(ViTBlock, config.depth, config.remat)
         x_NPD, _ = stack(config, self.dtype, self.backend, name="blocks")(x_NPD)
         if config.output_norm:
             x_NPD = LayerNorm(1e-5, self.dtype, name="output_norm")(x_NPD)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from deemo_jax.conversion import checkpoint
+from deemo_jax.conversion import engine
 from deemo_jax.conversion.io import values
 from deemo_jax.conversion.tables.rules import Fill
 from deemo_jax.conversion.tables.transforms import SAME
@@ -22,7 +22,7 @@ def sources(tmp_path):
 
 def refused(sources, out):
     with pytest.raises(UserError) as error:
-        checkpoint.convert(tiny.recipe(), sources, out)
+        engine.convert(tiny.recipe(), sources, out)
     assert not out.exists() and not list(out.parent.glob(".*"))
     return str(error.value)
 
@@ -77,7 +77,7 @@ def test_biases_norms_and_what_is_trained_may_be_zero(sources, tmp_path):
     ):
         change(sources[name], key, np.zeros_like)
     change(f"{sources['llama']}/model.safetensors", "model.norm.weight", np.zeros_like)
-    assert checkpoint.convert(tiny.recipe(), sources, tmp_path / "out")["already"] is False
+    assert engine.convert(tiny.recipe(), sources, tmp_path / "out")["already"] is False
 
 
 def test_a_scale_that_is_no_number(sources, tmp_path):

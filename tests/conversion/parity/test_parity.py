@@ -8,8 +8,8 @@ import safetensors.numpy
 
 pytest.importorskip("torch")
 
-from deemo_jax.conversion import checkpoint
-from deemo_jax.conversion.io.files import open_public
+from deemo_jax.conversion import engine
+from deemo_jax.conversion.io.public_file import open_public
 from deemo_jax.conversion.parity import verdict
 from deemo_jax.core.errors import UserError
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
@@ -43,7 +43,7 @@ def without(public, *names):
 @pytest.mark.parametrize("left_out", ["blip2_hf", "eva_vit_g blip2"])
 def test_every_stage_agrees(public, tmp_path, left_out):
     sources, recipe = without(public, *left_out.split()), tiny.recipe()
-    checkpoint.convert(recipe, sources, tmp_path / "out")
+    engine.convert(recipe, sources, tmp_path / "out")
     rows = verdict.compare(recipe, tmp_path / "out", sources)
     qformers = (1 + 4 + 1) + 2 * (1 + 2 + 1)
     assert len(rows) == 3 + 3 + 5 + qformers + 2 + 2 and all(row.passed for row in rows), verdict.table(rows)
@@ -55,7 +55,7 @@ def test_bfloat16_stays_within_its_bound(public, tmp_path):
     config = tiny.get_config("precision=bfloat16")
     config.model, config.model.dtype = tiny.MODEL, "bfloat16"
     recipe = tiny.Recipe.from_config(config)
-    checkpoint.convert(recipe, sources, tmp_path / "out")
+    engine.convert(recipe, sources, tmp_path / "out")
     rows = verdict.compare(recipe, tmp_path / "out", sources)
     assert all(row.passed for row in rows), verdict.table(rows)
     assert max(row.relative for row in rows) > 1e-3  # else it was no bfloat16
@@ -69,7 +69,7 @@ def test_stretched_rotary_positions(public, tmp_path):
         tmp_path / "llama", decoder, rope_theta=500.0, rope_scaling={"rope_type": "llama3", **THEIRS}
     )
     llama = tiny.write_public(tmp_path, recipe, ("llama",))
-    checkpoint.convert(recipe, {**without(public, "blip2_hf"), **llama}, tmp_path / "out")
+    engine.convert(recipe, {**without(public, "blip2_hf"), **llama}, tmp_path / "out")
     assert all(row.passed for row in verdict.compare(recipe, tmp_path / "out", llama))
     plain = DeemoLlamaConfig.from_config(tiny.recipe(decoder={**decoder, "rope_scaling": None}).model)
     files = {"llama": open_public(llama["llama"])}
@@ -78,7 +78,7 @@ def test_stretched_rotary_positions(public, tmp_path):
 
 def test_a_wrong_weight_is_found_where_it_is(public, tmp_path):
     sources, recipe = without(public, "blip2_hf"), tiny.recipe()
-    checkpoint.convert(recipe, sources, tmp_path / "out")
+    engine.convert(recipe, sources, tmp_path / "out")
     tree = load_tree(tmp_path / "out")
     kernel = flatten(tree)["decoder/blocks/up/kernel"].copy()
     kernel[1] = kernel[1][::-1]
@@ -93,7 +93,7 @@ def test_a_wrong_weight_is_found_where_it_is(public, tmp_path):
 
 def test_layers_can_be_limited_and_something_must_be_compared(public, tmp_path):
     sources, recipe = without(public, "blip2_hf"), tiny.recipe()
-    checkpoint.convert(recipe, sources, tmp_path / "out")
+    engine.convert(recipe, sources, tmp_path / "out")
     rows = verdict.compare(recipe, tmp_path / "out", {"llama": sources["llama"]}, layers=1)
     assert [row.name for row in rows] == ["decoder: embeddings", "decoder: after 1 blocks"]
     with pytest.raises(UserError, match="nothing to compare"):
@@ -113,7 +113,7 @@ REVERSED = {
 
 def test_what_stands_the_wrong_way_round_is_seen_first_where_it_is(public, tmp_path):
     sources, recipe = without(public, "blip2_hf"), tiny.recipe()
-    checkpoint.convert(recipe, sources, tmp_path / "out")
+    engine.convert(recipe, sources, tmp_path / "out")
     values = flatten(load_tree(tmp_path / "out"))
     files = {name: open_public(sources[name]) for name in ("blip2", *tiny.CONNECTORS)}
     wrong = {path: values[path][..., ::-1] for path in REVERSED}
@@ -134,7 +134,7 @@ def test_separate_biases_of_hugging_faces_first_version(public, tmp_path):
             tensors[key.replace("qkv.bias", name)] = part.copy()
     sources["blip2_hf"] = str(tmp_path / "old.safetensors")
     safetensors.numpy.save_file(tensors, sources["blip2_hf"])
-    checkpoint.convert(recipe, sources, tmp_path / "out")
+    engine.convert(recipe, sources, tmp_path / "out")
     rows = verdict.compare(recipe, tmp_path / "out", {"blip2_hf": sources["blip2_hf"]})
     assert len(rows) == 9 and all(row.passed for row in rows), verdict.table(rows)
 
@@ -145,5 +145,5 @@ def test_a_tied_head(public, tmp_path):
     llama = tiny.write_public(tmp_path, recipe, ("llama",), values)
     # Written down all the same, and different: the config says that it is not used.
     tiny.write_llama_config(tmp_path / "llama", tiny.DECODER, tie_word_embeddings=True)
-    checkpoint.convert(recipe, {**without(public, "blip2_hf"), **llama}, tmp_path / "out")
+    engine.convert(recipe, {**without(public, "blip2_hf"), **llama}, tmp_path / "out")
     assert all(row.passed for row in verdict.compare(recipe, tmp_path / "out", llama))

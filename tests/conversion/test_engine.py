@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from deemo_jax.conversion import checkpoint, plan, record
+from deemo_jax.conversion import engine, plan, record
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json
 from deemo_jax.core.recipe import MeshRecipe, Recipe
@@ -30,35 +30,35 @@ def towers(public):
 
 def refused(recipe, sources, out, **options):
     with pytest.raises(UserError) as error:
-        checkpoint.convert(recipe, sources, out, **options)
+        engine.convert(recipe, sources, out, **options)
     assert not out.exists() and not list(out.parent.glob(".*"))
     return str(error.value)
 
 
 def test_every_parameter_comes_from_its_source(public, tmp_path):
     recipe = tiny.recipe()
-    done = checkpoint.convert(recipe, public, tmp_path / "out")
+    done = engine.convert(recipe, public, tmp_path / "out")
     tiny.same(flatten(load_tree(tmp_path / "out")), tiny.random(recipe))
     assert done["drawn_at_random"] == [] and done["already"] is False
     assert done["sources"]["imagebind"].keys() == {"imagebind.safetensors"}
     assert len(done["report"]) == 6 and "peak memory" in record.report(done)
-    assert checkpoint.check(tmp_path / "out", recipe, public) == ()
+    assert engine.check(tmp_path / "out", recipe, public) == ()
 
 
 def test_frozen_weights_are_cast_and_trained_ones_are_not(public, tmp_path):
     recipe = tiny.recipe("bfloat16")
-    checkpoint.convert(recipe, public, tmp_path / "out")
+    engine.convert(recipe, public, tmp_path / "out")
     kinds = {path: leaf.dtype for path, leaf in flatten(load_tree(tmp_path / "out")).items()}
     assert kinds["decoder/embedding"] == kinds["video/connector/frame_qformer/queries"] == ml_dtypes.bfloat16
     assert kinds["video/projector/linear/kernel"] == np.float32
     values, stored = tiny.random(recipe), load_tree(tmp_path / "out")
     np.testing.assert_array_equal(stored["decoder"]["head"], values["decoder/head"].astype(ml_dtypes.bfloat16))
-    assert checkpoint.check(tmp_path / "out", recipe, public) == ()
+    assert engine.check(tmp_path / "out", recipe, public) == ()
 
 
 def test_a_run_starts_from_a_checkpoint_and_draws_what_is_not_in_it(public, tmp_path):
     recipe = tiny.recipe()
-    done = checkpoint.convert(recipe, towers(public), tmp_path / "out")
+    done = engine.convert(recipe, towers(public), tmp_path / "out")
     assert done["drawn_at_random"] == ["audio/connector", "audio/projector", "video/connector", "video/projector"]
     config = tiny.get_config("precision=float32")
     config.model, config.init, config.tokenizer = tiny.MODEL, str(tmp_path / "out"), {"name": "bytes"}
@@ -73,31 +73,31 @@ def test_a_run_starts_from_a_checkpoint_and_draws_what_is_not_in_it(public, tmp_
 
 def test_a_second_conversion_does_nothing_and_another_one_is_refused(public, tmp_path):
     out = tmp_path / "out"
-    checkpoint.convert(tiny.recipe(), public, out)
+    engine.convert(tiny.recipe(), public, out)
     before = (out / WEIGHTS).stat().st_mtime_ns
-    assert checkpoint.convert(tiny.recipe(), public, out)["already"] is True
+    assert engine.convert(tiny.recipe(), public, out)["already"] is True
     assert (out / WEIGHTS).stat().st_mtime_ns == before
     with pytest.raises(UserError, match="other sources, dtypes"):
-        checkpoint.convert(tiny.recipe("bfloat16"), towers(public), out)
+        engine.convert(tiny.recipe("bfloat16"), towers(public), out)
     (tmp_path / "file").mkdir()
     with pytest.raises(UserError, match="no converted checkpoint"):
-        checkpoint.convert(tiny.recipe(), public, tmp_path / "file")
+        engine.convert(tiny.recipe(), public, tmp_path / "file")
 
 
 def test_check_finds_damage_and_other_sources(public, tmp_path):
     recipe, out = tiny.recipe(), tmp_path / "out"
-    checkpoint.convert(recipe, public, out)
+    engine.convert(recipe, public, out)
     others = tiny.write_public(tmp_path, recipe, ("llama",), tiny.random(recipe, seed=1))
-    wrong = checkpoint.check(out, recipe, {**public, **others})
+    wrong = engine.check(out, recipe, {**public, **others})
     assert "decoder/embedding: differs from its source" in wrong and "decoder/blocks/up/kernel[2]: differs" in " ".join(
         wrong
     )
     data = bytearray((out / WEIGHTS).read_bytes())
     data[-1] ^= 1
     (out / WEIGHTS).write_bytes(data)
-    assert "hash" in checkpoint.check(out, recipe, {})[0]
+    assert "hash" in engine.check(out, recipe, {})[0]
     with pytest.raises(UserError, match="hash"):
-        checkpoint.convert(recipe, public, out)
+        engine.convert(recipe, public, out)
 
 
 def test_all_disagreements_are_named_together(tmp_path):
@@ -118,8 +118,8 @@ def test_extra_tensors_can_be_allowed_by_name(tmp_path):
     tiny.change(sources["eva_vit_g"], blocks__0__gamma_1=ZEROS, blocks__39__norm1__weight=ZEROS, head__bias=ZEROS)
     assert "gamma_1" in refused(recipe, sources, tmp_path / "out", allow_extra="gamma")  # whole names are matched
     with pytest.raises(UserError, match="no regular expression"):
-        checkpoint.convert(recipe, sources, tmp_path / "out", allow_extra="(")
-    done = checkpoint.convert(recipe, sources, tmp_path / "out", allow_extra=r"blocks\.\d+\.gamma_\d")
+        engine.convert(recipe, sources, tmp_path / "out", allow_extra="(")
+    done = engine.convert(recipe, sources, tmp_path / "out", allow_extra=r"blocks\.\d+\.gamma_\d")
     ignored = done["report"][0]["ignored"]
     assert ignored["allowed by --allow_extra"] == 1 and sum(ignored.values()) == 3
 
@@ -163,7 +163,7 @@ def test_two_sources_of_one_parameter(public, tmp_path):
 def test_the_other_connector_takes_the_same_blip2(public, tmp_path):
     video = {**tiny.MODEL["video"], "connector": tiny.JOINT}
     recipe = tiny.recipe(video=video)
-    checkpoint.convert(recipe, towers(public), tmp_path / "out")
+    engine.convert(recipe, towers(public), tmp_path / "out")
     connector = load_tree(tmp_path / "out")["video"]["connector"]
     expected = tiny.random(tiny.recipe())["video/connector/frame_qformer/queries"]
     np.testing.assert_array_equal(connector["qformer"]["queries"], expected)
@@ -175,7 +175,7 @@ def test_hugging_faces_blip2_is_the_same(public, tmp_path):
     recipe = tiny.recipe()
     hugging_face = tiny.write_public(tmp_path, recipe, ("blip2_hf",))
     rest = {name: public[name] for name in ("imagebind", "llama")}
-    checkpoint.convert(recipe, {**rest, **hugging_face}, tmp_path / "out")
+    engine.convert(recipe, {**rest, **hugging_face}, tmp_path / "out")
     video = {path: value for path, value in tiny.random(recipe).items() if path.startswith("video/encoder")}
     stored = flatten(load_tree(tmp_path / "out"))
     for path, value in video.items():
@@ -188,7 +188,7 @@ def test_hugging_faces_blip2_is_the_same(public, tmp_path):
 def test_patch_tokens_leave_imagebinds_head_out(public, tmp_path):
     audio = tiny.MODEL["audio"]
     recipe = tiny.recipe(audio={**audio, "encoder": {**audio["encoder"], "output": "patches"}})
-    done = checkpoint.convert(recipe, towers(public), tmp_path / "out")
+    done = engine.convert(recipe, towers(public), tmp_path / "out")
     assert "head" not in load_tree(tmp_path / "out")["audio"]["encoder"]
     assert done["report"][2]["ignored"] == {"the head, which patch tokens do not pass": 2}
 
@@ -210,7 +210,7 @@ def test_tied_heads_and_padded_vocabularies(public, tmp_path):
     sources = tiny.write_public(tmp_path, recipe)
     tiny.change(f"{sources['llama']}/model.safetensors", lm_head__weight=None)
     tiny.write_llama_config(tmp_path / "llama", tiny.DECODER, tie_word_embeddings=True)
-    checkpoint.convert(recipe, sources, tmp_path / "out")
+    engine.convert(recipe, sources, tmp_path / "out")
     decoder = load_tree(tmp_path / "out")["decoder"]
     np.testing.assert_array_equal(decoder["head"], decoder["embedding"].T)
     padded = tiny.recipe(decoder={**tiny.DECODER, "vocab": 41})
@@ -231,9 +231,9 @@ def test_llama_3s_stretch_is_read(tmp_path):
     }
     tiny.write_llama_config(tmp_path / "llama", decoder, rope_theta=500000.0, rope_scaling=theirs)
     sources = tiny.write_public(tmp_path, recipe)
-    checkpoint.convert(recipe, sources, tmp_path / "out")
+    engine.convert(recipe, sources, tmp_path / "out")
     tiny.write_llama_config(tmp_path / "llama", decoder, rope_parameters={**theirs, "rope_theta": 500000.0})
-    checkpoint.convert(recipe, sources, tmp_path / "again")
+    engine.convert(recipe, sources, tmp_path / "again")
     for name in ("out", "again"):  # both spellings of one stretch give one checkpoint
         tiny.same(flatten(load_tree(tmp_path / name)), flatten(load_tree(tmp_path / "out")))
         assert read_json(tmp_path / name / CONVERSION)["config"]["model"]["decoder"]["rope_scaling"] == stretch
@@ -247,13 +247,13 @@ def test_unknown_sources_and_folders_that_cannot_be_written(public, tmp_path):
     assert "choose from eva_vit_g" in refused(tiny.recipe(), {"vit": "x"}, tmp_path / "out")
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
-        checkpoint.convert(tiny.recipe(), public, tmp_path / "file" / "out")
+        engine.convert(tiny.recipe(), public, tmp_path / "file" / "out")
 
 
 def test_several_devices_read_only_their_parts(public, tmp_path):
     from deemo_jax.models.weights import open_tensors
 
-    checkpoint.convert(tiny.recipe(), public, tmp_path / "out")
+    engine.convert(tiny.recipe(), public, tmp_path / "out")
     stored = open_tensors(tmp_path / "out")["decoder/embedding"]
     whole = tiny.random(tiny.recipe())["decoder/embedding"]
     np.testing.assert_array_equal(stored[slice(8, 16), slice(None)], whole[8:16])

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from deemo_jax.conversion import record as records
-from deemo_jax.conversion.io.writer import RowWriter
-from deemo_jax.conversion.plan import Opened, Plan, planned
+from deemo_jax.conversion.io.row_writer import RowWriter
+from deemo_jax.conversion.plan import ConversionPlan, Opened, planned
 from deemo_jax.conversion.sources import SOURCES
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
@@ -56,7 +56,7 @@ def convert(recipe: Recipe, sources: Mapping[str, str], out: Path, allow_extra: 
             "peak_memory_bytes": peak_memory(),
             "versions": versions(),
         }
-        plan.tokenizer.copy(folder)
+        plan.extra.copy(folder)
         files.write_json(folder / CONVERSION, record)
     return record | {"already": False}
 
@@ -83,7 +83,7 @@ def check(out: Path, recipe: Recipe, sources: Mapping[str, str], allow_extra: st
     wrong = [f"{file}: is missing or not as recorded" for file in _changed_tokenizer(Path(out), record)]
     if not sources:
         return tuple(wrong)
-    if "llama" in sources and plan.tokenizer.hashes() != record["tokenizer"]:
+    if "llama" in sources and plan.extra.hashes() != record["tokenizer"]:
         wrong.append(f"{sources['llama']}: has another tokenizer than the checkpoint was made with")
     stored = stored_weights(out, plan)
     for path, row, values in plan.rows():
@@ -95,7 +95,7 @@ def check(out: Path, recipe: Recipe, sources: Mapping[str, str], allow_extra: st
 
 def reopened(
     out: Path, recipe: Recipe, sources: Mapping[str, str], allow_extra: str | None = None
-) -> tuple[dict[str, Any], Plan]:
+) -> tuple[dict[str, Any], ConversionPlan]:
     """A checkpoint's record, and the plan of (some of) its sources, if both belong to the recipe.
 
     Raises:
@@ -116,7 +116,7 @@ def reopened(
     return record, plan
 
 
-def stored_weights(out: Path, plan: Plan) -> dict[str, Stored]:
+def stored_weights(out: Path, plan: ConversionPlan) -> dict[str, Stored]:
     """A checkpoint's tensors, unread, with all that a plan's sources fill among them.
 
     Raises:
@@ -135,19 +135,19 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _identity(recipe: Recipe, plan: Plan) -> dict[str, Any]:
+def _identity(recipe: Recipe, plan: ConversionPlan) -> dict[str, Any]:
     """What makes two conversions the same: the model, and every byte that went in."""
     hashes = {source.name: {file.name: files.sha256(file) for file in source.file.files} for source in plan.sources}
     return {
         "version": records.VERSION,
         "config": recipe.resolved(),
         "sources": hashes,
-        "tokenizer": plan.tokenizer.hashes(),
+        "tokenizer": plan.extra.hashes(),
         "dtypes": _dtypes(plan),
     }
 
 
-def _dtypes(plan: Plan) -> list[str]:
+def _dtypes(plan: ConversionPlan) -> list[str]:
     return sorted({str(np.dtype(leaf.dtype)) for leaf in plan.params.values()})
 
 
