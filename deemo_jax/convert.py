@@ -39,8 +39,16 @@ TO_PYTORCH = flags.DEFINE_string(
 def main(argv: Sequence[str]) -> int:
     if len(argv) > 1:
         raise UserError(f"{argv[1]!r} is no flag; --help lists the flags")
+    if TO_PYTORCH.value and not WORKDIR.value:
+        raise UserError("--to_pytorch: name the run with --workdir")
+    sources = _sources()
+    if not LIST.value and not TO_PYTORCH.value:
+        if not isinstance(CONFIG.value, ConfigDict) or not OUT.value:
+            raise UserError("name a recipe with --config and a folder with --out")
+        if not sources and not CHECK.value and not PARITY.value:
+            raise UserError("name public files with --source NAME=PATH (--list names them)")
     cli.tidy_when_terminated()
-    # JAX is imported only here, so that mistakes in flags and --help answer at once.
+    # What imports JAX is imported only here, so that --help and mistakes in flags answer at once.
     from deemo_jax.conversion import engine, export, plan, record
     from deemo_jax.conversion.sources import SOURCES
     from deemo_jax.core.recipe import Recipe
@@ -49,13 +57,9 @@ def main(argv: Sequence[str]) -> int:
         print("\n".join(f"{name:<20}{source.what}" for name, source in SOURCES.items()))
         return 0
     if TO_PYTORCH.value:
-        if not WORKDIR.value:
-            raise UserError("--to_pytorch: name the run with --workdir")
         print(export.write_connectors(WORKDIR.value, Path(TO_PYTORCH.value)))
         return 0
-    if not isinstance(CONFIG.value, ConfigDict) or not OUT.value:
-        raise UserError("name a recipe with --config and a folder with --out")
-    recipe, out, sources = Recipe.from_config(CONFIG.value), Path(OUT.value), _sources()
+    recipe, out = Recipe.from_config(CONFIG.value), Path(OUT.value)
     if CHECK.value:
         wrong = engine.check(out, recipe, sources, ALLOW_EXTRA.value)
         if wrong:
@@ -70,8 +74,6 @@ def main(argv: Sequence[str]) -> int:
         if failed := [row.name for row in rows if not row.passed]:
             raise UserError(f"{out}: differs from PyTorch in {', '.join(failed)}")
         return 0
-    if not sources:
-        raise UserError("name public files with --source NAME=PATH (--list names them)")
     done = engine.convert(recipe, sources, out, ALLOW_EXTRA.value)
     print(record.report(done))
     print(f"{out}: {'is there already, made from the same files' if done['already'] else 'written'}")

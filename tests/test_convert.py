@@ -81,14 +81,14 @@ def test_parity_that_fails_is_exit_code_2(outputs: str, code: int, tmp_path: Pat
 SLOWLY = """
 import sys, time
 from deemo_jax import convert
-from deemo_jax.conversion.io import writer
+from deemo_jax.conversion.io.row_writer import RowWriter
 from deemo_jax.core import cli
-write = writer.RowWriter.write
+write = RowWriter.write
 def slowly(*arguments):
     print("writes", flush=True)
     time.sleep(0.2)
     write(*arguments)
-writer.RowWriter.write = slowly
+RowWriter.write = slowly
 cli.run(convert.main)
 """
 

@@ -1,4 +1,4 @@
-"""What a published checkpoint calls the tensors of its connector, which is all that such a checkpoint was trained for."""
+"""What a published checkpoint calls the tensors of its connector."""
 
 import dataclasses
 
