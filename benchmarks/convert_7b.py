@@ -23,6 +23,7 @@ import numpy as np
 from deemo_jax.conversion.io.row_writer import RowWriter
 from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.progress import with_progress
 
 WIDTH, MLP, VOCAB, HEADS, DEPTH = 4096, 11008, 32000, 32, 32
 LAYERS_A_SHARD = 2
@@ -72,7 +73,7 @@ def write_folder(folder: Path, layers: int) -> None:
     noise = np.random.default_rng(0).standard_normal(VOCAB * WIDTH // 32, np.float32).astype(ml_dtypes.bfloat16)
     parts = list(shards(layers))
     index: dict[str, str] = {}
-    for number, shapes in enumerate(cli.progress(parts, "write shards"), 1):
+    for number, shapes in enumerate(with_progress(parts, "write shards"), 1):
         name = f"model-{number:05d}-of-{len(parts):05d}.safetensors"
         kinds = {key: (shape, noise.dtype) for key, shape in shapes.items()}
         with RowWriter(folder / name, kinds, {"format": "pt"}) as writer:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from deemo_jax.core import cli, files
+from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.manifest import find_manifests, load_manifest, load_masks
 from deemo_jax.deid.video import masks
 from deemo_jax.sample import clip as ordinary
@@ -26,7 +27,7 @@ def main() -> int:
     stamp = files.read_json(flags.raw / "settings.json")
     settings = ordinary.Settings(stamp["seed"], stamp["width"], stamp["height"], stamp["frame_rate"])
     shares, areas = defaultdict(list), []
-    for path in cli.progress(find_manifests([flags.deid]), "clips"):
+    for path in with_progress(find_manifests([flags.deid]), "clips"):
         manifest = load_manifest(path)
         plan = ordinary.plan(settings, int(manifest.clip_id.rpartition("_")[2]))
         recorded = load_masks(path.parent / manifest.masks)

@@ -18,6 +18,7 @@ from jaxtyping import Bool
 
 from benchmarks.deface import DEFACE_MARGIN, DEFACE_THRESHOLD
 from deemo_jax.core import cli, files, parallel
+from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.folder import deidentify_all
 from deemo_jax.deid.keys import load_key
 from deemo_jax.deid.manifest import file_names, load_masks
@@ -75,7 +76,7 @@ def main() -> int:
     # Kinds take turns, so strides must not be a multiple of their number.
     some = rows[:: flags.alone]
     job = functools.partial(_alone, folder=flags.out)
-    alone = list(cli.progress(parallel.each(job, some, flags.workers), "frame by frame", len(some)))
+    alone = list(with_progress(parallel.each(job, some, flags.workers), "frame by frame", len(some)))
     print("every frame for itself, at full size")
     print(_table(alone, Counter(row["kind"] for row in some)))
     return 0

@@ -17,8 +17,8 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from deemo_jax.core import cli
+from deemo_jax.core.config import define_config
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.overrides import define_config
 
 CONFIG = define_config("The recipe whose model is filled, e.g. configs/deemo_llama_7b.py.")
 SOURCE = flags.DEFINE_multi_string(

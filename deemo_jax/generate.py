@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError, plain
+from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.keys import load_key
 from deemo_jax.deid.settings import MIXED, MODES, NO_TRACK, Settings
 from deemo_jax.deid.sources import look_for
@@ -93,7 +94,7 @@ def main() -> int:
     failed = 0
     # In one child process: a damaged clip may end who reads it.
     answers = describer.describe_all(asked, min(flags.batch_size, len(asked)), workers=1)
-    for found in cli.progress(answers, "clips", len(asked)):
+    for found in with_progress(answers, "clips", len(asked)):
         if isinstance(found, Failure):
             failed += 1
             said = f"{'refused' if found.refused else 'bad'}: {found.clip}: {found.reason}"

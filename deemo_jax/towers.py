@@ -5,8 +5,7 @@ from pathlib import Path
 
 from configs import sample
 from deemo_jax.core import cli
-from deemo_jax.sample.towers import pretrain
-from deemo_jax.sample.towers.speaker_encoder import write_speakers
+from deemo_jax.sample.towers import NAMES
 
 
 def main() -> int:
@@ -17,15 +16,19 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, help="processes that draw and speak")
     parser.add_argument(
         "--only",
-        choices=pretrain.NAMES,
+        choices=NAMES,
         nargs="+",
-        default=list(pretrain.NAMES),
+        default=list(NAMES),
         help="train these and keep the others from the file that is there",
     )
     parser.add_argument(
         "--speaker_encoder", action="store_true", help="instead, train the speaker encoders of the audit (minutes)"
     )
     args = parser.parse_args()
+    # JAX is imported only here, so that mistakes in flags and --help answer at once.
+    from deemo_jax.sample.towers import pretrain
+    from deemo_jax.sample.towers.speaker_encoder import write_speakers
+
     if args.speaker_encoder:
         return cli.guarded(lambda: write_speakers(args.out, seed=args.seed, workers=args.workers))
     return cli.guarded(

@@ -19,8 +19,8 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from deemo_jax.core import cli
+from deemo_jax.core.config import define_config
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.overrides import define_config
 
 CONFIG = define_config("A recipe, e.g. configs/sample.py; --config.a.b=value changes a key of it.")
 WORKDIR = flags.DEFINE_string("workdir", "", "Folder of the run.")

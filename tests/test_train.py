@@ -48,7 +48,7 @@ def test_show_batch_needs_no_workdir_and_a_dataset() -> None:
 def test_a_run_that_was_stopped_has_an_exit_code_of_its_own(finished: bool, code: int, tmp_path: Path) -> None:
     main = (
         "import runpy; from deemo_jax.training import loop;"
-        f"loop.train = lambda *_, **__: loop.Outcome(11, {finished});"
+        f"loop.train = lambda *_, **__: loop.Ended(11, {finished});"
         "runpy.run_module('deemo_jax.train', run_name='__main__')"
     )
     flags = ["--config", "configs/sample.py", "--workdir", str(tmp_path)]

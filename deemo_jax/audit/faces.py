@@ -19,9 +19,10 @@ from deemo_jax.audit.clips import AuditedClip
 from deemo_jax.audit.folder import NEEDS_TRUTH, Audit
 from deemo_jax.audit.scan import GIVEN, THRESHOLDS, ClipScan, FrameScan, scan_clip
 from deemo_jax.audit.section import Figure, Section
-from deemo_jax.core import cli, parallel
+from deemo_jax.core import parallel
 from deemo_jax.core.errors import plain
 from deemo_jax.core.plots import BLUE, GREEN, ORANGE, VERMILION, canvas, png, tidy
+from deemo_jax.core.progress import with_progress
 from deemo_jax.core.stats import rate_interval, upper_bound
 from deemo_jax.core.tables import Table
 
@@ -60,7 +61,7 @@ def faces_section(
         UserError: the given detector cannot be loaded.
     """
     scan: Callable[[AuditedClip], ClipScan] = functools.partial(scan_clip, detector, every)
-    scans: list[ClipScan] = list(cli.progress(parallel.each(scan, clips, workers), "faces left", len(clips)))
+    scans: list[ClipScan] = list(with_progress(parallel.each(scan, clips, workers), "faces left", len(clips)))
     who = list(dict.fromkeys(name for s in scans for name in s.frames))
     curves = {name: [f for s in scans for f in s.frames.get(name, ())] for name in who}
     worst = {name: [max((f.outside for f in s.frames.get(name, ())), default=0.0) for s in scans] for name in curves}

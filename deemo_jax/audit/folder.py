@@ -11,8 +11,9 @@ import numpy as np
 
 from deemo_jax.audit.check import LEAST_COVERAGE, MOST_SI_SNR_DB, CheckResult, check_clip
 from deemo_jax.audit.clips import AuditedClip, Found, find_clips, tidied
-from deemo_jax.core import cli, files, processes, tables
+from deemo_jax.core import files, processes, tables
 from deemo_jax.core.errors import UserError, plain
+from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.refused_list import REFUSALS
 from deemo_jax.deid.video.centerface import model_path
 from deemo_jax.media.video import read_pictures
@@ -187,7 +188,7 @@ def check_all(listed: Found, folder: Path, workers: int, every: int, with_source
     # What would fail every clip alike is known before the work.
     refused, _ = len(refusals(folder)), model_path()
     check = functools.partial(_check, every, with_sources)
-    work = cli.progress(processes.settled(check, listed.clips, workers), "audit", len(listed.clips))
+    work = with_progress(processes.settled(check, listed.clips, workers), "audit", len(listed.clips))
     results = [_not_checked(clip, r.reason) if isinstance(r, processes.Failure) else r for clip, r in work]
     results += [CheckResult(clip_id, unchecked=why) for clip_id, why in listed.unusable.items()]
     results += [CheckResult(plain(name), unchecked=UNNAMED) for name in listed.unnamed]

@@ -16,7 +16,8 @@ from jaxtyping import UInt8
 from deemo_jax.audit.clips import AuditedClip
 from deemo_jax.audit.human_check import HOW, LISTING, RECORD, on_record
 from deemo_jax.audit.section import Section
-from deemo_jax.core import cli, files, parallel
+from deemo_jax.core import files, parallel
+from deemo_jax.core.progress import with_progress
 from deemo_jax.core.stats import upper_bound
 from deemo_jax.core.tables import Table
 from deemo_jax.media.video import read_frames
@@ -64,7 +65,7 @@ def human_section(clips: Sequence[AuditedClip], folder: Path, *, frames: int = F
         wanted.setdefault(index, []).append(place - (ends[index] - counts[index]))
     jobs = [(clips[index], tuple(inside)) for index, inside in wanted.items()]
     shown: list[Thumbnail] = list(
-        itertools.chain(*cli.progress(parallel.each(_thumbnails, jobs, workers), "sheet", len(jobs)))
+        itertools.chain(*with_progress(parallel.each(_thumbnails, jobs, workers), "sheet", len(jobs)))
     )
     # Frames of a clip are alike: in a shuffled order none is passed over as a repetition of the one before.
     order = np.random.default_rng(SEED + 1).permutation(len(shown))

@@ -21,8 +21,8 @@ from deemo_jax.conversion.plan import ConversionPlan, Opened, planned
 from deemo_jax.conversion.sources import SOURCES
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import open_output
 from deemo_jax.core.recipe import Recipe
-from deemo_jax.core.remote import refuse_remote
 from deemo_jax.models.provenance import versions
 from deemo_jax.models.weights import CONVERSION, WEIGHTS, Stored, open_tensors
 
@@ -36,8 +36,7 @@ def convert(recipe: Recipe, sources: Mapping[str, str], out: Path, allow_extra: 
     Raises:
         UserError: see `planned`; or `out` holds something else, or cannot be written.
     """
-    refuse_remote(out)
-    out = Path(out)
+    out = open_output(out, make=False)
     plan = planned(recipe, sources, allow_extra)
     wanted = _identity(recipe, plan)
     if out.exists():

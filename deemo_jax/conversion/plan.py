@@ -13,8 +13,8 @@ from deemo_jax.conversion.io import values
 from deemo_jax.conversion.io.public_file import PublicFile, open_public
 from deemo_jax.conversion.sources import FILLERS, SOURCES
 from deemo_jax.conversion.tables.rules import Fill, Match, match, pattern
-from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.progress import with_progress
 from deemo_jax.core.recipe import MeshRecipe, Recipe
 from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig
 from deemo_jax.models.mesh import make_mesh
@@ -67,7 +67,7 @@ class ConversionPlan:
             source.file.verify()
         total = sum(len(source.match.fills) for source in self.sources)
         todo = ((source, fill) for source in self.sources for fill in source.match.fills)
-        for source, fill in cli.progress(todo, "convert", total):
+        for source, fill in with_progress(todo, "convert", total):
             yield from _values(source, fill)
 
 

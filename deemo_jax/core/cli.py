@@ -1,20 +1,17 @@
-"""What all commands share: mistakes become one line and exit code 2; long work shows progress."""
+"""What all commands share: mistakes become one line and exit code 2."""
 
 import argparse
-import dataclasses
 import io
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 from deemo_jax.core.errors import UserError, plain
-from deemo_jax.core.remote import refuse_remote_words
+from deemo_jax.core.files import refuse_remote_words
 
-Item = TypeVar("Item")
 EXIT_USAGE = 2
 QUOTES = "\"'"
 EXIT_INTERRUPTED = 130
@@ -89,83 +86,3 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
         sys.exit(guarded(lambda: main(argv)))
 
     app.run(quietly, flags_parser=parse)
-
-
-def progress(items: Iterable[Item], what: str, total: int | None = None, every_s: float = 10.0) -> Iterator[Item]:
-    """Yields `items` while showing how far along they are: a bar in a terminal, plain lines with an ETA elsewhere."""
-    if total is None and hasattr(items, "__len__"):
-        total = len(items)  # type: ignore[arg-type]
-    if sys.stderr.isatty():
-        from tqdm import tqdm
-
-        yield from tqdm(items, desc=what, total=total)
-        return
-    start = last = time.monotonic()
-    count = 0
-    for count, item in enumerate(items, 1):
-        yield item
-        now = time.monotonic()
-        if now - last >= every_s:
-            last = now
-            eta = f", about {(now - start) / count * (total - count):.0f} s left" if total else ""
-            print(
-                f"{what}: {count}{f'/{total}' if total else ''} in {now - start:.0f} s{eta}",
-                file=sys.stderr,
-                flush=True,
-            )
-    print(f"{what}: {count} done in {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Stage:
-    """A part of a long piece of work, and how much of it is done.
-
-    Attributes:
-        name: of the part.
-        done: so many.
-        total: of so many, as far as is known; 0 where it is not.
-        unit: what is counted.
-    """
-
-    name: str
-    done: int
-    total: int = 0
-    unit: str = "frames"
-
-    def told(self, seconds: float) -> str:
-        """In words, with the time that is left of this part after so many seconds of it."""
-        if not 0 < self.done <= self.total:
-            return f"{self.name}, {self.done} {self.unit}"
-        left = seconds / self.done * (self.total - self.done)
-        return f"{self.name}, {self.done} of {self.total} {self.unit}, about {left:.0f} s left of this part"
-
-
-class Within:
-    """Says now and again how far along each of several long pieces of work is: a line, above the bar in a terminal.
-
-    Called with a piece of work and a `Stage` of it.
-    """
-
-    def __init__(self, what: str, every_s: float = 10.0):
-        self._what, self._every_s = what, every_s
-        # When a piece of work began its stage, and when it was last spoken of.
-        self._known: dict[str, tuple[str, float, float]] = {}
-
-    def __call__(self, item: object, stage: Stage) -> None:
-        now = time.monotonic()
-        name, began, last = self._known.get(str(item), (stage.name, now, now))
-        if name != stage.name:
-            began = last = now
-        if now - last >= self._every_s:
-            last = now
-            _say(plain(f"{self._what}: {item}: {stage.told(now - began)}"))
-        self._known[str(item)] = (stage.name, began, last)
-
-
-def _say(line: str) -> None:
-    if sys.stderr.isatty():
-        from tqdm import tqdm
-
-        tqdm.write(line, file=sys.stderr)
-    else:
-        print(line, file=sys.stderr, flush=True)

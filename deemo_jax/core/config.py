@@ -1,5 +1,6 @@
-"""Plain nested dictionaries to frozen dataclasses, checked; and the choice of a named part from a registry."""
+"""A config: --config and the flags that change keys of it; plain nested dictionaries to frozen dataclasses, checked."""
 
+import ast
 import dataclasses
 import difflib
 import enum
@@ -9,11 +10,13 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-import flax.linen as nn
+from absl import flags
+from ml_collections.config_flags import config_flags, tuple_parser
 
 from deemo_jax.core.errors import UserError
 
 T = TypeVar("T")
+FORM = """'["first", "second"]'"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,10 +25,10 @@ class Part:
 
     name: str
     config: Any
-    module: type[nn.Module]
+    module: type
 
 
-def choose(registry: Mapping[str, tuple[type, type[nn.Module]]], plain: Any, where: str) -> Part:
+def choose(registry: Mapping[str, tuple[type, type]], plain: Any, where: str) -> Part:
     """{'name': a key of `registry`, ...fields of its config} -> the part.
 
     Raises:
@@ -96,3 +99,40 @@ def _suggestion(name: object, known: Iterable[str]) -> str:
     known = sorted(known)
     close = difflib.get_close_matches(str(name), known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(known) or 'nothing'}"
+
+
+class _SequenceParser(tuple_parser.TupleParser):
+    """A list or tuple of quoted literals, or one bare word; a flag that is given again adds to the sequence."""
+
+    def parse(self, argument: Any) -> tuple[Any, ...]:
+        if not isinstance(argument, str):
+            return tuple(argument or ())
+        try:
+            value = ast.literal_eval(argument.strip())
+        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+            return (_word(argument),)
+        if isinstance(value, dict | set):
+            raise ValueError(f"{argument!r} is no sequence; give {FORM}")
+        return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def define_config(what: str, values: flags.FlagValues = flags.FLAGS, argv: list[str] | None = None) -> flags.FlagHolder:
+    """Defines --config: a recipe's file, whose keys --config.a.b=value changes before anything reads them.
+
+    Args:
+        what: the help text.
+        values: where the flag belongs; default: the flags of the command.
+        argv: where keys are looked for; default: the command line.
+    """
+    for kind in (list, tuple):
+        config_flags.register_flag_parser_for_type(kind, _SequenceParser())
+    return config_flags.DEFINE_config_file("config", None, what, flag_values=values, lock_config=True, sys_argv=argv)
+
+
+def _word(argument: str) -> str:
+    """One string without quotes, which a shell leaves of `--config.a='x'`; not what it leaves of a list."""
+    # '[^/]+/x' is one pattern; '[a]' and '["a"' are what became of a list.
+    whole = argument.startswith("[") and argument.find("]") in (-1, len(argument) - 1)
+    if not argument or whole or any(letter in argument for letter in ", \t\n\"'"):
+        raise ValueError(f"{argument!r} is no list of quoted strings; give {FORM}, in quotes for the shell")
+    return argument

@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and JSON that is bounded."""
+"""Files that are whole or absent, folders that may be written to, paths of this machine, and JSON that is bounded."""
 
 import atexit
 import collections
@@ -22,6 +22,14 @@ MAX_TEXT_BYTES = 1 << 20
 ESCAPED = "backslashreplace"
 # Characters of a path that storage libraries take for a pattern or an escape, and bytes that are no UTF-8.
 NOT_PLAIN = re.compile(r"[\[\]*?\\\ud800-\udfff]")
+
+# Addresses that are no paths of this machine; with them, a folder called 'gs:' would be made.
+SCHEMES: tuple[str, ...] = ("gs", "gcs", "s3", "s3a", "s3n", "r2", "oci", "az", "azure", "abfs", "abfss", "adl", "wasb")
+SCHEMES += ("wasbs", "hdfs", "viewfs", "dbfs", "hf", "cns", "bigstore", "file")
+# One slash is what `pathlib` leaves of two.
+_REMOTE = re.compile(rf"({'|'.join(SCHEMES)}):/+[^/].*", re.IGNORECASE | re.DOTALL)
+# Text, a transcript for one, may begin with an address; one alone is meant as a path.
+_WEB = re.compile(r"(https?|ftps?|sftp|scp|ssh|smb|nfs):/+[^/]\S*", re.IGNORECASE)
 
 
 @contextlib.contextmanager
@@ -66,6 +74,76 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
         raise UserError(
             f"{folder}: cannot be written ({error.strerror or error}); check space and permissions"
         ) from error
+
+
+def open_output(folder: str | os.PathLike[str], flag: str = "--out", *, links: bool = True, make: bool = True) -> Path:
+    """A folder that a person names to be written to.
+
+    Args:
+        folder: need not be there.
+        flag: that it was given with, for the message.
+        links: whether it may be a symbolic link.
+        make: makes it, and tries to write to it.
+
+    Raises:
+        UserError: it is an address, a file, a link that may not be one, or cannot be written.
+    """
+    refuse_remote(folder)
+    folder = Path(folder)
+    if not links:
+        refuse_links([folder])
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: is a file; give a folder as {flag}")
+    if make:
+        check_writable(folder)
+    return folder
+
+
+def refuse_links(paths: Iterable[Path]) -> None:
+    """Refuses paths that are symbolic links.
+
+    Raises:
+        UserError: one is.
+    """
+    for path in paths:
+        if path.is_symlink():
+            raise UserError(f"{path.name}: is a symbolic link, which may lead out of the folder; remove it")
+
+
+def refuse_remote(path: str | os.PathLike[str], what: str = "") -> None:
+    """Lets a path of this machine pass, whether it exists or not.
+
+    Args:
+        path: as a person gave it.
+        what: the flag or key that it was given in.
+
+    Raises:
+        UserError: it is an address of a bucket, of the web or of another machine, or a URL of a file.
+    """
+    text = os.fspath(path)
+    if found := _REMOTE.fullmatch(text) or _WEB.fullmatch(text):
+        scheme = found[1].lower()
+        if scheme == "file":
+            mend = "give the plain path, without 'file:'"
+        elif _WEB.fullmatch(text):
+            mend = "copy what is needed to this machine, and give that path"
+        else:
+            mend = "mount the bucket (gcsfuse, mountpoint-s3, blobfuse) or copy what is needed, and give that path"
+        named = f"{what}: " if what else ""
+        raise UserError(
+            f"{named}{text}: is no folder or file of this machine, and only those are read and written; {mend}"
+        )
+
+
+def refuse_remote_words(words: Iterable[str]) -> None:
+    """`refuse_remote` for a command line: a word, or what stands behind a '=' in one (--flag=PATH, NAME=PATH).
+
+    Raises:
+        UserError: see there.
+    """
+    for word in words:
+        for start in (0, *(at.end() for at in re.finditer("=", word))):
+            refuse_remote(word[start:])
 
 
 def remove_rests(path: str | os.PathLike[str]) -> None:

@@ -78,7 +78,7 @@ def settled(
                 yield record
 
         # audit: the failure of a clip is a finding about it
-        for clip, result in cli.progress(children.settled(check, clips, workers), "audit", len(clips)):
+        for clip, result in with_progress(children.settled(check, clips, workers), "audit", len(clips)):
             if isinstance(result, children.Failure):
                 result = CheckResult(clip.clip_id, unchecked=f"not checked: {result.reason}")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.remote import refuse_remote
+from deemo_jax.core.files import refuse_remote
 from deemo_jax.core.schema import Modality
 
 BRANCHES = frozenset((Modality.VIDEO, Modality.AUDIO))

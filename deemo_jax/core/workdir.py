@@ -11,11 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deemo_jax.core import origin
-from deemo_jax.core.clearing import check_clearable, check_links, clear
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import append_line, read_json, write_json
-from deemo_jax.core.remote import refuse_remote
+from deemo_jax.core.files import append_line, read_json, refuse_remote, write_json
+from deemo_jax.core.overwrite import check_clearable, check_links, clear
 
 # What may change between a run and its continuation: where it runs and what it tells, and what a person mends when a
 # run goes wrong: the optimizer's numbers and how long a sequence may be. Other `steps` bend the rest of the
@@ -34,6 +32,9 @@ CHANGEABLE = (
     "train.",
     "init",
 )
+# The relative paths of a config count from the folder in which the run was begun, which this file names.
+ORIGIN = "origin.json"
+PATHS = (("data", "data_dir"), ("init",), ("tokenizer", "path"))
 Changes = Mapping[str, tuple[Any, Any]]
 _ABSENT = "absent"
 
@@ -165,7 +166,7 @@ def begin(workdir: Workdir, config: dict[str, Any], *, overwrite: bool) -> None:
     """
     if overwrite:
         clear(workdir.folders, workdir.files)
-    origin.record(workdir.path)
+    record_origin(workdir.path)
     write_json(workdir.config.resolve(), config)
 
 
@@ -182,6 +183,44 @@ def record(workdir: Workdir, step: int, **facts: Any) -> None:
         raise UserError(
             f"{workdir.history}: cannot be written ({error.strerror}); check space and permissions"
         ) from error
+
+
+def record_origin(workdir: Path) -> None:
+    """Notes the current folder as the one that the paths of a run's config count from.
+
+    Raises:
+        UserError: the workdir cannot be written.
+    """
+    write_json(workdir / ORIGIN, {"begun_in": str(Path.cwd())})
+
+
+def anchored(config: dict[str, Any], workdir: Path) -> dict[str, Any]:
+    """The config with the relative paths that lead somewhere from the run's origin made absolute.
+
+    The origin is the folder that the run was begun in. Where it has gone, or lacks what a path names, and for runs
+    without the record, paths count from the current folder.
+
+    Args:
+        config: of the run, as plain nested dicts.
+        workdir: of the run.
+    """
+    known = read_json(workdir / ORIGIN) if (workdir / ORIGIN).is_file() else None
+    origin = known.get("begun_in") if isinstance(known, dict) else None
+    if not isinstance(origin, str):
+        return config
+    for *parents, key in PATHS:
+        config = _replaced(config, parents, key, origin)
+    return config
+
+
+def _replaced(config: dict[str, Any], parents: list[str], key: str, origin: str) -> dict[str, Any]:
+    if parents:
+        inner = config.get(parents[0])
+        return config | {parents[0]: _replaced(inner, parents[1:], key, origin)} if isinstance(inner, dict) else config
+    path = config.get(key)
+    if not isinstance(path, str) or not path or "://" in path or not (Path(origin) / path).exists():
+        return config
+    return config | {key: str(Path(origin) / path)}
 
 
 def _leaves(config: Any, prefix: str = "") -> dict[str, Any]:

@@ -11,9 +11,9 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from deemo_jax.core.cli import progress
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, sha256, write_json
+from deemo_jax.core.progress import with_progress
 
 FILE = "fingerprint.json"
 NAMED = 3
@@ -70,7 +70,7 @@ def measure(builder: tfds.core.DatasetBuilder) -> Fingerprint:
         UserError: a shard is missing or cannot be read.
     """
     paths = [path for files in _files(builder).values() for path in files]
-    shards = {path.name: Shard(_size(path), sha256(path)) for path in progress(paths, "hashes of shards")}
+    shards = {path.name: Shard(_size(path), sha256(path)) for path in with_progress(paths, "hashes of shards")}
     splits = {name: int(split.num_examples) for name, split in builder.info.splits.items()}
     return Fingerprint(builder.name, str(builder.info.version), splits, shards)
 
@@ -132,7 +132,7 @@ def check_files(builder: tfds.core.DatasetBuilder, *, hashes: bool = False) -> N
                 raise UserError(f"{path}: has {size} bytes{expected}; {MEND}")
             _check_count(path, int(count))
     if hashes and known:
-        for path in progress([path for paths in _files(builder).values() for path in paths], "verify shards"):
+        for path in with_progress([path for paths in _files(builder).values() for path in paths], "verify shards"):
             if sha256(path) != known.shards[path.name].sha256:
                 raise UserError(f"{path}: its hash is not the one that it was built with; {MEND}")
 

@@ -11,8 +11,7 @@ import tensorflow_datasets as tfds
 from jaxtyping import Float, UInt8
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import refuse_other_bytes
-from deemo_jax.core.remote import refuse_remote
+from deemo_jax.core.files import refuse_other_bytes, refuse_remote
 from deemo_jax.core.schema import Clip, Labels, NFBLSegment, Provenance
 from deemo_jax.data import fingerprint
 from deemo_jax.data.features import IMAGE_SIZE, clip_features, labels_of

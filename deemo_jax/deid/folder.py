@@ -5,8 +5,9 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from deemo_jax.core import cli, files, processes
+from deemo_jax.core import files, processes
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.progress import Within, with_progress
 from deemo_jax.deid import source_map
 from deemo_jax.deid.job import Job
 from deemo_jax.deid.keys import VoiceKey
@@ -89,8 +90,8 @@ def deidentify_all(
 
 def _settle(job: Job, todo: Sequence[Piece], workers: int) -> Iterator[Outcome]:
     """What becomes of each; what fails in a library, or ends its process, too."""
-    work = processes.settled(job, todo, workers, cli.Within("deidentify"))
-    for piece, made in cli.progress(work, "deidentify", len(todo)):
+    work = processes.settled(job, todo, workers, Within("deidentify"))
+    for piece, made in with_progress(work, "deidentify", len(todo)):
         if not isinstance(made, processes.Failure):
             yield made
             continue

@@ -9,11 +9,11 @@ from typing import Any
 
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import refuse_links
 from deemo_jax.deid import manifest
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import span_id
 from deemo_jax.deid.outcome import DEFAULT, Options, Outcome
-from deemo_jax.deid.output import refuse_links
 from deemo_jax.deid.pieces import Piece, TooLong, pieces
 from deemo_jax.deid.replacing import alone, discard, settle
 from deemo_jax.deid.settings import MIXED, Settings

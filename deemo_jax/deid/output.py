@@ -1,10 +1,11 @@
 """The folder that clips are written to: what must be true of it before the work starts."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import open_output
 from deemo_jax.deid.keys import ENVIRONMENT, key_file, load_key
 from deemo_jax.deid.manifest import SUFFIX, load_manifest
 
@@ -15,24 +16,11 @@ def check_output(out_dir: Path, sources: Sequence[Path]) -> None:
     Raises:
         UserError: any of these.
     """
-    refuse_links([out_dir])
-    if out_dir.exists() and not out_dir.is_dir():
-        raise UserError(f"{out_dir}: is a file; give a folder as --out")
+    open_output(out_dir, links=False, make=False)
     home = out_dir.resolve()
     for source in sources:
         if home in (source.parent.resolve(), source.resolve().parent):
             raise UserError(f"{out_dir}: is where the raw videos lie; give another folder as --out")
-
-
-def refuse_links(paths: Iterable[Path]) -> None:
-    """Refuses paths that are symbolic links.
-
-    Raises:
-        UserError: one is.
-    """
-    for path in paths:
-        if path.is_symlink():
-            raise UserError(f"{path.name}: is a symbolic link, which may lead out of the folder; remove it")
 
 
 def peek(path: str | Path | None) -> tuple[str, str | None]:

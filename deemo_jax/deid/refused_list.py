@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from deemo_jax.core import files
+from deemo_jax.core.files import refuse_links
 from deemo_jax.deid.outcome import Outcome
-from deemo_jax.deid.output import refuse_links
 from deemo_jax.deid.replacing import alone
 
 REFUSALS = "refused.jsonl"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import check_writable, read_json, write_json
+from deemo_jax.core.files import open_output, read_json, write_json
 from deemo_jax.core.lock import Lock
 
 SETTING, ANSWERS, PREDICTIONS, SCORES = "setting.json", "answers.jsonl", "predictions.jsonl", "recognition.json"
@@ -65,7 +65,7 @@ def begin(folder: Path, stamp: dict[str, Any], lock: Lock | None = None) -> None
         UserError: it cannot be written, or another evaluation came in between.
     """
     if lock is not None:
-        check_writable(folder)
+        open_output(folder)
         lock.take()
         if any((folder / name).exists() for name in FILES):
             raise UserError(f"{folder}: another evaluation was begun here just now; try again")

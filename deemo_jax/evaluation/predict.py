@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.progress import with_progress
 from deemo_jax.core.schema import Labels, Modality, set_name
 from deemo_jax.data.features import labels_of
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
@@ -169,7 +169,7 @@ class Asking:
         first = next((index for index in range(count) if index not in known), count) // size
         steps = -(-count // size) - first
         batches = itertools.islice(pipeline.iterate(first), steps) if steps else ()
-        for batch in cli.progress(batches, f"{doing} ({name})", total=steps) if steps else ():
+        for batch in with_progress(batches, f"{doing} ({name})", total=steps) if steps else ():
             said = answer(self._model, self._params, batch, self._tokenizer, self._decoding, self._statements)
             # An unreadable record has no prompt; whatever the model said to nothing is no answer.
             progress.add(

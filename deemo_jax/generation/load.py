@@ -6,12 +6,11 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from deemo_jax.core import origin
 from deemo_jax.core.checkpoint import Checkpoints, choose, saved_steps
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, sha256
 from deemo_jax.core.recipe import MeshRecipe, Recipe
-from deemo_jax.core.workdir import Workdir
+from deemo_jax.core.workdir import Workdir, anchored
 from deemo_jax.data.prompts import INSTRUCTION_VERSION
 from deemo_jax.data.text_fit import check_text_fits
 from deemo_jax.models.deemo_llama import DeemoLlama, param_shapes
@@ -35,7 +34,7 @@ def read_config(workdir: str | Path, data_dir: str = "") -> dict[str, Any]:
     folder = _opened(workdir)
     config = _converted_config(folder.path) if _converted(folder) else read_json(folder.config)
     Recipe.from_config(config)
-    config = origin.anchored(config, folder.path)
+    config = anchored(config, folder.path)
     if data_dir:
         config["data"] = {**config["data"], "data_dir": data_dir}
     return config

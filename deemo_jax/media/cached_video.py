@@ -5,7 +5,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from deemo_jax.core import cli, processes
+from deemo_jax.core import processes
+from deemo_jax.core.progress import Stage
 from deemo_jax.media.picture import Picture
 from deemo_jax.media.video import read_pictures
 
@@ -52,7 +53,7 @@ class CachedVideo:
         for count, picture in enumerate(self._pictures(), 1):
             if (now := time.monotonic()) - last >= TELL_EVERY_S:
                 last = now
-                processes.tell(cli.Stage(self.stage, count, self._frames))
+                processes.tell(Stage(self.stage, count, self._frames))
             yield picture
 
     def _pictures(self) -> Iterator[Picture]:

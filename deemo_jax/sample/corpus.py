@@ -4,10 +4,11 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from deemo_jax.core import cli, parallel
+from deemo_jax.core import parallel
 from deemo_jax.core.corpus_statement import KEY, CorpusStatement
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic, read_json, write_json, write_jsonl
+from deemo_jax.core.progress import with_progress
 from deemo_jax.core.versions import version
 from deemo_jax.sample import bayes
 from deemo_jax.sample.clip import Settings, plan, render, truth
@@ -56,7 +57,7 @@ def make(out: Path, clips: int, settings: Settings, workers: int = 1) -> tuple[i
             (out / "clips" / f"{name}.mp4").unlink()
     job = functools.partial(_make_clip, out, settings)
     rows, rendered = [], 0
-    for row, fresh in cli.progress(parallel.each(job, range(clips), workers), "synthetic clips", total=clips):
+    for row, fresh in with_progress(parallel.each(job, range(clips), workers), "synthetic clips", total=clips):
         rows.append(row | {KEY: stated})
         rendered += fresh
     card = _CARD.format(

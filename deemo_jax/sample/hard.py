@@ -16,9 +16,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from deemo_jax.core import cli, parallel
+from deemo_jax.core import parallel
 from deemo_jax.core.corpus_statement import KEY, CorpusStatement
 from deemo_jax.core.files import atomic, write_jsonl
+from deemo_jax.core.progress import with_progress
 from deemo_jax.sample import clip as ordinary
 from deemo_jax.sample.render import scene
 from deemo_jax.sample.render.phone_file import write_mp4
@@ -190,7 +191,7 @@ def make(out: Path, clips: int, seed: int, workers: int = 1) -> int:
     rows = []
     rendered = 0
     job = functools.partial(_make_clip, out, seed)
-    for row, fresh in cli.progress(parallel.each(job, range(clips), workers), "hard clips", clips):
+    for row, fresh in with_progress(parallel.each(job, range(clips), workers), "hard clips", clips):
         rows.append(row | {KEY: CorpusStatement("synthetic").to_json()})
         rendered += fresh
     write_jsonl(out / "truth.jsonl", rows)

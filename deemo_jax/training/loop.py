@@ -15,6 +15,7 @@ import numpy as np
 from deemo_jax.core.checkpoint import Checkpoints
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.lock import Lock
+from deemo_jax.core.progress import duration
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.workdir import Workdir, told
 from deemo_jax.data.masked import MaskedCount
@@ -28,7 +29,7 @@ from deemo_jax.models.provenance import describe
 from deemo_jax.models.setup import Setup, build
 from deemo_jax.training.guard import Guard
 from deemo_jax.training.health import Health
-from deemo_jax.training.monitor import Monitor, duration
+from deemo_jax.training.monitor import Monitor
 from deemo_jax.training.request import Plan, Request
 from deemo_jax.training.resume import fresh, restore
 from deemo_jax.training.state import TrainState, table
@@ -37,7 +38,7 @@ from deemo_jax.training.stop import Stop, Stopped
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
+class Ended:
     """How far a run got.
 
     Attributes:
@@ -62,7 +63,7 @@ def train(
     from_step: int | None = None,
     accept_data_change: bool = False,
     verify_data: bool = False,
-) -> Outcome:
+) -> Ended:
     """Trains, or trains on, until `config.train.steps` or until asked to stop.
 
     A continued run gives the parameters that an uninterrupted one gives, bit for bit on the same devices: data and
@@ -91,7 +92,7 @@ def train(
     _meet("checked")  # every process must have looked before the first one writes
     if plan.start >= recipe.train.steps:
         _say(f"{folder.path}: trained to step {plan.start} already; nothing to do")
-        return Outcome(plan.start, True)
+        return Ended(plan.start, True)
     with Lock(folder.lock) as lock, Stop() as stop:
         try:
             found, remarks = examine(dataclasses.asdict(recipe.data), verify=verify_data)
@@ -102,13 +103,13 @@ def train(
             outcome = _train(recipe, request, plan, data, lock, stop)
         except Stopped as stopped:
             _say(f"{folder.path}: stopped before step {plan.start + 1}; begin or go on with --resume")
-            return Outcome(plan.start, False, signal=stopped.signal)
+            return Ended(plan.start, False, signal=stopped.signal)
     if outcome.signal == SIGINT:
         raise KeyboardInterrupt
     return outcome
 
 
-def _train(recipe: Recipe, request: Request, plan: Plan, data: DataRecord, lock: Lock, stop: Stop) -> Outcome:
+def _train(recipe: Recipe, request: Request, plan: Plan, data: DataRecord, lock: Lock, stop: Stop) -> Ended:
     folder = request.folder
     _hold(lock, request, plan, new=False)
     mesh = mesh_lib.make_mesh(recipe.mesh)
@@ -154,7 +155,7 @@ def _run(
     facts: Mapping[str, Any],
     stop: Stop,
     masked: MaskedCount,
-) -> Outcome:
+) -> Ended:
     begun, start, steps = time.monotonic(), int(state.step), recipe.train.steps
     batch = next(batches)
     step = lower_step(setup.model, recipe, mesh, state, setup.frozen, mesh_lib.put_batch(batch, mesh)).compile()
@@ -192,7 +193,7 @@ def _run(
                 checkpoints.anchor = health.before(checkpoints.steps())
                 checkpoints.save(done, state.parts(), {**facts, **position, "health": health.to_json()})
         checkpoints.wait()
-    return Outcome(done, done == steps, monitor.data_wait, None if done == steps else stop.signal)
+    return Ended(done, done == steps, monitor.data_wait, None if done == steps else stop.signal)
 
 
 def _pipeline(recipe: Recipe, setup: Setup, mesh: jax.sharding.Mesh) -> Pipeline:
@@ -230,7 +231,7 @@ def _hold(lock: Lock, request: Request, plan: Plan, *, new: bool) -> None:
         raise UserError(refusal)
 
 
-def _farewell(folder: Workdir, outcome: Outcome, pipeline: Pipeline) -> None:
+def _farewell(folder: Workdir, outcome: Ended, pipeline: Pipeline) -> None:
     if bad := pipeline.counts.unreadable:
         index, reason = next(iter(bad.items()))
         _say(f"{len(bad)} records could not be read and taught nothing; the first is {index} ({reason})")

@@ -10,8 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tqdm import tqdm
-
+from deemo_jax.core import progress
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import append_line, atomic
 from deemo_jax.training.board import Board
@@ -69,7 +68,7 @@ class Monitor:
             except OSError as error:
                 raise UserError(f"{_unwritten(self._tensorboard, error)}; check space and permissions") from error
             self._open.callback(self._close_board)
-            self._bar = tqdm(total=self._steps, initial=self._start, desc="train", unit="step", disable=not _terminal())
+            self._bar = progress.bar("train", self._steps, self._start, "step")
             self._open.callback(self._bar.close)
         self._began = self._since = self._told = time.monotonic()
         return self
@@ -127,7 +126,7 @@ class Monitor:
             self._board.close()
 
     def _show(self, step: int, loss: float, rate: float, row: Mapping[str, Any], skipped: bool) -> None:
-        if _terminal():
+        if progress.in_terminal():
             self._bar.set_postfix(loss=f"{loss:.4f}", lr=f"{rate:.1e}", wait=f"{row['data_wait']:.1%}")
             return
         now = time.monotonic()
@@ -142,25 +141,13 @@ class Monitor:
         left = (now - self._began) / max(step - self._start, 1) * (self._steps - step)
         line = (
             f"train: step {step}/{self._steps}, loss {loss:.4f}, lr {rate:.1e}, {row['examples_per_s']:.1f} "
-            f"examples/s, {row['data_wait']:.1%} waiting for data, about {duration(left)} left"
+            f"examples/s, {row['data_wait']:.1%} waiting for data, about {progress.duration(left)} left"
         )
         print(line + (" - NOT FINITE, skipped" if skipped else ""), file=sys.stderr, flush=True)
 
 
 def _unwritten(path: Path, error: OSError) -> str:
     return f"{path}: cannot be written ({error.strerror or error})"
-
-
-def duration(seconds: float) -> str:
-    """'2 h 05 min', '3 min 20 s', '12 s'."""
-    whole = round(seconds)
-    if whole >= 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-    return f"{whole // 60} min {whole % 60:02} s" if whole >= 60 else f"{whole} s"
-
-
-def _terminal() -> bool:
-    return sys.stderr.isatty()
 
 
 def _json_number(value: float) -> float | int | None:

@@ -17,7 +17,7 @@ from deemo_jax.core import cli
         ("build", ["another"], "invalid choice"),
         ("deidentify", ["--workers", "many"], "--workers"),
         ("generate", [], "required"),
-        ("synthetic.__main__", ["--out"], "--out"),
+        ("sample.__main__", ["--out"], "--out"),
         ("towers", ["--out", "x", "--seed", "y"], "--seed"),
     ],
 )

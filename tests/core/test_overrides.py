@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from absl import flags
 
-from deemo_jax.core.overrides import define_config
+from deemo_jax.core.config import define_config
 
 RECIPE = """
 from ml_collections import ConfigDict

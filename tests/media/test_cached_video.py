@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from deemo_jax.core.cli import Stage, Within
 from deemo_jax.core.processes import settled
+from deemo_jax.core.progress import Stage, Within
 from deemo_jax.media import cached_video as reel_module
 from deemo_jax.media.cached_video import CachedVideo
 
@@ -62,7 +62,7 @@ def test_it_says_how_far_along_it_is(make_media, monkeypatch, capsys):
 
 def test_lines_about_a_long_file_come_now_and_again(capsys, monkeypatch):
     clock = iter([0.0, 4.0, 11.0, 12.0, 40.0, 41.0, 60.0])
-    monkeypatch.setattr("deemo_jax.core.cli.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("deemo_jax.core.progress.time.monotonic", lambda: next(clock))
     say = Within("deidentify", every_s=10)
     for done in (10, 50, 110, 120):
         say("a.mp4", Stage("looking", done, 200))

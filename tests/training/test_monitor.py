@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.progress import duration
 from deemo_jax.training import monitor as monitor_lib
-from deemo_jax.training.monitor import Monitor, cut_back, duration
+from deemo_jax.training.monitor import Monitor, cut_back
 
 METRICS = {"loss": 1.5, "lr": 1e-3, "skipped": 0.0}
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deemo_jax.core.cli import progress
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.processes import Failure
+from deemo_jax.core.progress import with_progress
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.data.build import attest, gate
 from deemo_jax.data.build.annotations import RAW_TRANSCRIPT, read_annotations, read_rows, unused_keys
@@ -228,7 +228,7 @@ def _records(admitted: list[Admitted], request: Request, split: str, seen: _Seen
     """The records of a split; what is seen on the way is put down."""
     written = 0
     made = make_records(admitted, request.frames, request.clips, request.workers)
-    for one, record in progress(made, f"{Builder.name} {split}", len(admitted)):
+    for one, record in with_progress(made, f"{Builder.name} {split}", len(admitted)):
         if isinstance(record, Failure):
             seen.unreadable[one.clip.clip_id] = " ".join(record.reason.split())
         else:

@@ -17,7 +17,8 @@ from deemo_jax.audit.clips import AuditedClip, source_frames
 from deemo_jax.audit.folder import compared, lacking
 from deemo_jax.audit.section import Section, not_measured
 from deemo_jax.audit.truth import read_boxes
-from deemo_jax.core import cli, parallel
+from deemo_jax.core import parallel
+from deemo_jax.core.progress import with_progress
 from deemo_jax.core.stats import Interval, over_persons
 from deemo_jax.core.tables import Table
 from deemo_jax.media.video import read_frames, uniform_indices
@@ -65,7 +66,7 @@ def reidentification_section(
     known = [clip for clip in compared(clips) if clip.person]
     embed: Callable[[AuditedClip], Embedded] = functools.partial(embed_clip, embedder)
     processes = workers if isinstance(embedder, str) else 1
-    work: Iterator[Embedded] = cli.progress(parallel.each(embed, known, processes), "faces compared", len(known))
+    work: Iterator[Embedded] = with_progress(parallel.each(embed, known, processes), "faces compared", len(known))
     gallery, probes = halves([of for of in work if of.raw.size])
     persons = sorted({of.person for of in gallery})
     if len(persons) < 2:

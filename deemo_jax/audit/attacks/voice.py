@@ -27,8 +27,8 @@ from deemo_jax.audit.attacks.trials import (
     unchanged,
 )
 from deemo_jax.audit.section import Figure, Section, not_measured
-from deemo_jax.core import cli
 from deemo_jax.core.plots import BLUE, GREEN, INK, ORANGE, VERMILION, canvas, png, tidy
+from deemo_jax.core.progress import with_progress
 from deemo_jax.core.stats import Interval, over_persons
 from deemo_jax.core.tables import Table
 from deemo_jax.deid.keys import VoiceKey
@@ -103,7 +103,7 @@ def voice_section(
         runs[f"as written ({made_by.voice})"] = None, by_settings(made_by, attacker)
     outcomes = {
         name: put_on_trial(trials, protect, imitate, encoder, informed, seed)
-        for name, (protect, imitate) in cli.progress(runs.items(), "voices", len(runs))
+        for name, (protect, imitate) in with_progress(runs.items(), "voices", len(runs))
     }
     return _section(outcomes, trials, _heard_by(shipped, outcomes["original"]), seed)
 

@@ -17,8 +17,9 @@ from deemo_jax.audit.section import Figure, Section, not_measured
 from deemo_jax.audit.utility.probe import FOLDS, LEAST_PERSONS, Answers, probe
 from deemo_jax.audit.utility.towers import Towers
 from deemo_jax.audit.utility.variants import RAW, Variants, frame_names, make_variants, voice_names, voice_variants
-from deemo_jax.core import cli, parallel
+from deemo_jax.core import parallel
 from deemo_jax.core.plots import BLUE, INK, ORANGE, SKY, canvas, png, tidy
+from deemo_jax.core.progress import with_progress
 from deemo_jax.core.schema import DEEMO_LABELS, Modality
 from deemo_jax.core.tables import Table
 from deemo_jax.sample.bayes import optimal_balanced_accuracy
@@ -119,7 +120,7 @@ def _features(
 ) -> dict[str, dict[str, Float[np.ndarray, "n D"]]]:
     """Shown -> variant -> features of all clips. Pictures of one clip are in memory at a time."""
     make: Callable[[AuditedClip], Variants] = functools.partial(make_variants, towers.side, dict(voices))
-    made: Iterator[Variants] = cli.progress(parallel.each(make, clips, workers), "utility", len(clips))
+    made: Iterator[Variants] = with_progress(parallel.each(make, clips, workers), "utility", len(clips))
     rows = [(np.asarray(towers.see(v.frames)), np.asarray(towers.hear(v.mel))) for v in made]
     seen, heard = (np.stack(part, axis=1) for part in zip(*rows, strict=True))
     return {

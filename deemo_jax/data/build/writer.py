@@ -16,7 +16,7 @@ import tensorflow_datasets as tfds
 from deemo_jax.data.fingerprint import write as write_fingerprint
 from deemo_jax.data.source import check_features
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.remote import refuse_remote
+from deemo_jax.core.files import open_output
 
 FILE_FORMAT = "array_record"
 
@@ -63,11 +63,10 @@ def write_dataset(make_builder: Callable[[Path], tfds.core.DatasetBuilder], data
     Raises:
         UserError: what the records raise; or the folder cannot be written.
     """
-    refuse_remote(data_dir)
+    open_output(data_dir, "--data_dir")
     tfds.disable_progress_bar()
     settings = tfds.download.DownloadConfig(compute_stats=tfds.download.ComputeStatsMode.SKIP)
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=data_dir, prefix=".building-") as scratch:
             builder = make_builder(Path(scratch))
             with contextlib.redirect_stdout(io.StringIO()):  # TFDS would print the scratch folder as the dataset's home

@@ -5,3 +5,5 @@ of that size do not fit a laptop, so `python -m deemo_jax.towers` makes small on
 no speaker and no sentence with the sample: the ViT learns where hands and head are, the audio trunk pitch and rate,
 the decoder what words say.
 """
+
+NAMES = ("vit", "audio", "decoder")

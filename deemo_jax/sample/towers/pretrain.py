@@ -15,11 +15,11 @@ from deemo_jax.models.parts.imagebind import ImageBindAudio
 from deemo_jax.models.parts.llama import Llama
 from deemo_jax.models.parts.vit import ViT
 from deemo_jax.models.weights import load_tree, save_tree
+from deemo_jax.sample.towers import NAMES
 from deemo_jax.sample.towers.decoder import DecoderRecipe, answer_accuracy, pretrain_decoder
 from deemo_jax.sample.towers.sound import SoundRecipe, pretrain_trunk
 from deemo_jax.sample.towers.vision import VisionRecipe, pretrain_vit
 
-NAMES = ("vit", "audio", "decoder")
 MAX_BYTES = 8 << 20
 FILE, SCORES = "towers.safetensors", "scores.json"
 EARS_FILE = "speaker_encoder.safetensors"

@@ -14,7 +14,8 @@ import librosa
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from deemo_jax.core import cli, parallel
+from deemo_jax.core import parallel
+from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.voice import mcadams as deid_voice
 from deemo_jax.media.mel import SAMPLE_RATE, mel_clips
 from deemo_jax.models.parts.imagebind import ImageBindAudio
@@ -100,7 +101,7 @@ def utterances(
 ) -> tuple[Float[np.ndarray, "N 128 204"], Float[np.ndarray, "N 3"]]:
     """Mel clips of the speakers first..last of the family that the sample corpus never lets speak."""
     jobs = [(seed, first + i % (last - first), i) for i in range(count)]
-    heard = list(cli.progress(parallel.each(_utterance, jobs, workers), "utterances", len(jobs)))
+    heard = list(with_progress(parallel.each(_utterance, jobs, workers), "utterances", len(jobs)))
     return np.concatenate([mel for mel, _ in heard]), np.concatenate([target for _, target in heard])
 
 

@@ -19,7 +19,8 @@ import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from deemo_jax.audit.attacks.speaker_network import EMBEDDING, WINDOW_FRAMES, SpeakerNet, example
-from deemo_jax.core import cli, parallel
+from deemo_jax.core import parallel
+from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.voice.mcadams import mcadams
 from deemo_jax.deid.voice.recast import recast
 from deemo_jax.media.log_mel import SAMPLE_RATE, speech_frames
@@ -64,7 +65,7 @@ class SpeakerRecipe:
 def pretrain_speakers(recipe: SpeakerRecipe, *, seed: int, workers: int) -> dict[str, Any]:
     """Trains the encoders; returns the parameters of "plain" and "informed", without the tables of speakers."""
     jobs = [(seed, who, take) for who in range(recipe.speakers) for take in range(recipe.utterances)]
-    heard = list(cli.progress(parallel.each(_utterance, jobs, workers), "utterances", len(jobs)))
+    heard = list(with_progress(parallel.each(_utterance, jobs, workers), "utterances", len(jobs)))
     owners = [who for _, who, _ in jobs]
     net = SpeakerNet()
     params: Any = {

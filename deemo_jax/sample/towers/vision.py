@@ -16,7 +16,8 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray, UInt8
 
-from deemo_jax.core import cli, parallel
+from deemo_jax.core import parallel
+from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.video import masks
 from deemo_jax.models.parts.vit import ViT
 from deemo_jax.sample.identity import Identity, make_identity
@@ -131,7 +132,7 @@ def hand_patches(hands: Float[Array, "N 2 2"], side: int) -> Float[Array, "N P 2
 def pictures(seed: int, first: int, last: int, count: int, workers: int) -> Pictures:
     """At least `count` pictures, 16 of one camera, of the speakers first..last of the family the sample never shows."""
     jobs = [(seed, first + i % (last - first), i) for i in range(-(-count // SITTING))]
-    shown = list(cli.progress(parallel.each(_sitting, jobs, workers), "sittings", len(jobs)))
+    shown = list(with_progress(parallel.each(_sitting, jobs, workers), "sittings", len(jobs)))
     return jax.tree.map(lambda *parts: np.concatenate(parts), *shown)
 
 
