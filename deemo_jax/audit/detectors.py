@@ -5,7 +5,7 @@ Axes: N faces, H height, W width; a face is x0, y0, x1, y1, score in pixels of t
 
 import functools
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ MOST_FACES = 5000
 YUNET_COLUMNS = 15
 
 
+@runtime_checkable
 class Detector(Protocol):
     """Anything that finds faces."""
 

@@ -114,7 +114,7 @@ def human_section(clips: Sequence[AuditedClip], folder: Path, *, frames: int = F
     )
 
 
-def write_pages(pictures: Sequence[UInt8[np.ndarray, "H W 3"]], folder: Path) -> list[str]:
+def write_pages(pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]], folder: Path) -> list[str]:
     """Writes pages of 3 x 6 pictures and returns their names; pages of an earlier, longer sheet are removed."""
     size = COLUMNS * ROWS
     names = []
@@ -134,7 +134,7 @@ def write_pages(pictures: Sequence[UInt8[np.ndarray, "H W 3"]], folder: Path) ->
     return names
 
 
-def _row(pictures: Sequence[UInt8[np.ndarray, "h w 3"]], width: int) -> UInt8[np.ndarray, "H W 3"]:
+def _row(pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]], width: int) -> UInt8[np.ndarray, "H W 3"]:
     """Pictures side by side in columns of one width, as high as the highest of them."""
     row = np.full((max(p.shape[0] for p in pictures) + 4, COLUMNS * (width + 4), 3), WHITE, np.uint8)
     for column, picture in enumerate(pictures):

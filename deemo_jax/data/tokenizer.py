@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import open_input, read_json
@@ -15,6 +15,7 @@ SPARE_ROWS = 256
 PROBE = "AÉ"
 
 
+@runtime_checkable
 class Tokenizer(Protocol):
     """What the data and evaluation rooms ask of a tokenizer. `encode` adds no special token.
 

@@ -108,7 +108,7 @@ def scores(tables: Int[np.ndarray, "*R C K"]) -> Scores:
     return Scores(
         accuracy=ratio(hits.sum(axis=-1), total),
         f1_weighted=ratio((true * f1).sum(axis=-1), total),
-        f1_macro=f1.mean(axis=-1),
+        f1_macro=np.asarray(f1.mean(axis=-1)),
         precision=ratio(hits, predicted),
         recall=ratio(hits, true),
         f1=f1,

@@ -1,4 +1,7 @@
-"""One picture of a video: as decoded, as RGB, or in the codec's own planes. Axes: H height, W width."""
+"""One picture of a video: as decoded, as RGB, or in the codec's own planes.
+
+Axes: H height, W width, R rows of all planes of a picture (3/2 H), r, w and h sides that may be others.
+"""
 
 import dataclasses
 
@@ -47,7 +50,7 @@ class Planar:
     """
 
     time_s: float
-    planes: UInt8[np.ndarray, "3*H/2 W"]
+    planes: UInt8[np.ndarray, "R W"]
     colorspace: Colorspace
 
     @property
@@ -66,7 +69,7 @@ class Planar:
         return frame
 
 
-def layers(planes: UInt8[np.ndarray, "3*H/2 W"]) -> tuple[UInt8[np.ndarray, "H W"], UInt8[np.ndarray, "2 H/2 W/2"]]:
+def layers(planes: UInt8[np.ndarray, "R W"]) -> tuple[UInt8[np.ndarray, "H W"], UInt8[np.ndarray, "2 h w"]]:
     """Brightness and colours of a planar picture, as views."""
     rows, width = planes.shape
     height = 2 * rows // 3
@@ -126,7 +129,7 @@ class Picture:
         return self._orientation.shown(small.to_ndarray())
 
 
-def _turned(planes: UInt8[np.ndarray, "rows columns"], orientation: Orientation) -> UInt8[np.ndarray, "3*H/2 W"]:
+def _turned(planes: UInt8[np.ndarray, "r w"], orientation: Orientation) -> UInt8[np.ndarray, "R W"]:
     """Planes of a stored picture as those of the shown one."""
     if orientation == UPRIGHT:
         return planes
@@ -144,7 +147,7 @@ def _even(image: UInt8[np.ndarray, "H W 3"]) -> "av.VideoFrame":
 
 def _planes(
     picture: "av.VideoFrame", colorspace: Colorspace, width: int | None = None, height: int | None = None
-) -> UInt8[np.ndarray, "3*H/2 W"]:
+) -> UInt8[np.ndarray, "R W"]:
     return _reformat(
         picture, width, height, "yuv420p", dst_colorspace=colorspace, dst_color_range=ColorRange.MPEG
     ).to_ndarray()

@@ -5,7 +5,7 @@ Axes: H height, W width, E embedding.
 
 import functools
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ MOST_NUMBERS = 65_536
 GREY_SIDE = 16
 
 
+@runtime_checkable
 class FaceEmbedder(Protocol):
     """Anything that turns a face into a vector, near to those of the same person."""
 

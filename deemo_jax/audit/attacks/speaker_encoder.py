@@ -6,7 +6,7 @@ Axes: n samples, W windows, F frames, K mel bands, E embedding.
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -22,6 +22,7 @@ WEIGHTS = Path(__file__).parents[3] / "configs" / "sample_towers" / "speaker_enc
 CHUNK = 8
 
 
+@runtime_checkable
 class SpeakerEncoder(Protocol):
     """Anything that turns a voice into a vector whose direction tells the speaker."""
 

@@ -22,7 +22,7 @@ from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.voice.anonymise import anonymise
 from deemo_jax.deid.voice.mcadams import mcadams
 
-Waveform = Float[np.ndarray, " n"]
+Waveform = Float[np.ndarray, " _"]
 Change = Callable[[Waveform, str, str], Waveform]
 ATTACKERS = ("ignorant", "lazy-informed", "alpha grid", "trained")
 # Exponents that the attacker tries to undo, and trials of a speaker that are worth the time.

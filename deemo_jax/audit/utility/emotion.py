@@ -117,7 +117,7 @@ def _drawn(clips: Sequence[AuditedClip], count: int) -> list[AuditedClip]:
 
 def _features(
     clips: Sequence[AuditedClip], towers: Towers, voices: Mapping[str, Change], workers: int
-) -> dict[str, dict[str, Float[np.ndarray, "n D"]]]:
+) -> dict[str, dict[str, Float[np.ndarray, "_ _"]]]:
     """Shown -> variant -> features of all clips. Pictures of one clip are in memory at a time."""
     make: Callable[[AuditedClip], Variants] = functools.partial(make_variants, towers.side, dict(voices))
     made: Iterator[Variants] = with_progress(parallel.each(make, clips, workers), "utility", len(clips))
@@ -130,7 +130,7 @@ def _features(
 
 
 def _ask(
-    features: Mapping[str, Float[np.ndarray, "n D"]],
+    features: Mapping[str, Float[np.ndarray, "n _"]],
     clips: Sequence[AuditedClip],
     shown: str,
     persons: Sequence[str],

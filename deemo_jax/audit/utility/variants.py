@@ -87,7 +87,7 @@ def make_variants(side: int, voices: Mapping[str, Change], clip: AuditedClip) ->
 
 def _pictures(
     path: Path, size: tuple[int, int], chosen: list[int], span: tuple[float, float | None] = (0.0, None)
-) -> dict[int, UInt8[np.ndarray, "h w 3"]]:
+) -> dict[int, UInt8[np.ndarray, "_ _ 3"]]:
     width, height = size
     found = {}
     for frame in read_frames(path, *span):

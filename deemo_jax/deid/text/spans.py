@@ -26,6 +26,7 @@ class Span:
     kind: Kind
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Finds what identifies. An engine may overlook what another finds; project names are looked for beside it.
 

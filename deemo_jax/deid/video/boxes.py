@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 Box = Float[np.ndarray, "4"]
-Boxes = Float[np.ndarray, "N 4"]
+Boxes = Float[np.ndarray, "_ 4"]
 # A face as the detector reports it: a box and a score from 0 to 1.
-ScoredBoxes = Float32[np.ndarray, "N 5"]
+ScoredBoxes = Float32[np.ndarray, "_ 5"]
 
 # Two reports that share more than this part of their union are of one face (the value of CenterFace's authors).
 SAME_FACE_IOU = 0.3

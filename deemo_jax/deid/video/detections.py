@@ -15,7 +15,7 @@ from deemo_jax.deid.video.turned_faces import UPRIGHT
 
 # Corners, score, and what a close-up said (`deemo_jax.deid.video.close_up`): `NO_FACE`, `SURELY`, or 0 where it was not
 # asked or not sure.
-Faces = Float[np.ndarray, "N 6"]
+Faces = Float[np.ndarray, "_ 6"]
 NO_FACE, SURELY = 1, -1
 
 

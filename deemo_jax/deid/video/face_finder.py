@@ -6,7 +6,7 @@ Axes: N faces.
 import dataclasses
 import itertools
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -20,6 +20,7 @@ from deemo_jax.deid.video.turned_faces import UPRIGHT, detect
 TILE = 1_300_000
 
 
+@runtime_checkable
 class ScalablePicture(Protocol):
     """A picture that can be had at any size."""
 

@@ -318,7 +318,7 @@ def _unexplained(trail: _Trail, here: Sequence[_Trail], detections: Detections, 
 def _leads_to(gone: _Trail, back: _Trail, detections: Detections) -> bool:
     """Whether a face may have gone where one begins later."""
     elapsed = detections.times[back.looks[0]] - detections.times[gone.looks[-1]]
-    return elapsed > 0 and float(_distance(gone.boxes[-1], back.boxes[0])[0, 0]) <= STEP + SPEED * elapsed
+    return elapsed > 0 and float(_distance(gone.boxes[-1][None], back.boxes[0][None])[0, 0]) <= STEP + SPEED * elapsed
 
 
 def _is_empty(t: int, here: Sequence[_Trail], detections: Detections) -> bool:
@@ -334,9 +334,8 @@ def _size(boxes: Boxes) -> Float[np.ndarray, " N"]:
     return np.sqrt(np.clip(boxes[:, 2:] - boxes[:, :2], 1, None).prod(axis=-1))
 
 
-def _distance(boxes: Boxes, others: Float[np.ndarray, "M 4"]) -> Float[np.ndarray, "N M"]:
+def _distance(boxes: Float[np.ndarray, "N 4"], others: Float[np.ndarray, "M 4"]) -> Float[np.ndarray, "N M"]:
     """Distance of the centres in units of the larger box's size."""
-    boxes, others = np.atleast_2d(boxes), np.atleast_2d(others)
     centres = [(b[:, :2] + b[:, 2:]) / 2 for b in (boxes, others)]
     gaps = np.linalg.norm(centres[0][:, None] - centres[1][None], axis=-1)
     return gaps / np.maximum(_size(boxes)[:, None], _size(others)[None])

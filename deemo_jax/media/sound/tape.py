@@ -24,7 +24,7 @@ TRUNCATION_SLACK_S = 0.5
 # Some codecs need a block or two before their output is right.
 RUN_UP_S = 0.2
 
-Mono = Float[np.ndarray, " n"]
+Mono = Float[np.ndarray, " _"]
 Choose = Callable[[Piece], Mono]
 Block = tuple[str, Mono]
 

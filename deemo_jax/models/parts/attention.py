@@ -47,7 +47,7 @@ def attention(
     q_BTNH: Float[Array, "B T N H"],
     k_BSKH: Float[Array, "B S K H"],
     v_BSKH: Float[Array, "B S K H"],
-    mask: Bool[Array, "B 1 #T S"] | None,
+    mask: Bool[Array, " B #N #T S"] | None,
     scale: float,
     backend: Backend = Backend.REFERENCE,
     *,
@@ -142,7 +142,7 @@ class Attention(nn.Module):
         self,
         x_BTD: Float[Array, "B T D"],
         context_BSE: Float[Array, "B S E"] | None = None,
-        mask: Bool[Array, "B 1 #T S"] | None = None,
+        mask: Bool[Array, " B #N #T S"] | None = None,
     ) -> Float[Array, "B T D"]:
         width = x_BTD.shape[-1]
         head = width // self.heads

@@ -140,7 +140,7 @@ class LlamaBlock(nn.Module):
 
     @nn.compact
     def __call__(
-        self, carry: tuple[Array, Buffers | None], angles: Array, mask: Array, start: Array, layer: Array
+        self, carry: tuple[Array, Buffers | None], angles: Array, mask: Array, start: Array | int, layer: Array
     ) -> tuple[tuple[Array, Buffers | None], None]:
         config = self.config
         x_BTD, buffers = carry

@@ -99,7 +99,7 @@ def write_speakers(out: Path, *, seed: int, workers: int) -> int:
 
 
 def _windows(
-    heard: Sequence[Float[np.ndarray, "F K"]], who: Sequence[int], batch: int, seed: int
+    heard: Sequence[Float[np.ndarray, "_ K"]], who: Sequence[int], batch: int, seed: int
 ) -> Iterator[tuple[Float[np.ndarray, "B F K"], np.ndarray]]:
     rng = np.random.default_rng(seed)
     labels = np.asarray(who, np.int32)
@@ -126,7 +126,7 @@ def pseudo_speaker(seed: int, index: int) -> speech.Voice:
     return dataclasses.replace(voice, pitch_hz=float(pitch), tract=float(voice.tract * rng.uniform(*TRACT)))
 
 
-def _utterance(job: tuple[int, int, int]) -> tuple[Float[np.ndarray, "F K"], Float[np.ndarray, "F K"]]:
+def _utterance(job: tuple[int, int, int]) -> tuple[Float[np.ndarray, "_ K"], Float[np.ndarray, "_ K"]]:
     """One utterance as it was spoken, and changed: half of them by McAdams, half recast."""
     seed, who, take = job
     rng = generator("speaker utterance", seed, who, take)

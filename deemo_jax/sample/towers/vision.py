@@ -113,7 +113,7 @@ def pretrain_vit(vit: ViT, recipe: VisionRecipe, *, seed: int, workers: int) -> 
     return params["vit"], {"wrists": float(explained[:4].mean()), "lean": float(explained[6])}
 
 
-def plane_waves(rows: int, columns: int, width: int) -> Float[np.ndarray, "P+1 D"]:
+def plane_waves(rows: int, columns: int, width: int) -> Float[np.ndarray, "N D"]:
     """Sines and cosines of the row and the column (MAE's start, arXiv 2111.06377); zeros for the class token."""
     frequencies = 1 / 100 ** (np.arange(width // 4) / (width // 4))
     y, x = (grid.reshape(-1, 1) * frequencies for grid in np.mgrid[:rows, :columns])

@@ -22,7 +22,7 @@ def test_initial_kernels_keep_the_variance() -> None:
 
 def test_norm_statistics_are_float32_in_bfloat16() -> None:
     """A mean of 256 swamps bfloat16's 8 bits: statistics in bfloat16 would return noise."""
-    x = (256 + np.linspace(-8, 8, 64)).astype(jnp.bfloat16)
+    x = jnp.asarray(256 + np.linspace(-8, 8, 64), jnp.bfloat16)
     exact = np.asarray(x, np.float64)
     centred = exact - exact.mean()
     y = LayerNorm(1e-6, jnp.bfloat16).init_with_output(jax.random.key(0), x)[0]

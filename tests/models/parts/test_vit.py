@@ -1,5 +1,6 @@
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -17,7 +18,7 @@ def params() -> dict[str, Any]:
 
 
 def test_pixels_are_normalised_once(params: dict[str, Any]) -> None:
-    normalised = normalise_pixels(FRAMES)
+    normalised = normalise_pixels(jnp.asarray(FRAMES))
     red = (FRAMES[..., 0] / 255 - 0.48145466) / 0.26862954
     np.testing.assert_allclose(normalised[..., 0], red, rtol=1e-5, atol=1e-6)
     tokens = jitted(ViT(CONFIG))(params, FRAMES)
