@@ -247,7 +247,7 @@ def next_token_logits(hidden: Float[Array, "*B D"], head: Float[Array, "D V"]) -
     return jnp.einsum("...D,DV->...V", hidden, head.astype(hidden.dtype), preferred_element_type=jnp.float32)
 
 
-def _write(buffer_LBKSH: Array, rows_BTKH: Array, layer: Array, start: Array) -> Array:
+def _write(buffer_LBKSH: Array, rows_BTKH: Array, layer: Array, start: Array | int) -> Array:
     rows = rows_BTKH.swapaxes(1, 2)[None].astype(buffer_LBKSH.dtype)
     return jax.lax.dynamic_update_slice(buffer_LBKSH, rows, (layer, 0, 0, start, 0))
 
