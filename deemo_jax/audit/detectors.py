@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid.video.centerface import face_detector
+from deemo_jax.deid.video.centerface import FaceDetector
 from deemo_jax.media.picture import Picture
 
 MAX_MODEL_BYTES = 1 << 30
@@ -34,7 +34,7 @@ class CenterFace:
     """The detector of `deemo_jax.deid`, at the full size of pictures, whichever it looked at when the clip was made."""
 
     def __init__(self, width: int, height: int, threshold: float):
-        self._detector, self._threshold = face_detector(width, height), threshold
+        self._detector, self._threshold = FaceDetector(width, height), threshold
 
     def __call__(self, picture: Picture) -> Float32[np.ndarray, "N 5"]:
         return self._detector(picture.rgb(*self._detector.input_size), self._threshold)

