@@ -52,7 +52,7 @@ train: setup
 	$(PY) -m deemo_jax.sample --out $(DATA)/raw --clips $(CLIPS) --seed $(SEED) --workers $(WORKERS)
 	$(PY) -m deemo_jax.deidentify $(DATA)/raw/clips --out $(DATA)/deid --clip_ids stem --key_file $(DATA)/voice.key \
 	  --smallest_face $(SMALLEST_FACE) --workers $(WORKERS) || [ -s $(DATA)/deid/refused.jsonl ]
-	$(PY) -m deemo_jax.deidentify --audit $(DATA)/deid --source $(DATA)/raw/clips --truth $(DATA)/raw/truth.jsonl \
+	$(PY) -m deemo_jax.audit $(DATA)/deid --source $(DATA)/raw/clips --truth $(DATA)/raw/truth.jsonl \
 	  --every $(AUDIT_EVERY) --workers $(WORKERS)
 	$(PY) -m deemo_jax.build deemo_mer --manifest $(DATA)/deid --annotations $(DATA)/raw/truth.jsonl \
 	  --data_dir $(DATA)/tfds --fractions train=0.4,test=0.6 --clips 4 --skip_missing --workers $(WORKERS)

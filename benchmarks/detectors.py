@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 
 from benchmarks.deface import HEIGHTS, SIZE, still
 from deemo_jax.audit.blazeface import THRESHOLD, BlazeFace
-from deemo_jax.audit.check import RESIDUAL_THRESHOLD, touch
+from deemo_jax.audit.clip_check import RESIDUAL_THRESHOLD, touch
 from deemo_jax.audit.detectors import CenterFace, Detector
 from deemo_jax.core import cli
 

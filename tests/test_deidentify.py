@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests import commands
+
 
 @pytest.fixture
 def command(tmp_path):
@@ -41,21 +43,13 @@ def test_from_raw_to_audit(raw, tmp_path, command):
     assert json.loads(beside.read_text())["source"] == str(raw.path) and beside.stat().st_mode & 0o077 == 0
     assert not any(str(raw.path.parent).encode() in path.read_bytes() for path in out.iterdir())
     truth.write_text(json.dumps(raw.truth) + "\n")
-    checked = command("--audit", out, "--truth", truth, "--source", raw.path.parent)
+    checked = commands.run("audit", out, "--truth", truth, "--source", raw.path.parent)
     assert checked.returncode == 0 and "least covered true box" in checked.stdout, checked.stderr
-    reported = command(
-        "--audit", out, "--truth", truth, "--source", raw.path.parent, "--report", "--face_embedder", "grey"
+    reported = commands.run(
+        "audit", out, "--truth", truth, "--source", raw.path.parent, "--report", "--face_embedder", "grey"
     )
     assert reported.returncode == 0 and (out / "audit" / "report.html").is_file(), reported.stderr
     assert "Utility: is the cue still there? (not measured)" in reported.stdout
-
-
-def test_probe_lists_what_a_file_carries(raw, tmp_path, command):
-    done = command("--probe", raw.path, raw.path)
-    assert done.returncode == 0 and done.stdout.count("video/h264, audio/aac") == 2
-    assert all(text in done.stdout for text in raw.planted)
-    (tmp_path / "text.mp4").write_text("no film")
-    assert one_line(command("--probe", tmp_path / "text.mp4"), "text.mp4", "no readable media")
 
 
 def test_what_goes_wrong_is_one_line(raw, tmp_path, command):
@@ -66,8 +60,16 @@ def test_what_goes_wrong_is_one_line(raw, tmp_path, command):
     assert "bad: " in done.stderr and "absent.mp4" in done.stderr and len(list(out.glob("*.mp4"))) == 1
     assert one_line(command(), "--out")
     assert one_line(command(raw.path, "--out", out, "--key_file", out / "k"), "output folder")
-    bare = command("--audit", out)
+    bare = commands.run("audit", out)
     assert bare.returncode == 0 and "not measured: needs --truth" in bare.stdout, bare.stderr
-    assert one_line(command("--audit", out, "--detector", "x.onnx"), "--report")
+    assert one_line(commands.run("audit", out, "--detector", "x.onnx"), "--report")
     assert one_line(command(raw.path, "--out", out, "--workers", "0"), "--workers")
     assert command("--help").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("flag", "name"),
+    [("--text", "redact"), ("--names", "redact"), ("--probe", "probe"), ("--audit=x", "audit"), ("--every", "audit")],
+)
+def test_a_flag_of_another_command_names_it(flag, name):
+    assert one_line(commands.run("deidentify", flag, "a"), flag.partition("=")[0], f"python -m deemo_jax.{name} ")

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from deemo_jax.audit.check import RESIDUAL_THRESHOLD
-from deemo_jax.audit.clips import AuditedClip
-from deemo_jax.audit.folder import NEEDS_TRUTH, Audit
-from deemo_jax.audit.scan import GIVEN, THRESHOLDS, ClipScan, FrameScan, scan_clip
-from deemo_jax.audit.section import Figure, Section
+from deemo_jax.audit.audited_clips import AuditedClip
+from deemo_jax.audit.clip_check import RESIDUAL_THRESHOLD
+from deemo_jax.audit.face_scan import GIVEN, THRESHOLDS, ClipScan, FrameScan, scan_clip
+from deemo_jax.audit.folder_check import NEEDS_TRUTH, FolderCheck
+from deemo_jax.audit.report_parts import Figure, Section
 from deemo_jax.core import parallel
 from deemo_jax.core.errors import plain
 from deemo_jax.core.plots import BLUE, GREEN, ORANGE, VERMILION, canvas, png, tidy
@@ -48,7 +48,7 @@ COUNTS = {
 
 def faces_section(
     clips: Sequence[AuditedClip],
-    found: Audit,
+    found: FolderCheck,
     refused: Sequence[Mapping[str, Any]],
     *,
     detector: Path | None = None,
@@ -177,7 +177,7 @@ def _plot(curves: Mapping[str, Sequence[FrameScan]]) -> bytes:
     return png(figure)
 
 
-def _leaks(found: Audit) -> tuple[Table, tuple[str, ...], dict[str, Any], tuple[str, ...]]:
+def _leaks(found: FolderCheck) -> tuple[Table, tuple[str, ...], dict[str, Any], tuple[str, ...]]:
     """True faces that the recorded masks do not cover."""
     caption = "True face boxes that the masks do not cover to 98 %"
     header = ("what", "count")

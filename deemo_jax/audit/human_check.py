@@ -16,6 +16,9 @@ LISTING, RECORD = "sheet.json", "human_check.json"
 NONE = "none"
 MAX_BYTES = 1 << 20
 VERSION = 1
+# Pictures on the sheets of a report: where a person sees no face in any, at most 1 % of all frames have one.
+FRAMES = 300
+REPORT = "python -m deemo_jax.audit DIR --report"
 HOW = f"--human_check '{NONE}', or the numbers of the pictures with a face, as in --human_check 12,40"
 
 
@@ -60,10 +63,10 @@ def record(folder: Path, answer: str) -> HumanCheck:
     """
     listing = folder / LISTING
     if not listing.is_file():
-        raise UserError(f"{listing}: no sheets to look at; make them with --audit DIR --report first")
+        raise UserError(f"{listing}: no sheets to look at; make them with {REPORT} first")
     rows = files.read_json(listing, MAX_BYTES)
     if not isinstance(rows, list) or not rows:
-        raise UserError(f"{listing}: no list of pictures; make the sheets again with --audit DIR --report")
+        raise UserError(f"{listing}: no list of pictures; make the sheets again with {REPORT}")
     numbers = answer.split(",") if answer.strip().lower() != NONE else []
     if not all(re.fullmatch(r"\s*\d{1,9}\s*", number) for number in numbers):
         raise UserError(f"--human_check {answer!r}: give {HOW}")
@@ -96,7 +99,7 @@ def read(folder: Path, clips: Path | None = None) -> HumanCheck | None:
     if not (folder / LISTING).is_file() or files.sha256(folder / LISTING) != row["sheet_sha256"]:
         raise UserError(f"{path}: is of other sheets than those beside it; look at these, and record it with {HOW}")
     if clips is not None and not _shows(folder / LISTING, clips):
-        raise UserError(f"{path}: is of clips that have changed; make the sheets again with --audit DIR --report")
+        raise UserError(f"{path}: is of clips that have changed; make the sheets again with {REPORT}")
     return HumanCheck(row["pictures"], tuple(row["with_a_face"]), row["recorded"], row["sheet_sha256"])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from deemo_jax.audit.section import Figure, Section
+from deemo_jax.audit.report_parts import Figure, Section
 from deemo_jax.core.files import atomic
 from deemo_jax.core.tables import Table
 

@@ -56,7 +56,7 @@ def shown(formats: Iterable[Format]) -> str:
 
 ANNOTATIONS = Format(
     "Annotations (JSON lines)",
-    "One JSON object a line, one line a clip. `build --annotations` makes records of them, `deidentify --text` takes"
+    "One JSON object a line, one line a clip. `build --annotations` makes records of them, `redact` takes"
     " names out of their texts, and `evaluate --truth` reads their labels (of which it needs clip_id and emotion only)."
     " All times are seconds. Other keys are left alone, and build names them.",
     {
@@ -71,7 +71,7 @@ ANNOTATIONS = Format(
         " a label alone spans the clip",
         "emotion": "negative or positive",
         "reasoning": 'the reference explanation; "" if there is none',
-        "deid": "written by deidentify --text: how names were taken out of the texts",
+        "deid": "written by redact: how names were taken out of the texts",
     },
     """\
 {"clip_id": "c01", "video_id": "v1", "person_id": "p1", "start_s": 12.0, "end_s": 17.5, "transcript": "We lost again.", "nfbl": [{"start_s": 0.5, "end_s": 1.2, "label": "folding arms"}], "emotion": "negative", "reasoning": "The words tell of a defeat, and the arms are folded."}
@@ -203,7 +203,7 @@ interview.mp4,1:10:00,1:10:30,mine
 
 NAMES = Format(
     "Names to remove (text)",
-    "For `deidentify --text ... --names FILE`: one name a line, in any case and spelling; what follows # is a remark.",
+    "For `redact FILE --names FILE`: one name a line, in any case and spelling; what follows # is a remark.",
     {},
     """\
 # players and teams

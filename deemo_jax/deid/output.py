@@ -59,7 +59,7 @@ def refuse_lost_key(out_dir: Path, key_id: str | None, where: str = "") -> None:
     here = f"{where} is not there" if key_id is None else f"the key{f' in {where}' * bool(where)} is {key_id}"
     raise UserError(
         f"{out_dir}: its clips were made with another voice key ({keys}), and {here}. They stay valid: verification,"
-        " build and --audit need no key. Without their key the same pseudonyms and voices cannot be made again. Name"
+        " build and audit need no key. Without their key the same pseudonyms and voices cannot be made again. Name"
         " the right --key_file; or go on with --new_key (from Python: Options(new_key=True)): further clips get another"
         " key id, and a source that was done before comes out again under another name"
     )

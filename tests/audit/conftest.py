@@ -1,6 +1,6 @@
 import pytest
 
-from deemo_jax.audit.clips import AuditedClip
+from deemo_jax.audit.audited_clips import AuditedClip
 from deemo_jax.deid.clip import deidentify_clip
 from deemo_jax.deid.settings import Settings
 

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from deemo_jax.audit.clips import AuditedClip
+from deemo_jax.audit.audited_clips import AuditedClip
 from deemo_jax.deid.manifest import Manifest, file_names
 
 

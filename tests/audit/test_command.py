@@ -1,29 +1,20 @@
-"""`deidentify --audit`, as a person runs it: what is said, and the exit code."""
+"""`python -m deemo_jax.audit`, as a person runs it: what is said, and the exit code."""
 
 import dataclasses
 import json
 import shutil
-import signal
 
 import pytest
 
-from deemo_jax import deidentify
-from deemo_jax.core import cli, files
+from deemo_jax.core import files
 from deemo_jax.deid.manifest import Masks, write_masks
+from tests import commands
 from tests.audit.copies import add
 
 
-@pytest.fixture
-def command(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["deidentify", *map(str, arguments)])
-        code = cli.guarded(deidentify.main)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    before = signal.getsignal(signal.SIGTERM)
-    yield run
-    signal.signal(signal.SIGTERM, before)
+def command(*arguments):
+    done = commands.run("audit", *arguments)
+    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.fixture
@@ -35,47 +26,47 @@ def folder(audited, tmp_path):
     return tmp_path / "deid"
 
 
-def test_promises_that_are_kept(folder, command):
-    code, out, err = command("--audit", folder, "--every", 12)
+def test_promises_that_are_kept(folder):
+    code, out, err = command(folder, "--every", 12)
     assert code == 0 and "failed" not in err
     assert "beside masks: by both detectors" in out and "nobody has looked yet" in out
 
 
-def test_a_bare_clip_breaks_promises(audited, folder, command):
+def test_a_bare_clip_breaks_promises(audited, folder):
     manifest = add(audited, folder, "bare")
     shutil.copyfile(audited.source, folder / manifest.file)
     write_masks(folder / manifest.masks, Masks(320, 240, (((0, 0, 20, 20),),) * 12))
     digests = {"output_sha256": manifest.file, "masks_sha256": manifest.masks}
     forged = dataclasses.replace(manifest, **{k: files.sha256(folder / name) for k, name in digests.items()})
     files.write_json(folder / "bare.manifest.json", forged.to_json())
-    code, _, err = command("--audit", folder, "--every", 6)
+    code, _, err = command(folder, "--every", 6)
     assert code == 2 and "in 2 frames both detectors see a face beside the masks" in err
     assert err.splitlines()[-1] == f"error: {folder}: 1 of 3 clips break a promise"
     listed = {row["clip_id"]: row for row in json.loads((folder / "audit.json").read_text())["clips"]}
     assert [seen["who"] for seen in listed["bare"]["beside"]] == ["both"] * 2
 
 
-def test_what_cannot_be_checked_is_another_matter(audited, folder, command):
+def test_what_cannot_be_checked_is_another_matter(audited, folder):
     (folder / "c2.mp4").write_bytes(b"another")
-    code, _, err = command("--audit", folder, "--every", 12)
+    code, _, err = command(folder, "--every", 12)
     assert code == 2 and "not checked: c2: c2.mp4: its hash differs" in err
     assert err.splitlines()[-1] == f"error: {folder}: 1 of 2 clips or files could not be checked"
 
 
-def test_a_raw_file_that_is_not_at_hand_breaks_no_promise(audited, folder, command):
+def test_a_raw_file_that_is_not_at_hand_breaks_no_promise(audited, folder):
     add(audited, folder, "c3", source_sha256="0" * 64)
-    code, out, err = command("--audit", folder, "--source", audited.source.parent, "--every", 12)
+    code, out, err = command(folder, "--source", audited.source.parent, "--every", 12)
     assert code == 0 and "not compared: c3: its raw file is not there" in err
     assert "3 of 3 (100.0%)" in out and "break a promise" not in err
 
 
-def test_a_person_looks(folder, command):
-    code, _, err = command("--audit", folder, "--human_check", "none")
+def test_a_person_looks(folder):
+    code, _, err = command(folder, "--human_check", "none")
     assert code == 2 and "--report first" in err.splitlines()[-1]
-    assert command("--audit", folder, "--report", "--every", 12)[0] == 0
-    code, out, _ = command("--audit", folder, "--human_check", "none")
+    assert command(folder, "--report", "--every", 12)[0] == 0
+    code, out, _ = command(folder, "--human_check", "none")
     assert code == 0 and "A person saw a face in 0 of 24 pictures" in out
-    assert "A person saw a face in 0 of 24" in command("--audit", folder, "--every", 12)[1]
-    assert command("--audit", folder, "--human_check", "3")[0] == 0
-    code, _, err = command("--audit", folder, "--every", 12)
+    assert "A person saw a face in 0 of 24" in command(folder, "--every", 12)[1]
+    assert command(folder, "--human_check", "3")[0] == 0
+    code, _, err = command(folder, "--every", 12)
     assert code == 2 and "A person saw a face in 1 of 24 pictures (numbers 3)" in err.splitlines()[-1]

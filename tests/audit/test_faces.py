@@ -3,10 +3,10 @@ import dataclasses
 import pytest
 
 from deemo_jax.audit.attacks.reidentify import embed_clip
-from deemo_jax.audit.clips import AuditedClip, Found, find_clips
+from deemo_jax.audit.audited_clips import AuditedClip, Found, find_clips
+from deemo_jax.audit.face_scan import scan_clip
 from deemo_jax.audit.faces import faces_section
-from deemo_jax.audit.folder import check_all
-from deemo_jax.audit.scan import scan_clip
+from deemo_jax.audit.folder_check import check_all
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.clip import deidentify_clip

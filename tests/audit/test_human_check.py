@@ -4,8 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from deemo_jax.audit.human import _row, _small, human_section
 from deemo_jax.audit.human_check import RECORD, read, record
+from deemo_jax.audit.human_sheets import _row, _small, human_section
 from deemo_jax.audit.report import verdict
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import write_json

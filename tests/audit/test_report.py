@@ -2,7 +2,7 @@ import html.parser
 import json
 
 from deemo_jax.audit.report import numbers, page, text, verdict
-from deemo_jax.audit.section import Figure, Section
+from deemo_jax.audit.report_parts import Figure, Section
 from deemo_jax.core.tables import Table
 
 EVIL = '<script>alert("x")</script>\x00'

@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from deemo_jax.audit.sections import AuditOptions, full_audit
+from deemo_jax.audit.audit import AuditOptions, audit
 from deemo_jax.core.errors import UserError
 from tests.audit.copies import add
 
@@ -14,9 +14,9 @@ def test_the_whole_audit(audited, tmp_path):
     shutil.copytree(audited.folder, folder)
     truth = tmp_path / "truth.jsonl"
     truth.write_text(json.dumps(dict(audited.truth)) + "\n")
-    found, sections = full_audit(folder, truth, audited.source.parent, AuditOptions(every=6, sheet=5))
-    assert not found.failures and not any(section.failures for section in sections)
-    names = ["promises", "faces", "human", "reidentification", "voice", "utility", "container", "text"]
+    found = audit(folder, truth, audited.source.parent, AuditOptions(report=True, every=6, sheet=5))
+    assert found.verdict is None and not any(section.failures for section in found.sections)
+    names = ["promises", "faces", "human", "reidentification", "voice", "utility", "container"]
     written = json.loads((folder / "audit.json").read_text())
     assert list(written) == ["summary", "sections", "clips"] and list(written["sections"]) == names
     page = (folder / "audit" / "report.html").read_text()
@@ -26,16 +26,16 @@ def test_the_whole_audit(audited, tmp_path):
     assert written["sections"]["human"]["verdict"] == "waits for a person"
 
     for options, why in (
-        (AuditOptions(detector=truth), "not a YuNet"),
-        (AuditOptions(face_embedder=str(truth)), "not a face embedder"),
-        (AuditOptions(detector=tmp_path / "absent.onnx"), "no such file"),
+        (AuditOptions(report=True, detector=truth), "not a YuNet"),
+        (AuditOptions(report=True, face_embedder=str(truth)), "not a face embedder"),
+        (AuditOptions(report=True, detector=tmp_path / "absent.onnx"), "no such file"),
     ):
         with pytest.raises(UserError, match=why):
-            full_audit(folder, truth, audited.source.parent, options)
+            audit(folder, truth, audited.source.parent, options)
 
-    _, sections = full_audit(folder, None, None, AuditOptions(every=6, sheet=5))
+    sections = audit(folder, None, None, AuditOptions(report=True, every=6, sheet=5)).sections
     unknown = [s.name for s in sections if any("ot measured" in note for note in s.notes)]
-    assert unknown == ["faces", "human", "reidentification", "voice", "utility", "container", "text"]
+    assert unknown == ["faces", "human", "reidentification", "voice", "utility", "container"]
     assert "not measured: needs --truth" in (folder / "audit" / "report.html").read_text()
 
 
@@ -46,18 +46,20 @@ def test_the_whole_audit_of_bad_clips(audited, tmp_path):
     (tmp_path / "X.mp4").write_bytes(audited.source.read_bytes())
     (tmp_path / "bad.manifest.json").write_text("{}")
     (tmp_path / "refused.jsonl").write_text(json.dumps({"reason": "\ud800 is lost"}) + "\n")
-    found, sections = full_audit(tmp_path, None, None, AuditOptions(every=6, sheet=5))
+    whole = audit(tmp_path, None, None, AuditOptions(report=True, every=6, sheet=5))
+    found, sections = whole.checks, whole.sections
     assert found.failures == {} and found.unchecked.keys() == {"X.mp4", "bad"}
     assert sections[0].failures == ("2 of 3 clips or files could not be checked",)
-    assert [s.name for s in sections if s.tables] == ["promises", "faces", "human", "container", "text"]
+    assert [s.name for s in sections if s.tables] == ["promises", "faces", "human", "container"]
     page = (tmp_path / "audit" / "report.html").read_text()
     assert "X.mp4" in page and r"\ud800 is lost" in page
     assert "2 clips de-identified, of which 1 could be checked, 1 refused" in page
 
     (tmp_path / "c2.mp4").write_bytes(b"")
-    found, sections = full_audit(tmp_path, None, None, AuditOptions(every=6, sheet=5))
+    whole = audit(tmp_path, None, None, AuditOptions(report=True, every=6, sheet=5))
+    found, sections = whole.checks, whole.sections
     assert found.unchecked.keys() == {"X.mp4", "bad", "c2"}
-    assert [s.name for s in sections if s.tables] == ["promises", "container", "text"]
+    assert [s.name for s in sections if s.tables] == ["promises", "container"]
     assert "o clip could be checked" in (tmp_path / "audit" / "report.html").read_text()
 
 
@@ -83,15 +85,15 @@ def test_attackers_of_ones_own(audited, tmp_path):
         row = {"clip_id": f"k{k}", "person_id": f"p{k // 2}", "file": audited.source.name}
         rows.append(json.dumps(dict(audited.truth) | row))
     truth.write_text("\n".join(rows))
-    options = AuditOptions(every=12, sheet=5, speaker_encoder=Ear(), face_embedder=Eye())
-    _, sections = full_audit(tmp_path, truth, audited.source.parent, options)
+    options = AuditOptions(report=True, every=12, sheet=5, speaker_encoder=Ear(), face_embedder=Eye())
+    sections = audit(tmp_path, truth, audited.source.parent, options).sections
     notes = {section.name: " ".join(section.notes) for section in sections}
     assert (
         "an encoder that was given" in notes["voice"] and "an object that was given (Eye)" in notes["reidentification"]
     )
     for options, what in (
-        (AuditOptions(speaker_encoder=object()), "speaker encoder: object has no method"),
-        (AuditOptions(face_embedder=5), "face embedder: int has no method"),
+        (AuditOptions(report=True, speaker_encoder=object()), "speaker encoder: object has no method"),
+        (AuditOptions(report=True, face_embedder=5), "face embedder: int has no method"),
     ):
         with pytest.raises(UserError, match=what):
-            full_audit(tmp_path, truth, audited.source.parent, options)
+            audit(tmp_path, truth, audited.source.parent, options)

@@ -16,7 +16,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from deemo_jax.audit.check import MOST_DEVIATION, MOST_SI_SNR_DB, si_snr
+from deemo_jax.audit.clip_check import MOST_DEVIATION, MOST_SI_SNR_DB, si_snr
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.clip import deidentify_clip
 from deemo_jax.deid.keys import VoiceKey

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from deemo_jax.audit.check import LEAST_COVERAGE, MOST_SI_SNR_DB, coverage, si_snr
+from deemo_jax.audit.clip_check import LEAST_COVERAGE, MOST_SI_SNR_DB, coverage, si_snr
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.clip import Refused, deidentify_clip
 from deemo_jax.deid.manifest import load_masks, verify

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from deemo_jax.audit.check import check_clip
+from deemo_jax.audit.clip_check import check_clip
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.clip import Refused, deidentify_clip
 from deemo_jax.deid.manifest import file_names, load_manifest, load_masks, verify

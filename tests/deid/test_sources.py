@@ -24,6 +24,7 @@ from deemo_jax.deid.sources import (
     VIDEO_SUFFIXES,
     look_for,
 )
+from tests import commands
 
 NOBODY = 65_534
 
@@ -184,8 +185,9 @@ def test_names_that_are_no_text_are_told_in_one_line_each(tmp_path, monkeypatch,
     assert any("kaputt \\udce4.mp4: no readable media" in line and line.startswith("bad: ") for line in lines)
     assert "\x1b" not in said
     assert len(list(out.glob("*.manifest.json"))) == 1 and (out / "refused.jsonl").is_file()
-    code, told, said = run(monkeypatch, capfd, "--probe", good)
-    assert code == 0 and told.splitlines()[0].endswith("M\\udcfcller \\x1b[31m\\n10:30.mp4: video/h264, audio/aac")
+    probed = commands.run("probe", good)
+    assert probed.returncode == 0
+    assert probed.stdout.splitlines()[0].endswith("M\\udcfcller \\x1b[31m\\n10:30.mp4: video/h264, audio/aac")
 
 
 def test_a_name_that_begins_with_a_dash(tmp_path, monkeypatch, capfd):

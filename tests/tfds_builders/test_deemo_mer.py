@@ -201,7 +201,7 @@ def test_transcripts_without_names_say_so_and_are_not_counted_as_raw(
     provenance = ClipSource(tmp_path / "data", "deemo_mer", "train")[0].provenance
     assert provenance.transcript.startswith(f"{Rules().method}, ")
     rows.write_text(rows.read_text().replace('"transcript": "', '"transcript": "Mara said '))
-    assert "--text again" in refused(arguments, capsys)
+    assert "redact again" in refused(arguments, capsys)
 
 
 def test_an_id_file_counts_recurring_persons_and_strict_refuses_them(

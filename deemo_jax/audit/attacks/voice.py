@@ -26,7 +26,7 @@ from deemo_jax.audit.attacks.trials import (
     put_on_trial,
     unchanged,
 )
-from deemo_jax.audit.section import Figure, Section, not_measured
+from deemo_jax.audit.report_parts import Figure, Section, not_measured
 from deemo_jax.core.plots import BLUE, GREEN, INK, ORANGE, VERMILION, canvas, png, tidy
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.stats import Interval, over_persons

@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Float
 
 from deemo_jax.audit.attacks.trials import Change
-from deemo_jax.audit.clips import AuditedClip
-from deemo_jax.audit.folder import CLIPS, compared, lacking
-from deemo_jax.audit.section import Figure, Section, not_measured
+from deemo_jax.audit.audited_clips import AuditedClip
+from deemo_jax.audit.folder_check import CLIPS, compared, lacking
+from deemo_jax.audit.report_parts import Figure, Section, not_measured
 from deemo_jax.audit.utility.probe import FOLDS, LEAST_PERSONS, Answers, probe
 from deemo_jax.audit.utility.towers import Towers
 from deemo_jax.audit.utility.variants import RAW, Variants, frame_names, make_variants, voice_names, voice_variants

@@ -4,6 +4,7 @@ Axes: V variants of a clip, F frames, M mel clips, D features.
 """
 
 import dataclasses
+import importlib.util
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,22 @@ class Towers:
     see: Callable[[UInt8[np.ndarray, "V F H W 3"]], Float[Array, "V D"]]
     hear: Callable[[Float[np.ndarray, "V M 128 204"]], Float[Array, "V E"]]
     side: int
+
+
+def towers_of(config: Path) -> Towers | None:
+    """The towers of a recipe's file, with the weights that it begins with; None where either is not there.
+
+    Raises:
+        UserError: as `load_towers`.
+    """
+    spec = importlib.util.spec_from_file_location("recipe", config)
+    if not config.is_file() or spec is None or spec.loader is None:
+        return None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    recipe = module.get_config()
+    weights = config.parents[1] / recipe.init
+    return load_towers(recipe.model, weights) if weights.is_file() else None
 
 
 def load_towers(model: Mapping[str, Any], weights: Path) -> Towers:

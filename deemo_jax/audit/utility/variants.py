@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from deemo_jax.audit.attacks.trials import Change, by_settings
-from deemo_jax.audit.clips import AuditedClip, read_source_voice, read_voice, source_frames
+from deemo_jax.audit.audited_clips import AuditedClip, read_source_voice, read_voice, source_frames
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import VOICES, Settings
 from deemo_jax.deid.video import masks

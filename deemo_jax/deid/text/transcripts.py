@@ -234,7 +234,7 @@ def text_deid(row: Mapping[str, Any], where: str) -> str:
     """
     if STAMP not in row:
         return ""
-    mend = "run it through python -m deemo_jax.deidentify --text again"
+    mend = "run it through python -m deemo_jax.redact again"
     stamp = row[STAMP]
     keys = {"version", "method", "counts", "positions", "sha256"}
     if not isinstance(stamp, dict) or stamp.keys() != keys or stamp["version"] != VERSION:

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from deemo_jax import deidentify
 from deemo_jax.core.errors import UserError
 from deemo_jax.data.build.annotations import RAW_TRANSCRIPT, read_annotations, transcript_provenance
 from deemo_jax.deid.text import lines
@@ -335,17 +334,6 @@ def test_a_span_that_begins_with_the_rest_of_a_name_loses_it(tmp_path):
     (tmp_path / "v1.srt").write_text(f"{times[0]}\nWe won against Marvo\n\n{times[1]}\nTellin in the end.\n")
     found = Transcripts(tmp_path, Names(), Rules()).fill(ROW | {"start_s": 2, "end_s": 3}, "row 1")
     assert found["transcript"] == "[NAME] in the end."
-
-
-def test_annotations_are_not_written_as_a_transcript(tmp_path, monkeypatch):
-    (tmp_path / "rows.json").write_text(json.dumps(ROW | {"transcript": "I am glad."}) + "\n")
-    for target, message in (("b.srt", "annotations are written as JSON lines"), ("b.jsonl", "")):
-        monkeypatch.setattr("sys.argv", ["x", "--text", f"{tmp_path}/rows.json", "--out", f"{tmp_path}/{target}"])
-        if message:
-            with pytest.raises(UserError, match=message):
-                deidentify.main()
-        else:
-            assert deidentify.main() == 0 and read_annotations(tmp_path / target)["c1"].text_deid
 
 
 def test_of_transcripts_with_one_name_that_with_times_is_taken(tmp_path):

@@ -1,8 +1,6 @@
 """Words without names: rules, the project's list, annotation rows with their stamp, and the command."""
 
 import json
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -235,7 +233,7 @@ def test_rows_are_stamped_and_edits_noticed(tmp_path):
         made | {"deid": True},
     ):
         path.write_text(json.dumps(wrong))
-        with pytest.raises(UserError, match="--text again"):
+        with pytest.raises(UserError, match="redact again"):
             read_annotations(path)
 
 
@@ -316,23 +314,6 @@ def test_a_list_of_names_may_have_remarks_and_be_of_an_editor_on_windows(tmp_pat
     names = read_names(tmp_path / "names")
     assert [(s.start, s.end, s.kind) for s in names.find("zorba left quops")] == [(0, 5, "NAME"), (11, 16, "TEAM")]
     assert names.find("the coach left") == []
-
-
-def test_the_command(tmp_path):
-    source, names = tmp_path / "in.jsonl", tmp_path / "names.txt"
-    source.write_text(json.dumps(ROW | {"transcript": "harbour lights made me glad"}) + "\n")
-    names.write_text("# ours\n[TEAM] Harbour Lights\n")
-
-    def run(*flags):
-        return subprocess.run(
-            [sys.executable, "-m", "deemo_jax.deidentify", *map(str, flags)], capture_output=True, text=True
-        )
-
-    done = run("--text", source, "--out", tmp_path / "out.jsonl", "--names", names)
-    assert done.returncode == 0 and "1 rows; 1 NAME, 1 TEAM" in done.stdout and "left out" in done.stderr, done.stderr
-    assert "[TEAM] made me glad" in (tmp_path / "out.jsonl").read_text()
-    done = run("--text", source)
-    assert done.returncode == 2 and done.stderr.startswith("error: --text FILE needs --out FILE")
 
 
 @pytest.mark.parametrize(

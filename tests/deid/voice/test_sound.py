@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from deemo_jax import deidentify
-from deemo_jax.audit.check import check_clip
-from deemo_jax.audit.folder import audit
+from deemo_jax.audit.audit import audit
+from deemo_jax.audit.clip_check import check_clip
 from deemo_jax.core import cli, files
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Clip, Provenance
@@ -150,7 +150,7 @@ def test_a_silent_film_is_accepted_and_has_no_audio(make_clip, tmp_path, key):
     assert manifest.silent and manifest.voice["method"] == "none" and manifest.sound["tracks"] == 0
     assert manifest.notes == ("it has no sound track: a silent film",)
     assert probe(out / "silent.mp4").streams == ("video/h264",)
-    found = audit(out, source_dir=tmp_path)
+    found = audit(out, source_dir=tmp_path).checks
     assert not found.failures and "not measured: no clip has sound" in found.table()
     record = record_of(out, manifest)
     assert record["mel"].shape == (0, 128, 204) and len(record["frames"]) == 2

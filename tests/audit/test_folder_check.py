@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from deemo_jax.audit.clips import find_clips
-from deemo_jax.audit.folder import audit
+from deemo_jax.audit.audit import AuditOptions, audit
+from deemo_jax.audit.audited_clips import find_clips
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.folder import deidentify_all
@@ -19,7 +19,7 @@ def test_audit_of_a_folder(raw, tmp_path, key):
     deidentify_all([raw.path], tmp_path / "out", Settings(), key, clip_ids="stem")
     truth = tmp_path / "truth.jsonl"
     truth.write_text(json.dumps(raw.truth) + "\n")
-    found = audit(tmp_path / "out", truth, raw.path.parent)
+    found = audit(tmp_path / "out", truth, raw.path.parent).checks
     assert found.failures == {} and found.summary()["least_coverage"] >= 0.98 and found.summary()["clips"] == 1
     assert "least covered true box" in found.table()
     assert json.loads((tmp_path / "out" / "audit.json").read_text())["clips"][0]["clip_id"] == "speaker"
@@ -58,7 +58,7 @@ def test_one_bad_clip_does_not_hide_the_others(audited, tmp_path):
     ]
     truth.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
-    found = audit(folder, truth, audited.source.parent, every=12)
+    found = audit(folder, truth, audited.source.parent, options=AuditOptions(every=12)).checks
     said = found.unchecked
     expected = {
         "tampered": "tampered.mp4: its hash differs",
@@ -95,7 +95,7 @@ def test_one_bad_clip_does_not_hide_the_others(audited, tmp_path):
 
 def test_nothing_that_can_be_checked(audited, tmp_path):
     add(audited, tmp_path, "c2", settings={"\ud800": 1})
-    found = audit(tmp_path)
+    found = audit(tmp_path).checks
     assert "settings of another version" in found.unchecked["c2"] and found.checked == ()
     assert "no clip could be checked" in found.table() and (tmp_path / "audit.json").exists()
 
@@ -108,7 +108,7 @@ def test_files_that_no_manifest_names(audited, tmp_path):
     shutil.copyfile(audited.output, os.fsencode(tmp_path) + b"/\xff.mp4")
     (tmp_path / "folder.mp4").mkdir()
     assert set(unnamed) < set(find_clips(tmp_path).unnamed)
-    found = audit(tmp_path, every=12)
+    found = audit(tmp_path, options=AuditOptions(every=12)).checks
     shown = {name.replace("\n", r"\n") for name in unnamed} | {r"\udcff.mp4"}
     assert found.failures == {} and found.unchecked == dict.fromkeys(sorted(shown), "no manifest names it")
     summary = found.summary()
@@ -130,6 +130,6 @@ def test_a_clip_that_ends_who_reads_it_costs_itself_only(audited, tmp_path, dead
     folder.mkdir()
     for name in ("a", "deadly", "odd", "z"):
         add(audited, folder, name)
-    found = audit(folder, workers=1, every=4)
+    found = audit(folder, options=AuditOptions(workers=1, every=4)).checks
     assert list(found.unchecked) == ["deadly", "odd"] and len(found.checked) == 2
     assert "SIGABRT" in found.unchecked["deadly"] and "RuntimeError: a bug" in found.unchecked["odd"]

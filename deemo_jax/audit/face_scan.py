@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32
 
+from deemo_jax.audit.audited_clips import AuditedClip, source_frames
 from deemo_jax.audit.blazeface import BlazeFace
-from deemo_jax.audit.check import touch
-from deemo_jax.audit.clips import AuditedClip, source_frames
+from deemo_jax.audit.clip_check import touch
 from deemo_jax.audit.detectors import CenterFace, Detector, given_detector
 from deemo_jax.audit.truth import read_boxes
 from deemo_jax.deid.video import masks

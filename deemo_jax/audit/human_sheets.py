@@ -13,16 +13,15 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from deemo_jax.audit.clips import AuditedClip
-from deemo_jax.audit.human_check import HOW, LISTING, RECORD, on_record
-from deemo_jax.audit.section import Section
+from deemo_jax.audit.audited_clips import AuditedClip
+from deemo_jax.audit.human_check import FRAMES, HOW, LISTING, RECORD, on_record
+from deemo_jax.audit.report_parts import Section
 from deemo_jax.core import files, parallel
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.stats import upper_bound
 from deemo_jax.core.tables import Table
 from deemo_jax.media.video import read_frames
 
-FRAMES = 300
 SEED = 20250
 COLUMNS, ROWS = 3, 6
 THUMBNAIL_SIDE = 480
@@ -97,8 +96,8 @@ def human_section(clips: Sequence[AuditedClip], folder: Path, *, frames: int = F
             f"Pictures larger than {THUMBNAIL_SIDE} pixels were made smaller: the bound speaks of heads that are at"
             f" least some {LEAST_HEAD} pixels high on the sheet.",
             f"{LISTING} tells the clip and the time behind each number.",
-            f"Then put it on record: `--audit DIR {HOW}`. It is written to {RECORD} beside this report, and every later"
-            " audit of the same pictures reads it.",
+            f"Then put it on record: `python -m deemo_jax.audit DIR {HOW}`. It is written to {RECORD} beside"
+            " this report, and every later audit of the same pictures reads it.",
             f"{told}.",
         ),
         numbers={

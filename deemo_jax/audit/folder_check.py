@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from deemo_jax.audit.check import LEAST_COVERAGE, MOST_SI_SNR_DB, CheckResult, check_clip
-from deemo_jax.audit.clips import AuditedClip, Found, find_clips, tidied
+from deemo_jax.audit.audited_clips import AuditedClip, Found, tidied
+from deemo_jax.audit.clip_check import LEAST_COVERAGE, MOST_SI_SNR_DB, CheckResult, check_clip
 from deemo_jax.core import files, processes, tables
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.core.progress import with_progress
@@ -44,7 +44,7 @@ def compared(clips: Sequence[AuditedClip]) -> list[AuditedClip]:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Audit:
+class FolderCheck:
     """The checks of a folder.
 
     Attributes:
@@ -156,32 +156,8 @@ class Audit:
         return tables.aligned(self.rows())
 
 
-def audit(
-    folder: Path,
-    truth_file: Path | None = None,
-    source_dir: Path | None = None,
-    workers: int = 0,
-    every: int = 1,
-) -> Audit:
-    """Checks every clip of `folder` and writes `audit.json` there.
-
-    Args:
-        folder: de-identified clips with manifests.
-        truth_file: JSON lines with "clip_id", "file", "faces" and "planted".
-        source_dir: where the raw files lie.
-        workers: processes; with 0 it is this one, which a damaged file may end.
-        every: the detector looks for faces that are left in one frame of so many.
-
-    Raises:
-        UserError: something named is missing, or of other clips. What is wrong with one clip is a failure of that clip.
-    """
-    found = check_all(find_clips(folder, truth_file, source_dir), folder, workers, every)
-    write(found, folder)
-    return found
-
-
-def check_all(listed: Found, folder: Path, workers: int, every: int, with_sources: bool = False) -> Audit:
-    """Checks the clips of `folder`; the first results are theirs, in order.
+def check_all(listed: Found, folder: Path, workers: int, every: int, with_sources: bool = False) -> FolderCheck:
+    """Checks the clips of `folder`; the first results are theirs, in order. With 0 workers it is this process alone.
 
     Where the sources will be looked at too, it is known here which of them cannot be decoded to their ends.
     """
@@ -192,7 +168,7 @@ def check_all(listed: Found, folder: Path, workers: int, every: int, with_source
     results = [_not_checked(clip, r.reason) if isinstance(r, processes.Failure) else r for clip, r in work]
     results += [CheckResult(clip_id, unchecked=why) for clip_id, why in listed.unusable.items()]
     results += [CheckResult(plain(name), unchecked=UNNAMED) for name in listed.unnamed]
-    return Audit(tuple(results), every, refused)
+    return FolderCheck(tuple(results), every, refused)
 
 
 def refusals(folder: Path) -> list[dict[str, Any]]:
@@ -201,7 +177,7 @@ def refusals(folder: Path) -> list[dict[str, Any]]:
     return list(files.read_jsonl(listing)) if listing.exists() else []
 
 
-def write(found: Audit, folder: Path, **more: Any) -> None:
+def write(found: FolderCheck, folder: Path, **more: Any) -> None:
     """Writes `audit.json`: "summary", "clips", and what else is given."""
     clips = [dataclasses.asdict(r) | {"failures": r.failures} for r in found.results]
     files.write_json(folder / RESULT, {"summary": found.summary(), **more, "clips": clips})

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from deemo_jax.audit.check import MOST_DEVIATION, CheckResult, _deviation, check_clip, coverage, si_snr
+from deemo_jax.audit.clip_check import MOST_DEVIATION, CheckResult, _deviation, check_clip, coverage, si_snr
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.clip import deidentify_clip

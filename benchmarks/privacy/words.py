@@ -1,25 +1,32 @@
 """How much of what identifies do the text rules find, and what do they take that they should leave?
 
-Measured on sentences with planted values (`deemo_jax.sample.planted`), not on a user's transcripts, of which nobody
+Measured on sentences with planted values (`benchmarks.privacy.planted`), not on a user's transcripts, of which nobody
 knows what should be found.
 """
 
 import collections
 import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Mapping
 
-from deemo_jax.audit.section import Section
-from deemo_jax.core import stats
+from benchmarks.privacy.planted import Planted, Style, TemplateSet, sentences
+from deemo_jax.core import cli, stats
 from deemo_jax.core.tables import Table
 from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.text.redaction import find
 from deemo_jax.deid.text.spans import KINDS, Engine, Span, clean
 from deemo_jax.deid.text.word_lists import word_set
-from deemo_jax.sample.planted import Planted, Style, TemplateSet, sentences
 from deemo_jax.sample.script import LEXICON
 
 SENTENCES = 700
+NOTES = (
+    "The sentences are invented, and their templates short: real talk is harder. The rules were tuned on the tuned"
+    " templates only; the held-out ones are what to believe.",
+    "Sentences of one template stand and fall together, so the intervals are narrower than they should be.",
+    "Text without capitals hides names from the rules: give the project's names with --names there.",
+    "Not measured: recognition of a speaker by wording or by the story told, and languages other than English.",
+)
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _EMOTION_WORDS = word_set(
     """
@@ -47,9 +54,6 @@ class Share:
             return "-"
         low, high = self.interval
         return f"{self.hits}/{self.count} = {self.hits / self.count:.1%} [{low:.1%}, {high:.1%}]"
-
-    def to_json(self) -> dict[str, object]:
-        return {"hits": self.hits, "count": self.count, "interval": list(self.interval)}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -117,22 +121,30 @@ def score(said: Iterable[Planted], engine: Engine | None = None, listed: bool = 
     )
 
 
-def text_section(seed: int = 0, count: int = SENTENCES) -> Section:
-    """The audit's part on words: recall by type, precision, and what stays, of the default rules.
+# Column -> its title, and what is asked of the rules: templates, style, whether the project's list names the values.
+COLUMNS: dict[str, tuple[str, TemplateSet, Style, bool]] = {
+    "held_out": ("held-out templates", "held_out", "written", False),
+    "tuned": ("tuned templates", "tuned", "written", False),
+    "spoken": ("held-out, no capitals", "held_out", "spoken", False),
+    "spoken_listed": ("the same, names listed", "held_out", "spoken", True),
+}
+
+
+def scored(seed: int = 0, count: int = SENTENCES) -> dict[str, Score]:
+    """Column -> what the default rules find.
 
     Args:
         seed: of the planted values.
         count: sentences per column.
     """
-    columns: list[tuple[str, str, TemplateSet, Style, bool]] = [
-        ("held_out", "held-out templates", "held_out", "written", False),
-        ("tuned", "tuned templates", "tuned", "written", False),
-        ("spoken", "held-out, no capitals", "held_out", "spoken", False),
-        ("spoken_listed", "the same, names listed", "held_out", "spoken", True),
-    ]
-    scores = {
-        name: score(sentences(seed, count, which, style), listed=listed) for name, _, which, style, listed in columns
+    return {
+        name: score(sentences(seed, count, which, style), listed=listed)
+        for name, (_, which, style, listed) in COLUMNS.items()
     }
+
+
+def table(scores: Mapping[str, Score], count: int) -> Table:
+    """Recall by type, precision, and what stays, of `count` sentences a column."""
     rows: list[tuple[str, ...]] = [
         (f"recall of {kind}", *(str(found.recall.get(kind, Share(0, 0))) for found in scores.values()))
         for kind in KINDS
@@ -144,34 +156,25 @@ def text_section(seed: int = 0, count: int = SENTENCES) -> Section:
         ("other words kept", *(str(found.kept) for found in scores.values())),
         ("emotion words kept", *(str(found.kept_emotion) for found in scores.values())),
     ]
-    header = ("", *(title for _, title, *_ in columns))
+    header = ("", *(title for title, *_ in COLUMNS.values()))
     caption = f"Planted values that the text rules remove, {count} sentences a column [exact 95 % intervals]"
-    return Section(
-        name="text",
-        title="Words",
-        tables=(Table(caption, header, tuple(rows)),),
-        notes=(
-            "The sentences are invented, and their templates short: real talk is harder. The rules were tuned on the "
-            "tuned templates only; the held-out ones are what to believe.",
-            "Sentences of one template stand and fall together, so the intervals are narrower than they should be.",
-            "Text without capitals hides names from the rules: give the project's names with --names there.",
-            "Not measured: recognition of a speaker by wording or by the story told, and languages other than English.",
-        ),
-        numbers={"sentences": count, "seed": seed, **{name: _numbers(found) for name, found in scores.items()}},
-    )
+    return Table(caption, header, tuple(rows))
 
 
-def _numbers(found: Score) -> dict[str, object]:
-    shares: Sequence[tuple[str, Share]] = (
-        *((f"recall_{kind}", share) for kind, share in found.recall.items()),
-        ("recall", found.overall),
-        ("typed", found.typed),
-        ("precision", found.precision),
-        ("kept", found.kept),
-        ("kept_emotion", found.kept_emotion),
-    )
-    return {name: share.to_json() for name, share in shares}
+def main() -> int:
+    """Prints the table, and what to make of it."""
+    parser = cli.Parser("python -m benchmarks.privacy.words", description=__doc__)
+    parser.add_argument("--seed", type=int, default=0, help="of the planted values (%(default)s)")
+    parser.add_argument("--sentences", type=int, default=SENTENCES, help="of each column (%(default)s)")
+    flags = parser.parse_args()
+    found = table(scored(flags.seed, flags.sentences), flags.sentences)
+    print("\n".join([found.caption, found.text(), "", *NOTES]))
+    return 0
 
 
 def _touch(a: Span, b: Span) -> bool:
     return a.start < b.end and b.start < a.end
+
+
+if __name__ == "__main__":
+    sys.exit(cli.guarded(main))

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deemo_jax.audit.human import COLUMNS, human_section, write_pages
+from deemo_jax.audit.human_sheets import COLUMNS, human_section, write_pages
 
 
 def test_sheet(audited, tmp_path):

@@ -1,11 +1,10 @@
 import dataclasses
-import json
 
 import pytest
 
-from deemo_jax.audit.text import Share, score, text_section
+from benchmarks.privacy.planted import KINDS, PLAIN, TEMPLATES, Planted, sentences
+from benchmarks.privacy.words import COLUMNS, Share, score, scored, table
 from deemo_jax.deid.text.spans import Span
-from deemo_jax.sample.planted import KINDS, PLAIN, TEMPLATES, Planted, sentences
 
 
 def test_planted_sentences_say_where_their_values_are():
@@ -52,15 +51,15 @@ def test_share():
     assert Share(0, 0).interval == (0.0, 1.0) and Share(5, 5).interval[1] == 1.0
 
 
-def test_the_section():
-    section = text_section(1, 300)
-    json.dumps(section.numbers)
-    held_out, listed = section.numbers["held_out"], section.numbers["spoken_listed"]
-    assert held_out["recall"]["hits"] >= 0.85 * held_out["recall"]["count"]
-    assert held_out["precision"]["hits"] >= 0.95 * held_out["precision"]["count"]
-    assert held_out["kept_emotion"]["hits"] >= 0.99 * held_out["kept_emotion"]["count"] > 100
-    assert listed["recall_NAME"]["hits"] >= 0.95 * listed["recall_NAME"]["count"]
-    assert "recall of NAME" in section.tables[0].text() and section.notes
+def test_the_table():
+    scores = scored(1, 300)
+    held_out, names = scores["held_out"], scores["spoken_listed"].recall["NAME"]
+    assert held_out.overall.hits >= 0.85 * held_out.overall.count
+    assert held_out.precision.hits >= 0.95 * held_out.precision.count
+    assert held_out.kept_emotion.hits >= 0.99 * held_out.kept_emotion.count > 100
+    assert names.hits >= 0.95 * names.count
+    text = table(scores, 300).text()
+    assert "recall of NAME" in text and all(title in text for title, *_ in COLUMNS.values())
 
 
 def test_calls_and_scores_cost_no_other_words():

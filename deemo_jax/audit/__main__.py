@@ -1,0 +1,88 @@
+"""What de-identified clips still give away: `python -m deemo_jax.audit DIR`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from deemo_jax.core import cli
+from deemo_jax.core.errors import UserError
+
+# The recipe whose frozen encoders the probes of the long audit look and listen with.
+CONFIG = Path(__file__).parents[2] / "configs" / "sample.py"
+
+
+def parser() -> argparse.ArgumentParser:
+    flags = cli.Parser(
+        prog="python -m deemo_jax.audit",
+        description="Checks every clip that a manifest in DIR names, and prints what was found beside what is promised;"
+        " all numbers go to DIR/audit.json. With --report: what attackers still get, and what use is left.",
+        epilog="Exit code 0: every promise is kept; 2: one is broken, or something could not be checked.",
+    )
+    flags.add_argument("folder", type=Path, metavar="DIR", help="de-identified clips with their manifests")
+    flags.add_argument("--truth", type=Path, metavar="FILE", help="truth.jsonl of the corpus, where there is one")
+    flags.add_argument("--source", type=Path, metavar="DIR", help="the raw clips, where they are at hand")
+    flags.add_argument("--every", type=int, default=1, metavar="N", help="look for faces left in one frame of N")
+    flags.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
+    flags.add_argument(
+        "--human_check",
+        metavar="PICTURES",
+        help="instead, put on record what a person saw on the sheets of the last --report: 'none', or the numbers of"
+        " the pictures with a face, as in 12,40",
+    )
+    long = flags.add_argument_group("the long audit")
+    long.add_argument(
+        "--report", action="store_true", help="also the long parts, and DIR/audit/report.html with plots and sheets"
+    )
+    long.add_argument("--detector", type=Path, metavar="ONNX", help="a third face detector, YuNet of OpenCV's zoo")
+    long.add_argument(
+        "--face_embedder",
+        metavar="ONNX",
+        help="tells faces apart, RGB 112x112 to a vector (ArcFace's convention); 'grey' is a weak one",
+    )
+    long.add_argument("--clips", type=int, default=400, metavar="N", help="clips for the probes (default %(default)s)")
+    return flags
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    flags = parser().parse_args(arguments)
+    cli.tidy_when_terminated()
+    if min(flags.workers, flags.every, flags.clips) < 1:
+        raise UserError(
+            f"--workers {flags.workers}, --every {flags.every}, --clips {flags.clips}: at least 1 is needed"
+        )
+    if not flags.report and (flags.detector or flags.face_embedder):
+        raise UserError("--detector and --face_embedder need --report")
+    # These load detectors, and with a report JAX.
+    from deemo_jax.audit import human_check
+    from deemo_jax.audit.audit import AuditOptions, audit
+    from deemo_jax.audit.folder_check import REPORT_DIR
+
+    if flags.human_check is not None:
+        print(human_check.record(flags.folder / REPORT_DIR, flags.human_check))
+        return 0
+    towers = None
+    if flags.report and flags.truth is not None and flags.source is not None:
+        from deemo_jax.audit.utility.towers import towers_of
+
+        towers = towers_of(CONFIG)
+    options = AuditOptions(
+        workers=flags.workers,
+        every=flags.every,
+        report=flags.report,
+        detector=flags.detector,
+        face_embedder=flags.face_embedder,
+        towers=towers,
+        clips=flags.clips,
+    )
+    found = audit(flags.folder, flags.truth, flags.source, options)
+    print(found.text())
+    for remark in found.remarks():
+        print(remark, file=sys.stderr)
+    if found.verdict:
+        raise UserError(f"{flags.folder}: {found.verdict}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(cli.guarded(main))

@@ -1,0 +1,136 @@
+"""The audit of a folder of de-identified clips: every clip is checked, and, with a report, what attackers still get."""
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deemo_jax.audit import human_check, report
+from deemo_jax.audit.audited_clips import find_clips
+from deemo_jax.audit.folder_check import CLIPS, PAGE, REPORT_DIR, RESULT, FolderCheck, check_all, write
+from deemo_jax.audit.report_parts import Section
+
+if TYPE_CHECKING:
+    from deemo_jax.audit.attacks.embedders import FaceEmbedder
+    from deemo_jax.audit.attacks.speaker_encoder import SpeakerEncoder
+    from deemo_jax.audit.utility.towers import Towers
+
+
+@dataclasses.dataclass(frozen=True)
+class AuditOptions:
+    """How a folder is audited.
+
+    Attackers of one's own are objects with one method. From Python:
+
+        class Ear:
+            def embed(self, waveform, sample_rate):  # float32 (n,) in [-1, 1], 16000
+                return my_speaker_model(waveform)  # a vector of any length
+
+        class Eye:
+            def embed(self, crop):  # uint8 (H, W, 3), RGB, of any size
+                return my_face_model(crop)
+
+        options = AuditOptions(report=True, speaker_encoder=Ear(), face_embedder=Eye())
+        found = audit(Path("deid"), Path("truth.jsonl"), Path("raw"), options)
+
+    Attributes:
+        workers: processes; objects that are given work in this one. With 0 it is this one alone, which a damaged file
+            may end.
+        every: detectors look at one frame of so many.
+        report: whether the long parts are measured too, and the page is written. All that follows is for them.
+        detector: an ONNX file of one more face detector (`detectors.YuNet`).
+        face_embedder: an ONNX file (`embedders.OnnxEmbedder`), "grey", or an object (`embedders.FaceEmbedder`).
+        speaker_encoder: what the attacker hears with, an object (`speaker_encoder.SpeakerEncoder`); None: the
+            project's own.
+        towers: frozen encoders for the probes of utility.
+        clips: at most so many clips for those.
+        sheet: frames for the human check.
+    """
+
+    workers: int = 0
+    every: int = 1
+    report: bool = False
+    detector: Path | None = None
+    face_embedder: "str | FaceEmbedder | None" = None
+    speaker_encoder: "SpeakerEncoder | None" = None
+    towers: "Towers | None" = None
+    clips: int = CLIPS
+    sheet: int = human_check.FRAMES
+
+
+DEFAULT = AuditOptions()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        folder: of the clips.
+        checks: of every clip.
+        human: what a person saw on the sheets of an earlier report, in words.
+        broken: promises that are broken, beside those of `checks`.
+        sections: of the report; none without one.
+    """
+
+    folder: Path
+    checks: FolderCheck
+    human: str
+    broken: tuple[str, ...]
+    sections: tuple[Section, ...] = ()
+
+    @property
+    def verdict(self) -> str | None:
+        """What is wrong, in one line; None where every promise is kept."""
+        return self.checks.verdict or "; ".join(self.broken) or None
+
+    def text(self) -> str:
+        """For a terminal: tables, and where everything else is."""
+        body = f"{self.checks.table()}\nhuman check: {self.human}"
+        if self.sections:
+            body = f"{report.text(self.sections)}\n\nreport: {self.folder / REPORT_DIR / PAGE}"
+        return f"{body}\nevery clip: {self.folder / RESULT}"
+
+    def remarks(self) -> list[str]:
+        """A line for each clip that failed, or could not be checked or compared."""
+        said = {"failed": {name: "; ".join(why) for name, why in self.checks.failures.items()}}
+        said |= {"not checked": self.checks.unchecked, "not compared": self.checks.lacking}
+        return [f"{what}: {name}: {why}" for what, named in said.items() for name, why in named.items()]
+
+
+def audit(
+    folder: Path, truth_file: Path | None = None, source_dir: Path | None = None, options: AuditOptions = DEFAULT
+) -> Audit:
+    """Checks every clip of `folder` and writes `audit.json` there; with a report `audit/report.html`, too.
+
+    Args:
+        folder: de-identified clips with manifests.
+        truth_file: JSON lines with "clip_id", "file", "faces" and "planted".
+        source_dir: where the raw files lie.
+        options: how.
+
+    Raises:
+        UserError: something named is missing, of other clips, or cannot be used. What is wrong with one clip is a
+            failure of that clip.
+    """
+    if options.report:
+        from deemo_jax.audit.sections import check_given, sections_of  # with all attackers; some import JAX
+
+        check_given(options)
+    listed = find_clips(folder, truth_file, source_dir)
+    found = check_all(listed, folder, options.workers, options.every, with_sources=options.report)
+    write(found, folder)
+    check, human = human_check.on_record(folder / REPORT_DIR, folder)
+    if not options.report:
+        return Audit(folder, found, human, (human,) if check is not None and check.with_a_face else ())
+    # The other parts need clips that are what their manifests say.
+    clips = [clip for clip, r in zip(listed.clips, found.results, strict=False) if r.unchecked is None]
+    sections = sections_of(clips, found, folder, options)
+    lead = (
+        f"{found.summary()['clips']} clips de-identified, of which {len(clips)} could be checked, {found.refused}"
+        f" refused; {'with' if source_dir else 'without'} their sources, {'with' if truth_file else 'without'} a truth."
+        " Every figure has its n; what was not measured says so."
+    )
+    write(found, folder, sections=report.numbers(sections))
+    report.write_page(folder / REPORT_DIR / PAGE, "Audit of de-identified clips", lead, sections)
+    broken = tuple(failure for section in sections for failure in section.failures)
+    return Audit(folder, found, human, broken, tuple(sections))
