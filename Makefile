@@ -49,7 +49,7 @@ $(READY): requirements.txt pyproject.toml
 
 # Clips that de-identification refuses are named and left out; any other mistake stops the way.
 train: setup
-	$(PY) -m deemo_jax.sample --out $(DATA)/raw --clips $(CLIPS) --seed $(SEED) --workers $(WORKERS)
+	$(PY) -m deemo_jax.sample clips --out $(DATA)/raw --clips $(CLIPS) --seed $(SEED) --workers $(WORKERS)
 	$(PY) -m deemo_jax.deidentify $(DATA)/raw/clips --out $(DATA)/deid --clip_ids stem --key_file $(DATA)/voice.key \
 	  --smallest_face $(SMALLEST_FACE) --workers $(WORKERS) || [ -s $(DATA)/deid/refused.jsonl ]
 	$(PY) -m deemo_jax.audit $(DATA)/deid --source $(DATA)/raw/clips --truth $(DATA)/raw/truth.jsonl \
@@ -81,7 +81,7 @@ format: setup
 	$(BIN)/ruff check --fix .
 
 towers: setup
-	$(PY) -m deemo_jax.towers --out configs/sample_towers --workers $(WORKERS)
+	$(PY) -m deemo_jax.sample towers --out configs/sample_towers --workers $(WORKERS)
 
 # All of them, or some: make bench FIGURES='deface detectors'.
 bench: setup

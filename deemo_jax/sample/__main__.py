@@ -1,37 +1,86 @@
-"""Makes the sample corpus: raw, identity-bearing clips of invented speakers, with the truth known for everything."""
+"""Makes what the sample is made of.
 
+python -m deemo_jax.sample clips --out DIR     raw clips of invented speakers, with the truth known for everything
+python -m deemo_jax.sample hard --out DIR      clips that are hard to de-identify, 640x360, 25 frames a second
+python -m deemo_jax.sample towers --out DIR    the frozen encoders and decoder that the sample's recipe begins from
+"""
+
+import argparse
 import sys
 from pathlib import Path
 
-import cv2
-
 from deemo_jax.core import cli
-from deemo_jax.sample import bayes, corpus, hard
-from deemo_jax.sample.clip import Settings
+from deemo_jax.core.errors import UserError
+from deemo_jax.sample.towers import NAMES
+
+VERBS = ("clips", "hard", "towers")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """`python -m deemo_jax.sample`."""
-    parser = cli.Parser("python -m deemo_jax.sample", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder to write; clips of the same settings are kept")
-    parser.add_argument("--clips", type=int, default=650, help="how many clips (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same clips (%(default)s)")
-    parser.add_argument("--workers", type=int, default=1, help="processes (%(default)s)")
-    parser.add_argument("--width", type=int, default=320, help="pixels (%(default)s)")
-    parser.add_argument("--height", type=int, default=240, help="pixels (%(default)s)")
-    parser.add_argument("--fps", type=int, default=10, help="frames per second (%(default)s)")
-    parser.add_argument("--hard", action="store_true", help="clips that are hard to de-identify, 640x360, 25 fps")
-    flags = parser.parse_args(arguments)
-    cv2.setNumThreads(1)
-    if flags.hard:
-        rendered = hard.make(flags.out, flags.clips, flags.seed, flags.workers)
-        print(f"{flags.out}: {rendered} hard clips made, {flags.clips - rendered} were there ({', '.join(hard.KINDS)})")
-        return 0
+    words = sys.argv[1:] if arguments is None else arguments
+    if words and words[0].startswith("-") and words[0] not in ("-h", "--help"):
+        raise UserError("say first what to make: python -m deemo_jax.sample clips --out DIR (or hard, or towers)")
+    flags = _parser().parse_args(words)
+    {"clips": _clips, "hard": _hard, "towers": _towers}[flags.what](flags)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = cli.Parser("python -m deemo_jax.sample", description=__doc__, formatter_class=formatter)
+    verbs = parser.add_subparsers(dest="what", required=True, metavar="{clips,hard,towers}")
+    clips, hard, towers = (verbs.add_parser(verb) for verb in VERBS)
+    for verb in (clips, hard, towers):
+        verb.add_argument("--out", type=Path, required=True, help="folder to write; what is there is kept")
+        verb.add_argument("--seed", type=int, default=0, help="the same seed gives the same (%(default)s)")
+    for verb, count in ((clips, 650), (hard, 210)):
+        verb.add_argument("--clips", type=int, default=count, help="how many clips (%(default)s)")
+        verb.add_argument("--workers", type=int, default=1, help="processes (%(default)s)")
+    clips.add_argument("--width", type=int, default=320, help="pixels (%(default)s)")
+    clips.add_argument("--height", type=int, default=240, help="pixels (%(default)s)")
+    clips.add_argument("--fps", type=int, default=10, help="frames a second (%(default)s)")
+    towers.add_argument("--workers", type=int, default=2, help="processes that draw and speak (%(default)s)")
+    towers.add_argument(
+        "--only", choices=NAMES, nargs="+", default=list(NAMES), help="train these, keep the others from the file there"
+    )
+    towers.add_argument(
+        "--speaker_encoder", action="store_true", help="instead, train the speaker encoders of the audit (minutes)"
+    )
+    return parser
+
+
+def _clips(flags: argparse.Namespace) -> None:
+    import cv2
+
+    from deemo_jax.sample import bayes, corpus
+    from deemo_jax.sample.clip import Settings
+
+    cv2.setNumThreads(1)  # clips are made side by side
     settings = Settings(flags.seed, flags.width, flags.height, flags.fps)
     rendered, kept = corpus.make(flags.out, flags.clips, settings, flags.workers)
     print(f"{flags.out}: {rendered} clips made, {kept} were there; all invented, all faces warps of one portrait")
     print(bayes.table())
-    return 0
+
+
+def _hard(flags: argparse.Namespace) -> None:
+    import cv2
+
+    from deemo_jax.sample import hard
+
+    cv2.setNumThreads(1)
+    rendered = hard.make(flags.out, flags.clips, flags.seed, flags.workers)
+    print(f"{flags.out}: {rendered} hard clips made, {flags.clips - rendered} were there ({', '.join(hard.KINDS)})")
+
+
+def _towers(flags: argparse.Namespace) -> None:
+    from configs import sample
+    from deemo_jax.sample.towers import pretrain, pseudo_speakers
+
+    if flags.speaker_encoder:
+        pseudo_speakers.write_encoders(flags.out, seed=flags.seed, workers=flags.workers)
+    else:
+        pretrain.pretrain(sample.MODEL, flags.out, flags.only, seed=flags.seed, workers=flags.workers)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from scipy import signal
 
 from deemo_jax.core.files import atomic
 from deemo_jax.sample import cues as coin
-from deemo_jax.sample import ids, script, speech
+from deemo_jax.sample import script, speech
 from deemo_jax.sample.cues import Cues, Tone
 from deemo_jax.sample.identity import SPEAKERS, Identity, make_identity
 from deemo_jax.sample.render import motion, scene
@@ -68,9 +69,17 @@ class ClipPlan:
         return self.frames / self.frame_rate
 
 
+CLIP_ID = re.compile(r"s\d+_\d{6}")
+
+
+def clip_id(seed: int, index: int) -> str:
+    """The name of a clip, of the form `CLIP_ID`: 's3_000017'."""
+    return f"s{seed}_{index:06d}"
+
+
 def plan(settings: Settings, index: int) -> ClipPlan:
     """Decides the `index`-th clip of a corpus; clips do not depend on each other, nor on how many there are."""
-    clip_id = ids.clip_id(settings.seed, index)
+    name = clip_id(settings.seed, index)
     rng = generator("clip", settings.seed, index)
     emotion, cues = coin.draw(rng)
     take = index // SPEAKERS
@@ -82,7 +91,7 @@ def plan(settings: Settings, index: int) -> ClipPlan:
     frames = round(float(rng.uniform(shortest, LONGEST_S)) * settings.frame_rate)
     camera = scene.draw_camera(generator("camera", settings.seed, video_id), settings.width, settings.height)
     return ClipPlan(
-        clip_id=clip_id,
+        clip_id=name,
         video_id=video_id,
         identity=identity,
         emotion=emotion,

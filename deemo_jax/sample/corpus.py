@@ -11,10 +11,9 @@ from deemo_jax.core.files import atomic, read_json, write_json, write_jsonl
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.versions import version
 from deemo_jax.sample import bayes
-from deemo_jax.sample.clip import Settings, plan, render, truth
+from deemo_jax.sample.clip import CLIP_ID, Settings, clip_id, plan, render, truth
 from deemo_jax.sample.cues import Tone
 from deemo_jax.sample.identity import SPEAKERS
-from deemo_jax.sample.ids import CLIP_ID, clip_id
 from deemo_jax.sample.script import CUE_WORDS
 
 KIND = "synthetic"
@@ -23,8 +22,8 @@ _SOFTWARE = ("av", "espeakng-loader", "numpy", "opencv-python", "scikit-image", 
 
 _CARD = """# A synthetic corpus
 
-{clips} clips of {persons} invented speakers, made by `python -m deemo_jax.sample --seed {seed} --clips {clips}
---width {width} --height {height} --fps {frame_rate}`. Nobody in it exists.
+{clips} clips of {persons} invented speakers, made by `python -m deemo_jax.sample clips --seed {seed}
+--clips {clips} --width {width} --height {height} --fps {frame_rate}`. Nobody in it exists.
 
 - **Faces**: every face is a warp of one public-domain portrait (scikit-image's `astronaut`, NASA). The corpus measures
   whether faces are detected and covered, not whether they are recognised.

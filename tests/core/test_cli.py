@@ -17,8 +17,10 @@ from deemo_jax.core import cli
         ("build", ["another"], "invalid choice"),
         ("deidentify", ["--workers", "many"], "--workers"),
         ("generate", [], "required"),
-        ("sample.__main__", ["--out"], "--out"),
-        ("towers", ["--out", "x", "--seed", "y"], "--seed"),
+        ("sample.__main__", ["clips", "--out"], "--out"),
+        ("sample.__main__", ["towers", "--out", "x", "--seed", "y"], "--seed"),
+        ("sample.__main__", ["towers", "--out", "x", "--only", "ear"], "invalid choice"),
+        ("sample.__main__", [], "required"),
     ],
 )
 def test_wrong_flags_are_one_line(

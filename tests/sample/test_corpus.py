@@ -131,7 +131,7 @@ def test_clips_of_unknown_origin_are_refused(tmp_path):
 @pytest.mark.parametrize("flag", [["--clips", "0"], ["--width", "321"], ["--fps", "0"], ["--seed", "-1"]])
 def test_impossible_flags_are_named_and_nothing_is_written(flag, tmp_path):
     with pytest.raises(UserError, match=flag[0]):
-        main(["--out", str(tmp_path / "x"), *flag])
+        main(["clips", "--out", str(tmp_path / "x"), *flag])
     assert not (tmp_path / "x").exists()
 
 

@@ -36,7 +36,7 @@ class SampleEncoder:
 
     Args:
         kind: "plain", which was trained on voices as they are; "informed", which has also heard changed ones.
-        weights: file of `python -m deemo_jax.towers --speaker_encoder`.
+        weights: file of `python -m deemo_jax.sample towers --speaker_encoder`.
 
     Raises:
         UserError: the file is missing, or of another network.
@@ -45,7 +45,7 @@ class SampleEncoder:
     def __init__(self, kind: Literal["plain", "informed"] = "plain", weights: Path = WEIGHTS):
         if not weights.is_file():
             raise UserError(
-                f"{weights}: is not there; run: python -m deemo_jax.towers --out {weights.parent} --speaker_encoder"
+                f"{weights}: is missing; run: python -m deemo_jax.sample towers --speaker_encoder --out {weights.parent}"
             )
         shapes = jax.eval_shape(SpeakerNet().init, jax.random.key(0), example())["params"]
         nets = load_tree(weights)

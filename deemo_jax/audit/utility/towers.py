@@ -19,7 +19,7 @@ from deemo_jax.models.deemo_llama import DeemoLlamaConfig
 from deemo_jax.models.parts.imagebind import ImageBindAudio
 from deemo_jax.models.parts.vit import ViT
 from deemo_jax.models.weights import load_tree
-from deemo_jax.sample.towers.fit import apply
+from deemo_jax.sample.towers.optimise import apply
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,7 @@ def load_towers(model: Mapping[str, Any], weights: Path) -> Towers:
 
     Args:
         model: plain data, e.g. `configs.sample.MODEL`; a ViT for frames, an audio trunk that gives vectors.
-        weights: of `python -m deemo_jax.towers`.
+        weights: of `python -m deemo_jax.sample towers`.
 
     Raises:
         UserError: the file cannot be read, or it is not of this model.

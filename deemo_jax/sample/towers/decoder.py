@@ -1,4 +1,4 @@
-"""The sample's decoder, pre-trained on written dialogues (`text`).
+"""The sample's decoder, pre-trained on written dialogues (`dialogues`).
 
 Axes: B batch, T sequence, D width, V vocabulary.
 """
@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from deemo_jax.models.parts.llama import Llama
 from deemo_jax.sample.script import SentenceSet
 from deemo_jax.sample.towers.dialogues import Dialogues, dialogues
-from deemo_jax.sample.towers.fit import apply, fit
+from deemo_jax.sample.towers.optimise import apply, fit
 
 # Media tokens will not be rows of the embedding table; noise on their stand-ins keeps the decoder from relying on it.
 SLOT_NOISE = 0.5

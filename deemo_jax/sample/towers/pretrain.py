@@ -1,4 +1,4 @@
-"""Three towers, one file, one card."""
+"""All towers in one file, with a card that describes them."""
 
 import json
 import sys
@@ -17,12 +17,12 @@ from deemo_jax.models.parts.vit import ViT
 from deemo_jax.models.weights import load_tree, save_tree
 from deemo_jax.sample.towers import NAMES
 from deemo_jax.sample.towers.decoder import DecoderRecipe, answer_accuracy, pretrain_decoder
-from deemo_jax.sample.towers.sound import SoundRecipe, pretrain_trunk
-from deemo_jax.sample.towers.vision import VisionRecipe, pretrain_vit
+from deemo_jax.sample.towers.poses import PoseRecipe, pretrain_vit
+from deemo_jax.sample.towers.prosody import ProsodyRecipe, pretrain_trunk
 
 MAX_BYTES = 8 << 20
 FILE, SCORES = "towers.safetensors", "scores.json"
-EARS_FILE = "speaker_encoder.safetensors"
+SPEAKERS_FILE = "speaker_encoder.safetensors"
 HEADER = ("tower", "parameters", "seconds", "on held-out speakers or sentences")
 
 CARD = """# The sample's towers
@@ -31,7 +31,7 @@ A tiny ViT, audio trunk and decoder with the layout of EVA-CLIP, ImageBind and L
 on a synthetic corpus and frozen when the sample is trained. They know nothing beyond that corpus: use them for the
 sample only.
 
-- Command: `python -m deemo_jax.towers --out configs/sample_towers --seed {seed}`
+- Command: `python -m deemo_jax.sample towers --out configs/sample_towers --seed {seed}`
 - File: `{file}`, {size:.2f} MiB, sha256 `{digest}`
 - What they saw: pictures and speech of invented persons of the family `towers`, none of whom is in the sample corpus;
   sentences of the set `towers`, none of which is in it. The phrases that carry a tone ("gutted") are shared: a language
@@ -42,23 +42,23 @@ sample only.
   words on the page (`deemo_jax/sample/towers/dialogues.py`). No emotion label of any clip was used.
 
 {table}
-{ears}"""
+{speakers}"""
 
-EARS = """
+SPEAKERS_CARD = """
 # The audit's speaker encoders
 
 Two small x-vector networks that tell invented speakers apart: "plain" has heard voices as they are, "informed" went on
 with changed ones (McAdams and recast). They are the attacker's ear in the audit of voices, which prints how good they
 are on unprotected voices. They know synthetic speech only.
 
-- Command: `python -m deemo_jax.towers --out configs/sample_towers --seed {seed} --speaker_encoder`
+- Command: `python -m deemo_jax.sample towers --out configs/sample_towers --seed {seed} --speaker_encoder`
 - File: `{file}`, {size:.2f} MiB, sha256 `{digest}`
 - What they heard: 300 pseudo-speakers, the voices of the family `towers` with other vocal tracts and pitches, none of
   which is in the sample corpus.
 """
 
 
-def pretrain(model: Mapping[str, Any], out: Path, only: Collection[str], *, seed: int, workers: int) -> int:
+def pretrain(model: Mapping[str, Any], out: Path, only: Collection[str], *, seed: int, workers: int) -> None:
     """Trains the named towers, keeps the others, writes the file and its card.
 
     Args:
@@ -67,9 +67,6 @@ def pretrain(model: Mapping[str, Any], out: Path, only: Collection[str], *, seed
         only: some of `NAMES`.
         seed: of everything.
         workers: processes that make pictures and speech.
-
-    Returns:
-        0.
 
     Raises:
         UserError: a tower is to be kept but is not there, or the file would be larger than 8 MiB.
@@ -84,11 +81,11 @@ def pretrain(model: Mapping[str, Any], out: Path, only: Collection[str], *, seed
         start = time.monotonic()
         if name == "vit":
             vit = ViT(config.video.encoder.config)
-            params, score = pretrain_vit(vit, VisionRecipe(), seed=seed, workers=workers)
+            params, score = pretrain_vit(vit, PoseRecipe(), seed=seed, workers=workers)
             tree["video"] = {"encoder": params}
         elif name == "audio":
             trunk = ImageBindAudio(config.audio.encoder.config)
-            params, score = pretrain_trunk(trunk, SoundRecipe(), seed=seed, workers=workers)
+            params, score = pretrain_trunk(trunk, ProsodyRecipe(), seed=seed, workers=workers)
             tree["audio"] = {"encoder": params}
         else:
             params, score = _decoder(config, seed)
@@ -97,7 +94,6 @@ def pretrain(model: Mapping[str, Any], out: Path, only: Collection[str], *, seed
         scores[name] = {"parameters": count, "seconds": round(time.monotonic() - start), "scores": score}
         print(f"{name}: {scores[name]}", file=sys.stderr, flush=True)
     _write(out, tree, scores, seed)
-    return 0
 
 
 def _decoder(config: DeemoLlamaConfig, seed: int) -> tuple[dict[str, Any], dict[str, float]]:
@@ -141,8 +137,9 @@ def write_card(out: Path, seed: int) -> None:
         for name in NAMES
         if name in scores
     ]
-    ears = EARS.format(seed=seed, **_described(out / EARS_FILE)) if (out / EARS_FILE).is_file() else ""
-    card = CARD.format(seed=seed, table=tables.markdown(HEADER, rows), ears=ears, **_described(out / FILE))
+    encoders = out / SPEAKERS_FILE
+    speakers = SPEAKERS_CARD.format(seed=seed, **_described(encoders)) if encoders.is_file() else ""
+    card = CARD.format(seed=seed, table=tables.markdown(HEADER, rows), speakers=speakers, **_described(out / FILE))
     with atomic(out / "README.md") as temporary:
         temporary.write_text(card, encoding="utf-8")
 

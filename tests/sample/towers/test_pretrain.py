@@ -12,8 +12,8 @@ from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig, param_sha
 from deemo_jax.models.weights import load_tree, overlay
 from deemo_jax.sample.render.motion import IDLE, mirrored
 from deemo_jax.sample.towers import pretrain
-from deemo_jax.sample.towers.fit import fit
-from deemo_jax.sample.towers.vision import hand_patches, joints, plane_waves
+from deemo_jax.sample.towers.optimise import fit
+from deemo_jax.sample.towers.poses import hand_patches, joints, plane_waves
 
 TOWERS = Path(__file__).parents[3] / "configs" / "sample_towers"
 

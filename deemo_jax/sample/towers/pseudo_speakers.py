@@ -31,8 +31,8 @@ from deemo_jax.sample.cues import Tone
 from deemo_jax.sample.identity import SPEAKERS, make_identity
 from deemo_jax.sample.script import sentence
 from deemo_jax.sample.seeds import generator
-from deemo_jax.sample.towers.fit import apply, fit
-from deemo_jax.sample.towers.pretrain import EARS_FILE, SCORES, write_card
+from deemo_jax.sample.towers.optimise import apply, fit
+from deemo_jax.sample.towers.pretrain import SCORES, SPEAKERS_FILE, write_card
 
 TRACT = (0.92, 1.08)
 PITCH = (-3.0, 3.0)
@@ -90,12 +90,11 @@ def pretrain_speakers(recipe: SpeakerRecipe, *, seed: int, workers: int) -> dict
     return nets
 
 
-def write_speakers(out: Path, *, seed: int, workers: int) -> int:
-    """Trains the encoders, writes them into `out` and names them on the card of towers that lie there; returns 0."""
-    save_tree(out / EARS_FILE, pretrain_speakers(SpeakerRecipe(), seed=seed, workers=workers), {"seed": str(seed)})
+def write_encoders(out: Path, *, seed: int, workers: int) -> None:
+    """Trains the encoders, writes them into `out` and names them on the card of towers that lie there."""
+    save_tree(out / SPEAKERS_FILE, pretrain_speakers(SpeakerRecipe(), seed=seed, workers=workers), {"seed": str(seed)})
     if (out / SCORES).is_file():
         write_card(out, seed)
-    return 0
 
 
 def _windows(

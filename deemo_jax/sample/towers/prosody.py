@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from deemo_jax.core import parallel
 from deemo_jax.core.progress import with_progress
-from deemo_jax.deid.voice import mcadams as deid_voice
+from deemo_jax.deid.voice.mcadams import mcadams
 from deemo_jax.media.mel import SAMPLE_RATE, mel_clips
 from deemo_jax.models.parts.imagebind import ImageBindAudio
 from deemo_jax.sample import speech
@@ -24,7 +24,7 @@ from deemo_jax.sample.cues import Tone
 from deemo_jax.sample.identity import make_identity
 from deemo_jax.sample.script import sentence
 from deemo_jax.sample.seeds import generator
-from deemo_jax.sample.towers.fit import apply, fit
+from deemo_jax.sample.towers.optimise import apply, fit
 
 CLIPS = 2
 # The span of prosody, far wider than the cues: semitones about the speaker's pitch, eSpeak's range, words a minute.
@@ -33,7 +33,7 @@ ALPHA = (0.5, 0.9)
 
 
 @dataclasses.dataclass(frozen=True)
-class SoundRecipe:
+class ProsodyRecipe:
     """How much the audio trunk hears, how long it learns.
 
     Attributes:
@@ -63,7 +63,7 @@ class ProsodyReader(nn.Module):
 
 
 def pretrain_trunk(
-    trunk: ImageBindAudio, recipe: SoundRecipe, *, seed: int, workers: int
+    trunk: ImageBindAudio, recipe: ProsodyRecipe, *, seed: int, workers: int
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """Regression of absolute pitch, pitch range and rate.
 
@@ -114,7 +114,7 @@ def _utterance(job: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
     samples, rate, _ = speech.speak(text, voice, pitch, tempo, span)
     samples = librosa.resample(samples, orig_sr=rate, target_sr=SAMPLE_RATE)
     samples = samples + rng.uniform(0.0, 0.002) * rng.standard_normal(len(samples))
-    changed = deid_voice.mcadams(samples.astype(np.float32), float(rng.uniform(*ALPHA)), SAMPLE_RATE)
+    changed = mcadams(samples.astype(np.float32), float(rng.uniform(*ALPHA)), SAMPLE_RATE)
     absolute = 12 * np.log2(voice.pitch_hz / 128) + pitch
     target = np.asarray([absolute / 5, (span - 50) / 30, (tempo - 180) / 45], np.float32)
     return mel_clips(changed.astype(np.float32), CLIPS), np.tile(target, (CLIPS, 1))

@@ -24,7 +24,7 @@ from deemo_jax.sample.identity import Identity, make_identity
 from deemo_jax.sample.render import scene
 from deemo_jax.sample.render.motion import Pose, random_pose
 from deemo_jax.sample.seeds import generator
-from deemo_jax.sample.towers.fit import apply, fit
+from deemo_jax.sample.towers.optimise import apply, fit
 
 SIDE = 224
 # What a face detector adds around a face, and how far it is off, as shares of the box.
@@ -34,7 +34,7 @@ SITTING = 16  # pictures of one speaker before one camera: setting the scene cos
 
 
 @dataclasses.dataclass(frozen=True)
-class VisionRecipe:
+class PoseRecipe:
     """How much the ViT sees, how long it learns.
 
     Attributes:
@@ -79,7 +79,7 @@ class PoseReader(nn.Module):
         return nn.Dense(JOINTS, name="joints")(tokens[:, 0]), nn.Dense(2, name="hands")(tokens[:, 1:])
 
 
-def pretrain_vit(vit: ViT, recipe: VisionRecipe, *, seed: int, workers: int) -> tuple[dict[str, Any], dict[str, float]]:
+def pretrain_vit(vit: ViT, recipe: PoseRecipe, *, seed: int, workers: int) -> tuple[dict[str, Any], dict[str, float]]:
     """Regression of `joints` from the class token, and finding of the hands among the patches.
 
     Returns:
