@@ -55,8 +55,10 @@ def optima() -> dict[str, dict[str, float]]:
     subsets = (chosen for size in range(len(Modality) + 1) for chosen in itertools.combinations(Modality, size))
     named = {set_name(chosen): chosen for chosen in subsets}
     return {
-        "optimal_accuracy": {name: optimal_accuracy(chosen) for name, chosen in named.items()},
-        "optimal_balanced_accuracy": {name: optimal_balanced_accuracy(chosen) for name, chosen in named.items()},
+        "optimal_accuracy": {name: round(optimal_accuracy(chosen), 6) for name, chosen in named.items()},
+        "optimal_balanced_accuracy": {
+            name: round(optimal_balanced_accuracy(chosen), 6) for name, chosen in named.items()
+        },
     }
 
 

@@ -45,7 +45,8 @@ class SampleEncoder:
     def __init__(self, kind: Literal["plain", "informed"] = "plain", weights: Path = WEIGHTS):
         if not weights.is_file():
             raise UserError(
-                f"{weights}: is missing; run: python -m deemo_jax.sample towers --speaker_encoder --out {weights.parent}"
+                f"{weights}: is not there; run: "
+                f"python -m deemo_jax.sample towers --out {weights.parent} --speaker_encoder"
             )
         shapes = jax.eval_shape(SpeakerNet().init, jax.random.key(0), example())["params"]
         nets = load_tree(weights)
