@@ -14,12 +14,14 @@ the other flags ask for; without any of them, of the one that was finished last.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
 from deemo_jax.core import cli, formats
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import sha256
+from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.evaluation import folder as places
 from deemo_jax.evaluation import report, results
 from deemo_jax.evaluation.predictions import by_set, fullest, parse_sets, read_predictions
@@ -55,6 +57,9 @@ TRUTH = flags.DEFINE_string(
     "JSON lines with clip_id, emotion and reasoning that overrule the labels. Where they state their corpus, its cues "
     "and the best accuracy are in the report.",
 )
+LABELS = flags.DEFINE_string(
+    "labels", "", "The emotions that --predictions and --truth name, divided by commas. Default: negative,positive."
+)
 SHEET = flags.DEFINE_bool("sheet", False, "Draw the contact sheet of an evaluated run; needs --source and --deid.")
 SOURCE = flags.DEFINE_string("source", "", "Folder of the raw clips, for --sheet.")
 DEID = flags.DEFINE_string("deid", "", "Folder of the de-identified clips and their manifests, for --sheet.")
@@ -80,6 +85,8 @@ def main(argv: Sequence[str]) -> None:
         raise UserError(
             f"{WORKDIR.value}: holds a run of its own; give the scores of {PREDICTIONS.value} another --workdir"
         )
+    if LABELS.value and not PREDICTIONS.value:
+        raise UserError("--labels goes with --predictions: a run has those of its dataset")
     if SHEET.value and not (WORKDIR.value and SOURCE.value and DEID.value):
         raise UserError("--sheet needs --workdir, --source (raw clips) and --deid (de-identified clips)")
     folder = None if any(flag.present for flag in WHICH) else places.newest(Path(WORKDIR.value, "evaluation"))
@@ -91,15 +98,18 @@ def main(argv: Sequence[str]) -> None:
 
 def _of_file() -> Path | None:
     """Scores a file of predictions; the folder that the scores are in, if any."""
-    file, truth = Path(PREDICTIONS.value), read_truth(TRUTH.value) if TRUTH.value else None
-    rows = list(read_predictions(file, truth))
+    labels = _labels()
+    file, truth = Path(PREDICTIONS.value), read_truth(TRUTH.value, labels) if TRUTH.value else None
+    rows = list(read_predictions(file, truth, labels))
     clips = len({row.clip_id for row in rows})
     notes = (f"{clips} of the {len(truth.rows)} clips in {TRUTH.value} were predicted and scored.",) if truth else ()
-    found = results.score(by_set(rows), f"Predictions of {file}", notes, truth=truth)
+    found = results.score(by_set(rows), f"Predictions of {file}", notes, truth=truth, labels=labels)
     print(report.text(found))
     if not (OUT.value or WORKDIR.value):
         return None
-    stamp = {"predictions": sha256(file), "truth": sha256(TRUTH.value) if TRUTH.value else ""}
+    stamp: dict[str, Any] = {"predictions": sha256(file), "truth": sha256(TRUTH.value) if TRUTH.value else ""}
+    # Without the labels where they are DEEMO's: so earlier versions wrote it.
+    stamp |= {} if labels == DEEMO_LABELS else {"labels": list(labels)}
     folder = Path(OUT.value) if OUT.value else places.place(Path(WORKDIR.value, "evaluation"), file.stem, stamp)
     places.check(folder, stamp, overwrite=OVERWRITE.value)
     if OVERWRITE.value:
@@ -108,6 +118,11 @@ def _of_file() -> Path | None:
     report.write(found, folder)
     print(f"\nwritten: {folder / 'report.md'}")
     return folder
+
+
+def _labels() -> Labels:
+    """Of a file of predictions."""
+    return Labels.parse(LABELS.value) if LABELS.value else DEEMO_LABELS
 
 
 def _of_run() -> Path:
@@ -144,7 +159,9 @@ def _sheet(folder: Path) -> None:
     from deemo_jax.evaluation import sheet
 
     file = Path(PREDICTIONS.value) if PREDICTIONS.value else folder / places.PREDICTIONS
-    sets = by_set(read_predictions(file, read_truth(TRUTH.value) if PREDICTIONS.value and TRUTH.value else None))
+    labels = _labels() if PREDICTIONS.value else places.scored_labels(folder)
+    truth = read_truth(TRUTH.value, labels) if PREDICTIONS.value and TRUTH.value else None
+    sets = by_set(read_predictions(file, truth, labels))
     name, path = fullest(sets), folder / "sheet.png"
     subtitle = (
         f"{len(sets[name])} clips, evenly spaced; given: {name}. "

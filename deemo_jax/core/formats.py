@@ -69,7 +69,7 @@ ANNOTATIONS = Format(
         "transcript": 'what is said; "" if unknown',
         "nfbl": "optional: a list of non-facial body language, as objects with start_s, end_s (within the clip) and label;"
         " a label alone spans the clip",
-        "emotion": "negative or positive",
+        "emotion": "one of the dataset's labels: negative or positive, or those of `build --labels`",
         "reasoning": 'the reference explanation; "" if there is none',
         "deid": "written by redact: how names were taken out of the texts",
     },
@@ -218,13 +218,14 @@ PREDICTIONS = Format(
     " set of modalities; every set has the same clips.",
     {
         "clip_id": "which clip",
-        "emotion_predicted": "negative, positive, or null where the system gave none; or leave it out and give `answer`",
+        "emotion_predicted": "negative or positive (or one of `evaluate --labels`), or null where the system gave none; or leave it"
+        " out and give `answer`",
         "answer": "optional: the text as it came; the emotion is read from it where emotion_predicted is left out",
         "emotion_true": "the label; may be left out with --truth ANNOTATIONS",
         "modalities": "optional: what the system was given, such as audio,video or transcript; all if left out",
         "reasoning": "optional: the explanation that it gave; else read from `answer`",
         "reference": "optional: the reference explanation",
-        "log_likelihoods": "optional: of each emotion's statement, natural logarithms, as {negative, positive}",
+        "log_likelihoods": "optional: of each label's statement, natural logarithms, as {negative, positive}",
         "temperature": "optional: what divides them, as learnt on other clips; null or left out: nothing",
     },
     """\

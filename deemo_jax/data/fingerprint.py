@@ -14,6 +14,8 @@ import tensorflow_datasets as tfds
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, sha256, write_json
 from deemo_jax.core.progress import with_progress
+from deemo_jax.core.schema import DEEMO_LABELS, Labels
+from deemo_jax.data.features import labels_of
 
 FILE = "fingerprint.json"
 NAMED = 3
@@ -38,15 +40,21 @@ class Fingerprint:
         version: e.g. '1.0.0'.
         splits: name -> number of records.
         shards: file name -> size and hash.
+        labels: of its emotions.
     """
 
     dataset: str
     version: str
     splits: Mapping[str, int]
     shards: Mapping[str, Shard]
+    labels: Labels = DEEMO_LABELS
 
     def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        """As it is written: DEEMO's labels are left out, as by versions that knew no others."""
+        content = dataclasses.asdict(self) | {"labels": list(self.labels)}
+        if self.labels == DEEMO_LABELS:
+            del content["labels"]
+        return content
 
     @classmethod
     def from_json(cls, value: Any, where: str | Path) -> "Fingerprint":
@@ -58,7 +66,8 @@ class Fingerprint:
         try:
             shards = {str(name): Shard(int(of["bytes"]), str(of["sha256"])) for name, of in value["shards"].items()}
             splits = {str(name): int(count) for name, count in value["splits"].items()}
-            return cls(str(value["dataset"]), str(value["version"]), splits, shards)
+            labels = Labels(tuple(map(str, value.get("labels", DEEMO_LABELS))))
+            return cls(str(value["dataset"]), str(value["version"]), splits, shards, labels)
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise UserError(f"{where}: is no fingerprint of a dataset ({error!r}); remove it") from error
 
@@ -72,7 +81,8 @@ def measure(builder: tfds.core.DatasetBuilder) -> Fingerprint:
     paths = [path for files in _files(builder).values() for path in files]
     shards = {path.name: Shard(_size(path), sha256(path)) for path in with_progress(paths, "hashes of shards")}
     splits = {name: int(split.num_examples) for name, split in builder.info.splits.items()}
-    return Fingerprint(builder.name, str(builder.info.version), splits, shards)
+    labels = labels_of(builder.info.features, builder.data_path)
+    return Fingerprint(builder.name, str(builder.info.version), splits, shards, labels)
 
 
 def write(builder: tfds.core.DatasetBuilder) -> None:
@@ -96,7 +106,9 @@ def stored(builder: tfds.core.DatasetBuilder) -> Fingerprint | None:
     found = Fingerprint.from_json(read_json(path), path)
     splits = {name: int(split.num_examples) for name, split in builder.info.splits.items()}
     names = {file.name for files in _files(builder).values() for file in files}
-    if (found.version, dict(found.splits), found.shards.keys()) != (str(builder.info.version), splits, names):
+    labels = labels_of(builder.info.features, builder.data_path)
+    recorded = found.version, dict(found.splits), found.shards.keys(), found.labels
+    if recorded != (str(builder.info.version), splits, names, labels):
         raise UserError(f"{path}: is of another dataset than the one that lies beside it; build it again")
     return found
 
@@ -147,6 +159,8 @@ def differences(before: Fingerprint, now: Fingerprint) -> list[str]:
         counts = before.splits.get(split, 0), now.splits.get(split, 0)
         if counts[0] != counts[1]:
             found.append(f"split {split} has {counts[0]} -> {counts[1]} records")
+    if before.labels != now.labels:
+        found.append(f"labels {', '.join(before.labels)} -> {', '.join(now.labels)}")
     names = sorted(before.shards.keys() | now.shards.keys())
     others = [name for name in names if before.shards.get(name) != now.shards.get(name)]
     if others:

@@ -10,6 +10,7 @@ from typing import Any
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, write_json
+from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.core.workdir import Workdir
 from deemo_jax.data.fingerprint import Fingerprint, check_files, differences, fingerprint_of
 from deemo_jax.data.source import open_builder
@@ -33,8 +34,10 @@ class DataRecord:
         """The record of a run that goes on from `step` with the data of `now`.
 
         Raises:
-            UserError: it is other data, and that is not accepted.
+            UserError: it is other data, and that is not accepted; or it has other labels, which no run takes.
         """
+        if step:
+            refuse_other_labels(self.data.labels if self.data else DEEMO_LABELS, now.labels, where)
         if self.data is None:
             return dataclasses.replace(self, data=now)
         different = differences(self.data, now)
@@ -109,10 +112,11 @@ def check_run(workdir: str | Path, data: Mapping[str, Any], *, accept: bool = Fa
         What a reader of the scores must know of it, a line each.
 
     Raises:
-        UserError: the run was trained on other data, and that is not accepted; or see `examine`.
+        UserError: the run was trained on other data, and that is not accepted; or with other labels; or see `examine`.
     """
     record = read_record(Workdir(Path(workdir)).data)
     found, lines = examine(data, verify=verify)
+    refuse_other_labels(trained_labels(workdir) or found.labels, found.labels, Path(workdir))
     if record.data is None:
         return lines
     different = differences(record.data, found)
@@ -120,6 +124,32 @@ def check_run(workdir: str | Path, data: Mapping[str, Any], *, accept: bool = Fa
         raise UserError(_refusal(Path(workdir), different))
     other = [f"This is not the data that the run was trained on: {'; '.join(different)}."] if different else []
     return [*lines, *record.notes(), *other]
+
+
+def trained_labels(workdir: str | Path) -> Labels | None:
+    """The labels that a run was trained with; None for a converted checkpoint, which follows its dataset's.
+
+    Raises:
+        UserError: the run's record of its data is malformed.
+    """
+    folder = Workdir(Path(workdir))
+    record = read_record(folder.data)
+    if record.data is not None:
+        return record.data.labels
+    return DEEMO_LABELS if folder.config.exists() else None
+
+
+def refuse_other_labels(trained: Labels, now: Labels, where: Path) -> None:
+    """Whether a run and a dataset have the same labels, in the same order.
+
+    Raises:
+        UserError: they have not; no flag takes that.
+    """
+    if trained != now:
+        raise UserError(
+            f"{where}: the run was trained with the labels {', '.join(trained)}, and the dataset has {', '.join(now)};"
+            " give it a dataset of its labels, or train another run"
+        )
 
 
 def _refusal(where: Path, different: list[str]) -> str:

@@ -97,6 +97,16 @@ def open_builder(data_dir: str | Path, dataset: str) -> tfds.core.DatasetBuilder
     return builder
 
 
+def dataset_labels(data_dir: str | Path, dataset: str) -> Labels:
+    """The labels of a dataset.
+
+    Raises:
+        UserError: as `open_builder`, or its labels cannot be read.
+    """
+    builder = open_builder(data_dir, dataset)
+    return labels_of(builder.info.features, builder.data_path)
+
+
 def check_features(stored: Any, where: str | Path) -> None:
     """Compares a dataset's features with `clip_features`; its labels are its own.
 

@@ -13,6 +13,7 @@ from typing import Any
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import open_output, read_json, write_json
 from deemo_jax.core.lock import Lock
+from deemo_jax.core.schema import DEEMO_LABELS, Labels
 
 SETTING, ANSWERS, PREDICTIONS, SCORES = "setting.json", "answers.jsonl", "predictions.jsonl", "recognition.json"
 LOCK = ".lock"
@@ -96,6 +97,20 @@ def newest(root: Path) -> Path | None:
     if folders:
         return max(folders, key=lambda folder: (folder / SCORES).stat().st_mtime_ns)
     return root if (root / PREDICTIONS).is_file() else None
+
+
+def scored_labels(folder: Path) -> Labels:
+    """The labels that a finished evaluation was scored with; DEEMO's where there are no scores.
+
+    Raises:
+        UserError: the scores are damaged.
+    """
+    if not finished(folder):
+        return DEEMO_LABELS
+    try:
+        return Labels(tuple(next(iter(read_json(folder / SCORES)["sets"].values()))["classes"]))
+    except (TypeError, KeyError, AttributeError, StopIteration) as error:
+        raise UserError(f"{folder / SCORES}: is damaged; give --overwrite to evaluate again") from error
 
 
 def holds(folder: Path, stamp: dict[str, Any]) -> bool:

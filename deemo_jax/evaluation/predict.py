@@ -9,10 +9,9 @@ from typing import Any
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.schema import Labels, Modality, set_name
-from deemo_jax.data.features import labels_of
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.data.prompts import parse_emotion
-from deemo_jax.data.source import Record, open_builder
+from deemo_jax.data.source import Record, dataset_labels
 from deemo_jax.data.templates import parse_template
 from deemo_jax.data.tokenizer import make_tokenizer
 from deemo_jax.evaluation.predictions import Prediction, parse_sets
@@ -140,9 +139,7 @@ class Asking:
         self._config, self._model, self._params = config, model, params
         self._tokenizer = make_tokenizer(config["tokenizer"])
         self._decoding = Decoding(max_new_tokens=max_new_tokens, stops=template.stops)
-        data = config["data"]
-        builder = open_builder(data["data_dir"], data["dataset"])
-        self.labels = labels_of(builder.info.features, builder.data_path)
+        self.labels = dataset_labels(config["data"]["data_dir"], config["data"]["dataset"])
         self._statements = statements(template, self._tokenizer, self.labels)
 
     def pipeline(self, chosen: frozenset[Modality]) -> Pipeline:

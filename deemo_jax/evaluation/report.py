@@ -1,6 +1,7 @@
 """Results for people: a table in the terminal, the same in Markdown, and a picture."""
 
 import itertools
+import math
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,9 @@ def tables(results: Results) -> list[Table]:
         ]
         found.append(Table("Cues that the reasoning names, % [95 % interval]", header, tuple(rows)))
     if results.sureness:
-        caption = "Probabilities of the emotion (0 is best; a thrown coin has an NLL of 0.693)"
+        count = len(next(iter(results.sets.values())).classes)
+        guess = "a thrown coin" if count == 2 else f"a guess among {count}"
+        caption = f"Probabilities of the emotion (0 is best; {guess} has an NLL of {math.log(count):.3f})"
         header = ("modalities", "temperature", "ECE", "calibrated", "NLL", "calibrated", "clips")
         rows = [
             (name, *map(_number, (s.temperature, s.ece, s.ece_calibrated, s.nll, s.nll_calibrated)), str(s.n))

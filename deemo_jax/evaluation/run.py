@@ -13,7 +13,7 @@ from deemo_jax.core.files import read_json, sha256, write_jsonl
 from deemo_jax.core.schema import Modality, set_name
 from deemo_jax.data import fingerprint
 from deemo_jax.data.run_data import check_run
-from deemo_jax.data.source import open_builder
+from deemo_jax.data.source import dataset_labels, open_builder
 from deemo_jax.evaluation import folder as places
 from deemo_jax.evaluation import report, results
 from deemo_jax.evaluation.calibrate import calibrate
@@ -94,7 +94,8 @@ def evaluate_run(request: Request) -> tuple[Results, Path, bool]:
     )
     stamp = setting.to_json()
     folder = request.out or places.place(request.workdir / "evaluation", setting.name, stamp)
-    truth = read_truth(request.truth) if request.truth else None
+    labels = dataset_labels(config["data"]["data_dir"], config["data"]["dataset"])
+    truth = read_truth(request.truth, labels) if request.truth else None
     if _there(request, folder, stamp) and not request.calibrate:
         return _read(folder, truth), folder, True
     with places.lock_of(folder) as lock:
@@ -126,12 +127,14 @@ def _evaluate(
 ) -> Results:
     """Answers and scores a run, or scores anew what is `there`."""
     opened = load_run(request.workdir, setting.step, request.data_dir)
+    labels = dataset_labels(opened[0]["data"]["data_dir"], opened[0]["data"]["dataset"])
     calibration, note = _calibration(request, opened, setting)
     if request.overwrite:
         places.clear(folder)
     progress = Progress(folder / places.ANSWERS, begin)
     if there:
-        rows, notes = list(read_predictions(folder / places.PREDICTIONS)), _source_and_notes(folder)[1][:-1]
+        rows = list(read_predictions(folder / places.PREDICTIONS, labels=labels))
+        notes = _source_and_notes(folder)[1][:-1]
     else:
         answers = predict(
             *opened,
@@ -145,7 +148,7 @@ def _evaluate(
         rows = with_truth(answers.predictions, truth) if truth else answers.predictions
         notes = (*remarks, *answers.notes)
     rows = [dataclasses.replace(row, temperature=calibration.of(row.modalities)) for row in rows]
-    found = results.score(by_set(rows), _source(request.workdir, setting), (*notes, note), truth=truth)
+    found = results.score(by_set(rows), _source(request.workdir, setting), (*notes, note), truth=truth, labels=labels)
     write_jsonl(folder / places.PREDICTIONS, (row.to_json() for row in rows))
     report.write(found, folder)
     progress.remove()
@@ -160,7 +163,9 @@ def _source(workdir: Path, setting: Setting) -> str:
 
 def _read(folder: Path, truth: Truth | None) -> Results:
     """The scores of a finished evaluation."""
-    return results.score(by_set(read_predictions(folder / places.PREDICTIONS)), *_source_and_notes(folder), truth=truth)
+    labels = places.scored_labels(folder)
+    rows = read_predictions(folder / places.PREDICTIONS, labels=labels)
+    return results.score(by_set(rows), *_source_and_notes(folder), truth=truth, labels=labels)
 
 
 def _source_and_notes(folder: Path) -> tuple[str, tuple[str, ...]]:

@@ -16,6 +16,7 @@ from deemo_jax.core.schema import DEEMO_LABELS, Clip, Labels, Modality, set_name
 from deemo_jax.data.pipeline import make_spec, stack
 from deemo_jax.data.prompts import Task, parse_emotion
 from deemo_jax.data.rows import Row, make_row, shown
+from deemo_jax.data.run_data import trained_labels
 from deemo_jax.data.source import Record
 from deemo_jax.deid.clip import Refused
 from deemo_jax.deid.keys import VoiceKey
@@ -99,7 +100,8 @@ class Describer:
         step = chosen_step(workdir, step)
         weights = checkpoint_identity(workdir, step)
         known = calibration.load(calibration.path_of(Path(workdir), step), weights)
-        return cls(*load_run(workdir, step, data_dir), **({"calibration": known} | options))
+        told = {"calibration": known, "labels": trained_labels(workdir) or DEEMO_LABELS}
+        return cls(*load_run(workdir, step, data_dir), **(told | options))
 
     def describe(self, clip: str | Path, *, transcript: str = "", nfbl: Sequence[str] = ()) -> Description:
         """Describes one clip, in this process.

@@ -4,8 +4,18 @@ import itertools
 import pytest
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import Clip, Modality
-from deemo_jax.data.prompts import Slots, Task, answer_text, build_example, build_prompt, parse_emotion, parse_task
+from deemo_jax.core.schema import DEEMO_LABELS, Clip, Labels, Modality
+from deemo_jax.data.prompts import (
+    INSTRUCTIONS,
+    Slots,
+    Task,
+    answer_text,
+    build_example,
+    build_prompt,
+    instruction,
+    parse_emotion,
+    parse_task,
+)
 from deemo_jax.data.tokenizer import ByteTokenizer
 from deemo_jax.systems.deemo.template import DEEMO
 from tests.data.samples import CLIP
@@ -125,3 +135,37 @@ NEG, POS = "negative", "positive"
 )
 def test_parse_emotion(answer: str, emotion: str | None) -> None:
     assert parse_emotion(answer) is emotion
+
+
+THREE = Labels(("happy", "very happy", "Neutral"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "label"),
+    [
+        ("The emotion is very happy. The voice is lively.", "very happy"),
+        ("The emotion is happy, and not neutral.", "happy"),
+        ("Emotion: NEUTRAL", "Neutral"),
+        ("She seems happy or neutral.", None),
+        ("She is not very happy; her face is neutral.", "Neutral"),
+        ("The emotion is negative.", None),
+        ("Unhappy words.", None),
+    ],
+)
+def test_an_answer_is_read_by_the_labels_of_the_dataset(answer: str, label: str | None) -> None:
+    assert parse_emotion(answer, THREE) == label
+
+
+def test_the_instruction_names_labels_that_are_not_those_of_deemo() -> None:
+    assert [instruction(task) for task in Task] == [INSTRUCTIONS[task] for task in Task]
+    assert instruction(Task.RECOGNITION, THREE) == "What does the person feel (happy, very happy or Neutral)?"
+    asked = instruction(Task.RECOGNITION_REASONING, THREE)
+    assert asked == "What does the person feel (happy, very happy or Neutral), and why?"
+    assert instruction(Task.REASONING, THREE) == INSTRUCTIONS[Task.REASONING]
+    own = dataclasses.replace(DEEMO, question="Is it {labels}?")
+    for labels, question in (
+        (THREE, "Is it happy, very happy or Neutral?"),
+        (DEEMO_LABELS, "Is it negative or positive?"),
+    ):
+        (text,) = build_prompt("", (), (), Task.RECOGNITION, 0, 0, template=own, labels=labels)
+        assert text == f"<User>{question}</User>"

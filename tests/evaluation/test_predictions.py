@@ -5,9 +5,9 @@ import json
 import pytest
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import Modality, set_name
+from deemo_jax.core.schema import Labels, Modality, set_name
 from deemo_jax.evaluation import predictions
-from deemo_jax.evaluation.predictions import by_set, fullest, parse_sets, read_predictions
+from deemo_jax.evaluation.predictions import by_set, fullest, indices, parse_sets, read_predictions
 from deemo_jax.evaluation.truth import read_truth
 
 
@@ -150,3 +150,26 @@ def test_set_names_and_parsing():
     for bad in ("", ";", "smell", "video;smell"):
         with pytest.raises(UserError):
             parse_sets(bad)
+
+
+def test_predictions_of_other_labels(tmp_path):
+    labels = Labels(("neutral", "angry", "happy"))
+    rows = [
+        {"clip_id": "a", "answer": "The emotion is happy. So.", "emotion_true": "angry"},
+        {
+            "clip_id": "b",
+            "emotion_predicted": None,
+            "emotion_true": "neutral",
+            "log_likelihoods": dict.fromkeys("ab", 0),
+        },
+    ]
+    path = write(tmp_path / "p.jsonl", rows)
+    with pytest.raises(UserError, match=r"'angry'; choose negative or positive, or null; .*--labels"):
+        list(read_predictions(path))
+    with pytest.raises(UserError, match="a finite number for neutral and angry and happy each"):
+        list(read_predictions(path, labels=labels))
+    found = next(read_predictions(path, labels=labels))
+    assert (found.emotion_predicted, found.emotion_true, found.reasoning) == ("happy", "angry", "So.")
+    rows = [{"clip_id": "a", "emotion": "happy", "reasoning": "why"}]
+    assert read_truth(write(tmp_path / "t.jsonl", rows), labels).of("a") == ("happy", "why")
+    assert indices(["happy", None, "neutral"], labels).tolist() == [2, 3, 0]

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn import metrics
 
 from deemo_jax.core import stats
+from deemo_jax.core.schema import Labels
 from deemo_jax.evaluation.recognition import (
     confusion,
     majority,
@@ -146,3 +148,25 @@ def test_pairing_narrows_the_interval_of_systems_that_agree():
 def test_identical_systems_differ_by_nothing():
     found = paired_difference(TRUTH, PREDICTED, PREDICTED)
     assert found.to_json()["intervals"] == {name: [0.0, 0.0] for name in ("accuracy", "f1_weighted", "f1_macro")}
+
+
+def test_scores_of_any_number_of_labels_are_those_of_scikit_learn():
+    labels = Labels(("neutral", "angry", "happy", "sad"))
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 200)  # the last label is never true
+    predicted = np.where(rng.random(200) < 0.5, truth, rng.integers(0, 5, 200))  # 4 is unparsed
+    found = recognition(truth, predicted, labels)
+    assert found.confusion.tolist() == metrics.confusion_matrix(truth, predicted, labels=range(5))[:4].tolist()
+    assert found.accuracy.value == pytest.approx(metrics.accuracy_score(truth, predicted))
+    for average in ("weighted", "macro"):
+        expected = metrics.f1_score(truth, predicted, labels=range(4), average=average, zero_division=0)
+        assert getattr(found, f"f1_{average}").value == pytest.approx(expected)
+    each = metrics.precision_recall_fscore_support(truth, predicted, labels=range(4), zero_division=0)
+    for name, *expected in zip(labels, *each, strict=True):
+        of = found.classes[name]
+        assert [of.precision.value, of.recall.value, of.f1.value, of.support] == pytest.approx(expected)
+    row = found.to_json()["confusion"]
+    assert tuple(row) == labels.names and tuple(row["sad"]) == (*labels.names, "unparsed")
+    other = paired_difference(truth, predicted, truth, labels)
+    assert other.accuracy.value == pytest.approx(found.accuracy.value - 1)
+    assert majority(truth) == np.bincount(truth).max() / 200

@@ -10,7 +10,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import DEEMO_LABELS
 from deemo_jax.generation import calibration
 from deemo_jax.generation.calibration import LEAST_CLIPS, Calibration, fit, lacking, load, path_of, save, takes
-from deemo_jax.generation.odds import calibration_error, likeliest, negative_log_likelihood, probabilities
+from deemo_jax.generation.odds import calibration_error, likeliest, log_odds, negative_log_likelihood, probabilities
 
 
 def drawn(count, true_temperature, seed=0):
@@ -117,3 +117,20 @@ def test_the_bounds_hold():
     rng = np.random.default_rng(0)
     wrong = fit(of_two(rng.normal(0, 50, 200)), (rng.random(200) < 0.5).astype(int))  # says nothing of the labels
     assert calibration.COLDEST <= wrong.temperature <= calibration.HOTTEST and wrong.nll[1] < 0.75
+
+
+def test_three_labels():
+    said = {"neutral": -1.0, "angry": -2.0, "happy": -0.5}
+    found = probabilities(said, 0.7)
+    assert sum(found.values()) == pytest.approx(1) and likeliest(said) == max(found, key=found.get) == "happy"
+    rng = np.random.default_rng(0)
+    honest = rng.normal(0, 2, (4000, 3))
+    share = np.exp(honest) / np.exp(honest).sum(axis=1, keepdims=True)
+    truth = (rng.random((4000, 1)) > share.cumsum(axis=1)).sum(axis=1)
+    odds = log_odds(5 * honest)
+    learnt = fit(odds, truth)
+    assert learnt.temperature == pytest.approx(5, rel=0.1) and learnt.ece[0] > 5 * learnt.ece[1]
+    assert negative_log_likelihood(odds / 5, truth) == pytest.approx(-np.log(share[np.arange(4000), truth]).mean())
+    # Nobody knows anything: a third each, right once in three, which lies in the first bin of [1/3, 1].
+    assert calibration_error(np.zeros((3, 3)), np.array([0, 1, 2])) == pytest.approx(0, abs=1e-12)
+    assert negative_log_likelihood(np.zeros((3, 3)), np.array([0, 1, 2])) == pytest.approx(math.log(3))

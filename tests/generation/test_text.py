@@ -3,6 +3,7 @@
 import pytest
 
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.schema import Labels
 from deemo_jax.data.tokenizer import ByteTokenizer
 from deemo_jax.generation.answers import Decoding, answer
 from deemo_jax.generation.buckets import bucket, fitted, lengths
@@ -81,3 +82,9 @@ def test_reasoning_is_what_follows_the_statement():
     assert (
         parse_reasoning("She feels positive, for the words are glad.") == "She feels positive, for the words are glad."
     )
+
+
+def test_an_opening_statement_of_a_label_of_two_words_is_no_reasoning():
+    labels = Labels(("happy", "very happy"))
+    assert parse_reasoning("The emotion is very happy. The words are glad.", labels) == "The words are glad."
+    assert parse_reasoning("The emotion is sad. So.", labels) == "So."
