@@ -14,8 +14,8 @@ from deemo_jax.core.errors import UserError, plain
 from deemo_jax.deid.manifest import PREVIEW, SUFFIX, Manifest, Masks, find_manifests, load_manifest, load_masks
 from deemo_jax.deid.settings import MIXED, Settings
 from deemo_jax.deid.sources import VIDEO_SUFFIXES
+from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.audio import read_sound
-from deemo_jax.media.mel import SAMPLE_RATE
 
 # A voice alone tells a person too.
 SOUND_SUFFIXES = frozenset({".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus", ".wma"})

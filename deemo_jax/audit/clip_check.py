@@ -22,6 +22,7 @@ from deemo_jax.deid.manifest import Manifest, Masks, Rectangle, load_masks, veri
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.leak_check import covered_share
+from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.picture import Picture
 from deemo_jax.media.probe import contains, probe
 from deemo_jax.media.video import read_pictures
@@ -33,7 +34,6 @@ MOST_DEVIATION = 10.0
 MOST_SI_SNR_DB = 10.0
 RESIDUAL_THRESHOLD = 0.2
 MOST_LAG_S = 0.05
-SAMPLE_RATE = 16_000
 # What libav itself writes into an MP4: anything else in a container is one string too many.
 ALLOWED_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "language", "handler_name", "vendor_id"})
 ALLOWED_HANDLERS = frozenset({"VideoHandler", "SoundHandler"})

@@ -32,7 +32,8 @@ from deemo_jax.deid.video.preview import write_preview
 from deemo_jax.deid.video.refusal_messages import Refused as Refused
 from deemo_jax.deid.video.track_file import write_tracks
 from deemo_jax.deid.voice.anonymise import anonymise
-from deemo_jax.deid.voice.sound import NO_VOICE, SAMPLE_RATE, Heard, listen
+from deemo_jax.deid.voice.sound import NO_VOICE, Heard, listen
+from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.audio import sound_seconds, sound_tracks
 from deemo_jax.media.cached_video import CachedVideo
 from deemo_jax.media.clip_writer import write_clip

@@ -16,8 +16,9 @@ from deemo_jax.core.files import atomic, sha256
 from deemo_jax.deid.manifest import Manifest, find_manifests, load_manifest, verify
 from deemo_jax.evaluation.predictions import Prediction
 from deemo_jax.evaluation.report import BLUE, INK, VERMILION
+from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.audio import read_audio
-from deemo_jax.media.mel import CLIP_SAMPLES, HOP, SAMPLE_RATE, WINDOW, mel_clips
+from deemo_jax.media.mel import CLIP_SAMPLES, HOP, WINDOW, mel_clips
 from deemo_jax.media.video import read_frames, video_info
 
 MEDIA_SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi")

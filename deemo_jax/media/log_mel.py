@@ -7,7 +7,8 @@ import librosa
 import numpy as np
 from jaxtyping import Float
 
-SAMPLE_RATE = 16_000
+from deemo_jax.media import SAMPLE_RATE
+
 BANDS = 40
 WINDOW, HOP, FFT = 400, 160, 512
 LOWEST_HZ, HIGHEST_HZ = 60.0, 7600.0

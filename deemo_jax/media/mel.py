@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from deemo_jax.core.errors import UserError
+from deemo_jax.media import SAMPLE_RATE
 
-SAMPLE_RATE = 16_000
 CLIP_SAMPLES = 2 * SAMPLE_RATE
 MEL_BINS = 128
 MEL_FRAMES = 204

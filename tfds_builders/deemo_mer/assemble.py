@@ -25,7 +25,8 @@ from deemo_jax.data.build.splits import (
     split_by_person,
 )
 from deemo_jax.data.build.writer import already_built, fingerprint, write_dataset
-from deemo_jax.media.mel import CLIP_SAMPLES, SAMPLE_RATE
+from deemo_jax.media import SAMPLE_RATE
+from deemo_jax.media.mel import CLIP_SAMPLES
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 
 

@@ -15,12 +15,13 @@ from jaxtyping import Float, Int
 from deemo_jax.audit.attacks.speaker_encoder import SpeakerEncoder
 from deemo_jax.audit.attacks.vectors import one_vector
 from deemo_jax.audit.attacks.verification import cosine_scores, equal_error_rate, trained_scores
-from deemo_jax.audit.utility.voice_cues import SAMPLE_RATE, Kept, kept
+from deemo_jax.audit.utility.voice_cues import Kept, kept
 from deemo_jax.core.stats import Interval
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.voice.anonymise import anonymise
 from deemo_jax.deid.voice.mcadams import mcadams
+from deemo_jax.media import SAMPLE_RATE
 
 Waveform = Float[np.ndarray, " _"]
 Change = Callable[[Waveform, str, str], Waveform]

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import signal
 
-SAMPLE_RATE = 16_000
+from deemo_jax.media import SAMPLE_RATE
+
 HOP = 160
 # The pitch tracker: autocorrelation of 40 ms, divided by the window's own (Boersma 1993); voiced from so much on.
 PITCH_WINDOW = 640

@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from deemo_jax.core import processes
 from deemo_jax.data.build.annotations import ABSENT
 from deemo_jax.core.errors import UserError
-from deemo_jax.media import audio, mel, still, video, wav
+from deemo_jax.media import SAMPLE_RATE, audio, mel, still, video, wav
 from deemo_jax.media.container.streams import open_media
 from deemo_jax.media.container.picture_track import video_stream
 from deemo_jax.core.schema import Clip, Provenance
@@ -144,7 +144,7 @@ def _mel(admitted: Admitted, clips: int) -> Float[np.ndarray, "M 128 204"]:
     # Ours have one channel; others may have the voice in any.
     start_s, end_s = admitted.span or (0.0, None)
     mix = admitted.provenance.source == "external"
-    waveform, _ = audio.read_audio(source, mel.SAMPLE_RATE, start_s, end_s, mix)
+    waveform, _ = audio.read_audio(source, SAMPLE_RATE, start_s, end_s, mix)
     return mel.mel_clips(waveform, clips)
 
 

@@ -20,22 +20,24 @@ from deemo_jax.deid.video.detections import NO_FACE, SURELY, Detections, Faces
 OVERLAP = 0.2
 # How far a face gets, in units of its own size: so much at once, so much a second, and never further than REACH.
 STEP, SPEED, REACH = 0.25, 14.0, 1.5
-# An effort that nobody makes.
+# Cost of a pair of face and box that cannot be one: any possible pairing (each cost at most 1) is cheaper.
 FAR = 1e3
-# More than a face makes (1), and less than nobody makes: what this is added to chooses last.
+# Added to the costs of tracks that never were surely a face, so that they choose after all others: it lies between
+# the highest cost of a possible pair (1) and FAR.
 LATER = 2.0
-# An effort up to which a face may take a box to which another has less far to go.
+# Cost up to which a track may take a box although another track has a lower cost for it.
 NEAR = 0.4
 # Two cuts within this time are a flash, or something that passed: a face that is where it was before is the same.
 FLASH_S = 0.25
-# Nor does it grow or shrink by more between two looks.
+# Largest factor by which the size of a face changes between two looks.
 GROWTH = 2.0
 # A box that comes this near the edge of the picture (share of the side) may have left it.
 BORDER = 0.02
-# Boxes jitter: what was found so shortly before and after counts too, its sides at this share of what they were: under
-# the default margin a box of then reaches a tenth beyond its face, one of now a quarter.
+# Detected boxes jitter. A frame is therefore covered at the boxes found within AROUND_S seconds of it as well, with
+# sides shrunk to the share THEN: with the default margin such a box reaches a tenth of its size beyond the face.
 AROUND_S, THEN = 0.1, 0.8
-# Sides below the first share of what they were and will be are dents; those above the second are whole.
+# A side shorter than the share DENT of what it was and will be is taken for hidden in part (a hand before the face);
+# sides of at least the share FULL are taken for whole, and the hidden one is restored from them.
 DENT, FULL = 0.85, 0.95
 # Looks at which something must be found before it is surely a face, unless one from near has said so.
 LEAST_LOOKS = 3

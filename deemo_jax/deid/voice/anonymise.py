@@ -10,8 +10,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.voice.mcadams import mcadams
-
-SAMPLE_RATE = 16_000
+from deemo_jax.media import SAMPLE_RATE
 
 
 def anonymise(

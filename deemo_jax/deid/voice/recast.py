@@ -13,8 +13,8 @@ from jaxtyping import Float
 from scipy import signal
 
 from deemo_jax.deid.voice.mcadams import as_loud, mcadams
+from deemo_jax.media import SAMPLE_RATE
 
-SAMPLE_RATE = 16_000
 SEMITONES = 2.0
 ALPHA = (0.65, 0.95)
 # Overlap-add of similar waveforms (Verhelst and Roelands 1993): 40 ms windows, moved by up to 15 ms to where they fit.

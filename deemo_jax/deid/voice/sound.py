@@ -10,9 +10,9 @@ from jaxtyping import Float
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.settings import MIXED, NO_TRACK, Settings
+from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.audio import read_sound, sound_tracks
 
-SAMPLE_RATE = 16_000
 LEAST_SOUND_S = 0.025
 PADDED_BELOW_S = 2.0
 # The method on record where there is no voice.
