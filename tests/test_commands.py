@@ -27,3 +27,15 @@ def test_no_command_imports_jax_before_its_flags_are_read() -> None:
     names = [*COMMANDS, *(f"{package}.__main__" for package in PACKAGES)]
     done = subprocess.run([sys.executable, "-c", SCRIPT, *names], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_resolved_recipe_is_shown_without_jax() -> None:
+    flags = ["--config", "configs/sample.py", "--show_config", "--config.optimizer.lr=3e-4"]
+    command = [sys.executable, "-X", "importtime", "-m", "deemo_jax.train", *flags]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT.parent, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = [line.split("# ") for line in done.stdout.splitlines()]
+    assert ["optimizer.lr = 0.0003", "--config.optimizer.lr=3e-4"] in [[line.strip(), origin] for line, origin in lines]
+    origins = {line.split(" = ")[0]: origin for line, origin in lines}
+    assert origins["data.batch_size"] == "configs/sample.py" and origins["mesh.replicated_below"] == "default"
+    assert not [line for line in done.stderr.splitlines() if line.split("|")[-1].strip() == "jax"]

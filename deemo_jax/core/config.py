@@ -4,10 +4,12 @@ import ast
 import dataclasses
 import difflib
 import enum
+import itertools
+import json
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from absl import flags
@@ -17,6 +19,10 @@ from deemo_jax.core.errors import UserError
 
 T = TypeVar("T")
 FORM = """'["first", "second"]'"""
+# How a message names a type.
+WANTED = {str: "a text", dict: "a dictionary"}
+# Longer lines of a shown config are not waited for where origins are aligned.
+SHOWN_WIDTH = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,75 +34,129 @@ class Part:
     module: type
 
 
-def choose(registry: Mapping[str, tuple[type, type]], plain: Any, where: str) -> Part:
+def choose(registry: Mapping[str, tuple[type, type]], values: Any, where: str) -> Part:
     """{'name': a key of `registry`, ...fields of its config} -> the part.
 
     Raises:
         UserError: an unknown name, or fields that its config does not take.
     """
-    plain = _mapping(plain, where)
-    name = plain.pop("name", None)
+    values = _table(values, where)
+    name = values.pop("name", None)
     if name not in registry:
-        raise UserError(f"{where}.name: {name!r} is not known{_suggestion(name, registry)}")
+        raise UserError(f"{where}.name: {name!r} is not known{_suggestion(name, sorted(registry))}")
     config, module = registry[name]
-    return Part(name, from_plain(config, plain, where), module)
+    return Part(name, from_plain(config, values, where), module)
 
 
-def from_plain(cls: type[T], plain: Any, where: str) -> T:
-    """Builds a frozen dataclass, recursively, from a dict or ConfigDict. Integers are sizes: they must be positive.
+def from_plain(cls: type[T], values: Any, where: str, *, sizes: bool = True) -> T:
+    """Builds a frozen dataclass, recursively, from a dict or ConfigDict: the one reader of configs.
 
     Args:
-        cls: a dataclass of ints, floats, bools, strings, enums, other such dataclasses, or one of those or None.
-        plain: the fields that differ from their defaults.
+        cls: a dataclass of ints, floats, bools, texts, enums, dicts, tuples of texts, other such dataclasses, or one of
+            those or None.
+        values: at least the fields that have no default.
         where: the path in the config, for messages.
+        sizes: whether integers are sizes, which must be positive.
 
     Raises:
-        UserError: an unknown field (with a suggestion), a wrong type, or what the dataclass itself refuses.
+        UserError: a key that is unknown (with a did-you-mean) or missing, a wrong type, or what the dataclass itself
+            refuses.
     """
-    plain = _mapping(plain, where)
-    hints = typing.get_type_hints(cls)
-    for key in plain:
-        if key not in hints:
-            raise UserError(f"{where}.{key}: not a field of {where}{_suggestion(key, hints)}")
+    values = _table(values, where)
+    kinds = typing.get_type_hints(cls)
+    for key in values:
+        if key not in kinds:
+            raise UserError(f"{where}.{key}: not a key of {where}{_suggestion(key, kinds)}")
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]
         optional = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
-        if not optional and field.name not in plain:
-            raise UserError(f"{where}: {field.name!r} is missing")
-    return cls(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in plain.items()})
+        if not optional and values.get(field.name) is None:
+            raise UserError(f"{where}.{field.name}: is missing; add it to the config")
+    return cls(**{key: _value(kinds[key], value, f"{where}.{key}", sizes) for key, value in values.items()})
 
 
-def _value(kind: Any, value: Any, where: str) -> Any:
+def plain(config: Any) -> Any:
+    """Nested ConfigDicts, dicts, lists and tuples to dicts and lists, as JSON has them."""
+    if isinstance(config, Mapping) or hasattr(config, "items"):
+        return {str(key): plain(value) for key, value in config.items()}
+    return [plain(value) for value in config] if isinstance(config, list | tuple) else config
+
+
+def leaves(config: Any, prefix: str = "") -> dict[str, Any]:
+    """{'a.b.c': value} of nested dicts; an empty dict is a value."""
+    if not isinstance(config, dict) or not config:
+        return {prefix: config}
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        flat |= leaves(value, f"{prefix}.{key}" if prefix else key)
+    return flat
+
+
+def shown(resolved: dict[str, Any], given: Any, file: str, flags_given: Iterable[str], words: Sequence[str]) -> str:
+    """A config for human eyes: a line 'key = value' for each key, and behind it where the value comes from.
+
+    Args:
+        resolved: with all defaults, as config.json has it.
+        given: what recipe and command line give.
+        file: the recipe's.
+        flags_given: keys that the command line changes; of a table, with all below it.
+        words: of the command line.
+    """
+    known, changed = leaves(plain(given)), sorted(flags_given, key=len, reverse=True)
+    lines = []
+    for key, value in leaves(resolved).items():
+        flag = next((name for name in changed if key == name or key.startswith(f"{name}.")), None)
+        origin = _as_given(flag, words) if flag is not None else file if key in known else "default"
+        lines.append((f"{key} = {json.dumps(value, ensure_ascii=False)}", origin))
+    width = max(len(line) for line, _ in lines if len(line) <= SHOWN_WIDTH)
+    return "\n".join(f"{line:<{width}}  # {origin}" for line, origin in lines)
+
+
+def _as_given(key: str, words: Sequence[str]) -> str:
+    """The words of the command line that change a key."""
+    flag, found = f"--config.{key}", []
+    for word, following in itertools.zip_longest(words, words[1:], fillvalue=""):
+        if word.removeprefix("-").startswith(flag.removeprefix("-") + "="):
+            found.append(word)
+        elif word in (flag, flag.removeprefix("-")):
+            found.append(word if following.startswith("-") else f"{word}={following}")
+    return " ".join(found) or flag
+
+
+def _value(kind: Any, value: Any, where: str, sizes: bool) -> Any:
     if isinstance(kind, types.UnionType):
         if value is None:
             return None
         (kind,) = (option for option in typing.get_args(kind) if option is not type(None))
     if dataclasses.is_dataclass(kind):
-        return from_plain(typing.cast(type, kind), value, where)
+        return from_plain(typing.cast(type, kind), value, where, sizes=sizes)
+    if kind == tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise UserError(f"{where}: {value!r} must be a list of strings")
+        return tuple(value)
     if issubclass(kind, enum.StrEnum):
         if value not in set(kind):
-            raise UserError(f"{where}: {value!r} is not known{_suggestion(value, kind)}")
+            raise UserError(f"{where}: {value!r} is not known{_suggestion(value, sorted(kind))}")
         return kind(value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:
-        raise UserError(f"{where}: {value!r} must be of type {kind.__name__}")
-    if kind is int and value < 1:
+        raise UserError(f"{where}: {value!r} must be {WANTED.get(kind, f'of type {kind.__name__}')}")
+    if kind is int and sizes and value < 1:
         raise UserError(f"{where}: {value} must be at least 1")
     if kind is float and not math.isfinite(value):
         raise UserError(f"{where}: {value} must be finite")
     return value
 
 
-def _mapping(plain: Any, where: str) -> dict[str, Any]:
-    if hasattr(plain, "to_dict"):  # ml_collections.ConfigDict
-        plain = plain.to_dict()
-    if not isinstance(plain, Mapping):
-        raise UserError(f"{where}: {plain!r} must be a dictionary")
-    return dict(plain)
+def _table(values: Any, where: str) -> dict[str, Any]:
+    values = plain(values)
+    if not isinstance(values, dict):
+        raise UserError(f"{where}: {values!r} must be a dictionary")
+    return values
 
 
 def _suggestion(name: object, known: Iterable[str]) -> str:
-    known = sorted(known)
+    known = list(known)
     close = difflib.get_close_matches(str(name), known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(known) or 'nothing'}"
 

@@ -1,17 +1,15 @@
 """A run's config, read and checked before anything is built: plain data in, frozen dataclasses out."""
 
 import dataclasses
-import difflib
-import math
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
+from deemo_jax.core.config import from_plain, plain
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import refuse_remote
 from deemo_jax.core.schema import Modality
 
 BRANCHES = frozenset((Modality.VIDEO, Modality.AUDIO))
-T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,19 +85,13 @@ class MaskedLimits:
     masked_window: float = 0.25
     masked_split: float = 0.25
 
-    @classmethod
-    def from_config(cls, data: Mapping[str, Any]) -> "MaskedLimits":
-        """Reads `config.data`; keys that an older run lacks have their defaults.
-
-        Raises:
-            UserError: a share is not in (0, 1].
+    def __post_init__(self) -> None:
+        """Raises:
+        UserError: a share is not in (0, 1].
         """
-        keys = [field.name for field in dataclasses.fields(cls)]
-        given = {key: float(data[key]) for key in keys if key in data}
-        for key, value in given.items():
+        for key, value in dataclasses.asdict(self).items():
             if not 0 < value <= 1:
                 raise UserError(f"config.data.{key}: {value} must be a share above 0 and at most 1")
-        return cls(**given)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,14 +119,39 @@ class DataRecipe:
     masked_split: float = MaskedLimits.masked_split
     corpus: str = ""
 
+    @property
+    def masked(self) -> MaskedLimits:
+        """How many records may be unreadable."""
+        return MaskedLimits(self.masked_batch, self.masked_window, self.masked_split)
+
+    @property
+    def shown(self) -> frozenset[Modality]:
+        """`modalities`, read."""
+        return Modality.parse_set(self.modalities)
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenizerRecipe:
+    """`config.tokenizer`.
+
+    Attributes:
+        name: 'bytes', or 'llama' for a published decoder's own.
+        path: of the folder that holds the latter's files; a converted checkpoint has them.
+    """
+
+    name: str
+    path: str | None = None
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """The whole config. `model`, `tokenizer` and `prompt` are checked by the rooms that own them.
+    """The whole config. `model`, `tokenizer` and `prompt` are kept as given; the rooms that own them read them.
 
     Attributes:
         model: see `deemo_jax.models.deemo_llama.DeemoLlamaConfig.from_config`.
         data, optimizer, train, mesh: see there.
+        tokenizer: see `TokenizerRecipe`.
+        prompt: see `deemo_jax.data.templates.PromptConfig`.
         trainable: which parameters learn; see `deemo_jax.models.params.is_trainable`.
         init: a safetensors tree laid over the random initialisation; '' = none.
         frozen_dtype: 'float32' or 'bfloat16', of the parameters that do not learn.
@@ -161,11 +178,11 @@ class Recipe:
         Raises:
             UserError: a key that is unknown (with a did-you-mean) or missing, a wrong type, or a senseless value.
         """
-        recipe = _read(cls, config, "config")
+        recipe = from_plain(cls, config, "config", sizes=False)
         for key, path in (
             ("data.data_dir", recipe.data.data_dir),
             ("init", recipe.init),
-            ("tokenizer.path", recipe.tokenizer.get("path") or ""),
+            ("tokenizer.path", from_plain(TokenizerRecipe, recipe.tokenizer, "config.tokenizer").path or ""),
         ):
             refuse_remote(path, f"config.{key}")
         train, optimizer = recipe.train, recipe.optimizer
@@ -177,8 +194,7 @@ class Recipe:
         for field in dataclasses.fields(optimizer):
             if getattr(optimizer, field.name) < 0:
                 raise UserError(f"config.optimizer.{field.name}: {getattr(optimizer, field.name)} must not be negative")
-        Modality.parse_set(recipe.data.modalities)
-        MaskedLimits.from_config(dataclasses.asdict(recipe.data))
+        _ = recipe.data.shown, recipe.data.masked  # what is wrong with them is said here
         if not (optimizer.b1 < 1 and optimizer.b2 < 1):
             raise UserError(f"config.optimizer: b1 {optimizer.b1} and b2 {optimizer.b2} must be below 1")
         if recipe.frozen_dtype not in ("float32", "bfloat16"):
@@ -189,7 +205,7 @@ class Recipe:
 
     def resting(self) -> frozenset[str]:
         """The branches of the model ('video', 'audio') that this recipe's data never shows: they learn nothing."""
-        return BRANCHES - Modality.parse_set(self.data.modalities)
+        return BRANCHES - self.data.shown
 
     def doubts(self) -> list[str]:
         """What can be run and is hardly meant, a line each."""
@@ -221,48 +237,5 @@ class Recipe:
         return found
 
     def resolved(self) -> dict[str, Any]:
-        """The config with every default written out, as config.json has it and the other rooms read it."""
+        """The config with every default of the recipe written out, as config.json has it."""
         return plain(dataclasses.asdict(self))
-
-
-def plain(config: Any) -> Any:
-    """Nested ConfigDicts, dicts, lists and tuples to dicts and lists, as JSON has them."""
-    if isinstance(config, Mapping) or hasattr(config, "items"):
-        return {str(key): plain(value) for key, value in config.items()}
-    return [plain(value) for value in config] if isinstance(config, list | tuple) else config
-
-
-def _read(cls: type[T], values: Any, where: str) -> T:
-    values = plain(values)
-    if not isinstance(values, dict):
-        raise UserError(f"{where}: {values!r} must be a dictionary")
-    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    for key in values:
-        if key not in fields:
-            raise UserError(f"{where}.{key}: not a key of {where}{_suggestion(key, fields)}")
-    for name, field in fields.items():
-        missing = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        if missing and name not in values:
-            raise UserError(f"{where}.{name}: is missing; add it to the config")
-    return cls(**{key: _value(fields[key].type, value, f"{where}.{key}") for key, value in values.items()})
-
-
-def _value(kind: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        return _read(kind, value, where)  # type: ignore[arg-type]
-    if kind == tuple[str, ...]:
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise UserError(f"{where}: {value!r} must be a list of strings")
-        return tuple(value)
-    if kind is float and type(value) is int:
-        value = float(value)
-    if type(value) is not kind:
-        raise UserError(f"{where}: {value!r} must be of type {kind.__name__}")
-    if kind is float and not math.isfinite(value):
-        raise UserError(f"{where}: {value} must be finite")
-    return value
-
-
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(known)}"

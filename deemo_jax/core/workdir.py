@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from deemo_jax.core.config import leaves
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import append_line, read_json, refuse_remote, write_json
 from deemo_jax.core.overwrite import check_clearable, check_links, clear
@@ -138,7 +139,7 @@ def check(
         )
     if not workdir.config.exists():
         raise UserError(f"{workdir.config}: is missing, so the run cannot go on; give --overwrite or another --workdir")
-    before, now = _leaves(read_json(workdir.config)), _leaves(config)
+    before, now = leaves(read_json(workdir.config)), leaves(config)
     changed = {
         key: (before.get(key, _ABSENT), now.get(key, _ABSENT))
         for key in sorted(before | now)
@@ -221,12 +222,3 @@ def _replaced(config: dict[str, Any], parents: list[str], key: str, origin: str)
     if not isinstance(path, str) or not path or "://" in path or not (Path(origin) / path).exists():
         return config
     return config | {key: str(Path(origin) / path)}
-
-
-def _leaves(config: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(config, dict) or not config:
-        return {prefix: config}
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        flat |= _leaves(value, f"{prefix}.{key}" if prefix else key)
-    return flat

@@ -216,7 +216,7 @@ def make_pipeline(
     return Pipeline(
         source,
         dataclasses.replace(spec, labels=source.labels),
-        limits=MaskedLimits.from_config(data),
+        limits=MaskedLimits(**{key: data[key] for key in data if key.startswith("masked_")}),
         split=split,
         batch_size=data["batch_size"],
         train=train,

@@ -1,10 +1,10 @@
 """`config.prompt` of a recipe: which prompt template of `deemo_jax.systems` it names, and its own texts in it."""
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from deemo_jax.core.config import from_plain
 from deemo_jax.core.errors import UserError
 from deemo_jax.systems.deemo.template import DEEMO
 from deemo_jax.systems.prompt_template import PLACE, Template, Wording
@@ -27,7 +27,7 @@ class PromptConfig:
     """
 
     task: str
-    template: str = DEEMO.name
+    template: str | None = DEEMO.name
     system: str | None = None
     question: str | None = None
     audio: str | None = None
@@ -43,8 +43,8 @@ def parse_template(prompt: Mapping[str, Any]) -> Template:
     Raises:
         UserError: an unknown key or template, a text of another type, without its '{}', or without a place.
     """
-    config = _prompt_config(prompt)
-    if config.template not in TEMPLATES:
+    config = from_plain(PromptConfig, prompt, "config.prompt")
+    if config.template is None or config.template not in TEMPLATES:
         raise UserError(f"config.prompt.template: {config.template!r} is unknown; choose from {', '.join(TEMPLATES)}")
     template = TEMPLATES[config.template]
     given = {field.name: getattr(config, field.name) for field in dataclasses.fields(Wording)}
@@ -69,17 +69,3 @@ def around(wording: str) -> tuple[str, str]:
     """What stands before and behind the '{}' of a text."""
     before, _, behind = wording.partition(PLACE)
     return before, behind
-
-
-def _prompt_config(prompt: Mapping[str, Any]) -> PromptConfig:
-    names = [field.name for field in dataclasses.fields(PromptConfig)]
-    for key, value in prompt.items():
-        if key not in names:
-            close = difflib.get_close_matches(str(key), names, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(names)}"
-            raise UserError(f"config.prompt.{key}: not a key of config.prompt; {hint}")
-        if not isinstance(value, str) and value is not None:
-            raise UserError(f"config.prompt.{key}: {value!r} must be a text")
-    if prompt.get("task") is None:
-        raise UserError("config.prompt.task: is missing; add it to the config")
-    return PromptConfig(**prompt)

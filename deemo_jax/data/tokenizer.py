@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from deemo_jax.core.config import from_plain
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import open_input, read_json
+from deemo_jax.core.recipe import TokenizerRecipe
 from deemo_jax.systems.prompt_template import Template
 
 SPARE_ROWS = 256
@@ -130,21 +132,21 @@ class HFTokenizer:
 
 
 def make_tokenizer(config: Mapping[str, Any]) -> Tokenizer:
-    """`{'name': 'bytes'}` or `{'name': 'llama', 'path': ...}` to a tokenizer.
+    """`config.tokenizer`, see `TokenizerRecipe`, to a tokenizer.
 
     Raises:
-        UserError: an unknown name, or no path for 'llama'.
+        UserError: an unknown name or key, or no path for 'llama'.
     """
-    name = config.get("name")
-    if name == "bytes":
+    recipe = from_plain(TokenizerRecipe, config, "config.tokenizer")
+    if recipe.name == "bytes":
         return ByteTokenizer()
-    if name == "llama":
-        if not config.get("path"):
+    if recipe.name == "llama":
+        if not recipe.path:
             raise UserError(
                 "config.tokenizer.path: empty; give the folder that holds tokenizer.model or tokenizer.json"
             )
-        return HFTokenizer(config["path"])
-    raise UserError(f"config.tokenizer.name: {name!r} is unknown; choose 'bytes' or 'llama'")
+        return HFTokenizer(recipe.path)
+    raise UserError(f"config.tokenizer.name: {recipe.name!r} is unknown; choose 'bytes' or 'llama'")
 
 
 def check_tokenizer(tokenizer: Tokenizer, rows: int, template: Template) -> None:

@@ -1,6 +1,7 @@
 import pytest
 from ml_collections import ConfigDict
 
+from deemo_jax.core import config as config_lib
 from deemo_jax.core.errors import UserError
 from deemo_jax.models import presets
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
@@ -39,7 +40,7 @@ def test_config_dicts_and_nested_choices() -> None:
         ({"decoder": {**tiny.LLAMA, "remat": "all"}}, "model.decoder.remat: 'all'.*choose from block, dots, none"),
         ({"decoder": "llama"}, "model.decoder: 'llama' must be"),
         ({"vidoe": None}, "model.vidoe.*did you mean 'video'"),
-        ({"video": {"encoder": tiny.VIT, "connector": tiny.JOINT}}, "model.video: 'projector' is missing"),
+        ({"video": {"encoder": tiny.VIT, "connector": tiny.JOINT}}, "model.video.projector: is missing; add it"),
         ({"dtype": "float16"}, "model.dtype: 'float16'"),
         ({"attention": "flash"}, "model.attention: 'flash'"),
     ],
@@ -47,3 +48,18 @@ def test_config_dicts_and_nested_choices() -> None:
 def test_mistakes_are_named(changes: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         tiny.config(**changes)
+
+
+def test_a_shown_config_says_where_each_value_comes_from() -> None:
+    resolved = {"data": {"frames": 8, "clips": 4, "dropout": {}}, "trainable": ["a"], "rope": {"low": 1.0, "high": 4.0}}
+    given = {"data": {"clips": 4}, "trainable": ["b"], "rope": {"low": 1.0}}
+    words = ["--config", "r.py", "--config.trainable", "a", "--config.rope={...}", "--config.data.clips_too=1"]
+    lines = config_lib.shown(resolved, given, "r.py", ["trainable", "rope"], words).splitlines()
+    assert [tuple(map(str.strip, line.split("#"))) for line in lines] == [
+        ("data.frames = 8", "default"),
+        ("data.clips = 4", "r.py"),
+        ("data.dropout = {}", "default"),
+        ('trainable = ["a"]', "--config.trainable=a"),
+        ("rope.low = 1.0", "--config.rope={...}"),
+        ("rope.high = 4.0", "--config.rope={...}"),
+    ]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.recipe import MaskedLimits
+from deemo_jax.core.recipe import DataRecipe, MaskedLimits
 from deemo_jax.data.masked import WINDOW, MaskedCount, check_split
 
 REASONS = {7: "OSError: the disk says no"}
@@ -67,11 +67,12 @@ def test_the_message_names_step_split_limit_and_a_reason() -> None:
 @pytest.mark.parametrize("value", [0.0, -0.1, 1.5, float("nan")])
 def test_a_limit_is_a_share(key: str, value: float) -> None:
     with pytest.raises(UserError, match=rf"config.data.{key}: .* above 0 and at most 1"):
-        MaskedLimits.from_config({key: value})
+        MaskedLimits(**{key: value})
 
 
 def test_an_older_config_has_the_defaults() -> None:
-    assert MaskedLimits.from_config({"masked_split": 0.5}) == MaskedLimits(0.5, 0.25, 0.5)
+    data = DataRecipe(data_dir="d", batch_size=1, max_length=1, masked_split=0.5)
+    assert data.masked == MaskedLimits(0.5, 0.25, 0.5)
 
 
 def test_a_quarter_of_a_split_may_be_unreadable_in_one_pass_and_not_more() -> None:
