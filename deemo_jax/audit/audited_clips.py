@@ -12,6 +12,7 @@ from jaxtyping import Float
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.deid.manifest import PREVIEW, SUFFIX, Manifest, Masks, find_manifests, load_manifest, load_masks
+from deemo_jax.deid.raw_files import find_raw_files
 from deemo_jax.deid.settings import MIXED, Settings
 from deemo_jax.deid.sources import VIDEO_SUFFIXES
 from deemo_jax.media import SAMPLE_RATE
@@ -191,13 +192,6 @@ def _find_sources(
             found[manifest.clip_id] = path
         else:
             lacking[manifest.clip_id] = "is not the one that it was made from (its hash differs)"
-    candidates = sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES) if unnamed else []
-    # Files that carry a clip's name come first, so that seldom all are hashed.
-    names = {clip_id for clip_ids in unnamed.values() for clip_id in clip_ids}
-    for path in sorted(candidates, key=lambda path: path.stem not in names):
-        if not unnamed:
-            break
-        if path.is_file():
-            found |= dict.fromkeys(unnamed.pop(files.sha256(path), ()), path)
-    lacking |= {clip_id: "is not there" for clip_ids in unnamed.values() for clip_id in clip_ids}
+    found |= find_raw_files(folder, unnamed)
+    lacking |= {c: "is not there" for clip_ids in unnamed.values() for c in clip_ids if c not in found}
     return found, lacking

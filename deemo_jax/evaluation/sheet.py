@@ -12,8 +12,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import atomic, sha256
+from deemo_jax.core.files import atomic
 from deemo_jax.deid.manifest import Manifest, find_manifests, load_manifest, verify
+from deemo_jax.deid.raw_files import find_raw_files
 from deemo_jax.evaluation.predictions import Prediction
 from deemo_jax.evaluation.report import BLUE, INK, VERMILION
 from deemo_jax.media import SAMPLE_RATE
@@ -21,7 +22,6 @@ from deemo_jax.media.audio import read_audio
 from deemo_jax.media.mel import CLIP_SAMPLES, HOP, WINDOW, mel_clips
 from deemo_jax.media.video import read_frames, video_info
 
-MEDIA_SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi")
 TEXT_WIDTH = 66
 MAX_LINES = 3
 
@@ -63,7 +63,12 @@ def collect(predictions: Sequence[Prediction], source: str | Path, deid: str | P
             manifests[manifest.clip_id] = manifest, path.parent
     if missing := wanted - manifests.keys():
         raise UserError(f"{deid}: no manifest of clip {min(missing)}; name the folder that the data set was built from")
-    raw = _find_raw(Path(source), {m.source_sha256: m.clip_id for m, _ in manifests.values()})
+    made_from: dict[str, list[str]] = {}
+    for manifest, _ in manifests.values():
+        made_from.setdefault(manifest.source_sha256, []).append(manifest.clip_id)
+    raw = find_raw_files(Path(source), made_from)
+    if missing := wanted - raw.keys():
+        raise UserError(f"{source}: the raw file of clip {min(missing)} is not there; name the raw clips with --source")
     rows = []
     for row in predictions:
         manifest, folder = manifests[row.clip_id]
@@ -134,24 +139,6 @@ def _wrapped(label: str, text: str) -> list[str]:
     printable = "".join(c if c.isprintable() else " " for c in text)
     lines = textwrap.wrap(f"{label}: {printable}", TEXT_WIDTH, max_lines=MAX_LINES, placeholder=" ...")
     return lines or [f"{label}: (nothing)"]
-
-
-def _find_raw(folder: Path, clip_of: dict[str, str]) -> dict[str, Path]:
-    """Raw files by clip id; a file that carries the clip's name is tried first, so that seldom all are hashed."""
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; name the raw clips with --source")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MEDIA_SUFFIXES)
-    files.sort(key=lambda path: path.stem not in clip_of.values())
-    found: dict[str, Path] = {}
-    for path in files:
-        if len(found) == len(clip_of):
-            break
-        clip = clip_of.get(sha256(path))
-        if clip is not None:
-            found[clip] = path
-    if missing := set(clip_of.values()) - found.keys():
-        raise UserError(f"{folder}: the raw file of clip {min(missing)} is not there; name the raw clips with --source")
-    return found
 
 
 def _middle_frame(path: Path) -> UInt8[np.ndarray, "H W 3"]:

@@ -18,12 +18,12 @@ from deemo_jax.audit.utility.probe import FOLDS, LEAST_PERSONS, Answers, probe
 from deemo_jax.audit.utility.towers import Towers
 from deemo_jax.audit.utility.variants import RAW, Variants, frame_names, make_variants, voice_names, voice_variants
 from deemo_jax.core import parallel
+from deemo_jax.core.corpus_statement import CorpusStatement, stated_corpus
+from deemo_jax.core.errors import UserError, plain
 from deemo_jax.core.plots import BLUE, INK, ORANGE, SKY, canvas, png, tidy
 from deemo_jax.core.progress import with_progress
-from deemo_jax.core.schema import DEEMO_LABELS, Modality
+from deemo_jax.core.schema import Modality, set_name
 from deemo_jax.core.tables import Table
-from deemo_jax.sample.bayes import optimal_balanced_accuracy
-from deemo_jax.sample.cues import Tone
 
 SEED = 20250
 TITLE = "Utility: is the cue still there?"
@@ -34,7 +34,6 @@ SHOWN: Mapping[str, tuple[str, Modality, str]] = {
     "voice": ("voice", Modality.AUDIO, "tone of voice"),
 }
 TARGETS = ("cue", "emotion")
-CHANCE = ("33.3", "", "50.0", "")
 # Variant -> target -> what probes answered.
 Found = dict[str, dict[str, Answers]]
 
@@ -50,7 +49,8 @@ def utility_section(
     """Probes of cue and emotion on frames and voice.
 
     Args:
-        clips: with sources, and a truth with "cues", "emotion" and "person_id" as the synthetic corpus has them.
+        clips: with sources, and a truth that states its corpus, with the cues "body" and "voice", and in each row
+            "cues", "emotion" and "person_id".
         towers: frozen; None says "not measured".
         count: at most so many clips, drawn at random.
         voices: name -> (waveform at 16 kHz, clip id, speaker) -> changed waveform; by default every method there is.
@@ -60,26 +60,32 @@ def utility_section(
         return _without("not measured: needs the sample's towers")
     if (why := lacking(clips)) is not None:
         return _without(why)
-    chosen = _drawn([clip for clip in compared(clips) if labels(clip) and clip.person], count)
+    try:
+        corpus = stated_corpus((clip.clip_id, clip.truth or {}) for clip in compared(clips))
+    except UserError as error:
+        return _without(f"not measured: {plain(str(error))}")
+    if corpus is None or not corpus.cues.keys() >= {cue for cue, _, _ in SHOWN.values()}:
+        return _without("not measured: needs a truth that states the cues of its corpus, body and voice")
+    chosen = _drawn([clip for clip in compared(clips) if labels(clip, corpus) and clip.person], count)
     persons, voices = [clip.person for clip in chosen], voices or voice_variants()
     if len(set(persons)) < LEAST_PERSONS:
         return _without(f"not measured: needs clips of {LEAST_PERSONS} persons whose truth names their cues")
     features = _features(chosen, towers, voices, workers)
     try:
-        found = {shown: _ask(features[shown], chosen, shown, persons) for shown in SHOWN}
+        found = {shown: _ask(features[shown], chosen, corpus, shown, persons) for shown in SHOWN}
     except ValueError:  # a fold without some class
         return _without(f"not measured: {len(chosen)} clips hold too few of some cue; raise --clips")
-    best = {shown: optimal_balanced_accuracy({SHOWN[shown][1]}) for shown in SHOWN}
+    best = {shown: corpus.optimal_balanced_accuracy.get(set_name({SHOWN[shown][1]})) for shown in SHOWN}
+    chance = {shown: {t: 1 / len(of[RAW][t].counts[0]) for t in TARGETS} for shown, of in found.items()}
     n = f"{len(chosen)} clips of {len(set(persons))} persons"
     return Section(
         name="utility",
         title=TITLE,
-        tables=tuple(_table(shown, found[shown], best[shown], n) for shown in SHOWN),
-        figures=(Figure(f"Balanced accuracy with 95 % intervals over persons; {n}", _plot(found, best)),),
+        tables=tuple(_table(shown, found[shown], best[shown], chance[shown], n) for shown in SHOWN),
+        figures=(Figure(f"Balanced accuracy with 95 % intervals over persons; {n}", _plot(found, best, chance)),),
         notes=(
             f"The probe: logistic regression on features of the sample's frozen towers, fitted for each mode by itself;"
-            f" {FOLDS} folds by person, so nobody is asked about who was fitted on. Chance is 33.3 % for the cue"
-            " (negative, neutral, positive) and 50 % for the emotion.",
+            f" {FOLDS} folds by person, so nobody is asked about who was fitted on. Chance is what guessing gives.",
             "Bayes-optimal: the cue is drawn into picture and sound, so 100 %; what it says of the emotion is known by"
             " enumeration. What a probe lacks to it is the probe's and the towers' loss as well as the mode's; compare"
             " modes.",
@@ -91,7 +97,7 @@ def utility_section(
         numbers={
             "clips": len(chosen),
             "persons": len(set(persons)),
-            "bayes_optimal": {shown: {"cue": 1.0, "emotion": best[shown]} for shown in SHOWN},
+            "bayes_optimal": {shown: {"cue": 1.0, "emotion": emotion} for shown, emotion in best.items()},
             "balanced_accuracy": {
                 shown: {name: {t: _json(of[t], found[shown][RAW][t]) for t in TARGETS} for name, of in modes.items()}
                 for shown, modes in found.items()
@@ -100,14 +106,14 @@ def utility_section(
     )
 
 
-def labels(clip: AuditedClip) -> dict[str, str] | None:
+def labels(clip: AuditedClip, corpus: CorpusStatement) -> dict[str, str] | None:
     """Cue of the body and of the voice, and the emotion; None where the truth does not name them."""
     truth = clip.truth or {}
-    cues = truth.get("cues")
-    if not isinstance(cues, Mapping) or truth.get("emotion") not in DEEMO_LABELS.names:
+    emotion = truth.get("emotion")
+    try:
+        return {**corpus.states_of(truth), "emotion": emotion} if emotion and isinstance(emotion, str) else None
+    except UserError:
         return None
-    named = {cue: str(cues.get(cue)) for cue, _, _ in SHOWN.values()}
-    return {**named, "emotion": str(truth["emotion"])} if set(named.values()) <= set(Tone) else None
 
 
 def _drawn(clips: Sequence[AuditedClip], count: int) -> list[AuditedClip]:
@@ -132,10 +138,11 @@ def _features(
 def _ask(
     features: Mapping[str, Float[np.ndarray, "n _"]],
     clips: Sequence[AuditedClip],
+    corpus: CorpusStatement,
     shown: str,
     persons: Sequence[str],
 ) -> Found:
-    known = [labels(clip) or {} for clip in clips]
+    known = [labels(clip, corpus) or {} for clip in clips]
     wanted = {"cue": [row[SHOWN[shown][0]] for row in known], "emotion": [row["emotion"] for row in known]}
     return {
         name: {target: probe(matrix, wanted[target], persons) for target in TARGETS}
@@ -143,7 +150,7 @@ def _ask(
     }
 
 
-def _table(shown: str, found: Found, best: float, n: str) -> Table:
+def _table(shown: str, found: Found, best: float | None, chance: Mapping[str, float], n: str) -> Table:
     def cells(name: str) -> tuple[str, ...]:
         of, raw = found[name], found[RAW]
         gaps = ["" if name == RAW else f"{of[t].less(raw[t]):+}" for t in TARGETS]
@@ -152,25 +159,32 @@ def _table(shown: str, found: Found, best: float, n: str) -> Table:
     return Table(
         f"{SHOWN[shown][2].capitalize()}: balanced accuracy of a plain probe, % [95 % interval over persons]; {n}",
         ("mode", "cue", "less raw, points", "emotion", "less raw, points"),
-        (*map(cells, found), ("(Bayes-optimal)", "100.0", "", f"{100 * best:.1f}", ""), ("(chance)", *CHANCE)),
+        (
+            *map(cells, found),
+            *([] if best is None else [("(Bayes-optimal)", "100.0", "", f"{100 * best:.1f}", "")]),
+            ("(chance)", f"{100 * chance['cue']:.1f}", "", f"{100 * chance['emotion']:.1f}", ""),
+        ),
     )
 
 
-def _plot(found: Mapping[str, Found], best: Mapping[str, float]) -> bytes:
+def _plot(
+    found: Mapping[str, Found], best: Mapping[str, float | None], chance: Mapping[str, Mapping[str, float]]
+) -> bytes:
     figure = canvas(9.6, 4.6)
     ratios = [len(modes) for modes in found.values()]
     panels = figure.subplots(len(found), 2, sharex="col", height_ratios=ratios, squeeze=False)
     for row, (shown, modes) in zip(panels, found.items(), strict=True):
         places = -np.arange(len(modes))
-        for axes, target, chance, optimum in zip(row, TARGETS, (1 / 3, 0.5), (1.0, best[shown]), strict=True):
+        for axes, target, optimum in zip(row, TARGETS, (1.0, best[shown]), strict=True):
             scores = [of[target].score for of in modes.values()]
             values = 100 * np.array([s.value for s in scores])
             whiskers = 100 * np.abs(np.array([[s.value - s.low, s.high - s.value] for s in scores])).T
             colours = [SKY if name != RAW else "#BBBBBB" for name in modes]
             axes.barh(places, values, height=0.62, color=colours)
             axes.errorbar(values, places, xerr=whiskers, fmt="none", ecolor=INK, elinewidth=1.3, capsize=3)
-            axes.axvline(100 * optimum, color=ORANGE, lw=2.5, label="Bayes-optimal")
-            axes.axvline(100 * chance, color=BLUE, ls=":", lw=1.6, label="chance")
+            if optimum is not None:
+                axes.axvline(100 * optimum, color=ORANGE, lw=2.5, label="Bayes-optimal")
+            axes.axvline(100 * chance[shown][target], color=BLUE, ls=":", lw=1.6, label="chance")
             axes.set(xlim=(0, 103), title=f"{SHOWN[shown][2]}: {target}")
             axes.title.set_fontsize(10)
             axes.set_yticks(places, list(modes) if target == "cue" else [""] * len(modes))

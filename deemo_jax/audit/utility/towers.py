@@ -1,4 +1,4 @@
-"""What the sample's frozen towers make of pictures and sound, as one vector a clip.
+"""What two frozen encoders make of pictures and sound, as one vector a clip.
 
 Axes: V variants of a clip, F frames, M mel clips, D features.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +20,6 @@ from deemo_jax.models.deemo_llama import DeemoLlamaConfig
 from deemo_jax.models.parts.imagebind import ImageBindAudio
 from deemo_jax.models.parts.vit import ViT
 from deemo_jax.models.weights import load_tree
-from deemo_jax.sample.towers.optimise import apply
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,13 +74,17 @@ def load_towers(model: Mapping[str, Any], weights: Path) -> Towers:
 
     @jax.jit
     def see(pictures: UInt8[Array, "V F H W 3"]) -> Float[Array, "V D"]:
-        tokens = apply(vit, frames, pictures)
+        tokens = _applied(vit, frames, pictures)
         patches = tokens[..., 1:, :]
         of_frame = jnp.concatenate([tokens[..., 0, :], patches.mean(axis=-2), patches.max(axis=-2)], axis=-1)
         return jnp.concatenate([of_frame.mean(axis=1), of_frame.std(axis=1)], axis=-1)
 
     @jax.jit
     def hear(mel: Float[Array, "V M 128 204"]) -> Float[Array, "V E"]:
-        return apply(trunk, sound, mel)[..., 0, :].mean(axis=1)
+        return _applied(trunk, sound, mel)[..., 0, :].mean(axis=1)
 
     return Towers(see, hear, config.video.encoder.config.image)
+
+
+def _applied(module: nn.Module, params: Mapping[str, Any], given: Array) -> Any:
+    return module.apply({"params": params}, given)

@@ -8,11 +8,14 @@ from configs import sample
 from deemo_jax.audit.utility.emotion import labels, utility_section
 from deemo_jax.audit.utility.towers import load_towers
 from deemo_jax.audit.utility.variants import RAW, WRITTEN, frame_names, make_variants, mask_variants, voice_names
+from deemo_jax.core.corpus_statement import CorpusStatement
 from deemo_jax.core.errors import UserError
 from deemo_jax.models.weights import save_tree
 
 WEIGHTS = Path(sample.__file__).parent / "sample_towers" / "towers.safetensors"
 TONES = ("negative", "neutral", "positive")
+WORDS = {"negative": "sad", "neutral": "even", "positive": "glad"}
+CORPUS = CorpusStatement("made", {"body": WORDS, "voice": WORDS}, {}, {"video": 0.68, "audio": 0.68})
 
 
 def silent(waveform, clip_id, speaker):
@@ -32,6 +35,7 @@ def crowd(audited):
             "person_id": f"p{i % 12}",
             "cues": {"body": TONES[i % 3], "voice": TONES[i // 3 % 3]},
             "emotion": TONES[i % 2 * 2],
+            "corpus": CORPUS.to_json(),
         }
         for i in range(12)
     ]
@@ -75,7 +79,9 @@ def test_a_cue_that_is_not_there_is_not_found(crowd, towers):
 def test_what_is_not_measured(audited, crowd, towers):
     for clips, given, why in (
         (crowd, None, "towers"),
-        ([audited], towers, "10 persons"),
+        ([audited], towers, "states the cues"),
+        (crowd[:3], towers, "10 persons"),
+        ([dataclasses.replace(crowd[0], truth=crowd[0].truth | {"corpus": {"kind": 3}})], towers, "its kind"),
         ([dataclasses.replace(audited, truth=None)], towers, "--truth"),
         ([dataclasses.replace(audited, source=None)], towers, "--source"),
     ):
@@ -88,4 +94,4 @@ def test_what_is_not_measured(audited, crowd, towers):
     [{}, {"cues": 3}, {"cues": {"body": "loud"}}, {"cues": {"body": "neutral", "voice": "neutral"}, "emotion": []}],
 )
 def test_a_truth_without_cues_is_left_out(audited, row):
-    assert labels(dataclasses.replace(audited, truth=row)) is None
+    assert labels(dataclasses.replace(audited, truth=row), CORPUS) is None
