@@ -31,10 +31,7 @@ def main() -> int:
     config = sample.get_config()
     config.train.steps = flags.steps
     recipe = Recipe.from_config(config)
-    sizes = make_model(recipe).config
-    pipeline = make_pipeline(
-        recipe.resolved(), audio_tokens=sizes.audio_tokens, video_tokens=sizes.video_tokens, train=True
-    )
+    pipeline = make_pipeline(recipe, make_model(recipe).config.tokens, train=True)
     alone = []
     batches = pipeline.iterate(0)
     next(batches)

@@ -70,9 +70,9 @@ def write_connectors(workdir: str, out: Path) -> str:
     """
     if out.suffix not in (".pth", ".safetensors"):
         raise UserError(f"{out}: give the file a name that ends in .pth or .safetensors")
-    config, model, params = load_run(workdir)
+    recipe, model, params = load_run(workdir)
     values = {path: np.asarray(leaf) for path, leaf in flatten(params).items()}
-    public = public_connectors(model.config, values, lambda path: is_trainable(path, config.trainable))
+    public = public_connectors(model.config, values, lambda path: is_trainable(path, recipe.trainable))
     with atomic(out) as temporary:
         if out.suffix == ".safetensors":
             safetensors.numpy.save_file(public, temporary)

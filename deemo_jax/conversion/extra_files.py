@@ -5,8 +5,9 @@ import shutil
 from pathlib import Path
 
 from deemo_jax.core import files
+from deemo_jax.core.config import from_plain
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.recipe import Recipe
+from deemo_jax.core.recipe import Recipe, TokenizerRecipe
 from deemo_jax.data.templates import parse_template
 from deemo_jax.data.tokenizer import check_tokenizer, make_tokenizer
 
@@ -48,8 +49,8 @@ def find_extra_files(decoder: str | None, recipe: Recipe, rows: int) -> ExtraFil
     """
     found = tuple(Path(decoder) / name for name in NAMES if (Path(decoder) / name).is_file()) if decoder else ()
     if decoder and any(file.name in VOCABULARIES for file in found):
-        used = recipe.tokenizer.get("name") == "llama"
-        opened = make_tokenizer({**(recipe.tokenizer if used else {}), "name": "llama", "path": decoder})
+        used = from_plain(TokenizerRecipe, recipe.tokenizer, "config.tokenizer").name == "llama"
+        opened = make_tokenizer({"name": "llama", "path": decoder})
         try:
             if used:
                 check_tokenizer(opened, rows, parse_template(recipe.prompt))

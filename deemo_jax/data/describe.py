@@ -7,16 +7,16 @@ import numpy as np
 from deemo_jax.core.schema import Modality
 from deemo_jax.data.pipeline import Pipeline
 from deemo_jax.data.tokenizer import Tokenizer
-from deemo_jax.models.batch import Batch
+from deemo_jax.models.batch import Batch, MediaTokens
 
 
-def describe_first(pipeline: Pipeline, tokenizer: Tokenizer, *, audio_tokens: int, rows: int = 4) -> str:
+def describe_first(pipeline: Pipeline, tokenizer: Tokenizer, tokens: MediaTokens, rows: int = 4) -> str:
     """The first rows of a pipeline's first batch, a paragraph each, and what became of their records.
 
     Args:
         pipeline: of the recipe.
         tokenizer: its.
-        audio_tokens: Ka, tokens of the audio branch.
+        tokens: of the model's branches.
         rows: how many at most.
 
     Raises:
@@ -26,7 +26,7 @@ def describe_first(pipeline: Pipeline, tokenizer: Tokenizer, *, audio_tokens: in
     rows = min(rows, len(batch.index))
     paragraphs = [f"the first {rows} of {len(batch.index)} rows of the first batch, of {pipeline.steps} in an epoch"]
     for row in range(rows):
-        index, (head, *lines) = int(batch.index[row]), describe_row(batch, tokenizer, row, audio_tokens=audio_tokens)
+        index, (head, *lines) = int(batch.index[row]), describe_row(batch, tokenizer, tokens, row)
         if Modality.TRANSCRIPT in _shown(batch, row):
             head += f"; transcript {'cut to fit' if index in pipeline.counts.cut else 'whole'}"
         if index in pipeline.counts.unreadable:
@@ -35,7 +35,7 @@ def describe_first(pipeline: Pipeline, tokenizer: Tokenizer, *, audio_tokens: in
     return "\n\n".join(paragraphs)
 
 
-def describe_row(batch: Batch, tokenizer: Tokenizer, row: int = 0, *, audio_tokens: int) -> list[str]:
+def describe_row(batch: Batch, tokenizer: Tokenizer, tokens: MediaTokens, row: int = 0) -> list[str]:
     """One row of a batch in lines: what it shows and how much it teaches, then one for each stretch of equal role.
 
     Those give positions, role (text, audio, video or padding), 'loss' where the tokens are targets, and the decoded
@@ -43,7 +43,7 @@ def describe_row(batch: Batch, tokenizer: Tokenizer, row: int = 0, *, audio_toke
     """
     slots, valid = np.asarray(batch.slots[row]), np.asarray(batch.valid[row])
     ids, loss = np.asarray(batch.token_ids[row]), np.asarray(batch.loss_mask[row])
-    roles = [_role(slot, real, audio_tokens) for slot, real in zip(slots.tolist(), valid.tolist(), strict=True)]
+    roles = [_role(slot, real, tokens.audio) for slot, real in zip(slots.tolist(), valid.tolist(), strict=True)]
     lines = []
     for (role, target), group in itertools.groupby(range(len(roles)), lambda t: (roles[t], bool(loss[t]))):
         places = list(group)
@@ -51,7 +51,7 @@ def describe_row(batch: Batch, tokenizer: Tokenizer, row: int = 0, *, audio_toke
         if role == "text":
             content = _text(ids[places].tolist(), tokenizer)
         else:
-            start = audio_tokens if role == "video" else 0
+            start = tokens.audio if role == "video" else 0
             content = "" if role == "padding" else f"{slots[first] - start}..{slots[last] - start}"
         lines.append(f"{first:5d}..{last:<5d} {role:8s}{'loss  ' if target else '      '}{content}".rstrip())
     shows = ", ".join(_shown(batch, row)) or "nothing"

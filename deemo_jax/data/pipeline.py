@@ -15,16 +15,15 @@ import grain
 import numpy as np
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.recipe import MaskedLimits
+from deemo_jax.core.recipe import MaskedLimits, Recipe
 from deemo_jax.core.schema import Modality
 from deemo_jax.data.masked import MaskedCount, check_split
-from deemo_jax.data.prompts import parse_task
+from deemo_jax.data.prompts import parse_prompt
 from deemo_jax.data.rows import Row, RowSpec, blank_row, make_row
 from deemo_jax.data.source import ClipSource, Record
-from deemo_jax.data.templates import parse_template
 from deemo_jax.data.tokenizer import Tokenizer, make_tokenizer
 from deemo_jax.data.watch import FileWatch
-from deemo_jax.models.batch import Batch
+from deemo_jax.models.batch import Batch, MediaTokens
 
 PADDING = -1
 """The index of a row that fills up the last batch of an evaluation."""
@@ -175,25 +174,23 @@ class _Steps:
 
 
 def make_pipeline(
-    config: Mapping[str, Any],
+    recipe: Recipe,
+    tokens: MediaTokens,
     *,
-    audio_tokens: int,
-    video_tokens: int,
     train: bool,
     tokenizer: Tokenizer | None = None,
     modalities: frozenset[Modality] | None = None,
     process_index: int = 0,
     process_count: int = 1,
 ) -> Pipeline:
-    """The pipeline of a run's config (`config.data`, `.tokenizer`, `.prompt`, `.seed`).
+    """The pipeline of a recipe.
 
     Args:
-        config: a ConfigDict or plain nested dictionary.
-        audio_tokens: Ka, tokens that the audio branch gives; 0 for none.
-        video_tokens: Kv, likewise.
+        recipe: of the run.
+        tokens: of its model's branches.
         train: shuffled, repeated, answers and modality dropout; else one pass in order, prompts only, the last
             batch filled up with masked rows of index -1.
-        tokenizer: default: made from the config.
+        tokenizer: default: made from the recipe.
         modalities: restricts what is shown; default: `config.data.modalities`.
         process_index: which of `process_count` processes reads; batch_size is global.
         process_count: how many.
@@ -201,58 +198,49 @@ def make_pipeline(
     Raises:
         UserError: the dataset is missing or has other features, or a config value makes no sense.
     """
-    data = config["data"]
-    spec = make_spec(
-        config,
-        audio_tokens=audio_tokens,
-        video_tokens=video_tokens,
-        train=train,
-        tokenizer=tokenizer,
-        modalities=modalities,
-    )
+    data = recipe.data
+    spec = make_spec(recipe, tokens, train=train, tokenizer=tokenizer, modalities=modalities)
     cv2.setNumThreads(1)  # the pipeline's own threads are the parallelism; OpenCV's would fight the accelerator's host
-    split = data["train_split" if train else "test_split"]
-    source = ClipSource(data["data_dir"], data["dataset"], split)
+    split = data.train_split if train else data.test_split
+    source = ClipSource(data.data_dir, data.dataset, split)
     return Pipeline(
         source,
         dataclasses.replace(spec, labels=source.labels),
-        limits=MaskedLimits(**{key: data[key] for key in data if key.startswith("masked_")}),
+        limits=data.masked,
         split=split,
-        batch_size=data["batch_size"],
+        batch_size=data.batch_size,
         train=train,
-        seed=config["seed"],
+        seed=recipe.seed,
         process_index=process_index,
         process_count=process_count,
-        threads=max(1, data.get("workers", 2)),
+        threads=max(1, data.workers),
     )
 
 
 def make_spec(
-    config: Mapping[str, Any],
+    recipe: Recipe,
+    tokens: MediaTokens,
     *,
-    audio_tokens: int,
-    video_tokens: int,
     train: bool,
     tokenizer: Tokenizer | None = None,
     modalities: frozenset[Modality] | None = None,
 ) -> RowSpec:
-    """What rows look like by a run's config; arguments as for `make_pipeline`. The labels are DEEMO's.
+    """What rows look like by a recipe; arguments as for `make_pipeline`. The labels are DEEMO's.
 
     Raises:
         UserError: a config value makes no sense.
     """
-    data = config["data"]
+    data, (task, template) = recipe.data, parse_prompt(recipe.prompt)
     return RowSpec(
-        tokenizer=tokenizer or make_tokenizer(config["tokenizer"]),
-        task=parse_task(config["prompt"]["task"]),
-        template=parse_template(config["prompt"]),
-        audio_tokens=audio_tokens,
-        video_tokens=video_tokens,
-        max_length=data["max_length"],
-        frames=data["frames"],
-        clips=data["clips"],
-        modalities=Modality.parse_set(data.get("modalities", "all")) if modalities is None else modalities,
-        dropout=_dropout(data.get("modality_dropout", {})) if train else {},
+        tokenizer=tokenizer or make_tokenizer(recipe.tokenizer),
+        task=task,
+        template=template,
+        tokens=tokens,
+        max_length=data.max_length,
+        frames=data.frames,
+        clips=data.clips,
+        modalities=data.shown if modalities is None else modalities,
+        dropout=_dropout(data.modality_dropout) if train else {},
         with_answer=train,
     )
 

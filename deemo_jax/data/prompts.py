@@ -11,12 +11,15 @@ import enum
 import functools
 import itertools
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
 
+from deemo_jax.core.config import from_plain
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import DEEMO_LABELS, Clip, Labels, Modality
-from deemo_jax.data.templates import around
+from deemo_jax.data.templates import PromptConfig, around, parse_template
 from deemo_jax.data.tokenizer import Tokenizer
+from deemo_jax.models.batch import MediaTokens
 from deemo_jax.systems.prompt_template import Template, Text
 
 
@@ -68,6 +71,29 @@ class Example:
     cut: bool
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PromptSpec:
+    """How sequences are written, the same for every clip.
+
+    Attributes:
+        tokenizer: text to ids.
+        task: which instruction, unless the template has a question of its own, and which answer.
+        template: the form.
+        tokens: of the model's branches.
+        max_length: T, the longest sequence.
+        with_answer: whether the answer follows the prompt (training) or not (generation).
+        labels: of the dataset; the instruction names them, unless they are DEEMO's.
+    """
+
+    tokenizer: Tokenizer
+    task: Task
+    template: Template
+    tokens: MediaTokens
+    max_length: int
+    with_answer: bool
+    labels: Labels = DEEMO_LABELS
+
+
 def parse_task(name: str) -> Task:
     """Reads `config.prompt.task`.
 
@@ -78,6 +104,16 @@ def parse_task(name: str) -> Task:
         return Task(name)
     except ValueError as error:
         raise UserError(f"config.prompt.task: {name!r} is unknown; choose from {', '.join(Task)}") from error
+
+
+def parse_prompt(prompt: Mapping[str, Any]) -> tuple[Task, Template]:
+    """Reads `config.prompt`: what is asked for, and in which form.
+
+    Raises:
+        UserError: see `parse_task` and `deemo_jax.data.templates.parse_template`.
+    """
+    template = parse_template(prompt)
+    return parse_task(from_plain(PromptConfig, prompt, "config.prompt").task), template
 
 
 def instruction(task: Task, labels: Labels = DEEMO_LABELS) -> str:
@@ -99,8 +135,7 @@ def build_prompt(
     nfbl: Collection[str],
     modalities: Collection[Modality],
     task: Task,
-    audio: int,
-    video: int,
+    tokens: MediaTokens,
     *,
     template: Template,
     labels: Labels = DEEMO_LABELS,
@@ -112,53 +147,40 @@ def build_prompt(
         nfbl: labels, in order of time.
         modalities: the ones to mention.
         task: chooses the instruction, unless the template has a question of its own.
-        audio: how many tokens the audio branch gives.
-        video: how many tokens the video branch gives.
+        tokens: of the model's branches.
         template: the form.
         labels: of the dataset; the instruction names them, unless they are DEEMO's.
     """
     parts: list[str | Slots] = []
     question = _question(task, template, labels)
-    for group in _stretches(_parts(transcript, nfbl, modalities, question, audio, video, template)):
+    for group in _stretches(_parts(transcript, nfbl, modalities, question, tokens, template)):
         parts.append(group if isinstance(group, Slots) else "".join(span.text for span in group))
     return parts
 
 
-def build_example(
-    clip: Clip,
-    modalities: Collection[Modality],
-    task: Task,
-    tokenizer: Tokenizer,
-    *,
-    template: Template,
-    audio: int,
-    video: int,
-    max_length: int,
-    with_answer: bool,
-    labels: Labels = DEEMO_LABELS,
-) -> Example:
+def build_example(clip: Clip, modalities: Collection[Modality], spec: PromptSpec) -> Example:
     """A clip's sequence: bos, prompt and, in training, the answer and its end. Only the transcript is ever shortened.
 
     Raises:
         UserError: it does not fit into `max_length` even without the transcript.
     """
     nfbl = [segment.label for segment in clip.nfbl]
-    question = _question(task, template, labels)
-    answer = answer_text(clip, task) if with_answer else None
+    question = _question(spec.task, spec.template, spec.labels)
+    answer = answer_text(clip, spec.task) if spec.with_answer else None
 
     def sequence(transcript: str, answer: str | None = answer) -> _Sequence:
-        parts = _parts(transcript, nfbl, modalities, question, audio, video, template)
-        return _sequence(parts, answer, template, tokenizer)
+        parts = _parts(transcript, nfbl, modalities, question, spec.tokens, spec.template)
+        return _sequence(parts, answer, spec.template, spec.tokenizer)
 
-    one = sequence(clip.transcript)
-    cut = len(one.ids) > max_length and Modality.TRANSCRIPT in modalities
+    one, room = sequence(clip.transcript), spec.max_length
+    cut = len(one.ids) > room and Modality.TRANSCRIPT in modalities
     if cut:
-        one = _shortened(clip.transcript, sequence, tokenizer, max_length)
-    if len(one.ids) > max_length:
+        one = _shortened(clip.transcript, sequence, spec.tokenizer, room)
+    if len(one.ids) > room:
         prompt = len(sequence("" if cut else clip.transcript, None).ids)
         raise UserError(
             f"clip {clip.clip_id}: the prompt without its transcript takes {prompt} tokens and the answer "
-            f"{len(one.ids) - prompt}, {len(one.ids)} in all, but config.data.max_length is {max_length}; raise it"
+            f"{len(one.ids) - prompt}, {len(one.ids)} in all, but config.data.max_length is {room}; raise it"
         )
     return Example(tuple(one.ids), tuple(one.slots), tuple(one.loss), cut)
 
@@ -236,13 +258,12 @@ def _parts(
     nfbl: Collection[str],
     modalities: Collection[Modality],
     question: str,
-    audio: int,
-    video: int,
+    tokens: MediaTokens,
     template: Template,
 ) -> list[Text | Slots]:
     inputs: dict[Modality, Text | Slots] = {
-        Modality.AUDIO: Slots(0, audio),
-        Modality.VIDEO: Slots(audio, video),
+        Modality.AUDIO: Slots(0, tokens.audio),
+        Modality.VIDEO: Slots(tokens.audio, tokens.video),
         Modality.TRANSCRIPT: Text(transcript),
         Modality.NFBL: Text(", ".join(nfbl)),
     }

@@ -5,49 +5,31 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from deemo_jax.core.schema import DEEMO_LABELS, Labels, Modality
+from deemo_jax.core.schema import Modality
 from deemo_jax.data.features import IMAGE_SIZE
-from deemo_jax.data.prompts import Task, build_example
+from deemo_jax.data.prompts import PromptSpec, build_example
 from deemo_jax.data.source import Record, decode_jpeg
-from deemo_jax.data.tokenizer import Tokenizer
 from deemo_jax.media.mel import MEL_BINS, MEL_FRAMES
 from deemo_jax.media.video import uniform_indices
-from deemo_jax.systems.prompt_template import Template
 
 Row = dict[str, np.ndarray]
 
 
-@dataclasses.dataclass(frozen=True)
-class RowSpec:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RowSpec(PromptSpec):
     """What a row looks like, the same for every record.
 
     Attributes:
-        tokenizer: text to ids.
-        task: which instruction and answer.
-        template: how they are written down.
-        audio_tokens: Ka; 0 when the model has no ears.
-        video_tokens: Kv; 0 when it has no eyes.
-        max_length: T.
         frames: F.
         clips: M.
         modalities: what may be shown at all.
         dropout: in training, the probability that a modality is withheld from a record.
-        with_answer: whether the answer follows the prompt (training) or not (generation).
-        labels: of the dataset.
     """
 
-    tokenizer: Tokenizer
-    task: Task
-    template: Template
-    audio_tokens: int
-    video_tokens: int
-    max_length: int
     frames: int
     clips: int
     modalities: frozenset[Modality]
     dropout: Mapping[Modality, float]
-    with_answer: bool
-    labels: Labels = DEEMO_LABELS
 
 
 def shown(record: Record, spec: RowSpec, rng: np.random.Generator) -> frozenset[Modality]:
@@ -56,8 +38,8 @@ def shown(record: Record, spec: RowSpec, rng: np.random.Generator) -> frozenset[
     The random numbers do not depend on what the record has, so that one record's lack does not shift another draw.
     """
     has = {
-        Modality.AUDIO: len(record.mel) > 0 and spec.audio_tokens > 0,
-        Modality.VIDEO: len(record.jpegs) > 0 and spec.video_tokens > 0,
+        Modality.AUDIO: len(record.mel) > 0 and spec.tokens.audio > 0,
+        Modality.VIDEO: len(record.jpegs) > 0 and spec.tokens.video > 0,
         Modality.TRANSCRIPT: bool(record.clip.transcript.strip()),
         Modality.NFBL: bool(record.clip.nfbl),
     }
@@ -88,18 +70,7 @@ def make_row(record: Record, spec: RowSpec, rng: np.random.Generator, index: int
         if not np.isfinite(mel).all():
             raise ValueError("the spectrogram is not finite")
         row["mel"] = mel
-    example = build_example(
-        record.clip,
-        modalities,
-        spec.task,
-        spec.tokenizer,
-        template=spec.template,
-        audio=spec.audio_tokens,
-        video=spec.video_tokens,
-        max_length=spec.max_length,
-        with_answer=spec.with_answer,
-        labels=spec.labels,
-    )
+    example = build_example(record.clip, modalities, spec)
     length = len(example.token_ids)
     row["token_ids"][:length] = example.token_ids
     row["slots"][:length] = example.slots
@@ -126,9 +97,9 @@ def blank_row(spec: RowSpec, index: int) -> Row:
     }
     row["token_ids"][0] = spec.tokenizer.bos_id
     row["valid"][0] = True
-    if spec.video_tokens:
+    if spec.tokens.video:
         row["frames"] = np.zeros((spec.frames, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
-    if spec.audio_tokens:
+    if spec.tokens.audio:
         row["mel"] = np.zeros((spec.clips, MEL_BINS, MEL_FRAMES), np.float32)
     return row | _flags((), readable=False)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, write_json
+from deemo_jax.core.recipe import DataRecipe
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.core.workdir import Workdir
 from deemo_jax.data.fingerprint import Fingerprint, check_files, differences, fingerprint_of
@@ -82,7 +83,7 @@ def read_record(path: Path) -> DataRecord:
     return DataRecord(Fingerprint.from_json(data, path) if data is not None else None, tuple(changes))
 
 
-def examine(data: Mapping[str, Any], *, verify: bool) -> tuple[Fingerprint, list[str]]:
+def examine(data: DataRecipe, *, verify: bool) -> tuple[Fingerprint, list[str]]:
     """The fingerprint of a config's data, with its files looked at, and a line on what a person should know of it.
 
     Args:
@@ -92,14 +93,14 @@ def examine(data: Mapping[str, Any], *, verify: bool) -> tuple[Fingerprint, list
     Raises:
         UserError: no such dataset, or a shard is missing or not what was built.
     """
-    builder = open_builder(data["data_dir"], data["dataset"])
+    builder = open_builder(data.data_dir, data.dataset)
     check_files(builder, hashes=verify)
     found, was_stored = fingerprint_of(builder)
     line = f"{builder.data_path}: has no fingerprint beside it; it was taken from the shards"
     return found, [] if was_stored else [line]
 
 
-def check_run(workdir: str | Path, data: Mapping[str, Any], *, accept: bool = False, verify: bool = False) -> list[str]:
+def check_run(workdir: str | Path, data: DataRecipe, *, accept: bool = False, verify: bool = False) -> list[str]:
     """Whether what is about to be read is the data of the run in `workdir`.
 
     Args:

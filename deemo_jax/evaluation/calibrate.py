@@ -1,11 +1,11 @@
 """Learns the temperatures of a run's probabilities on the clips that `build` set apart for it."""
 
 import itertools
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.schema import Modality, set_name
 from deemo_jax.data.source import open_builder
 from deemo_jax.evaluation.predict import Asking, read_records, shown_to
@@ -18,11 +18,11 @@ from deemo_jax.models.deemo_llama import DeemoLlama
 MOST_CLIPS = 256
 
 
-def calibrate(config: Mapping[str, Any], model: DeemoLlama, params: Any, *, batch_size: int) -> Calibration:
+def calibrate(recipe: Recipe, model: DeemoLlama, params: Any, *, batch_size: int) -> Calibration:
     """A temperature for every modality set that the run can be shown.
 
     Args:
-        config: the run's config.
+        recipe: of the run.
         model: its model.
         params: its parameters.
         batch_size: clips at once.
@@ -34,20 +34,20 @@ def calibrate(config: Mapping[str, Any], model: DeemoLlama, params: Any, *, batc
     Raises:
         UserError: the dataset cannot be opened.
     """
-    data = config["data"]
-    if SPLIT not in open_builder(data["data_dir"], data["dataset"]).info.splits:
+    data = recipe.data
+    if SPLIT not in open_builder(data.data_dir, data.dataset).info.splits:
         return Calibration(why_not=f"the dataset has no split {SPLIT!r}")
-    if takes(data["train_split"]):
+    if takes(data.train_split):
         return Calibration(why_not=f"the run was trained on split {SPLIT!r}")
     # Only the odds are wanted: one token is the shortest answer.
-    asking = Asking({**config, "data": {**data, "test_split": SPLIT, "batch_size": batch_size}}, model, params, 1)
-    whole = asking.pipeline(shown_to(config))
+    asking = Asking(recipe, model, params, 1, split=SPLIT, batch_size=batch_size)
+    whole = asking.pipeline(shown_to(recipe))
     count = min(len(whole), MOST_CLIPS)
     records, _ = read_records(whole, count)
     truth = {index: asking.labels.index(record.clip.emotion) for index, record in records.items()}
     if why_not := lacking(np.array([*truth.values()], int)):
         return Calibration(why_not=why_not)
-    known = [modality for modality in Modality if modality in shown_to(config)]
+    known = [modality for modality in Modality if modality in shown_to(recipe)]
     found = {}
     for size in range(len(known), 0, -1):
         for chosen in map(frozenset, itertools.combinations(known, size)):

@@ -8,6 +8,7 @@ from typing import Any
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.progress import with_progress
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.schema import Labels, Modality, set_name
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.data.prompts import parse_emotion
@@ -19,7 +20,7 @@ from deemo_jax.evaluation.unfinished import Answered, Progress
 from deemo_jax.generation.answers import Decoding, answer
 from deemo_jax.generation.odds import statements
 from deemo_jax.generation.text import parse_reasoning
-from deemo_jax.models.deemo_llama import DeemoLlama
+from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,25 +31,25 @@ class Answers:
     notes: tuple[str, ...]
 
 
-def shown_to(config: Mapping[str, Any]) -> frozenset[Modality]:
+def shown_to(recipe: Recipe) -> frozenset[Modality]:
     """The modalities that a run is shown: those of its recipe that its model has a branch for."""
-    senses = {m for m in (Modality.AUDIO, Modality.VIDEO) if config["model"].get(m) is not None}
-    words = {Modality.TRANSCRIPT, Modality.NFBL}
-    return Modality.parse_set(config["data"].get("modalities", "all")) & (senses | words)
+    model = DeemoLlamaConfig.from_config(recipe.model)
+    without = {m for m in (Modality.AUDIO, Modality.VIDEO) if getattr(model, m) is None}
+    return recipe.data.shown - without
 
 
-def allowed_sets(text: str, config: Mapping[str, Any]) -> list[frozenset[Modality]]:
+def allowed_sets(text: str, recipe: Recipe) -> list[frozenset[Modality]]:
     """The modality sets that a person asks for, as far as a run is shown them.
 
     Args:
         text: as `parse_sets` reads it; 'all' is all that the run is shown. Empty: that, and transcript, video and audio
             alone, as far as it is shown these.
-        config: the run's.
+        recipe: of the run.
 
     Raises:
         UserError: a set names what the run is not shown.
     """
-    known = shown_to(config)
+    known = shown_to(recipe)
     if not text:
         alone = (Modality.TRANSCRIPT, Modality.VIDEO, Modality.AUDIO)
         return list(dict.fromkeys([known, *(frozenset({m}) for m in alone if m in known)]))
@@ -62,7 +63,7 @@ def allowed_sets(text: str, config: Mapping[str, Any]) -> list[frozenset[Modalit
 
 
 def predict(
-    config: Mapping[str, Any],
+    recipe: Recipe,
     model: DeemoLlama,
     params: Any,
     sets: Sequence[frozenset[Modality]],
@@ -80,30 +81,28 @@ def predict(
     whose label cannot be read either is left out and noted.
 
     Args:
-        config: the run's config.
+        recipe: of the run.
         model: its model.
         params: its parameters.
         sets: what the model is shown, one pass each.
         batch_size: clips at once.
         max_new_tokens: an answer's longest length.
-        split: default: the config's test split.
+        split: default: the recipe's test split.
         limit: only so many clips; 0 is all.
         progress: where answers are kept as they come; what is there already is not asked again.
 
     Raises:
         UserError: no such data, or a split that is empty or cannot be read.
     """
-    data = {**config["data"], "batch_size": batch_size, "test_split": split or config["data"]["test_split"]}
-    asking = Asking({**config, "data": data}, model, params, max_new_tokens)
+    split = split or recipe.data.test_split
+    asking = Asking(recipe, model, params, max_new_tokens, split=split, batch_size=batch_size)
     whole = asking.pipeline(sets[0])
     count = min(len(whole), limit or len(whole))
     if not count:
-        raise UserError(f"split {data['test_split']!r} is empty; choose another --split or build with other fractions")
+        raise UserError(f"split {split!r} is empty; choose another --split or build with other fractions")
     records, lost = read_records(whole, count)
     if not records:
-        raise UserError(
-            f"split {data['test_split']!r}: none of its {count} records can be read; build the dataset again"
-        )
+        raise UserError(f"split {split!r}: none of its {count} records can be read; build the dataset again")
     notes = _data_notes(records, lost)
     progress = progress or Progress()
     predictions: list[Prediction] = []
@@ -122,10 +121,12 @@ class Asking:
     """A model that is asked about the records of a split, one modality set after the other.
 
     Args:
-        config: the run's; its `data.test_split` is the split, its `data.batch_size` how many are asked at once.
+        recipe: of the run.
         model: its model.
         params: its parameters.
         max_new_tokens: an answer's longest length.
+        split: of the dataset.
+        batch_size: clips at once.
 
     Attributes:
         labels: of the dataset.
@@ -134,12 +135,17 @@ class Asking:
         UserError: no such dataset.
     """
 
-    def __init__(self, config: Mapping[str, Any], model: DeemoLlama, params: Any, max_new_tokens: int) -> None:
-        template = parse_template(config["prompt"])
-        self._config, self._model, self._params = config, model, params
-        self._tokenizer = make_tokenizer(config["tokenizer"])
+    def __init__(
+        self, recipe: Recipe, model: DeemoLlama, params: Any, max_new_tokens: int, *, split: str, batch_size: int
+    ) -> None:
+        template, data = parse_template(recipe.prompt), recipe.data
+        self._recipe = dataclasses.replace(
+            recipe, data=dataclasses.replace(data, test_split=split, batch_size=batch_size)
+        )
+        self._model, self._params = model, params
+        self._tokenizer = make_tokenizer(recipe.tokenizer)
         self._decoding = Decoding(max_new_tokens=max_new_tokens, stops=template.stops)
-        self.labels = dataset_labels(config["data"]["data_dir"], config["data"]["dataset"])
+        self.labels = dataset_labels(data.data_dir, data.dataset)
         self._statements = statements(template, self._tokenizer, self.labels)
 
     def pipeline(self, chosen: frozenset[Modality]) -> Pipeline:
@@ -148,20 +154,14 @@ class Asking:
         Raises:
             UserError: no such data or split.
         """
-        return make_pipeline(
-            self._config,
-            audio_tokens=self._model.config.audio_tokens,
-            video_tokens=self._model.config.video_tokens,
-            train=False,
-            tokenizer=self._tokenizer,
-            modalities=chosen,
-        )
+        tokens = self._model.config.tokens
+        return make_pipeline(self._recipe, tokens, train=False, tokenizer=self._tokenizer, modalities=chosen)
 
     def ask(
         self, chosen: frozenset[Modality], count: int, progress: Progress, doing: str = "answers"
     ) -> dict[int, Answered]:
         """What is said to the first `count` records, by record; from the first batch on that is not known whole."""
-        name, pipeline, size = set_name(chosen), self.pipeline(chosen), self._config["data"]["batch_size"]
+        name, pipeline, size = set_name(chosen), self.pipeline(chosen), self._recipe.data.batch_size
         known = progress.of(name)
         first = next((index for index in range(count) if index not in known), count) // size
         steps = -(-count // size) - first

@@ -4,12 +4,13 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, sha256, write_jsonl
+from deemo_jax.core.recipe import DataRecipe
 from deemo_jax.core.schema import Modality, set_name
 from deemo_jax.data import fingerprint
 from deemo_jax.data.run_data import check_run
@@ -25,7 +26,7 @@ from deemo_jax.evaluation.truth import Truth, read_truth
 from deemo_jax.evaluation.unfinished import Progress
 from deemo_jax.generation import calibration as calibrations
 from deemo_jax.generation.calibration import Calibration
-from deemo_jax.generation.load import checkpoint_identity, chosen_step, load_run, read_config
+from deemo_jax.generation.load import checkpoint_identity, chosen_step, load_run, read_recipe
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ class Request:
     Attributes:
         workdir: of the run.
         sets: modality sets as text; empty for the usual ones.
-        split: empty for the config's test split.
+        split: empty for the recipe's test split.
         limit: only so many clips; 0 is all.
         step: of the checkpoint; None for the newest.
         batch_size: clips at once.
@@ -77,24 +78,24 @@ def evaluate_run(request: Request) -> tuple[Results, Path, bool]:
         UserError: no run or data, a modality that the run is not shown, or a folder that holds another evaluation or
             in which another process evaluates.
     """
-    config = read_config(request.workdir, request.data_dir)
-    sets = allowed_sets(request.sets, config)
+    recipe = read_recipe(request.workdir, request.data_dir)
+    sets = allowed_sets(request.sets, recipe)
     step = chosen_step(request.workdir, request.step)
     weights = checkpoint_identity(request.workdir, step)
-    remarks = check_run(request.workdir, config["data"], accept=request.accept_data_change, verify=request.verify_data)
+    remarks = check_run(request.workdir, recipe.data, accept=request.accept_data_change, verify=request.verify_data)
     setting = Setting(
-        split=request.split or config["data"]["test_split"],
+        split=request.split or recipe.data.test_split,
         limit=request.limit,
         step=step,
         weights=weights,
         sets=tuple(map(set_name, sets)),
         max_new_tokens=request.max_new_tokens,
-        data=_content(config["data"]),
+        data=_content(recipe.data),
         truth=sha256(request.truth) if request.truth else "",
     )
     stamp = setting.to_json()
     folder = request.out or places.place(request.workdir / "evaluation", setting.name, stamp)
-    labels = dataset_labels(config["data"]["data_dir"], config["data"]["dataset"])
+    labels = dataset_labels(recipe.data.data_dir, recipe.data.dataset)
     truth = read_truth(request.truth, labels) if request.truth else None
     if _there(request, folder, stamp) and not request.calibrate:
         return _read(folder, truth), folder, True
@@ -127,7 +128,7 @@ def _evaluate(
 ) -> Results:
     """Answers and scores a run, or scores anew what is `there`."""
     opened = load_run(request.workdir, setting.step, request.data_dir)
-    labels = dataset_labels(opened[0]["data"]["data_dir"], opened[0]["data"]["dataset"])
+    labels = dataset_labels(opened[0].data.data_dir, opened[0].data.dataset)
     calibration, note = _calibration(request, opened, setting)
     if request.overwrite:
         places.clear(folder)
@@ -176,9 +177,9 @@ def _source_and_notes(folder: Path) -> tuple[str, tuple[str, ...]]:
         raise UserError(f"{folder / places.SCORES}: is damaged; give --overwrite to evaluate again") from error
 
 
-def _content(data: Mapping[str, Any]) -> str:
+def _content(data: DataRecipe) -> str:
     """Names what a dataset holds, wherever it lies."""
-    builder = open_builder(data["data_dir"], data["dataset"])
+    builder = open_builder(data.data_dir, data.dataset)
     known = fingerprint.stored(builder)
     if known is None:
         return sha256(Path(builder.data_path) / "dataset_info.json")

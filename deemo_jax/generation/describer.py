@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from deemo_jax.core import processes
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.schema import DEEMO_LABELS, Clip, Labels, Modality, set_name
 from deemo_jax.data.pipeline import make_spec, stack
 from deemo_jax.data.prompts import Task, parse_emotion
@@ -49,7 +50,7 @@ class Describer:
     """Says what the person in a clip feels, how sure that is, and why.
 
     Args:
-        config: the run's.
+        recipe: of the run.
         model: its model.
         params: all its parameters.
         decoding: how answers are made; they stop where the run's prompt template does, too.
@@ -64,7 +65,7 @@ class Describer:
 
     def __init__(
         self,
-        config: Mapping[str, Any],
+        recipe: Recipe,
         model: DeemoLlama,
         params: Any,
         *,
@@ -74,13 +75,11 @@ class Describer:
         calibration: Calibration | None = None,
         labels: Labels = DEEMO_LABELS,
     ) -> None:
-        self._calibration, self._known_clips = calibration or Calibration(), KnownClips(config)
+        self._calibration, self._known_clips = calibration or Calibration(), KnownClips(recipe.data)
         self._model, self._params = model, params
         self._settings = settings or Settings()
         self._key = key or VoiceKey(secrets.token_bytes(32))
-        spec = make_spec(
-            config, audio_tokens=model.config.audio_tokens, video_tokens=model.config.video_tokens, train=False
-        )
+        spec = make_spec(recipe, model.config.tokens, train=False)
         self._spec = dataclasses.replace(spec, labels=labels)
         decoding = decoding or Decoding()
         self._decoding = dataclasses.replace(decoding, stops=(*decoding.stops, *self._spec.template.stops))

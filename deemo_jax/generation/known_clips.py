@@ -1,11 +1,10 @@
 """What a run knows, where that is invented speakers only, and whether a clip is of them."""
 
 import functools
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import DataRecipe
 from deemo_jax.data.source import ClipSource, open_builder
 
 SYNTHETIC = "synthetic"
@@ -19,11 +18,11 @@ class KnownClips:
     """The clips of a run's dataset.
 
     Args:
-        config: the run's; `data.corpus` is the kind of its corpus.
+        data: of the run's recipe; `corpus` is the kind of its corpus.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._config, self.synthetic = config, config["data"].get("corpus", "") == SYNTHETIC
+    def __init__(self, data: DataRecipe) -> None:
+        self._data, self.synthetic = data, data.corpus == SYNTHETIC
 
     def warning(self, path: Path, clip_id: str) -> str:
         """What a reader of the answer must know first; empty where the run knows real people, or this clip.
@@ -39,10 +38,10 @@ class KnownClips:
     @functools.cached_property
     def _ids(self) -> frozenset[str]:
         """Of all clips in the run's dataset; none where it is gone."""
-        data = self._config["data"]
+        data = self._data
         try:
-            splits = list(open_builder(data["data_dir"], data["dataset"]).info.splits)
-            sources = [ClipSource(data["data_dir"], data["dataset"], split) for split in splits]
+            splits = list(open_builder(data.data_dir, data.dataset).info.splits)
+            sources = [ClipSource(data.data_dir, data.dataset, split) for split in splits]
             return frozenset(record.clip.clip_id for source in sources for record in source)
         except (UserError, OSError, RuntimeError, ValueError):
             return frozenset()

@@ -1,10 +1,10 @@
 """How a run, or a converted checkpoint, is opened again."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import jax
-from ml_collections import ConfigDict
 
 from deemo_jax.core.checkpoint import Checkpoints, choose, saved_steps
 from deemo_jax.core.errors import UserError
@@ -21,8 +21,8 @@ from deemo_jax.models.setup import build, make_model
 from deemo_jax.models.weights import CONVERSION, flatten, open_tensors
 
 
-def read_config(workdir: str | Path, data_dir: str = "") -> dict[str, Any]:
-    """The config of a run, or the one that a converted checkpoint was made for. Reads no weights.
+def read_recipe(workdir: str | Path, data_dir: str = "") -> Recipe:
+    """The recipe of a run, or the one that a converted checkpoint was made for. Reads no weights.
 
     Args:
         workdir: of the run; or the folder of a converted checkpoint.
@@ -34,10 +34,8 @@ def read_config(workdir: str | Path, data_dir: str = "") -> dict[str, Any]:
     folder = _opened(workdir)
     config = _converted_config(folder.path) if _converted(folder) else read_json(folder.config)
     Recipe.from_config(config)
-    config = anchored(config, folder.path)
-    if data_dir:
-        config["data"] = {**config["data"], "data_dir": data_dir}
-    return config
+    recipe = Recipe.from_config(anchored(config, folder.path))
+    return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, data_dir=data_dir or recipe.data.data_dir))
 
 
 def chosen_step(workdir: str | Path, step: int | None = None) -> int | None:
@@ -68,33 +66,32 @@ def checkpoint_identity(workdir: str | Path, step: int | None) -> str:
         return checkpoints.identity(step)
 
 
-def load_run(workdir: str | Path, step: int | None = None, data_dir: str = "") -> tuple[ConfigDict, DeemoLlama, Tree]:
-    """Opens a run, or a converted checkpoint, on one device: (config, model, all parameters).
+def load_run(workdir: str | Path, step: int | None = None, data_dir: str = "") -> tuple[Recipe, DeemoLlama, Tree]:
+    """Opens a run, or a converted checkpoint, on one device: (recipe, model, all parameters).
 
     Of a run, the frozen part is built as it was for training (seed, then `config.init`), the trainable part is read.
 
     Args:
         workdir: of the run; or the folder of a converted checkpoint that lacks nothing.
         step: which checkpoint of a run; default: the newest.
-        data_dir: see `read_config`.
+        data_dir: see `read_recipe`.
 
     Raises:
         UserError: no run, no such checkpoint, a damaged one, or they do not belong together; a conversion without its
             connectors.
     """
     folder = Workdir(Path(workdir))
-    config = read_config(workdir, data_dir)
-    recipe = Recipe.from_config(config)
+    recipe = read_recipe(workdir, data_dir)
     step = chosen_step(workdir, step)
     if step is None:
-        return _load_converted(folder.path, config, recipe)
+        return _load_converted(folder.path, recipe)
     with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
         check_text_fits(recipe)
         setup = build(recipe, make_mesh(MeshRecipe(), jax.local_devices()[:1]), with_trainable=False)
         where = folder.checkpoints / str(step)
         check_origin(checkpoints.metadata(step), content_hash(setup.frozen), INSTRUCTION_VERSION, where)
         trainable = checkpoints.restore(step, {"trainable": setup.trainable})["trainable"]
-    return ConfigDict(config), setup.model, merge(trainable, setup.frozen)
+    return recipe, setup.model, merge(trainable, setup.frozen)
 
 
 def _opened(workdir: str | Path) -> Workdir:
@@ -120,8 +117,8 @@ def _converted_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _load_converted(folder: Path, config: dict[str, Any], recipe: Recipe) -> tuple[ConfigDict, DeemoLlama, Tree]:
-    """All parameters of a conversion, with the config that it was made for."""
+def _load_converted(folder: Path, recipe: Recipe) -> tuple[Recipe, DeemoLlama, Tree]:
+    """All parameters of a conversion, with the recipe that it was made for."""
     check_text_fits(recipe)
     model = make_model(recipe)
     random = flatten(param_shapes(model)).keys() - open_tensors(folder).keys()
@@ -131,4 +128,4 @@ def _load_converted(folder: Path, config: dict[str, Any], recipe: Recipe) -> tup
             f"{folder}: has no {parts}; train them ({folder} as config.init), or convert with sources that hold them"
         )
     setup = build(recipe, make_mesh(MeshRecipe(), jax.local_devices()[:1]))
-    return ConfigDict(config), setup.model, merge(setup.trainable, setup.frozen)
+    return recipe, setup.model, merge(setup.trainable, setup.frozen)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from deemo_jax.core.config import Part, choose, from_plain
-from deemo_jax.models.batch import Batch
+from deemo_jax.models.batch import Batch, MediaTokens
 from deemo_jax.models.parts.attention import Backend
 from deemo_jax.models.parts.layers import axis_names, constrain
 from deemo_jax.models.parts.llama import KVCache
@@ -107,14 +107,9 @@ class DeemoLlamaConfig:
         )
 
     @property
-    def audio_tokens(self) -> int:
-        """Ka: audio tokens in the sequence; the first slots."""
-        return self.audio.connector.config.tokens if self.audio else 0
-
-    @property
-    def video_tokens(self) -> int:
-        """Kv: video tokens in the sequence; the slots behind the audio's."""
-        return self.video.connector.config.tokens if self.video else 0
+    def tokens(self) -> MediaTokens:
+        """Of each branch, in the sequence."""
+        return MediaTokens(*(branch.connector.config.tokens if branch else 0 for branch in (self.audio, self.video)))
 
 
 class Branch(nn.Module):
@@ -174,7 +169,7 @@ class DeemoLlama(nn.Module):
         text_BTD = self.decoder.embed(batch.token_ids)
         B, _, D = text_BTD.shape
         config = self.config
-        sources = (self.audio, batch.mel, config.audio_tokens), (self.video, batch.frames, config.video_tokens)
+        sources = (self.audio, batch.mel, config.tokens.audio), (self.video, batch.frames, config.tokens.video)
         media = [
             jnp.full((B, tokens, D), jnp.nan, text_BTD.dtype) if raw is None else branch(raw, train=train)
             for branch, raw, tokens in sources

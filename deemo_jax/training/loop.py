@@ -95,7 +95,7 @@ def train(
         return Ended(plan.start, True)
     with Lock(folder.lock) as lock, Stop() as stop:
         try:
-            found, remarks = examine(dataclasses.asdict(recipe.data), verify=verify_data)
+            found, remarks = examine(recipe.data, verify=verify_data)
             before = DataRecord() if overwrite else read_record(folder.data)
             data = before.agreeing(found, folder.path, plan.start, accept=accept_data_change)
             for line in [f"warning: {doubt}" for doubt in recipe.doubts()] + remarks + data.notes():
@@ -198,15 +198,8 @@ def _run(
 
 def _pipeline(recipe: Recipe, setup: Setup, mesh: jax.sharding.Mesh) -> Pipeline:
     which, count = mesh_lib.rows_of_process(mesh, recipe.data.batch_size)
-    sizes = setup.model.config
-    return make_pipeline(
-        recipe.resolved(),
-        audio_tokens=sizes.audio_tokens,
-        video_tokens=sizes.video_tokens,
-        train=True,
-        process_index=which,
-        process_count=count,
-    )
+    tokens = setup.model.config.tokens
+    return make_pipeline(recipe, tokens, train=True, process_index=which, process_count=count)
 
 
 def _hold(lock: Lock, request: Request, plan: Plan, *, new: bool) -> None:

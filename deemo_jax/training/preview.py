@@ -25,6 +25,6 @@ def preview(config: Mapping[str, Any], rows: int = 4) -> str:
     check_text_fits(recipe)
     model, tokenizer = make_model(recipe), make_tokenizer(recipe.tokenizer)
     check_shapes(model, recipe)
-    audio, video = model.config.audio_tokens, model.config.video_tokens
-    pipeline = make_pipeline(recipe.resolved(), audio_tokens=audio, video_tokens=video, train=True, tokenizer=tokenizer)
-    return describe_first(pipeline, tokenizer, audio_tokens=audio, rows=rows)
+    tokens = model.config.tokens
+    pipeline = make_pipeline(recipe, tokens, train=True, tokenizer=tokenizer)
+    return describe_first(pipeline, tokenizer, tokens, rows)

@@ -4,6 +4,7 @@ from ml_collections import ConfigDict
 from deemo_jax.core import config as config_lib
 from deemo_jax.core.errors import UserError
 from deemo_jax.models import presets
+from deemo_jax.models.batch import MediaTokens
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
 from deemo_jax.models.parts.layers import Remat
 from deemo_jax.models.parts.llama import LlamaConfig, RopeScaling
@@ -16,7 +17,7 @@ def test_presets_are_the_defaults_of_the_modules() -> None:
         {"video": presets.VIDEO_BRANCH, "audio": presets.AUDIO_BRANCH, "decoder": presets.VICUNA_7B}
     )
     assert config.decoder.config == LlamaConfig() and config.video.encoder.config == ViTConfig()
-    assert (config.audio_tokens, config.video_tokens) == (8, 32)
+    assert config.tokens == MediaTokens(audio=8, video=32)
 
 
 def test_config_dicts_and_nested_choices() -> None:

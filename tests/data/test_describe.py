@@ -14,6 +14,7 @@ from deemo_jax.data.prompts import Task
 from deemo_jax.data.rows import RowSpec
 from deemo_jax.data.source import Record
 from deemo_jax.data.tokenizer import ByteTokenizer
+from deemo_jax.models.batch import MediaTokens
 from deemo_jax.systems.deemo.template import DEEMO
 from deemo_jax.systems.video_llama.template import VIDEO_LLAMA
 
@@ -23,8 +24,7 @@ SPEC = RowSpec(
     tokenizer=BYTES,
     task=Task.RECOGNITION_REASONING,
     template=DEEMO,
-    audio_tokens=2,
-    video_tokens=3,
+    tokens=MediaTokens(2, 3),
     max_length=LENGTH,
     frames=2,
     clips=2,
@@ -49,7 +49,7 @@ def pipeline(records: list[Record], **changes: Any) -> Pipeline:
 
 
 def row(**changes: Any) -> list[str]:
-    return describe_row(pipeline([record()], **changes).batch_at(0), BYTES, audio_tokens=2)
+    return describe_row(pipeline([record()], **changes).batch_at(0), BYTES, SPEC.tokens)
 
 
 def test_every_position_stands_in_one_line_with_its_role_and_text() -> None:
@@ -96,18 +96,18 @@ def test_line_ends_and_every_trained_stretch_are_seen() -> None:
 def test_the_first_rows_say_what_was_cut_and_what_cannot_be_read() -> None:
     damaged = dataclasses.replace(record(), jpegs=(b"no image",) * 2)
     records = [record(), record("word " * 60), record(""), damaged]
-    text = describe_first(pipeline(records), BYTES, audio_tokens=2, rows=9)
+    text = describe_first(pipeline(records), BYTES, SPEC.tokens, rows=9)
     first, *rows = text.split("\n\n")
     assert first == "the first 4 of 4 rows of the first batch, of 1 in an epoch"
     heads = {int(head.split("record ")[1].split(":")[0]): head for head in (one.splitlines()[0] for one in rows)}
     assert heads[0].endswith("with loss; transcript whole") and heads[1].endswith("with loss; transcript cut to fit")
     assert "transcript" not in heads[2]
     assert "shows nothing; 1 of 240 positions, 0 with loss; cannot be read (ValueError: " in heads[3]
-    assert len(describe_first(pipeline(records), BYTES, audio_tokens=2, rows=2).split("\n\n")) == 3
+    assert len(describe_first(pipeline(records), BYTES, SPEC.tokens, rows=2).split("\n\n")) == 3
 
 
 @pytest.mark.parametrize("text", ["eos <eos> twice", ""])
 def test_a_prompt_alone_has_no_loss(text: str) -> None:
     batch = pipeline([record(text)], with_answer=False).batch_at(0)
-    lines = describe_row(batch, BYTES, audio_tokens=2)
+    lines = describe_row(batch, BYTES, SPEC.tokens)
     assert lines[0].endswith(", 0 with loss") and not any(" loss " in line for line in lines[1:])

@@ -15,15 +15,14 @@ from deemo_jax.data.prompts import Task
 from deemo_jax.data.rows import RowSpec
 from deemo_jax.data.source import Record
 from deemo_jax.data.tokenizer import ByteTokenizer
-from deemo_jax.models.batch import Batch
+from deemo_jax.models.batch import Batch, MediaTokens
 from deemo_jax.systems.deemo.template import DEEMO
 
 SPEC = RowSpec(
     tokenizer=ByteTokenizer(),
     task=Task.RECOGNITION_REASONING,
     template=DEEMO,
-    audio_tokens=2,
-    video_tokens=3,
+    tokens=MediaTokens(2, 3),
     max_length=240,
     frames=4,
     clips=2,
@@ -157,7 +156,7 @@ def test_more_frames_than_wanted_are_sampled_uniformly_and_fewer_repeat_the_last
 def test_what_a_record_or_the_model_lacks_is_absent_not_zero_filled() -> None:
     mute = pipeline([record(0, frames=0, clips=0)], batch_size=1).batch_at(0)
     assert not mute.has_video[0] and not mute.has_audio[0] and (mute.slots == -1).all()
-    deaf = pipeline(spec=without(audio_tokens=0)).batch_at(0)
+    deaf = pipeline(spec=without(tokens=MediaTokens(0, 3))).batch_at(0)
     assert deaf.mel is None and not deaf.has_audio.any() and deaf.slots.max() == 2
     words = pipeline(spec=without(modalities=frozenset({Modality.TRANSCRIPT}))).batch_at(0)
     assert words.has_transcript.all() and not (words.has_video | words.has_audio | words.has_nfbl).any()

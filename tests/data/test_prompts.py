@@ -7,6 +7,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import DEEMO_LABELS, Clip, Labels, Modality
 from deemo_jax.data.prompts import (
     INSTRUCTIONS,
+    PromptSpec,
     Slots,
     Task,
     answer_text,
@@ -17,6 +18,7 @@ from deemo_jax.data.prompts import (
     parse_task,
 )
 from deemo_jax.data.tokenizer import ByteTokenizer
+from deemo_jax.models.batch import MediaTokens
 from deemo_jax.systems.deemo.template import DEEMO
 from tests.data.samples import CLIP
 
@@ -26,17 +28,15 @@ BYTES = ByteTokenizer()
 def example(
     clip: Clip = CLIP, shown: frozenset[Modality] = frozenset(Modality), length: int = 300, answer: bool = True
 ):
-    return build_example(
-        clip,
-        shown,
-        Task.RECOGNITION_REASONING,
-        BYTES,
+    spec = PromptSpec(
+        tokenizer=BYTES,
+        task=Task.RECOGNITION_REASONING,
         template=DEEMO,
-        audio=2,
-        video=3,
+        tokens=MediaTokens(2, 3),
         max_length=length,
         with_answer=answer,
     )
+    return build_example(clip, shown, spec)
 
 
 def readable(one) -> str:
@@ -46,7 +46,7 @@ def readable(one) -> str:
 
 def test_the_prompt_is_equation_1_with_nfbl_after_the_transcription() -> None:
     task = Task.RECOGNITION_REASONING
-    prompt = build_prompt("T", ["a", "b"], frozenset(Modality), task, audio=8, video=32, template=DEEMO)
+    prompt = build_prompt("T", ["a", "b"], frozenset(Modality), task, MediaTokens(8, 32), template=DEEMO)
     assert prompt == [
         "<Audio>",
         Slots(0, 8),
@@ -167,5 +167,5 @@ def test_the_instruction_names_labels_that_are_not_those_of_deemo() -> None:
         (THREE, "Is it happy, very happy or Neutral?"),
         (DEEMO_LABELS, "Is it negative or positive?"),
     ):
-        (text,) = build_prompt("", (), (), Task.RECOGNITION, 0, 0, template=own, labels=labels)
+        (text,) = build_prompt("", (), (), Task.RECOGNITION, MediaTokens(), template=own, labels=labels)
         assert text == f"<User>{question}</User>"

@@ -1,6 +1,5 @@
 """A run and its data: what is recorded, what is refused, and what ends a run on the way."""
 
-import dataclasses
 import os
 import shutil
 from pathlib import Path
@@ -12,7 +11,7 @@ from deemo_jax.core import workdir
 from deemo_jax.core.checkpoint import Checkpoints
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, read_jsonl, write_json
-from deemo_jax.core.recipe import Recipe
+from deemo_jax.core.recipe import DataRecipe, Recipe
 from deemo_jax.data import run_data
 from deemo_jax.data.build.writer import write_dataset
 from deemo_jax.data.fingerprint import FILE as FINGERPRINT
@@ -35,7 +34,7 @@ def begun(data: Path, folder: Path) -> Path:
     """The folder of a run that was begun with this data, and has no checkpoint yet."""
     config = Recipe.from_config(tiny.get_config(str(data)))
     workdir.begin(workdir.Workdir(folder), config.resolved(), overwrite=False)
-    found, _ = run_data.examine(dataclasses.asdict(config.data), verify=False)
+    found, _ = run_data.examine(config.data, verify=False)
     run_data.DataRecord(found).write(folder / RECORD)
     return folder
 
@@ -61,7 +60,7 @@ def test_other_data_is_refused_by_name_or_accepted_and_noted(
     change: Any, says: str, data: Path, tmp_path: Path
 ) -> None:
     folder, config = begun(data, tmp_path / "run"), tiny.get_config(str(data))
-    asked = {"data_dir": str(data), "dataset": "deemo_mer"}
+    asked = DataRecipe(str(data), 1, 1)
     assert run_data.check_run(folder, asked) == []
     before = (folder / RECORD).read_bytes()
     change(data)
@@ -83,14 +82,14 @@ def test_other_data_is_refused_by_name_or_accepted_and_noted(
 def test_the_folder_of_its_version_is_a_runs_own_data_beside_a_newer_one(data: Path, tmp_path: Path) -> None:
     folder = begun(data, tmp_path / "run")
     newer(data)
-    assert run_data.check_run(folder, {"data_dir": str(data / VERSION), "dataset": "deemo_mer"}) == []
+    assert run_data.check_run(folder, DataRecipe(str(data / VERSION), 1, 1)) == []
 
 
 def test_a_run_without_a_record_and_data_without_a_fingerprint_are_taken_with_a_note(
     data: Path, tmp_path: Path
 ) -> None:
     folder = begun(data, tmp_path / "run")
-    asked = {"data_dir": str(data), "dataset": "deemo_mer"}
+    asked = DataRecipe(str(data), 1, 1)
     (data / VERSION / FINGERPRINT).unlink()
     (note,) = run_data.check_run(folder, asked)
     assert "has no fingerprint beside it; it was taken from the shards" in note

@@ -13,6 +13,7 @@ from deemo_jax.core.schema import Clip, Modality
 from deemo_jax.data.prompts import (
     INSTRUCTIONS,
     Example,
+    PromptSpec,
     Slots,
     Task,
     answer_text,
@@ -23,6 +24,7 @@ from deemo_jax.data.prompts import (
 from deemo_jax.data.templates import parse_template
 from deemo_jax.data.tokenizer import ByteTokenizer, HFTokenizer, Tokenizer
 from deemo_jax.generation.text import cut
+from deemo_jax.models.batch import MediaTokens
 from deemo_jax.systems.affectgpt.template import AFFECTGPT, AFFECTGPT_V2
 from deemo_jax.systems.deemo.template import DEEMO
 from deemo_jax.systems.prompt_template import Template
@@ -34,6 +36,7 @@ from tests.data import samples
 ALL = frozenset(Modality)
 TASK = Task.RECOGNITION_REASONING
 AUDIO, VIDEO = 3, 4
+TOKENS = MediaTokens(AUDIO, VIDEO)
 HEAR, SEE = "<AudioHere>", "<ImageHere>"
 CLIP = dataclasses.replace(samples.CLIP, transcript="She had 27 chances –  and a day, naïve.")
 ANSWER = answer_text(CLIP, TASK)
@@ -98,6 +101,11 @@ def with_placeholders(tokenizer: Any) -> Any:
     return tokenizer
 
 
+def spec(template: Template, tokenizer: Tokenizer, **given: Any) -> PromptSpec:
+    usual = {"task": TASK, "tokens": TOKENS, "max_length": 4096}
+    return PromptSpec(template=template, tokenizer=tokenizer, **(usual | given))
+
+
 def example(
     template: Template,
     tokenizer: Tokenizer,
@@ -107,17 +115,7 @@ def example(
     length: int = 2000,
     answer: bool = True,
 ) -> Example:
-    return build_example(
-        clip,
-        shown,
-        TASK,
-        tokenizer,
-        template=template,
-        audio=AUDIO,
-        video=VIDEO,
-        max_length=length,
-        with_answer=answer,
-    )
+    return build_example(clip, shown, spec(template, tokenizer, max_length=length, with_answer=answer))
 
 
 def public_ids(text: str, tokenizer: Any) -> list[int]:
@@ -207,7 +205,7 @@ def test_the_first_stage_asks_nothing_unless_it_is_told_to() -> None:
     shown = {Modality.AUDIO, Modality.VIDEO}
     for own, text in (({}, []), ({"question": "Why?"}, ["Why?"])):
         template = parse_template({**prompt, **own})
-        parts = build_prompt("T", [], shown, TASK, AUDIO, VIDEO, template=template)
+        parts = build_prompt("T", [], shown, TASK, TOKENS, template=template)
         assert parts == [Slots(0, AUDIO), Slots(AUDIO, VIDEO), *text]
 
 
@@ -274,7 +272,7 @@ def test_an_absent_modality_leaves_no_trace(template: Template) -> None:
     filled = dict(zip(Modality, ("{A}", "{V}", "T", "a, b"), strict=True))
 
     def text(subset: frozenset[Modality]) -> str:
-        parts = build_prompt("T", ["a", "b"], subset, TASK, AUDIO, VIDEO, template=template)
+        parts = build_prompt("T", ["a", "b"], subset, TASK, TOKENS, template=template)
         return "".join(part if isinstance(part, str) else media[part] for part in parts)
 
     empty = text(frozenset())
@@ -300,13 +298,13 @@ def test_the_transcript_is_cut_in_every_template_and_the_mask_with_it(template: 
 def test_a_recipe_s_own_texts_replace_the_template_s() -> None:
     own = {"system": "S.", "question": "Q {} Q", "audio": "I hear {} now; ", "user": "I ask: {}!"}
     template = parse_template({"task": TASK.value, "template": "video_llama", **own})
-    parts = build_prompt("T", [], {Modality.AUDIO, Modality.TRANSCRIPT}, TASK, AUDIO, VIDEO, template=template)
+    parts = build_prompt("T", [], {Modality.AUDIO, Modality.TRANSCRIPT}, TASK, TOKENS, template=template)
     assert parts == [
         "S.\n\n###Human: I hear ",
         Slots(0, AUDIO),
         " now; <Subtitle>T</Subtitle> I ask: Q {} Q!\n###Assistant:",
     ]
-    braces = build_prompt("{} {x}", [], {Modality.TRANSCRIPT}, TASK, AUDIO, VIDEO, template=DEEMO)
+    braces = build_prompt("{} {x}", [], {Modality.TRANSCRIPT}, TASK, TOKENS, template=DEEMO)
     assert braces == [f"<Transcription>{{}} {{x}}</Transcription>, <User>{QUESTION}</User>"]
     assert parse_template({"task": TASK.value}) == DEEMO
 
@@ -343,10 +341,9 @@ def test_a_candidate_answer_has_the_ids_that_training_gives_it() -> None:
     clip, tokenizer = CLIP, ByteTokenizer()
     for name in TEMPLATES:
         template = parse_template({"task": "recognition", "template": name})
-        given = {"template": template, "audio": 2, "video": 3, "max_length": 4096}
         shown = ALL
         asked, whole = (
-            build_example(clip, shown, Task.RECOGNITION, tokenizer, with_answer=answer, **given)
+            build_example(clip, shown, spec(template, tokenizer, task=Task.RECOGNITION, with_answer=answer))
             for answer in (False, True)
         )
         said = opening_ids(answer_text(clip, Task.RECOGNITION), template, tokenizer)

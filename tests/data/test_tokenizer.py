@@ -6,8 +6,9 @@ import pytest
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Modality
-from deemo_jax.data.prompts import Task, answer_text, build_example
+from deemo_jax.data.prompts import PromptSpec, Task, answer_text, build_example
 from deemo_jax.data.tokenizer import ByteTokenizer, HFTokenizer, check_tokenizer, make_tokenizer
+from deemo_jax.models.batch import MediaTokens
 from deemo_jax.systems.deemo.template import DEEMO
 from deemo_jax.systems.prompt_template import Template
 from deemo_jax.systems.registry import TEMPLATES
@@ -267,9 +268,13 @@ def test_nothing_is_read_out_of_the_pad_id(template: Template, tmp_path: Path) -
     write_llama3(tmp_path, tokenizer_config={**named, "pad_token": PAD})
     other = HFTokenizer(tmp_path)
     assert same.pad_id == same.eos_id != other.pad_id
-    task, sizes = Task.RECOGNITION_REASONING, {"audio": 2, "video": 3, "max_length": 2000}
+    task, sizes = Task.RECOGNITION_REASONING, {"tokens": MediaTokens(2, 3), "max_length": 2000}
     one, two = (
-        build_example(CLIP, frozenset(Modality), task, each, template=template, with_answer=True, **sizes)
+        build_example(
+            CLIP,
+            frozenset(Modality),
+            PromptSpec(task=task, tokenizer=each, template=template, with_answer=True, **sizes),
+        )
         for each in (same, other)
     )
     assert (one.slots, one.loss) == (two.slots, two.loss)

@@ -8,6 +8,7 @@ import pytest
 
 from deemo_jax.build import main as build
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.data.source import ClipSource
 from deemo_jax.evaluation import predict as predict_file
@@ -40,21 +41,31 @@ def config(tmp_path_factory):
     paths = ["--attest", str(folder / "attestation.json"), "--annotations", str(folder / "clips.jsonl")]
     paths += ["--workers", "0"]
     assert build(["deemo_mer", *paths, "--data_dir", str(folder / "data"), "--fractions", "train=0.3,test=0.7"]) == 0
-    return {
+    return recipe(folder / "data")
+
+
+def recipe(data, modalities="all", **model):
+    """Of a run whose data lies in a folder."""
+    config = {
         "seed": 0,
         "tokenizer": {"name": "bytes"},
         "prompt": {"task": "recognition_reasoning"},
         "data": {
             "dataset": "deemo_mer",
-            "data_dir": str(folder / "data"),
+            "data_dir": str(data),
             "train_split": "train",
             "test_split": "test",
             "batch_size": 2,
             "max_length": 220,
             "frames": 2,
             "clips": 2,
+            "modalities": modalities,
         },
+        "model": tiny.CONFIG | model,
+        "train": {"steps": 1},
+        "trainable": [".*"],
     }
+    return Recipe.from_config(config)
 
 
 def ask(config, model, sets="all", batch_size=2, **more):
@@ -65,12 +76,12 @@ def test_every_clip_is_answered_once_per_set_by_few_compiled_functions(config, m
     respond.clear_cache()
     answers = ask(config, model, "all;transcript;video;audio")
     few = respond._cache_size()
-    assert 1 < few <= len(lengths(config["data"]["max_length"]))
+    assert 1 < few <= len(lengths(config.data.max_length))
     # Other clips, whose prompts have other lengths.
     ask(config, model, "all;video;audio,transcript", split="train")
-    assert respond._cache_size() <= len(lengths(config["data"]["max_length"]))
+    assert respond._cache_size() <= len(lengths(config.data.max_length))
     sets = by_set(answers.predictions)
-    clips = sorted(record.clip.clip_id for record in ClipSource(config["data"]["data_dir"], "deemo_mer", "test"))
+    clips = sorted(record.clip.clip_id for record in ClipSource(config.data.data_dir, "deemo_mer", "test"))
     assert len(clips) >= 3
     assert list(sets) == ["all", "transcript", "video", "audio"]
     assert all([row.clip_id for row in rows] == clips for rows in sets.values())
@@ -86,8 +97,7 @@ def test_an_answer_is_its_own_clips_whatever_its_neighbours(config, model):
     """Against batches in which every clip has another place and another neighbour."""
     answers = {row.clip_id: row.answer for row in ask(config, model).predictions}
     assert len(set(answers.values())) > 1
-    tokens = {"audio_tokens": model[0].config.audio_tokens, "video_tokens": model[0].config.video_tokens}
-    pipeline = make_pipeline(config, train=False, **tokens)
+    pipeline = make_pipeline(config, model[0].config.tokens, train=False)
     rows = jax.tree.map(lambda *parts: np.concatenate(parts), *map(pipeline.batch_at, range(pipeline.steps)))
     for index in range(len(pipeline)):
         pair = jax.tree.map(lambda array, index=index: array[[index - 1, index]], rows)
@@ -101,7 +111,7 @@ def test_an_answer_is_its_own_clips_whatever_its_neighbours(config, model):
 def test_limit_and_split(config, model):
     assert len(ask(config, model, limit=1).predictions) == 1
     both = by_set(ask(config, model, "all;video", split="train").predictions)
-    train = {record.clip.clip_id for record in ClipSource(config["data"]["data_dir"], "deemo_mer", "train")}
+    train = {record.clip.clip_id for record in ClipSource(config.data.data_dir, "deemo_mer", "train")}
     assert {row.clip_id for row in both["video"]} == train
     with pytest.raises(UserError, match="validation"):
         ask(config, model, split="validation")
@@ -118,12 +128,12 @@ class Damaged(list):
 
 
 def test_unreadable_records_are_counted_and_wrong(config, model, monkeypatch):
-    source = ClipSource(config["data"]["data_dir"], "deemo_mer", "test")
+    source = ClipSource(config.data.data_dir, "deemo_mer", "test")
     damaged = Damaged(source[index] for index in range(3))
 
-    def in_memory(given, **arguments):
-        real = make_pipeline(given, **arguments)
-        return Pipeline(damaged, real._spec, batch_size=given["data"]["batch_size"], train=False)
+    def in_memory(given, tokens, **arguments):
+        real = make_pipeline(given, tokens, **arguments)
+        return Pipeline(damaged, real._spec, batch_size=given.data.batch_size, train=False)
 
     monkeypatch.setattr(predict_file, "make_pipeline", in_memory)
     answers = ask(config, model, "video")
@@ -134,14 +144,13 @@ def test_unreadable_records_are_counted_and_wrong(config, model, monkeypatch):
 
 
 def test_a_modality_that_the_run_is_not_shown_is_refused():
-    branches = {"audio": {}, "video": {}}
-    config = {"data": {"modalities": "video,transcript"}, "model": branches}
+    config = recipe("nowhere", "video,transcript")
     assert allowed_sets("all;video", config) == parse_sets("video,transcript;video")
     assert allowed_sets("", config) == parse_sets("video,transcript;transcript;video")
     for asked in ("all;audio", "audio,video", "nfbl"):
         with pytest.raises(UserError, match="this run is shown video,transcript only"):
             allowed_sets(asked, config)
-    blind = {"data": {"modalities": "all"}, "model": {"audio": {}, "video": None}}
+    blind = recipe("nowhere", video=None)
     assert allowed_sets("", blind) == parse_sets("audio,transcript,nfbl;transcript;audio")
     with pytest.raises(UserError, match="this run is shown audio,transcript,nfbl only"):
         allowed_sets("video", blind)

@@ -15,7 +15,7 @@ from deemo_jax.evaluation.predictions import read_predictions
 from deemo_jax.evaluation.run import Request, evaluate_run
 from deemo_jax.evaluation.setting import Setting
 from deemo_jax.generation.calibration import load, path_of
-from deemo_jax.generation.load import checkpoint_identity, load_run, read_config
+from deemo_jax.generation.load import checkpoint_identity, load_run, read_recipe
 from tests.compiler import quick_compiler as quick_compiler
 from tests.training import tiny
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
@@ -37,7 +37,7 @@ def loaded(run):
 @pytest.fixture
 def work(run, loaded, tmp_path, monkeypatch):
     """A copy of its folder, whose evaluations are this test's; the weights are read once for all of them."""
-    monkeypatch.setattr(run_file, "load_run", lambda workdir, step, data_dir: (read_config(workdir, data_dir), *loaded))
+    monkeypatch.setattr(run_file, "load_run", lambda workdir, step, data_dir: (read_recipe(workdir, data_dir), *loaded))
     return shutil.copytree(run, tmp_path / "work")
 
 

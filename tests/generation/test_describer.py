@@ -37,6 +37,10 @@ from tests.models.tiny import jitted
 WORDS = "I am glad."
 
 
+def with_data(recipe, **changes):
+    return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, **changes))
+
+
 @pytest.fixture(scope="session")
 def loaded(run):
     return load_run(run)
@@ -113,8 +117,7 @@ def test_a_refused_clip_leaves_no_file_behind(describer, refused, places, used):
 def test_odds_are_those_of_full_passes(describer, loaded, deidentified):
     config, model, params = loaded
     found = describer.describe(deidentified[0], transcript=WORDS, nfbl=["nod"])
-    tokens = {"audio_tokens": model.config.audio_tokens, "video_tokens": model.config.video_tokens}
-    spec = make_spec(config, **tokens, train=False)
+    spec = make_spec(config, model.config.tokens, train=False)
     question = Question(deidentified[0], WORDS, ("nod",))
     record, _ = read_clip(question, spec.frames, spec.clips, Settings(), None)
     run, logits = jitted(model), jitted(model, "logits")
@@ -147,11 +150,10 @@ def test_the_model_sees_what_a_dataset_would_show_it(loaded, deidentified, tmp_p
     data = str(tmp_path / "data")
     stored = ["--frames", "2", "--clips", "2", "--fractions", "train=0.5,test=0.5", "--workers", "0"]
     assert build(["deemo_mer", *paths, "--data_dir", data, *stored]) == 0
-    tokens = {"audio_tokens": model.config.audio_tokens, "video_tokens": model.config.video_tokens}
-    given = {**config, "data": {**config["data"], "data_dir": data, "batch_size": 1}}
-    pipeline = make_pipeline(given, **tokens, train=False)
+    given = with_data(config, data_dir=data, batch_size=1)
+    pipeline = make_pipeline(given, model.config.tokens, train=False)
     path = next(path for path in deidentified if path.stem == pipeline.record(0).clip.clip_id)
-    spec = make_spec(config, **tokens, train=False)
+    spec = make_spec(config, model.config.tokens, train=False)
     record, _ = read_clip(Question(path, WORDS, ("nod",)), spec.frames, spec.clips, Settings(), None)
     ours, theirs = make_row(record, spec, np.random.default_rng(0), 0)[0], pipeline.batch_at(0)
     for name, value in ours.items():
@@ -226,7 +228,7 @@ def test_a_checkpoint_brings_its_calibration(run, tmp_path):
 
 def test_a_run_that_knows_invented_speakers_warns_of_everybody_else(loaded, deidentified, tmp_path):
     config, model, params = loaded
-    invented = {**config, "data": {**config["data"], "corpus": "synthetic"}}
+    invented = with_data(config, corpus="synthetic")
     describer = Describer(invented, model, params, decoding=Decoding(NEW))
     found = describer.describe(deidentified[0])
     assert found.warning.startswith("this answer means nothing") and found.to_json()["warning"] == found.warning
@@ -236,13 +238,13 @@ def test_a_run_that_knows_invented_speakers_warns_of_everybody_else(loaded, deid
 
 def test_a_clip_is_known_by_the_dataset_of_the_run_only(loaded):
     config = loaded[0]
-    known = KnownClips({**config, "data": {**config["data"], "corpus": "synthetic"}})
+    known = KnownClips(dataclasses.replace(config.data, corpus="synthetic"))
     assert known.warning(Path("a.mp4"), "clip3") == known.warning(Path("clip3.mp4"), "x") == ""
     for name in ("s3_000017", "clip99", "xclip3"):
         assert known.warning(Path(f"{name}.mp4"), "x") != "" and known.warning(Path("a.mp4"), name) != ""
-    gone = KnownClips({**config, "data": {**config["data"], "corpus": "synthetic", "data_dir": "absent"}})
+    gone = KnownClips(dataclasses.replace(config.data, corpus="synthetic", data_dir="absent"))
     assert gone.warning(Path("a.mp4"), "clip3") != ""
-    assert not KnownClips({**config, "name": "sample"}).synthetic
+    assert not KnownClips(config.data).synthetic
 
 
 def test_draws_are_the_seeds(loaded, deidentified):
@@ -269,7 +271,7 @@ def test_what_a_run_was_not_trained_on_is_not_shown(loaded, deidentified):
     config, model, params = loaded
 
     def only(modalities):
-        given = {**config, "data": {**config["data"], "modalities": modalities}}
+        given = with_data(config, modalities=modalities)
         return Describer(given, model, params, decoding=Decoding(NEW))
 
     found = only("audio,video").describe(deidentified[0], transcript=WORDS, nfbl=["nod"])
@@ -288,17 +290,15 @@ def test_a_silent_film_is_described_without_audio(describer, loaded, make_clip, 
     assert found.modalities == (Modality.VIDEO,)
     assert "it has no sound track: a silent film" in found.notes
     assert any("the answer rests on video" in note for note in found.notes)
-    spec = make_spec(
-        config, audio_tokens=model.config.audio_tokens, video_tokens=model.config.video_tokens, train=False
-    )
+    spec = make_spec(config, model.config.tokens, train=False)
     record, _ = read_clip(Question(silent), spec.frames, spec.clips, Settings(), VoiceKey(b"0123456789abcdef"))
     row, _ = make_row(record, spec, np.random.default_rng(0), 0)
     assert not row["has_audio"] and row["has_video"] and not row["mel"].any()
     # Slots of video tokens follow those of audio in concat(audio, video).
     shown = row["slots"][row["slots"] >= 0]
-    assert shown.size == spec.video_tokens and shown.min() == spec.audio_tokens
+    assert shown.size == spec.tokens.video and shown.min() == spec.tokens.audio
     assert "Audio" not in spec.tokenizer.decode(row["token_ids"][row["valid"]].tolist())
-    given = {**config, "data": {**config["data"], "modalities": "audio"}}
+    given = with_data(config, modalities="audio")
     with pytest.raises(UserError, match=r"silent\.mp4: has nothing that this run is shown \(audio\)"):
         Describer(given, model, params, decoding=Decoding(NEW)).describe(silent)
 

@@ -25,7 +25,7 @@ def test_a_whole_conversion_opens_like_a_run_and_one_without_connectors_says_so(
     sources = conversion.write_public(tmp_path, recipe, (*conversion.TOWERS, *conversion.CONNECTORS))
     engine.convert(recipe, sources, tmp_path / "whole")
     loaded, model, params = load.load_run(tmp_path / "whole")
-    assert loaded.init == str(tmp_path / "whole") and model.config.video_tokens == 4
+    assert loaded.init == str(tmp_path / "whole") and model.config.tokens.video == 4
     conversion.same(flatten(params), conversion.random(recipe))
     towers = {name: sources[name] for name in conversion.TOWERS}
     engine.convert(recipe, towers, tmp_path / "towers")

@@ -94,8 +94,8 @@ def test_padding_and_rows_do_not_leak() -> None:
 def test_a_model_may_lack_a_branch(missing: str) -> None:
     config = tiny.config(**{missing: None})
     model, params = tiny.built_from(config)
-    assert missing not in params and config.audio_tokens + config.video_tokens == {"audio": 4, "video": 3}[missing]
-    shown = range(config.audio_tokens + config.video_tokens)
+    assert missing not in params and config.tokens.audio + config.tokens.video == {"audio": 4, "video": 3}[missing]
+    shown = range(config.tokens.audio + config.tokens.video)
     assert np.isfinite(tiny.jitted(model)(params, tiny.batch([1, shown, 5]))).all()
     with pytest.raises(ValueError, match=missing):
         model.apply({"params": params}, np.zeros(1), method=f"encode_{missing}")
@@ -209,6 +209,6 @@ def test_a_new_part_needs_no_change_here(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(deemo_llama.CONNECTORS, "mean", (MeanConfig, Mean))
     video = {**tiny.CONFIG["video"], "connector": {"name": "mean"}}
     config = tiny.config(video=video)
-    assert isinstance(config.video, BranchConfig) and config.video_tokens == 1
+    assert isinstance(config.video, BranchConfig) and config.tokens.video == 1
     model, params = tiny.built_from(config)
     assert np.isfinite(tiny.jitted(model)(params, tiny.batch([1, tiny.AUDIO, range(3, 4), 5]))).all()

@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 from deemo_jax.build import main
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, write_json
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.data.pipeline import make_pipeline
 from deemo_jax.data.source import ClipSource
 from deemo_jax.deid.text.fuzzy_names import Names
@@ -19,6 +20,7 @@ from deemo_jax.deid.text.rules import Rules
 from deemo_jax.deid.text.transcripts import redact_file
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Frame
+from deemo_jax.models.batch import MediaTokens
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 from tfds_builders.deemo_mer.dummy_data import write_dummy
 
@@ -90,15 +92,20 @@ def test_no_tensorflow_is_imported(attested: Path, tmp_path: Path) -> None:
             "frames": 2,
             "clips": 2,
         },
+        "model": {},
+        "train": {"steps": 1},
+        "trainable": [".*"],
     }
     code = f"""
 import json, sys
 from deemo_jax.build import main
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.data.pipeline import make_pipeline
+from deemo_jax.models.batch import MediaTokens
 if __name__ == "__main__":
     assert main({command(attested, tmp_path, "--workers", "2", *SPLITS)!r}) == 0
     config = json.loads({json.dumps(json.dumps(config))})
-    batch = make_pipeline(config, audio_tokens=1, video_tokens=1, train=True).batch_at(0)
+    batch = make_pipeline(Recipe.from_config(config), MediaTokens(1, 1), train=True).batch_at(0)
     assert batch.record_valid.all()
     assert not [name for name in sys.modules if name.split(".")[0] in ("tensorflow", "torch")]
 """
@@ -369,8 +376,11 @@ def test_bytes_damaged_on_disk_cost_their_records_only(built: Path, tmp_path: Pa
             "frames": 2,
             "clips": 2,
         },
+        "model": {},
+        "train": {"steps": 1},
+        "trainable": [".*"],
     }
-    pipeline = make_pipeline(config, audio_tokens=1, video_tokens=1, train=True)
+    pipeline = make_pipeline(Recipe.from_config(config), MediaTokens(1, 1), train=True)
     batch = pipeline.batch_at(0)
     assert 0 < len(pipeline.counts.unreadable) == (~batch.record_valid).sum() < 4
 

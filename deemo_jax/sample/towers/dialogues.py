@@ -14,6 +14,7 @@ import numpy as np
 from deemo_jax.core.schema import Clip, Modality, NFBLSegment
 from deemo_jax.data.prompts import Slots, Task, answer_text, build_prompt
 from deemo_jax.data.tokenizer import ByteTokenizer
+from deemo_jax.models.batch import MediaTokens
 from deemo_jax.sample import script
 from deemo_jax.sample.cues import NEGATIVE, POSITIVE, Cues, Tone
 from deemo_jax.sample.render.motion import GESTURES
@@ -110,7 +111,7 @@ def _dialogue(
         labels = [segment.label for segment in clip.nfbl]
         shown = given if labels else given - {Modality.NFBL}
         task = Task.RECOGNITION_REASONING
-        for part in build_prompt(clip.transcript, labels, shown, task, audio, video, template=DEEMO):
+        for part in build_prompt(clip.transcript, labels, shown, task, MediaTokens(audio, video), template=DEEMO):
             media = isinstance(part, Slots)
             text = tokenizer.encode(fill[part.first > 0] if isinstance(part, Slots) else part)
             ids += text

@@ -98,7 +98,7 @@ def pretrain(model: Mapping[str, Any], out: Path, only: Collection[str], *, seed
 
 def _decoder(config: DeemoLlamaConfig, seed: int) -> tuple[dict[str, Any], dict[str, float]]:
     recipe, decoder = DecoderRecipe(), Llama(config.decoder.config)
-    places = {"audio": config.audio_tokens, "video": config.video_tokens}
+    places = {"audio": config.tokens.audio, "video": config.tokens.video}
     params = pretrain_decoder(decoder, recipe, **places, seed=seed)
     right = answer_accuracy(decoder, params, **places, length=recipe.length, seed=seed + 1, sentence_set="sample")
     return params, {"whole_answer": right}
