@@ -22,9 +22,9 @@ from deemo_jax.core import cli, formats
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import sha256
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
-from deemo_jax.evaluation import folder as places
-from deemo_jax.evaluation import report, results
-from deemo_jax.evaluation.predictions import by_set, fullest, parse_sets, read_predictions
+from deemo_jax.evaluation import output_folder, report, results
+from deemo_jax.evaluation.modality_sets import fullest, parse_sets
+from deemo_jax.evaluation.predictions import by_set, read_predictions
 from deemo_jax.evaluation.truth import read_truth
 
 WORKDIR = flags.DEFINE_string("workdir", "", "Folder of a run; results go to its evaluation/.")
@@ -89,7 +89,7 @@ def main(argv: Sequence[str]) -> None:
         raise UserError("--labels goes with --predictions: a run has those of its dataset")
     if SHEET.value and not (WORKDIR.value and SOURCE.value and DEID.value):
         raise UserError("--sheet needs --workdir, --source (raw clips) and --deid (de-identified clips)")
-    folder = None if any(flag.present for flag in WHICH) else places.newest(Path(WORKDIR.value, "evaluation"))
+    folder = None if any(flag.present for flag in WHICH) else output_folder.newest(Path(WORKDIR.value, "evaluation"))
     if not (SHEET.value and folder):
         folder = _of_file() if PREDICTIONS.value else _of_run()
     if SHEET.value and folder:
@@ -110,11 +110,11 @@ def _of_file() -> Path | None:
     stamp: dict[str, Any] = {"predictions": sha256(file), "truth": sha256(TRUTH.value) if TRUTH.value else ""}
     # Without the labels where they are DEEMO's: so earlier versions wrote it.
     stamp |= {} if labels == DEEMO_LABELS else {"labels": list(labels)}
-    folder = Path(OUT.value) if OUT.value else places.place(Path(WORKDIR.value, "evaluation"), file.stem, stamp)
-    places.check(folder, stamp, overwrite=OVERWRITE.value)
+    folder = Path(OUT.value) if OUT.value else output_folder.place(Path(WORKDIR.value, "evaluation"), file.stem, stamp)
+    output_folder.check(folder, stamp, overwrite=OVERWRITE.value)
     if OVERWRITE.value:
-        places.clear(folder, keep=file)
-    places.begin(folder, stamp)
+        output_folder.clear(folder, keep=file)
+    output_folder.begin(folder, stamp)
     report.write(found, folder)
     print(f"\nwritten: {folder / 'report.md'}")
     return folder
@@ -130,9 +130,9 @@ def _of_run() -> Path:
     if MODALITIES.value:
         parse_sets(MODALITIES.value)
     # JAX is imported only here: scoring a file of predictions needs none of it, and mistakes in flags answer at once.
-    from deemo_jax.evaluation.run import Request, evaluate_run
+    from deemo_jax.evaluation.evaluate_run import EvaluationRequest, evaluate_run
 
-    request = Request(
+    request = EvaluationRequest(
         workdir=Path(WORKDIR.value),
         sets=MODALITIES.value,
         split=SPLIT.value,
@@ -156,10 +156,10 @@ def _of_run() -> Path:
 
 
 def _sheet(folder: Path) -> None:
-    from deemo_jax.evaluation import sheet
+    from deemo_jax.evaluation import contact_sheet
 
-    file = Path(PREDICTIONS.value) if PREDICTIONS.value else folder / places.PREDICTIONS
-    labels = _labels() if PREDICTIONS.value else places.scored_labels(folder)
+    file = Path(PREDICTIONS.value) if PREDICTIONS.value else folder / output_folder.PREDICTIONS
+    labels = _labels() if PREDICTIONS.value else output_folder.scored_labels(folder)
     truth = read_truth(TRUTH.value, labels) if PREDICTIONS.value and TRUTH.value else None
     sets = by_set(read_predictions(file, truth, labels))
     name, path = fullest(sets), folder / "sheet.png"
@@ -167,7 +167,9 @@ def _sheet(folder: Path) -> None:
         f"{len(sets[name])} clips, evenly spaced; given: {name}. "
         "The raw column shows identities: for the holder's eyes."
     )
-    sheet.draw(sheet.collect(sheet.spread(sets[name], ROWS.value), SOURCE.value, DEID.value), path, subtitle)
+    contact_sheet.draw(
+        contact_sheet.collect(contact_sheet.spread(sets[name], ROWS.value), SOURCE.value, DEID.value), path, subtitle
+    )
     print(f"contact sheet of {name}: {path}")
 
 

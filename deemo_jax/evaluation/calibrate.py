@@ -8,8 +8,9 @@ import numpy as np
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.schema import Modality, set_name
 from deemo_jax.data.source import open_builder
-from deemo_jax.evaluation.predict import Asking, read_records, shown_to
-from deemo_jax.evaluation.unfinished import Progress
+from deemo_jax.evaluation.answer_log import AnswerLog
+from deemo_jax.evaluation.answer_split import SplitAsker, read_records
+from deemo_jax.evaluation.modality_sets import shown_to
 from deemo_jax.generation.calibration import SPLIT, Calibration, fit, lacking, takes
 from deemo_jax.generation.odds import log_odds
 from deemo_jax.models.deemo_llama import DeemoLlama
@@ -40,18 +41,18 @@ def calibrate(recipe: Recipe, model: DeemoLlama, params: Any, *, batch_size: int
     if takes(data.train_split):
         return Calibration(why_not=f"the run was trained on split {SPLIT!r}")
     # Only the odds are wanted: one token is the shortest answer.
-    asking = Asking(recipe, model, params, 1, split=SPLIT, batch_size=batch_size)
-    whole = asking.pipeline(shown_to(recipe))
+    asker = SplitAsker(recipe, model, params, 1, split=SPLIT, batch_size=batch_size)
+    whole = asker.pipeline(shown_to(recipe))
     count = min(len(whole), MOST_CLIPS)
     records, _ = read_records(whole, count)
-    truth = {index: asking.labels.index(record.clip.emotion) for index, record in records.items()}
+    truth = {index: asker.labels.index(record.clip.emotion) for index, record in records.items()}
     if why_not := lacking(np.array([*truth.values()], int)):
         return Calibration(why_not=why_not)
     known = [modality for modality in Modality if modality in shown_to(recipe)]
     found = {}
     for size in range(len(known), 0, -1):
         for chosen in map(frozenset, itertools.combinations(known, size)):
-            said = asking.ask(chosen, count, Progress(), "calibrates")
+            said = asker.ask(chosen, count, AnswerLog(), "calibrates")
             odds = {index: said[index].log_likelihoods for index in records}
             kept = {index: values for index, values in odds.items() if values and np.isfinite(values).all()}
             of_kept = np.array([truth[index] for index in kept], int)

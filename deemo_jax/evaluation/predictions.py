@@ -16,7 +16,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_jsonl
 from deemo_jax.core.schema import DEEMO_LABELS, Labels, Modality, close_key, set_name
 from deemo_jax.data.prompts import parse_emotion
-from deemo_jax.evaluation.fields import MAX_LINE_BYTES, MAX_ROWS, clip_id_of, emotion_of, text_of
+from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES, MAX_ROWS, clip_id_of, emotion_of, text_of
 from deemo_jax.evaluation.truth import Truth
 from deemo_jax.generation.text import parse_reasoning
 
@@ -51,26 +51,9 @@ class Prediction:
         return dataclasses.asdict(self)
 
 
-def parse_sets(text: str) -> list[frozenset[Modality]]:
-    """'all;transcript;video,audio' -> the sets, in that order, each once.
-
-    Raises:
-        UserError: a name that is no modality, or no set at all.
-    """
-    sets = [Modality.parse_set(part) for part in text.split(";") if part.strip()]
-    if not sets:
-        raise UserError(f"modalities {text!r}: name at least one set, such as 'all;transcript;video,audio'")
-    return list(dict.fromkeys(sets))
-
-
 def indices(emotions: Sequence[str | None], labels: Labels = DEEMO_LABELS) -> Int[np.ndarray, " n"]:
     """Label indices for `recognition`; None, an answer that was not understood, comes behind the last one."""
     return np.array([len(labels) if e is None else labels.index(e) for e in emotions], np.int64)
-
-
-def fullest(sets: Iterable[str]) -> str:
-    """The name of the set with the most modalities; the first one of several."""
-    return max(sets, key=lambda name: len(Modality.parse_set(name)))
 
 
 def by_set(predictions: Iterable[Prediction]) -> dict[str, list[Prediction]]:

@@ -30,14 +30,14 @@ def tables(results: Results) -> list[Table]:
             for cue, s in of_set.items()
         ]
         found.append(Table("Cues that the reasoning names, % [95 % interval]", header, tuple(rows)))
-    if results.sureness:
+    if results.probabilities:
         count = len(next(iter(results.sets.values())).classes)
         guess = "a thrown coin" if count == 2 else f"a guess among {count}"
         caption = f"Probabilities of the emotion (0 is best; {guess} has an NLL of {math.log(count):.3f})"
         header = ("modalities", "temperature", "ECE", "calibrated", "NLL", "calibrated", "clips")
         rows = [
             (name, *map(_number, (s.temperature, s.ece, s.ece_calibrated, s.nll, s.nll_calibrated)), str(s.n))
-            for name, s in results.sureness.items()
+            for name, s in results.probabilities.items()
         ]
         found.append(Table(caption, header, tuple(rows)))
     return found

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
-from deemo_jax.evaluation import cues, recognition
+from deemo_jax.evaluation import cue_scores, metrics
 from deemo_jax.evaluation.predictions import Prediction, indices
-from deemo_jax.evaluation.reliability import Sureness, sureness
+from deemo_jax.evaluation.probability_scores import ProbabilityScores, probability_scores
 from deemo_jax.evaluation.truth import Truth
 
 
@@ -24,18 +24,18 @@ class Results:
         differences: 'all - transcript': paired difference of two sets on the same clips.
         cues: by modality set and cue, where the truth states the cues of the corpus; else empty.
         bayes: by modality set, the best accuracy that is possible, where the truth states it; else empty.
-        sureness: by modality set, how honest the probabilities are, where odds are known; else empty.
+        probabilities: by modality set, how honest the probabilities are, where odds are known; else empty.
         corpus: the kind of the corpus, where the truth states it; else "".
     """
 
     source: str
     notes: tuple[str, ...]
     majority: float
-    sets: dict[str, recognition.Recognition]
-    differences: dict[str, recognition.Difference]
-    cues: dict[str, dict[str, cues.CueScores]]
+    sets: dict[str, metrics.Recognition]
+    differences: dict[str, metrics.Difference]
+    cues: dict[str, dict[str, cue_scores.CueScores]]
     bayes: dict[str, float]
-    sureness: dict[str, Sureness] = dataclasses.field(default_factory=dict)
+    probabilities: dict[str, ProbabilityScores] = dataclasses.field(default_factory=dict)
     corpus: str = ""
 
     @property
@@ -55,7 +55,7 @@ class Results:
             "cues": {
                 name: {cue: scores.to_json() for cue, scores in of_set.items()} for name, of_set in self.cues.items()
             },
-            "probabilities": {name: scores.to_json() for name, scores in self.sureness.items()},
+            "probabilities": {name: scores.to_json() for name, scores in self.probabilities.items()},
         }
 
 
@@ -84,24 +84,24 @@ def score(
     return Results(
         source=source,
         notes=tuple(notes),
-        majority=recognition.majority(true),
-        sets={name: recognition.recognition(true, said, labels) for name, said in predicted.items()},
+        majority=metrics.majority(true),
+        sets={name: metrics.recognition(true, said, labels) for name, said in predicted.items()},
         differences={
-            f"{a} - {b}": recognition.paired_difference(true, predicted[a], predicted[b], labels)
+            f"{a} - {b}": metrics.paired_difference(true, predicted[a], predicted[b], labels)
             for a, b in itertools.combinations(predicted, 2)
         },
         cues=_cue_scores(sets, truth) if truth else {},
         bayes={name: best[name] for name in sets if name in best},
-        sureness={name: found for name, of_set in sets.items() if (found := sureness(of_set, labels))},
+        probabilities={name: found for name, of_set in sets.items() if (found := probability_scores(of_set, labels))},
         corpus=corpus.kind if corpus else "",
     )
 
 
-def _cue_scores(sets: Mapping[str, Sequence[Prediction]], truth: Truth) -> dict[str, dict[str, cues.CueScores]]:
+def _cue_scores(sets: Mapping[str, Sequence[Prediction]], truth: Truth) -> dict[str, dict[str, cue_scores.CueScores]]:
     if truth.corpus is None or not truth.corpus.cues:
         return {}
     return {
-        name: cues.cue_scores(
+        name: cue_scores.cue_scores(
             truth.corpus.cues, [truth.cues(row.clip_id) for row in of_set], [row.reasoning for row in of_set]
         )
         for name, of_set in sets.items()

@@ -9,7 +9,7 @@ from deemo_jax.core.corpus_statement import CorpusStatement, stated_corpus
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_jsonl
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
-from deemo_jax.evaluation.fields import MAX_LINE_BYTES, MAX_ROWS, clip_id_of, emotion_of, text_of
+from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES, MAX_ROWS, clip_id_of, emotion_of, text_of
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from deemo_jax.core.schema import Labels
 from deemo_jax.data.run_data import check_run
 from deemo_jax.data.source import ClipSource, dataset_labels
 from deemo_jax.evaluation import folder as places
+from deemo_jax.evaluation.evaluate_run import EvaluationRequest, evaluate_run
 from deemo_jax.evaluation.report import text
-from deemo_jax.evaluation.run import Request, evaluate_run
 from deemo_jax.generation import calibration, describer
 from deemo_jax.generation.answers import Decoding
 from deemo_jax.training.loop import train
@@ -88,15 +88,17 @@ def test_a_dataset_whose_labels_are_lost_is_refused(data_dir, tmp_path):
 def test_a_run_follows_the_labels_of_its_dataset(run, data_dir, monkeypatch):
     assert read_json(run / "data.json")["data"]["labels"] == [*LABELS]
     monkeypatch.setattr(calibration, "LEAST_CLIPS", 2)
-    request = Request(workdir=run, sets="transcript", batch_size=2, max_new_tokens=3, calibrate=True)
+    request = EvaluationRequest(workdir=run, sets="transcript", batch_size=2, max_new_tokens=3, calibrate=True)
     found, folder, _ = evaluate_run(request)
     scores = found.sets["transcript"]
     assert tuple(scores.classes) == LABELS.names and scores.confusion.shape == (3, 4)
-    assert found.sureness["transcript"].temperature and "a guess among 3 has an NLL of 1.099" in text(found)
+    assert found.probabilities["transcript"].temperature and "a guess among 3 has an NLL of 1.099" in text(found)
     rows = [json.loads(line) for line in (folder / places.PREDICTIONS).read_text().splitlines()]
     assert all(tuple(row["log_likelihoods"]) == LABELS.names for row in rows)
     assert places.scored_labels(folder) == LABELS
-    again, _, was_there = evaluate_run(Request(workdir=run, sets="transcript", batch_size=2, max_new_tokens=3))
+    again, _, was_there = evaluate_run(
+        EvaluationRequest(workdir=run, sets="transcript", batch_size=2, max_new_tokens=3)
+    )
     assert was_there and again.to_json() == found.to_json()
 
     record = ClipSource(data_dir, "deemo_mer", "test")[0]

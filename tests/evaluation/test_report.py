@@ -98,9 +98,9 @@ def test_probabilities_are_shown_as_they_are_and_calibrated():
         dataclasses.replace(row, log_likelihoods={e: 3.0 * (e == row.emotion_predicted) for e in DEEMO_LABELS})
         for row in imagined({"all": 0.8})
     ]
-    plain = score(by_set(rows), "x").sureness["all"]
+    plain = score(by_set(rows), "x").probabilities["all"]
     calibrated = score(by_set(dataclasses.replace(row, temperature=2.0) for row in rows), "x")
-    found = calibrated.sureness["all"]
+    found = calibrated.probabilities["all"]
     wrong = 1 - calibrated.sets["all"].accuracy.value
     by_hand = {
         t: -(1 - wrong) * math.log(1 / (1 + math.exp(-3 / t))) - wrong * math.log(1 / (1 + math.exp(3 / t)))
@@ -118,7 +118,7 @@ def test_probabilities_are_shown_as_they_are_and_calibrated():
     ]
     # Some rows without odds, and temperatures that differ, are no reason to fail.
     odd = [dataclasses.replace(rows[0], log_likelihoods=None), dataclasses.replace(rows[1], temperature=3.0), *rows[2:]]
-    assert score(by_set(odd), "x").sureness["all"].n == 199
+    assert score(by_set(odd), "x").probabilities["all"].n == 199
 
 
 def test_writes_everything_or_says_why_not(sample, foreign, tmp_path):

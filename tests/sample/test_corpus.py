@@ -7,7 +7,7 @@ import pytest
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Clip
-from deemo_jax.evaluation.cues import CueReader
+from deemo_jax.evaluation.cue_scores import CueReader
 from deemo_jax.evaluation.truth import read_truth
 from deemo_jax.sample import corpus, script
 from deemo_jax.sample.__main__ import main

@@ -11,7 +11,7 @@ from deemo_jax.core.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Answered:
+class LoggedAnswer:
     """What a model said to one record of the split.
 
     Attributes:
@@ -30,8 +30,8 @@ class Answered:
         return dataclasses.asdict(self)
 
 
-class Progress:
-    """A file of `Answered`.
+class AnswerLog:
+    """A file of `LoggedAnswer`.
 
     Args:
         path: made when the first answer comes. What a kill left of a last line is removed. None keeps nothing.
@@ -43,7 +43,7 @@ class Progress:
 
     def __init__(self, path: Path | None = None, begin: Callable[[], None] | None = None) -> None:
         self._path, self._begin = path, begin
-        self._known: dict[tuple[str, int], Answered] = {}
+        self._known: dict[tuple[str, int], LoggedAnswer] = {}
         if path is None or not path.exists():
             return
         try:
@@ -59,11 +59,11 @@ class Progress:
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror}); give --overwrite to begin anew") from error
 
-    def of(self, modalities: str) -> dict[int, Answered]:
+    def of(self, modalities: str) -> dict[int, LoggedAnswer]:
         """What is known of a modality set, by record."""
         return {index: found for (name, index), found in self._known.items() if name == modalities}
 
-    def add(self, rows: Iterable[Answered]) -> None:
+    def add(self, rows: Iterable[LoggedAnswer]) -> None:
         """Keeps answers; they are on the disk when this returns.
 
         Raises:
@@ -93,7 +93,7 @@ class Progress:
             self._path.unlink(missing_ok=True)
 
 
-def _read(line: bytes) -> Answered | None:
+def _read(line: bytes) -> LoggedAnswer | None:
     """A whole line, or None."""
     if not line.endswith(b"\n"):
         return None
@@ -101,6 +101,6 @@ def _read(line: bytes) -> Answered | None:
         row = json.loads(line)
         odds = row["log_likelihoods"]
         odds = None if odds is None else tuple(map(float, odds))
-        return Answered(str(row["modalities"]), int(row["index"]), str(row["answer"]), odds)
+        return LoggedAnswer(str(row["modalities"]), int(row["index"]), str(row["answer"]), odds)
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return None

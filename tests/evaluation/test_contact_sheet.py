@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.evaluation import sheet
+from deemo_jax.evaluation import contact_sheet
 from tests.evaluation.samples import imagined, media_folders
 
 
@@ -21,7 +21,7 @@ def predictions(count=3):
 
 
 def test_rows_pair_raw_and_deidentified_by_hash(folders):
-    rows = sheet.collect(predictions(), *folders)
+    rows = contact_sheet.collect(predictions(), *folders)
     assert [row.prediction.clip_id for row in rows] == ["clip000", "clip001", "clip002"]
     for number, row in enumerate(rows):
         assert abs(row.raw_frame.mean() - (40 * number + 5)) < 3  # the middle frame
@@ -31,12 +31,12 @@ def test_rows_pair_raw_and_deidentified_by_hash(folders):
 
 
 def test_draws_a_png_that_grows_with_the_rows(folders, tmp_path):
-    rows = sheet.collect(predictions(), *folders)
+    rows = contact_sheet.collect(predictions(), *folders)
     odd = dataclasses.replace(
         rows[0].prediction, reasoning="$x_ \\frac " + "long " * 300, answer="\x00", clip_id="$" * 90
     )
-    sheet.draw([dataclasses.replace(rows[0], prediction=odd)], tmp_path / "one.png")
-    sheet.draw(rows, tmp_path / "three.png", "A subtitle.")
+    contact_sheet.draw([dataclasses.replace(rows[0], prediction=odd)], tmp_path / "one.png")
+    contact_sheet.draw(rows, tmp_path / "three.png", "A subtitle.")
     one, three = (np.asarray(Image.open(tmp_path / name).convert("L")) for name in ("one.png", "three.png"))
     assert three.shape[0] - one.shape[0] == pytest.approx(2 * 175, abs=2)
     assert one.shape[1] == three.shape[1] == 1550
@@ -45,19 +45,19 @@ def test_draws_a_png_that_grows_with_the_rows(folders, tmp_path):
 
 def test_spread_is_even_and_blind_to_the_outcome():
     rows = predictions(9)
-    assert [row.clip_id for row in sheet.spread(rows, 3)] == ["clip000", "clip004", "clip008"]
-    assert sheet.spread(rows, 20) == rows
+    assert [row.clip_id for row in contact_sheet.spread(rows, 3)] == ["clip000", "clip004", "clip008"]
+    assert contact_sheet.spread(rows, 20) == rows
 
 
 def test_what_is_missing_is_named(folders, tmp_path):
     raw, deid = folders
     with pytest.raises(UserError, match="no manifest of clip clip003"):
-        sheet.collect(predictions(4), raw, deid)
+        contact_sheet.collect(predictions(4), raw, deid)
     with pytest.raises(UserError, match="no such folder"):
-        sheet.collect(predictions(), tmp_path / "absent", deid)
+        contact_sheet.collect(predictions(), tmp_path / "absent", deid)
     (raw / "day" / "IMG_1.mp4").unlink()
     with pytest.raises(UserError, match="raw file of clip clip001"):
-        sheet.collect(predictions(), raw, deid)
+        contact_sheet.collect(predictions(), raw, deid)
 
 
 def test_tampered_files_are_refused(folders):
@@ -65,4 +65,4 @@ def test_tampered_files_are_refused(folders):
     with open(deid / "clip001.mp4", "ab") as file:
         file.write(b"x")
     with pytest.raises(UserError, match="hash differs"):
-        sheet.collect(predictions(), raw, deid)
+        contact_sheet.collect(predictions(), raw, deid)

@@ -7,13 +7,13 @@ import pytest
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.data.build.writer import write_dataset
-from deemo_jax.evaluation import folder as places
-from deemo_jax.evaluation import predict as predict_file
-from deemo_jax.evaluation import run as run_file
+from deemo_jax.evaluation import answer_split as answer_split_file
+from deemo_jax.evaluation import evaluate_run as run_file
+from deemo_jax.evaluation import output_folder
 from deemo_jax.evaluation.calibrate import calibrate
+from deemo_jax.evaluation.evaluate_run import EvaluationRequest, evaluate_run
+from deemo_jax.evaluation.output_folder import Setting
 from deemo_jax.evaluation.predictions import read_predictions
-from deemo_jax.evaluation.run import Request, evaluate_run
-from deemo_jax.evaluation.setting import Setting
 from deemo_jax.generation.calibration import load, path_of
 from deemo_jax.generation.load import checkpoint_identity, load_run, read_recipe
 from tests.compiler import quick_compiler as quick_compiler
@@ -43,7 +43,7 @@ def work(run, loaded, tmp_path, monkeypatch):
 
 def ask(work, sets="transcript", **more):
     usual = {"batch_size": 2, "max_new_tokens": 3, "calibrate": False}
-    found, folder, was_there = evaluate_run(Request(workdir=work, sets=sets, **(usual | more)))
+    found, folder, was_there = evaluate_run(EvaluationRequest(workdir=work, sets=sets, **(usual | more)))
     return found.to_json(), folder, was_there
 
 
@@ -68,7 +68,7 @@ def test_evaluations_lie_beside_each_other(work):
     assert ask(work, "transcript;nfbl", limit=2)[1].name == "test-first2-step0-transcript+nfbl"
     assert ask(work, limit=3, max_new_tokens=4)[1].name.startswith("test-first3-step0-transcript-")
     assert content(folder) == before
-    assert places.newest(work / "evaluation").name.startswith("test-first3-step0-transcript-")
+    assert output_folder.newest(work / "evaluation").name.startswith("test-first3-step0-transcript-")
 
 
 def test_what_is_finished_is_shown_and_not_made_again(work, monkeypatch):
@@ -111,12 +111,12 @@ def test_an_earlier_evaluation_without_a_folder_of_its_own_stays_and_is_read(wor
     earlier.mkdir()
     for name in ("predictions.jsonl", "recognition.json"):
         (earlier / name).write_text("{}")
-    assert places.newest(earlier) == earlier
+    assert output_folder.newest(earlier) == earlier
     with pytest.raises(UserError, match="holds another evaluation"):
         ask(work, limit=2, out=earlier)
     folder = ask(work, limit=2)[1]
     assert folder.parent == earlier and (earlier / "predictions.jsonl").read_text() == "{}"
-    assert places.newest(earlier) == folder
+    assert output_folder.newest(earlier) == folder
 
 
 def test_a_mistake_leaves_nothing_behind(work):
@@ -133,7 +133,7 @@ def test_a_mistake_leaves_nothing_behind(work):
 
 def test_an_interrupted_evaluation_goes_on(work, tmp_path, monkeypatch):
     whole = ask(work, "transcript;nfbl", out=tmp_path / "whole")[1]
-    asked, real = [], predict_file.answer
+    asked, real = [], answer_split_file.answer
 
     def killed(*arguments):
         asked.append(1)
@@ -141,11 +141,11 @@ def test_an_interrupted_evaluation_goes_on(work, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(predict_file, "answer", killed)
+    monkeypatch.setattr(answer_split_file, "answer", killed)
     with pytest.raises(KeyboardInterrupt):
         ask(work, "transcript;nfbl")
     (part,) = (work / "evaluation").iterdir()
-    assert not places.finished(part) and places.newest(work / "evaluation") is None
+    assert not output_folder.finished(part) and output_folder.newest(work / "evaluation") is None
     folder = ask(work, "transcript;nfbl")[1]
     assert folder == part and len(asked) == 5
     assert content(folder) == content(whole)
@@ -154,12 +154,12 @@ def test_an_interrupted_evaluation_goes_on(work, tmp_path, monkeypatch):
 def test_of_two_at_once_in_one_folder_the_second_is_refused(work, monkeypatch):
     folder, real = work / "evaluation" / "test-first2-step0-transcript", run_file.load_run
     folder.mkdir(parents=True)
-    with places.lock_of(folder) as lock:
+    with output_folder.lock_of(folder) as lock:
         lock.take()
         with pytest.raises(UserError, match=r"is in use by another run \(process .*or name another folder with --out$"):
             ask(work, limit=2)
     assert ask(work, limit=2)[1:] == (folder, False)
-    with places.lock_of(folder) as lock:  # what is finished is shown all the same, and not removed
+    with output_folder.lock_of(folder) as lock:  # what is finished is shown all the same, and not removed
         lock.take()
         assert ask(work, limit=2)[1:] == (folder, True)
         for more in ({"overwrite": True}, {"calibrate": True}):
@@ -264,9 +264,9 @@ def test_a_name_that_is_taken_is_made_unmistakable(tmp_path):
     stamps = [{"truth": text} for text in ("a", "b", "c")]
     found = []
     for stamp in stamps:
-        found.append(places.place(tmp_path, "test", stamp))
-        places.begin(found[-1], stamp)
+        found.append(output_folder.place(tmp_path, "test", stamp))
+        output_folder.begin(found[-1], stamp)
     assert found[0].name == "test" and len(set(found)) == 3
-    assert [places.place(tmp_path, "test", stamp) for stamp in stamps] == found
+    assert [output_folder.place(tmp_path, "test", stamp) for stamp in stamps] == found
     (found[0] / "setting.json").write_text("{")
-    assert places.place(tmp_path, "test", stamps[0]) not in found
+    assert output_folder.place(tmp_path, "test", stamps[0]) not in found

@@ -15,7 +15,7 @@ from deemo_jax.generation.odds import calibration_error, log_odds, negative_log_
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Sureness:
+class ProbabilityScores:
     """Of one modality set.
 
     Attributes:
@@ -36,7 +36,7 @@ class Sureness:
         return dataclasses.asdict(self)
 
 
-def sureness(rows: Sequence[Prediction], labels: Labels = DEEMO_LABELS) -> Sureness | None:
+def probability_scores(rows: Sequence[Prediction], labels: Labels = DEEMO_LABELS) -> ProbabilityScores | None:
     """Scores the probabilities of one modality set; None where no odds are known."""
     known = [(row, row.log_likelihoods) for row in rows if row.log_likelihoods is not None]
     if not known:
@@ -46,7 +46,7 @@ def sureness(rows: Sequence[Prediction], labels: Labels = DEEMO_LABELS) -> Suren
     (temperature, *others) = {row.temperature for row, _ in known}
     learnt = temperature is not None and not others
     scaled = odds / temperature if learnt else odds
-    return Sureness(
+    return ProbabilityScores(
         n=len(known),
         temperature=temperature if learnt else None,
         nll=negative_log_likelihood(odds, truth),

@@ -15,54 +15,23 @@ from deemo_jax.data.prompts import parse_emotion
 from deemo_jax.data.source import Record, dataset_labels
 from deemo_jax.data.templates import parse_template
 from deemo_jax.data.tokenizer import make_tokenizer
-from deemo_jax.evaluation.predictions import Prediction, parse_sets
-from deemo_jax.evaluation.unfinished import Answered, Progress
+from deemo_jax.evaluation.answer_log import AnswerLog, LoggedAnswer
+from deemo_jax.evaluation.predictions import Prediction
 from deemo_jax.generation.answers import Decoding, answer
 from deemo_jax.generation.odds import statements
 from deemo_jax.generation.text import parse_reasoning
-from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig
+from deemo_jax.models.deemo_llama import DeemoLlama
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Answers:
+class SplitAnswers:
     """What a model said, and what a reader of its scores must know of the data, a line each."""
 
     predictions: list[Prediction]
     notes: tuple[str, ...]
 
 
-def shown_to(recipe: Recipe) -> frozenset[Modality]:
-    """The modalities that a run is shown: those of its recipe that its model has a branch for."""
-    model = DeemoLlamaConfig.from_config(recipe.model)
-    without = {m for m in (Modality.AUDIO, Modality.VIDEO) if getattr(model, m) is None}
-    return recipe.data.shown - without
-
-
-def allowed_sets(text: str, recipe: Recipe) -> list[frozenset[Modality]]:
-    """The modality sets that a person asks for, as far as a run is shown them.
-
-    Args:
-        text: as `parse_sets` reads it; 'all' is all that the run is shown. Empty: that, and transcript, video and audio
-            alone, as far as it is shown these.
-        recipe: of the run.
-
-    Raises:
-        UserError: a set names what the run is not shown.
-    """
-    known = shown_to(recipe)
-    if not text:
-        alone = (Modality.TRANSCRIPT, Modality.VIDEO, Modality.AUDIO)
-        return list(dict.fromkeys([known, *(frozenset({m}) for m in alone if m in known)]))
-    asked = parse_sets(text)
-    for chosen in asked:
-        if chosen - known and chosen != frozenset(Modality):
-            raise UserError(
-                f"--modalities {set_name(chosen)!r}: this run is shown {set_name(known)} only; choose among these"
-            )
-    return list(dict.fromkeys(chosen & known for chosen in asked))
-
-
-def predict(
+def answer_split(
     recipe: Recipe,
     model: DeemoLlama,
     params: Any,
@@ -72,8 +41,8 @@ def predict(
     max_new_tokens: int,
     split: str = "",
     limit: int = 0,
-    progress: Progress | None = None,
-) -> Answers:
+    log: AnswerLog | None = None,
+) -> SplitAnswers:
     """Greedy answers, and the likelihoods of all labels' statements.
 
     Every set has batches of the same few shapes (what a set withholds is zeros and absent from the prompt), so that
@@ -89,14 +58,14 @@ def predict(
         max_new_tokens: an answer's longest length.
         split: default: the recipe's test split.
         limit: only so many clips; 0 is all.
-        progress: where answers are kept as they come; what is there already is not asked again.
+        log: where answers are kept as they come; what is there already is not asked again.
 
     Raises:
         UserError: no such data, or a split that is empty or cannot be read.
     """
     split = split or recipe.data.test_split
-    asking = Asking(recipe, model, params, max_new_tokens, split=split, batch_size=batch_size)
-    whole = asking.pipeline(sets[0])
+    asker = SplitAsker(recipe, model, params, max_new_tokens, split=split, batch_size=batch_size)
+    whole = asker.pipeline(sets[0])
     count = min(len(whole), limit or len(whole))
     if not count:
         raise UserError(f"split {split!r} is empty; choose another --split or build with other fractions")
@@ -104,20 +73,20 @@ def predict(
     if not records:
         raise UserError(f"split {split!r}: none of its {count} records can be read; build the dataset again")
     notes = _data_notes(records, lost)
-    progress = progress or Progress()
+    log = log or AnswerLog()
     predictions: list[Prediction] = []
     for chosen in sets:
         name = set_name(chosen)
-        answered = asking.ask(chosen, count, progress)
-        predictions += [_prediction(record, answered[index], asking.labels) for index, record in records.items()]
+        answered = asker.ask(chosen, count, log)
+        predictions += [_prediction(record, answered[index], asker.labels) for index, record in records.items()]
         if unreadable := sum(found.log_likelihoods is None for found in answered.values()):
             notes.append(
                 f"{unreadable} records could not be read ({name}); their answers are empty and count as wrong."
             )
-    return Answers(predictions, tuple(notes))
+    return SplitAnswers(predictions, tuple(notes))
 
 
-class Asking:
+class SplitAsker:
     """A model that is asked about the records of a split, one modality set after the other.
 
     Args:
@@ -158,29 +127,29 @@ class Asking:
         return make_pipeline(self._recipe, tokens, train=False, tokenizer=self._tokenizer, modalities=chosen)
 
     def ask(
-        self, chosen: frozenset[Modality], count: int, progress: Progress, doing: str = "answers"
-    ) -> dict[int, Answered]:
+        self, chosen: frozenset[Modality], count: int, log: AnswerLog, doing: str = "answers"
+    ) -> dict[int, LoggedAnswer]:
         """What is said to the first `count` records, by record; from the first batch on that is not known whole."""
         name, pipeline, size = set_name(chosen), self.pipeline(chosen), self._recipe.data.batch_size
-        known = progress.of(name)
+        known = log.of(name)
         first = next((index for index in range(count) if index not in known), count) // size
         steps = -(-count // size) - first
         batches = itertools.islice(pipeline.iterate(first), steps) if steps else ()
         for batch in with_progress(batches, f"{doing} ({name})", total=steps) if steps else ():
             said = answer(self._model, self._params, batch, self._tokenizer, self._decoding, self._statements)
             # An unreadable record has no prompt; whatever the model said to nothing is no answer.
-            progress.add(
-                Answered(name, index, text if readable else "", tuple(odds) if readable else None)
+            log.add(
+                LoggedAnswer(name, index, text if readable else "", tuple(odds) if readable else None)
                 for index, readable, text, odds in zip(
                     batch.index.tolist(), batch.record_valid, said.texts, said.log_likelihoods.tolist(), strict=True
                 )
                 if 0 <= index < count
             )
-        found = progress.of(name)
+        found = log.of(name)
         return {index: found[index] for index in range(count)}
 
 
-def _prediction(record: Record, said: Answered, labels: Labels) -> Prediction:
+def _prediction(record: Record, said: LoggedAnswer, labels: Labels) -> Prediction:
     odds = said.log_likelihoods
     known = odds is not None and all(map(math.isfinite, odds))  # weights that overflow give none
     return Prediction(

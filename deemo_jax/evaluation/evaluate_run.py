@@ -15,22 +15,22 @@ from deemo_jax.core.schema import Modality, set_name
 from deemo_jax.data import fingerprint
 from deemo_jax.data.run_data import check_run
 from deemo_jax.data.source import dataset_labels, open_builder
-from deemo_jax.evaluation import folder as places
-from deemo_jax.evaluation import report, results
+from deemo_jax.evaluation import output_folder, report, results
+from deemo_jax.evaluation.answer_log import AnswerLog
+from deemo_jax.evaluation.answer_split import answer_split
 from deemo_jax.evaluation.calibrate import calibrate
-from deemo_jax.evaluation.predict import allowed_sets, predict
+from deemo_jax.evaluation.modality_sets import allowed_sets
+from deemo_jax.evaluation.output_folder import Setting
 from deemo_jax.evaluation.predictions import by_set, read_predictions, with_truth
 from deemo_jax.evaluation.results import Results
-from deemo_jax.evaluation.setting import Setting
 from deemo_jax.evaluation.truth import Truth, read_truth
-from deemo_jax.evaluation.unfinished import Progress
 from deemo_jax.generation import calibration as calibrations
 from deemo_jax.generation.calibration import Calibration
 from deemo_jax.generation.load import checkpoint_identity, chosen_step, load_run, read_recipe
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class EvaluationRequest:
     """What a person asks for; see `python -m deemo_jax.evaluate --help`.
 
     Attributes:
@@ -65,7 +65,7 @@ class Request:
     calibrate: bool | None = None
 
 
-def evaluate_run(request: Request) -> tuple[Results, Path, bool]:
+def evaluate_run(request: EvaluationRequest) -> tuple[Results, Path, bool]:
     """Answers and scores a run.
 
     An evaluation that was interrupted goes on where it stopped, and gives what an uninterrupted one gives. One that is
@@ -94,29 +94,29 @@ def evaluate_run(request: Request) -> tuple[Results, Path, bool]:
         truth=sha256(request.truth) if request.truth else "",
     )
     stamp = setting.to_json()
-    folder = request.out or places.place(request.workdir / "evaluation", setting.name, stamp)
+    folder = request.out or output_folder.place(request.workdir / "evaluation", setting.name, stamp)
     labels = dataset_labels(recipe.data.data_dir, recipe.data.dataset)
     truth = read_truth(request.truth, labels) if request.truth else None
     if _there(request, folder, stamp) and not request.calibrate:
         return _read(folder, truth), folder, True
-    with places.lock_of(folder) as lock:
+    with output_folder.lock_of(folder) as lock:
         known = folder.is_dir()
         if known:
             lock.take()
         # Another process may have finished it meanwhile.
         if (there := _there(request, folder, stamp)) and not request.calibrate:
             return _read(folder, truth), folder, True
-        places.check(folder, stamp, overwrite=request.overwrite)
-        begin = functools.partial(places.begin, folder, stamp, None if known else lock)
+        output_folder.check(folder, stamp, overwrite=request.overwrite)
+        begin = functools.partial(output_folder.begin, folder, stamp, None if known else lock)
         return _evaluate(request, folder, setting, sets, truth, remarks, begin, there=there), folder, there
 
 
-def _there(request: Request, folder: Path, stamp: dict[str, Any]) -> bool:
-    return places.finished(folder) and places.holds(folder, stamp) and not request.overwrite
+def _there(request: EvaluationRequest, folder: Path, stamp: dict[str, Any]) -> bool:
+    return output_folder.finished(folder) and output_folder.holds(folder, stamp) and not request.overwrite
 
 
 def _evaluate(
-    request: Request,
+    request: EvaluationRequest,
     folder: Path,
     setting: Setting,
     sets: Sequence[frozenset[Modality]],
@@ -131,28 +131,28 @@ def _evaluate(
     labels = dataset_labels(opened[0].data.data_dir, opened[0].data.dataset)
     calibration, note = _calibration(request, opened, setting)
     if request.overwrite:
-        places.clear(folder)
-    progress = Progress(folder / places.ANSWERS, begin)
+        output_folder.clear(folder)
+    log = AnswerLog(folder / output_folder.ANSWERS, begin)
     if there:
-        rows = list(read_predictions(folder / places.PREDICTIONS, labels=labels))
+        rows = list(read_predictions(folder / output_folder.PREDICTIONS, labels=labels))
         notes = _source_and_notes(folder)[1][:-1]
     else:
-        answers = predict(
+        answers = answer_split(
             *opened,
             sets,
             batch_size=request.batch_size,
             max_new_tokens=request.max_new_tokens,
             split=request.split,
             limit=request.limit,
-            progress=progress,
+            log=log,
         )
         rows = with_truth(answers.predictions, truth) if truth else answers.predictions
         notes = (*remarks, *answers.notes)
     rows = [dataclasses.replace(row, temperature=calibration.of(row.modalities)) for row in rows]
     found = results.score(by_set(rows), _source(request.workdir, setting), (*notes, note), truth=truth, labels=labels)
-    write_jsonl(folder / places.PREDICTIONS, (row.to_json() for row in rows))
+    write_jsonl(folder / output_folder.PREDICTIONS, (row.to_json() for row in rows))
     report.write(found, folder)
-    progress.remove()
+    log.remove()
     return found
 
 
@@ -164,17 +164,17 @@ def _source(workdir: Path, setting: Setting) -> str:
 
 def _read(folder: Path, truth: Truth | None) -> Results:
     """The scores of a finished evaluation."""
-    labels = places.scored_labels(folder)
-    rows = read_predictions(folder / places.PREDICTIONS, labels=labels)
+    labels = output_folder.scored_labels(folder)
+    rows = read_predictions(folder / output_folder.PREDICTIONS, labels=labels)
     return results.score(by_set(rows), *_source_and_notes(folder), truth=truth, labels=labels)
 
 
 def _source_and_notes(folder: Path) -> tuple[str, tuple[str, ...]]:
-    row = read_json(folder / places.SCORES)
+    row = read_json(folder / output_folder.SCORES)
     try:
         return str(row["source"]), tuple(map(str, row["notes"]))
     except (TypeError, KeyError) as error:
-        raise UserError(f"{folder / places.SCORES}: is damaged; give --overwrite to evaluate again") from error
+        raise UserError(f"{folder / output_folder.SCORES}: is damaged; give --overwrite to evaluate again") from error
 
 
 def _content(data: DataRecipe) -> str:
@@ -186,7 +186,7 @@ def _content(data: DataRecipe) -> str:
     return hashlib.sha256(json.dumps(known.to_json(), sort_keys=True).encode()).hexdigest()
 
 
-def _calibration(request: Request, opened: tuple[Any, Any, Any], setting: Setting) -> tuple[Calibration, str]:
+def _calibration(request: EvaluationRequest, opened: tuple[Any, Any, Any], setting: Setting) -> tuple[Calibration, str]:
     """The run's calibration, learnt if it is to be and can be, and a line on it for a reader of the scores."""
     path = calibrations.path_of(request.workdir, setting.step)
     found = calibrations.load(path, setting.weights)

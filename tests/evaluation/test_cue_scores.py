@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from deemo_jax.evaluation import cues
-from deemo_jax.evaluation.cues import CueReader, precision_recall, shuffled_tables
+from deemo_jax.evaluation import cue_scores
+from deemo_jax.evaluation.cue_scores import CueReader, precision_recall, shuffled_tables
 from tests.evaluation.samples import CUES
 
 NEG, NEU, POS = "negative", "neutral", "positive"
@@ -15,8 +15,8 @@ def stated(text):
     return CueReader(CUES).stated(text)
 
 
-def cue_scores(truth, reasonings):
-    return cues.cue_scores(CUES, truth, reasonings)
+def scored(truth, reasonings):
+    return cue_scores.cue_scores(CUES, truth, reasonings)
 
 
 def sentence(words, voice, body):
@@ -59,7 +59,9 @@ def test_cues_may_be_any_and_have_any_states():
     assert reader.stated("The hand is raised.") == {}
     hand = {"hand": {"up": "raised", "down": "lowered", "away": "gone", "neutral": "resting"}}
     truth = [{"hand": state} for state in ("up", "down", "away", "neutral")]
-    found = cues.cue_scores(hand, truth, ["the hand is raised", "the hand is gone", "the hand is gone", ""])["hand"]
+    found = cue_scores.cue_scores(hand, truth, ["the hand is raised", "the hand is gone", "the hand is gone", ""])[
+        "hand"
+    ]
     assert (found.present, found.named) == (3, 3)
     assert found.precision.value == found.recall.value == pytest.approx(2 / 3)
 
@@ -68,7 +70,7 @@ def test_scores_by_hand():
     truth = [{"words": w, "voice": NEU, "body": POS} for w in (POS, POS, NEG, NEU, NEU)]
     # words named: right, wrong polarity, right, though absent, not at all -> 2 of 4 named right, 2 of 3 present found.
     said = [sentence(w, NEU, NEU) for w in (POS, NEG, NEG, POS, NEU)]
-    found = cue_scores(truth, said)
+    found = scored(truth, said)
     assert (found["words"].present, found["words"].named) == (3, 4)
     assert found["words"].precision.value == pytest.approx(2 / 4)
     assert found["words"].recall.value == pytest.approx(2 / 3)
@@ -78,7 +80,7 @@ def test_scores_by_hand():
 
 def test_silence_counts_as_neutral():
     truth = [{"words": POS, "voice": NEU, "body": NEU}]
-    found = cue_scores(truth, ["I cannot say."])
+    found = scored(truth, ["I cannot say."])
     assert (found["words"].named, found["words"].recall.value) == (0, 0)
 
 
@@ -89,8 +91,8 @@ def sample(n=400, seed=0):
 
 def test_a_reader_beats_its_shuffled_self_and_a_guesser_does_not():
     truth = sample()
-    read = cue_scores(truth, [sentence(*(row[cue] for cue in CUES)) for row in truth])
-    guessed = cue_scores(truth, [sentence(*(row[cue] for cue in CUES)) for row in sample(seed=1)])
+    read = scored(truth, [sentence(*(row[cue] for cue in CUES)) for row in truth])
+    guessed = scored(truth, [sentence(*(row[cue] for cue in CUES)) for row in sample(seed=1)])
     for cue in CUES:
         assert read[cue].precision.value == read[cue].recall.value == 1
         for what in ("precision", "recall"):
@@ -111,7 +113,7 @@ def test_shuffled_mean_is_what_independence_gives():
 
 
 def test_shuffling_in_blocks_changes_only_the_draw(monkeypatch):
-    monkeypatch.setattr("deemo_jax.evaluation.cues.BLOCK_CELLS", 700)
+    monkeypatch.setattr("deemo_jax.evaluation.cue_scores.BLOCK_CELLS", 700)
     tables = shuffled_tables(np.array([0, NEUTRAL, 2] * 33), np.array([2, NEUTRAL, 0] * 33), 3, samples=50)
     assert tables.shape == (50, 3, 3)
     assert (tables.sum(axis=(1, 2)) == 99).all()
@@ -120,6 +122,6 @@ def test_shuffling_in_blocks_changes_only_the_draw(monkeypatch):
 def test_scores_are_reproducible():
     truth = sample(50)
     said = [sentence(NEG, POS, NEU)] * 50
-    assert {c: s.to_json() for c, s in cue_scores(truth, said).items()} == {
-        c: s.to_json() for c, s in cue_scores(truth, said).items()
+    assert {c: s.to_json() for c, s in scored(truth, said).items()} == {
+        c: s.to_json() for c, s in scored(truth, said).items()
     }

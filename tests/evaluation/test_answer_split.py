@@ -11,10 +11,11 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.data.source import ClipSource
-from deemo_jax.evaluation import predict as predict_file
-from deemo_jax.evaluation.predict import allowed_sets, predict
-from deemo_jax.evaluation.predictions import by_set, parse_sets
-from deemo_jax.evaluation.unfinished import Progress
+from deemo_jax.evaluation import answer_split as answer_split_file
+from deemo_jax.evaluation.answer_log import AnswerLog
+from deemo_jax.evaluation.answer_split import answer_split
+from deemo_jax.evaluation.modality_sets import allowed_sets, parse_sets
+from deemo_jax.evaluation.predictions import by_set
 from deemo_jax.generation.answers import respond
 from deemo_jax.generation.buckets import lengths
 from deemo_jax.models.deemo_llama import DeemoLlama, init_params
@@ -69,7 +70,7 @@ def recipe(data, modalities="all", **model):
 
 
 def ask(config, model, sets="all", batch_size=2, **more):
-    return predict(config, *model, parse_sets(sets), batch_size=batch_size, max_new_tokens=NEW, **more)
+    return answer_split(config, *model, parse_sets(sets), batch_size=batch_size, max_new_tokens=NEW, **more)
 
 
 def test_every_clip_is_answered_once_per_set_by_few_compiled_functions(config, model):
@@ -135,7 +136,7 @@ def test_unreadable_records_are_counted_and_wrong(config, model, monkeypatch):
         real = make_pipeline(given, tokens, **arguments)
         return Pipeline(damaged, real._spec, batch_size=given.data.batch_size, train=False)
 
-    monkeypatch.setattr(predict_file, "make_pipeline", in_memory)
+    monkeypatch.setattr(answer_split_file, "make_pipeline", in_memory)
     answers = ask(config, model, "video")
     assert [row.clip_id for row in answers.predictions] == [damaged[i].clip.clip_id for i in (0, 2)]
     assert answers.predictions[1].answer == "" and answers.predictions[1].emotion_predicted is None
@@ -159,7 +160,7 @@ def test_a_modality_that_the_run_is_not_shown_is_refused():
 def test_an_interrupted_evaluation_gives_what_an_uninterrupted_one_gives(config, model, tmp_path, monkeypatch):
     """Killed in the second batch of the second set, with half a line on the disk."""
     whole = ask(config, model, "all;video")
-    asked, real = [], predict_file.answer
+    asked, real = [], answer_split_file.answer
 
     def killed(*arguments):
         asked.append(arguments)
@@ -167,19 +168,19 @@ def test_an_interrupted_evaluation_gives_what_an_uninterrupted_one_gives(config,
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(predict_file, "answer", killed)
+    monkeypatch.setattr(answer_split_file, "answer", killed)
     path = tmp_path / "answers.jsonl"
     assert len(whole.predictions) == 2 * 4, "two batches a set"
     with pytest.raises(KeyboardInterrupt):
-        ask(config, model, "all;video", progress=Progress(path))
+        ask(config, model, "all;video", log=AnswerLog(path))
     with open(path, "a") as handle:
         handle.write(path.read_text().splitlines()[0][:30])
-    resumed = ask(config, model, "all;video", progress=Progress(path))
+    resumed = ask(config, model, "all;video", log=AnswerLog(path))
     assert resumed == whole
     assert len(asked) == 5, "what was answered is not asked again"
-    assert ask(config, model, "all;video", progress=Progress(path)) == whole
+    assert ask(config, model, "all;video", log=AnswerLog(path)) == whole
     assert len(asked) == 5
     # With another batch size it goes on, too.
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
-    resumed = ask(config, model, "all;video", batch_size=4, progress=Progress(path))
+    resumed = ask(config, model, "all;video", batch_size=4, log=AnswerLog(path))
     assert [row.answer for row in resumed.predictions] == [row.answer for row in whole.predictions]

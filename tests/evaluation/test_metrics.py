@@ -6,7 +6,7 @@ from sklearn import metrics
 
 from deemo_jax.core import stats
 from deemo_jax.core.schema import Labels
-from deemo_jax.evaluation.recognition import (
+from deemo_jax.evaluation.metrics import (
     confusion,
     majority,
     paired_difference,
