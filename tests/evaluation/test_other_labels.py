@@ -13,7 +13,7 @@ from deemo_jax.core.files import read_json
 from deemo_jax.core.schema import Labels
 from deemo_jax.data.run_data import check_run
 from deemo_jax.data.source import ClipSource, dataset_labels
-from deemo_jax.evaluation import folder as places
+from deemo_jax.evaluation import output_folder
 from deemo_jax.evaluation.evaluate_run import EvaluationRequest, evaluate_run
 from deemo_jax.evaluation.report import text
 from deemo_jax.generation import calibration, describer
@@ -93,9 +93,9 @@ def test_a_run_follows_the_labels_of_its_dataset(run, data_dir, monkeypatch):
     scores = found.sets["transcript"]
     assert tuple(scores.classes) == LABELS.names and scores.confusion.shape == (3, 4)
     assert found.probabilities["transcript"].temperature and "a guess among 3 has an NLL of 1.099" in text(found)
-    rows = [json.loads(line) for line in (folder / places.PREDICTIONS).read_text().splitlines()]
+    rows = [json.loads(line) for line in (folder / output_folder.PREDICTIONS).read_text().splitlines()]
     assert all(tuple(row["log_likelihoods"]) == LABELS.names for row in rows)
-    assert places.scored_labels(folder) == LABELS
+    assert output_folder.scored_labels(folder) == LABELS
     again, _, was_there = evaluate_run(
         EvaluationRequest(workdir=run, sets="transcript", batch_size=2, max_new_tokens=3)
     )
