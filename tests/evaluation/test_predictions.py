@@ -7,7 +7,8 @@ import pytest
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Labels, Modality, set_name
 from deemo_jax.evaluation import predictions
-from deemo_jax.evaluation.predictions import by_set, fullest, indices, parse_sets, read_predictions
+from deemo_jax.evaluation.modality_sets import fullest, parse_sets
+from deemo_jax.evaluation.predictions import by_set, indices, read_predictions
 from deemo_jax.evaluation.truth import read_truth
 
 
