@@ -125,6 +125,25 @@ def key() -> "VoiceKey":
     return VoiceKey(b"0123456789abcdef0123456789abcdef")
 
 
+@pytest.fixture(scope="session")
+def deidentified(raw, make_clip, key, tmp_path_factory) -> list[Path]:
+    """Two clips beside their manifests; not to be changed."""
+    from deemo_jax.deid.clip import deidentify_clip
+    from deemo_jax.deid.settings import Settings
+
+    folder = tmp_path_factory.mktemp("deid")
+    other = make_clip(tmp_path_factory.mktemp("other") / "other.mp4", frames=25, speed=2.0)
+    for name, clip in (("c1", raw), ("c2", other)):
+        deidentify_clip(clip.path, folder, name, Settings(), key)
+    return [folder / "c1.mp4", folder / "c2.mp4"]
+
+
+@pytest.fixture(scope="session")
+def refused(make_clip, tmp_path_factory) -> RawClip:
+    """A raw clip without a face."""
+    return make_clip(tmp_path_factory.mktemp("refused") / "empty.mp4", frames=4, hidden=(0, 1, 2, 3))
+
+
 # What a child process does that opens a file of such a name.
 DEADLY = """
 import os

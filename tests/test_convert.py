@@ -1,5 +1,6 @@
 """The command: a whole conversion, and what it says of mistakes."""
 
+import functools
 import json
 import os
 import signal
@@ -7,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from deemo_jax.conversion.parity import verdict
 from deemo_jax.models.weights import CONVERSION, WEIGHTS
+from tests import commands
 from tests.conversion import tiny
 
 ROOT = Path(__file__).parents[1]
@@ -22,11 +26,7 @@ def get_config():
     config.model = ConfigDict({json.dumps(tiny.MODEL).replace("true", "True")})
     return config
 """
-
-
-def run(*flags: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "deemo_jax.convert", *map(str, flags)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+run = functools.partial(commands.run, "convert")
 
 
 @pytest.fixture(scope="module")
@@ -55,25 +55,17 @@ def test_from_public_files_to_a_checkpoint_and_again(sources: list[str], tmp_pat
     assert damaged.returncode == 2 and "1 differences: " in damaged.stderr and "as it was" not in damaged.stdout
 
 
-DIFFERENT = """
-import numpy as np
-from deemo_jax import convert
-from deemo_jax.conversion.parity import verdict
-from deemo_jax.core import cli
-same, apart = np.ones(3, np.float32), np.array([1, np.nan, 1], np.float32)
-verdict.compare = lambda *_, **__: [verdict.compared(f"{name}: out", ours, same, 1e-4) for name, ours in OUTPUTS]
-cli.run(convert.main)
-"""
+SAME, APART = np.ones(3, np.float32), np.array([1, np.nan, 1], np.float32)
 
 
-@pytest.mark.parametrize(
-    ("outputs", "code"), [("[('ViT', same), ('decoder', apart)]", 2), ("[('ViT', same), ('decoder', same)]", 0)]
-)
-def test_parity_that_fails_is_exit_code_2(outputs: str, code: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("decoder", "code"), [(APART, 2), (SAME, 0)])
+def test_parity_that_fails_is_exit_code_2(
+    decoder: np.ndarray, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Comparing needs PyTorch; what becomes of the comparisons does not."""
-    flags = ["--config", "configs/deemo_llama_7b.py", "--out", str(tmp_path), "--parity"]
-    script = DIFFERENT.replace("OUTPUTS", outputs)
-    done = subprocess.run([sys.executable, "-c", script, *flags], cwd=ROOT, capture_output=True, text=True, check=False)
+    rows = [verdict.compared(f"{name}: out", ours, SAME, 1e-4) for name, ours in (("ViT", SAME), ("decoder", decoder))]
+    monkeypatch.setattr(verdict, "compare", lambda *_, **__: rows)
+    done = run("--config", "configs/deemo_llama_7b.py", "--out", tmp_path, "--parity")
     assert done.returncode == code, done.stderr
     assert "ViT: out" in done.stdout and ("differs from PyTorch in decoder: out" in done.stderr) == (code == 2)
 
@@ -127,4 +119,4 @@ def test_mistakes_are_one_line_and_exit_code_2(flags: list[str], said: str) -> N
 
 
 def test_the_sources_are_listed() -> None:
-    assert "imagebind_huge.pth" in run("--list").stdout
+    assert "imagebind_huge.pth" in commands.run_alone("convert", "--list").stdout

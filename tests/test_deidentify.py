@@ -1,9 +1,6 @@
 """The command, as a person runs it."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
@@ -13,12 +10,8 @@ from tests import commands
 @pytest.fixture
 def command(tmp_path):
     def run(*arguments):
-        environment = {**os.environ, "HOME": str(tmp_path / "home")}
-        environment.pop("DEEMO_VOICE_KEY", None)
-        return subprocess.run(
-            [sys.executable, "-m", "deemo_jax.deidentify", *map(str, arguments)],
-            capture_output=True, text=True, env=environment, timeout=120,
-        )  # fmt: skip
+        how = commands.run_alone if "--probe" in arguments else commands.run
+        return how("deidentify", *arguments, HOME=str(tmp_path / "home"), DEEMO_VOICE_KEY="")
 
     return run
 

@@ -1,19 +1,17 @@
 """The command, as a person runs it."""
 
+import functools
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+from tests import commands
 from tests.evaluation.samples import imagined, media_folders
-from tests.training import tiny
 
-
-def evaluate(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "deemo_jax.evaluate", *map(str, arguments)], capture_output=True, text=True, timeout=600
-    )
+evaluate = functools.partial(commands.run, "evaluate")
 
 
 @pytest.fixture
@@ -64,7 +62,7 @@ def test_truth_is_joined_by_clip(theirs, tmp_path):
     truth = tmp_path / "truth.jsonl"
     rows = [{"clip_id": f"clip{i:03d}", "emotion": "positive", "reasoning": ""} for i in range(70)]
     truth.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    done = evaluate("--predictions", theirs, "--truth", truth)
+    done = commands.run_alone("evaluate", "--predictions", theirs, "--truth", truth)
     assert done.returncode == 0, done.stderr
     assert "60 of the 70 clips" in done.stdout
     assert "(majority class)  100.0" in done.stdout
@@ -114,13 +112,8 @@ def test_a_run_keeps_its_own_scores(theirs, tmp_path):
     assert "holds a run" in done.stderr
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A run that has learnt nothing yet."""
-    return tiny.write_tiny_run(tmp_path_factory.mktemp("run"))
-
-
-def test_answers_and_scores_a_run(run):
+def test_answers_and_scores_a_run(untrained_run, tmp_path):
+    run = shutil.copytree(untrained_run, tmp_path / "run")
     done = evaluate("--workdir", run, "--modalities", "all;video", "--batch_size", 3, "--max_new_tokens", 5)
     assert done.returncode == 0, done.stderr
     assert "weighted F1" in done.stdout and "not calibrated: the dataset has no split 'validation'" in done.stdout

@@ -1,24 +1,23 @@
 """The command, as a person runs it."""
 
+import functools
 import json
 import subprocess
 import sys
 
 import pytest
 
+from tests import commands
 
-def generate(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "deemo_jax.generate", *map(str, arguments)], capture_output=True, text=True, timeout=600
-    )
+generate = functools.partial(commands.run, "generate")
 
 
-def test_json_lines_of_several_clips_one_of_which_is_refused(run, deidentified, refused, tmp_path):
+def test_json_lines_of_several_clips_one_of_which_is_refused(untrained_run, deidentified, refused, tmp_path):
     said, labels = tmp_path / "said.txt", "hand rub, nod"
     said.write_text("I am glad.")
     given = ["--transcript", "", "--transcript", "", "--transcript", said, "--nfbl", "", "--nfbl", "", "--nfbl", labels]
     paths = [deidentified[0], refused.path, deidentified[1]]
-    done = generate(*paths, "--workdir", run, "--json", "--max_new_tokens", 5, *given, "--batch_size", 2)
+    done = generate(*paths, "--workdir", untrained_run, "--json", "--max_new_tokens", 5, *given, "--batch_size", 2)
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
     assert f"refused: {refused.path}: no face" in done.stderr
     assert done.stderr.strip().splitlines()[-1] == "error: 1 of 3 clips were not described"
@@ -34,9 +33,10 @@ def test_json_lines_of_several_clips_one_of_which_is_refused(run, deidentified, 
     assert rows[1]["modalities"] == ["audio", "video", "transcript", "nfbl"]
 
 
-def test_a_raw_clip_as_text_with_draws(run, raw, tmp_path):
+def test_a_raw_clip_as_text_with_draws(untrained_run, raw, tmp_path):
     options = ["--max_new_tokens", 5, "--temperature", 0.9, "--top_p", 0.9, "--seed", 3]
-    done = generate(raw.path, "--workdir", run, *options, "--key_file", tmp_path / "voice.key")
+    options += ["--key_file", tmp_path / "voice.key"]
+    done = commands.run_alone("generate", raw.path, "--workdir", untrained_run, *options)
     assert done.returncode == 0, done.stderr
     first, *rest = done.stdout.splitlines()
     assert first.startswith(f"{raw.path}: ") and first.endswith("%)")

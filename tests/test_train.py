@@ -1,17 +1,14 @@
 """The command: what it says of mistakes, and how it ends."""
 
-import subprocess
-import sys
+import functools
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from deemo_jax.training import loop
+from tests import commands
 
-
-def run(*flags: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "deemo_jax.train", *flags]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+run = functools.partial(commands.run, "train")
 
 
 @pytest.mark.parametrize(
@@ -45,16 +42,13 @@ def test_show_batch_needs_no_workdir_and_a_dataset() -> None:
 
 
 @pytest.mark.parametrize(("finished", "code"), [(True, 0), (False, 75)])
-def test_a_run_that_was_stopped_has_an_exit_code_of_its_own(finished: bool, code: int, tmp_path: Path) -> None:
-    main = (
-        "import runpy; from deemo_jax.training import loop;"
-        f"loop.train = lambda *_, **__: loop.Ended(11, {finished});"
-        "runpy.run_module('deemo_jax.train', run_name='__main__')"
-    )
-    flags = ["--config", "configs/sample.py", "--workdir", str(tmp_path)]
-    assert subprocess.run([sys.executable, "-c", main, *flags], cwd=ROOT, check=False).returncode == code
+def test_a_run_that_was_stopped_has_an_exit_code_of_its_own(
+    finished: bool, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "train", lambda *_, **__: loop.Ended(11, finished))
+    assert run("--config", "configs/sample.py", "--workdir", tmp_path).returncode == code
 
 
 def test_help_is_short_and_says_how(tmp_path: Path) -> None:
-    done = run("--help")
+    done = commands.run_alone("train", "--help")
     assert "python -m deemo_jax.train --config configs/sample.py" in done.stdout

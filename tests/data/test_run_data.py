@@ -127,7 +127,7 @@ def test_a_run_whose_data_is_not_whole_does_not_begin(damage: Any, data: Path, t
 
 
 def test_a_shard_that_is_emptied_on_the_way_ends_the_run_and_the_last_checkpoint_is_whole(
-    data: Path, compile_once: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, whole = tmp_path / "run", Pipeline.batch_at
 
@@ -147,7 +147,7 @@ def test_a_shard_that_is_emptied_on_the_way_ends_the_run_and_the_last_checkpoint
         assert latest in (7, 14) and checkpoints.metadata(latest)["data"]["next_step"] == latest
 
 
-def test_a_few_unreadable_records_are_masked_and_many_end_the_run(compile_once: None, tmp_path: Path) -> None:
+def test_a_few_unreadable_records_are_masked_and_many_end_the_run(tmp_path: Path) -> None:
     def built(name: str, damaged: int) -> Path:
         records = tiny.records(12, 0)
         for record in records[:damaged]:
@@ -167,7 +167,7 @@ def test_a_few_unreadable_records_are_masked_and_many_end_the_run(compile_once: 
 
 
 def test_a_run_goes_on_with_other_data_that_is_accepted_and_records_it(
-    data: Path, compile_once: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = begun(data, tmp_path / "run")
     before = read_json(folder / RECORD)["data"]

@@ -24,9 +24,9 @@ CALIBRATION = "evaluation/calibration-step0.json"
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A run that has learnt nothing yet; its dataset has no validation split."""
-    return tiny.write_tiny_run(tmp_path_factory.mktemp("run"))
+def run(untrained_run):
+    """Its dataset has no validation split."""
+    return untrained_run
 
 
 @pytest.fixture(scope="module")

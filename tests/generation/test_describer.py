@@ -42,8 +42,8 @@ def with_data(recipe, **changes):
 
 
 @pytest.fixture(scope="session")
-def loaded(run):
-    return load_run(run)
+def loaded(untrained_run):
+    return load_run(untrained_run)
 
 
 @pytest.fixture
@@ -216,8 +216,8 @@ def test_the_probability_is_calibrated_where_a_temperature_is_known(loaded, deid
     assert "the probability is not calibrated: no temperature is known for audio,video,nfbl" in heard.notes
 
 
-def test_a_checkpoint_brings_its_calibration(run, tmp_path):
-    work = shutil.copytree(run, tmp_path / "work")
+def test_a_checkpoint_brings_its_calibration(untrained_run, tmp_path):
+    work = shutil.copytree(untrained_run, tmp_path / "work")
     save(
         Calibration({"nfbl": Temperature(2.0, 20, (1.0, 0.5), (0.2, 0.1))}, ""),
         path_of(work, 0),

@@ -93,12 +93,11 @@ def command(data_dir: Path, workdir: Path, *flags: str) -> list[str]:
 
 
 def test_killed_at_a_random_step_and_continued_it_ends_bit_equal(
-    tiny_run: Path, tiny_data: Path, compiled: Path, tmp_path: Path
+    tiny_run: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
-    env = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(compiled)}
     step = random.SystemRandom().randrange(8, tiny.STEPS - 10)
     with open(tmp_path / "log", "w") as log:
-        killed = subprocess.Popen(command(tiny_data, tmp_path), cwd=ROOT, env=env, stderr=log)
+        killed = subprocess.Popen(command(tiny_data, tmp_path), cwd=ROOT, stderr=log)
         while killed.poll() is None and lines(tmp_path / "metrics.jsonl") < step:
             time.sleep(0.01)
         killed.kill()
@@ -228,7 +227,7 @@ def test_a_run_begun_from_a_file_has_its_weights_and_refuses_another_one(
     ],
 )
 def test_mistakes_are_found_before_anything_is_written(
-    key: str, value: object, said: str, tiny_data: Path, compile_once: None, tmp_path: Path
+    key: str, value: object, said: str, tiny_data: Path, tmp_path: Path
 ) -> None:
     config = tiny.get_config(str(tiny_data)).to_dict()
     holder = config
