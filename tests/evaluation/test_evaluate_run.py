@@ -16,7 +16,6 @@ from deemo_jax.evaluation.output_folder import Setting
 from deemo_jax.evaluation.predictions import read_predictions
 from deemo_jax.generation.calibration import load, path_of
 from deemo_jax.generation.load import checkpoint_identity, load_run, read_recipe
-from tests.compiler import quick_compiler as quick_compiler
 from tests.training import tiny
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 

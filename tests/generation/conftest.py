@@ -5,7 +5,6 @@ import pytest
 import deemo_jax
 from deemo_jax.generation.answers import Decoding
 from deemo_jax.generation.describer import Describer
-from tests.compiler import quick_compiler as quick_compiler
 
 NEW = 6
 

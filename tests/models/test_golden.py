@@ -47,6 +47,15 @@ BRANCHES = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def whole_compiler() -> Iterator[None]:
+    """Published values are met with the compiler's optimisations, which the toy models of other tests do without."""
+    lazy = jax.config.jax_disable_most_optimizations
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", lazy)
+
+
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Stand-ins for all public files; of the ViT, as many blocks as the golden values have."""

@@ -153,8 +153,7 @@ def test_a_second_run_in_the_same_folder_is_refused(tiny_run: Path, tiny_data: P
 def test_eight_devices_give_the_losses_of_one_and_one_goes_on_where_they_stopped(
     tiny_run: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
-    # Optimising the program for eight devices takes longer than running it.
-    flags = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
     split = ["--config.mesh.fsdp=2", "--config.mesh.tensor=2", "--config.train.steps=4"]
     env = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(

@@ -1,1 +1,0 @@
-from tests.compiler import quick_compiler as quick_compiler
