@@ -21,6 +21,9 @@ SMALLEST_FACE ?= 0.1
 # The audit looks for faces left in one frame of so many; 1 looks at all of them.
 AUDIT_EVERY ?= 8
 
+# Each worker of pytest takes whole files, the longest first: tests/conftest.py says which belong together.
+SPLIT := -n 2 --dist loadgroup --no-loadscope-reorder
+
 .PHONY: help setup train test test-all lint format towers bench clean
 .DEFAULT_GOAL := help
 
@@ -62,12 +65,12 @@ train: setup
 	$(PY) -m deemo_jax.evaluate --workdir $(RUN) --sheet --source $(DATA)/raw/clips --deid $(DATA)/deid
 
 test: setup
-	$(PY) -m pytest -q -n 2
+	$(PY) -m pytest -q $(SPLIT)
 
 # PyTorch is what conversion and decoding are compared with; only these tests need it.
 test-all: setup
 	$(BIN)/pip install --quiet --editable '.[convert]'
-	$(PY) -m pytest -q -n 2 -m ''
+	$(PY) -m pytest -q $(SPLIT) -m ''
 
 lint: setup
 	$(BIN)/ruff format --check .

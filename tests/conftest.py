@@ -1,6 +1,7 @@
 """What all rooms share: clips, runs, signals that may interrupt, and one folder of compiled functions."""
 
 import os
+import pathlib
 import shutil
 import signal
 import tempfile
@@ -35,6 +36,21 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     os.environ[COMPILED] = tempfile.mkdtemp(prefix="compiled-")
     # XLA ends a process whose flags it does not know, and other versions may know others.
-    known = version("jaxlib").startswith("0.10.")
+    known = version("jaxlib").startswith(("0.10.", "0.12."))
     os.environ.update({name: value for name, value in LAZY.items() if name != "XLA_FLAGS" or known})
     config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(COMPILED), ignore_errors=True))
+
+
+# Made once a session, in seconds: their tests run in one worker, and first, so that the other takes all else meanwhile.
+SHARED = ("tiny_run", "untrained_run", "audited")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Groups of `--dist loadgroup`: the tests of a file, and those of all files that share a fixture."""
+    uses: dict[pathlib.Path, set[str]] = {}
+    for item in items:
+        uses.setdefault(item.path, set()).update(getattr(item, "fixturenames", ()))
+    groups = {path: next((name for name in SHARED if name in used), str(path)) for path, used in uses.items()}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(groups[item.path]))
+    items.sort(key=lambda item: SHARED.index(groups[item.path]) if groups[item.path] in SHARED else len(SHARED))

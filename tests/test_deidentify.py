@@ -10,7 +10,7 @@ from tests import commands
 @pytest.fixture
 def command(tmp_path):
     def run(*arguments):
-        how = commands.run_alone if "--probe" in arguments else commands.run
+        how = commands.run_alone if "--help" in arguments else commands.run
         return how("deidentify", *arguments, HOME=str(tmp_path / "home"), DEEMO_VOICE_KEY="")
 
     return run

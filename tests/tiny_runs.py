@@ -3,9 +3,12 @@
 Libraries are imported where they are used: pytest imports this file before it starts its workers.
 """
 
+import dataclasses
 import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -36,6 +39,37 @@ def tiny_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     outcome = train(tiny.get_config(str(tiny_data)), workdir)
     assert outcome.finished and outcome.step == tiny.STEPS
     return workdir
+
+
+_TRACED: dict[str, Any] = {}
+
+
+@pytest.fixture
+def traced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of this test take the compiled step, and the random weights, of an earlier run of the same recipe."""
+    import jax
+
+    from deemo_jax.models import setup
+    from deemo_jax.training import loop
+
+    draw, lower = setup._draw, loop.lower_step
+
+    def drawn(model: Any, seed: int, wanted: dict[str, Any]) -> dict[str, jax.Array]:
+        key = f"draw {model} {seed} {wanted}"
+        if key not in _TRACED:
+            _TRACED[key] = draw(model, seed, wanted)
+        return jax.tree.map(lambda leaf: leaf.copy(), _TRACED[key])  # a step eats what it is given
+
+    def lowered(model: Any, recipe: Any, mesh: Any, *arguments: Any) -> Any:
+        data = dataclasses.replace(recipe.data, data_dir="")
+        shapes = jax.tree.map(lambda leaf: jax.typeof(leaf), arguments)
+        key = f"step {dataclasses.replace(recipe, data=data, init='')} {mesh} {shapes}"
+        if key not in _TRACED:
+            _TRACED[key] = lower(model, recipe, mesh, *arguments).compile()
+        return SimpleNamespace(compile=lambda: _TRACED[key])
+
+    monkeypatch.setattr(setup, "_draw", drawn)
+    monkeypatch.setattr(loop, "lower_step", lowered)
 
 
 @pytest.fixture(scope="session")

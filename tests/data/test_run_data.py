@@ -23,6 +23,7 @@ from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 VERSION = Path("deemo_mer", "1.0.0")
 RECORD = "data.json"
 TRAIN = "deemo_mer-train.array_record-00000-of-00001"
+pytestmark = pytest.mark.usefixtures("traced_once")
 
 
 @pytest.fixture

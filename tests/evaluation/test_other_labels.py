@@ -19,7 +19,6 @@ from deemo_jax.evaluation.report import text
 from deemo_jax.generation import calibration, describer
 from deemo_jax.generation.answers import Decoding
 from deemo_jax.training.loop import train
-from tests.compiler import quick_compiler as quick_compiler
 from tests.training import tiny
 from tfds_builders.deemo_mer.dummy_data import write_dummy
 

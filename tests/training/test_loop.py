@@ -27,6 +27,7 @@ from deemo_jax.training.loop import train
 from tests.training import tiny
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures("traced_once")
 
 
 def parameters(workdir: Path) -> dict[str, np.ndarray]:
