@@ -4,7 +4,7 @@ What scores low from afar is looked at again, and from near a fist or a logo is 
 S side of a close-up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -43,7 +43,7 @@ def refuted(
     if unsure.size:
         image = picture.rgb()
         for i in unsure:
-            answers[i] = close_up_score(image, faces[i, :4], turns) < NOTHING
+            answers[i] = all(score < NOTHING for score in _close_up_scores(image, faces[i, :4], turns))
     return answers
 
 
@@ -51,13 +51,17 @@ def close_up_score(
     image: UInt8[np.ndarray, "H W 3"], box: Float[np.ndarray, "4"], turns: Sequence[int] = UPRIGHT
 ) -> float:
     """The best score from near of a face around the middle of a box."""
+    return max(_close_up_scores(image, box, turns))
+
+
+def _close_up_scores(
+    image: UInt8[np.ndarray, "H W 3"], box: Float[np.ndarray, "4"], turns: Sequence[int]
+) -> Iterator[float]:
     middle = np.tile((box[:2] + box[2:4]) / 2, 2)
-    scores = []
     for context in CONTEXTS:
         found = faces_close_up(image, box, context, NOTHING, turns)
         around = ((found[:, :4] - middle) * (-1, -1, 1, 1) > 0).all(axis=1)
-        scores.append(float(found[around, 4].max(initial=0.0)))
-    return max(scores)
+        yield float(found[around, 4].max(initial=0.0))
 
 
 def faces_close_up(

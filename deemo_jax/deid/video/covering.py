@@ -5,6 +5,7 @@ Axes: N boxes.
 """
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from deemo_jax.deid.manifest import Rectangles
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.video import masks, refusal_messages
+from deemo_jax.deid.video import leak_check, masks, refusal_messages
 from deemo_jax.deid.video.boxes import Boxes, heights
 from deemo_jax.deid.video.centerface import input_size
 from deemo_jax.deid.video.detections import Detections
@@ -20,7 +21,7 @@ from deemo_jax.deid.video.empty_scenes import frames_with_somebody
 from deemo_jax.deid.video.face_finder import FaceFinder
 from deemo_jax.deid.video.first_pass import FULL_SIZE_EVERY_S, LOOK_EVERY_S, first_pass, spaced_frames, unseen_frames
 from deemo_jax.deid.video.kept_frames import KeptFrames
-from deemo_jax.deid.video.recheck import Recheck, cover_until_clean, faces_still_seen
+from deemo_jax.deid.video.recheck import INSIDE, Recheck, cover_until_clean, faces_still_seen
 from deemo_jax.deid.video.refusal_messages import MENDS, TRACK_MENDS, Refused
 from deemo_jax.deid.video.small_faces import follow_small_faces
 from deemo_jax.deid.video.track_file import load_tracks
@@ -148,7 +149,8 @@ def _looked_again(
     """
     place, finder = {t: i for i, t in enumerate(kept.indices)}, FaceFinder(settings, seen.turns)
     if seen.looked:
-        looks = frozenset(place[t] for t in unseen_frames(seen) if t in place)
+        asked = {*unseen_frames(seen), *_left_over(kept, rectangles, seen)}
+        looks = frozenset(place[t] for t in asked if t in place)
         recheck = Recheck(finder, looks, _small(kept, seen, found, settings))
         rectangles, exposed = cover_until_clean(kept, rectangles, recheck)
         what, mend = "a face is still seen beside the masks", MENDS
@@ -164,6 +166,15 @@ def _looked_again(
     if exposed:
         raise refusal_messages.unsure_frames(kept.video.path, what, exposed, kept.times, mend)
     return rectangles
+
+
+def _left_over(kept: KeptFrames, rectangles: Rectangles, seen: Detections) -> Iterator[int]:
+    """The frames of the source in which the first pass saw something that the masks leave beside them."""
+    covering = dict(zip(kept.indices, rectangles, strict=True))
+    for frame, faces in zip(seen.looked, seen.faces, strict=True):
+        hidden = masks.region(covering.get(frame, masks.whole(*kept.size)), *kept.size)
+        if len(leak_check.outside(faces[:, :5], hidden, INSIDE)):
+            yield frame
 
 
 def _small(kept: KeptFrames, seen: Detections, found: Plan, settings: Settings) -> dict[int, Boxes]:

@@ -28,6 +28,9 @@ from deemo_jax.media.video import film_seconds
 
 LOOK_EVERY_S = 1 / 12
 FULL_SIZE_EVERY_S = 1.0
+# What a second look finds is covered a tenth of a second before and after too (`tracks.AROUND_S`): at 10 frames a
+# second no frame lies between what is covered for two such looks.
+AGAIN_EVERY_S = 0.3
 # Whoever lies down is lost upright, or scores low, and is then asked for at once.
 TURNED_EVERY_S = 5.0
 THUMBNAIL = (48, 27)
@@ -128,6 +131,12 @@ def spaced_frames(times: Sequence[float], every_s: float = LOOK_EVERY_S) -> Iter
 
 
 def unseen_frames(detections: Detections) -> Iterator[int]:
-    """Frames for a second look: all that were not looked at, and those looked at where every frame was."""
-    for a, b in itertools.pairwise([*detections.looked, len(detections.times)]):
-        yield from range(a + 1, b) if b > a + 1 else (a,)
+    """Frames for a second look: all that were not looked at; and where every frame was, some of them, no further apart
+    than `AGAIN_EVERY_S`, the first of every scene and the last of all among them."""
+    times, cuts, again_s = detections.times, frozenset(detections.cuts), -math.inf
+    for a, b in itertools.pairwise([*detections.looked, len(times)]):
+        unseen = range(a + 1, b)
+        if not unseen and (a in cuts or b == len(times) or times[b] - again_s > AGAIN_EVERY_S + 1e-3):
+            unseen = range(a, b)
+        yield from unseen
+        again_s = times[unseen[-1]] if unseen else again_s

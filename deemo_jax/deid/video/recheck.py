@@ -170,10 +170,15 @@ def _reports(
 
 
 def _joined(rectangles: Rectangles, more: Mapping[int, tuple[Rectangle, ...]]) -> Rectangles:
-    """Both, without doublets."""
+    """Both, without what lies in one of those that were there."""
     return tuple(
-        old + tuple(r for r in dict.fromkeys(more.get(t, ())) if r not in old) for t, old in enumerate(rectangles)
+        old + tuple(r for r in dict.fromkeys(more.get(t, ())) if not any(_lies_in(r, o) for o in old))
+        for t, old in enumerate(rectangles)
     )
+
+
+def _lies_in(inner: Rectangle, outer: Rectangle) -> bool:
+    return outer[0] <= inner[0] and outer[1] <= inner[1] and outer[2] >= inner[2] and outer[3] >= inner[3]
 
 
 def _around(

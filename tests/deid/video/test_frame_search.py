@@ -110,7 +110,10 @@ def test_every_frame_is_looked_at_in_one_pass_or_the_other(tmp_path, rate, apart
     seen = first_pass(CachedVideo(made.path), Settings())
     again = list(unseen_frames(seen))
     assert max(np.diff(seen.looked)) == apart and set(seen.looked) | set(again) == set(range(rate + 7))
+    # What was seen there for a moment is covered a tenth of a second before and after.
+    assert max(np.diff(again)) / rate <= 0.3 + 1e-9 and again[-1] >= rate + 5
     # Once where that is enough.
+    assert len(again) <= 2 + len(set(range(rate + 7)) - {*seen.looked}) + (rate == 10) * (rate + 7) / 3
     assert rate == 10 or len({*seen.looked[:-2]} & {*again}) == 0
     full_size = [seen.times[t] for t in seen.small]
     assert full_size[0] == 0 and max(np.diff([*full_size, seen.times[-1]])) <= 1
