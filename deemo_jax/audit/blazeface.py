@@ -91,15 +91,15 @@ def _shrunk(part: UInt8[np.ndarray, "H W 3"], side: int) -> UInt8[np.ndarray, "1
 
 class _Network:
     def __init__(self) -> None:
-        self._net = cv2.dnn.readNetFromTFLite(str(MODEL))
+        # OpenCV's newer engine gives one output a run, and takes longer for each.
+        self._net = cv2.dnn.readNetFromTFLite(str(MODEL), cv2.dnn.ENGINE_CLASSIC)
 
     def __call__(
         self, image: UInt8[np.ndarray, "192 192 3"]
     ) -> tuple[Float[np.ndarray, "A 4"], Float[np.ndarray, " A"]]:
         """Corners of the box at every anchor, as shares of the side, and its score."""
         self._net.setInput(image.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1)
-        # Asked for both at once, OpenCV gives the last one only.
-        boxes, logits = (self._net.forward(name) for name in (BOXES, SCORES))
+        boxes, logits = self._net.forward((BOXES, SCORES))
         middle, size = np.split(boxes.reshape(-1, VALUES)[:, :BOX] / SIDE, 2, axis=1)
         middle = middle + _anchors()
         scores = 1 / (1 + np.exp(-np.clip(logits.reshape(-1), -MOST_LOGIT, MOST_LOGIT)))
