@@ -18,7 +18,7 @@ from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.manifest import find_manifests, load_manifest, load_masks
 from deemo_jax.deid.video import masks
-from deemo_jax.deid.video.centerface import FaceDetector
+from deemo_jax.deid.video.detection.centerface import FaceDetector
 from deemo_jax.deid.video.leak_check import covered_share
 from deemo_jax.media.video import read_frames
 from deemo_jax.sample.render.phone_file import Metadata, write_mp4

@@ -25,7 +25,7 @@ from benchmarks.ratios import clock_and_processor
 from deemo_jax.core import cli
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import masks
-from deemo_jax.deid.video.centerface import FaceDetector
+from deemo_jax.deid.video.detection.centerface import FaceDetector
 from deemo_jax.deid.video.leak_check import covered_share
 from deemo_jax.sample import clip as ordinary
 from deemo_jax.sample import hard

@@ -24,7 +24,7 @@ from deemo_jax.deid.keys import load_key
 from deemo_jax.deid.manifest import file_names, load_masks
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import masks
-from deemo_jax.deid.video.centerface import FaceDetector
+from deemo_jax.deid.video.detection.centerface import FaceDetector
 from deemo_jax.deid.video.leak_check import covered_share
 from deemo_jax.media.video import read_frames
 from deemo_jax.sample import hard

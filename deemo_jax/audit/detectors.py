@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid.video.centerface import FaceDetector
+from deemo_jax.deid.video.detection.centerface import FaceDetector
 from deemo_jax.media.picture import Picture
 
 MAX_MODEL_BYTES = 1 << 30

@@ -15,7 +15,7 @@ from deemo_jax.core import files, processes, tables
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.refused_list import REFUSALS
-from deemo_jax.deid.video.face_network import model_path
+from deemo_jax.deid.video.detection.face_network import model_path
 from deemo_jax.media.video import read_pictures
 
 RESULT = "audit.json"

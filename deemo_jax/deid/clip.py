@@ -26,7 +26,7 @@ from deemo_jax.deid.replacing import replacing
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.covering import find_covering
-from deemo_jax.deid.video.face_network import model_path
+from deemo_jax.deid.video.detection.face_network import model_path
 from deemo_jax.deid.video.kept_frames import KeptFrames
 from deemo_jax.deid.video.preview import write_preview
 from deemo_jax.deid.video.refusal_messages import Refused as Refused

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from deemo_jax.core.corpus_statement import NEUTRAL
 from deemo_jax.core.stats import SAMPLES, SEED, Interval, interval, ratio, resample
+from deemo_jax.data.corpus_statement import NEUTRAL
 
 # How many cells of tables of counts are made at once, which bounds the memory.
 BLOCK_CELLS = 1 << 20

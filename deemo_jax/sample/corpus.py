@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from deemo_jax.core import parallel
-from deemo_jax.core.corpus_statement import KEY, CorpusStatement
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic, read_json, write_json, write_jsonl
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.versions import version
+from deemo_jax.data.corpus_statement import KEY, CorpusStatement
 from deemo_jax.sample import bayes
 from deemo_jax.sample.clip import CLIP_ID, Settings, clip_id, plan, render, truth
 from deemo_jax.sample.cues import Tone

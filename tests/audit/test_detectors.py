@@ -7,7 +7,7 @@ import pytest
 from deemo_jax.audit.attacks.embedders import GreyPixels, OnnxEmbedder, face_embedder
 from deemo_jax.audit.detectors import CenterFace, YuNet
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid.video.face_network import model_path
+from deemo_jax.deid.video.detection.face_network import model_path
 from tests.audit.onnx_files import average_embedder, bright_yunet
 
 

@@ -156,7 +156,7 @@ def test_what_cannot_be_done_is_one_line(make, tmp_path, key, kind):
 
 
 def test_more_faces_than_can_be_followed(make, tmp_path, key, monkeypatch):
-    monkeypatch.setattr("deemo_jax.deid.video.frame_search.MOST_FACES", 3)
+    monkeypatch.setattr("deemo_jax.deid.video.detection.frame_search.MOST_FACES", 3)
     refused(make(width=640, faces=4), tmp_path / "out", key, "at most 3 are followed")
 
 

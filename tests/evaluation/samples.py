@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 
-from deemo_jax.core.corpus_statement import CorpusStatement
 from deemo_jax.core.files import sha256, write_json
 from deemo_jax.core.schema import DEEMO_LABELS
+from deemo_jax.data.corpus_statement import CorpusStatement
 from deemo_jax.deid.manifest import Manifest, Masks, file_names, write_masks
 from deemo_jax.evaluation.predictions import Prediction
 from deemo_jax.evaluation.truth import Truth

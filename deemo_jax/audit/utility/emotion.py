@@ -18,12 +18,12 @@ from deemo_jax.audit.utility.probe import FOLDS, LEAST_PERSONS, Answers, probe
 from deemo_jax.audit.utility.towers import Towers
 from deemo_jax.audit.utility.variants import RAW, Variants, frame_names, make_variants, voice_names, voice_variants
 from deemo_jax.core import parallel
-from deemo_jax.core.corpus_statement import CorpusStatement, stated_corpus
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.core.plots import BLUE, INK, ORANGE, SKY, canvas, png, tidy
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.schema import Modality, set_name
 from deemo_jax.core.tables import Table
+from deemo_jax.data.corpus_statement import CorpusStatement, stated_corpus
 
 SEED = 20250
 TITLE = "Utility: is the cue still there?"

@@ -14,12 +14,18 @@ import numpy as np
 from deemo_jax.deid.manifest import Rectangles
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import leak_check, masks, refusal_messages
-from deemo_jax.deid.video.boxes import Boxes, heights
-from deemo_jax.deid.video.centerface import input_size
-from deemo_jax.deid.video.detections import Detections
-from deemo_jax.deid.video.empty_scenes import frames_with_somebody
-from deemo_jax.deid.video.face_finder import FaceFinder
-from deemo_jax.deid.video.first_pass import FULL_SIZE_EVERY_S, LOOK_EVERY_S, first_pass, spaced_frames, unseen_frames
+from deemo_jax.deid.video.detection.boxes import Boxes, heights
+from deemo_jax.deid.video.detection.centerface import input_size
+from deemo_jax.deid.video.detection.detections import Detections
+from deemo_jax.deid.video.detection.empty_scenes import frames_with_somebody
+from deemo_jax.deid.video.detection.face_finder import FaceFinder
+from deemo_jax.deid.video.detection.first_pass import (
+    FULL_SIZE_EVERY_S,
+    LOOK_EVERY_S,
+    first_pass,
+    spaced_frames,
+    unseen_frames,
+)
 from deemo_jax.deid.video.kept_frames import KeptFrames
 from deemo_jax.deid.video.recheck import INSIDE, Recheck, cover_until_clean, faces_still_seen
 from deemo_jax.deid.video.refusal_messages import MENDS, TRACK_MENDS, Refused

@@ -15,9 +15,9 @@ from jaxtyping import Float32
 from deemo_jax.core import parallel
 from deemo_jax.deid.manifest import Rectangle, Rectangles
 from deemo_jax.deid.video import leak_check, masks
-from deemo_jax.deid.video.boxes import Boxes
-from deemo_jax.deid.video.close_up import faces_close_up, refuted
-from deemo_jax.deid.video.face_finder import FaceFinder
+from deemo_jax.deid.video.detection.boxes import Boxes
+from deemo_jax.deid.video.detection.close_up import faces_close_up, refuted
+from deemo_jax.deid.video.detection.face_finder import FaceFinder
 from deemo_jax.deid.video.kept_frames import KeptFrames
 from deemo_jax.deid.video.small_faces import CONTEXT
 from deemo_jax.deid.video.tracks import AROUND_S

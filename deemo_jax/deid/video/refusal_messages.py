@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.settings import DETECTOR_FACE_PIXELS
-from deemo_jax.deid.video.detections import Detections
+from deemo_jax.deid.video.detection.detections import Detections
 from deemo_jax.deid.video.tracks import Plan
 
 LISTED_TIMES = 8

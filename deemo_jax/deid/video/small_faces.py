@@ -15,11 +15,11 @@ from jaxtyping import Float
 
 from deemo_jax.core import parallel
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.video.boxes import heights, joined
-from deemo_jax.deid.video.close_up import faces_close_up
-from deemo_jax.deid.video.detections import Detections, Faces
-from deemo_jax.deid.video.face_finder import FaceFinder
-from deemo_jax.deid.video.frame_search import refined
+from deemo_jax.deid.video.detection.boxes import heights, joined
+from deemo_jax.deid.video.detection.close_up import faces_close_up
+from deemo_jax.deid.video.detection.detections import Detections, Faces
+from deemo_jax.deid.video.detection.face_finder import FaceFinder
+from deemo_jax.deid.video.detection.frame_search import refined
 from deemo_jax.deid.video.tracks import effort, reach
 from deemo_jax.media.cached_video import CachedVideo
 from deemo_jax.media.picture import Picture

@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float
 
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.video.boxes import Box, Boxes, overlaps
-from deemo_jax.deid.video.detections import NO_FACE, SURELY, Detections, Faces
+from deemo_jax.deid.video.detection.boxes import Box, Boxes, overlaps
+from deemo_jax.deid.video.detection.detections import NO_FACE, SURELY, Detections, Faces
 
 OVERLAP = 0.2
 # How far a face gets, in units of its own size: so much at once, so much a second, and never further than REACH.

@@ -8,8 +8,8 @@ from configs import sample
 from deemo_jax.audit.utility.emotion import labels, utility_section
 from deemo_jax.audit.utility.towers import load_towers
 from deemo_jax.audit.utility.variants import RAW, WRITTEN, frame_names, make_variants, mask_variants, voice_names
-from deemo_jax.core.corpus_statement import CorpusStatement
 from deemo_jax.core.errors import UserError
+from deemo_jax.data.corpus_statement import CorpusStatement
 from deemo_jax.models.weights import save_tree
 
 WEIGHTS = Path(sample.__file__).parent / "sample_towers" / "towers.safetensors"

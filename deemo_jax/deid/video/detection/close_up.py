@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
-from deemo_jax.deid.video.turned_faces import UPRIGHT, detect
+from deemo_jax.deid.video.detection.turned_faces import UPRIGHT, detect
 from deemo_jax.media.picture import Picture
 
 # A close-up is a square of so many times the box's longer side, shown at so many pixels.

@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.video.boxes import joined
-from deemo_jax.deid.video.centerface import input_size
-from deemo_jax.deid.video.turned_faces import UPRIGHT, detect
+from deemo_jax.deid.video.detection.boxes import joined
+from deemo_jax.deid.video.detection.centerface import input_size
+from deemo_jax.deid.video.detection.turned_faces import UPRIGHT, detect
 
 # Pixels of a tile, at most: the network takes some 250 bytes for each. A picture of 720p is one, of 4K nine.
 TILE = 1_300_000

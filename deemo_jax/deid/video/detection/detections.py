@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
-from deemo_jax.deid.video.turned_faces import UPRIGHT
+from deemo_jax.deid.video.detection.turned_faces import UPRIGHT
 
-# Corners, score, and what a close-up said (`deemo_jax.deid.video.close_up`): `NO_FACE`, `SURELY`, or 0 where it was not
+# Corners, score, and what a close-up said (`close_up.py`): `NO_FACE`, `SURELY`, or 0 where it was not
 # asked or not sure.
 Faces = Float[np.ndarray, "_ 6"]
 NO_FACE, SURELY = 1, -1

@@ -18,10 +18,10 @@ from deemo_jax.core import parallel
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid import pieces
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.video.detections import Detections
-from deemo_jax.deid.video.face_finder import FaceFinder
-from deemo_jax.deid.video.frame_search import FrameToSearch, search_frame
-from deemo_jax.deid.video.turned_faces import UPRIGHT
+from deemo_jax.deid.video.detection.detections import Detections
+from deemo_jax.deid.video.detection.face_finder import FaceFinder
+from deemo_jax.deid.video.detection.frame_search import FrameToSearch, search_frame
+from deemo_jax.deid.video.detection.turned_faces import UPRIGHT
 from deemo_jax.media.cached_video import CachedVideo
 from deemo_jax.media.picture import Picture
 from deemo_jax.media.video import film_seconds

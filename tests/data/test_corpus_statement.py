@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from deemo_jax.core.corpus_statement import CorpusStatement
 from deemo_jax.core.errors import UserError
+from deemo_jax.data.corpus_statement import CorpusStatement
 
 VOICE = {"negative": "flat", "neutral": "even", "positive": "lively"}
 

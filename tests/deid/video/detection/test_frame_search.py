@@ -8,13 +8,13 @@ import pytest
 from deemo_jax.deid.clip import Refused, deidentify_clip
 from deemo_jax.deid.manifest import load_masks
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.video import face_finder
-from deemo_jax.deid.video.boxes import joined
-from deemo_jax.deid.video.close_up import NOTHING, close_up_score
-from deemo_jax.deid.video.face_finder import FaceFinder, tiles
-from deemo_jax.deid.video.first_pass import first_pass, unseen_frames
-from deemo_jax.deid.video.frame_search import FrameToSearch, refined, search_frame
-from deemo_jax.deid.video.turned_faces import best, better_turns, turned_back
+from deemo_jax.deid.video.detection import face_finder
+from deemo_jax.deid.video.detection.boxes import joined
+from deemo_jax.deid.video.detection.close_up import NOTHING, close_up_score
+from deemo_jax.deid.video.detection.face_finder import FaceFinder, tiles
+from deemo_jax.deid.video.detection.first_pass import first_pass, unseen_frames
+from deemo_jax.deid.video.detection.frame_search import FrameToSearch, refined, search_frame
+from deemo_jax.deid.video.detection.turned_faces import best, better_turns, turned_back
 from deemo_jax.media.cached_video import CachedVideo
 from tests.deid.films import HEIGHT, WIDTH, Stage, card, each, film
 

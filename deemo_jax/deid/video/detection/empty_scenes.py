@@ -4,9 +4,9 @@ import functools
 from collections.abc import Iterator
 
 from deemo_jax.core import parallel
-from deemo_jax.deid.video.close_up import refuted
-from deemo_jax.deid.video.face_finder import FaceFinder
-from deemo_jax.deid.video.turned_faces import TURNS, UPRIGHT
+from deemo_jax.deid.video.detection.close_up import refuted
+from deemo_jax.deid.video.detection.face_finder import FaceFinder
+from deemo_jax.deid.video.detection.turned_faces import TURNS, UPRIGHT
 from deemo_jax.media.cached_video import CachedVideo
 from deemo_jax.media.picture import Picture
 

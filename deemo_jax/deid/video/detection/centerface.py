@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from deemo_jax.deid.video.boxes import SAME_FACE_IOU
-from deemo_jax.deid.video.face_network import network
+from deemo_jax.deid.video.detection.boxes import SAME_FACE_IOU
+from deemo_jax.deid.video.detection.face_network import network
 
 STRIDE = 4
 # Sides that the network takes are multiples of this; one that is smaller by a share of `SMALLER` will do.

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deemo_jax.deid.video.centerface import FaceDetector, decode
+from deemo_jax.deid.video.detection.centerface import FaceDetector, decode
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.6])
