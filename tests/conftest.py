@@ -1,4 +1,4 @@
-"""What all rooms share: clips, runs, signals that may interrupt, and one folder of compiled functions."""
+"""What all rooms share: checked signatures, clips, runs, signals that may interrupt, one folder of compiled functions."""
 
 import os
 import pathlib
@@ -8,6 +8,12 @@ import tempfile
 from importlib.metadata import version
 
 import pytest
+from jaxtyping import install_import_hook
+
+from tests import shapes
+
+# Before anything of the product is imported: each annotated function checks its arguments and result.
+install_import_hook("deemo_jax", f"{shapes.__name__}.{shapes.checked.__name__}")
 
 pytest_plugins = ["tests.raw_clips", "tests.tiny_runs"]
 

@@ -131,7 +131,9 @@ def test_candidates_are_scored_as_by_full_passes_and_leave_the_prompt_as_it_was(
 
     @functools.partial(jax.jit, static_argnums=0)
     def both(model: DeemoLlama, params: Any, batch: Batch) -> tuple[jax.Array, jax.Array]:
-        found, prompted = score(model, params, read_prompt(model, params, batch, room=6), candidates, valid)
+        found, prompted = score(
+            model, params, read_prompt(model, params, batch, room=6), jnp.asarray(candidates), jnp.asarray(valid)
+        )
         return found, proceed(model, params, prompted, max_new_tokens=6, eos_id=-1)
 
     found, said = both(*tiny.built(), batch)

@@ -1,4 +1,5 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -12,7 +13,7 @@ def test_it_is_the_mean_over_targets_predicted_from_the_token_before() -> None:
     batch = example()
     mask = np.array(batch.loss_mask)
     mask[1, np.flatnonzero(mask[1])[:2]] = 0
-    batch = batch.replace(loss_mask=mask)
+    batch = batch.replace(loss_mask=jnp.asarray(mask))
     loss, targets = jax.jit(lambda tree: answer_loss(model, tree, batch, None))(params)
     hidden = jax.jit(lambda tree: model.apply({"params": tree}, batch))(params)
     logp = np.asarray(jax.nn.log_softmax(model.apply({"params": params}, hidden, method="logits")))
@@ -28,7 +29,7 @@ def test_chunks_change_neither_loss_nor_gradient() -> None:
     batch = example()
     mask = np.array(batch.loss_mask)
     mask[0, 2] = 0.5  # targets apart from each other, and weights that are no ones
-    batch = batch.replace(loss_mask=mask)
+    batch = batch.replace(loss_mask=jnp.asarray(mask))
 
     def run(chunk: int) -> tuple[float, np.ndarray]:
         def loss(head: jax.Array) -> jax.Array:

@@ -35,7 +35,7 @@ def example(seed: int = 0) -> Batch:
     mask = np.zeros(batch.loss_mask.shape, np.float32)
     for row, length in enumerate(lengths):
         mask[row, length - 3 : length] = 1
-    return batch.replace(loss_mask=mask, record_valid=np.ones(2, bool))
+    return jax.tree.map(jnp.asarray, batch.replace(loss_mask=mask, record_valid=np.ones(2, bool)))
 
 
 @functools.cache

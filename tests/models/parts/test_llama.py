@@ -83,11 +83,11 @@ def test_what_lies_behind_the_cache_cannot_be_seen() -> None:
 
 
 def test_rotation_depends_on_distance_only() -> None:
-    x = np.random.default_rng(0).standard_normal((1, 2, 1, 8), np.float32)
+    x = jnp.asarray(np.random.default_rng(0).standard_normal((1, 2, 1, 8), np.float32))
 
     def product(first: int, second: int) -> float:
         angles = np.array([[first, second]])[..., None] * rope_frequencies(CONFIG)
-        q, k = rotate(x, angles.astype(np.float32))[0, :, 0]
+        q, k = rotate(x, jnp.asarray(angles, jnp.float32))[0, :, 0]
         return float(q @ k)
 
     assert product(3, 7) == pytest.approx(product(103, 107), rel=1e-4)
@@ -97,7 +97,7 @@ def test_rotation_depends_on_distance_only() -> None:
 def test_rotation_is_half_split() -> None:
     x = np.zeros((1, 1, 1, 4), np.float32)
     x[..., 0] = 1.0
-    turned = rotate(x, np.array([[[np.pi / 2, 0.3]]], np.float32))
+    turned = rotate(jnp.asarray(x), jnp.asarray([[[np.pi / 2, 0.3]]], jnp.float32))
     np.testing.assert_allclose(turned[0, 0, 0], [0, 0, 1, 0], atol=1e-6)
 
 
@@ -115,7 +115,9 @@ def test_stretched_rope_slows_long_wavelengths_only() -> None:
 def test_remat_changes_nothing(remat: Remat) -> None:
     def gradient(config: LlamaConfig) -> Any:
         def loss(params: Any) -> jax.Array:
-            return (Llama(config).apply({"params": params}, IDS, VALID, method="score") ** 2).sum()
+            return (
+                Llama(config).apply({"params": params}, jnp.asarray(IDS), jnp.asarray(VALID), method="score") ** 2
+            ).sum()
 
         return jax.jit(jax.grad(loss))(PARAMS)
 
