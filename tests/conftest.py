@@ -1,4 +1,4 @@
-"""What all rooms share: checked signatures, clips, runs, signals that may interrupt, one folder of what was compiled."""
+"""What all rooms share: checked signatures, clips, runs, signals that interrupt, one folder of what was compiled."""
 
 import os
 import pathlib
