@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from deemo_jax.core import parallel
-from deemo_jax.media.picture import Picture
+from deemo_jax.media.picture import RgbPicture
 
 MODEL = Path(__file__).with_name("models") / "face_detection_full_range.tflite"
 SIDE = 192
@@ -48,7 +48,7 @@ class BlazeFace:
         """
         self._threshold = threshold
 
-    def __call__(self, picture: Picture) -> Float32[np.ndarray, "N 5"]:
+    def __call__(self, picture: RgbPicture) -> Float32[np.ndarray, "N 5"]:
         """Faces of a picture, best first: x0, y0, x1, y1, score in its pixels, clipped to it."""
         image = picture.rgb()
         height, width = image.shape[:2]

@@ -13,7 +13,7 @@ from jaxtyping import Float32, UInt8
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.video.detection.centerface import FaceDetector
-from deemo_jax.media.picture import Picture
+from deemo_jax.media.picture import RgbPicture
 
 MAX_MODEL_BYTES = 1 << 30
 NMS_IOU = 0.3
@@ -25,7 +25,7 @@ YUNET_COLUMNS = 15
 class Detector(Protocol):
     """Anything that finds faces."""
 
-    def __call__(self, picture: Picture) -> Float32[np.ndarray, "N 5"]:
+    def __call__(self, picture: RgbPicture) -> Float32[np.ndarray, "N 5"]:
         """Faces of a picture, scaled as the detector likes, down to the lowest score of interest."""
         ...
 
@@ -36,7 +36,7 @@ class CenterFace:
     def __init__(self, width: int, height: int, threshold: float):
         self._detector, self._threshold = FaceDetector(width, height), threshold
 
-    def __call__(self, picture: Picture) -> Float32[np.ndarray, "N 5"]:
+    def __call__(self, picture: RgbPicture) -> Float32[np.ndarray, "N 5"]:
         return self._detector(picture.rgb(*self._detector.input_size), self._threshold)
 
 
@@ -61,7 +61,7 @@ class YuNet:
                 f"{path}: not a YuNet face detector (face_detection_yunet_*.onnx of OpenCV's zoo)"
             ) from error
 
-    def __call__(self, picture: Picture) -> Float32[np.ndarray, "N 5"]:
+    def __call__(self, picture: RgbPicture) -> Float32[np.ndarray, "N 5"]:
         return self._faces(picture.rgb())
 
     def _faces(self, image: UInt8[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "N 5"]:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.schema import Modality, set_name
-from deemo_jax.models.deemo_llama import DeemoLlamaConfig
 
 
 def parse_sets(text: str) -> list[frozenset[Modality]]:
@@ -27,6 +26,8 @@ def fullest(sets: Iterable[str]) -> str:
 
 def shown_to(recipe: Recipe) -> frozenset[Modality]:
     """The modalities that a run is shown: those of its recipe that its model has a branch for."""
+    from deemo_jax.models.deemo_llama import DeemoLlamaConfig  # imports JAX, which no set needs to be read
+
     model = DeemoLlamaConfig.from_config(recipe.model)
     without = {m for m in (Modality.AUDIO, Modality.VIDEO) if getattr(model, m) is None}
     return recipe.data.shown - without

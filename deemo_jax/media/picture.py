@@ -4,6 +4,7 @@ Axes: H height, W width, R rows of all planes of a picture (3/2 H), r, w and h s
 """
 
 import dataclasses
+from typing import Protocol, runtime_checkable
 
 import av
 import numpy as np
@@ -37,6 +38,14 @@ class Frame:
     def planar(self) -> "Planar":
         """The same as the encoder takes it, by BT.601; an odd side loses its last row or column."""
         return Planar(self.time_s, _planes(_even(self.image), Colorspace.ITU601), Colorspace.ITU601)
+
+
+@runtime_checkable
+class RgbPicture(Protocol):
+    """A picture that can be had in colours, as large as it is or scaled."""
+
+    def rgb(self, width: int | None = None, height: int | None = None) -> UInt8[np.ndarray, "H W 3"]:
+        """The picture, scaled to a size where one is given."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)

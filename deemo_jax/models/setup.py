@@ -62,7 +62,7 @@ def check_shapes(model: DeemoLlama, recipe: Recipe) -> None:
     """
     example = example_batch(model.config, frames=recipe.data.frames, clips=recipe.data.clips)
     try:
-        jax.eval_shape(lambda: model.init(jax.random.key(0), example, method="embed"))
+        jax.eval_shape(lambda batch: model.init(jax.random.key(0), batch, method="embed"), example)
     except ValueError as error:
         raise UserError(f"config.data: {error}") from error
 

@@ -1,11 +1,13 @@
 """Evaluations of one run: where they lie, that none is lost, and that probabilities are calibrated."""
 
+import dataclasses
 import json
 import shutil
 
 import pytest
 
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.data.build.writer import write_dataset
 from deemo_jax.evaluation import answer_split as answer_split_file
 from deemo_jax.evaluation import evaluate_run as run_file
@@ -228,8 +230,9 @@ def test_probabilities_are_calibrated_on_the_validation_split(work, tmp_path):
 
 @pytest.mark.parametrize("split", ["validation", "train+validation[:50%]", "all"])
 def test_no_temperature_is_learnt_on_clips_of_the_training(split, tmp_path):
-    data = {"data_dir": data_with_validation(tmp_path, 1), "dataset": "deemo_mer", "train_split": split}
-    assert "was trained on split 'validation'" in calibrate({"data": data}, None, None, batch_size=1).why_not
+    recipe = Recipe.from_config(tiny.get_config(str(data_with_validation(tmp_path, 1))))
+    recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, train_split=split))
+    assert "was trained on split 'validation'" in calibrate(recipe, None, None, batch_size=1).why_not
 
 
 def test_without_enough_clips_there_is_no_calibration_and_it_says_so(work, tmp_path):

@@ -51,7 +51,7 @@ BRANCHES = {
 @pytest.fixture(scope="module", autouse=True)
 def whole_compiler() -> Iterator[None]:
     """Published values are met with the compiler's optimisations, which the toy models of other tests do without."""
-    lazy = jax.config.jax_disable_most_optimizations
+    lazy = jax.config.values["jax_disable_most_optimizations"]
     jax.config.update("jax_disable_most_optimizations", False)
     yield
     jax.config.update("jax_disable_most_optimizations", lazy)

@@ -294,7 +294,7 @@ def test_a_broken_promise_of_the_gate_stops_everything(tmp_path: Path, capsys: p
 
 def test_an_unwritable_data_dir_is_one_line(attested: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert "cannot be written" in refused(command(attested, tmp_path / "file"), capsys)
+    assert "is a file" in refused(command(attested, tmp_path / "file"), capsys)
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing_behind(attested: Path, tmp_path: Path) -> None:

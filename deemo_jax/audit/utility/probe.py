@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int, Num, Shaped
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -88,7 +88,7 @@ def _mean_recall(fitted: Pipeline, features: Float[np.ndarray, "n D"], labels: I
     return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
 
 
-def _balanced(confusion: Float[np.ndarray, "*R C C"]) -> Float[np.ndarray, "*R"]:
+def _balanced(confusion: Num[np.ndarray, "*R C C"]) -> Float[np.ndarray, "*R"]:
     """Mean recall of the classes that occur."""
     support = confusion.sum(axis=-1)
     recall = np.diagonal(confusion, axis1=-2, axis2=-1) / np.maximum(support, 1)

@@ -102,7 +102,7 @@ def faces_still_seen(
         not_faces: boxes in which there is none.
     """
     (width, height), settings = kept.size, recheck.finder.settings
-    spared = masks.enlarge(np.array(not_faces, np.float64), 0.0, width, height)
+    spared = masks.enlarge(np.array(not_faces, np.float64).reshape(-1, 4), 0.0, width, height)
 
     def look(frame: tuple[int, Picture]) -> tuple[int, bool]:
         t, picture = frame

@@ -10,7 +10,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from deemo_jax.models.parts.layers import Initializer, Linear, param
 
@@ -47,7 +47,7 @@ def attention(
     q_BTNH: Float[Array, "B T N H"],
     k_BSKH: Float[Array, "B S K H"],
     v_BSKH: Float[Array, "B S K H"],
-    mask: Bool[Array, " B #N #T S"] | None,
+    mask: Shaped[Array, " B #N #T S"] | None,
     scale: float,
     backend: Backend = Backend.REFERENCE,
     *,

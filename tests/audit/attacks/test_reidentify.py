@@ -8,7 +8,7 @@ from deemo_jax.core.errors import UserError
 
 
 def clip(person, raw, written=(1.0, 0.0)):
-    return Embedded(person, np.array(raw), np.array(written))
+    return Embedded(person, np.array(raw, float), np.array(written, float))
 
 
 def test_rank1():

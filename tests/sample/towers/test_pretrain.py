@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -52,7 +53,7 @@ def test_fit_minimises():
 
 
 def test_hand_patches_point_at_the_hands():
-    hands = np.asarray([[[0.05, 0.95], [0.5, 0.5]]], np.float32)
+    hands = jnp.asarray([[[0.05, 0.95], [0.5, 0.5]]])
     patches = np.asarray(hand_patches(hands, 8))[0]
     assert patches[56, 0] == 1 and patches[56, 1] == 0  # bottom left
     assert set(np.flatnonzero(patches[:, 1])) == {27, 28, 35, 36}  # the four around the middle

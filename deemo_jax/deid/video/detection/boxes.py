@@ -4,12 +4,12 @@ Axes: N, M boxes. A box is x0, y0, x1, y1; functions that take "N _" ignore what
 """
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float
 
 Box = Float[np.ndarray, "4"]
 Boxes = Float[np.ndarray, "_ 4"]
 # A face as the detector reports it: a box and a score from 0 to 1.
-ScoredBoxes = Float32[np.ndarray, "_ 5"]
+ScoredBoxes = Float[np.ndarray, "_ 5"]
 
 # Two reports that share more than this part of their union are of one face (the value of CenterFace's authors).
 SAME_FACE_IOU = 0.3

