@@ -7,7 +7,8 @@ import numpy as np
 from deemo_jax.core.schema import Modality
 from deemo_jax.data.pipeline import Pipeline
 from deemo_jax.data.tokenizer import Tokenizer
-from deemo_jax.models.batch import Batch, MediaTokens
+from deemo_jax.models.batch import Batch
+from deemo_jax.models.media_tokens import MediaTokens
 
 
 def describe_first(pipeline: Pipeline, tokenizer: Tokenizer, tokens: MediaTokens, rows: int = 4) -> str:

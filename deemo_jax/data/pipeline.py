@@ -23,7 +23,8 @@ from deemo_jax.data.rows import Row, RowSpec, blank_row, make_row
 from deemo_jax.data.source import ClipSource, Record
 from deemo_jax.data.tokenizer import Tokenizer, make_tokenizer
 from deemo_jax.data.watch import FileWatch
-from deemo_jax.models.batch import Batch, MediaTokens
+from deemo_jax.models.batch import Batch
+from deemo_jax.models.media_tokens import MediaTokens
 
 PADDING = -1
 """The index of a row that fills up the last batch of an evaluation."""

@@ -19,7 +19,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import DEEMO_LABELS, Clip, Labels, Modality
 from deemo_jax.data.templates import PromptConfig, around, parse_template
 from deemo_jax.data.tokenizer import Tokenizer
-from deemo_jax.models.batch import MediaTokens
+from deemo_jax.models.media_tokens import MediaTokens
 from deemo_jax.systems.prompt_template import Template, Text
 
 

@@ -3,24 +3,10 @@
 Axes: B batch, T sequence, F frames, H W pixels, M audio clips, Ka audio tokens, Kv video tokens.
 """
 
-import dataclasses
 from typing import Any
 
 import flax.struct
 import numpy as np
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class MediaTokens:
-    """How many tokens the branches of a model give, for any input.
-
-    Attributes:
-        audio: Ka, the first slots of a sequence; 0 when the model has no ears.
-        video: Kv, the slots behind them; 0 when it has no eyes.
-    """
-
-    audio: int = 0
-    video: int = 0
 
 
 @flax.struct.dataclass

@@ -17,7 +17,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from deemo_jax.core.config import Part, choose, from_plain
-from deemo_jax.models.batch import Batch, MediaTokens
+from deemo_jax.models.batch import Batch
+from deemo_jax.models.media_tokens import MediaTokens
 from deemo_jax.models.parts.attention import Backend
 from deemo_jax.models.parts.layers import axis_names, constrain
 from deemo_jax.models.parts.llama import KVCache

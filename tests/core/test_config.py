@@ -4,8 +4,8 @@ from ml_collections import ConfigDict
 from deemo_jax.core import config as config_lib
 from deemo_jax.core.errors import UserError
 from deemo_jax.models import presets
-from deemo_jax.models.batch import MediaTokens
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
+from deemo_jax.models.media_tokens import MediaTokens
 from deemo_jax.models.parts.layers import Remat
 from deemo_jax.models.parts.llama import LlamaConfig, RopeScaling
 from deemo_jax.models.parts.vit import ViTConfig

@@ -14,7 +14,7 @@ from deemo_jax.data.prompts import Task
 from deemo_jax.data.rows import RowSpec
 from deemo_jax.data.source import Record
 from deemo_jax.data.tokenizer import ByteTokenizer
-from deemo_jax.models.batch import MediaTokens
+from deemo_jax.models.media_tokens import MediaTokens
 from deemo_jax.systems.deemo.template import DEEMO
 from deemo_jax.systems.video_llama.template import VIDEO_LLAMA
 

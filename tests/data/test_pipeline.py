@@ -15,7 +15,8 @@ from deemo_jax.data.prompts import Task
 from deemo_jax.data.rows import RowSpec
 from deemo_jax.data.source import Record
 from deemo_jax.data.tokenizer import ByteTokenizer
-from deemo_jax.models.batch import Batch, MediaTokens
+from deemo_jax.models.batch import Batch
+from deemo_jax.models.media_tokens import MediaTokens
 from deemo_jax.systems.deemo.template import DEEMO
 
 SPEC = RowSpec(

@@ -18,7 +18,7 @@ from deemo_jax.data.prompts import (
     parse_task,
 )
 from deemo_jax.data.tokenizer import ByteTokenizer
-from deemo_jax.models.batch import MediaTokens
+from deemo_jax.models.media_tokens import MediaTokens
 from deemo_jax.systems.deemo.template import DEEMO
 from tests.data.samples import CLIP
 

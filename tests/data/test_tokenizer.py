@@ -8,7 +8,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Modality
 from deemo_jax.data.prompts import PromptSpec, Task, answer_text, build_example
 from deemo_jax.data.tokenizer import ByteTokenizer, HFTokenizer, check_tokenizer, make_tokenizer
-from deemo_jax.models.batch import MediaTokens
+from deemo_jax.models.media_tokens import MediaTokens
 from deemo_jax.systems.deemo.template import DEEMO
 from deemo_jax.systems.prompt_template import Template
 from deemo_jax.systems.registry import TEMPLATES

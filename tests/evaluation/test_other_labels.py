@@ -10,6 +10,7 @@ import deemo_jax
 from deemo_jax.build import main as build
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json
+from deemo_jax.core.recipe import DataRecipe, Recipe
 from deemo_jax.core.schema import Labels
 from deemo_jax.data.run_data import check_run
 from deemo_jax.data.source import ClipSource, dataset_labels
@@ -23,6 +24,10 @@ from tests.training import tiny
 from tfds_builders.deemo_mer.dummy_data import write_dummy
 
 LABELS = Labels(("neutral", "angry", "very happy"))
+
+
+def data_recipe(data_dir: Path) -> DataRecipe:
+    return Recipe.from_config(tiny.get_config(str(data_dir))).data
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +114,7 @@ def test_a_run_follows_the_labels_of_its_dataset(run, data_dir, monkeypatch):
 
 def test_a_dataset_of_other_labels_is_refused(run, tmp_path):
     tiny.write_tiny_dataset(tmp_path)
-    data = {"data_dir": str(tmp_path), "dataset": "deemo_mer"}
+    data = data_recipe(tmp_path)
     for accept in (False, True):
         with pytest.raises(UserError, match=r"with the labels neutral, angry, very happy, and .* negative, positive; "):
             check_run(run, data, accept=accept)
@@ -118,4 +123,4 @@ def test_a_dataset_of_other_labels_is_refused(run, tmp_path):
 def test_a_run_that_kept_no_record_has_the_labels_of_its_time(run, data_dir, tmp_path):
     copy = Path(shutil.copytree(run, tmp_path / "work", ignore=shutil.ignore_patterns("data.json", "checkpoints")))
     with pytest.raises(UserError, match=r"with the labels negative, positive, and .* neutral, angry, very happy; "):
-        check_run(copy, {"data_dir": str(data_dir), "dataset": "deemo_mer"})
+        check_run(copy, data_recipe(data_dir))

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -147,7 +146,7 @@ def test_video_joint(towers: dict[str, np.ndarray], vit_tokens: np.ndarray, para
 def test_audio(towers: dict[str, np.ndarray], clip_vectors: np.ndarray, params: Tree) -> None:
     check(towers, "imagebind", clip_vectors[:, :, 0], 1, 1, 32)
     np.testing.assert_allclose(np.linalg.norm(clip_vectors, axis=-1), 20.0, rtol=1e-6)
-    audio = Clips(ClipsConfig()).apply({"params": params["audio"]["connector"]}, jnp.asarray(clip_vectors))
+    audio = jax.jit(Clips(ClipsConfig()).apply)({"params": params["audio"]["connector"]}, clip_vectors)
     check(towers, "audio_qformer", audio, 1, 1, 16)
     check(towers, "audio_tokens", projected("video_llama_audio", audio), 1, 1, 64)
 

@@ -20,7 +20,7 @@ from deemo_jax.deid.text.rules import Rules
 from deemo_jax.deid.text.transcripts import redact_file
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Frame
-from deemo_jax.models.batch import MediaTokens
+from deemo_jax.models.media_tokens import MediaTokens
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 from tfds_builders.deemo_mer.dummy_data import write_dummy
 
@@ -101,7 +101,7 @@ import json, sys
 from deemo_jax.build import main
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.data.pipeline import make_pipeline
-from deemo_jax.models.batch import MediaTokens
+from deemo_jax.models.media_tokens import MediaTokens
 if __name__ == "__main__":
     assert main({command(attested, tmp_path, "--workers", "2", *SPLITS)!r}) == 0
     config = json.loads({json.dumps(json.dumps(config))})

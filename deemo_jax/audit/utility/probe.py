@@ -92,4 +92,4 @@ def _balanced(confusion: Num[np.ndarray, "*R C C"]) -> Float[np.ndarray, "*R"]:
     """Mean recall of the classes that occur."""
     support = confusion.sum(axis=-1)
     recall = np.diagonal(confusion, axis1=-2, axis2=-1) / np.maximum(support, 1)
-    return recall.sum(axis=-1) / np.maximum((support > 0).sum(axis=-1), 1)
+    return np.asarray(recall.sum(axis=-1) / np.maximum((support > 0).sum(axis=-1), 1))

@@ -48,8 +48,8 @@ class Variants:
         mel: of every mode M clips.
     """
 
-    frames: UInt8[np.ndarray, "V F H W 3"]
-    mel: Float[np.ndarray, "V M 128 204"]
+    frames: UInt8[np.ndarray, "frame_modes F H W 3"]
+    mel: Float[np.ndarray, "voice_modes M 128 204"]
 
 
 def frame_names() -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 from deemo_jax.core.schema import Clip, Modality, NFBLSegment
 from deemo_jax.data.prompts import Slots, Task, answer_text, build_prompt
 from deemo_jax.data.tokenizer import ByteTokenizer
-from deemo_jax.models.batch import MediaTokens
+from deemo_jax.models.media_tokens import MediaTokens
 from deemo_jax.sample import script
 from deemo_jax.sample.cues import NEGATIVE, POSITIVE, Cues, Tone
 from deemo_jax.sample.render.motion import GESTURES

@@ -15,7 +15,7 @@ def test_what_is_there_is_found_and_what_is_not_is_not(rng):
     labels = rng.choice(["negative", "neutral", "positive"], 200, p=[0.2, 0.6, 0.2])
     noise = rng.normal(size=(200, 12))
     signal = noise + 6 * (labels[:, None] == np.array(["negative", "neutral", "positive"])).repeat(4, axis=1)
-    there, absent = probe(signal, labels, PERSONS), probe(noise, labels, PERSONS)
+    there, absent = probe(signal, list(labels), PERSONS), probe(noise, list(labels), PERSONS)
     assert there.score.value > 0.97 and there.score.low > 0.9
     assert 0.2 < absent.score.value < 0.46  # a third, and three deviations of it
     gap = absent.less(there)
@@ -27,7 +27,7 @@ def test_a_probe_does_not_live_on_knowing_people(rng):
     likes = {person: rng.choice(["negative", "positive"]) for person in people}
     features = np.stack([people[person] for person in PERSONS])
     labels = [likes[person] for person in PERSONS]
-    assert probe(features, labels, PERSONS).score.value < 0.75  # 1.0 if persons were in both halves
+    assert probe(features, list(labels), PERSONS).score.value < 0.75  # 1.0 if persons were in both halves
 
 
 def test_too_little(rng):
