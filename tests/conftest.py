@@ -51,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 SHARED = ("tiny_run", "untrained_run", "audited")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Groups of `--dist loadgroup`: the tests of a file, and those of all files that share a fixture."""
     uses: dict[pathlib.Path, set[str]] = {}
