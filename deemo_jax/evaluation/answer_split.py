@@ -137,7 +137,7 @@ class SplitAsker:
         batches = itertools.islice(pipeline.iterate(first), steps) if steps else ()
         for batch in with_progress(batches, f"{doing} ({name})", total=steps) if steps else ():
             said = answer(self._model, self._params, batch, self._tokenizer, self._decoding, self._statements)
-            # An unreadable record has no prompt; whatever the model said to nothing is no answer.
+            # An unreadable record has an empty prompt: its text is dropped, and it counts as not understood.
             log.add(
                 LoggedAnswer(name, index, text if readable else "", tuple(odds) if readable else None)
                 for index, readable, text, odds in zip(
@@ -151,7 +151,7 @@ class SplitAsker:
 
 def _prediction(record: Record, said: LoggedAnswer, labels: Labels) -> Prediction:
     odds = said.log_likelihoods
-    known = odds is not None and all(map(math.isfinite, odds))  # weights that overflow give none
+    known = odds is not None and all(map(math.isfinite, odds))  # infinite or NaN where weights overflow
     return Prediction(
         clip_id=record.clip.clip_id,
         modalities=said.modalities,

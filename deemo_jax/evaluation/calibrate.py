@@ -15,7 +15,7 @@ from deemo_jax.generation.calibration import SPLIT, Calibration, fit, lacking, t
 from deemo_jax.generation.odds import log_odds
 from deemo_jax.models.deemo_llama import DeemoLlama
 
-# One number needs no more.
+# Clips that the temperature of a modality set is fitted on, at most: one number is known well enough from these.
 MOST_CLIPS = 256
 
 

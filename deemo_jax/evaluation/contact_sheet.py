@@ -22,8 +22,8 @@ from deemo_jax.media.audio import read_audio
 from deemo_jax.media.mel import CLIP_SAMPLES, HOP, WINDOW, mel_clips
 from deemo_jax.media.video import read_frames, video_info
 
-TEXT_WIDTH = 66
-MAX_LINES = 3
+# Of a reasoning beside its pictures: characters a line, and lines.
+TEXT_WIDTH, MAX_LINES = 66, 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -156,5 +156,5 @@ def _middle_frame(path: Path) -> UInt8[np.ndarray, "H W 3"]:
 
 def _mel(path: Path) -> Float[np.ndarray, "128 198"]:
     waveform, _ = read_audio(path, SAMPLE_RATE, end_s=CLIP_SAMPLES / SAMPLE_RATE)
-    # The columns behind those of two seconds are the model's padding, which says nothing to the eye.
+    # Columns beyond two seconds are padding for the model and are not drawn.
     return mel_clips(waveform, clips=1)[0][:, : 1 + (CLIP_SAMPLES - WINDOW) // HOP]

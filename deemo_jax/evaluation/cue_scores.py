@@ -77,7 +77,7 @@ class CueReader:
 
 def _pattern(cue: str, cues: Iterable[str], words: Iterable[str]) -> re.Pattern[str]:
     """Finds a cue and the word for it, the latter in a group of its own for each word."""
-    # Between the two nothing may stand that makes the word another cue's, or denies it.
+    # Another cue's name, a denial or the end of a sentence between the two breaks the statement.
     barrier = rf"\b(?:{'|'.join(map(re.escape, cues))}|not|no|never|neither|nor)\b|n't|[.;\n]"
     options = "|".join(f"({re.escape(word)})" for word in words)
     return re.compile(rf"\b{re.escape(cue)}\b(?:(?!{barrier}).){{1,60}}?\b(?:{options})\b", re.IGNORECASE)

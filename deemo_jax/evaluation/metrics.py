@@ -165,7 +165,7 @@ def majority(truth: Int[np.ndarray, " n"]) -> float:
 
 
 def _count(labels: tuple[np.ndarray, ...], shape: tuple[int, ...]) -> np.ndarray:
-    # ravel_multi_index raises on a label outside its range, so that a stray index cannot land in a neighbour's cell.
+    # Raises on a label outside its range, where plain arithmetic would count it in another cell.
     cells = np.ravel_multi_index(labels, shape)
     return np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape)
 

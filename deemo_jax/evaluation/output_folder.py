@@ -20,7 +20,7 @@ from deemo_jax.core.schema import DEEMO_LABELS, Labels
 SETTING, ANSWERS, PREDICTIONS, SCORES = "setting.json", "answers.jsonl", "predictions.jsonl", "recognition.json"
 LOCK = ".lock"
 FILES = (SCORES, SETTING, ANSWERS, PREDICTIONS, "report.md", "recognition.png", "sheet.png")
-# A folder's name may have 255 bytes.
+# Characters of a split, and of modality sets, in a folder's name; file systems allow 255 bytes in all.
 LONGEST = 120
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Labels
 
+# The most that is read: bytes of a line, rows of a file, characters of a text and of a clip id.
 MAX_LINE_BYTES = 1 << 20
 MAX_ROWS = 1_000_000
 MAX_TEXT = 100_000

@@ -56,7 +56,7 @@ def _clips(flags: argparse.Namespace) -> None:
     from deemo_jax.sample import bayes, corpus
     from deemo_jax.sample.clip import Settings
 
-    cv2.setNumThreads(1)  # clips are made side by side
+    cv2.setNumThreads(1)  # clips are made in processes side by side
     settings = Settings(flags.seed, flags.width, flags.height, flags.fps)
     rendered, kept = corpus.make(flags.out, flags.clips, settings, flags.workers)
     print(f"{flags.out}: {rendered} clips made, {kept} were there; all invented, all faces warps of one portrait")

@@ -8,7 +8,7 @@ from deemo_jax.core import tables
 from deemo_jax.core.schema import DEEMO_LABELS, Modality, set_name
 from deemo_jax.sample.cues import MODELS, NEGATIVE, POSITIVE, POSITIVE_RATE, Tone
 
-# NFBL as text names the body cue, so it carries what the video carries and nothing more.
+# Which cue a modality shows. NFBL as text names the body's cue, which the video shows too.
 CUE_OF: dict[Modality, str] = {
     Modality.VIDEO: "body",
     Modality.NFBL: "body",

@@ -20,6 +20,7 @@ from deemo_jax.sample.render import motion, scene
 from deemo_jax.sample.render.phone_file import Metadata, write_mp4
 from deemo_jax.sample.seeds import generator
 
+# Length of a clip, seconds; clips that are cut from one recording.
 SHORTEST_S, LONGEST_S = 2.5, 4.0
 CLIPS_PER_VIDEO = 4
 # The voice cue: semitones above the speaker's own pitch, pitch range, words a minute (one scale for everybody).
@@ -28,9 +29,10 @@ PROSODY: dict[Tone, tuple[float, float, float]] = {
     Tone.NEUTRAL: (0.0, 50.0, 170.0),
     Tone.NEGATIVE: (-4.5, 12.0, 135.0),
 }
-# Time that a slow voice takes for one character, so that a clip's length depends on the sentence, not on the voice.
+# Time that a slow voice takes, seconds: for any sentence, and for each character of it. The shortest length of a clip
+# follows from these, whatever its voice, so that lengths tell nothing of the voice.
 _SLOW_S, _SLOW_CHARACTER_S = 0.30, 0.068
-_SLOT_S = 9.0
+_SLOT_S = 9.0  # from the start of a clip's place in its recording to that of the next one
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def sound(clip: ClipPlan) -> tuple[Float[np.ndarray, " n"], int, list[speech.Wor
         spare = round(clip.duration_s * sample_rate) - len(spoken)
         if spare >= 0.1 * sample_rate:
             break
-        rate *= 1.05  # a sentence longer than its letters promise
+        rate *= 1.05  # the sentence takes longer than its letters let expect
     onset = int(spare * rng.uniform(0.15, 0.85))
     hiss = rng.standard_normal(len(spoken) + spare).astype(np.float32)
     track = signal.lfilter([1.0], [1.0, -0.93], hiss).astype(np.float32)

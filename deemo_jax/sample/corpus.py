@@ -17,7 +17,8 @@ from deemo_jax.sample.identity import SPEAKERS
 from deemo_jax.sample.script import CUE_WORDS
 
 KIND = "synthetic"
-RECIPE = 1  # raised when the same seed would give other clips
+RECIPE = 1  # raised when the same seed gives other clips than before
+# Packages whose versions may change pixels or samples.
 _SOFTWARE = ("av", "espeakng-loader", "numpy", "opencv-python", "scikit-image", "scipy")
 
 _CARD = """# A synthetic corpus

@@ -12,7 +12,7 @@ import numpy as np
 from deemo_jax.core.schema import DEEMO_LABELS
 
 NEGATIVE, POSITIVE = DEEMO_LABELS
-POSITIVE_RATE = 0.6
+POSITIVE_RATE = 0.6  # share of positive clips in DEEMO-MER
 
 
 class Tone(enum.StrEnum):

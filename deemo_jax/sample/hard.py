@@ -26,12 +26,12 @@ from deemo_jax.sample.render.phone_file import write_mp4
 from deemo_jax.sample.seeds import generator
 
 KINDS = ("motion", "occlusion", "leaves", "two", "dim", "small", "cuts")
-FRAME_RATE = 25
-# The set is drawn at this size and shown enlarged.
+FRAME_RATE = 25  # frames a second
+# The scene is drawn at this size (width, height) and enlarged.
 STAGE = (432, 240)
 ENLARGED = 1.5
 SIZE = (640, 360)
-# A face of which less is to be seen is not asked for.
+# Share of a face's box that must be in the picture, and not hidden, for the truth to list it.
 LEAST_VISIBLE = 0.25
 
 Box = tuple[float, float, float, float]
@@ -133,7 +133,7 @@ def _shots(hard: HardClip, t: int) -> list[tuple[ordinary.ClipPlan, Matrix, tupl
     """Who is shown, how the stage lies in the picture, and between which columns."""
     time, numbers, everything = t / FRAME_RATE, hard.numbers, (0, SIZE[0])
     if hard.kind == "two":
-        # Each is seen in the middle of a half.
+        # Two people, each in the middle of a half of the picture.
         halves = ((0, SIZE[0] // 2), (SIZE[0] // 2, SIZE[0]))
         return [
             (speaker, _view(1.0, (-SIZE[0] / 4 + half[0], 0.0)), half)

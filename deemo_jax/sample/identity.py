@@ -14,7 +14,7 @@ from deemo_jax.sample.speech import Voice
 
 Family = Literal["sample", "towers"]
 Color = tuple[int, int, int]
-SPEAKERS = 30  # of one seed in one family, all different voices
+SPEAKERS = 30  # of one seed in one family, each with a voice of its own
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,6 +92,7 @@ _LOW: dict[Family, dict[str, int]] = {
         "miguel": 95, "norbert": 90, "sandro": 87, "victor": 85, "rob": 80,
     },
 }  # fmt: skip
+# Speakers with a high voice; where these are more than the variants, variants serve twice with another vocal tract.
 _HIGH_SPEAKERS: dict[Family, int] = {"sample": 12, "towers": 10}
 
 _FIRST = (

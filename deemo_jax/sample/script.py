@@ -5,7 +5,6 @@ nothing in common, so no sentence of one set is in the other; the phrases are sh
 pre-trained language model knows already.
 """
 
-import re
 from typing import Literal
 
 import numpy as np
@@ -13,8 +12,7 @@ import numpy as np
 from deemo_jax.sample.cues import Cues, Tone
 
 SentenceSet = Literal["sample", "towers"]
-MAX_SENTENCE_BYTES = 48  # a slow voice must be done with it before the longest clip ends
-MAX_REASONING_BYTES = 110
+MAX_SENTENCE_BYTES = 48  # the slowest voice says so much within the longest clip
 
 PHRASES: dict[Tone, tuple[str, ...]] = {
     Tone.POSITIVE: (
@@ -68,13 +66,3 @@ def reasoning(cues: Cues) -> str:
     """The reference explanation: every cue named, in one regular sentence of at most 110 bytes."""
     words = {name: CUE_WORDS[name][getattr(cues, name)] for name in CUE_WORDS}
     return "The words are {words}, the voice is {voice}, the body is {body}.".format(**words)
-
-
-def parse_reasoning(text: str) -> dict[str, Tone]:
-    """The cues that a text names in the grammar of `reasoning`; a cue that is not named so is absent."""
-    found = {}
-    for name, words in CUE_WORDS.items():
-        match = re.search(rf"\bthe {name} (?:is|are) ({'|'.join(words.values())})\b", text, re.IGNORECASE)
-        if match:
-            found[name] = next(tone for tone, word in words.items() if word == match.group(1).lower())
-    return found

@@ -20,8 +20,9 @@ from scipy import signal
 
 from deemo_jax.core.errors import UserError
 
-RATE = 22050
+RATE = 22050  # samples a second, eSpeak's
 LEVEL = 0.08  # RMS of the spoken part, about -22 dBFS
+# Constants of eSpeak's C interface (speak_lib.h).
 _SYNCHRONOUS, _END, _WORD = 2, 0, 1
 _RATE_PARAMETER, _PITCH_PARAMETER, _RANGE_PARAMETER = 1, 3, 4
 _UTF8_WITH_FINAL_PAUSE = 1 | 0x1000
@@ -121,7 +122,7 @@ def _words(text: str, starts: list[tuple[float, int]], duration_s: float) -> lis
         if last < len(texts):
             known[last] = min(max(start_s, 0.0), duration_s)
     known[len(texts)] = duration_s
-    # Joined words share their time by their letters.
+    # Words that eSpeak joins share their time in proportion to their letters.
     letters = np.cumsum([0, *(len(word) + 1 for word in texts)])
     indices = sorted(known)
     times = np.interp(letters, letters[indices], np.maximum.accumulate([known[index] for index in indices]))

@@ -81,7 +81,7 @@ _BEAT: dict[str, tuple[float, float, float]] = {
     "clasping hands": (1.0, 0.8, 0.5),
     "": (1.2, 1.0, 0.6),
 }
-_EASE_S = 0.4
+_EASE_S = 0.4  # seconds from rest to a gesture
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

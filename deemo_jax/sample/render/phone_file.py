@@ -12,7 +12,7 @@ import av
 import numpy as np
 from jaxtyping import Float, UInt8
 
-_AUDIO_BLOCK = 1024
+_AUDIO_BLOCK = 1024  # samples of an AAC frame
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

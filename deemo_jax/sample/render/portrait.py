@@ -17,7 +17,7 @@ from deemo_jax.sample.render.drawing import RGB, Sprite, polygon, smooth, sprite
 FACE_HEIGHT = 104.0  # forehead to chin, portrait pixels
 NECK = (224.0, 183.0)  # where the head sits on the drawn neck
 _CROP = (140, 4, 316, 194)  # x0, y0, x1, y1
-_OVERSAMPLE = 1.5
+_OVERSAMPLE = 1.5  # sprite pixels a portrait pixel
 
 # Outline of hair, ears, jaw and the upper neck, clockwise from the crown.
 _HEAD: list[tuple[float, float]] = [

@@ -8,8 +8,8 @@ from deemo_jax.sample.identity import Set
 from deemo_jax.sample.render.drawing import RGB, Sprite, limb, mix, polygon, smooth, sprite, stroke, tint
 from deemo_jax.sample.seeds import generator
 
+# Scene units (`motion`): the desk's edge (y), and the microphone sprite's first pixel and size.
 DESK_EDGE = 199.0
-MICROPHONE = (30.0, 166.0)  # the capsule, on the right
 _MIC_ORIGIN = (8.0, 148.0)
 _MIC_SIZE = (60.0, 92.0)
 
@@ -24,7 +24,7 @@ def backdrop(
 
     image = np.full((height, width, 3), room.wall, np.uint8)
     _sponsors(image, at, room, scale)
-    blurred = cv2.GaussianBlur(image, (0, 0), 0.6 * scale)  # out of the depth of field
+    blurred = cv2.GaussianBlur(image, (0, 0), 0.6 * scale)  # the wall is out of focus
     x = np.arange(width)[None] / scale + origin[0]
     y = np.arange(height)[:, None] / scale + origin[1]
     light = 0.74 + 0.36 * np.exp(-(((x + 30) / 150) ** 2) - ((y - 60) / 120) ** 2)
@@ -58,7 +58,8 @@ def _sponsors(image, at, room, scale) -> None:
             _LOGOS[kind](image, place, color, room.wall, scale)
 
 
-# Small and close, and none is round: a detector of faces may take a disc, or an empty patch below two marks, for one.
+# Sponsors' logos are small, close together and never round: a face detector takes a disc, or an empty patch below two
+# marks, for a face.
 def _logo_lines(image, at, color, wall, scale):
     for y, end in ((-9, 24), (-2, 8), (5, 16)):
         polygon(image, at((-20, y), (end, y), (end, y + 4.5), (-20, y + 4.5)), color)
@@ -118,7 +119,7 @@ def microphone(room: Set, scale: float) -> tuple[Sprite, tuple[float, float]]:
 
     image, cover = np.zeros((height, width, 3), np.uint8), np.zeros((height, width, 3), np.uint8)
     neck = at(*smooth([(50, 226), (49, 208), (42, 188), (33, 174)], closed=False))
-    # A slim capsule: a detector of faces may take a round windscreen for one.
+    # A slim capsule: a face detector takes a round windscreen for a face.
     parts = (
         (at((42, 227), (58, 227)), (4.2, 4.2), (58, 60, 64)),
         (neck, (1.7,) * len(neck), (70, 72, 78)),

@@ -18,10 +18,10 @@ from deemo_jax.sample.render.motion import Arm, Point, Pose
 from deemo_jax.sample.render.portrait import FACE_HEIGHT, Head, head
 from deemo_jax.sample.seeds import generator
 
-UNITS_HIGH = 240.0
+UNITS_HIGH = 240.0  # scene units from the top of a frame to its bottom, before the camera
 FACE_UNITS = 61.0  # height of an average tight face
-NECK_AT = (0.0, 116.0)
-_OVERSAMPLE = 2
+NECK_AT = (0.0, 116.0)  # where head and torso meet, units
+_OVERSAMPLE = 2  # frames are drawn so much larger and shrunk
 _SHADOW = (5.0, 8.0)  # how far an arm's shadow falls, units
 _SHADOW_SCALE = 4  # shadows are drawn this much smaller
 

@@ -15,7 +15,7 @@ TORSO_ORIGIN = (-110.0, 92.0)  # scene position of the torso sprite's first pixe
 _TORSO_SIZE = (220.0, 138.0)
 HAND_ORIGIN = (-34.0, -62.0)  # the hand sprite's first pixel, from the wrist
 _HAND_SIZE = (74.0, 74.0)
-HAND_LEVELS = 6
+HAND_LEVELS = 6  # sprites from a fist to an open hand
 PALM = 20.0  # from the wrist to the middle of the palm
 
 

@@ -19,7 +19,8 @@ from deemo_jax.sample.script import SentenceSet
 from deemo_jax.sample.towers.dialogues import Dialogues, dialogues
 from deemo_jax.sample.towers.optimise import apply, fit
 
-# Media tokens will not be rows of the embedding table; noise on their stand-ins keeps the decoder from relying on it.
+# Noise on the words that stand in for media tokens, in deviations of the embedding table: media tokens are no rows of
+# that table, and the decoder must read what lies between its rows.
 SLOT_NOISE = 0.5
 
 
@@ -71,7 +72,7 @@ def pretrain_decoder(model: Llama, recipe: DecoderRecipe, *, audio: int, video: 
 
     ids = np.ones((1, 2), np.int32)
     params = nn.unbox(model.init(jax.random.key(seed), ids, ids > 0, method="score")["params"])
-    # A table of unit-variance rows / 10 lets the norm in front of the first block see tokens and not their mean.
+    # Rows five times larger than the model draws them: the first norm then sees how tokens differ, not their mean.
     params["embedding"] = params["embedding"] * 5
     return fit(
         loss, params, batches(), steps=recipe.steps, learning_rate=recipe.learning_rate, seed=seed, name="decoder"

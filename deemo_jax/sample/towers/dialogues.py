@@ -31,8 +31,9 @@ SEEN: Mapping[Tone, tuple[str, ...]] = {
     Tone.NEGATIVE: ("arms folded", "hand at neck", "head bowed", "shrinking", "folding arms", "touching neck"),
     Tone.NEUTRAL: ("hands on desk", "hands at rest", "holding mic", "sitting", "one hand up", "looking aside"),
 }
-# A body at rest has no name half of the time.
+# How often the body language of a tone has a label; a body at rest has one half of the time.
 NAMED: Mapping[Tone, float] = {Tone.POSITIVE: 1.0, Tone.NEGATIVE: 1.0, Tone.NEUTRAL: 0.5}
+# What each cue counts in `balance`, and how often a dialogue shows a modality.
 WEIGHTS = {"words": 3.0, "voice": 2.0, "body": 2.0}
 PRESENCE = 0.75
 

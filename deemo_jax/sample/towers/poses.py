@@ -26,11 +26,11 @@ from deemo_jax.sample.render.motion import Pose, random_pose
 from deemo_jax.sample.seeds import generator
 from deemo_jax.sample.towers.optimise import apply, fit
 
-SIDE = 224
-# What a face detector adds around a face, and how far it is off, as shares of the box.
+SIDE = 224  # of the pictures, pixels
+# How much larger than the face a mask is, and how far it lies off, as shares of the face's box.
 MARGIN, WOBBLE = 0.35, 0.1
-JOINTS = 9
-SITTING = 16  # pictures of one speaker before one camera: setting the scene costs more than drawing into it
+JOINTS = 9  # K, coordinates of `joints`
+SITTING = 16  # pictures of one speaker before one camera, whose scene is set up once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +88,7 @@ def pretrain_vit(vit: ViT, recipe: PoseRecipe, *, seed: int, workers: int) -> tu
     seen = pictures(seed, 0, recipe.speakers, recipe.pictures, workers)
     reader = PoseReader(vit)
     params = nn.unbox(reader.init(jax.random.key(seed), seen.frames[:1])["params"])
-    # Where things are is the task: positions start as waves that are as large as what the patches show.
+    # The task is to say where things are, so position embeddings start as waves as large as the patches' embeddings.
     side = vit.config.image // vit.config.patch
     params["vit"]["positions"] = jnp.asarray(plane_waves(side, side, vit.config.width))
 

@@ -20,7 +20,7 @@ from deemo_jax.sample.towers.decoder import DecoderRecipe, answer_accuracy, pret
 from deemo_jax.sample.towers.poses import PoseRecipe, pretrain_vit
 from deemo_jax.sample.towers.prosody import ProsodyRecipe, pretrain_trunk
 
-MAX_BYTES = 8 << 20
+MAX_BYTES = 8 << 20  # the file is kept in the repository
 FILE, SCORES = "towers.safetensors", "scores.json"
 SPEAKERS_FILE = "speaker_encoder.safetensors"
 HEADER = ("tower", "parameters", "seconds", "on held-out speakers or sentences")

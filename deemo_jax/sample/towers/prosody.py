@@ -27,10 +27,11 @@ from deemo_jax.sample.script import sentence
 from deemo_jax.sample.seeds import generator
 from deemo_jax.sample.towers.optimise import apply, fit
 
-CLIPS = 2
-# The span of prosody, far wider than the cues: semitones about the speaker's pitch, eSpeak's range, words a minute.
+CLIPS = 2  # mel clips of an utterance
+# Prosody is drawn from spans far wider than the cues': semitones about the speaker's pitch, eSpeak's pitch range, words
+# a minute.
 PITCH, RANGE, TEMPO = (-7.0, 7.0), (0.0, 99.0), (100.0, 260.0)
-ALPHA = (0.5, 0.9)
+ALPHA = (0.5, 0.9)  # McAdams coefficients of the changed voices, evenly drawn
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,9 +35,9 @@ from deemo_jax.sample.seeds import generator
 from deemo_jax.sample.towers.optimise import apply, fit
 from deemo_jax.sample.towers.pretrain import SCORES, SPEAKERS_FILE, write_card
 
-TRACT = (0.92, 1.08)
-PITCH = (-3.0, 3.0)
-ALPHA = (0.5, 0.9)
+# How pseudo-speakers differ from the voice that they are made of: scale of the vocal tract, semitones.
+TRACT, PITCH = (0.92, 1.08), (-3.0, 3.0)
+ALPHA = (0.5, 0.9)  # McAdams coefficients of the changed voices, evenly drawn
 # Additive-margin softmax (Wang et al., "Additive margin softmax for face verification", 2018).
 SCALE, MARGIN = 20.0, 0.15
 
@@ -106,7 +106,7 @@ def _windows(
     while True:
         rows = rng.integers(len(heard), size=batch)
         cut = np.stack([_window(heard[row], rng) for row in rows])
-        # Microphones differ: a random slope and curve over the bands.
+        # Other microphones: a random slope and curve over the mel bands.
         mel = np.linspace(-1, 1, cut.shape[2])
         tilt = rng.normal(0, 0.3, (batch, 2)) @ np.stack([mel, mel**2])
         yield (cut + tilt[:, None]).astype(np.float32), labels[rows]

@@ -3,8 +3,9 @@ import pytest
 
 from deemo_jax.data.prompts import parse_emotion
 from deemo_jax.data.tokenizer import ByteTokenizer
+from deemo_jax.evaluation.cue_scores import CueReader
 from deemo_jax.sample.cues import Tone
-from deemo_jax.sample.script import OPENERS, TAILS, parse_reasoning
+from deemo_jax.sample.script import CUE_WORDS, OPENERS, TAILS
 from deemo_jax.sample.towers.dialogues import balance, dialogues
 
 P, N, O = Tone.POSITIVE, Tone.NEGATIVE, Tone.NEUTRAL  # noqa: E741
@@ -36,7 +37,7 @@ def test_answers_restate_the_tones_and_their_balance():
     written, tokenizer = next(dialogues(0, **SHAPE)), ByteTokenizer()
     for row, start in zip(written.token_ids, written.answers, strict=True):
         answer = tokenizer.decode(row[start:].tolist())
-        tones = parse_reasoning(answer)
+        tones = CueReader(CUE_WORDS).stated(answer)
         assert set(tones) == {"words", "voice", "body"}
         assert parse_emotion(answer) is balance(tones)
 
