@@ -22,7 +22,7 @@ SMALLEST_FACE ?= 0.1
 AUDIT_EVERY ?= 8
 
 # Each worker of pytest takes whole files, the longest first: tests/conftest.py says which belong together.
-SPLIT := -n 2 --dist loadgroup --no-loadscope-reorder
+SPLIT := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup train test test-all lint format towers bench clean
 .DEFAULT_GOAL := help

@@ -1,7 +1,6 @@
 """What all rooms share: checked signatures, clips, runs, signals that interrupt, one folder of what was compiled."""
 
 import os
-import pathlib
 import shutil
 import signal
 import tempfile
@@ -47,17 +46,36 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(COMPILED), ignore_errors=True))
 
 
-# Made once a session, in seconds: their tests run in one worker, and first, so that the other takes all else meanwhile.
-SHARED = ("tiny_run", "untrained_run", "audited")
+# Files that share what a session makes in seconds: one worker takes all of them, and these before others, so that what
+# is long does not come last.
+TOGETHER = (
+    ("tests/training/test_loop.py", "tests/data/test_run_data.py"),
+    ("tests/generation/", "tests/evaluation/", "tests/test_generate.py", "tests/test_evaluate.py"),
+    ("tests/training/test_step.py", "tests/training/test_loss.py"),
+    ("tests/models/",),
+    ("tests/audit/", "tests/test_deidentify.py"),
+)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def _group(nodeid: str) -> str:
+    """What one worker does whole: some files, or the test's own."""
+    file = nodeid.split("::")[0]
+    return next((files[0] for files in TOGETHER if file.startswith(files)), file)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups of `--dist loadgroup`: the tests of a file, and those of all files that share a fixture."""
-    uses: dict[pathlib.Path, set[str]] = {}
-    for item in items:
-        uses.setdefault(item.path, set()).update(getattr(item, "fixturenames", ()))
-    groups = {path: next((name for name in SHARED if name in used), str(path)) for path, used in uses.items()}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(groups[item.path]))
-    items.sort(key=lambda item: SHARED.index(groups[item.path]) if groups[item.path] in SHARED else len(SHARED))
+    """Groups come in the order in which workers are to take them."""
+    order = {files[0]: number for number, files in enumerate(TOGETHER)}
+    items.sort(key=lambda item: order.get(_group(item.nodeid), len(order)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """`--dist loadfile`, which knows files only, keeps groups of them together too."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class LoadGroups(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    return LoadGroups(config, log) if config.getvalue("dist") == "loadfile" else None
