@@ -29,24 +29,10 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.write_tiny_dataset(tmp_path_factory.mktemp("tiny_data"))
 
 
-@pytest.fixture(scope="session")
-def tiny_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The workdir of `tiny.get_config`, trained without interruption; not to be changed."""
-    from deemo_jax.training.loop import train
-    from tests.training import tiny
-
-    workdir = tmp_path_factory.mktemp("run") / "whole"
-    outcome = train(tiny.get_config(str(tiny_data)), workdir)
-    assert outcome.finished and outcome.step == tiny.STEPS
-    return workdir
-
-
 _TRACED: dict[str, Any] = {}
 
 
-@pytest.fixture
-def traced_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs of this test take the compiled step, and the random weights, of an earlier run of the same recipe."""
+def _trace_once(monkeypatch: pytest.MonkeyPatch) -> None:
     import jax
 
     from deemo_jax.models import setup
@@ -70,6 +56,26 @@ def traced_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(setup, "_draw", drawn)
     monkeypatch.setattr(loop, "lower_step", lowered)
+
+
+@pytest.fixture
+def traced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of this test take the compiled step, and the random weights, of an earlier run of the same recipe."""
+    _trace_once(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workdir of `tiny.get_config`, trained without interruption; not to be changed."""
+    from deemo_jax.training.loop import train
+    from tests.training import tiny
+
+    workdir = tmp_path_factory.mktemp("run") / "whole"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _trace_once(monkeypatch)
+        outcome = train(tiny.get_config(str(tiny_data)), workdir)
+    assert outcome.finished and outcome.step == tiny.STEPS
+    return workdir
 
 
 @pytest.fixture(scope="session")

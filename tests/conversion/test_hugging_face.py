@@ -96,7 +96,7 @@ def test_vision_model(theirs, converted):
     config, params, _ = converted
     pixels = np.random.default_rng(1).standard_normal((2, 224, 224, 3), np.float32)
     wanted = theirs[0](torch.from_numpy(pixels).permute(0, 3, 1, 2)).last_hidden_state
-    near(ViT(config.video.encoder.config).apply({"params": params["video"]["encoder"]}, pixels), wanted)
+    near(ViT(config.video.encoder.config).apply({"params": params["video"]["encoder"]}, jnp.asarray(pixels)), wanted)
 
 
 def test_qformer(theirs, converted):
@@ -105,7 +105,8 @@ def test_qformer(theirs, converted):
     batch = torch.from_numpy(queries).expand(2, -1, -1)
     wanted = theirs[1](query_embeds=batch, encoder_hidden_states=torch.from_numpy(tokens)).last_hidden_state
     qformer = QFormer(config.video.connector.config.frame)
-    near(qformer.apply({"params": params["video"]["connector"]["frame_qformer"]}, tokens), wanted)
+    on_device = jax.tree.map(jnp.asarray, params["video"]["connector"]["frame_qformer"])
+    near(qformer.apply({"params": on_device}, jnp.asarray(tokens)), wanted)
 
 
 def test_decoder(theirs, converted):
@@ -113,6 +114,6 @@ def test_decoder(theirs, converted):
     # Past the context before the stretch, where it matters most.
     ids = np.random.default_rng(3).integers(0, DECODER["vocab"], (2, 100))
     wanted = theirs[2](torch.from_numpy(ids)).logits
-    decoder, valid = Llama(config.decoder.config), np.ones(ids.shape, bool)
+    decoder, valid = Llama(config.decoder.config), jnp.ones(ids.shape, bool)
     on_device = jax.tree.map(jnp.asarray, params["decoder"])
-    near(decoder.apply({"params": on_device}, ids, valid, method="score"), wanted)
+    near(decoder.apply({"params": on_device}, jnp.asarray(ids), valid, method="score"), wanted)

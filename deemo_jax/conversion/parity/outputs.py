@@ -25,24 +25,24 @@ def vision_tower(
     stored: Tensors, config: ViTConfig, depths: list[int], pixels: np.ndarray, dtype: Any
 ) -> Iterator[Any]:
     """The tower after so many blocks, and with all of them its normed output."""
-    params = subtree(stored, "video/encoder")
+    params, frames = subtree(stored, "video/encoder"), jnp.asarray(pixels)
     for depth in depths:
         cut = dataclasses.replace(config, depth=depth, output_norm=False)
-        yield ViT(cut, dtype).apply({"params": _first(params, depth)}, pixels)
+        yield ViT(cut, dtype).apply({"params": _first(params, depth)}, frames)
     if depths[-1] == config.depth:
-        yield ViT(config, dtype).apply({"params": params}, pixels)
+        yield ViT(config, dtype).apply({"params": params}, frames)
 
 
 def imagebind(
     stored: Tensors, config: ImageBindConfig, depths: list[int], mel: np.ndarray, dtype: Any
 ) -> Iterator[Any]:
     """Patch tokens after so many blocks, and with all of them the clip vectors."""
-    params = subtree(stored, "audio/encoder")
+    params, clips = subtree(stored, "audio/encoder"), jnp.asarray(mel)
     for depth in depths:
         cut = dataclasses.replace(config, depth=depth, output="patches")
-        yield ImageBindAudio(cut, dtype).apply({"params": _first(params, depth)}, mel)
+        yield ImageBindAudio(cut, dtype).apply({"params": _first(params, depth)}, clips)
     if depths[-1] == config.depth and config.output == "vector":
-        yield ImageBindAudio(config, dtype).apply({"params": params}, mel)
+        yield ImageBindAudio(config, dtype).apply({"params": params}, clips)
 
 
 def decoder(stored: Tensors, config: llama.LlamaConfig, depth: int, ids: np.ndarray, dtype: Any) -> Iterator[jax.Array]:
@@ -66,7 +66,8 @@ def decoder(stored: Tensors, config: llama.LlamaConfig, depth: int, ids: np.ndar
 
 def qformer(stored: Tensors, mount: str, config: QFormerConfig, tokens: np.ndarray, dtype: Any) -> Iterator[Any]:
     """Its queries as they enter, what each layer makes of them, and the whole module's output."""
-    params = subtree(stored, mount)
+    params, shown = subtree(stored, mount), jnp.asarray(tokens)
+    params["queries"] = jnp.asarray(params["queries"])
     x = LayerNorm(config.eps, dtype).apply({"params": params["norm"]}, params["queries"])
     x = jnp.broadcast_to(jnp.asarray(x), (len(tokens), *params["queries"].shape))
     yield x
@@ -74,18 +75,16 @@ def qformer(stored: Tensors, mount: str, config: QFormerConfig, tokens: np.ndarr
         row, offset = divmod(index, config.cross_every)
         member = params["groups"][f"plain{offset}" if offset else "cross"]
         layer = QFormerLayer(config, not offset, False, dtype, Backend.REFERENCE)
-        x = layer.apply(
-            {"params": jax.tree.map(lambda rows, row=row: rows[row], member)}, x, tokens.astype(dtype), None
-        )
+        x = layer.apply({"params": jax.tree.map(lambda rows, row=row: rows[row], member)}, x, shown.astype(dtype), None)
         yield x
-    yield QFormer(config, dtype).apply({"params": params}, tokens)
+    yield QFormer(config, dtype).apply({"params": params}, shown)
 
 
 def projector(stored: Tensors, mount: str, tokens: np.ndarray, dtype: Any) -> Iterator[Any]:
     """Query tokens in the decoder's width."""
     params = subtree(stored, mount)
     width = params["linear"]["kernel"].shape[-1]
-    yield LinearProjector(LinearProjectorConfig(), width, dtype).apply({"params": params}, tokens)
+    yield LinearProjector(LinearProjectorConfig(), width, dtype).apply({"params": params}, jnp.asarray(tokens))
 
 
 def positions(stored: Tensors, path: str, tokens: np.ndarray, dtype: Any) -> Iterator[Any]:

@@ -34,7 +34,6 @@ def getter(file: PublicFile) -> Get:
     return lambda key: torch.from_numpy(np.array(file.read(key), np.float32))
 
 
-@torch.no_grad()
 def vision_tower(
     file: PublicFile, hugging_face: bool, norm: Get, config: ViTConfig, depths: Sequence[int], pixels: np.ndarray
 ) -> Iterator[Stage]:
@@ -71,7 +70,7 @@ def vision_tower(
     x = patches.flatten(2).transpose(1, 2)
     x = torch.cat([token.expand(len(x), -1, -1), x], dim=1) + positions
     for index in range(depths[-1]):
-        layer = Blip2EncoderLayer(theirs).eval()
+        layer = Blip2EncoderLayer(theirs).eval().requires_grad_(False)
         layer.load_state_dict(_vision_layer(file, index, hugging_face))
         x = layer(x)
         if index + 1 in depths:
@@ -104,7 +103,6 @@ def _vision_layer(file: PublicFile, index: int, hugging_face: bool) -> dict[str,
     return state | {"self_attn.qkv.weight": get(f"{attention}.qkv.weight"), "self_attn.qkv.bias": fused}
 
 
-@torch.no_grad()
 def qformer(file: PublicFile, prefix: str, queries: str, config: QFormerConfig, tokens: np.ndarray) -> Iterator[Stage]:
     """A Q-Former of the lineage through Hugging Face's module: its queries as they enter, and what each layer does.
 
@@ -129,7 +127,7 @@ def qformer(file: PublicFile, prefix: str, queries: str, config: QFormerConfig, 
         attention_probs_dropout_prob=0.0,
         **EAGER,
     )
-    model = Blip2QFormerModel(theirs).eval()
+    model = Blip2QFormerModel(theirs).eval().requires_grad_(False)
     get, state = getter(file), {}
     for key in file.shapes:
         if key.startswith(prefix):
@@ -146,20 +144,17 @@ def qformer(file: PublicFile, prefix: str, queries: str, config: QFormerConfig, 
     yield "queries out", found.last_hidden_state.numpy()
 
 
-@torch.no_grad()
 def positions(get: Get, key: str, tokens: np.ndarray) -> Iterator[Stage]:
     """Places in time added to tokens (Float[B F P E]), as an `nn.Embedding` adds them."""
     places = nn.functional.embedding(torch.arange(tokens.shape[1]), get(key))
     yield "added", (torch.from_numpy(tokens) + places[None, :, None]).numpy()
 
 
-@torch.no_grad()
 def projection(get: Get, name: str, tokens: np.ndarray) -> Iterator[Stage]:
     """Query tokens (Float[B Q E]) to the decoder's width."""
     yield "projected", nn.functional.linear(torch.from_numpy(tokens), *_linear(get, name)).numpy()
 
 
-@torch.no_grad()
 def imagebind(get: Get, config: ImageBindConfig, depths: Sequence[int], mel: np.ndarray) -> Iterator[Stage]:
     """ImageBind's audio trunk in torch.nn's terms; `nn.MultiheadAttention` has its extra key and value built in.
 
@@ -176,7 +171,8 @@ def imagebind(get: Get, config: ImageBindConfig, depths: Sequence[int], mel: np.
     x = x + get(f"{stem}.pos_embedding_helper.pos_embed")
     for index in range(depths[-1]):
         name = f"modality_trunks.audio.blocks.{index}"
-        attend = nn.MultiheadAttention(width, config.heads, add_bias_kv=True, batch_first=True).eval()
+        attend = nn.MultiheadAttention(width, config.heads, add_bias_kv=True, batch_first=True)
+        attend.eval().requires_grad_(False)
         attend.load_state_dict({key: get(f"{name}.attn.{key}") for key in attend.state_dict()})
         h = _norm(x, get, f"{name}.norm_1", config.eps)
         x = x + attend(h, h, h, need_weights=False)[0]
@@ -190,7 +186,6 @@ def imagebind(get: Get, config: ImageBindConfig, depths: Sequence[int], mel: np.
         yield "clip vectors", (nn.functional.normalize(vector, dim=-1) * scale).numpy()
 
 
-@torch.no_grad()
 def decoder(file: PublicFile, folder: Path, depth: int, ids: np.ndarray) -> Iterator[Stage]:
     """A LLaMA: embeddings, `depth` blocks, and with all of them the logits.
 
@@ -211,12 +206,12 @@ def decoder(file: PublicFile, folder: Path, depth: int, ids: np.ndarray) -> Iter
     rotary = LlamaRotaryEmbedding(config)(x, positions)
     mask = torch.full((ids.shape[1],) * 2, torch.finfo(torch.float32).min).triu(1)[None, None]
     for index in range(depth):
-        layer = LlamaDecoderLayer(config, index).eval()
+        layer = LlamaDecoderLayer(config, index).eval().requires_grad_(False)
         layer.load_state_dict({key: get(f"model.layers.{index}.{key}") for key in layer.state_dict()})
         x = layer(x, attention_mask=mask, position_ids=positions, position_embeddings=rotary)
         yield f"after {index + 1} blocks", x.numpy()
     if depth == config.num_hidden_layers:
-        norm = LlamaRMSNorm(config.hidden_size, config.rms_norm_eps)
+        norm = LlamaRMSNorm(config.hidden_size, config.rms_norm_eps).requires_grad_(False)
         norm.load_state_dict({"weight": get("model.norm.weight")})
         head = "model.embed_tokens.weight" if config.tie_word_embeddings else "lm_head.weight"
         yield "logits", (norm(x) @ get(head).T).numpy()

@@ -140,7 +140,7 @@ class LlamaBlock(nn.Module):
 
     @nn.compact
     def __call__(
-        self, carry: tuple[Array, Buffers | None], angles: Array, mask: Array, start: Array | int, layer: Array
+        self, carry: tuple[Array, Buffers | None], angles: Array, mask: Array, start: Array | int, layer: Array | int
     ) -> tuple[tuple[Array, Buffers | None], None]:
         config = self.config
         x_BTD, buffers = carry
@@ -247,10 +247,10 @@ def next_token_logits(hidden: Float[Array, "*B D"], head: Float[Array, "D V"]) -
     return jnp.einsum("...D,DV->...V", hidden, head.astype(hidden.dtype), preferred_element_type=jnp.float32)
 
 
-def _write(buffer_LBKSH: Array, rows_BTKH: Array, layer: Array, start: Array | int) -> Array:
+def _write(buffer_LBKSH: Array, rows_BTKH: Array, layer: Array | int, start: Array | int) -> Array:
     rows = rows_BTKH.swapaxes(1, 2)[None].astype(buffer_LBKSH.dtype)
     return jax.lax.dynamic_update_slice(buffer_LBKSH, rows, (layer, 0, 0, start, 0))
 
 
-def _read(buffer_LBKSH: Array, layer: Array) -> Float[Array, "B S K H"]:
+def _read(buffer_LBKSH: Array, layer: Array | int) -> Float[Array, "B S K H"]:
     return jax.lax.dynamic_index_in_dim(buffer_LBKSH, layer, keepdims=False).swapaxes(1, 2)
