@@ -27,7 +27,7 @@ from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.detection.centerface import FaceDetector
 from deemo_jax.deid.video.leak_check import covered_share
-from deemo_jax.sample import clip as ordinary
+from deemo_jax.sample import corpus_clip as ordinary
 from deemo_jax.sample import hard
 from deemo_jax.sample.render import scene
 from deemo_jax.sample.render.phone_file import write_mp4

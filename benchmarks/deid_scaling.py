@@ -16,7 +16,7 @@ import psutil
 
 from benchmarks.ratios import spread
 from deemo_jax.core import cli
-from deemo_jax.sample import clip as ordinary
+from deemo_jax.sample import corpus_clip as ordinary
 from deemo_jax.sample import hard
 from deemo_jax.sample.render.phone_file import write_mp4
 

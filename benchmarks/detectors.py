@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from benchmarks.deface import HEIGHTS, SIZE, still
-from deemo_jax.audit.blazeface import THRESHOLD, BlazeFace
 from deemo_jax.audit.clip_check import RESIDUAL_THRESHOLD, touch
-from deemo_jax.audit.detectors import CenterFace, Detector
+from deemo_jax.audit.face_detection.blazeface import THRESHOLD, BlazeFace
+from deemo_jax.audit.face_detection.detectors import CenterFace, Detector
 from deemo_jax.core import cli
 
 

@@ -14,7 +14,7 @@ from deemo_jax.core import cli, files
 from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.manifest import find_manifests, load_manifest, load_masks
 from deemo_jax.deid.video import masks
-from deemo_jax.sample import clip as ordinary
+from deemo_jax.sample import corpus_clip as ordinary
 from deemo_jax.sample.render import scene
 
 

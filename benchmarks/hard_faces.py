@@ -19,7 +19,7 @@ from jaxtyping import Bool
 from benchmarks.deface import DEFACE_MARGIN, DEFACE_THRESHOLD
 from deemo_jax.core import cli, files, parallel
 from deemo_jax.core.progress import with_progress
-from deemo_jax.deid.folder import deidentify_all
+from deemo_jax.deid.folder.all_clips import deidentify_all
 from deemo_jax.deid.keys import load_key
 from deemo_jax.deid.manifest import file_names, load_masks
 from deemo_jax.deid.settings import Settings

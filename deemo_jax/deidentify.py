@@ -8,10 +8,10 @@ from typing import Any, NoReturn
 
 from deemo_jax.core import cli, formats
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid.folder import CLIP_IDS
+from deemo_jax.deid.folder.all_clips import CLIP_IDS
+from deemo_jax.deid.folder.deidentify_run import Run, run
+from deemo_jax.deid.folder.refused_list import REFUSALS
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT
-from deemo_jax.deid.refused_list import REFUSALS
-from deemo_jax.deid.run import Run, run
 from deemo_jax.deid.settings import EMPTY_SCENES, MASKS, MIXED, MODES, NO_TRACK, POLICIES, VOICES, Settings
 
 # Worker processes import this module too, so it imports nothing that only its own process needs.

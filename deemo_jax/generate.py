@@ -8,9 +8,9 @@ from pathlib import Path
 from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.core.progress import with_progress
+from deemo_jax.deid.find_films import look_for
 from deemo_jax.deid.keys import load_key
 from deemo_jax.deid.settings import MIXED, MODES, NO_TRACK, Settings
-from deemo_jax.deid.sources import look_for
 
 
 def parser() -> argparse.ArgumentParser:

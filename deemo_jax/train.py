@@ -65,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
         print(shown(recipe.resolved(), CONFIG.value, config_flags.get_config_filename(flag), changed, sys.argv[1:]))
         return 0
     if SHOW_BATCH.value:
-        from deemo_jax.training.preview import preview
+        from deemo_jax.training.batch_preview import preview
 
         print(preview(CONFIG.value))
         return 0

@@ -55,15 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError("--detector and --face_embedder need --report")
     # These load detectors, and with a report JAX.
     from deemo_jax.audit import human_check
-    from deemo_jax.audit.audit import AuditOptions, audit
+    from deemo_jax.audit.audit import audit
     from deemo_jax.audit.folder_check import REPORT_DIR
+    from deemo_jax.audit.options import AuditOptions
 
     if flags.human_check is not None:
         print(human_check.record(flags.folder / REPORT_DIR, flags.human_check))
         return 0
     towers = None
     if flags.report and flags.truth is not None and flags.source is not None:
-        from deemo_jax.audit.utility.towers import towers_of
+        from deemo_jax.audit.utility.frozen_encoders import towers_of
 
         towers = towers_of(CONFIG)
     options = AuditOptions(

@@ -2,62 +2,12 @@
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from deemo_jax.audit import human_check, report
 from deemo_jax.audit.audited_clips import find_clips
-from deemo_jax.audit.folder_check import CLIPS, PAGE, REPORT_DIR, RESULT, FolderCheck, check_all, write
+from deemo_jax.audit.folder_check import PAGE, REPORT_DIR, RESULT, FolderCheck, check_all, write
+from deemo_jax.audit.options import DEFAULT, AuditOptions
 from deemo_jax.audit.report_parts import Section
-
-if TYPE_CHECKING:
-    from deemo_jax.audit.attacks.embedders import FaceEmbedder
-    from deemo_jax.audit.attacks.speaker_encoder import SpeakerEncoder
-    from deemo_jax.audit.utility.towers import Towers
-
-
-@dataclasses.dataclass(frozen=True)
-class AuditOptions:
-    """How a folder is audited.
-
-    Attackers of one's own are objects with one method. From Python:
-
-        class Ear:
-            def embed(self, waveform, sample_rate):  # float32 (n,) in [-1, 1], 16000
-                return my_speaker_model(waveform)  # a vector of any length
-
-        class Eye:
-            def embed(self, crop):  # uint8 (H, W, 3), RGB, of any size
-                return my_face_model(crop)
-
-        options = AuditOptions(report=True, speaker_encoder=Ear(), face_embedder=Eye())
-        found = audit(Path("deid"), Path("truth.jsonl"), Path("raw"), options)
-
-    Attributes:
-        workers: processes; objects that are given work in this one. With 0 it is this one alone, which a damaged file
-            may end.
-        every: detectors look at one frame of so many.
-        report: whether the long parts are measured too, and the page is written. All that follows is for them.
-        detector: an ONNX file of one more face detector (`detectors.YuNet`).
-        face_embedder: an ONNX file (`embedders.OnnxEmbedder`), "grey", or an object (`embedders.FaceEmbedder`).
-        speaker_encoder: what the attacker hears with, an object (`speaker_encoder.SpeakerEncoder`); None: the
-            project's own.
-        towers: frozen encoders for the probes of utility.
-        clips: at most so many clips for those.
-        sheet: frames for the human check.
-    """
-
-    workers: int = 0
-    every: int = 1
-    report: bool = False
-    detector: Path | None = None
-    face_embedder: "str | FaceEmbedder | None" = None
-    speaker_encoder: "SpeakerEncoder | None" = None
-    towers: "Towers | None" = None
-    clips: int = CLIPS
-    sheet: int = human_check.FRAMES
-
-
-DEFAULT = AuditOptions()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from jaxtyping import Float
 
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError, plain
+from deemo_jax.deid.find_films import VIDEO_SUFFIXES
 from deemo_jax.deid.manifest import PREVIEW, SUFFIX, Manifest, Masks, find_manifests, load_manifest, load_masks
 from deemo_jax.deid.raw_files import find_raw_files
 from deemo_jax.deid.settings import MIXED, Settings
-from deemo_jax.deid.sources import VIDEO_SUFFIXES
 from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.audio import read_sound
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from deemo_jax.audit.agreement import MOST_SIGHTINGS, Sighting, sightings
 from deemo_jax.audit.audited_clips import read_source_voice, read_voice
-from deemo_jax.audit.blazeface import BlazeFace
-from deemo_jax.audit.detectors import CenterFace
-from deemo_jax.audit.truth import read_boxes, read_planted
+from deemo_jax.audit.face_detection.agreement import MOST_SIGHTINGS, Sighting, sightings
+from deemo_jax.audit.face_detection.blazeface import BlazeFace
+from deemo_jax.audit.face_detection.detectors import CenterFace
+from deemo_jax.audit.truth_fields import read_boxes, read_planted
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.deid.manifest import Manifest, Masks, Rectangle, load_masks, verify
 from deemo_jax.deid.settings import Settings

@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from deemo_jax.audit.audited_clips import AuditedClip, source_frames
-from deemo_jax.audit.blazeface import BlazeFace
 from deemo_jax.audit.clip_check import touch
-from deemo_jax.audit.detectors import CenterFace, Detector, given_detector
-from deemo_jax.audit.truth import read_boxes
+from deemo_jax.audit.face_detection.blazeface import BlazeFace
+from deemo_jax.audit.face_detection.detectors import CenterFace, Detector, given_detector
+from deemo_jax.audit.truth_fields import read_boxes
 from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.leak_check import outside
 from deemo_jax.media.video import read_pictures

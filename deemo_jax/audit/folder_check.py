@@ -14,7 +14,7 @@ from deemo_jax.audit.clip_check import LEAST_COVERAGE, MOST_SI_SNR_DB, CheckResu
 from deemo_jax.core import files, processes, tables
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.core.progress import with_progress
-from deemo_jax.deid.refused_list import REFUSALS
+from deemo_jax.deid.folder.refused_list import REFUSALS
 from deemo_jax.deid.video.detection.face_network import model_path
 from deemo_jax.media.video import read_pictures
 

@@ -11,9 +11,8 @@ from deemo_jax.audit.attacks.embedders import face_embedder
 from deemo_jax.audit.attacks.speaker_encoder import SpeakerEncoder
 from deemo_jax.audit.attacks.trials import VoiceClip
 from deemo_jax.audit.attacks.vectors import check_encoder
-from deemo_jax.audit.audit import AuditOptions
 from deemo_jax.audit.audited_clips import AuditedClip, read_source_voice, read_voice
-from deemo_jax.audit.detectors import given_detector
+from deemo_jax.audit.face_detection.detectors import given_detector
 from deemo_jax.audit.face_scan import LOWEST
 from deemo_jax.audit.faces import faces_section
 from deemo_jax.audit.folder_check import (
@@ -26,6 +25,7 @@ from deemo_jax.audit.folder_check import (
     refusals,
 )
 from deemo_jax.audit.human_sheets import human_section
+from deemo_jax.audit.options import AuditOptions
 from deemo_jax.audit.report_parts import Section, not_measured
 from deemo_jax.audit.utility import emotion
 from deemo_jax.core.tables import Table

@@ -11,8 +11,8 @@ from typing import Any
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, write_json
 from deemo_jax.core.recipe import DataRecipe
+from deemo_jax.core.run_folder.workdir import Workdir
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
-from deemo_jax.core.workdir import Workdir
 from deemo_jax.data.fingerprint import Fingerprint, check_files, differences, fingerprint_of
 from deemo_jax.data.source import open_builder
 

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deemo_jax.deid.clip import Refused as Refused
     from deemo_jax.deid.clip import deidentify_clip as deidentify_clip
-    from deemo_jax.deid.folder import deidentify_all as deidentify_all
+    from deemo_jax.deid.find_films import find_sources as find_sources
+    from deemo_jax.deid.folder.all_clips import deidentify_all as deidentify_all
+    from deemo_jax.deid.folder.source_outcome import Outcome as Outcome
     from deemo_jax.deid.keys import VoiceKey as VoiceKey
     from deemo_jax.deid.keys import load_key as load_key
-    from deemo_jax.deid.outcome import Outcome as Outcome
     from deemo_jax.deid.settings import Settings as Settings
-    from deemo_jax.deid.sources import find_sources as find_sources
     from deemo_jax.deid.text.redaction import redact as redact
 
 _HOME = {
     "Refused": "clip",
     "deidentify_clip": "clip",
-    "Outcome": "outcome",
-    "deidentify_all": "folder",
-    "find_sources": "sources",
+    "Outcome": "folder.source_outcome",
+    "deidentify_all": "folder.all_clips",
+    "find_sources": "find_films",
     "VoiceKey": "keys",
     "load_key": "keys",
     "Settings": "settings",

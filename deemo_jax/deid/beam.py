@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid.folder import CLIP_IDS
-from deemo_jax.deid.job import Job
+from deemo_jax.deid.folder.all_clips import CLIP_IDS
+from deemo_jax.deid.folder.one_source import SourceJob
+from deemo_jax.deid.folder.output_checks import check_output, peek, refuse_lost_key
+from deemo_jax.deid.folder.source_outcome import Outcome
 from deemo_jax.deid.keys import load_key
-from deemo_jax.deid.outcome import Outcome
-from deemo_jax.deid.output import check_output, peek, refuse_lost_key
-from deemo_jax.deid.pieces import Piece
 from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.source_spans import SourceSpan
 
 try:
     import apache_beam as beam
@@ -59,16 +59,16 @@ class _Settle(beam.DoFn):
     def __init__(self, out_dir: str, settings: Settings, key_file: str, key_id: str, clip_ids: str) -> None:
         self._out_dir, self._settings, self._clip_ids = out_dir, settings, clip_ids
         self._key_file, self._key_id = key_file, key_id
-        self._job: Job | None = None
+        self._job: SourceJob | None = None
 
     def setup(self) -> None:
         key = load_key(self._key_file, self._out_dir)
         if key.key_id != self._key_id:
             raise UserError(f"{self._key_file}: is not the key {self._key_id} on this worker; give all the same")
-        self._job = Job(Path(self._out_dir), self._settings, key, self._clip_ids)
+        self._job = SourceJob(Path(self._out_dir), self._settings, key, self._clip_ids)
 
     def process(self, path: str) -> Iterator[Outcome]:
         assert self._job is not None
         check_output(Path(self._out_dir), [Path(path)])
         outcome = self._job(Path(path))
-        yield from [self._job(Piece(Path(path), span)) for span in outcome.pieces] or [outcome]
+        yield from [self._job(SourceSpan(Path(path), span)) for span in outcome.pieces] or [outcome]

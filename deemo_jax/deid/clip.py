@@ -19,10 +19,10 @@ import soxr
 from deemo_jax.core import files, parallel
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.versions import version
-from deemo_jax.deid import manifest, pieces
+from deemo_jax.deid import manifest, source_spans
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import Manifest, Masks, Rectangle, Rectangles
-from deemo_jax.deid.replacing import replacing
+from deemo_jax.deid.replace_files import replacing
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.covering import find_covering
@@ -32,7 +32,7 @@ from deemo_jax.deid.video.preview import write_preview
 from deemo_jax.deid.video.refusal_messages import Refused as Refused
 from deemo_jax.deid.video.track_file import write_tracks
 from deemo_jax.deid.voice.anonymise import anonymise
-from deemo_jax.deid.voice.sound import NO_VOICE, Heard, listen
+from deemo_jax.deid.voice.source_voice import NO_VOICE, Heard, listen
 from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.audio import sound_seconds, sound_tracks
 from deemo_jax.media.cached_video import CachedVideo
@@ -85,10 +85,10 @@ def deidentify_clip(
     source, out_dir = Path(source), Path(out_dir)
     video_name, masks_name, tracks_name, manifest_name = manifest.file_names(clip_id)
     info = video_info(source)
-    if span is None and info.duration_s > pieces.LONGEST_CLIP_S:
-        raise pieces.TooLong(source, film_seconds(source))
+    if span is None and info.duration_s > source_spans.LONGEST_CLIP_S:
+        raise source_spans.TooLong(source, film_seconds(source))
     start_s, end_s = _first_frame_s(source, span) if span else 0.0, span[1] if span else None
-    voice, heard = listen(source, settings, start_s, end_s or pieces.LONGEST_CLIP_S)
+    voice, heard = listen(source, settings, start_s, end_s or source_spans.LONGEST_CLIP_S)
 
     cv2.setNumThreads(1)  # threads look at one picture each
     promised_s = (end_s or info.duration_s) - start_s

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid.sources import VIDEO_SUFFIXES
+from deemo_jax.deid.find_films import VIDEO_SUFFIXES
 
 
 def find_raw_files(folder: Path, wanted: Mapping[str, Iterable[str]]) -> dict[str, Path]:

@@ -17,9 +17,9 @@ from deemo_jax.data.templates import parse_template
 from deemo_jax.data.tokenizer import make_tokenizer
 from deemo_jax.evaluation.answer_log import AnswerLog, LoggedAnswer
 from deemo_jax.evaluation.predictions import Prediction
+from deemo_jax.generation.answer_text import parse_reasoning
 from deemo_jax.generation.answers import Decoding, answer
 from deemo_jax.generation.odds import statements
-from deemo_jax.generation.text import parse_reasoning
 from deemo_jax.models.deemo_llama import DeemoLlama
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import open_output, read_json, write_json
-from deemo_jax.core.lock import Lock
+from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
 
 SETTING, ANSWERS, PREDICTIONS, SCORES = "setting.json", "answers.jsonl", "predictions.jsonl", "recognition.json"

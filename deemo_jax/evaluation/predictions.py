@@ -18,7 +18,7 @@ from deemo_jax.core.schema import DEEMO_LABELS, Labels, Modality, close_key, set
 from deemo_jax.data.prompts import parse_emotion
 from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES, MAX_ROWS, clip_id_of, emotion_of, text_of
 from deemo_jax.evaluation.truth import Truth
-from deemo_jax.generation.text import parse_reasoning
+from deemo_jax.generation.answer_text import parse_reasoning
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
-from deemo_jax.evaluation import cue_scores, metrics
 from deemo_jax.evaluation.predictions import Prediction, indices
-from deemo_jax.evaluation.probability_scores import ProbabilityScores, probability_scores
+from deemo_jax.evaluation.scores import cue_scores, metrics
+from deemo_jax.evaluation.scores.probability_scores import ProbabilityScores, probability_scores
 from deemo_jax.evaluation.truth import Truth
 
 

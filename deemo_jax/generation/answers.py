@@ -14,8 +14,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.data.tokenizer import Tokenizer
+from deemo_jax.generation.answer_text import cut, stop_ids
 from deemo_jax.generation.buckets import fitted
-from deemo_jax.generation.text import cut, stop_ids
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.decoding import Stops, proceed, read_prompt, score
 from deemo_jax.models.deemo_llama import DeemoLlama

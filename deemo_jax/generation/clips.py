@@ -18,8 +18,8 @@ from deemo_jax.deid.clip import deidentify_clip
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import SUFFIX, load_manifest
 from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.text.english_rules import Rules
 from deemo_jax.deid.text.redaction import redact
-from deemo_jax.deid.text.rules import Rules
 
 MEMORY = Path("/dev/shm")
 # The copy is seldom larger than its source; there is room to spare for one that is.

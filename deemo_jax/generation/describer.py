@@ -23,6 +23,7 @@ from deemo_jax.deid.clip import Refused
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
 from deemo_jax.generation import calibration
+from deemo_jax.generation.answer_text import parse_reasoning
 from deemo_jax.generation.answers import Decoding, answer, check_context
 from deemo_jax.generation.calibration import Calibration
 from deemo_jax.generation.clips import Question, read_clip
@@ -30,7 +31,6 @@ from deemo_jax.generation.description import Description, Failure
 from deemo_jax.generation.known_clips import KnownClips
 from deemo_jax.generation.load import checkpoint_identity, chosen_step, load_run
 from deemo_jax.generation.odds import statements
-from deemo_jax.generation.text import parse_reasoning
 from deemo_jax.models.deemo_llama import DeemoLlama
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import jax
 
-from deemo_jax.core.checkpoint import Checkpoints, choose, saved_steps
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, sha256
 from deemo_jax.core.recipe import MeshRecipe, Recipe
-from deemo_jax.core.workdir import Workdir, anchored
+from deemo_jax.core.run_folder.checkpoint import Checkpoints, choose, saved_steps
+from deemo_jax.core.run_folder.workdir import Workdir, anchored
 from deemo_jax.data.prompts import INSTRUCTION_VERSION
 from deemo_jax.data.text_fit import check_text_fits
 from deemo_jax.models.deemo_llama import DeemoLlama, param_shapes

@@ -54,7 +54,7 @@ def _clips(flags: argparse.Namespace) -> None:
     import cv2
 
     from deemo_jax.sample import bayes, corpus
-    from deemo_jax.sample.clip import Settings
+    from deemo_jax.sample.corpus_clip import Settings
 
     cv2.setNumThreads(1)  # clips are made in processes side by side
     settings = Settings(flags.seed, flags.width, flags.height, flags.fps)

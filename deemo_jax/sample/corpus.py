@@ -11,7 +11,7 @@ from deemo_jax.core.progress import with_progress
 from deemo_jax.core.versions import version
 from deemo_jax.data.corpus_statement import KEY, CorpusStatement
 from deemo_jax.sample import bayes
-from deemo_jax.sample.clip import CLIP_ID, Settings, clip_id, plan, render, truth
+from deemo_jax.sample.corpus_clip import CLIP_ID, Settings, clip_id, plan, render, truth
 from deemo_jax.sample.cues import Tone
 from deemo_jax.sample.identity import SPEAKERS
 from deemo_jax.sample.script import CUE_WORDS

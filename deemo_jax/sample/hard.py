@@ -20,7 +20,7 @@ from deemo_jax.core import parallel
 from deemo_jax.core.files import atomic, write_jsonl
 from deemo_jax.core.progress import with_progress
 from deemo_jax.data.corpus_statement import KEY, CorpusStatement
-from deemo_jax.sample import clip as ordinary
+from deemo_jax.sample import corpus_clip as ordinary
 from deemo_jax.sample.render import scene
 from deemo_jax.sample.render.phone_file import write_mp4
 from deemo_jax.sample.seeds import generator

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import jax
 import numpy as np
 
-from deemo_jax.core.checkpoint import Checkpoints
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
+from deemo_jax.core.run_folder.checkpoint import Checkpoints
 from deemo_jax.data.masked import MaskedCount
 from deemo_jax.training.health import Health
 from deemo_jax.training.monitor import Monitor

@@ -12,12 +12,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from deemo_jax.core.checkpoint import Checkpoints
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.lock import Lock
 from deemo_jax.core.progress import duration
 from deemo_jax.core.recipe import Recipe
-from deemo_jax.core.workdir import Workdir, told
+from deemo_jax.core.run_folder.checkpoint import Checkpoints
+from deemo_jax.core.run_folder.lock import Lock
+from deemo_jax.core.run_folder.workdir import Workdir, told
 from deemo_jax.data.masked import MaskedCount
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.data.prompts import INSTRUCTION_VERSION
@@ -71,7 +71,7 @@ def train(
 
     Args:
         config: see `deemo_jax.core.recipe.Recipe`.
-        workdir: see `deemo_jax.core.workdir`.
+        workdir: see `deemo_jax.core.run_folder.workdir`.
         resume: go on with the run that is there, or begin one.
         overwrite: remove the run that is there.
         from_step: go on from this checkpoint rather than from the newest; newer ones are set aside.

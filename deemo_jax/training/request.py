@@ -4,8 +4,8 @@ import dataclasses
 from typing import Any
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.lock import Lock
-from deemo_jax.core.workdir import Workdir, begin, check, record
+from deemo_jax.core.run_folder.lock import Lock
+from deemo_jax.core.run_folder.workdir import Workdir, begin, check, record
 from deemo_jax.training.resume import first_step, set_aside
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import jax
 
-from deemo_jax.core.checkpoint import SET_ASIDE, Checkpoints, choose, saved_steps
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
+from deemo_jax.core.run_folder.checkpoint import SET_ASIDE, Checkpoints, choose, saved_steps
 from deemo_jax.data.prompts import INSTRUCTION_VERSION
 from deemo_jax.models.provenance import check_origin
 from deemo_jax.models.setup import Setup

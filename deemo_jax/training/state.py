@@ -30,7 +30,7 @@ class TrainState:
     skipped_in_row: Any
 
     def parts(self) -> dict[str, Any]:
-        """As a checkpoint has them: see `deemo_jax.core.checkpoint.PARTS`."""
+        """As a checkpoint has them: see `deemo_jax.core.run_folder.checkpoint.PARTS`."""
         loop = {name: getattr(self, name) for name in ("step", "rng", "skipped_in_row")}
         return {"trainable": self.trainable, "opt_state": self.opt_state, "loop": loop}
 

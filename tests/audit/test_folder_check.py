@@ -5,11 +5,12 @@ import shutil
 
 import pytest
 
-from deemo_jax.audit.audit import AuditOptions, audit
+from deemo_jax.audit.audit import audit
 from deemo_jax.audit.audited_clips import find_clips
+from deemo_jax.audit.options import AuditOptions
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid.folder import deidentify_all
+from deemo_jax.deid.folder.all_clips import deidentify_all
 from deemo_jax.deid.manifest import Masks, file_names, write_masks
 from deemo_jax.deid.settings import Settings
 from tests.audit.copies import add

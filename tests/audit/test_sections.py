@@ -4,7 +4,8 @@ import shutil
 import numpy as np
 import pytest
 
-from deemo_jax.audit.audit import AuditOptions, audit
+from deemo_jax.audit.audit import audit
+from deemo_jax.audit.options import AuditOptions
 from deemo_jax.core.errors import UserError
 from tests.audit.copies import add
 

@@ -12,7 +12,7 @@ from deemo_jax.data.build.annotations import read_annotations, unused_keys
 from deemo_jax.data.build.attest import load_attestation
 from deemo_jax.data.build.splits import read_splits
 from deemo_jax.deid import source_map
-from deemo_jax.deid.pieces import read_segments
+from deemo_jax.deid.source_spans import read_segments
 from deemo_jax.deid.text.transcripts import read_names
 from deemo_jax.deid.video.track_file import load_tracks
 from deemo_jax.deid.voice.speakers import load_speakers

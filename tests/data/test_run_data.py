@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from deemo_jax.core import workdir
-from deemo_jax.core.checkpoint import Checkpoints
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, read_jsonl, write_json
 from deemo_jax.core.recipe import DataRecipe, Recipe
+from deemo_jax.core.run_folder import workdir
+from deemo_jax.core.run_folder.checkpoint import Checkpoints
 from deemo_jax.data import run_data
 from deemo_jax.data.build.writer import write_dataset
 from deemo_jax.data.fingerprint import FILE as FINGERPRINT

@@ -23,7 +23,7 @@ from deemo_jax.data.prompts import (
 )
 from deemo_jax.data.templates import parse_template
 from deemo_jax.data.tokenizer import ByteTokenizer, HFTokenizer, Tokenizer
-from deemo_jax.generation.text import cut
+from deemo_jax.generation.answer_text import cut
 from deemo_jax.models.media_tokens import MediaTokens
 from deemo_jax.systems.affectgpt.template import AFFECTGPT, AFFECTGPT_V2
 from deemo_jax.systems.deemo.template import DEEMO

@@ -186,7 +186,7 @@ def test_headers_that_lie_about_the_length(make, tmp_path, key, box, field, fact
 
 
 def test_a_clip_that_goes_on_for_longer_than_its_header_says(make, tmp_path, key, monkeypatch):
-    monkeypatch.setattr("deemo_jax.deid.pieces.LONGEST_CLIP_S", 0.45)
+    monkeypatch.setattr("deemo_jax.deid.source_spans.LONGEST_CLIP_S", 0.45)
     refused(make(), tmp_path / "out", key, "lasts")
 
 

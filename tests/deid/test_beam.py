@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid.folder import deidentify_all
+from deemo_jax.deid.folder.all_clips import deidentify_all
 from deemo_jax.deid.keys import load_key
 from deemo_jax.deid.manifest import find_manifests, load_manifest, verify
 from deemo_jax.deid.settings import Settings

@@ -6,8 +6,8 @@ import pytest
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.source_map import Known, add, load, map_file
+from deemo_jax.deid.text.english_rules import Rules
 from deemo_jax.deid.text.fuzzy_names import Names
-from deemo_jax.deid.text.rules import Rules
 from deemo_jax.deid.text.transcripts import redact_file
 
 ROWS = [

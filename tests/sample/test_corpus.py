@@ -7,11 +7,11 @@ import pytest
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Clip
-from deemo_jax.evaluation.cue_scores import CueReader
+from deemo_jax.evaluation.scores.cue_scores import CueReader
 from deemo_jax.evaluation.truth import read_truth
 from deemo_jax.sample import corpus, script
 from deemo_jax.sample.__main__ import main
-from deemo_jax.sample.clip import PROSODY, Settings, plan, sound
+from deemo_jax.sample.corpus_clip import PROSODY, Settings, plan, sound
 from deemo_jax.sample.cues import Cues, Tone
 
 SETTINGS = Settings(seed=3)

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from deemo_jax.evaluation.cue_scores import CueReader
+from deemo_jax.evaluation.scores.cue_scores import CueReader
 from deemo_jax.sample import script
 from deemo_jax.sample.cues import Cues, Tone
 from deemo_jax.sample.seeds import generator

@@ -15,8 +15,8 @@ from deemo_jax.core.files import read_json, write_json
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.data.pipeline import make_pipeline
 from deemo_jax.data.source import ClipSource
+from deemo_jax.deid.text.english_rules import Rules
 from deemo_jax.deid.text.fuzzy_names import Names
-from deemo_jax.deid.text.rules import Rules
 from deemo_jax.deid.text.transcripts import redact_file
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Frame

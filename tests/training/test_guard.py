@@ -104,7 +104,7 @@ def test_metrics_that_cannot_be_written_name_the_last_whole_checkpoint() -> None
 
 
 def test_what_the_advice_says_is_accepted(tmp_path: Path) -> None:
-    from deemo_jax.core.workdir import Workdir, begin
+    from deemo_jax.core.run_folder.workdir import Workdir, begin
     from deemo_jax.training.request import Request
 
     folder = Workdir(tmp_path)

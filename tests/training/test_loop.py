@@ -16,11 +16,11 @@ import jax
 import numpy as np
 import pytest
 
-from deemo_jax.core.checkpoint import Checkpoints, saved_steps
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, read_jsonl, write_json
-from deemo_jax.core.lock import Lock
 from deemo_jax.core.recipe import Recipe
+from deemo_jax.core.run_folder.checkpoint import Checkpoints, saved_steps
+from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.generation.load import load_run
 from deemo_jax.models.weights import flatten, save_tree
 from deemo_jax.training.loop import train

@@ -78,9 +78,9 @@ def write_tiny_dataset(data_dir: Path) -> Path:
 
 def write_tiny_run(folder: Path, frame_embedding: bool = True) -> Path:
     """The workdir of a run that has learnt nothing yet, over `write_tiny_dataset(folder / "data")`."""
-    from deemo_jax.core.checkpoint import Checkpoints
     from deemo_jax.core.recipe import Recipe
-    from deemo_jax.core.workdir import Workdir, begin
+    from deemo_jax.core.run_folder.checkpoint import Checkpoints
+    from deemo_jax.core.run_folder.workdir import Workdir, begin
     from deemo_jax.data.prompts import INSTRUCTION_VERSION
     from deemo_jax.models.mesh import MeshRecipe, make_mesh
     from deemo_jax.models.provenance import describe

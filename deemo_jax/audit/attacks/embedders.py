@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from deemo_jax.audit.attacks.vectors import check_encoder
-from deemo_jax.audit.detectors import checked_model
+from deemo_jax.audit.face_detection.detectors import checked_model
 from deemo_jax.core.errors import UserError
 
 SIDE = 112

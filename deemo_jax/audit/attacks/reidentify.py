@@ -16,7 +16,7 @@ from deemo_jax.audit.attacks.vectors import one_vector
 from deemo_jax.audit.audited_clips import AuditedClip, source_frames
 from deemo_jax.audit.folder_check import compared, lacking
 from deemo_jax.audit.report_parts import Section, not_measured
-from deemo_jax.audit.truth import read_boxes
+from deemo_jax.audit.truth_fields import read_boxes
 from deemo_jax.core import parallel
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.stats import Interval, over_persons

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from deemo_jax.audit.attacks.speaker_encoder import SpeakerEncoder
 from deemo_jax.audit.attacks.vectors import one_vector
 from deemo_jax.audit.attacks.verification import cosine_scores, equal_error_rate, trained_scores
-from deemo_jax.audit.utility.voice_cues import Kept, kept
+from deemo_jax.audit.voice_cues import Kept, kept
 from deemo_jax.core.stats import Interval
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
@@ -70,7 +70,7 @@ class Trials:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Outcome:
+class MethodScores:
     """What attackers and listeners get from one method.
 
     Attributes:
@@ -124,7 +124,7 @@ def put_on_trial(
     encoder: SpeakerEncoder,
     informed: SpeakerEncoder,
     seed: int,
-) -> Outcome:
+) -> MethodScores:
     """Attacks one method.
 
     Args:
@@ -154,7 +154,7 @@ def put_on_trial(
         some, undone = _undone(trials, changed, encoder, raw)
         scores["alpha grid"] = (undone, trials.speakers[some])
     heard = [trials.voices[clip.clip_id] for clip in trials.trials]
-    return Outcome(
+    return MethodScores(
         errors={name: equal_error_rate(*pair, seed) for name, pair in scores.items()},
         kept=tuple(kept(before, after) for before, after in zip(heard, changed, strict=True)),
         seconds=spent / max(sum(x.size for x in heard) / SAMPLE_RATE, 1e-9),

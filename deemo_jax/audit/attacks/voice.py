@@ -18,7 +18,7 @@ from deemo_jax.audit.attacks.trials import (
     GRID,
     GRID_TRIALS,
     LEAST_SPEAKERS,
-    Outcome,
+    MethodScores,
     Trials,
     VoiceClip,
     by_settings,
@@ -108,7 +108,7 @@ def voice_section(
     return _section(outcomes, trials, _heard_by(shipped, outcomes["original"]), seed)
 
 
-def _section(outcomes: Mapping[str, Outcome], trials: Trials, heard_by: str, seed: int) -> Section:
+def _section(outcomes: Mapping[str, MethodScores], trials: Trials, heard_by: str, seed: int) -> Section:
     size = f"{trials.owners.max() + 1} speakers, {len(trials.enrolled)} enrolled clips, {len(trials.trials)} trials"
     utility = {name: _utility(outcome, trials, seed) for name, outcome in outcomes.items()}
     attacks = Table(
@@ -146,14 +146,14 @@ def _section(outcomes: Mapping[str, Outcome], trials: Trials, heard_by: str, see
     )
 
 
-def _heard_by(shipped: bool, original: Outcome) -> str:
+def _heard_by(shipped: bool, original: MethodScores) -> str:
     rate = f"on unprotected voices of this corpus its EER is {original.errors['ignorant']} %"
     if shipped:
         return f"Attacker's ear: the small encoder of this project, trained on other synthetic voices; {rate}."
     return f"Attacker's ear: an encoder that was given; {rate}."
 
 
-def _utility(outcome: Outcome, trials: Trials, seed: int) -> dict[str, Interval]:
+def _utility(outcome: MethodScores, trials: Trials, seed: int) -> dict[str, Interval]:
     """Means over speakers, with a bootstrap over them."""
     count = int(trials.owners.max()) + 1
     found = {}
@@ -188,7 +188,7 @@ def _number(found: Interval) -> dict[str, float] | None:
     return {"value": found.value, "low": found.low, "high": found.high}
 
 
-def _bars(outcomes: Mapping[str, Outcome]) -> bytes:
+def _bars(outcomes: Mapping[str, MethodScores]) -> bytes:
     figure = canvas(9.0, 3.8)
     axes = figure.subplots()
     width = 0.8 / len(ATTACKERS)

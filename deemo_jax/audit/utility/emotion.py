@@ -14,8 +14,8 @@ from deemo_jax.audit.attacks.trials import Change
 from deemo_jax.audit.audited_clips import AuditedClip
 from deemo_jax.audit.folder_check import CLIPS, compared, lacking
 from deemo_jax.audit.report_parts import Figure, Section, not_measured
-from deemo_jax.audit.utility.probe import FOLDS, LEAST_PERSONS, Answers, probe
-from deemo_jax.audit.utility.towers import Towers
+from deemo_jax.audit.utility.frozen_encoders import Towers
+from deemo_jax.audit.utility.linear_probe import FOLDS, LEAST_PERSONS, ProbeAnswers, probe
 from deemo_jax.audit.utility.variants import RAW, Variants, frame_names, make_variants, voice_names, voice_variants
 from deemo_jax.core import parallel
 from deemo_jax.core.errors import UserError, plain
@@ -35,7 +35,7 @@ SHOWN: Mapping[str, tuple[str, Modality, str]] = {
 }
 TARGETS = ("cue", "emotion")
 # Variant -> target -> what probes answered.
-Found = dict[str, dict[str, Answers]]
+Found = dict[str, dict[str, ProbeAnswers]]
 
 
 def utility_section(
@@ -197,6 +197,6 @@ def _plot(
     return png(figure)
 
 
-def _json(answers: Answers, raw: Answers) -> dict[str, Any]:
+def _json(answers: ProbeAnswers, raw: ProbeAnswers) -> dict[str, Any]:
     score, gap = answers.score, answers.less(raw)
     return {"value": score.value, "interval": score.bounds(), "less_raw": gap.value, "less_raw_interval": gap.bounds()}

@@ -12,10 +12,10 @@ from deemo_jax.conversion.parity.outputs import Tensors, depths_until
 from deemo_jax.conversion.tables.connectors import CLIPS, FRAMES, PROJECTOR
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
 from deemo_jax.models.parts.qformer import QFormerConfig
-from deemo_jax.systems.blip2.weights import QFORMER
+from deemo_jax.systems.blip2.weight_names import QFORMER
 from deemo_jax.systems.connector_names import QFormerNames
-from deemo_jax.systems.minigpt4.weights import PROJECTION
-from deemo_jax.systems.video_llama.weights import AUDIO_BRANCH, VIDEO_BRANCH
+from deemo_jax.systems.minigpt4.weight_names import PROJECTION
+from deemo_jax.systems.video_llama.weight_names import AUDIO_BRANCH, VIDEO_BRANCH
 
 Stage = reference.Stage
 Files = Mapping[str, PublicFile]

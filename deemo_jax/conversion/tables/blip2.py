@@ -4,7 +4,7 @@ import dataclasses
 
 from deemo_jax.conversion.tables.qformer import bert_qformer
 from deemo_jax.conversion.tables.rules import Ignored, Rule, WeightTable
-from deemo_jax.systems.blip2.weights import QFORMER
+from deemo_jax.systems.blip2.weight_names import QFORMER
 
 # The tower's output norm is trained with the Q-Former and kept in its file.
 LN_VISION = WeightTable(

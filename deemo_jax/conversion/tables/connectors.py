@@ -6,8 +6,8 @@ from deemo_jax.conversion.tables.qformer import bert_qformer
 from deemo_jax.conversion.tables.rules import Ignored, Rule, WeightTable
 from deemo_jax.conversion.tables.transforms import LINEAR
 from deemo_jax.systems.connector_names import ConnectorNames, ProjectionNames
-from deemo_jax.systems.minigpt4.weights import PROJECTION
-from deemo_jax.systems.video_llama.weights import AUDIO_BRANCH, VIDEO_BRANCH
+from deemo_jax.systems.minigpt4.weight_names import PROJECTION
+from deemo_jax.systems.video_llama.weight_names import AUDIO_BRANCH, VIDEO_BRANCH
 
 PROJECTOR = "projector/linear"
 

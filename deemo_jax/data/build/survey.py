@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
-from deemo_jax.deid import sources
-from deemo_jax.deid.sources import SYSTEM_FILES, VIDEO_SUFFIXES
+from deemo_jax.deid import find_films
+from deemo_jax.deid.find_films import SYSTEM_FILES, VIDEO_SUFFIXES
 from deemo_jax.core.errors import UserError
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
@@ -119,4 +119,4 @@ def listed(names: Sequence[str]) -> str:
 
 def is_of_the_system(name: str) -> bool:
     """Whether a path is one of `SYSTEM_FILES`, or lies in a folder that is."""
-    return any(map(sources.is_of_the_system, PurePosixPath(name).parts))
+    return any(map(find_films.is_of_the_system, PurePosixPath(name).parts))

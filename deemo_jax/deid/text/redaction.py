@@ -8,8 +8,8 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 from deemo_jax.core.errors import UserError
+from deemo_jax.deid.text.english_rules import Rules
 from deemo_jax.deid.text.fuzzy_names import Names
-from deemo_jax.deid.text.rules import Rules
 from deemo_jax.deid.text.spans import KINDS, TAG, Engine, Kind, Redaction, Span, clean
 
 MAX_CHARACTERS = 100_000
@@ -21,7 +21,7 @@ def redact(text: str, names: Names | Sequence[str] = (), engine: Engine | None =
     Args:
         text: at most 100,000 characters.
         names: to be removed always, whatever the engine says; see `Names`.
-        engine: default: `deemo_jax.deid.text.rules.Rules`.
+        engine: default: `deemo_jax.deid.text.english_rules.Rules`.
 
     Raises:
         UserError: the text is too long, or a name is none.

@@ -19,10 +19,10 @@ from deemo_jax.core.schema import DEEMO_LABELS, Clip
 from deemo_jax.deid.source_map import SourceMap
 from deemo_jax.deid.text.annotation_tables import annotation_rows
 from deemo_jax.deid.text.captions import read_text
+from deemo_jax.deid.text.english_rules import Rules
 from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.text.readable import has_capitals
 from deemo_jax.deid.text.redaction import redact
-from deemo_jax.deid.text.rules import Rules
 from deemo_jax.deid.text.spans import KINDS, TAG, Engine, Kind, Limited, Span, clean
 from deemo_jax.deid.text.spoken import Transcripts
 from deemo_jax.deid.text.word_lists import COMMON, GIVEN_NAMES, ID_WORDS, MONTHS, PLACES

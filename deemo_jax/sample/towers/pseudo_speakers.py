@@ -27,7 +27,7 @@ from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.log_mel import speech_frames
 from deemo_jax.models.weights import save_tree
 from deemo_jax.sample import speech
-from deemo_jax.sample.clip import PROSODY
+from deemo_jax.sample.corpus_clip import PROSODY
 from deemo_jax.sample.cues import Tone
 from deemo_jax.sample.identity import SPEAKERS, make_identity
 from deemo_jax.sample.script import sentence

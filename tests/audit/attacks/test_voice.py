@@ -12,7 +12,7 @@ from scipy import signal
 from deemo_jax.audit.attacks.speaker_encoder import SampleEncoder
 from deemo_jax.audit.attacks.trials import VoiceClip, choose
 from deemo_jax.audit.attacks.voice import voice_section
-from deemo_jax.audit.utility.voice_cues import kept, pitch
+from deemo_jax.audit.voice_cues import kept, pitch
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import sha256
 from deemo_jax.deid.settings import Settings

@@ -6,7 +6,7 @@ import pytest
 
 from configs import sample
 from deemo_jax.audit.utility.emotion import labels, utility_section
-from deemo_jax.audit.utility.towers import load_towers
+from deemo_jax.audit.utility.frozen_encoders import load_towers
 from deemo_jax.audit.utility.variants import RAW, WRITTEN, frame_names, make_variants, mask_variants, voice_names
 from deemo_jax.core.errors import UserError
 from deemo_jax.data.corpus_statement import CorpusStatement

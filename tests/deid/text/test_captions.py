@@ -9,9 +9,9 @@ from deemo_jax.data.build.annotations import RAW_TRANSCRIPT, read_annotations, t
 from deemo_jax.deid.text import lines
 from deemo_jax.deid.text.annotation_tables import annotation_rows, are_annotations
 from deemo_jax.deid.text.captions import Cue, read_cues, words_between, written
+from deemo_jax.deid.text.english_rules import Rules
 from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.text.lines import redact_lines
-from deemo_jax.deid.text.rules import Rules
 from deemo_jax.deid.text.spoken import Transcripts, redact_cues
 from deemo_jax.deid.text.transcripts import redact_file
 

@@ -7,10 +7,10 @@ import pytest
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.data.build.annotations import RAW_TRANSCRIPT, read_annotations, transcript_provenance
+from deemo_jax.deid.text.english_rules import Rules
 from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.text.presidio import Presidio
 from deemo_jax.deid.text.redaction import redact
-from deemo_jax.deid.text.rules import Rules
 from deemo_jax.deid.text.spans import TAG, Span
 from deemo_jax.deid.text.transcripts import find_engine, read_names, redact_file, redact_row, text_deid
 from deemo_jax.sample.script import LEXICON

@@ -3,7 +3,7 @@ import pytest
 
 from deemo_jax.data.prompts import parse_emotion
 from deemo_jax.data.tokenizer import ByteTokenizer
-from deemo_jax.evaluation.cue_scores import CueReader
+from deemo_jax.evaluation.scores.cue_scores import CueReader
 from deemo_jax.sample.cues import Tone
 from deemo_jax.sample.script import CUE_WORDS, OPENERS, TAILS
 from deemo_jax.sample.towers.dialogues import balance, dialogues

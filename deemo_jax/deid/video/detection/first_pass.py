@@ -16,7 +16,7 @@ from jaxtyping import UInt8
 
 from deemo_jax.core import parallel
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid import pieces
+from deemo_jax.deid import source_spans
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video.detection.detections import Detections
 from deemo_jax.deid.video.detection.face_finder import FaceFinder
@@ -74,8 +74,8 @@ def _pass(video: CachedVideo, finder: FaceFinder) -> tuple[Detections, frozenset
         for picture in video:
             if before is not None and picture.size != size:
                 raise UserError(f"{path}: the picture changes its size at {picture.time_s:.2f} s; cut the clip there")
-            if picture.time_s > pieces.LONGEST_CLIP_S:  # whatever the header says
-                raise pieces.TooLong(path, film_seconds(path))
+            if picture.time_s > source_spans.LONGEST_CLIP_S:  # whatever the header says
+                raise source_spans.TooLong(path, film_seconds(path))
             size = picture.size
             times.append(picture.time_s)
             thumbnail = picture.grey(*THUMBNAIL)

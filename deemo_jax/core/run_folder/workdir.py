@@ -1,0 +1,224 @@
+"""A run's folder: what lies where, whether a run may begin or go on there, and what of it is on record.
+
+config.json   origin.json   config_history.jsonl   data.json   metrics.jsonl   checkpoints/   tensorboard/
+evaluation/   .lock
+"""
+
+import dataclasses
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deemo_jax.core.config import leaves
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import append_line, read_json, refuse_remote, write_json
+from deemo_jax.core.run_folder.overwrite import check_clearable, check_links, clear
+
+# What may change between a run and its continuation: where it runs and what it tells, and what a person mends when a
+# run goes wrong: the optimizer's numbers and how long a sequence may be. Other `steps` bend the rest of the
+# learning-rate curve, which is what whoever asks for them wants. All changes are told and put on record.
+CHANGEABLE = (
+    "name",
+    "mesh.",
+    "data.data_dir",
+    "data.workers",
+    "data.test_split",
+    "data.masked_",
+    "data.corpus",
+    "data.max_length",
+    "model.decoder.context",
+    "optimizer.",
+    "train.",
+    "init",
+)
+# The relative paths of a config count from the folder in which the run was begun, which this file names.
+ORIGIN = "origin.json"
+PATHS = (("data", "data_dir"), ("init",), ("tokenizer", "path"))
+Changes = Mapping[str, tuple[Any, Any]]
+_ABSENT = "absent"
+
+
+@dataclasses.dataclass(frozen=True)
+class Workdir:
+    """Paths of a run.
+
+    Raises:
+        UserError: the folder is in a bucket.
+    """
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        refuse_remote(self.path)
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def history(self) -> Path:
+        return self.path / "config_history.jsonl"
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.path / "tensorboard"
+
+    @property
+    def evaluation(self) -> Path:
+        return self.path / "evaluation"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / ".lock"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """What a run fills; the checkpoints first, since without them nothing is left to go on from."""
+        return self.checkpoints, self.tensorboard, self.evaluation
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return self.metrics, self.history, self.data, self.config
+
+    def holds_run(self) -> bool:
+        """Whether a run was begun here."""
+        saved = self.checkpoints.is_dir() and any(self.checkpoints.iterdir())
+        return saved or self.config.exists() or self.metrics.exists()
+
+
+def check(
+    workdir: Workdir, config: dict[str, Any], *, resume: bool, overwrite: bool, from_step: int | None = None
+) -> dict[str, tuple[Any, Any]]:
+    """Whether a run may begin here, before anything is touched.
+
+    Args:
+        workdir: of the run.
+        config: resolved.
+        resume, overwrite, from_step: the flags.
+
+    Returns:
+        Key -> (value before, value now) of what changed since the run was begun, when it is resumed.
+
+    Raises:
+        UserError: flags that exclude each other; a run is there and neither flag is given, or its config computes
+            otherwise; links that lead nowhere, or that `overwrite` cannot follow.
+    """
+    if resume and overwrite:
+        raise UserError("--resume and --overwrite exclude each other; give one")
+    if from_step is not None and not resume:
+        raise UserError("--from_step says where a run goes on: give --resume, too")
+    if workdir.path.exists() and not workdir.path.is_dir():
+        raise UserError(f"{workdir.path}: is no folder; name another --workdir")
+    check_links((workdir.path, *workdir.folders), workdir.files)
+    if overwrite:
+        check_clearable(workdir.path, workdir.folders, workdir.files)
+    if not workdir.holds_run() or overwrite:
+        if from_step is not None:
+            raise UserError(
+                f"{workdir.path}: holds no run, so none goes on from step {from_step}; leave out --from_step"
+            )
+        return {}
+    if not resume:
+        raise UserError(
+            f"{workdir.path}: already holds a run; give --resume to go on, --overwrite to begin anew, or another "
+            "--workdir"
+        )
+    if not workdir.config.exists():
+        raise UserError(f"{workdir.config}: is missing, so the run cannot go on; give --overwrite or another --workdir")
+    before, now = leaves(read_json(workdir.config)), leaves(config)
+    changed = {
+        key: (before.get(key, _ABSENT), now.get(key, _ABSENT))
+        for key in sorted(before | now)
+        if before.get(key, _ABSENT) != now.get(key, _ABSENT)
+    }
+    refused = {key: change for key, change in changed.items() if not key.startswith(CHANGEABLE)}
+    if refused:
+        raise UserError(
+            f"{workdir.path}: the run was begun with another config ({'; '.join(told(refused))}); use that one, or "
+            "another --workdir"
+        )
+    return changed
+
+
+def told(changes: Changes) -> list[str]:
+    """A line for each change."""
+    return [f"config.{key}: {before} -> {now}" for key, (before, now) in changes.items()]
+
+
+def begin(workdir: Workdir, config: dict[str, Any], *, overwrite: bool) -> None:
+    """Writes the config; with `overwrite`, removes the files of an earlier run first, and no others.
+
+    Raises:
+        UserError: something cannot be removed or written.
+    """
+    if overwrite:
+        clear(workdir.folders, workdir.files)
+    record_origin(workdir.path)
+    write_json(workdir.config.resolve(), config)
+
+
+def record(workdir: Workdir, step: int, **facts: Any) -> None:
+    """Adds a line to the history: the step that a run goes on from, when, and what is other than before.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    at = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    try:
+        append_line(workdir.history, json.dumps({"step": step, "at": at, **facts}, ensure_ascii=False))
+    except OSError as error:
+        raise UserError(
+            f"{workdir.history}: cannot be written ({error.strerror}); check space and permissions"
+        ) from error
+
+
+def record_origin(workdir: Path) -> None:
+    """Notes the current folder as the one that the paths of a run's config count from.
+
+    Raises:
+        UserError: the workdir cannot be written.
+    """
+    write_json(workdir / ORIGIN, {"begun_in": str(Path.cwd())})
+
+
+def anchored(config: dict[str, Any], workdir: Path) -> dict[str, Any]:
+    """The config with the relative paths that lead somewhere from the run's origin made absolute.
+
+    The origin is the folder that the run was begun in. Where it has gone, or lacks what a path names, and for runs
+    without the record, paths count from the current folder.
+
+    Args:
+        config: of the run, as plain nested dicts.
+        workdir: of the run.
+    """
+    known = read_json(workdir / ORIGIN) if (workdir / ORIGIN).is_file() else None
+    origin = known.get("begun_in") if isinstance(known, dict) else None
+    if not isinstance(origin, str):
+        return config
+    for *parents, key in PATHS:
+        config = _replaced(config, parents, key, origin)
+    return config
+
+
+def _replaced(config: dict[str, Any], parents: list[str], key: str, origin: str) -> dict[str, Any]:
+    if parents:
+        inner = config.get(parents[0])
+        return config | {parents[0]: _replaced(inner, parents[1:], key, origin)} if isinstance(inner, dict) else config
+    path = config.get(key)
+    if not isinstance(path, str) or not path or "://" in path or not (Path(origin) / path).exists():
+        return config
+    return config | {key: str(Path(origin) / path)}

@@ -1,0 +1,175 @@
+"""A whole run of `deidentify`: inputs become a list of clips, the key is found, and what became of each is told."""
+
+import dataclasses
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from deemo_jax.core.errors import UserError, plain
+from deemo_jax.deid.find_films import listed, look_for
+from deemo_jax.deid.folder.all_clips import deidentify_all
+from deemo_jax.deid.folder.one_source import Options
+from deemo_jax.deid.folder.output_checks import check_output, peek, refuse_lost_key
+from deemo_jax.deid.folder.refused_list import REFUSALS
+from deemo_jax.deid.folder.source_outcome import Outcome
+from deemo_jax.deid.keys import ENVIRONMENT, VoiceKey, key_file, load_key, refuse_inside
+from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.source_map import add, map_file
+from deemo_jax.deid.source_spans import SourceSpan, read_segments
+from deemo_jax.deid.voice.speakers import load_speakers
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Run:
+    """What a person asks for.
+
+    Attributes:
+        inputs: films, and folders of them.
+        out: folder of the results.
+        settings: how faces and voices are changed.
+        recursive: whether folders in folders are looked into.
+        segments: list of the spans that are wanted, a clip each; None for whole films.
+        tracks: corrected tracks of the one clip.
+        speakers: list of who speaks, for one voice a speaker.
+        key_file: of the voice key; None for the one of the environment, or the default file.
+        new_key: goes on where `out` holds clips of another key.
+        clip_ids: one of `folder.CLIP_IDS`.
+        preview: also writes a film with the tracks drawn on the masks.
+        workers: processes.
+        threads: of each process; None shares the cores out.
+    """
+
+    inputs: Sequence[str]
+    out: Path
+    settings: Settings
+    recursive: bool = False
+    segments: Path | None = None
+    tracks: Path | None = None
+    speakers: Path | None = None
+    key_file: str | None = None
+    new_key: bool = False
+    clip_ids: str = "keyed"
+    preview: bool = False
+    workers: int = 1
+    threads: int | None = None
+
+
+def run(asked: Run) -> None:
+    """De-identifies what is asked for, and prints what became of it.
+
+    Raises:
+        UserError: something is wrong with the whole run, and nothing was done; or, at its end, some inputs were refused
+            or bad.
+    """
+    threads = asked.threads if asked.threads is not None else max(1, (os.cpu_count() or 1) // max(1, asked.workers))
+    if min(asked.workers, threads) < 1:
+        raise UserError(f"--workers {asked.workers}, --threads {threads}: at least 1 is needed")
+    wanted = clips_of(asked)
+    key = open_key(asked.key_file, asked.out, asked.new_key)
+    if (asked.settings.voice == "mcadams_speaker") != (asked.speakers is not None):
+        raise UserError("--voice mcadams_speaker and --speakers FILE go together: one voice for each speaker")
+    speakers = load_speakers(asked.speakers) if asked.speakers else None
+    # open_key looked whether the folder holds clips of another key.
+    options = Options(
+        asked.tracks, asked.preview, threads, speakers, open_source_map(asked.key_file, asked.out), new_key=True
+    )
+    outcomes = deidentify_all(wanted, asked.out, asked.settings, key, asked.workers, asked.clip_ids, options=options)
+    tell(outcomes, asked.out, key)
+
+
+def clips_of(asked: Run) -> list[Path | SourceSpan]:
+    """The films, or the spans of them, that become clips; what is left out is printed.
+
+    Raises:
+        UserError: no film, a folder of results that is not fit, or lists that do not belong to the films.
+    """
+    found = look_for(asked.inputs, asked.recursive, asked.out)
+    for note in found.notes():
+        print(note, file=sys.stderr)
+    sources = found.films
+    check_output(asked.out, sources)
+    wanted: list[Path | SourceSpan] = list(sources)
+    if asked.segments is not None:
+        pieces = read_segments(asked.segments, sources)
+        if rest := [source for source in sources if source not in {piece.source for piece in pieces}]:
+            print(f"left out: {listed(rest)}: {plain(asked.segments.name)} lists no span of it", file=sys.stderr)
+        wanted = [*pieces]
+    if asked.tracks is not None and len(wanted) != 1:
+        raise UserError(f"--tracks {asked.tracks}: belongs to one clip, but {len(wanted)} are named")
+    if asked.tracks is not None and not asked.tracks.is_file():
+        raise UserError(f"--tracks {asked.tracks}: there is no such file; check the path")
+    return wanted
+
+
+def open_key(path: str | None, out: Path, new_key: bool) -> VoiceKey:
+    """The voice key; where it lies is printed if it is made on this occasion.
+
+    Args:
+        path: its file; None for the key in the environment, or the default file.
+        out: the folder of the results.
+        new_key: goes on where `out` holds clips of another key.
+
+    Raises:
+        UserError: it would lie with the results, cannot be used, or is another one than that of the clips in `out`.
+    """
+    from_file = path is not None or not os.environ.get(ENVIRONMENT)
+    if from_file:
+        refuse_inside(key_file(path), out)
+    if not new_key:  # before a key file is made
+        where, key_id = peek(path)
+        refuse_lost_key(out, key_id, where)
+    is_made = from_file and not os.path.lexists(key_file(path))
+    key = load_key(path, out)
+    if is_made:
+        print(
+            f"made a voice key: {key_file(path)}. Keep it: without it the same ids and voices cannot be made again."
+            " Keep it secret: with it they can"
+        )
+    return key
+
+
+def open_source_map(key: str | None, out: Path) -> Path | None:
+    """The private list of which clip is of which film, beside the key; None, and a note, where none can be kept.
+
+    Args:
+        key: file of the voice key; None for the default one.
+        out: the folder of the results.
+
+    Raises:
+        UserError: it would lie with the results.
+    """
+    path = map_file(key)
+    refuse_inside(path, out)
+    try:
+        is_made = add(path, [])
+    except UserError as error:
+        print(f"note: which clip comes from which file is not kept: {error}", file=sys.stderr)
+        return None
+    if is_made:
+        print(f"which clip comes from which file: {path}. It names your files: keep it as private as the key")
+    return path
+
+
+def tell(outcomes: Sequence[Outcome], out: Path, key: VoiceKey) -> None:
+    """Prints what became of each source, and how many are done.
+
+    Raises:
+        UserError: some are not.
+    """
+    for outcome in outcomes:
+        if outcome.failed:
+            what = SourceSpan(outcome.source, outcome.span)
+            print(plain(f"{outcome.status}: {what}: {outcome.reason}"), file=sys.stderr)
+        elif outcome.remarks:
+            print(plain(f"note: {outcome.source}: {'; '.join(outcome.remarks)}"))
+    for looks, count in Counter(o.looks for o in outcomes if o.looks).items():
+        print(f"{count} of {looks}")
+    counts = Counter(o.status for o in outcomes)
+    print(
+        f"{out}: {counts['done'] + counts['kept']} of {len(outcomes)} clips de-identified"
+        f" ({counts['kept']} by an earlier run; voice key {key.key_id})"
+    )
+    if failed := counts["refused"] + counts["bad"]:
+        raise UserError(f"{failed} of {len(outcomes)} clips were not de-identified; see {out / REFUSALS}")

@@ -1,0 +1,235 @@
+"""One source settled: kept, refused as before, or de-identified. Media libraries are imported when a job is called."""
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deemo_jax.core import files
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import refuse_links
+from deemo_jax.deid import manifest
+from deemo_jax.deid.folder.source_outcome import Outcome
+from deemo_jax.deid.keys import VoiceKey
+from deemo_jax.deid.manifest import span_id
+from deemo_jax.deid.replace_files import alone, discard, settle
+from deemo_jax.deid.settings import MIXED, Settings
+from deemo_jax.deid.source_spans import SourceSpan, TooLong, pieces
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Options:
+    """How `deidentify_clip` is called, beside its settings; see there.
+
+    Attributes:
+        tracks: corrected tracks, for a single source; it is then done anew.
+        preview: a film with tracks beside every clip.
+        threads: of each worker.
+        speakers: who speaks, by clip id or by the stem of the source's name; for one voice a speaker.
+        source_map: the private list to which sources and their clips are added (`deemo_jax.deid.source_map`).
+        new_key: goes on where the folder holds clips of another key.
+    """
+
+    tracks: Path | None = None
+    preview: bool = False
+    threads: int = 1
+    speakers: Mapping[str, str] | None = None
+    source_map: Path | None = None
+    new_key: bool = False
+
+
+DEFAULT = Options()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SourceJob:
+    """What to do with any source: `deidentify_all` and the Beam transform both call it, one clip at a time.
+
+    Attributes:
+        out_dir: where files go; checked by `deemo_jax.deid.folder.output_checks`.
+        settings: how.
+        key: draws voices and pseudonyms.
+        clip_ids: "keyed" or "stem".
+        refusals: rows of earlier ones by clip id.
+        options: of `deidentify_clip`.
+    """
+
+    out_dir: Path
+    settings: Settings
+    key: VoiceKey
+    clip_ids: str = "keyed"
+    refusals: Mapping[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    options: Options = DEFAULT
+
+    def identify(self, piece: SourceSpan) -> tuple[str, str, str]:
+        """The ids of a clip and of the recording that it is of, and the source's hash.
+
+        Raises:
+            UserError: the source cannot be read, or the clip would be called as the preview of another.
+        """
+        with contextlib.suppress(OSError):  # which reading it will tell
+            if piece.source.exists() and not piece.source.is_file():  # a pipe would be waited for
+                raise UserError(f"{piece.source}: is no file; save what it holds as one")
+        digest = files.sha256(piece.source)
+        recording = piece.source.stem if self.clip_ids == "stem" else self.key.pseudonym(digest)
+        clip_id = piece.clip_id or (span_id(recording, piece.span) if piece.span else recording)
+        if f"{clip_id}.mp4".lower().endswith(manifest.PREVIEW):
+            raise UserError(
+                f"clip id {clip_id!r}: ends as the names of previews do; rename it, or use --clip_ids keyed"
+            )
+        return clip_id, recording, digest
+
+    def __call__(self, wanted: Path | SourceSpan) -> Outcome:
+        """Settles one source, or span of it; a person's mistake becomes its outcome, a bug is raised."""
+        piece = wanted if isinstance(wanted, SourceSpan) else SourceSpan(wanted)
+        return dataclasses.replace(self._settled(piece), span=piece.span)
+
+    def _settled(self, piece: SourceSpan) -> Outcome:
+        from deemo_jax.deid.video.refusal_messages import Refused
+
+        source, clip_id, digest, made_by = piece.source, piece.clip_id, None, ""
+        if self.clip_ids == "stem" and piece.span is None:
+            clip_id = source.stem
+        try:
+            clip_id, recording, digest = self.identify(piece)
+            manifest.file_names(clip_id)  # a safe name
+            made_by = fingerprint(self.settings)
+            with alone(self.out_dir, clip_id):
+                return self._made(piece, clip_id, recording, digest, made_by)
+        except UserError as error:
+            if isinstance(error, TooLong) and piece.span is None:
+                return Outcome(source, clip_id, "long", source_sha256=digest, pieces=tuple(pieces(error.seconds)))
+            refused = isinstance(error, Refused)
+            times = error.times_s if isinstance(error, Refused) else ()
+            reason = self.told(str(error), source, clip_id)
+            return Outcome(source, clip_id, "refused" if refused else "bad", reason, times, digest, "", made_by)
+
+    def _made(self, piece: SourceSpan, clip_id: str, recording: str, digest: str, made_by: str) -> Outcome:
+        """A clip that is kept, refused as before, or made.
+
+        Raises:
+            UserError: it is refused, or something is wrong with it.
+        """
+        from deemo_jax.deid.clip import deidentify_clip
+        from deemo_jax.deid.video.preview import preview_again
+
+        source, preview = piece.source, self.out_dir / manifest.preview_name(clip_id)
+        own = [preview, *(self.out_dir / name for name in manifest.file_names(clip_id))]
+        refuse_links([*own, manifest.whole(self.out_dir, clip_id)])
+        settle(self.out_dir, clip_id)
+        if self.options.tracks is None and self._is_kept(piece, clip_id, digest):
+            remarks: tuple[str, ...] = ()
+            if self.options.preview and not preview.exists():
+                try:
+                    preview_again(self.out_dir, clip_id, source)
+                except UserError as error:
+                    remarks = (f"no preview of it: {error}",)
+            return Outcome(source, clip_id, "kept", source_sha256=digest, remarks=remarks)
+        tracks = self._tracks(clip_id, digest)
+        discard(self.out_dir, clip_id)
+        for path in own:
+            files.remove_rests(path)
+        row = self.refusals.get(clip_id) if tracks is None else None
+        if row and _stands(row, made_by) and row.get("source_sha256") == digest:
+            return Outcome(source, clip_id, "refused", row["reason"], tuple(row["times_s"]), digest, "", made_by)
+        listed = self.options.speakers or {}
+        made = deidentify_clip(
+            source,
+            self.out_dir,
+            clip_id,
+            self.settings,
+            self.key,
+            speaker=listed.get(clip_id, listed.get(recording, listed.get(source.stem))),
+            tracks=tracks,
+            preview=self.options.preview,
+            threads=self.options.threads,
+            span=piece.span,
+            recording=recording if piece.span else "",
+        )
+        looks = made.faces["looks"]
+        return Outcome(source, clip_id, "done", source_sha256=digest, looks=looks, remarks=tuple(made.notes))
+
+    def told(self, reason: str, source: Path, clip_id: str | None) -> str:
+        """A reason as it may lie beside the results: paths may name people. It says if there is an earlier clip."""
+        reason = reason.replace(f"{source}: ", "").replace(str(source), clip_id or "the source")
+        if self.options.tracks is not None:
+            reason = reason.replace(str(self.options.tracks), "the file of tracks")
+        if clip_id is not None and manifest.CLIP_ID.fullmatch(clip_id):
+            path = self.out_dir / manifest.file_names(clip_id)[-1]
+            if path.exists() and not path.is_symlink():
+                reason += f" ({STAYS})"
+        return " ".join(reason.split())
+
+    def _tracks(self, clip_id: str, digest: str) -> Path | None:
+        """Tracks that a person gave, now or when this clip was made before: no other settings undo what they corrected.
+
+        Raises:
+            UserError: they cannot be read, or were changed and not given; what was there is not touched.
+        """
+        from deemo_jax.deid.video.track_file import read_row
+
+        if self.options.tracks is not None:
+            read_row(self.options.tracks)
+            return self.options.tracks
+        before = self.out_dir / manifest.file_names(clip_id)[2]
+        if not before.is_file():
+            return None
+        row = read_row(before)
+        if row.get("source_sha256") != digest:
+            return None
+        if row.get("corrected") is True:
+            return before
+        if self._is_changed(clip_id, before):
+            raise UserError(
+                f"{before.name} was changed by hand; give it as --tracks to have it covered as it says, or remove it"
+            )
+        return None
+
+    def _is_changed(self, clip_id: str, tracks: Path) -> bool:
+        """Whether a file of tracks is another than the one that its manifest speaks of."""
+        path = self.out_dir / manifest.file_names(clip_id)[-1]
+        try:
+            return path.exists() and manifest.load_manifest(path).tracks_sha256 != files.sha256(tracks)
+        except UserError:
+            return False
+
+    def _is_kept(self, piece: SourceSpan, clip_id: str, digest: str) -> bool:
+        from deemo_jax.deid.clip import software
+        from deemo_jax.media.audio import sound_tracks
+
+        path = self.out_dir / manifest.file_names(clip_id)[-1]
+        if not path.exists():
+            return False
+        try:
+            known = manifest.load_manifest(path)
+            manifest.verify(known, self.out_dir)
+        except UserError:
+            return False
+        # A clip that was once let through with frames masked whole hides no less than one that needed none.
+        before = {"audio_track": MIXED, **known.settings, "on_missing": ""}
+        same_settings = before == {**dataclasses.asdict(self.settings), "on_missing": ""}
+        same_key = known.voice.get("key_id") == self.key.key_id
+        same_detector = known.software.get("centerface_sha256") == software()["centerface_sha256"]
+        same_source = known.source_sha256 == digest and known.asked == piece.span
+        if not (same_source and same_settings and same_key and same_detector):
+            return False
+        # Earlier versions took the first of several sound tracks, and no word of it is on record.
+        return bool(known.sound) or len(sound_tracks(piece.source)) == 1
+
+
+STAYS = "what was made of it before stays"
+
+
+def fingerprint(settings: Settings) -> str:
+    """What decides on refusals, beside the source: settings and software, as text to compare."""
+    from deemo_jax.deid.clip import software
+
+    return json.dumps([dataclasses.asdict(settings), software()], sort_keys=True)
+
+
+def _stands(row: Mapping[str, Any], made_by: str) -> bool:
+    """Whether an earlier refusal holds for the same bytes."""
+    whole = isinstance(row.get("reason"), str) and isinstance(row.get("times_s"), list)
+    return whole and row.get("kind") == "refused" and row.get("made_by") == made_by

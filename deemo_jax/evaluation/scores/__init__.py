@@ -1,0 +1,1 @@
+"""Scores of predictions: recognition, cues named in the reasoning, and how honest the probabilities are."""
