@@ -38,9 +38,8 @@ def test_from_raw_to_audit(raw, tmp_path, command):
     truth.write_text(json.dumps(raw.truth) + "\n")
     checked = commands.run("audit", out, "--truth", truth, "--source", raw.path.parent)
     assert checked.returncode == 0 and "least covered true box" in checked.stdout, checked.stderr
-    reported = commands.run(
-        "audit", out, "--truth", truth, "--source", raw.path.parent, "--report", "--face_embedder", "grey"
-    )
+    long = ("--report", "--attacks", "--face_embedder", "grey")
+    reported = commands.run("audit", out, "--truth", truth, "--source", raw.path.parent, *long)
     assert reported.returncode == 0 and (out / "audit" / "report.html").is_file(), reported.stderr
     assert "Utility: is the cue still there? (not measured)" in reported.stdout
 
@@ -56,6 +55,8 @@ def test_what_goes_wrong_is_one_line(raw, tmp_path, command):
     bare = commands.run("audit", out)
     assert bare.returncode == 0 and "not measured: needs --truth" in bare.stdout, bare.stderr
     assert one_line(commands.run("audit", out, "--detector", "x.onnx"), "--report")
+    assert one_line(commands.run("audit", out, "--report", "--face_embedder", "grey"), "--attacks")
+    assert one_line(commands.run("audit", out, "--report", "--towers", tmp_path / "text.mp4"), "--towers", "no recipe")
     assert one_line(command(raw.path, "--out", out, "--workers", "0"), "--workers")
     assert command("--help").returncode == 0
 

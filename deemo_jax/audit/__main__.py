@@ -8,15 +8,13 @@ from pathlib import Path
 from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError
 
-# The recipe whose frozen encoders the probes of the long audit look and listen with.
-CONFIG = Path(__file__).parents[2] / "configs" / "sample.py"
-
 
 def parser() -> argparse.ArgumentParser:
     flags = cli.Parser(
         prog="python -m deemo_jax.audit",
         description="Checks every clip that a manifest in DIR names, and prints what was found beside what is promised;"
-        " all numbers go to DIR/audit.json. With --report: what attackers still get, and what use is left.",
+        " all numbers go to DIR/audit.json. With --report and --attacks: what attackers still get; with --towers: what"
+        " use is left.",
         epilog="Exit code 0: every promise is kept; 2: one is broken, or something could not be checked.",
     )
     flags.add_argument("folder", type=Path, metavar="DIR", help="de-identified clips with their manifests")
@@ -36,9 +34,18 @@ def parser() -> argparse.ArgumentParser:
     )
     long.add_argument("--detector", type=Path, metavar="ONNX", help="a third face detector, YuNet of OpenCV's zoo")
     long.add_argument(
+        "--attacks", action="store_true", help="try attackers on voices, and on faces where --face_embedder is given"
+    )
+    long.add_argument(
         "--face_embedder",
         metavar="ONNX",
         help="tells faces apart, RGB 112x112 to a vector (ArcFace's convention); 'grey' is a weak one",
+    )
+    long.add_argument(
+        "--towers",
+        type=Path,
+        metavar="CONFIG",
+        help="measure what use is left, by probes on the frozen encoders of this recipe and the weights of its init",
     )
     long.add_argument("--clips", type=int, default=400, metavar="N", help="clips for the probes (default %(default)s)")
     return flags
@@ -51,9 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError(
             f"--workers {flags.workers}, --every {flags.every}, --clips {flags.clips}: at least 1 is needed"
         )
-    if not flags.report and (flags.detector or flags.face_embedder):
-        raise UserError("--detector and --face_embedder need --report")
-    # These load detectors, and with a report JAX.
+    if not flags.report and (flags.detector or flags.attacks or flags.towers):
+        raise UserError("--detector, --attacks and --towers need --report")
+    if flags.face_embedder and not flags.attacks:
+        raise UserError("--face_embedder needs --report --attacks: it is what an attacker looks with")
+    # These load detectors, and attackers and towers JAX.
     from deemo_jax.audit import human_check
     from deemo_jax.audit.audit import audit
     from deemo_jax.audit.folder_check import REPORT_DIR
@@ -63,15 +72,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(human_check.record(flags.folder / REPORT_DIR, flags.human_check))
         return 0
     towers = None
-    if flags.report and flags.truth is not None and flags.source is not None:
+    if flags.towers is not None:
         from deemo_jax.audit.utility.frozen_encoders import towers_of
 
-        towers = towers_of(CONFIG)
+        towers = towers_of(flags.towers)
     options = AuditOptions(
         workers=flags.workers,
         every=flags.every,
         report=flags.report,
         detector=flags.detector,
+        attacks=flags.attacks,
         face_embedder=flags.face_embedder,
         towers=towers,
         clips=flags.clips,

@@ -63,7 +63,7 @@ def audit(
             failure of that clip.
     """
     if options.report:
-        from deemo_jax.audit.sections import check_given, sections_of  # with all attackers; some import JAX
+        from deemo_jax.audit.sections import check_given, sections_of  # with plots; attackers import JAX
 
         check_given(options)
     listed = find_clips(folder, truth_file, source_dir)

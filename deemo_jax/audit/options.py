@@ -27,7 +27,7 @@ class AuditOptions:
             def embed(self, crop):  # uint8 (H, W, 3), RGB, of any size
                 return my_face_model(crop)
 
-        options = AuditOptions(report=True, speaker_encoder=Ear(), face_embedder=Eye())
+        options = AuditOptions(report=True, attacks=True, speaker_encoder=Ear(), face_embedder=Eye())
         found = audit(Path("deid"), Path("truth.jsonl"), Path("raw"), options)
 
     Attributes:
@@ -36,10 +36,11 @@ class AuditOptions:
         every: detectors look at one frame of so many.
         report: whether the long parts are measured too, and the page is written. All that follows is for them.
         detector: an ONNX file of one more face detector (`detectors.YuNet`).
+        attacks: whether attackers are tried on voices and faces. The next two are for them.
         face_embedder: an ONNX file (`embedders.OnnxEmbedder`), "grey", or an object (`embedders.FaceEmbedder`).
         speaker_encoder: what the attacker hears with, an object (`speaker_encoder.SpeakerEncoder`); None: the
             project's own.
-        towers: frozen encoders for the probes of utility.
+        towers: frozen encoders for the probes of what use is left; None leaves them out.
         clips: at most so many clips for those.
         sheet: frames for the human check.
     """
@@ -48,6 +49,7 @@ class AuditOptions:
     every: int = 1
     report: bool = False
     detector: Path | None = None
+    attacks: bool = False
     face_embedder: "str | FaceEmbedder | None" = None
     speaker_encoder: "SpeakerEncoder | None" = None
     towers: "Towers | None" = None

@@ -28,18 +28,22 @@ from deemo_jax.audit.human_sheets import human_section
 from deemo_jax.audit.options import AuditOptions
 from deemo_jax.audit.report_parts import Section, not_measured
 from deemo_jax.audit.utility import emotion
+from deemo_jax.core.errors import UserError
 from deemo_jax.core.tables import Table
 from deemo_jax.deid.settings import Settings
 
 LISTED = 20
+NOT_TRIED = "not measured: attackers were not tried; --attacks tries them"
 
 
 def check_given(options: AuditOptions) -> None:
     """That attackers and detectors which are given can be used, before the long work.
 
     Raises:
-        UserError: one cannot.
+        UserError: one cannot, or nothing would ask an attacker that is given.
     """
+    if not options.attacks and (options.face_embedder is not None or options.speaker_encoder is not None):
+        raise UserError("an attacker is given and none is to be tried; set AuditOptions(attacks=True)")
     if options.detector is not None:
         given_detector(options.detector, LOWEST)
     if options.face_embedder is not None:
@@ -68,10 +72,20 @@ def sections_of(clips: Sequence[AuditedClip], found: FolderCheck, folder: Path, 
         promises_section(found),
         faces_section(clips, found, refusals(folder), detector=options.detector, every=options.every, workers=workers),
         human_section(clips, folder / REPORT_DIR, frames=options.sheet, workers=workers),
-        reidentify.reidentification_section(clips, options.face_embedder, workers),
-        voices_section(clips, options.speaker_encoder),
+        *attack_sections(clips, options),
         emotion.utility_section(sounding, options.towers, count=options.clips, workers=workers),
         container_section(found, clips),
+    ]
+
+
+def attack_sections(clips: Sequence[AuditedClip], options: AuditOptions) -> list[Section]:
+    """Attacks on faces and on voices, as far as they are asked for."""
+    if not options.attacks:
+        titles = {"reidentification": reidentify.TITLE, "voice": voice.TITLE}
+        return [not_measured(name, title, NOT_TRIED) for name, title in titles.items()]
+    return [
+        reidentify.reidentification_section(clips, options.face_embedder, options.workers),
+        voices_section(clips, options.speaker_encoder),
     ]
 
 

@@ -15,7 +15,7 @@ def test_the_whole_audit(audited, tmp_path):
     shutil.copytree(audited.folder, folder)
     truth = tmp_path / "truth.jsonl"
     truth.write_text(json.dumps(dict(audited.truth)) + "\n")
-    found = audit(folder, truth, audited.source.parent, AuditOptions(report=True, every=6, sheet=5))
+    found = audit(folder, truth, audited.source.parent, AuditOptions(report=True, attacks=True, every=6, sheet=5))
     assert found.verdict is None and not any(section.failures for section in found.sections)
     names = ["promises", "faces", "human", "reidentification", "voice", "utility", "container"]
     written = json.loads((folder / "audit.json").read_text())
@@ -28,13 +28,14 @@ def test_the_whole_audit(audited, tmp_path):
 
     for options, why in (
         (AuditOptions(report=True, detector=truth), "not a YuNet"),
-        (AuditOptions(report=True, face_embedder=str(truth)), "not a face embedder"),
+        (AuditOptions(report=True, attacks=True, face_embedder=str(truth)), "not a face embedder"),
         (AuditOptions(report=True, detector=tmp_path / "absent.onnx"), "no such file"),
+        (AuditOptions(report=True, face_embedder="grey"), "attacks=True"),
     ):
         with pytest.raises(UserError, match=why):
             audit(folder, truth, audited.source.parent, options)
 
-    sections = audit(folder, None, None, AuditOptions(report=True, every=6, sheet=5)).sections
+    sections = audit(folder, None, None, AuditOptions(report=True, attacks=True, every=6, sheet=5)).sections
     unknown = [s.name for s in sections if any("ot measured" in note for note in s.notes)]
     assert unknown == ["faces", "human", "reidentification", "voice", "utility", "container"]
     assert "not measured: needs --truth" in (folder / "audit" / "report.html").read_text()
@@ -52,6 +53,8 @@ def test_the_whole_audit_of_bad_clips(audited, tmp_path):
     assert found.failures == {} and found.unchecked.keys() == {"X.mp4", "bad"}
     assert sections[0].failures == ("2 of 3 clips or files could not be checked",)
     assert [s.name for s in sections if s.tables] == ["promises", "faces", "human", "container"]
+    untried = [s.name for s in sections if "attackers were not tried; --attacks" in " ".join(s.notes)]
+    assert untried == ["reidentification", "voice"]
     page = (tmp_path / "audit" / "report.html").read_text()
     assert "X.mp4" in page and r"\ud800 is lost" in page
     assert "2 clips de-identified, of which 1 could be checked, 1 refused" in page
@@ -86,15 +89,15 @@ def test_attackers_of_ones_own(audited, tmp_path):
         row = {"clip_id": f"k{k}", "person_id": f"p{k // 2}", "file": audited.source.name}
         rows.append(json.dumps(dict(audited.truth) | row))
     truth.write_text("\n".join(rows))
-    options = AuditOptions(report=True, every=12, sheet=5, speaker_encoder=Ear(), face_embedder=Eye())
+    options = AuditOptions(report=True, attacks=True, every=12, sheet=5, speaker_encoder=Ear(), face_embedder=Eye())
     sections = audit(tmp_path, truth, audited.source.parent, options).sections
     notes = {section.name: " ".join(section.notes) for section in sections}
     assert (
         "an encoder that was given" in notes["voice"] and "an object that was given (Eye)" in notes["reidentification"]
     )
     for options, what in (
-        (AuditOptions(report=True, speaker_encoder=object()), "speaker encoder: object has no method"),
-        (AuditOptions(report=True, face_embedder=5), "face embedder: int has no method"),
+        (AuditOptions(report=True, attacks=True, speaker_encoder=object()), "speaker encoder: object has no method"),
+        (AuditOptions(report=True, attacks=True, face_embedder=5), "face embedder: int has no method"),
     ):
         with pytest.raises(UserError, match=what):
             audit(tmp_path, truth, audited.source.parent, options)

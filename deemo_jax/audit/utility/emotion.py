@@ -57,7 +57,7 @@ def utility_section(
         workers: processes that read and change clips.
     """
     if towers is None:
-        return _without("not measured: needs the sample's towers")
+        return _without("not measured: needs frozen encoders; --towers CONFIG names the recipe that has them")
     if (why := lacking(clips)) is not None:
         return _without(why)
     try:
@@ -84,14 +84,14 @@ def utility_section(
         tables=tuple(_table(shown, found[shown], best[shown], chance[shown], n) for shown in SHOWN),
         figures=(Figure(f"Balanced accuracy with 95 % intervals over persons; {n}", _plot(found, best, chance)),),
         notes=(
-            f"The probe: logistic regression on features of the sample's frozen towers, fitted for each mode by itself;"
+            f"The probe: logistic regression on features of the frozen towers, fitted for each mode by itself;"
             f" {FOLDS} folds by person, so nobody is asked about who was fitted on. Chance is what guessing gives.",
             "Bayes-optimal: the cue is drawn into picture and sound, so 100 %; what it says of the emotion is known by"
             " enumeration. What a probe lacks to it is the probe's and the towers' loss as well as the mode's; compare"
             " modes.",
-            "The towers were pre-trained on pictures with solid masks and on voices after McAdams: bare faces, blur and"
-            " raw voices are strange to them, which may cost those modes a little.",
-            "The cues of the synthetic corpus are body language and prosody. Expressions of the face are no cue there,"
+            "Masks and voices that the towers were not trained on are strange to them, which may cost those modes a"
+            " little.",
+            "The cues of this corpus are body language and prosody. Expressions of the face are no cue there,"
             " and every mask takes them away.",
         ),
         numbers={

@@ -4,7 +4,7 @@ Axes: V variants of a clip, F frames, M mel clips, D features.
 """
 
 import dataclasses
-import importlib.util
+import runpy
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
 from deemo_jax.models.parts.imagebind import ImageBindAudio
 from deemo_jax.models.parts.vit import ViT
@@ -38,28 +39,28 @@ class Towers:
     side: int
 
 
-def towers_of(config: Path) -> Towers | None:
-    """The towers of a recipe's file, with the weights that it begins with; None where either is not there.
+def towers_of(path: Path) -> Towers:
+    """The towers of a recipe's file, with the weights that its `init` names, seen from where the command runs.
 
     Raises:
-        UserError: as `load_towers`.
+        UserError: no recipe, one that begins with no weights, or as `load_towers`.
     """
-    spec = importlib.util.spec_from_file_location("recipe", config)
-    if not config.is_file() or spec is None or spec.loader is None:
-        return None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    recipe = module.get_config()
-    weights = config.parents[1] / recipe.init
-    return load_towers(recipe.model, weights) if weights.is_file() else None
+    try:
+        config = runpy.run_path(str(path))["get_config"]()
+    except (OSError, ImportError, KeyError, SyntaxError, ValueError) as error:
+        raise UserError(f"--towers {path}: is no recipe ({error}); name one, as for train --config") from error
+    recipe = Recipe.from_config(config)
+    if not recipe.init:
+        raise UserError(f"--towers {path}: its config.init is empty; name a recipe that begins with trained encoders")
+    return load_towers(recipe.model, Path(recipe.init))
 
 
 def load_towers(model: Mapping[str, Any], weights: Path) -> Towers:
     """The towers of a recipe's model.
 
     Args:
-        model: plain data, e.g. `configs.sample.MODEL`; a ViT for frames, an audio trunk that gives vectors.
-        weights: of `python -m deemo_jax.sample towers`.
+        model: plain data; a ViT for frames, an audio trunk that gives vectors.
+        weights: a safetensors tree that holds both.
 
     Raises:
         UserError: the file cannot be read, or it is not of this model.
@@ -69,7 +70,7 @@ def load_towers(model: Mapping[str, Any], weights: Path) -> Towers:
         assert config.video is not None and config.audio is not None
         frames, sound = tree["video"]["encoder"], tree["audio"]["encoder"]
     except KeyError as error:
-        raise UserError(f"{weights}: lacks the tower {error}; give the sample's towers") from error
+        raise UserError(f"{weights}: lacks the tower {error}; give a file that has both") from error
     vit, trunk = ViT(config.video.encoder.config), ImageBindAudio(config.audio.encoder.config)
 
     @jax.jit

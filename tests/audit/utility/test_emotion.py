@@ -6,7 +6,7 @@ import pytest
 
 from configs import sample
 from deemo_jax.audit.utility.emotion import labels, utility_section
-from deemo_jax.audit.utility.frozen_encoders import load_towers
+from deemo_jax.audit.utility.frozen_encoders import load_towers, towers_of
 from deemo_jax.audit.utility.variants import RAW, WRITTEN, frame_names, make_variants, mask_variants, voice_names
 from deemo_jax.core.errors import UserError
 from deemo_jax.data.corpus_statement import CorpusStatement
@@ -63,6 +63,17 @@ def test_towers(towers, tmp_path):
     save_tree(tmp_path / "other.safetensors", {"decoder": {"x": np.zeros(1)}})
     with pytest.raises(UserError, match="lacks the tower"):
         load_towers(sample.MODEL, tmp_path / "other.safetensors")
+
+
+def test_the_towers_of_a_recipe(tmp_path, monkeypatch):
+    monkeypatch.chdir(Path(sample.__file__).parents[1])
+    assert towers_of(Path("configs/sample.py")).side == load_towers(sample.MODEL, WEIGHTS).side
+    with pytest.raises(UserError, match="its config"):
+        towers_of(Path("configs/deemo_llama_7b.py"))
+    for text in ("x = 1", "x ="):
+        (tmp_path / "recipe.py").write_text(text)
+        with pytest.raises(UserError, match="no recipe"):
+            towers_of(tmp_path / "recipe.py")
 
 
 def test_a_cue_that_is_not_there_is_not_found(crowd, towers):
