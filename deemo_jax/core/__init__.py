@@ -1,1 +1,1 @@
-"""The ground floor: errors, files, commands, processes, config, the folder of a run; it knows no model and no clip."""
+"""The ground floor: errors, files, commands, processes, configs and the folder of a run. All rooms import it."""

@@ -1,4 +1,4 @@
-"""What all commands share: mistakes become one line and exit code 2."""
+"""What all commands share: how flags are parsed, how mistakes are told, and exit codes."""
 
 import argparse
 import io
@@ -12,16 +12,20 @@ from typing import NoReturn
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.core.files import refuse_remote_words
 
+# Exit codes: of a mistake that a person can mend; of Ctrl-C; of SIGTERM; and of an output whose reader has gone, as in
+# `... | head`, so that the rest was not done.
 EXIT_USAGE = 2
-QUOTES = "\"'"
 EXIT_INTERRUPTED = 130
-EXIT_STOPPED = os.EX_TEMPFAIL if hasattr(os, "EX_TEMPFAIL") else 75  # saved; the same command with --resume goes on
 EXIT_TERMINATED = 128 + signal.SIGTERM
-EXIT_UNREAD = 128 + signal.SIGPIPE  # whoever read the output has gone; what was left to do was not done
+EXIT_UNREAD = 128 + signal.SIGPIPE
+# Of a training run that was asked to stop and saved a checkpoint: the same command with --resume goes on.
+EXIT_STOPPED = os.EX_TEMPFAIL if hasattr(os, "EX_TEMPFAIL") else 75
+# What ml_collections may put around the name of a key.
+QUOTES = "\"'"
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose mistakes are one line, and not the usage of all flags before it."""
+    """An argument parser that tells a mistake in one line, without the usage of all flags before it."""
 
     def error(self, message: str) -> NoReturn:
         """Says what is wrong, and ends with exit code 2."""
@@ -32,11 +36,12 @@ class Parser(argparse.ArgumentParser):
 
 
 def guarded(main: Callable[[], int | None]) -> int:
-    """Runs `main` and returns its exit code; a `UserError`, or a path that fails, is one line on stderr and 2.
+    """Runs `main` and returns its exit code.
 
-    Ctrl-C is 130; 141 where nobody reads the output to its end, as before `head`.
+    A `UserError`, or a path that cannot be read or written, becomes one line on stderr and exit code 2; Ctrl-C becomes
+    130, and an output that nobody reads to its end 141. Any other exception is a bug and is raised.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may be in no encoding at all
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may hold bytes that the terminal's encoding lacks
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         refuse_remote_words(sys.argv[1:])
@@ -58,17 +63,17 @@ def guarded(main: Callable[[], int | None]) -> int:
 
 
 def tidy_when_terminated() -> None:
-    """Lets SIGTERM, which schedulers send, unwind like Ctrl-C, so that no temporary copy stays."""
+    """Lets SIGTERM, which schedulers send, end the process as Ctrl-C does, so that temporary files are removed."""
 
     def unwind(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not disturb the tidying
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt the removal
         sys.exit(EXIT_TERMINATED)
 
     signal.signal(signal.SIGTERM, unwind)
 
 
 def run(main: Callable[[Sequence[str]], int | None]) -> None:
-    """`absl.app.run` for commands with `--config`: unknown flags, too, exit with 2 and no traceback."""
+    """`absl.app.run` for commands with `--config`: mistakes in flags, too, exit with 2 and without a traceback."""
     from absl import app, flags, logging
 
     def parse(argv: Sequence[str]) -> list[str]:
@@ -76,13 +81,13 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
             return list(flags.FLAGS(list(argv)))
         except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
             said = " ".join(str(error.args[0] if error.args else error).replace("\\n", " ").split())
-            # ml_collections names a close key where there is one, and else gives the bare key.
+            # Of an unknown key ml_collections suggests a close one; where none is close, it gives the key alone.
             said = said if " " in said else f"the config has no key {said.strip(QUOTES)}"
             print(f"error: {said} (--help lists the flags)", file=sys.stderr)
             sys.exit(EXIT_USAGE)
 
     def quietly(argv: Sequence[str]) -> None:
-        logging.set_verbosity(logging.WARNING)  # of the libraries; our own progress goes to stderr
+        logging.set_verbosity(logging.WARNING)  # of libraries; the project's own progress is printed to stderr
         sys.exit(guarded(lambda: main(argv)))
 
     app.run(quietly, flags_parser=parse)

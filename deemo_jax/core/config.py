@@ -1,4 +1,4 @@
-"""A config: --config and the flags that change keys of it; plain nested dictionaries to frozen dataclasses, checked."""
+"""Configs: the flag --config and flags that change its keys; nested dictionaries to frozen, checked dataclasses."""
 
 import ast
 import dataclasses
@@ -18,16 +18,23 @@ from ml_collections.config_flags import config_flags, tuple_parser
 from deemo_jax.core.errors import UserError
 
 T = TypeVar("T")
+# How a list is given on the command line, for messages.
 FORM = """'["first", "second"]'"""
-# How a message names a type.
+# How messages name a type.
 WANTED = {str: "a text", dict: "a dictionary"}
-# Longer lines of a shown config are not waited for where origins are aligned.
+# The origins behind the lines of a shown config are aligned behind lines of at most so many characters.
 SHOWN_WIDTH = 60
 
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A module of the registry and the config it was chosen with."""
+    """A part of the model that a config names.
+
+    Attributes:
+        name: key of the registry.
+        config: of the part, a frozen dataclass.
+        module: its class.
+    """
 
     name: str
     config: Any
@@ -49,7 +56,7 @@ def choose(registry: Mapping[str, tuple[type, type]], values: Any, where: str) -
 
 
 def from_plain(cls: type[T], values: Any, where: str, *, sizes: bool = True) -> T:
-    """Builds a frozen dataclass, recursively, from a dict or ConfigDict: the one reader of configs.
+    """Builds a frozen dataclass, recursively, from a dict or ConfigDict. All configs are read by this function.
 
     Args:
         cls: a dataclass of ints, floats, bools, texts, enums, dicts, tuples of texts, other such dataclasses, or one of
@@ -82,7 +89,7 @@ def plain(config: Any) -> Any:
 
 
 def leaves(config: Any, prefix: str = "") -> dict[str, Any]:
-    """{'a.b.c': value} of nested dicts; an empty dict is a value."""
+    """Nested dicts as one dict with dotted keys, {'a.b.c': value}; an empty dict counts as a value."""
     if not isinstance(config, dict) or not config:
         return {prefix: config}
     flat: dict[str, Any] = {}
@@ -92,14 +99,14 @@ def leaves(config: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def shown(resolved: dict[str, Any], given: Any, file: str, flags_given: Iterable[str], words: Sequence[str]) -> str:
-    """A config for human eyes: a line 'key = value' for each key, and behind it where the value comes from.
+    """A config as text: a line 'key = value  # origin' for each key.
 
     Args:
-        resolved: with all defaults, as config.json has it.
-        given: what recipe and command line give.
-        file: the recipe's.
-        flags_given: keys that the command line changes; of a table, with all below it.
-        words: of the command line.
+        resolved: the config with all defaults, as config.json has it.
+        given: the config as recipe and command line give it.
+        file: name of the recipe's file, the origin of values that it gives.
+        flags_given: keys that the command line changes; a key of a dictionary stands for all keys below it.
+        words: the words of the command line.
     """
     known, changed = leaves(plain(given)), sorted(flags_given, key=len, reverse=True)
     lines = []
@@ -181,8 +188,8 @@ def define_config(what: str, values: flags.FlagValues = flags.FLAGS, argv: list[
 
     Args:
         what: the help text.
-        values: where the flag belongs; default: the flags of the command.
-        argv: where keys are looked for; default: the command line.
+        values: the flags to add it to; by default those of the process.
+        argv: the words in which --config.a.b is looked for; by default those of the command line.
     """
     for kind in (list, tuple):
         config_flags.register_flag_parser_for_type(kind, _SequenceParser())
@@ -190,8 +197,12 @@ def define_config(what: str, values: flags.FlagValues = flags.FLAGS, argv: list[
 
 
 def _word(argument: str) -> str:
-    """One string without quotes, which a shell leaves of `--config.a='x'`; not what it leaves of a list."""
-    # '[^/]+/x' is one pattern; '[a]' and '["a"' are what became of a list.
+    """One string without quotes, as a shell hands on `--config.a='x'`.
+
+    Raises:
+        ValueError: it looks like a list whose quotes the shell took away.
+    """
+    # '[^/]+/x' is a pattern; '[a]' and '["a"' are left of a list.
     whole = argument.startswith("[") and argument.find("]") in (-1, len(argument) - 1)
     if not argument or whole or any(letter in argument for letter in ", \t\n\"'"):
         raise ValueError(f"{argument!r} is no list of quoted strings; give {FORM}, in quotes for the shell")

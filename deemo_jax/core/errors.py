@@ -1,4 +1,4 @@
-"""The one exception that a person, not a programmer, is meant to read, and how it spells what others wrote."""
+"""The exception for mistakes that a person can mend, and how text of unknown origin is printed."""
 
 
 class UserError(ValueError):
@@ -10,5 +10,5 @@ class UserError(ValueError):
 
 
 def plain(text: str) -> str:
-    """Text of unknown origin as every file and terminal takes it: what is no printable character is spelled out."""
+    """The text with everything that is no printable character written as an escape, such as \\n or \\x1b."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -1,4 +1,4 @@
-"""Files that are whole or absent, folders that may be written to, paths of this machine, and JSON that is bounded."""
+"""Files written whole or not at all, checks of paths that a person gives, and JSON read up to a size."""
 
 import atexit
 import collections
@@ -16,25 +16,26 @@ from typing import Any
 
 from deemo_jax.core.errors import UserError, plain
 
+# The most bytes that are read of a JSON file (or a line of JSON lines) and of a text, where the caller gives no limit.
 MAX_JSON_BYTES = 64 << 20
 MAX_TEXT_BYTES = 1 << 20
-# Bytes of a name that are no UTF-8 become an escape of JSON, from which they come back as they were.
+# Bytes of a file name that are not UTF-8 are written as escapes of JSON; reading the JSON gives the same name again.
 ESCAPED = "backslashreplace"
-# Characters of a path that storage libraries take for a pattern or an escape, and bytes that are no UTF-8.
+# Characters of a path that storage libraries take for a pattern or an escape, and bytes that are not UTF-8.
 NOT_PLAIN = re.compile(r"[\[\]*?\\\ud800-\udfff]")
 
-# Addresses that are no paths of this machine; with them, a folder called 'gs:' would be made.
+# Schemes of addresses that lie on no disk of this machine: taken for a path, 'gs://b' would make a folder called 'gs:'.
 SCHEMES: tuple[str, ...] = ("gs", "gcs", "s3", "s3a", "s3n", "r2", "oci", "az", "azure", "abfs", "abfss", "adl", "wasb")
 SCHEMES += ("wasbs", "hdfs", "viewfs", "dbfs", "hf", "cns", "bigstore", "file")
-# One slash is what `pathlib` leaves of two.
+# `pathlib` turns two slashes into one.
 _REMOTE = re.compile(rf"({'|'.join(SCHEMES)}):/+[^/].*", re.IGNORECASE | re.DOTALL)
-# Text, a transcript for one, may begin with an address; one alone is meant as a path.
+# Without blanks: an argument that only begins with a web address may be a text, such as a transcript.
 _WEB = re.compile(r"(https?|ftps?|sftp|scp|ssh|smb|nfs):/+[^/]\S*", re.IGNORECASE)
 
 
 @contextlib.contextmanager
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yields a path beside `path` to write to; renames it on success, removes it on any failure.
+    """Yields a path in the same folder to write to; renames it to `path` on success, removes it on any failure.
 
     Raises:
         UserError: the folder cannot be written, or the disk is full.
@@ -61,10 +62,10 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def check_writable(folder: str | os.PathLike[str]) -> None:
-    """Makes a folder where it is absent, and a file in it that does not stay.
+    """Makes a folder where it is absent, and writes to it on trial; no file stays.
 
     Raises:
-        UserError: one of the two is not allowed.
+        UserError: the folder cannot be made, or not be written to.
     """
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -77,13 +78,13 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
 
 
 def open_output(folder: str | os.PathLike[str], flag: str = "--out", *, links: bool = True, make: bool = True) -> Path:
-    """A folder that a person names to be written to.
+    """Checks a folder that a person names for results, and returns its path.
 
     Args:
-        folder: need not be there.
-        flag: that it was given with, for the message.
+        folder: need not exist.
+        flag: the flag that it was given with, for messages.
         links: whether it may be a symbolic link.
-        make: makes it, and tries to write to it.
+        make: whether it is made, and written to on trial.
 
     Raises:
         UserError: it is an address, a file, a link that may not be one, or cannot be written.
@@ -111,11 +112,11 @@ def refuse_links(paths: Iterable[Path]) -> None:
 
 
 def refuse_remote(path: str | os.PathLike[str], what: str = "") -> None:
-    """Lets a path of this machine pass, whether it exists or not.
+    """Refuses an address of another machine in place of a path of this one; a path need not exist.
 
     Args:
         path: as a person gave it.
-        what: the flag or key that it was given in.
+        what: the flag or key of a config that it was given in, for the message.
 
     Raises:
         UserError: it is an address of a bucket, of the web or of another machine, or a URL of a file.
@@ -136,10 +137,10 @@ def refuse_remote(path: str | os.PathLike[str], what: str = "") -> None:
 
 
 def refuse_remote_words(words: Iterable[str]) -> None:
-    """`refuse_remote` for a command line: a word, or what stands behind a '=' in one (--flag=PATH, NAME=PATH).
+    """`refuse_remote` for every word of a command line, and for what stands behind a '=' in it (--flag=PATH, NAME=PATH).
 
     Raises:
-        UserError: see there.
+        UserError: one is an address.
     """
     for word in words:
         for start in (0, *(at.end() for at in re.finditer("=", word))):
@@ -147,10 +148,10 @@ def refuse_remote_words(words: Iterable[str]) -> None:
 
 
 def remove_rests(path: str | os.PathLike[str]) -> None:
-    """Removes what a killed process left of `atomic(path)`, also where it was used once more on what that had yielded.
+    """Removes temporary files that a killed process left of `atomic(path)`, nested uses included.
 
     Raises:
-        UserError: a rest cannot be removed.
+        UserError: one cannot be removed.
     """
     path = Path(path)
     random = "?" * 8
@@ -163,10 +164,10 @@ def remove_rests(path: str | os.PathLike[str]) -> None:
 
 
 def refuse_other_bytes(path: str | os.PathLike[str]) -> None:
-    """Lets a path pass that is UTF-8; array_record takes no other.
+    """Refuses a path that is not UTF-8, which array_record cannot open.
 
     Raises:
-        UserError: it holds other bytes.
+        UserError: it, or a folder above it, has a name with other bytes.
     """
     whole = str(Path(path).absolute())
     if any("\ud800" <= letter <= "\udfff" for letter in whole):
@@ -176,12 +177,12 @@ def refuse_other_bytes(path: str | os.PathLike[str]) -> None:
 
 
 def plain_path(path: str | os.PathLike[str]) -> Path:
-    """`path` itself, or, where it has characters that a storage library takes for a pattern, a link to it without them.
+    """`path` itself, or, where it has characters that storage libraries take for a pattern, a link to it without them.
 
-    The link lies in a folder of this process, which is removed when the process ends.
+    The link lies in a temporary folder that is removed when the process ends.
 
     Args:
-        path: of a file or folder that is there.
+        path: of a file or folder that exists.
     """
     path = Path(path).absolute()
     if not NOT_PLAIN.search(str(path)):
@@ -200,13 +201,17 @@ def _links() -> Path:
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
-    """Hex digest of a file, read in blocks."""
+    """Hex digest of a file, read in blocks.
+
+    Raises:
+        UserError: it does not exist or cannot be read.
+    """
     with open_input(path) as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def open_input(path: str | os.PathLike[str]) -> Any:
-    """Opens a file that a person named, for reading bytes.
+    """Opens a file that a person named, for reading bytes; close it as any file.
 
     Raises:
         UserError: it does not exist or cannot be read.
@@ -220,13 +225,13 @@ def open_input(path: str | os.PathLike[str]) -> Any:
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Writes readable JSON, atomically."""
+    """Writes JSON, indented, whole or not at all."""
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", errors=ESCAPED)
 
 
 def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Any]) -> None:
-    """Writes one JSON object a line, atomically."""
+    """Writes one JSON object a line, whole or not at all."""
     with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", errors=ESCAPED) as handle:
         for row in rows:
             handle.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -242,7 +247,7 @@ def append_line(path: str | os.PathLike[str], line: str) -> None:
     with open(path, "ab", buffering=0) as handle:
         end = handle.seek(0, os.SEEK_END)
         try:
-            while data:  # what a full disk takes in part is refused in the next round
+            while data:  # a full disk may take a part of it and refuse the rest
                 data = data[handle.write(data) :]
         except OSError:
             with contextlib.suppress(OSError):
@@ -306,7 +311,7 @@ def _decode(data: bytes, where: str) -> Any:
 
 
 def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON; of a key that comes twice nobody knows which is meant."""
+    """A JSON object as a dict; one that has a key twice is refused."""
     table = dict(pairs)
     if len(table) < len(pairs):
         twice = collections.Counter(key for key, _ in pairs).most_common(1)[0][0]

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - a line of an example may be long
-"""What the files look like that a person writes, corrects or reads: printed by --show_format, and in docs/formats.md."""
+"""Descriptions of the files that a person writes, corrects or reads, for --show_format and docs/formats.md."""
 
 import dataclasses
 import textwrap
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from deemo_jax.core import tables
 
+# Characters of a line in a terminal.
 WIDTH = 100
 
 
@@ -17,9 +18,9 @@ class Format:
     Attributes:
         title: what it is called, and its form.
         about: where it is used, in a paragraph.
-        keys: what is in it, and what that means.
-        example: a whole file, which the reader of that kind takes.
-        layout: where files of that kind lie.
+        keys: key of a row, or column of a table -> what it means.
+        example: a whole file that the product reads without complaint.
+        layout: where files of the kind lie, a line each; empty where any place will do.
     """
 
     title: str

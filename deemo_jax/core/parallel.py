@@ -1,6 +1,7 @@
 """Work on many items in several processes (`each`) or threads (`ahead`), results in order, few of them in memory.
 
-For what the project made itself: any error stops the work. Files of other people are for `deemo_jax.core.processes`.
+An error of any item stops all work. For files of unknown origin, which may make a process crash, see
+`deemo_jax.core.processes`.
 """
 
 import collections
@@ -17,7 +18,7 @@ from deemo_jax.core.errors import UserError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-# Items of each worker that are under way or wait for what came before them.
+# For each worker, so many items may be under way, or done and waiting for an earlier one; this bounds the memory.
 AHEAD = 4
 
 
@@ -35,7 +36,7 @@ def each(job: Callable[[Item], Result], items: Sequence[Item], workers: int = 1)
     if workers <= 1 or len(items) <= 1:
         yield from map(job, items)
         return
-    # Fresh interpreters: libraries with threads of their own do not survive a fork.
+    # Fresh interpreters, since libraries with threads of their own do not work after a fork.
     context = multiprocessing.get_context("spawn")
     waiting: collections.deque[concurrent.futures.Future[Any]] = collections.deque()
     with concurrent.futures.ProcessPoolExecutor(
@@ -68,11 +69,11 @@ def ahead(
     """Yields `job(item)` for every item, in order, while `threads` of this process work on what comes next.
 
     Args:
-        job: what lets go of the interpreter for most of its time.
-        items: drawn one by one, by the caller's thread.
-        threads: with one, all is done by the caller's.
-        size: of an item, bytes.
-        room: bytes of items that may wait beside one for each thread, so that a job that takes long keeps nobody idle.
+        job: a function that releases the GIL for most of its time, as OpenCV, ONNX Runtime and PyAV do.
+        items: drawn one by one, in the caller's thread.
+        threads: with 1, the caller's thread does all work.
+        size: bytes of an item.
+        room: bytes of items that may wait, beside one item a thread, while an item before them takes long.
     """
     if threads <= 1:
         yield from map(job, items)
@@ -94,7 +95,7 @@ def ahead(
 
 
 def kept_by_thread(most: int) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    """A decorator: the last `most` results are kept, each by the thread that asked; for what serves one at a time."""
+    """A decorator, `functools.lru_cache(most)` with a cache for each thread: for objects that threads cannot share."""
 
     def decorate(make: Callable[..., Result]) -> Callable[..., Result]:
         of_thread = threading.local()
@@ -115,7 +116,7 @@ _job: Callable[[Any], Any]
 
 
 def _start(job: Callable[[Any], Any]) -> None:
-    """In a worker: what it does, sent once."""
+    """Begins a worker process; the job is sent once, and not with every item."""
     global _job
     _job = job
     cli.tidy_when_terminated()
@@ -127,7 +128,7 @@ def _work(item: Any) -> Any:
 
 
 def one_thread() -> None:
-    """Keeps OpenCV to one thread, where it is used at all."""
+    """Keeps OpenCV to one thread in this process."""
     import cv2
 
     cv2.setNumThreads(1)

@@ -1,4 +1,4 @@
-"""The report's pictures: one look, drawn without a display, handed on as PNG bytes."""
+"""Plots of all reports: one style, drawn without a display, as PNG bytes."""
 
 import io
 from typing import Literal
@@ -14,14 +14,14 @@ GRID = "#DDDDDD"
 
 
 def canvas(width: float, height: float) -> Figure:
-    """An empty figure, in inches."""
+    """An empty figure of a width and height in inches, at 110 dots an inch."""
     figure = Figure(figsize=(width, height), dpi=110, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08))
     FigureCanvasAgg(figure)
     return figure
 
 
 def tidy(axes: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
-    """Light lines behind what is drawn, no box around it."""
+    """Draws a light grid behind the data, and no frame at the top and on the right."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis=grid, color=GRID, lw=0.8)
     axes.set_axisbelow(True)

@@ -1,6 +1,4 @@
-"""Work on files of other people, each in a child process: what a library raises, and the death of the process, cost
-that file only.
-"""
+"""Work on files of unknown origin in child processes: an exception, or a crash of the process, costs that file only."""
 
 import collections
 import concurrent.futures
@@ -27,7 +25,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 # Seconds that a process has to remove its temporary files before it is killed.
 GRACE_S = 5.0
-# A file to which the tracebacks of `Failure`s are appended, for those who look for the bug.
+# Environment variable that names a file to which the tracebacks behind `Failure`s are appended.
 TRACES = "DEEMO_TRACEBACKS"
 
 
@@ -37,14 +35,12 @@ class Failure:
 
     Attributes:
         reason: one line for a person; does not name the item.
-        error: what the job raised, where that was a `UserError`: a mistake that it knows of. None where a library or
-            this program failed, or the process died.
-        died: the process ended while it worked on the item.
+        error: what the job raised, where that was a `UserError`. None where a library or this program failed, or the
+            process died.
     """
 
     reason: str
     error: UserError | None = None
-    died: bool = False
 
 
 def settled(
@@ -53,40 +49,21 @@ def settled(
     workers: int = 1,
     told: Callable[[Item, Any], None] | None = None,
 ) -> Iterator[tuple[Item, Result | Failure]]:
-    """Yields every item with `job(item)`, or with why there is none, in order. One item costs itself only.
+    """Yields, in order, every item with `job(item)`, or with a `Failure` where the job failed on it.
 
-    The job runs in child processes, also with one worker: a damaged file may end the process that decodes it. Each
-    child has one item at a time, so the one that killed it is known; the others go on, and a fresh child takes its
-    place. An item whose process had done others before is tried again in a fresh one before it is blamed. Children are
-    used for many items, ignore Ctrl-C, are ended with this process (also when it is killed), and keep OpenCV to one
-    thread.
+    The job runs in child processes, also with one worker, since a damaged file may crash the process that decodes it.
+    A child works on one item at a time, so it is known which item it crashed on; a new child takes its place. An item
+    on which a child crashed that had worked on others before is tried once more in a new child, since those may be the
+    cause. Children ignore Ctrl-C, end with this process (also when it is killed), and keep OpenCV to one thread.
 
-    A `UserError` of the job is a `Failure` too. What must stop everything (a violation of the privacy gate) is asked
-    before, by the caller, or raised from the failure:
-
-        # deidentify and generate: a refusal of that file, exit code 2 at the end
-        for source, made in children.settled(job, sources, workers):
-            if isinstance(made, children.Failure):
-                refused.append((source, made.reason))
-
-        # build: the gate has compared all hashes in this process, so what fails here is one file that cannot be decoded
-        admitted = gate.admit_deidentified(...)  # raises: nothing is written
-        for clip, record in children.settled(functools.partial(make_record, frames=8, clips=8), admitted, workers):
-            if isinstance(record, children.Failure):
-                left_out[clip.clip.clip_id] = record.reason
-            else:
-                yield record
-
-        # audit: the failure of a clip is a finding about it
-        for clip, result in with_progress(children.settled(check, clips, workers), "audit", len(clips)):
-            if isinstance(result, children.Failure):
-                result = CheckResult(clip.clip_id, unchecked=f"not checked: {result.reason}")
+    A `UserError` of the job becomes a `Failure` too. What must stop all work, such as a violation of the privacy gate,
+    is for the caller to check beforehand.
 
     Args:
-        job: a function that can be pickled; with `workers` 0 any.
-        items: drawn one by one by the caller's thread, a few ahead of what is yielded; they can be pickled.
-        workers: processes; 0 works in this process, which a damaged file may end.
-        told: is called with an item and what its job said by `tell`; from threads of its own, one call at a time.
+        job: a function that can be pickled; any function with `workers` 0.
+        items: drawn one by one in the caller's thread, a few ahead of what is yielded; they can be pickled.
+        workers: processes; with 0 the work is done in this process, which a damaged file may crash.
+        told: called with an item and what its job says by `tell`; from other threads, one call at a time.
 
     Raises:
         UserError: no process can be started.
@@ -138,14 +115,14 @@ def settled(
 
 
 def tell(what: Any) -> None:
-    """From within a job of `settled`: says something to its caller, such as how far along it is; else does nothing."""
+    """Called in a job of `settled`: hands `what`, such as a `Stage`, to the `told` of the caller. Elsewhere no effect."""
     _tell(what)
 
 
 class _Worker:
-    """A child process that does one item at a time; it is begun when there is something to do, and anew when it died.
+    """A child process that works on one item at a time; started with its first item, and again after a crash.
 
-    The child says "ready", then for every item "told" as often as it likes, and "done".
+    The child sends "ready" once; then, for every item, any number of "told" and one "done".
     """
 
     _starting = threading.Lock()
@@ -168,14 +145,14 @@ class _Worker:
                     self._hear(item, heard[1])
             except (EOFError, OSError):
                 code = self.bury()
-                # Else it may be an earlier item that did it: what it spoils in memory shows late.
+                # A child that is not new may have crashed for what an earlier item did to its memory: try again.
                 if fresh or self._ended:
-                    return Failure(_death(code), died=True), ""
+                    return Failure(_death(code)), ""
             else:
                 return heard[1]
 
     def _start(self) -> None:
-        # Fresh interpreters: libraries with threads of their own do not survive a fork.
+        # Fresh interpreters, since libraries with threads of their own do not work after a fork.
         context = multiprocessing.get_context("spawn")
         with self._starting:
             if self._ended:
@@ -197,14 +174,14 @@ class _Worker:
             ) from error
 
     def end(self) -> None:
-        """Asks the process to unwind, and no other is begun."""
+        """Sends SIGTERM to the process, and lets no other be started."""
         with self._starting:
             self._ended = True
             if self._process is not None:
                 self._process.terminate()
 
     def bury(self) -> int:
-        """Waits a little for the process, which is ending, and returns its exit code."""
+        """Waits `GRACE_S` for the process to end, kills it if it does not, and returns its exit code."""
         process, self._process = self._process, None
         if process is None:
             return 0
@@ -245,7 +222,7 @@ def _raised(error: Exception) -> tuple[Failure, str]:
 
 
 def _noted(item: Any, made: Any, trace: str) -> Any:
-    """What was made, after the traceback is in the file where they are wanted."""
+    """`made`; its traceback, if it has one, is appended to the file that the environment names."""
     if trace and (path := os.environ.get(TRACES)):
         with contextlib.suppress(OSError), open(path, "a", encoding="utf-8") as log:
             log.write(f"{item}\n{trace}\n")
@@ -261,7 +238,7 @@ _tell: Callable[[Any], None] = _nobody
 
 @contextlib.contextmanager
 def _heard(listener: Callable[[Any], None]) -> Iterator[None]:
-    """While it lasts, `listener` hears what jobs of this process `tell`."""
+    """Within this context, `listener` is called with what jobs of this process `tell`."""
     global _tell
     before, _tell = _tell, listener
     try:
@@ -271,8 +248,8 @@ def _heard(listener: Callable[[Any], None]) -> Iterator[None]:
 
 
 def _serve(job: Callable[[Any], Any], pipe: Any) -> None:
-    """In a child process of `settled`: items come in, answers go out."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends this process with SIGTERM
+    """The main loop of a child process: receives items, sends results."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which then sends SIGTERM
     cli.tidy_when_terminated()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if path := os.environ.get(TRACES):
@@ -302,16 +279,16 @@ def _serve(job: Callable[[Any], Any], pipe: Any) -> None:
 
 
 def _sendable(error: UserError) -> UserError:
-    """The error, or where it does not survive a pipe one of the same words."""
+    """The error, or one with the same message where it cannot be pickled."""
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:  # whatever its class does when it is made anew
+    except Exception:  # its class may raise anything when it is unpickled
         return UserError(str(error))
     return error
 
 
 def _end_with_parent() -> None:
-    """Ends this process when its parent is gone, killed perhaps: nobody is there to take what it makes."""
+    """Ends this process as soon as its parent has ended, also when that was killed."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         multiprocessing.connection.wait([parent.sentinel])

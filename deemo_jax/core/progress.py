@@ -1,4 +1,4 @@
-"""How far along long work is: a bar in a terminal, plain lines elsewhere."""
+"""Shows how far along long work is: a bar in a terminal, plain lines elsewhere."""
 
 import dataclasses
 import sys
@@ -12,12 +12,12 @@ Item = TypeVar("Item")
 
 
 def in_terminal() -> bool:
-    """Whether somebody watches, so that a bar may be drawn over itself."""
+    """Whether stderr is a terminal, in which a bar can be drawn over itself."""
     return sys.stderr.isatty()
 
 
 def duration(seconds: float) -> str:
-    """'2 h 05 min', '3 min 20 s', '12 s'."""
+    """A time in words: '2 h 05 min', '3 min 20 s', '12 s'."""
     whole = round(seconds)
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60:02} min"
@@ -25,14 +25,14 @@ def duration(seconds: float) -> str:
 
 
 def bar(what: str, total: int, done: int, unit: str) -> Any:
-    """A bar that is moved by hand: `update`, `set_postfix`, `close` of tqdm's. It shows in a terminal only."""
+    """A tqdm bar that the caller moves, with `update`, `set_postfix` and `close`; it is drawn in a terminal only."""
     from tqdm import tqdm
 
     return tqdm(total=total, initial=done, desc=what, unit=unit, disable=not in_terminal())
 
 
 def with_progress(items: Iterable[Item], what: str, total: int | None = None, every_s: float = 10.0) -> Iterator[Item]:
-    """Yields `items` while showing how far along they are: a bar in a terminal, plain lines with an ETA elsewhere."""
+    """Yields `items` and shows how many are done: a bar in a terminal, elsewhere a line with an ETA every `every_s`."""
     if total is None and hasattr(items, "__len__"):
         total = len(items)  # type: ignore[arg-type]
     if in_terminal():
@@ -58,12 +58,12 @@ def with_progress(items: Iterable[Item], what: str, total: int | None = None, ev
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Stage:
-    """A part of a long piece of work, and how much of it is done.
+    """How much is done of one part of a long piece of work, such as the first pass over a film.
 
     Attributes:
         name: of the part.
-        done: so many.
-        total: of so many, as far as is known; 0 where it is not.
+        done: units that are done.
+        total: units in all; 0 where that is not known.
         unit: what is counted.
     """
 
@@ -73,7 +73,7 @@ class Stage:
     unit: str = "frames"
 
     def told(self, seconds: float) -> str:
-        """In words, with the time that is left of this part after so many seconds of it."""
+        """In words, with the time that is left of this part, estimated after `seconds` of it."""
         if not 0 < self.done <= self.total:
             return f"{self.name}, {self.done} {self.unit}"
         left = seconds / self.done * (self.total - self.done)
@@ -81,14 +81,18 @@ class Stage:
 
 
 class Within:
-    """Says now and again how far along each of several long pieces of work is: a line, above the bar in a terminal.
+    """Prints how far along each of several pieces of work is; a line each, above the bar in a terminal.
 
-    Called with a piece of work and a `Stage` of it.
+    Call it with a piece of work and its `Stage` as often as you like: of each piece it prints every `every_s` seconds.
+
+    Args:
+        what: the work, at the beginning of each line.
+        every_s: seconds between two lines about one piece.
     """
 
     def __init__(self, what: str, every_s: float = 10.0):
         self._what, self._every_s = what, every_s
-        # When a piece of work began its stage, and when it was last spoken of.
+        # Piece of work -> name of its stage, when that began, and when a line was last printed; monotonic seconds.
         self._known: dict[str, tuple[str, float, float]] = {}
 
     def __call__(self, item: object, stage: Stage) -> None:

@@ -17,13 +17,13 @@ class OptimizerRecipe:
     """`config.optimizer`; the defaults are those of the paper's lineage (Video-LLaMA, AffectGPT).
 
     Attributes:
-        lr: the peak of the learning rate.
-        lr_min: where the cosine ends.
-        warmup_start: where the linear warmup starts.
-        warmup_steps: its length; 0 = none.
-        weight_decay: decoupled; see `optimizer.decayed`.
-        b1, b2, eps: Adam's.
-        clip_norm: global norm to which gradients are clipped; 0 = never.
+        lr: peak of the learning rate.
+        lr_min: learning rate at the end of the cosine.
+        warmup_start: learning rate at the start of the linear warmup.
+        warmup_steps: optimizer steps of the warmup; 0 for none.
+        weight_decay: of AdamW, decoupled; `deemo_jax.training.optimizer` says which parameters decay.
+        b1, b2, eps: Adam's moments and epsilon.
+        clip_norm: global norm to which gradients are clipped; 0 for no clipping.
     """
 
     lr: float = 3e-5
@@ -39,14 +39,14 @@ class OptimizerRecipe:
 
 @dataclasses.dataclass(frozen=True)
 class TrainRecipe:
-    """`config.train`, in optimizer steps.
+    """`config.train`; all but `keep` count optimizer steps.
 
     Attributes:
-        steps: how many.
-        log_every: between two lines of metrics.
-        checkpoint_every: between two checkpoints; the last step always has one.
-        keep: how many checkpoints stay.
-        nan_limit: steps with a loss or gradient that is not finite, in a row, that end the run.
+        steps: length of the run.
+        log_every: steps between two lines of metrics.
+        checkpoint_every: steps between two checkpoints; the last step always has one.
+        keep: how many checkpoints stay on disk.
+        nan_limit: the run ends after so many steps in a row whose loss or gradient is not finite.
     """
 
     steps: int
@@ -61,8 +61,9 @@ class MeshRecipe:
     """`config.mesh`.
 
     Attributes:
-        data, fsdp, tensor: devices along each axis; -1 (once) takes what is left.
-        replicated_below: parameters of fewer elements lie whole on every device: gathering them costs more.
+        data, fsdp, tensor: devices along each axis; one of them may be -1 and takes the devices that are left.
+        replicated_below: parameters with fewer elements are not split over devices, since gathering them takes longer
+            than it saves.
     """
 
     data: int = -1
@@ -73,7 +74,7 @@ class MeshRecipe:
 
 @dataclasses.dataclass(frozen=True)
 class MaskedLimits:
-    """Shares of rows that may be masked, each in (0, 1]; 1 never ends anything. See `deemo_jax.data.masked`.
+    """Shares of unreadable (masked) rows above which a run ends, each in (0, 1]; see `deemo_jax.data.masked`.
 
     Attributes:
         masked_batch: of one batch.
@@ -96,11 +97,22 @@ class MaskedLimits:
 
 @dataclasses.dataclass(frozen=True)
 class DataRecipe:
-    """`config.data`, as `deemo_jax.data.pipeline.make_pipeline` takes it; `batch_size` counts all devices' examples.
+    """`config.data`.
 
-    `masked_batch`, `masked_window` and `masked_split` are the shares of `MaskedLimits`.
-    `corpus` is 'synthetic' where all speakers are invented: answers about clips outside its dataset bring a warning.
-    Empty otherwise.
+    Attributes:
+        data_dir: folder of the dataset, as `build --data_dir` names it.
+        batch_size: examples of a step, all devices together.
+        max_length: tokens of a sequence.
+        frames: pictures of a clip.
+        clips: mel spectrograms of 2 s of a clip.
+        dataset: name of the TFDS dataset.
+        train_split, test_split: splits in TFDS's notation.
+        modalities: what the model is shown, as `Modality.parse_set` reads it.
+        modality_dropout: modality -> probability of withholding it from a training example.
+        workers: threads that read records.
+        masked_batch, masked_window, masked_split: the shares of `MaskedLimits`.
+        corpus: 'synthetic' where all speakers are invented: answers about clips outside the dataset then bring a
+            warning. Empty otherwise.
     """
 
     data_dir: str
@@ -135,8 +147,8 @@ class TokenizerRecipe:
     """`config.tokenizer`.
 
     Attributes:
-        name: 'bytes', or 'llama' for a published decoder's own.
-        path: of the folder that holds the latter's files; a converted checkpoint has them.
+        name: 'bytes', or 'llama' for the tokenizer of a published decoder.
+        path: folder with the files of the latter; a converted checkpoint holds them.
     """
 
     name: str
@@ -145,17 +157,18 @@ class TokenizerRecipe:
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """The whole config. `model`, `tokenizer` and `prompt` are kept as given; the rooms that own them read them.
+    """The whole config. `model`, `tokenizer` and `prompt` stay plain dictionaries, which other rooms read.
 
     Attributes:
         model: see `deemo_jax.models.deemo_llama.DeemoLlamaConfig.from_config`.
-        data, optimizer, train, mesh: see there.
+        data, optimizer, train, mesh: see their classes.
         tokenizer: see `TokenizerRecipe`.
         prompt: see `deemo_jax.data.templates.PromptConfig`.
         trainable: which parameters learn; see `deemo_jax.models.params.is_trainable`.
-        init: a safetensors tree laid over the random initialisation; '' = none.
+        init: path of a safetensors tree laid over the random initialisation; empty for none.
         frozen_dtype: 'float32' or 'bfloat16', of the parameters that do not learn.
-        seed: of initialisation, order of the data, and dropout.
+        seed: of the initialisation, the order of the data, and dropout.
+        name: of the recipe.
     """
 
     model: dict
@@ -194,7 +207,7 @@ class Recipe:
         for field in dataclasses.fields(optimizer):
             if getattr(optimizer, field.name) < 0:
                 raise UserError(f"config.optimizer.{field.name}: {getattr(optimizer, field.name)} must not be negative")
-        _ = recipe.data.shown, recipe.data.masked  # what is wrong with them is said here
+        _ = recipe.data.shown, recipe.data.masked  # they raise where their values are wrong
         if not (optimizer.b1 < 1 and optimizer.b2 < 1):
             raise UserError(f"config.optimizer: b1 {optimizer.b1} and b2 {optimizer.b2} must be below 1")
         if recipe.frozen_dtype not in ("float32", "bfloat16"):
@@ -204,11 +217,11 @@ class Recipe:
         return recipe
 
     def resting(self) -> frozenset[str]:
-        """The branches of the model ('video', 'audio') that this recipe's data never shows: they learn nothing."""
+        """The branches of the model ('video', 'audio') that get no gradient: `config.data.modalities` withholds them."""
         return BRANCHES - self.data.shown
 
     def doubts(self) -> list[str]:
-        """What can be run and is hardly meant, a line each."""
+        """Settings that can be run but are hardly meant, a line each."""
         steps, rate = self.train.steps, self.optimizer
         found = []
         if not rate.lr:
@@ -237,5 +250,5 @@ class Recipe:
         return found
 
     def resolved(self) -> dict[str, Any]:
-        """The config with every default of the recipe written out, as config.json has it."""
+        """The config with every default written out, as config.json has it."""
         return plain(dataclasses.asdict(self))

@@ -1,4 +1,4 @@
-"""The words every room speaks. Times are float seconds, everywhere."""
+"""What all rooms share: modalities, labels, and what is known of a clip. Times are float seconds."""
 
 import dataclasses
 import difflib
@@ -12,7 +12,7 @@ from deemo_jax.core.errors import UserError
 
 
 class Modality(enum.StrEnum):
-    """What a model may be given of a clip, in the order of Eq. 1."""
+    """What a model may be given of a clip, in the order of the prompt (Eq. 1 of the DEEMO paper)."""
 
     AUDIO = "audio"
     VIDEO = "video"
@@ -43,10 +43,10 @@ def set_name(modalities: Iterable[Modality]) -> str:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Labels:
-    """The emotions that a dataset tells apart; the order is the label index on disk.
+    """The emotions that a dataset tells apart; their order is the label index on disk.
 
     Attributes:
-        names: at least two. Letters, digits, spaces and hyphens, so that each can be read out of a sentence.
+        names: 2 to 100, of letters, digits, spaces and hyphens, so that each can be read out of a sentence.
 
     Raises:
         UserError: too few or too many, one twice (in any case), or one of another form.
@@ -89,12 +89,13 @@ class Labels:
         return f"{', '.join(self.names[:-1])} or {self.names[-1]}"
 
 
+# Labels of a dataset, and characters of a label, at most.
 MAX_LABELS = 100
 MAX_LABEL = 40
-# Words that deny what follows them: an answer that says "not happy" does not say that it is happy.
+# Words that deny what follows them, as in "not happy"; no label may begin with one.
 DENIALS = frozenset({"not", "never", "no", "neither", "nor", "hardly", "rather", "instead", "than"})
 UNPARSED = "unparsed"
-"""How scores call an answer that states no emotion; no label may be called so."""
+"""The name of answers that state no emotion, in scores; no label may be called so."""
 
 
 def _no_label(name: str) -> str:
@@ -107,7 +108,7 @@ def _no_label(name: str) -> str:
 
 
 DEEMO_LABELS = Labels(("negative", "positive"))
-"""Those of DEEMO-MER (paper, section 3.3), and of every dataset that names no others."""
+"""The labels of DEEMO-MER (paper, section 3.3), and of every dataset that names no others."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -127,15 +128,15 @@ class NFBLSegment:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Provenance:
-    """How each modality of a record lost its identity: one readable line each, and the software that did it.
+    """How each modality of a record was de-identified, a line each, and by which software.
 
     Attributes:
         video: e.g. "deemo_jax solid, CenterFace 0.2" or "external: <who, how>".
-        audio: e.g. "deemo_jax mcadams, key 3f9a01bc" - the id of the voice key, never its value.
+        audio: e.g. "deemo_jax mcadams, key 3f9a01bc", with the id of the voice key, never its value.
         transcript: "not de-identified" for raw words; else e.g. "deemo_jax rules 4, 3 replaced".
         source: "deid" (a manifest of this project) or "external" (an attestation).
-        settings: canonical JSON of the settings, empty for external data.
-        software: package versions that touched the pixels and samples.
+        settings: canonical JSON of the settings; empty for external data.
+        software: versions of the packages that changed pixels and samples.
     """
 
     video: str
@@ -154,10 +155,10 @@ class Clip:
         clip_id: a pseudonym, unique in a dataset.
         video_id: the recording that the clip was cut from, a pseudonym.
         person_id: a pseudonym; empty when unknown.
-        start_s: where the clip starts in its recording.
-        end_s: where it ends.
+        start_s: where the clip starts in its recording, seconds.
+        end_s: where it ends there, seconds.
         transcript: what is said.
-        nfbl: non-facial body language, times relative to the clip.
+        nfbl: non-facial body language; its times count from the start of the clip.
         emotion: one of the dataset's labels.
         reasoning: the reference explanation.
         text_deid: how names were taken out of transcript and reasoning, in one line; empty for raw words.
@@ -176,7 +177,7 @@ class Clip:
 
     @classmethod
     def from_json(cls, row: Mapping[str, object], where: str, labels: Labels | None = DEEMO_LABELS) -> "Clip":
-        """Reads one annotation row (docs/formats.md); extra keys are left alone.
+        """Reads one annotation row (docs/formats.md); other keys are ignored.
 
         Args:
             row: a decoded JSON object.
@@ -184,7 +185,7 @@ class Clip:
             labels: the dataset's; None takes any text that may be a label.
 
         Raises:
-            UserError: naming every key that is missing or whose value is of a wrong form.
+            UserError: keys are missing, or their values are of a wrong form; the message names all of them.
         """
         wrong: list[str] = []
 
@@ -220,16 +221,17 @@ class Clip:
 
 
 Value = TypeVar("Value")
+# Characters of a text, at most.
 MAX_TEXT = 100_000
 NFBL_FORM = '{"start_s": 0.5, "end_s": 1.2, "label": "folding arms"}'
 
 
 def close_key(key: str, keys: Iterable[str]) -> str | None:
-    """Of the keys, the one that `key` may be a slip of the pen for."""
+    """The one of `keys` that is most like `key`, which may be a misspelling of it; None where none is like it."""
     return next(iter(difflib.get_close_matches(key, list(keys), 1, CLOSE)), None)
 
 
-# Letters in common: "emotoin" is near "emotion", and "end_s" not near "start_s".
+# Least similarity (difflib's ratio, 0 to 1): it takes "emotoin" for "emotion", and not "end_s" for "start_s".
 CLOSE = 0.75
 
 
@@ -240,7 +242,7 @@ def _meant(key: str, row: Mapping[str, object]) -> str:
 
 
 def is_whole(text: str) -> bool:
-    """Whether a text has no half of a character (a lone surrogate), which no UTF-8 can hold."""
+    """Whether a text holds no lone surrogate, half of a character, which cannot be written as UTF-8."""
     return not any("\ud800" <= c <= "\udfff" for c in text)
 
 
@@ -259,7 +261,7 @@ def _name(value: object) -> str:
 
 
 def _id(value: object) -> str:
-    """A name; or, in its place, that of a file, which need not be UTF-8."""
+    """A text that is not empty; bytes that are not UTF-8 are allowed, since the name of a file may stand in its place."""
     _name("".join("?" if "\udc80" <= c <= "\udcff" else c for c in value) if isinstance(value, str) else value)
     return str(value)
 
@@ -281,14 +283,14 @@ def _emotion(value: object, labels: Labels | None) -> str:
 
 
 def _segments(value: object, lasts_s: float) -> tuple[NFBLSegment, ...]:
-    """Segments as objects, or as labels alone, which span the clip."""
+    """The segments of a row: objects, or labels alone, which span a clip of `lasts_s` seconds."""
     form = f"must be a list of {NFBL_FORM}, times in seconds within the clip, or of labels, which span the clip"
     if not isinstance(value, list):
         raise UserError(form)
     segments = []
     for number, entry in enumerate(value, 1):
         if isinstance(entry, str):
-            # Where the clip's own times are wrong, that is said of them.
+            # Wrong times of the clip itself are reported elsewhere, and give a length of 0 here.
             entry = {"start_s": 0.0, "end_s": max(lasts_s, 0.0) if math.isfinite(lasts_s) else 0.0, "label": entry}
         if not isinstance(entry, Mapping) or not {"start_s", "end_s", "label"} <= entry.keys():
             raise UserError(f"{form}; entry {number} is {str(entry)[:60]!r}")

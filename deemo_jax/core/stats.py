@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import betaincinv
 
+# Bootstrap samples, the seed of their draws, and the level of intervals.
 SAMPLES = 4000
 SEED = 20250
 LEVEL = 0.95
@@ -45,10 +46,15 @@ def interval(value: float | np.ndarray, replicates: Float[np.ndarray, " R"]) -> 
 def resample(
     counts: Int[np.ndarray, " *cells"], samples: int = SAMPLES, seed: int = SEED
 ) -> Int[np.ndarray, " R *cells"]:
-    """Tables of counts of bootstrap samples of the clips behind `counts`.
+    """Draws bootstrap samples (Efron 1979) of the n clips that a table counts, as tables of counts.
 
-    A bootstrap sample (Efron 1979) of n clips enters a score only through how often each cell occurs, and that is
-    Multinomial(n, counts / n): the same law as drawing clips with replacement, at a cost that does not grow with n.
+    The counts of n clips drawn with replacement are distributed as Multinomial(n, counts / n), which is drawn directly,
+    at a cost that does not grow with n.
+
+    Args:
+        counts: how many clips each cell has.
+        samples: tables to draw, R.
+        seed: of the draws.
     """
     total = int(counts.sum())
     if total == 0:
@@ -60,16 +66,16 @@ def resample(
 def over_persons(
     score: Callable[[Int[np.ndarray, "R P"]], Float[np.ndarray, " R"]], persons: int, samples: int, seed: int
 ) -> Interval:
-    """A score with its bootstrap interval over persons, who bring all their clips along.
+    """A score with its bootstrap interval over persons; a person is drawn with all their clips.
 
-    The clips of one person are alike, so an interval over clips would be too narrow. The draws depend on the number of
-    persons, of samples and the seed alone: two systems that are scored by one `score` meet the same persons.
+    The clips of one person are alike, so an interval over clips would be too narrow. The draws depend only on the
+    numbers of persons and samples and on the seed, so that two systems are scored on the same draws.
 
     Args:
-        score: how often each person counts, in each of R samples -> the score of each; NaN where it has none, and such
-            a sample is left out.
-        persons: how many, P >= 1.
-        samples: how many are drawn.
+        score: how often each person counts, in each of R samples -> the score of each sample. Samples whose score is
+            NaN are left out of the interval.
+        persons: P >= 1.
+        samples: bootstrap samples to draw.
         seed: of the draws.
     """
     drawn = np.random.default_rng(seed).multinomial(persons, np.full(persons, 1 / persons), size=samples)
@@ -79,14 +85,17 @@ def over_persons(
 
 
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole, and 0 where there is nothing to divide by: a score that nothing supports is not earned."""
+    """part / whole, broadcast; 0 where `whole` is 0, as for the precision of a class that is never predicted."""
     return np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=whole > 0)
 
 
 def upper_bound(misses: int, looks: int) -> float:
-    """The greatest rate under which so few misses in independent looks still have 5 % probability (one-sided, 95 %).
+    """The one-sided 95 % upper bound of the rate behind `misses` in `looks` independent looks.
 
-    Exact, by Clopper and Pearson (1934), as is `rate_interval`.
+    It is exact (Clopper and Pearson, 1934): with a higher rate, so few misses would have less than 5 % probability.
+
+    Raises:
+        ValueError: more misses than looks, or a negative number.
     """
     if not 0 <= misses <= looks:
         raise ValueError(f"{misses} misses in {looks} looks")
@@ -94,7 +103,11 @@ def upper_bound(misses: int, looks: int) -> float:
 
 
 def rate_interval(hits: int, looks: int) -> tuple[float, float]:
-    """The two-sided 95 % interval of the rate behind hits in independent looks."""
+    """The exact two-sided 95 % interval (Clopper and Pearson, 1934) of the rate behind `hits` in `looks` looks.
+
+    Raises:
+        ValueError: more hits than looks, or a negative number.
+    """
     if not 0 <= hits <= looks:
         raise ValueError(f"{hits} hits in {looks} looks")
     tail = (1 - LEVEL) / 2

@@ -1,4 +1,4 @@
-"""Tables of text, written in one way everywhere: columns aligned for a terminal, or Markdown."""
+"""Tables of text: aligned for a terminal, or as Markdown."""
 
 import dataclasses
 from collections.abc import Collection, Iterable, Sequence
@@ -14,7 +14,7 @@ class Table:
         caption: what it shows, with n.
         header: one cell a column.
         rows: each as wide as the header.
-        right: columns whose cells end at the same place, such as numbers; the others begin at the same place.
+        right: columns that are aligned on the right, such as numbers; the others are aligned on the left.
     """
 
     caption: str
@@ -32,11 +32,11 @@ class Table:
 
 
 def aligned(lines: Iterable[Sequence[str]], right: Collection[int] = ()) -> str:
-    """Lines of equally many cells (the header is one of them) for a terminal, two spaces between columns.
+    """The lines of a table for a terminal, its header among them, with two spaces between columns.
 
     Args:
-        lines: the cells.
-        right: columns whose cells end at the same place.
+        lines: of each line, its cells.
+        right: columns that are aligned on the right.
 
     Raises:
         ValueError: a line is shorter or longer than the others.
@@ -51,7 +51,7 @@ def aligned(lines: Iterable[Sequence[str]], right: Collection[int] = ()) -> str:
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[int] = ()) -> str:
-    """The table as Markdown; a bar within a cell is escaped."""
+    """A table in Markdown; `|` within a cell is escaped."""
     rule = ["---:" if column in right else "---" for column in range(len(header))]
     lines = [[cell.replace("|", "\\|") for cell in line] for line in (header, rule, *rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -4,7 +4,7 @@ import importlib.metadata
 
 
 def version(package: str, absent: str = "unknown") -> str:
-    """As its metadata has it; `absent` where there is none."""
+    """The version in the metadata of an installed package; `absent` where it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

@@ -144,7 +144,7 @@ def test_a_shard_that_is_emptied_on_the_way_ends_the_run_and_the_last_checkpoint
     assert len(rows) <= 20 and not any(row["masked_records"] for row in rows)
     assert read_json(folder / RECORD)["data"] == read_json(data / VERSION / FINGERPRINT)
     with Checkpoints(folder / "checkpoints", read_only=True) as checkpoints:
-        latest = checkpoints.latest()
+        latest = max(checkpoints.steps())
         assert latest in (7, 14) and checkpoints.metadata(latest)["data"]["next_step"] == latest
 
 

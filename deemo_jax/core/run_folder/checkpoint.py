@@ -1,8 +1,8 @@
-"""Step checkpoints. The one file that knows Orbax (v1, still experimental).
+"""Checkpoints of a training run. No other file imports Orbax, whose v1 API is experimental.
 
-A checkpoint is a folder named by its step: the trees `trainable`, `opt_state`, `loop` (step, rng, skipped_in_row), and
-a JSON of what is needed to judge whether it fits. It is there when it is whole. Frozen weights are in none: their hash
-is.
+A checkpoint is a folder named by its step. It holds the trees `trainable`, `opt_state` and `loop` (step, rng,
+skipped_in_row), and JSON: the config, versions, the state of the data, and the hash of the frozen weights, which are
+not stored. A folder has its final name only when it is complete.
 """
 
 import contextlib
@@ -27,9 +27,9 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import plain_path, sha256
 
 PARTS = ("trainable", "opt_state", "loop")
-# Newer checkpoints than the one that a run goes on from lie here, out of the way.
+# Folder for checkpoints that are newer than the one that a run goes on from.
 SET_ASIDE = "set_aside"
-# What a disk says that takes no more.
+# Error numbers of a disk that takes no more data.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM)
 
 
@@ -38,12 +38,15 @@ class Checkpoints:
 
     Args:
         folder: made when missing, unless `read_only`.
-        keep: how many stay.
+        keep: how many of the newest checkpoints stay.
         read_only: nothing is made, cleaned or deleted.
 
     Attributes:
         path: of the folder.
-        anchor: the step of one that stays beside the newest ones; None = none.
+        anchor: the step of a checkpoint that stays beside the newest ones; None for none.
+
+    Raises:
+        UserError: the folder is missing and `read_only`, or cannot be opened.
     """
 
     def __init__(self, folder: Path, *, keep: int = 1, read_only: bool = False) -> None:
@@ -70,35 +73,32 @@ class Checkpoints:
         try:
             self.wait()
         except UserError:
-            if kind is None:  # an error that is on its way already says more
+            if kind is None:  # an exception that is being raised tells more
                 raise
         finally:
-            with _quiet(), contextlib.suppress(Exception):  # after a failed save it fails, too
+            with _quiet(), contextlib.suppress(Exception):  # closing fails where a save has failed
                 self._orbax.close()
 
     def steps(self) -> list[int]:
-        """Of all checkpoints, ascending. Those that a kill left half written are none."""
+        """The steps of all complete checkpoints, ascending."""
         return [found.step for found in self._orbax.checkpoints]
 
-    def latest(self) -> int | None:
-        """The newest checkpoint's step."""
-        return max(self.steps(), default=None)
 
     def identity(self, step: int) -> str:
-        """Names this very checkpoint, wherever it lies: another of that step has another name, a damaged one none."""
-        written = self.path / str(step) / "_CHECKPOINT_METADATA"  # says when, in nanoseconds
+        """A hash that tells a checkpoint from others of the same step, also after it was copied; empty if damaged."""
+        written = self.path / str(step) / "_CHECKPOINT_METADATA"  # holds the time of writing, in nanoseconds
         return sha256(written) if written.is_file() else ""
 
     def save(self, step: int, parts: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
-        """Copies to the host and writes in the background; the arrays may be donated afterwards.
+        """Copies arrays to the host and writes them in the background; they may be donated as soon as this returns.
 
         Args:
             step: names the checkpoint.
             parts: a tree of arrays for each of `PARTS`.
-            metadata: what JSON can hold.
+            metadata: values that JSON can hold.
 
         Raises:
-            UserError: this or the previous one cannot be written.
+            UserError: this checkpoint, or the one before, cannot be written.
         """
         self.wait()
         with self._writing(step):
@@ -108,7 +108,7 @@ class Checkpoints:
             self._saving = step, saving
 
     def wait(self) -> None:
-        """Until what was begun is on disk.
+        """Waits until the checkpoint that is being written is on disk.
 
         Raises:
             UserError: it could not be written.
@@ -119,21 +119,21 @@ class Checkpoints:
                 saving[1].result()
 
     def metadata(self, step: int) -> dict[str, Any]:
-        """What was given to `save`.
+        """The metadata that was given to `save`.
 
         Raises:
-            UserError: it is damaged.
+            UserError: the checkpoint is damaged.
         """
         with self._reading(step):
             return _facts(self._orbax.checkpointables_metadata(step).custom_metadata)
 
     def restore(self, step: int, target: Mapping[str, Any]) -> dict[str, Any]:
-        """Some or all of the parts.
+        """Reads some or all parts of a checkpoint.
 
         Args:
-            step: of `steps`.
+            step: one of `steps`.
             target: for each part that is wanted, a tree of arrays or `jax.ShapeDtypeStruct`s with the shapes, dtypes
-                and shardings to restore into; the devices may be others than those that saved.
+                and shardings to restore into; number and kind of devices may differ from those that saved.
 
         Raises:
             UserError: it holds other parameters, or is damaged.
@@ -144,17 +144,17 @@ class Checkpoints:
             return dict(self._orbax.load_checkpointables(step, places))
 
     def whole(self, step: int) -> bool:
-        """Whether every value of a checkpoint can be read; all of them are, to the host."""
+        """Whether every value of a checkpoint can be read; this reads all of it into the host's memory."""
         return not self._unreadable(step)
 
     def way_on(self, failed: int | None = None) -> str:
-        """How a run goes on whose disk takes no more: half a sentence that names the last checkpoint but `failed`."""
+        """The end of a message about a full disk: how to go on, from the last checkpoint that is not `failed`."""
         saved = max((step for step in self.steps() if step != failed), default=None)
         last = "there is no whole checkpoint yet" if saved is None else f"the last whole checkpoint is {saved}"
         return f"{last}; mend space, quota or permissions, then go on with --resume"
 
     def _unreadable(self, step: int) -> list[str]:
-        """What of a checkpoint is damaged."""
+        """The parts of a checkpoint that are damaged."""
         bad = []
         for part in (*PARTS, "metadata"):
             with _quiet():
@@ -186,7 +186,7 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def _reading(self, step: int) -> Iterator[None]:
-        """Whatever Orbax raises on a damaged checkpoint, as one line that names the newest whole one."""
+        """Turns what Orbax raises on a damaged checkpoint into a `UserError` that names the newest whole one."""
         try:
             with _quiet():
                 yield
@@ -209,7 +209,7 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def _writing(self, step: int) -> Iterator[None]:
-        """A full disk and its kind, as one line that names the last whole checkpoint."""
+        """Turns what Orbax raises on a full disk and the like into a `UserError` that names the last checkpoint."""
         with self._clear(f"checkpoint {step} cannot be written", self.way_on(step)):
             yield
 
@@ -224,7 +224,7 @@ class Checkpoints:
             raise UserError(f"{self.path}: {what} ({self._said(error)}); {mend}") from error
 
     def _said(self, error: Exception) -> str:
-        """What an error says: the system's own word for it, or else its first line, without a stand-in's name."""
+        """An error in one line: the system's message for it, or its first line with the checkpoints' real path."""
         for number in DISK:
             if os.strerror(number) in str(error):
                 return os.strerror(number)
@@ -233,17 +233,21 @@ class Checkpoints:
 
 
 def saved_steps(folder: Path) -> list[int]:
-    """Of the checkpoints in a folder that may be missing, ascending; one process alone may ask."""
+    """The steps of the checkpoints in a folder, ascending, without Orbax, which would wait for all processes of a run.
+
+    Args:
+        folder: may be missing.
+    """
     if not folder.is_dir():
         return []
     return sorted(int(path.name) for path in folder.iterdir() if re.fullmatch(r"0|[1-9][0-9]*", path.name))
 
 
 def choose(folder: Path, known: Sequence[int], step: int | None) -> int | None:
-    """`step`, or the newest of the `known` ones when it is None.
+    """`step`, or the newest of the `known` steps where it is None; None where there is no checkpoint.
 
     Raises:
-        UserError: there is no checkpoint of that step.
+        UserError: there is no checkpoint of `step`.
     """
     if step is not None and step not in known:
         there = f"there are {', '.join(map(str, known))}" if known else "there is none"
@@ -252,7 +256,7 @@ def choose(folder: Path, known: Sequence[int], step: int | None) -> int | None:
 
 
 class _NewestAndAnchor:
-    """Which checkpoints stay: the newest `keep`, and the anchor."""
+    """Orbax's policy of which checkpoints stay: the newest `keep`, and the anchor."""
 
     def __init__(self, owner: Checkpoints, keep: int) -> None:
         self._owner, self._keep = owner, keep
@@ -263,10 +267,10 @@ class _NewestAndAnchor:
 
 
 def _facts(found: Any) -> dict[str, Any]:
-    """What was given to `save`, as far as its form shows.
+    """The metadata that was given to `save`.
 
     Raises:
-        ValueError: it is lost or another thing.
+        ValueError: it is lost, or not of the form that training writes.
     """
     facts = dict(found or {})
     tables = [facts.get(key, {}) for key in ("config", "versions", "data", "health")]
@@ -277,12 +281,11 @@ def _facts(found: Any) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Around calls to Orbax, without the noise around a failure.
+    """Silences what Orbax prints about a failure, apart from the exception that it raises.
 
-    One damaged file or full disk fails many tasks at once. One of the failures is raised and told by us; the others end
-    up in logs, in warnings of coroutines that nobody awaited, in threads, and in callbacks that find their event loop
-    closed, some of them only when memory is cleaned up later. After an exception these late echoes are dropped for as
-    long as the process lives.
+    One damaged file or full disk fails many of its tasks at once. One failure is raised; the others reach logs,
+    warnings about coroutines that were never awaited, threads, and callbacks whose event loop is closed, some of them
+    only when memory is freed later. So after an exception they stay silenced for as long as the process lives.
     """
     absl, tasks = logging.getLogger("absl"), logging.getLogger("asyncio")
     before = absl.level, tasks.level, sys.unraisablehook, threading.excepthook
@@ -306,7 +309,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _drop(_: Any) -> None:
-    """In place of a hook that prints."""
+    """A hook for exceptions that prints nothing."""
 
 
 def _leaves(tree: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
@@ -315,7 +318,7 @@ def _leaves(tree: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
 
 
 def _on_host(leaf: Any) -> Any:
-    """Where to read a value into that is only looked at: no accelerator's memory is needed for it."""
+    """A target in the host's memory for a value that is only read on trial."""
     try:
         place = jax.sharding.SingleDeviceSharding(jax.local_devices(backend="cpu")[0])
     except RuntimeError:  # JAX_PLATFORMS leaves no CPU

@@ -1,4 +1,4 @@
-"""One run at a time in a folder: a lock that the kernel holds, so that none is left behind by a run that died."""
+"""The lock that lets one process at a time work in a folder. The kernel holds it and frees it when the process ends."""
 
 import errno
 import fcntl
@@ -12,20 +12,20 @@ from types import TracebackType
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_text
 
-# What file systems say that know no locks.
+# Error numbers of file systems that have no locks.
 UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
 
 
 class Lock:
-    """Held from `take` to the end of the `with` statement, or of the process.
+    """A lock, held from `take` to the end of the `with` statement, or of the process.
 
     Args:
-        path: of the file that is locked; it says who holds it and stays where it is.
-        instead: what else can be done where another holds it, in words.
+        path: of the file that is locked; it names the holder, and is not removed.
+        instead: what a person can do while another process holds the lock, for the message.
 
     Attributes:
-        held: whether it is.
-        note: why it is not held although `take` went well: the file system knows no locks.
+        held: whether this object holds the lock.
+        note: a warning where `take` succeeded without a lock, since the file system has none; else empty.
     """
 
     def __init__(self, path: Path, instead: str = "name another --workdir") -> None:
@@ -38,7 +38,7 @@ class Lock:
         return self._handle is not None
 
     def take(self) -> None:
-        """Takes it, unless it is held already.
+        """Takes the lock, unless it is held already.
 
         Raises:
             UserError: another process holds it, or the file cannot be written.
@@ -77,7 +77,7 @@ class Lock:
             self._handle = None
 
     def _sign(self, handle: int) -> None:
-        """Writes who holds it, for whoever finds it held; a full disk does not matter."""
+        """Writes host, process and time into the file, for messages of others; where the disk is full, nothing."""
         facts = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
         try:
             os.ftruncate(handle, 0)

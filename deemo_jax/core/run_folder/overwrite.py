@@ -1,7 +1,7 @@
-"""Beginning anew: what an earlier run left is removed, behind links too, or nothing is touched.
+"""What --overwrite removes of an earlier run. Where a check fails, nothing is removed.
 
-A link keeps its place, since somebody chose where these files go; what it leads to is removed where it surely is a
-run's.
+Symbolic links stay, since a person chose where these files go. Files behind a link are removed only if nothing else
+lies there than what a run writes.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from deemo_jax.core.errors import UserError
 
-# What a run writes into each of its folders, by the path within it. Behind a link nothing else may lie.
+# Folder of a run -> pattern of the paths that a run writes below it.
 OWN = {
     "checkpoints": r"(\d+|\d+\.orbax-checkpoint-tmp[^/]*|set_aside)(/.*)?",
     "tensorboard": r"events\.out\.tfevents\.[^/]*",
@@ -21,7 +21,7 @@ OWN = {
 
 
 def check_links(folders: Iterable[Path], files: Iterable[Path]) -> None:
-    """Whether each link to a folder leads to one, and each link to a file to where a file can be.
+    """Checks that each link among the folders leads to a folder, and each among the files into one.
 
     Raises:
         UserError: one leads nowhere.
@@ -35,15 +35,15 @@ def check_links(folders: Iterable[Path], files: Iterable[Path]) -> None:
 
 
 def _end(path: Path) -> Path:
-    """Where a path leads in the end; a link where links lead in a circle."""
+    """Where a path leads when all links are followed; a link where links form a circle."""
     return Path(os.path.realpath(path))
 
 
 def check_clearable(workdir: Path, folders: Iterable[Path], files: Iterable[Path]) -> None:
-    """Whether these may be removed, and what the links among them lead to.
+    """Checks that folders and files, and what links among them lead to, may be removed.
 
     Raises:
-        UserError: something else than a run's files lies there, or the workdir itself.
+        UserError: one is no folder or no file; or behind a link lie other files than a run's, or the workdir itself.
     """
     for file in files:
         if file.exists() and not file.is_file():
@@ -72,7 +72,7 @@ def check_clearable(workdir: Path, folders: Iterable[Path], files: Iterable[Path
 
 
 def clear(folders: Iterable[Path], files: Iterable[Path]) -> None:
-    """Removes folders and files; of links, what they lead to.
+    """Removes folders and files; of a link, what it leads to.
 
     Raises:
         UserError: something cannot be removed.

@@ -1,4 +1,4 @@
-"""A run's folder: what lies where, whether a run may begin or go on there, and what of it is on record.
+"""The folder of a run: its files, whether a run may begin or go on there, and the records of how it was trained.
 
 config.json   origin.json   config_history.jsonl   data.json   metrics.jsonl   checkpoints/   tensorboard/
 evaluation/   .lock
@@ -16,9 +16,9 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import append_line, read_json, refuse_remote, write_json
 from deemo_jax.core.run_folder.overwrite import check_clearable, check_links, clear
 
-# What may change between a run and its continuation: where it runs and what it tells, and what a person mends when a
-# run goes wrong: the optimizer's numbers and how long a sequence may be. Other `steps` bend the rest of the
-# learning-rate curve, which is what whoever asks for them wants. All changes are told and put on record.
+# Beginnings of the keys that may change when a run is resumed: where it runs, what it logs, and what is changed to save
+# a run that goes wrong (the optimizer's numbers, the length of sequences). Other `train.steps` change the learning rate
+# of the steps to come. All changes are printed and recorded in config_history.jsonl.
 CHANGEABLE = (
     "name",
     "mesh.",
@@ -33,10 +33,13 @@ CHANGEABLE = (
     "train.",
     "init",
 )
-# The relative paths of a config count from the folder in which the run was begun, which this file names.
+# File that names the folder in which the run was begun: relative paths of its config count from there.
 ORIGIN = "origin.json"
+# The keys of a config that are paths.
 PATHS = (("data", "data_dir"), ("init",), ("tokenizer", "path"))
+# Dotted key -> (value before, value now).
 Changes = Mapping[str, tuple[Any, Any]]
+# Stands for the value of a key that a config lacks.
 _ABSENT = "absent"
 
 
@@ -87,7 +90,7 @@ class Workdir:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """What a run fills; the checkpoints first, since without them nothing is left to go on from."""
+        """The folders that a run fills. The checkpoints are removed first: without them no run can be resumed."""
         return self.checkpoints, self.tensorboard, self.evaluation
 
     @property
@@ -103,15 +106,15 @@ class Workdir:
 def check(
     workdir: Workdir, config: dict[str, Any], *, resume: bool, overwrite: bool, from_step: int | None = None
 ) -> dict[str, tuple[Any, Any]]:
-    """Whether a run may begin here, before anything is touched.
+    """Checks whether a run may begin or go on here; nothing is written.
 
     Args:
         workdir: of the run.
-        config: resolved.
-        resume, overwrite, from_step: the flags.
+        config: with all defaults.
+        resume, overwrite, from_step: the flags of `train`.
 
     Returns:
-        Key -> (value before, value now) of what changed since the run was begun, when it is resumed.
+        Key -> (value before, value now) of what changed since the run was begun; empty for a new run.
 
     Raises:
         UserError: flags that exclude each other; a run is there and neither flag is given, or its config computes
@@ -155,7 +158,7 @@ def check(
 
 
 def told(changes: Changes) -> list[str]:
-    """A line for each change."""
+    """The changes in words, a line each."""
     return [f"config.{key}: {before} -> {now}" for key, (before, now) in changes.items()]
 
 
@@ -172,7 +175,7 @@ def begin(workdir: Workdir, config: dict[str, Any], *, overwrite: bool) -> None:
 
 
 def record(workdir: Workdir, step: int, **facts: Any) -> None:
-    """Adds a line to the history: the step that a run goes on from, when, and what is other than before.
+    """Adds a line to config_history.jsonl: the step that a run goes on from, the time, and `facts`.
 
     Raises:
         UserError: it cannot be written.
@@ -196,13 +199,12 @@ def record_origin(workdir: Path) -> None:
 
 
 def anchored(config: dict[str, Any], workdir: Path) -> dict[str, Any]:
-    """The config with the relative paths that lead somewhere from the run's origin made absolute.
+    """The config with its relative paths made absolute, counted from the folder in which the run was begun.
 
-    The origin is the folder that the run was begun in. Where it has gone, or lacks what a path names, and for runs
-    without the record, paths count from the current folder.
+    A path that does not exist there stays relative, and so do all paths of a run that has no origin.json.
 
     Args:
-        config: of the run, as plain nested dicts.
+        config: of the run, as nested dicts.
         workdir: of the run.
     """
     known = read_json(workdir / ORIGIN) if (workdir / ORIGIN).is_file() else None
