@@ -137,7 +137,7 @@ def refuse_remote(path: str | os.PathLike[str], what: str = "") -> None:
 
 
 def refuse_remote_words(words: Iterable[str]) -> None:
-    """`refuse_remote` for every word of a command line, and for what stands behind a '=' in it (--flag=PATH, NAME=PATH).
+    """`refuse_remote` for the words of a command line and for what stands behind a '=' in one (--flag=PATH, NAME=PATH).
 
     Raises:
         UserError: one is an address.

@@ -115,7 +115,7 @@ def settled(
 
 
 def tell(what: Any) -> None:
-    """Called in a job of `settled`: hands `what`, such as a `Stage`, to the `told` of the caller. Elsewhere no effect."""
+    """Called in a job of `settled`: hands `what`, such as a `Stage`, to the caller's `told`. No effect elsewhere."""
     _tell(what)
 
 

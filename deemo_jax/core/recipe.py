@@ -217,7 +217,7 @@ class Recipe:
         return recipe
 
     def resting(self) -> frozenset[str]:
-        """The branches of the model ('video', 'audio') that get no gradient: `config.data.modalities` withholds them."""
+        """The branches of the model ('video', 'audio') that learn nothing: `config.data.modalities` withholds them."""
         return BRANCHES - self.data.shown
 
     def doubts(self) -> list[str]:

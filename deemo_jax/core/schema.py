@@ -261,7 +261,7 @@ def _name(value: object) -> str:
 
 
 def _id(value: object) -> str:
-    """A text that is not empty; bytes that are not UTF-8 are allowed, since the name of a file may stand in its place."""
+    """A text that is not empty. It may hold bytes that are not UTF-8: the name of a file may stand in its place."""
     _name("".join("?" if "\udc80" <= c <= "\udcff" else c for c in value) if isinstance(value, str) else value)
     return str(value)
 

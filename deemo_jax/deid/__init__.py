@@ -34,7 +34,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    # Looked up when asked for: whoever needs the manifests only should not wait for the detector.
+    # Names are imported when they are used, so that reading manifests does not load OpenCV and the detector.
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

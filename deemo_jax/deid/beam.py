@@ -1,9 +1,9 @@
-"""De-identification as a Beam transform (extra `beam`), for folders that one machine does not get through.
+"""De-identification on many machines, as a Beam transform (extra `beam`).
 
     paths | Deidentify("deid", settings, key_file="voice.key")
 
-Every worker must see the sources, the output folder and the key file under the same paths. The key itself is read by
-the workers and is no part of the pipeline, which runners store and show.
+Every worker must see the sources, the output folder and the key file under the same paths. Workers read the key from
+its file: it is not part of the pipeline, which Beam's runners store and show.
 """
 
 from collections.abc import Iterator
@@ -25,18 +25,18 @@ except ImportError as error:
 
 
 class Deidentify(beam.PTransform):
-    """Paths of raw videos (str) to `Outcome`s; clips that an earlier run settled are kept.
+    """Paths of raw videos (str) to `Outcome`s; clips that an earlier run made are kept.
 
-    Unlike `deidentify_all` it writes no list of refusals and no private list of sources: the outcomes are the lists.
+    Unlike `deidentify_all` it writes neither refused.jsonl nor the private list of sources: read the outcomes.
 
     Args:
-        out_dir: on a file system that all workers share; must not hold a source nor be a link.
-        settings: how.
-        key_file: of the voice key; it must exist, since workers that each made one would not agree.
+        out_dir: folder of the results, shared by all workers; it must not hold a source nor be a link.
+        settings: how faces and voices are changed.
+        key_file: of the voice key; it must exist, since workers that each made one would have different keys.
         clip_ids: "keyed" or "stem"; with "stem", file names must differ.
 
     Raises:
-        UserError: there is no key, the folder holds clips of another one, or it cannot be used.
+        UserError: there is no key, or the folder cannot be used or holds clips of another key.
     """
 
     def __init__(self, out_dir: str | Path, settings: Settings, key_file: str | Path, clip_ids: str = "keyed") -> None:
@@ -51,7 +51,7 @@ class Deidentify(beam.PTransform):
         self._settle = _Settle(str(out_dir), settings, file, key_id, clip_ids)
 
     def expand(self, paths: "beam.PCollection[str]") -> "beam.PCollection[Outcome]":
-        # Clips differ in length: they are dealt out anew, so that no worker is left with the long ones.
+        # Clips differ in length: a reshuffle spreads the long ones over the workers.
         return paths | "once each" >> beam.Distinct() | beam.Reshuffle() | "clip" >> beam.ParDo(self._settle)
 
 

@@ -1,7 +1,7 @@
-"""One file through all of it: faces found in a first pass, covered in a second, the voice changed, and put on record.
+"""De-identifies one clip: finds faces and covers them, changes the voice, and writes the files with their manifest.
 
-What will be written is looked at again before, and what still passes for a face beside the masks is covered too. It
-fails closed: where it cannot be sure, nothing is written.
+The covered pictures are searched for faces again before they are written. Where a face may have been missed, the clip
+is refused and nothing is written.
 """
 
 import dataclasses
@@ -40,10 +40,12 @@ from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Picture, Planar
 from deemo_jax.media.video import film_seconds, packet_times, read_pictures, video_info
 
-# AAC works in frames of 1024 samples: the end may be rounded up to the next, plus one of delay.
+# Seconds by which the sound of the copy may be longer or shorter: AAC has frames of 1024 samples, so the end may be
+# rounded up to a frame, and one frame is delay.
 SOUND_TOLERANCE_S = 2 * 1024 / SAMPLE_RATE
+# Seconds by which the time of a frame may differ in the copy, whose times are ticks of another clock.
 TIME_TOLERANCE_S = 0.002
-# Sound and pictures of a whole recording end within a second of each other.
+# A note is made where sound or pictures end so many seconds before the other, or before the end of the span.
 EARLY_END_S = 1.0
 
 
@@ -64,23 +66,27 @@ def deidentify_clip(
     """De-identifies one clip into `out_dir`: video, masks, tracks and manifest, all or none.
 
     Args:
-        source: a raw video, with a voice or silent.
-        out_dir: created where it is absent.
-        clip_id: a pseudonym; names the files.
-        settings: how.
-        key: draws the voice.
-        speaker: who speaks, for settings that give each speaker one voice; not put on record.
-        tracks: a corrected file of tracks, which is then covered as it is; no detector looks at the clip.
-        preview: writes a film with the tracks drawn on the masked frames too.
+        source: a raw video, with or without sound.
+        out_dir: made where it is absent.
+        clip_id: a pseudonym, the stem of the files.
+        settings: how faces and voice are changed.
+        key: the secret from which the new voice is drawn.
+        speaker: who speaks, for settings that give each speaker one voice; not recorded.
+        tracks: a corrected file of tracks: what it says is covered, in place of what a first pass would find.
+        preview: whether a film with the tracks drawn on the masked frames is written too.
         threads: that decoder, detector and encoder may use.
         span: the clip's start and end in the source, seconds; None for all of it.
-        recording: with a span, the pseudonym of all of it, which draws the voice and is put on record: one voice for
-            all spans.
+        recording: with a span, the pseudonym of the whole recording. The voice is drawn for it, so that all its spans
+            have one, and the manifest names it.
+
+    Returns:
+        The manifest that was written.
 
     Raises:
-        TooLong: it must be done span by span.
-        Refused: no face, or frames in which a face was expected and not found.
-        UserError: what cannot be read, has sound that cannot be heard or too little, is too long, or cannot be written.
+        TooLong: the source is longer than a clip may be; do it span by span.
+        Refused: no face was found, or one may have been missed.
+        UserError: the source cannot be read, its sound cannot be decoded or is too short, or the files cannot be
+            written.
     """
     source, out_dir = Path(source), Path(out_dir)
     video_name, masks_name, tracks_name, manifest_name = manifest.file_names(clip_id)
@@ -90,7 +96,7 @@ def deidentify_clip(
     start_s, end_s = _first_frame_s(source, span) if span else 0.0, span[1] if span else None
     voice, heard = listen(source, settings, start_s, end_s or source_spans.LONGEST_CLIP_S)
 
-    cv2.setNumThreads(1)  # threads look at one picture each
+    cv2.setNumThreads(1)  # each thread of this process works on a picture of its own
     promised_s = (end_s or info.duration_s) - start_s
     expected = info.frames if info.frames and span is None else round(promised_s * info.frame_rate)
     video = CachedVideo(source, threads, expected, span=(start_s, end_s))
@@ -99,7 +105,7 @@ def deidentify_clip(
     kept, rectangles, found = covering.kept, covering.rectangles, covering.found
     named = recording or clip_id
     changed = None if voice is None else (anonymise(voice, settings, key, named, speaker), SAMPLE_RATE)
-    del voice  # as long as the clip, and of no more use
+    del voice  # frees memory: it is as long as the clip
     with replacing(out_dir, clip_id) as draft:
         copy, covered, followed = (draft / name for name in (video_name, masks_name, tracks_name))
         frames = _covered(kept, rectangles, settings.mask)
@@ -141,7 +147,7 @@ def deidentify_clip(
 
 @functools.cache
 def software() -> dict[str, str]:
-    """Versions of what touches pixels and samples, and the hash of the detector."""
+    """Versions of the libraries that read or change pixels and samples, and the hash of the detector's file."""
     return {
         "deemo_jax": version("deemo-jax", absent="source tree"),
         "av": av.__version__,
@@ -156,7 +162,7 @@ def software() -> dict[str, str]:
 
 
 def _first_frame_s(source: Path, span: tuple[float, float]) -> float:
-    """When the first frame of a span is shown: clip time begins with it."""
+    """The time of the first frame of a span, seconds of the source; it is 0 in the time of the clip."""
     first = next(read_pictures(source, *span), None)
     if first is None:
         raise UserError(f"{source}: has no frame between {span[0]:g} and {span[1]:g} s")
@@ -164,7 +170,7 @@ def _first_frame_s(source: Path, span: tuple[float, float]) -> float:
 
 
 def _covered(kept: KeptFrames, rectangles: Rectangles, mask: str) -> Iterator[Planar]:
-    """The copy's pictures."""
+    """The pictures of the copy."""
 
     def cover(frame: tuple[Picture, tuple[Rectangle, ...]]) -> Planar:
         picture, covering = frame
@@ -175,7 +181,7 @@ def _covered(kept: KeptFrames, rectangles: Rectangles, mask: str) -> Iterator[Pl
 
 
 def _early_ends(lasts_s: float, sound_s: float, start_s: float, end_s: float | None) -> Iterator[str]:
-    """Notes on a film that ends before the span of it that was asked for, and on sound that ends before the film."""
+    """Notes where the pictures end before the span that was asked for, or the sound before the pictures."""
     if end_s is not None and end_s - start_s - lasts_s > EARLY_END_S:
         yield f"the span was asked for up to {end_s:.2f} s, and the film ends at {start_s + lasts_s:.2f} s"
     if sound_s and lasts_s - sound_s > EARLY_END_S:
@@ -183,7 +189,11 @@ def _early_ends(lasts_s: float, sound_s: float, start_s: float, end_s: float | N
 
 
 def _check_copy(copy: Path, kept: KeptFrames, heard: Heard) -> None:
-    """The frames that it must have, of the size that they must have, upright, and as much sound as there was."""
+    """Checks that the copy has the frames, the size, and as much sound as it must have, and no rotation.
+
+    Raises:
+        UserError: it has not.
+    """
     source, times = kept.video.path, packet_times(copy)
     if len(times) != len(kept.times) or not np.allclose(times, kept.times, rtol=0, atol=TIME_TOLERANCE_S):
         raise UserError(

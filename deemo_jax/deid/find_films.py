@@ -1,4 +1,4 @@
-"""Which files are to be de-identified: those named, and the films in the folders that are named."""
+"""Finds the films that are to be de-identified: files that a person names, and films in folders that they name."""
 
 import dataclasses
 import fnmatch
@@ -10,7 +10,7 @@ from typing import Any
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.deid.manifest import PREVIEW, SUFFIX
 
-# Of containers that libav reads and that hold films. Names of sounds, pictures and playlists are not among them.
+# File endings of films: of containers that libav reads, without those of sounds, pictures and playlists.
 VIDEO_SUFFIXES = frozenset(
     f".{name}"
     for names in (
@@ -20,7 +20,7 @@ VIDEO_SUFFIXES = frozenset(
     )
     for name in names.split()
 )
-# What desktops leave in every folder; it is no part of the data.
+# Patterns of names of files and folders that operating systems put into folders; they are no data.
 SYSTEM_FILES = (
     "._*",
     ".DS_Store",
@@ -33,8 +33,10 @@ SYSTEM_FILES = (
     "System Volume Information",
     "__MACOSX",
 )
+# So many names are printed of a longer list.
 NAMED = 5
 
+# Why a file or folder is not taken, in words.
 SUB_FOLDER = "in a sub-folder, which --recursive would look into"
 NO_FILM = "not a film, by the end of its name; name it to have it read all the same"
 HIDDEN = "hidden, by a dot before its name"
@@ -48,11 +50,11 @@ LOCKED = "cannot be read"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sources:
-    """What was found.
+    """The films that were found, and what was left out.
 
     Attributes:
         films: files to read, each once, in order.
-        left_out: what was not taken, by why.
+        left_out: why something was not taken, in words -> the files and folders.
     """
 
     films: tuple[Path, ...]
@@ -64,7 +66,7 @@ class Sources:
 
 
 def find_sources(paths: Iterable[str | Path]) -> list[Path]:
-    """The films of `look_for`, with folders as they are.
+    """The films of `look_for`, without those in sub-folders.
 
     Raises:
         UserError: a folder without any film.
@@ -75,15 +77,15 @@ def find_sources(paths: Iterable[str | Path]) -> list[Path]:
 def look_for(
     paths: Iterable[str | Path], recursive: bool = False, results: Path | None = None, copies: bool = False
 ) -> Sources:
-    """Video files: those named, whatever they are called, and those that lie in named folders, sorted.
+    """Finds films: the files among `paths`, whatever their names, and the films in the folders among them, sorted.
 
-    The system's own files are passed over; what else is not taken is listed. Links to folders are not followed, links
-    to files only within the folder that is named.
+    Files of the operating system are ignored; everything else that is not taken is listed. Links to folders are not
+    followed, links to files only where they stay within the folder.
 
     Args:
         paths: files and folders.
-        recursive: whether folders in folders are looked into, to any depth.
-        results: a folder that is not looked into.
+        recursive: whether sub-folders are searched, to any depth.
+        results: a folder that is not searched.
         copies: whether de-identified clips, which lie beside their manifests, are taken too.
 
     Raises:
@@ -111,7 +113,7 @@ def look_for(
 
 
 def _inside(folder: Path, recursive: bool, results: Path | None, copies: bool) -> Iterator[tuple[Path, str | None]]:
-    """What lies in a folder, with why it is not taken."""
+    """Files and folders in a folder, each with why it is not taken; None for films that are."""
     home, target = folder.resolve(), results.resolve() if results is not None else None
     locked: list[OSError] = []
     for place, folders, names in os.walk(folder, onerror=locked.append):
@@ -134,7 +136,7 @@ def _inside(folder: Path, recursive: bool, results: Path | None, copies: bool) -
 
 
 def _or_locked(ask: Callable[..., str | None], *about: Any) -> str | None:
-    """Why something is not taken; the folder that it lies in may be listed and not entered."""
+    """The answer of `ask`; `LOCKED` where the operating system refuses, as in a folder that may only be listed."""
     try:
         return ask(*about)
     except OSError:
@@ -142,6 +144,7 @@ def _or_locked(ask: Callable[..., str | None], *about: Any) -> str | None:
 
 
 def _folder_out(path: Path, recursive: bool, target: Path | None) -> str | None:
+    """Why a folder is not searched; None where it is."""
     if target is not None and path.resolve() == target:
         return RESULTS
     if path.is_symlink():
@@ -152,6 +155,7 @@ def _folder_out(path: Path, recursive: bool, target: Path | None) -> str | None:
 
 
 def _file_out(path: Path, home: Path, beside: set[str], copies: bool) -> str | None:
+    """Why a file is not taken; None where it is. `beside` are the names in its folder."""
     if path.name.startswith("."):
         return HIDDEN
     if path.suffix.lower() not in VIDEO_SUFFIXES:
@@ -166,7 +170,7 @@ def _file_out(path: Path, home: Path, beside: set[str], copies: bool) -> str | N
 
 
 def is_of_the_system(name: str) -> bool:
-    """Whether a file or folder of that name is one of `SYSTEM_FILES`."""
+    """Whether the name of a file or folder is one of `SYSTEM_FILES`."""
     return any(fnmatch.fnmatchcase(name, kind) for kind in SYSTEM_FILES)
 
 
@@ -179,6 +183,6 @@ def _once(films: Iterable[Path]) -> tuple[Path, ...]:
 
 
 def listed(paths: Sequence[Path]) -> str:
-    """How many, and the first of them, by their names."""
+    """How many paths there are, and the names of the first: "7 (a.mp4, b.mp4, ... and 2 more)"."""
     more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
     return f"{len(paths)} ({', '.join(plain(path.name) for path in paths[:NAMED])}{more})"

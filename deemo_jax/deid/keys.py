@@ -1,4 +1,4 @@
-"""The secret behind pseudonyms and voices: whoever has it can recompute both, so it never lies with the data."""
+"""The voice key: the secret from which pseudonyms and voices are drawn. Who has it can compute both again."""
 
 import dataclasses
 import hashlib
@@ -11,8 +11,10 @@ import numpy as np
 
 from deemo_jax.core.errors import UserError
 
+# Environment variable that may hold the key.
 ENVIRONMENT = "DEEMO_VOICE_KEY"
 DEFAULT_FILE = Path("~/.config/deemo_jax/voice.key")
+# 128 bits cannot be guessed.
 LEAST_BYTES = 16
 
 
@@ -32,25 +34,26 @@ class VoiceKey:
 
     @property
     def key_id(self) -> str:
-        """Names the key without telling it: 8 hex digits of a one-way hash."""
+        """8 hex digits of a one-way hash of the key, which name it in manifests."""
         return self._digest("key id", "").hex()[:8]
 
     def alpha(self, clip_id: str, low: float, high: float) -> float:
-        """The McAdams coefficient of a clip, uniform in [low, high) to those without the key."""
+        """The McAdams coefficient of a clip; to those without the key it is uniform in [low, high)."""
         return low + (high - low) * self._fraction("alpha", clip_id)
 
     def speaker_alpha(self, speaker: str, low: float, high: float) -> float:
-        """One coefficient for all clips of a speaker, drawn apart from those of clips."""
+        """The McAdams coefficient of all clips of a speaker, in [low, high); independent of those of clips."""
         return low + (high - low) * self._fraction("speaker alpha", speaker)
 
     def generator(self, purpose: str, name: str) -> np.random.Generator:
-        """Random numbers that are the same whenever `purpose` and `name` are, and unknowable without the key."""
+        """Random numbers that depend on the key, `purpose` and `name` alone."""
         return np.random.default_rng(int.from_bytes(self._digest(f"draws {purpose}", name), "big"))
 
     def pseudonym(self, source_sha256: str) -> str:
-        """A clip id that nobody without the key can tell from the source's name: 16 hex digits after a "c".
+        """The clip id of a source: a "c" and 16 hex digits, which cannot be computed without the key.
 
-        It hides names, not files: the manifest has the hash of the source, so whoever holds that file finds its clip.
+        It hides the source's name, not which file it is: the manifest holds the source's hash, so whoever has that file
+        finds its clip.
         """
         return "c" + self._digest("clip id", source_sha256).hex()[:16]
 
@@ -62,17 +65,17 @@ class VoiceKey:
 
 
 def load_key(path: str | os.PathLike[str] | None, out_dir: str | os.PathLike[str] | None = None) -> VoiceKey:
-    """The key in `path`, else in the environment, else in the default file; a file that is absent is created.
+    """The key in `path`, else in the environment, else in the default file; a file that is absent is made.
 
-    In the environment it is what such a file holds, or other words. Choose none that can be guessed: every manifest
-    lets whoever holds a source test guesses.
+    The environment variable holds what a key file holds, hex digits, or any text. A text must not be guessable: with a
+    source at hand, guesses can be tested on its manifest.
 
     Args:
-        path: of the key.
-        out_dir: where files are written to that others may see; None if there are none.
+        path: of the key's file.
+        out_dir: folder of the results, in which the key must not lie; None for none.
 
     Raises:
-        UserError: the file lies in the output folder, others may read it, or it holds no key.
+        UserError: the file lies in the folder of the results, others may read it, or it holds no key.
     """
     if path is None and (text := os.environ.get(ENVIRONMENT)):
         return VoiceKey(_secret(text.strip()))
@@ -94,10 +97,10 @@ def load_key(path: str | os.PathLike[str] | None, out_dir: str | os.PathLike[str
 
 
 def key_file(path: str | os.PathLike[str] | None) -> Path:
-    """Where the key of a command lies that does not take it from the environment.
+    """The path of the key's file: `path`, or the default one, with `~` expanded.
 
     Raises:
-        UserError: a home folder of somebody unknown.
+        UserError: there is no such home folder.
     """
     try:
         return Path(path or DEFAULT_FILE).expanduser()
@@ -106,10 +109,10 @@ def key_file(path: str | os.PathLike[str] | None) -> Path:
 
 
 def refuse_inside(file: Path, out_dir: str | os.PathLike[str]) -> None:
-    """Refuses a key that would lie with the data.
+    """Refuses a file of secrets in the folder of the results.
 
     Raises:
-        UserError: it would.
+        UserError: it would lie there.
     """
     if file.resolve().is_relative_to(Path(out_dir).resolve()):
         raise UserError(
@@ -118,7 +121,7 @@ def refuse_inside(file: Path, out_dir: str | os.PathLike[str]) -> None:
 
 
 def _secret(text: str) -> bytes:
-    """The bytes of a key as text: hex digits, as in key files, or any other words."""
+    """The bytes of a key given as text: hex digits, as in key files, or any other text."""
     try:
         decoded = bytes.fromhex(text)
     except ValueError:
@@ -127,7 +130,7 @@ def _secret(text: str) -> bytes:
 
 
 def _create(file: Path) -> None:
-    """Writes a new key unless there is one; two processes that start together end with the same."""
+    """Writes a new key where there is none; two processes that do so at once get the same key."""
     if file.exists():
         return
     draft = file.with_name(f".{file.name}.{os.getpid()}")

@@ -1,8 +1,8 @@
-"""The paper trail of a de-identified clip: what was done, with what, to which bytes.
+"""The manifest of a de-identified clip: what was done, with which software, and hashes of all files.
 
 A clip is four files in one folder: NAME.mp4, NAME.masks.json (the covered rectangles of every frame),
-NAME.tracks.json (the faces that they follow from) and NAME.manifest.json, which is written last and holds the hashes of
-the other three.
+NAME.tracks.json (the tracks of faces that they were computed from) and NAME.manifest.json, which is put in place last
+and holds the hashes of the other three.
 """
 
 import dataclasses
@@ -23,12 +23,15 @@ Rectangle = tuple[int, int, int, int]
 Rectangles = tuple[tuple[Rectangle, ...], ...]
 
 VERSION = 2
+# Endings of the names of a clip's manifest, of its preview, and of the folder that holds its new files until they are
+# moved into place.
 SUFFIX = ".manifest.json"
 PREVIEW = ".preview.mp4"
 WHOLE = ".whole"
+# Bytes of a manifest, and seconds of a recording, at most.
 MAX_BYTES = 1 << 20
 MAX_SECONDS = 1e9
-# Fields that older manifests lack.
+# Fields that manifests of earlier versions lack, with what they count as.
 LATER: dict[str, Any] = {"sound": {}, "span": None, "recording": "", "asked": None}
 CLIP_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -36,7 +39,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Manifest:
-    """What is on record of one clip.
+    """What is recorded of one clip.
 
     Attributes:
         clip_id: a pseudonym, also the stem of the files.
@@ -44,27 +47,35 @@ class Manifest:
         output_sha256: of that file.
         masks: name of the file with the covered rectangles.
         masks_sha256: of that file.
-        tracks: name of the file with the tracks.
+        tracks: name of the file with the tracks of faces.
         tracks_sha256: of that file.
         source_sha256: of the raw file.
         settings: the fields of `Settings`.
-        software: name -> version of what touched pixels and samples; the model's hash.
-        voice: "method" ("none": the clip has no sound), "key_id" (never the key, nor the coefficient), "sample_rate".
-        faces: "frames", "looked" and "full_size" (frames, those that the detector looked at, and in full size), "looks"
-            (in words: sizes of the picture and of what the detector sees, and the smallest face), "turns" (quarter
-            turns of all pictures), "tracks", "small" (those of faces below the smallest), "empty" (frames of accepted
-            scenes that show nobody), "boxes" (counted faces), "bridged"
-            (frames in which a track was lost and covered), "min_score", "filled" (frames masked whole),
-            "dropped" (frames left out), "seen_again" (frames covered further, because in the output something still
-            passed for a face), "corrected" (whether a person gave the tracks).
-        notes: what a reader should know, e.g. that short sound is padded, or which sound tracks are heard.
-        complete: true; a manifest that is not is refused.
+        software: name -> version of the libraries that read or changed pixels and samples; the detector's hash.
+        voice: "method" ("none" where the clip has no sound), "key_id" (never the key, nor a coefficient),
+            "sample_rate" (Hz).
+        faces: counts, and how they came about.
+            "frames": frames of the source.
+            "looked", "full_size": frames in which the detector searched; in which it did so at full size.
+            "looks": in words, the size of the picture, the size at which the detector sees it, the smallest face.
+            "turns": quarter turns by which pictures were turned for the detector.
+            "tracks", "small": tracks of faces; of faces below the smallest size.
+            "empty": frames of accepted scenes that show nobody.
+            "boxes": detections of faces that were used.
+            "bridged": frames in which a face was lost for a short time and covered all the same.
+            "min_score": the lowest score of a face.
+            "filled", "dropped": frames that are masked whole; that the copy leaves out.
+            "seen_again": frames that were covered further, since the covered picture still showed something like a
+            face.
+            "corrected": whether a person gave the tracks.
+        notes: sentences for a reader, e.g. that short sound is padded, or which sound tracks are heard.
+        complete: true in every manifest that is accepted.
         sound: "tracks" (how many the source has), "used" (the numbers of those that are heard, from 1), "channels" (of
-            each of these), "remarks" (what is out of the ordinary, in words); empty where an earlier version took the
+            each of these), "remarks" (unusual facts, in words); empty in manifests of earlier versions, which took the
             first track.
-        span: where the clip starts and ends in the raw file, seconds; None in manifests that do not say.
-        recording: where the clip is a span of the raw file, a pseudonym of all of it; else empty.
-        asked: the span that was asked for, which begins before its first frame; None for all of the raw file.
+        span: where the clip starts and ends in the raw file, seconds; None in manifests of earlier versions.
+        recording: where the clip is a span of the raw file, the pseudonym of the whole recording; else empty.
+        asked: the span that was asked for, seconds; its first frame may come later. None for all of the raw file.
     """
 
     clip_id: str
@@ -101,6 +112,7 @@ class Manifest:
         )
 
     def to_json(self) -> dict[str, Any]:
+        """The manifest as it is written."""
         return {"version": VERSION, **dataclasses.asdict(self), "notes": list(self.notes)}
 
 
@@ -116,22 +128,22 @@ def file_names(clip_id: str) -> tuple[str, str, str, str]:
 
 
 def span_id(recording: str, span: tuple[float, float]) -> str:
-    """The clip id of a span, from the id of its recording: both ends in milliseconds."""
+    """The clip id of a span: the id of its recording, and start and end in milliseconds."""
     return f"{recording}_{span[0] * 1000:07.0f}_{span[1] * 1000:07.0f}"
 
 
 def recording_id(clip_id: str) -> str:
-    """The id of the recording that a clip is of, from one that `span_id` has made; any other id as it is."""
+    """The id of a clip's recording: the inverse of `span_id`; any other id is returned as it is."""
     return re.sub(r"_\d{7,}_\d{7,}$", "", clip_id)
 
 
 def preview_name(clip_id: str) -> str:
-    """The name of the film in which tracks are drawn on a clip; the manifest does not speak of it."""
+    """The name of a clip's preview, in which tracks are drawn on it; it is not part of the manifest."""
     return f"{clip_id}{PREVIEW}"
 
 
 def whole(folder: Path, clip_id: str) -> Path:
-    """The folder of a clip's new files between the moment they are whole and the moment all are in place."""
+    """The folder that holds a clip's new files, complete, until all of them are moved into place."""
     return folder / f".{clip_id}{WHOLE}"
 
 
@@ -169,6 +181,7 @@ def load_manifest(path: str | os.PathLike[str]) -> Manifest:
 
 
 def _read(name: str, value: Any) -> Any:
+    """The value of a field: JSON has lists where the manifest has tuples."""
     return tuple(value) if name in ("notes", "span", "asked") and value is not None else value
 
 
@@ -180,7 +193,10 @@ def _is_span(span: Any) -> bool:
 
 
 def verify(manifest: Manifest, folder: str | os.PathLike[str]) -> Path:
-    """Compares the files beside a manifest with its hashes, and returns the path of the video.
+    """Compares the files beside a manifest with its hashes.
+
+    Returns:
+        The path of the video.
 
     Raises:
         UserError: incomplete, a file is missing, or a hash differs.
@@ -197,10 +213,10 @@ def verify(manifest: Manifest, folder: str | os.PathLike[str]) -> Path:
 
 
 def find_manifests(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """The manifests that paths name: files as they are, folders through what lies in them, sorted.
+    """The manifests that paths name: a file itself, of a folder all that lie in it, sorted.
 
     Raises:
-        UserError: a path does not exist or leads to none.
+        UserError: a path does not exist, is no manifest, or holds none.
     """
     found: list[Path] = []
     for path in map(Path, paths):
@@ -234,7 +250,7 @@ class Masks:
 
 
 def write_masks(path: str | os.PathLike[str], masks: Masks) -> None:
-    """Writes the rectangles compactly, atomically."""
+    """Writes the rectangles as compact JSON, whole or not at all."""
     frames = [[number for rectangle in frame for number in rectangle] for frame in masks.rectangles]
     row = {"version": VERSION, "width": masks.width, "height": masks.height, "dropped": masks.dropped, "frames": frames}
     with files.atomic(path) as temporary:
@@ -255,7 +271,11 @@ def load_masks(path: str | os.PathLike[str]) -> Masks:
 
 
 def _masks(row: Any) -> Masks:
-    """What a file of masks must hold before any picture of its size is made."""
+    """The masks in a decoded file, checked, since pictures of their size will be made.
+
+    Raises:
+        KeyError, TypeError: it is no file of masks.
+    """
     from deemo_jax.media.display import MAX_PIXELS
 
     width, height, dropped, frames = row["width"], row["height"], row["dropped"], row["frames"]

@@ -1,4 +1,4 @@
-"""Where raw films lie, found again by the hashes that manifests have of them."""
+"""Finds the raw films that clips were made from, by the hashes in their manifests."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,16 +9,16 @@ from deemo_jax.deid.find_films import VIDEO_SUFFIXES
 
 
 def find_raw_files(folder: Path, wanted: Mapping[str, Iterable[str]]) -> dict[str, Path]:
-    """The raw films of clips, in a folder and its sub-folders; films that are not there are left out.
+    """Searches a folder and its sub-folders for the raw films of clips.
 
-    Files that carry a clip's name are tried first, so that seldom all of them are hashed.
+    Files that have the name of a clip are hashed first, so that seldom all files are.
 
     Args:
         folder: of raw films.
-        wanted: sha256 of a film -> ids of the clips that were made from it.
+        wanted: SHA-256 of a film -> ids of the clips that were made from it.
 
     Returns:
-        Clip id -> film.
+        Clip id -> path of its film; clips whose film is not there are absent.
 
     Raises:
         UserError: there is no such folder.

@@ -1,9 +1,9 @@
-"""The files of a clip take the place of older ones as a set, and only once they are whole.
+"""Replaces the files of a clip all together, or none of them.
 
-New files are written into a folder of their own, `.NAME.????????.draft`. When all are there it becomes `.NAME.whole`,
-in one step; then its files are moved over the old ones, the manifest last. Whatever fails before that step leaves the
-old files as they were. A run that is killed after it leaves the rest to the next one; meanwhile the old manifest's
-hashes do not match, so that nobody takes a mixture for a clip.
+New files are written into a folder of their own, `.NAME.????????.draft`. When all are written it is renamed to
+`.NAME.whole`; then its files are moved over the old ones, the manifest last. What fails before the renaming leaves the
+old files as they were. Where a run is killed after it, the next run moves the rest; until then the manifest's hashes do
+not match, so that the mixture of old and new files is not taken for a clip.
 """
 
 import contextlib
@@ -17,15 +17,16 @@ from pathlib import Path
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid import manifest
 
+# Endings of the names of a clip's folder of new files and of its lock.
 DRAFT, LOCK = ".draft", ".lock"
 
 
 @contextlib.contextmanager
 def alone(folder: Path, clip_id: str) -> Iterator[None]:
-    """Waits until nobody else works on a clip in `folder`, and has others wait: copies of a film are one clip.
+    """Within this context no other process works on the clip; waits until that is so.
 
-    The kernel holds the lock, so that none is left behind by who was killed. Where the file system knows no locks,
-    nobody waits.
+    Two sources may be copies of one film, and so one clip. The kernel holds the lock and frees it when its process
+    ends. Where the file system has no locks, nobody waits.
 
     Raises:
         UserError: the folder cannot be written.
@@ -51,7 +52,7 @@ def alone(folder: Path, clip_id: str) -> Iterator[None]:
 
 
 def _is_at(path: Path, handle: int) -> bool:
-    """Whether an open file is still the one of that name: who had it before may have removed it."""
+    """Whether an open file is still the one at `path`: the process that held the lock before removes it."""
     try:
         return os.path.samestat(os.fstat(handle), path.lstat())
     except FileNotFoundError:
@@ -60,7 +61,7 @@ def _is_at(path: Path, handle: int) -> bool:
 
 @contextlib.contextmanager
 def replacing(folder: Path, clip_id: str) -> Iterator[Path]:
-    """Yields a folder for a clip's files, a manifest among them; on success they replace what `folder` has of the clip.
+    """Yields an empty folder for all files of a clip; on success they replace those that `folder` has of the clip.
 
     Raises:
         UserError: the folder cannot be written.
@@ -71,7 +72,7 @@ def replacing(folder: Path, clip_id: str) -> Iterator[Path]:
         settle(folder, clip_id)
         draft = Path(tempfile.mkdtemp(dir=folder, prefix=f".{clip_id}.", suffix=DRAFT))
         yield draft
-        # An old preview shows old masks: an empty file stands for none.
+        # An earlier preview shows earlier masks. An empty file, unless a new preview is there, has `settle` remove it.
         (draft / manifest.preview_name(clip_id)).touch()
         draft.rename(manifest.whole(folder, clip_id))
         settle(folder, clip_id)
@@ -85,7 +86,7 @@ def replacing(folder: Path, clip_id: str) -> Iterator[Path]:
 
 
 def settle(folder: Path, clip_id: str) -> None:
-    """Finishes a replacement that was begun by somebody who was killed, if there is one."""
+    """Finishes a replacement that another process began and did not finish, if there is one."""
     whole = manifest.whole(folder, clip_id)
     if not whole.is_dir() or whole.is_symlink():
         return
@@ -99,7 +100,7 @@ def settle(folder: Path, clip_id: str) -> None:
 
 
 def discard(folder: Path, clip_id: str) -> None:
-    """Removes drafts that somebody left who was killed.
+    """Removes the drafts of a clip that killed processes left.
 
     Raises:
         UserError: one cannot be removed.

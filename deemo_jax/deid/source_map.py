@@ -1,7 +1,6 @@
-"""Which clip was made from which raw file: a private list that lies beside the voice key, never with the clips.
+"""The private list of which clip was made from which raw file. It lies beside the voice key, never with the clips.
 
-It names the files of people; whoever has it needs no key to tell whom a pseudonym stands for. So only its owner can
-read it. Several runs may add to it at once.
+It tells whom a pseudonym stands for, so only its owner may read it. Several runs may add to it at once.
 """
 
 import contextlib
@@ -16,18 +15,20 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.deid.keys import key_file
 from deemo_jax.deid.manifest import recording_id
 
+# The list's name is that of the key file with this ending.
 SUFFIX = ".sources.jsonl"
+# Bytes of a list, at most.
 MAX_BYTES = 1 << 30
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Known:
-    """A clip and where it came from.
+    """A row of the list.
 
     Attributes:
-        source: the raw file's path, absolute.
+        source: absolute path of the raw file.
         source_sha256: of the raw file.
-        clip_id: of the clip.
+        clip_id: of the clip that was made from it.
     """
 
     source: str
@@ -36,23 +37,24 @@ class Known:
 
 
 class SourceMap:
-    """The list as it was when it was read.
+    """The rows of a list, for look-ups.
 
     Args:
-        path: of the file.
-        rows: of it, in order.
+        path: of the list.
+        rows: in the order in which they were added.
     """
 
     def __init__(self, path: Path, rows: Iterable[Known]) -> None:
         self.path, self._rows = path, tuple(rows)
 
     def find(self, name: str) -> dict[str, str]:
-        """The raw files of a name: hash -> path. A name is a path or the end of one, with or without its suffix.
+        """The raw files that a name stands for: SHA-256 -> path.
 
-        A file that was changed is what it was when a run saw it last.
+        A name is a path or the end of one, with or without its suffix. A path counts with the hash that the latest run
+        recorded.
         """
         path = Path(name)
-        with contextlib.suppress(RuntimeError):  # "~" and somebody who has no home here
+        with contextlib.suppress(RuntimeError):  # "~name" of a user who has no home folder
             path = path.expanduser()
         whole = str(path.absolute())
         for called in (str, lambda source: source.removesuffix(Path(source).suffix)):
@@ -66,20 +68,23 @@ class SourceMap:
         return {}
 
     def pseudonym(self, name: str) -> str | None:
-        """The id of the recording that a name stands for; None where it stands for none, or for several."""
+        """The id of the recording that a name, as in `find`, stands for; None where it is none or several."""
         digests = self.find(name).keys() if name else ()
         ids = {recording_id(row.clip_id) for row in self._rows if row.source_sha256 in digests}
         return ids.pop() if len(digests) == 1 and len(ids) == 1 else None
 
 
 def map_file(key: str | os.PathLike[str] | None) -> Path:
-    """Where the list lies that belongs to a key file; to the default one where the key comes from elsewhere."""
+    """The path of the list that belongs to a key file; None stands for the default key file."""
     file = key_file(key)
     return file.with_name(file.name + SUFFIX)
 
 
 def add(path: Path, known: Iterable[Known]) -> bool:
-    """Adds what is not in the list yet, making it where it is absent; whether that was so.
+    """Adds rows that are not in the list; makes the list where it is absent.
+
+    Returns:
+        Whether the list was made.
 
     Raises:
         UserError: it cannot be written, or others may read it.
@@ -95,11 +100,11 @@ def add(path: Path, known: Iterable[Known]) -> bool:
             fresh = [
                 row
                 for row in dict.fromkeys(known)
-                if row not in there or latest[row.source] != row.source_sha256  # a file that is again what it was
+                if row not in there or latest[row.source] != row.source_sha256  # also of a file that was changed back
             ]
             lines = "".join(json.dumps(dataclasses.asdict(row)) + "\n" for row in fresh)
             if handle.tell() and (handle.seek(-1, os.SEEK_END), handle.read(1))[1] != b"\n":
-                lines = "\n" + lines  # whoever wrote last was cut off
+                lines = "\n" + lines  # the last line was written in part only
             handle.write(lines.encode())
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}); check its permissions") from error
@@ -124,12 +129,12 @@ def load(path: Path) -> SourceMap:
 
 
 def _latest(rows: Iterable[Known]) -> dict[str, str]:
-    """Path -> hash of what lay there last."""
+    """Path -> the latest SHA-256 that was recorded for it."""
     return {row.source: row.source_sha256 for row in rows}
 
 
 def _rows(data: bytes) -> Iterator[Known]:
-    """What can be read; a line that was cut off is passed over."""
+    """The rows of a file; lines that cannot be read, such as one that was written in part, are left out."""
     names = [field.name for field in dataclasses.fields(Known)]
     for line in data.splitlines():
         with contextlib.suppress(ValueError, RecursionError):
@@ -139,6 +144,11 @@ def _rows(data: bytes) -> Iterator[Known]:
 
 
 def _refuse_open(path: Path) -> None:
+    """Refuses a list that other users of the machine may read.
+
+    Raises:
+        UserError: they may.
+    """
     with contextlib.suppress(FileNotFoundError):
         if os.name == "posix" and path.stat().st_mode & 0o077:
             raise UserError(f"{path}: others may read it, and it names files of people; run: chmod 600 {path}")

@@ -1,4 +1,4 @@
-"""Which stretches of a recording are done one by one: those that a person lists, or the pieces of what is too long."""
+"""The spans of a recording that become clips: those that a person lists, or pieces of a recording that is too long."""
 
 import dataclasses
 import math
@@ -12,23 +12,22 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.deid.manifest import CLIP_ID, span_id
 from deemo_jax.deid.text.annotation_tables import listed_rows
 
-# The voice of a clip is held in memory; half an hour of it takes a few hundred MB while it is worked on.
+# Seconds of a clip, at most: its voice is held in memory, and half an hour takes a few hundred MB while it is changed.
 LONGEST_CLIP_S = 1800.0
-# Pieces of a long recording share so much with the next one: what is said in a minute lies whole in one of them, and
-# faces are followed over the seam twice.
+# Seconds that successive pieces of a long recording share, so that whatever lasts up to a minute is whole in one.
 SHARED_S = 60.0
-# Hours, minutes or seconds of "1:02:03.5".
+# Hours, minutes or seconds, as in "1:02:03.5".
 _OF_A_CLOCK = re.compile(r"\s*\d+\.?\d*\s*")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SourceSpan:
-    """What becomes one clip: a file, or a span of it.
+    """What becomes one clip: a raw file, or a span of it.
 
     Attributes:
         source: the raw file.
         span: its start and end in the file, seconds; None for all of it.
-        clip_id: that a person gave it; None for one that is made.
+        clip_id: the id that a person chose; None where one is made.
     """
 
     source: Path
@@ -39,11 +38,11 @@ class SourceSpan:
         return f"{self.source}{f' {self.span[0]:g}-{self.span[1]:g} s' if self.span else ''}"
 
 
-class TooLong(UserError):  # noqa: N818 - it is an instruction as much as an error
-    """A recording that is done in pieces.
+class TooLong(UserError):  # noqa: N818 - callers go on with pieces
+    """A recording is longer than a clip may be; it is then done in pieces.
 
     Attributes:
-        seconds: how long it is.
+        seconds: its length.
     """
 
     def __init__(self, source: Path, seconds: float):
@@ -52,11 +51,11 @@ class TooLong(UserError):  # noqa: N818 - it is an instruction as much as an err
         self.seconds = seconds
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return UserError, self.args  # in another process it is a message
+        return UserError, self.args  # pickled, it is a plain `UserError`: its arguments are not those of __init__
 
 
 def pieces(seconds: float) -> list[tuple[float, float]]:
-    """Spans of equal length that cover a recording and overlap, each short enough for one clip."""
+    """Spans of equal length, seconds, that cover a recording of a length and overlap; each may be one clip."""
     shared = min(SHARED_S, LONGEST_CLIP_S / 4)
     count = max(1, math.ceil((seconds - shared) / (LONGEST_CLIP_S - shared)))
     step = (seconds - shared) / count
@@ -64,18 +63,18 @@ def pieces(seconds: float) -> list[tuple[float, float]]:
 
 
 def read_segments(path: str | os.PathLike[str], sources: Sequence[Path]) -> list[SourceSpan]:
-    """The spans that a person lists: a table with a header, or JSON lines; annotations may serve.
+    """Reads a list of spans: a table with a header, or JSON lines; annotations are such a list.
 
-    Rows have "file", "start_s", "end_s" and, where the clip is to have a name of its own, "clip_id". A span that is
-    listed twice is one clip.
+    Rows have "file", "start_s", "end_s" and, where the clip is to have an id of its own, "clip_id". A span that is
+    listed twice becomes one clip.
 
     Args:
         path: of the list.
-        sources: the files that are meant.
+        sources: the raw files; "file" names one of them by its path, name or stem.
 
     Raises:
-        UserError: unreadable, a row without these, of a file that is not among the sources, or of a name that two have;
-            or one clip id for two spans.
+        UserError: the list cannot be read; a row lacks a key, or names no source or several; or two spans have one
+            clip id.
     """
     found: dict[str, SourceSpan] = {}
     for number, row in enumerate(listed_rows(path), 1):
@@ -97,7 +96,7 @@ def read_segments(path: str | os.PathLike[str], sources: Sequence[Path]) -> list
         if clip_id is not None and not CLIP_ID.fullmatch(str(clip_id)):
             raise UserError(f"{where}: clip_id {str(clip_id)[:40]!r}: use up to 100 letters, digits, _, - and .")
         piece = SourceSpan(named[0], (start, end), None if clip_id is None else str(clip_id))
-        # Some file systems hold two names that differ in capitals only for one.
+        # On some file systems names that differ only in capitals are one file.
         of = span_id(str(piece.source), (start, end)) if clip_id is None else str(clip_id).lower()
         if (twin := found.setdefault(of, piece)) != piece and clip_id is not None:
             raise UserError(f"{where}: clip id {clip_id!r} is that of another span, {twin}; give each its own")

@@ -83,7 +83,6 @@ class Checkpoints:
         """The steps of all complete checkpoints, ascending."""
         return [found.step for found in self._orbax.checkpoints]
 
-
     def identity(self, step: int) -> str:
         """A hash that tells a checkpoint from others of the same step, also after it was copied; empty if damaged."""
         written = self.path / str(step) / "_CHECKPOINT_METADATA"  # holds the time of writing, in nanoseconds

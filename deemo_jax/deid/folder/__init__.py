@@ -1,1 +1,1 @@
-"""Many clips in one folder: what is asked for, each source settled, and the lists of what became of them."""
+"""De-identification of many films into one folder: the whole run, each source, and what became of it."""

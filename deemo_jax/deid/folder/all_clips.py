@@ -1,4 +1,4 @@
-"""Many clips: pseudonyms, parallel workers, and resuming where an earlier run stopped."""
+"""De-identifies many sources into one folder, in parallel, and goes on where an earlier run stopped."""
 
 import contextlib
 import sys
@@ -20,6 +20,7 @@ from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.source_map import Known
 from deemo_jax.deid.source_spans import SourceSpan
 
+# Where clip ids come from: a pseudonym drawn under the key, or the stem of the source's name.
 CLIP_IDS = ("keyed", "stem")
 
 
@@ -35,17 +36,20 @@ def deidentify_all(
 ) -> list[Outcome]:
     """De-identifies every source that can be; `refused.jsonl` in `out_dir` lists the others, under their clip ids.
 
-    A clip whose manifest matches source, settings, key and files is kept; an earlier refusal of the same bytes by the
-    same software stands. What fails takes nothing away that was there.
+    A clip of an earlier run is kept where its manifest matches source, settings, key and files. An earlier refusal of
+    the same bytes by the same software is repeated without work. Where a source fails, an earlier clip of it stays.
 
     Args:
         sources: raw videos, or spans of them. What is too long for one clip is done in pieces.
-        out_dir: created where it is absent; must not hold a source nor be a link.
-        settings: how.
-        key: draws voices and pseudonyms.
-        workers: processes in which media are read; with 0 it is this one, which a damaged file may end.
+        out_dir: made where it is absent; it must not hold a source nor be a link.
+        settings: how faces and voices are changed.
+        key: the secret from which voices and pseudonyms are drawn.
+        workers: processes in which media are read; with 0 it is this process, which a damaged file may crash.
         clip_ids: "keyed" (a pseudonym from the source's hash) or "stem" (file names are pseudonyms already).
-        options: what does not change a clip that is kept.
+        options: of the run; a clip is kept whatever they are, except that given tracks have it made again.
+
+    Returns:
+        What became of each source, or of each piece of it.
 
     Raises:
         UserError: the folder cannot be used or holds clips of another key, or two sources would share a clip id.
@@ -57,7 +61,7 @@ def deidentify_all(
         refuse_lost_key(out_dir, key.key_id)
     if clip_ids == "stem":
         _refuse_twins({piece.source: None for piece in wanted})
-    files.check_writable(out_dir)  # known before the work
+    files.check_writable(out_dir)  # checked before hours of work
     refusals = RefusedList(out_dir)
     for whole in out_dir.glob(f".*{WHOLE}"):
         if CLIP_ID.fullmatch(clip_id := whole.name[1 : -len(WHOLE)]):
@@ -77,7 +81,7 @@ def deidentify_all(
                 _put_on_map(options.source_map, outcome)
             except UserError as error:
                 unmapped = error
-            if outcome.failed:  # at once, so that a run that is killed here knows of it
+            if outcome.failed:  # written at once, for the case that this run is killed
                 refusals.write(outcomes)
         todo = longer
     refusals.write(outcomes)
@@ -89,7 +93,7 @@ def deidentify_all(
 
 
 def _settle(job: SourceJob, todo: Sequence[SourceSpan], workers: int) -> Iterator[Outcome]:
-    """What becomes of each; what fails in a library, or ends its process, too."""
+    """The outcomes of sources, also of those on which a library failed or a process crashed."""
     work = processes.settled(job, todo, workers, Within("deidentify"))
     for piece, made in with_progress(work, "deidentify", len(todo)):
         if not isinstance(made, processes.Failure):
@@ -105,11 +109,17 @@ def _settle(job: SourceJob, todo: Sequence[SourceSpan], workers: int) -> Iterato
 
 
 def _put_on_map(path: Path | None, outcome: Outcome) -> None:
+    """Adds a source and its clip to the private list, where there is one."""
     if path is not None and outcome.clip_id and outcome.source_sha256 and not outcome.pieces:
         source_map.add(path, [Known(str(outcome.source.absolute()), outcome.source_sha256, outcome.clip_id)])
 
 
 def _refuse_twins(sources: Iterable[Path]) -> None:
+    """Refuses sources that would have one clip id.
+
+    Raises:
+        UserError: two have stems that differ in capitals at most.
+    """
     seen: dict[str, Path] = {}
     for source in sources:
         if (twin := seen.setdefault(source.stem.lower(), source)) != source:

@@ -1,4 +1,4 @@
-"""A whole run of `deidentify`: inputs become a list of clips, the key is found, and what became of each is told."""
+"""A whole run of `deidentify`: finds the films and the key, de-identifies them, and prints what became of each."""
 
 import dataclasses
 import os
@@ -23,22 +23,22 @@ from deemo_jax.deid.voice.speakers import load_speakers
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Run:
-    """What a person asks for.
+    """What a person asks for, by the flags of `deidentify`.
 
     Attributes:
-        inputs: films, and folders of them.
+        inputs: films, and folders of films.
         out: folder of the results.
         settings: how faces and voices are changed.
-        recursive: whether folders in folders are looked into.
-        segments: list of the spans that are wanted, a clip each; None for whole films.
-        tracks: corrected tracks of the one clip.
-        speakers: list of who speaks, for one voice a speaker.
-        key_file: of the voice key; None for the one of the environment, or the default file.
-        new_key: goes on where `out` holds clips of another key.
-        clip_ids: one of `folder.CLIP_IDS`.
-        preview: also writes a film with the tracks drawn on the masks.
+        recursive: whether sub-folders are searched.
+        segments: list of the spans that are wanted, each of which becomes a clip; None for whole films.
+        tracks: file of corrected tracks, for a run of one clip.
+        speakers: list of who speaks, for settings that give each speaker one voice.
+        key_file: of the voice key; None for the key in the environment, or the default file.
+        new_key: whether to go on where `out` holds clips of another key.
+        clip_ids: one of `all_clips.CLIP_IDS`.
+        preview: whether a film with the tracks drawn on the masks is written for each clip.
         workers: processes.
-        threads: of each process; None shares the cores out.
+        threads: of each process; None for an equal share of the cores.
     """
 
     inputs: Sequence[str]
@@ -60,8 +60,7 @@ def run(asked: Run) -> None:
     """De-identifies what is asked for, and prints what became of it.
 
     Raises:
-        UserError: something is wrong with the whole run, and nothing was done; or, at its end, some inputs were refused
-            or bad.
+        UserError: the run cannot be begun, and nothing was done; or, at its end, some inputs were refused or bad.
     """
     threads = asked.threads if asked.threads is not None else max(1, (os.cpu_count() or 1) // max(1, asked.workers))
     if min(asked.workers, threads) < 1:
@@ -71,7 +70,7 @@ def run(asked: Run) -> None:
     if (asked.settings.voice == "mcadams_speaker") != (asked.speakers is not None):
         raise UserError("--voice mcadams_speaker and --speakers FILE go together: one voice for each speaker")
     speakers = load_speakers(asked.speakers) if asked.speakers else None
-    # open_key looked whether the folder holds clips of another key.
+    # `open_key` has checked that the folder holds no clips of another key, so `deidentify_all` need not.
     options = Options(
         asked.tracks, asked.preview, threads, speakers, open_source_map(asked.key_file, asked.out), new_key=True
     )
@@ -104,20 +103,20 @@ def clips_of(asked: Run) -> list[Path | SourceSpan]:
 
 
 def open_key(path: str | None, out: Path, new_key: bool) -> VoiceKey:
-    """The voice key; where it lies is printed if it is made on this occasion.
+    """Reads the voice key, or makes it and prints where it lies.
 
     Args:
-        path: its file; None for the key in the environment, or the default file.
-        out: the folder of the results.
-        new_key: goes on where `out` holds clips of another key.
+        path: of its file; None for the key in the environment, or the default file.
+        out: folder of the results.
+        new_key: whether to go on where `out` holds clips of another key.
 
     Raises:
-        UserError: it would lie with the results, cannot be used, or is another one than that of the clips in `out`.
+        UserError: the key would lie in `out`, cannot be used, or is not that of the clips in `out`.
     """
     from_file = path is not None or not os.environ.get(ENVIRONMENT)
     if from_file:
         refuse_inside(key_file(path), out)
-    if not new_key:  # before a key file is made
+    if not new_key:  # checked before a key file is made
         where, key_id = peek(path)
         refuse_lost_key(out, key_id, where)
     is_made = from_file and not os.path.lexists(key_file(path))
@@ -131,14 +130,17 @@ def open_key(path: str | None, out: Path, new_key: bool) -> VoiceKey:
 
 
 def open_source_map(key: str | None, out: Path) -> Path | None:
-    """The private list of which clip is of which film, beside the key; None, and a note, where none can be kept.
+    """The path of the private list of which clip comes from which film; makes the list where it is absent.
 
     Args:
-        key: file of the voice key; None for the default one.
-        out: the folder of the results.
+        key: file of the voice key, beside which the list lies; None for the default one.
+        out: folder of the results.
+
+    Returns:
+        The path; None, after a note is printed, where the list cannot be written.
 
     Raises:
-        UserError: it would lie with the results.
+        UserError: the list would lie in `out`.
     """
     path = map_file(key)
     refuse_inside(path, out)
@@ -153,10 +155,10 @@ def open_source_map(key: str | None, out: Path) -> Path | None:
 
 
 def tell(outcomes: Sequence[Outcome], out: Path, key: VoiceKey) -> None:
-    """Prints what became of each source, and how many are done.
+    """Prints what became of each source, and how many clips are done.
 
     Raises:
-        UserError: some are not.
+        UserError: some sources were refused or bad.
     """
     for outcome in outcomes:
         if outcome.failed:

@@ -1,4 +1,4 @@
-"""One source settled: kept, refused as before, or de-identified. Media libraries are imported when a job is called."""
+"""What is done with one source: its clip is kept, refused as before, or made. Media libraries are imported on call."""
 
 import contextlib
 import dataclasses
@@ -21,15 +21,15 @@ from deemo_jax.deid.source_spans import SourceSpan, TooLong, pieces
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Options:
-    """How `deidentify_clip` is called, beside its settings; see there.
+    """What a run is told beside the settings of de-identification.
 
     Attributes:
-        tracks: corrected tracks, for a single source; it is then done anew.
-        preview: a film with tracks beside every clip.
+        tracks: file of corrected tracks, for a run of one source, whose clip is then made again.
+        preview: whether a film with the tracks is written beside every clip.
         threads: of each worker.
-        speakers: who speaks, by clip id or by the stem of the source's name; for one voice a speaker.
-        source_map: the private list to which sources and their clips are added (`deemo_jax.deid.source_map`).
-        new_key: goes on where the folder holds clips of another key.
+        speakers: clip id, or stem of the source's name -> who speaks; for settings that give each speaker one voice.
+        source_map: path of the private list to which sources and their clips are added (`deemo_jax.deid.source_map`).
+        new_key: whether to go on where the folder holds clips of another key.
     """
 
     tracks: Path | None = None
@@ -45,15 +45,15 @@ DEFAULT = Options()
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SourceJob:
-    """What to do with any source: `deidentify_all` and the Beam transform both call it, one clip at a time.
+    """A function from a source to its outcome, which `deidentify_all` and the Beam transform apply to every source.
 
     Attributes:
-        out_dir: where files go; checked by `deemo_jax.deid.folder.output_checks`.
-        settings: how.
-        key: draws voices and pseudonyms.
+        out_dir: folder of the results; checked by `deemo_jax.deid.folder.output_checks`.
+        settings: how faces and voices are changed.
+        key: the secret from which voices and pseudonyms are drawn.
         clip_ids: "keyed" or "stem".
-        refusals: rows of earlier ones by clip id.
-        options: of `deidentify_clip`.
+        refusals: clip id -> row of refused.jsonl of an earlier run.
+        options: of the run.
     """
 
     out_dir: Path
@@ -64,13 +64,13 @@ class SourceJob:
     options: Options = DEFAULT
 
     def identify(self, piece: SourceSpan) -> tuple[str, str, str]:
-        """The ids of a clip and of the recording that it is of, and the source's hash.
+        """The id of the clip, the id of its recording, and the source's SHA-256.
 
         Raises:
-            UserError: the source cannot be read, or the clip would be called as the preview of another.
+            UserError: the source cannot be read, or the clip's name would be that of another clip's preview.
         """
-        with contextlib.suppress(OSError):  # which reading it will tell
-            if piece.source.exists() and not piece.source.is_file():  # a pipe would be waited for
+        with contextlib.suppress(OSError):  # reading the file reports the same error
+            if piece.source.exists() and not piece.source.is_file():  # reading a pipe would wait for ever
                 raise UserError(f"{piece.source}: is no file; save what it holds as one")
         digest = files.sha256(piece.source)
         recording = piece.source.stem if self.clip_ids == "stem" else self.key.pseudonym(digest)
@@ -82,7 +82,7 @@ class SourceJob:
         return clip_id, recording, digest
 
     def __call__(self, wanted: Path | SourceSpan) -> Outcome:
-        """Settles one source, or span of it; a person's mistake becomes its outcome, a bug is raised."""
+        """De-identifies one source, or span of it; a `UserError` becomes an outcome, any other exception is raised."""
         piece = wanted if isinstance(wanted, SourceSpan) else SourceSpan(wanted)
         return dataclasses.replace(self._settled(piece), span=piece.span)
 
@@ -94,7 +94,7 @@ class SourceJob:
             clip_id = source.stem
         try:
             clip_id, recording, digest = self.identify(piece)
-            manifest.file_names(clip_id)  # a safe name
+            manifest.file_names(clip_id)  # raises where it is no safe file name
             made_by = fingerprint(self.settings)
             with alone(self.out_dir, clip_id):
                 return self._made(piece, clip_id, recording, digest, made_by)
@@ -107,10 +107,10 @@ class SourceJob:
             return Outcome(source, clip_id, "refused" if refused else "bad", reason, times, digest, "", made_by)
 
     def _made(self, piece: SourceSpan, clip_id: str, recording: str, digest: str, made_by: str) -> Outcome:
-        """A clip that is kept, refused as before, or made.
+        """Keeps a clip, refuses it as before, or makes it.
 
         Raises:
-            UserError: it is refused, or something is wrong with it.
+            UserError: it is refused, or cannot be made.
         """
         from deemo_jax.deid.clip import deidentify_clip
         from deemo_jax.deid.video.preview import preview_again
@@ -152,7 +152,7 @@ class SourceJob:
         return Outcome(source, clip_id, "done", source_sha256=digest, looks=looks, remarks=tuple(made.notes))
 
     def told(self, reason: str, source: Path, clip_id: str | None) -> str:
-        """A reason as it may lie beside the results: paths may name people. It says if there is an earlier clip."""
+        """A reason without paths, which may name people, and with a remark where an earlier clip stays."""
         reason = reason.replace(f"{source}: ", "").replace(str(source), clip_id or "the source")
         if self.options.tracks is not None:
             reason = reason.replace(str(self.options.tracks), "the file of tracks")
@@ -163,10 +163,12 @@ class SourceJob:
         return " ".join(reason.split())
 
     def _tracks(self, clip_id: str, digest: str) -> Path | None:
-        """Tracks that a person gave, now or when this clip was made before: no other settings undo what they corrected.
+        """The file of corrected tracks to cover by: one given for this run, or the one of an earlier corrected clip.
+
+        So a correction stays when the clip is made again with other settings. None where nobody corrected tracks.
 
         Raises:
-            UserError: they cannot be read, or were changed and not given; what was there is not touched.
+            UserError: the file cannot be read; or the tracks of an earlier clip were edited, but not given as --tracks.
         """
         from deemo_jax.deid.video.track_file import read_row
 
@@ -188,7 +190,7 @@ class SourceJob:
         return None
 
     def _is_changed(self, clip_id: str, tracks: Path) -> bool:
-        """Whether a file of tracks is another than the one that its manifest speaks of."""
+        """Whether a file of tracks differs from the one that the clip's manifest has the hash of."""
         path = self.out_dir / manifest.file_names(clip_id)[-1]
         try:
             return path.exists() and manifest.load_manifest(path).tracks_sha256 != files.sha256(tracks)
@@ -196,6 +198,7 @@ class SourceJob:
             return False
 
     def _is_kept(self, piece: SourceSpan, clip_id: str, digest: str) -> bool:
+        """Whether an earlier clip is whole and of the same source, span, settings, key and detector."""
         from deemo_jax.deid.clip import software
         from deemo_jax.media.audio import sound_tracks
 
@@ -207,7 +210,7 @@ class SourceJob:
             manifest.verify(known, self.out_dir)
         except UserError:
             return False
-        # A clip that was once let through with frames masked whole hides no less than one that needed none.
+        # `on_missing` may differ: a clip with whole frames masked, or left out, hides no less than one without.
         before = {"audio_track": MIXED, **known.settings, "on_missing": ""}
         same_settings = before == {**dataclasses.asdict(self.settings), "on_missing": ""}
         same_key = known.voice.get("key_id") == self.key.key_id
@@ -215,21 +218,22 @@ class SourceJob:
         same_source = known.source_sha256 == digest and known.asked == piece.span
         if not (same_source and same_settings and same_key and same_detector):
             return False
-        # Earlier versions took the first of several sound tracks, and no word of it is on record.
+        # Manifests of earlier versions have no `sound`: of several sound tracks those versions took the first.
         return bool(known.sound) or len(sound_tracks(piece.source)) == 1
 
 
+# Remark on a source that failed and has an earlier clip.
 STAYS = "what was made of it before stays"
 
 
 def fingerprint(settings: Settings) -> str:
-    """What decides on refusals, beside the source: settings and software, as text to compare."""
+    """Settings and software, as text to compare: with the same text, the same source is refused again."""
     from deemo_jax.deid.clip import software
 
     return json.dumps([dataclasses.asdict(settings), software()], sort_keys=True)
 
 
 def _stands(row: Mapping[str, Any], made_by: str) -> bool:
-    """Whether an earlier refusal holds for the same bytes."""
+    """Whether a row of refused.jsonl is a refusal with the same settings and software."""
     whole = isinstance(row.get("reason"), str) and isinstance(row.get("times_s"), list)
     return whole and row.get("kind") == "refused" and row.get("made_by") == made_by

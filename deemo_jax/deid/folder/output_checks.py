@@ -1,4 +1,4 @@
-"""The folder that clips are written to: what must be true of it before the work starts."""
+"""What is checked of the folder of the results before the work starts."""
 
 import os
 from collections.abc import Sequence
@@ -24,7 +24,10 @@ def check_output(out_dir: Path, sources: Sequence[Path]) -> None:
 
 
 def peek(path: str | Path | None) -> tuple[str, str | None]:
-    """Where `load_key` will look, and the id of the key that is there already; None if it would make one.
+    """Looks for the voice key as `load_key` does, but makes none.
+
+    Returns:
+        Where `load_key` will look, in words, and the id of the key that is there; None where there is none.
 
     Raises:
         UserError: as `load_key`.
@@ -36,22 +39,22 @@ def peek(path: str | Path | None) -> tuple[str, str | None]:
 
 
 def refuse_lost_key(out_dir: Path, key_id: str | None, where: str = "") -> None:
-    """Refuses a folder whose clips were made with another key, or with one that is not there any more.
+    """Refuses a folder whose clips were made with another key than the one at hand.
 
     Args:
         out_dir: may be absent.
-        key_id: of the key that is there; None if there is none.
-        where: the key was looked for.
+        key_id: of the key at hand; None where there is none.
+        where: the place where the key was looked for, in words; empty where that is not known.
 
     Raises:
-        UserError: it says what can and cannot be done without the key.
+        UserError: they were; the message says what can and cannot be done without their key.
     """
     made_with: dict[str, int] = {}
     for path in sorted(out_dir.glob(f"*{SUFFIX}")):
         try:
             made_by = str(load_manifest(path).voice.get("key_id"))
         except UserError:
-            continue  # it will be made again
+            continue  # a clip without a readable manifest is made again
         made_with[made_by] = made_with.get(made_by, 0) + 1
     if not made_with or key_id in made_with:
         return

@@ -1,4 +1,4 @@
-"""The list of what has no clip, and why: `refused.jsonl` beside the clips. Several runs may write to one at once."""
+"""`refused.jsonl` beside the clips: the sources that have no clip, and why. Several runs may write to it at once."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,13 +13,13 @@ REFUSALS = "refused.jsonl"
 
 
 class RefusedList:
-    """The list of a folder, as a run finds it and adds to it.
+    """The list of a folder; reads what earlier runs wrote, and adds what this run refuses.
 
     Args:
         folder: of clips.
 
     Attributes:
-        by_clip: rows of earlier runs by clip id.
+        by_clip: clip id -> row of an earlier run.
 
     Raises:
         UserError: the list is a link, or cannot be read.
@@ -32,11 +32,15 @@ class RefusedList:
             files.remove_rests(self._path)
             rows = self._read()
         self.by_clip = {row["clip_id"]: row for row in rows if _is_of_clip(row)}
-        # What could not even be read has no clip id: it is listed by the run that met it.
+        # Rows of sources that could not be read have no clip id; only the run that met such a source lists it.
         self._forgotten = [row for row in rows if not _is_of_clip(row)]
 
     def write(self, outcomes: Sequence[Outcome]) -> None:
-        """Lists what this run refused so far, beside what others did; no file where that is nothing."""
+        """Writes what this run refused so far and what other runs did; removes the file where that is nothing.
+
+        Args:
+            outcomes: of this run so far, refused or not.
+        """
         settled = {o.clip_id for o in outcomes} | {o.source_sha256 for o in outcomes if not o.span and not o.pieces}
         own = [_row(outcome) for outcome in outcomes if outcome.failed]
         with alone(self._folder, REFUSALS):
@@ -52,13 +56,13 @@ class RefusedList:
 
 
 def _is_of_clip(row: Mapping[str, Any]) -> bool:
-    """Whether a row is of a clip; a person may have edited the list."""
+    """Whether a row has a clip id. Types are checked, since a person may have edited the list."""
     digest = row.get("source_sha256")
     return isinstance(row.get("clip_id"), str) and (digest is None or isinstance(digest, str))
 
 
 def _names(row: Mapping[str, Any]) -> set[str]:
-    """By which of a clip's names a later outcome settles it."""
+    """What names the clip of a row: an outcome with one of these names replaces the row."""
     return {name for name in (row["clip_id"], row.get("source_sha256")) if name is not None}
 
 

@@ -6,20 +6,21 @@ from pathlib import Path
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one source.
+    """What became of one source, or span of it.
 
     Attributes:
         source: its path.
-        clip_id: None where the source cannot even be read.
-        status: "done", "kept" (an earlier run did it), "refused" or "bad"; "long" where it is to be done in `pieces`.
-        reason: why not; empty otherwise.
-        times_s: frames in which a face was lost.
+        clip_id: None where the source cannot be read.
+        status: "done"; "kept" (an earlier run made the clip); "refused" (a face may have been missed); "bad" (the
+            source cannot be used); or "long" (it is to be done in `pieces`).
+        reason: why it was refused or is bad; else empty.
+        times_s: clip times, seconds, of the frames in which a face was lost.
         source_sha256: None where the source cannot be read.
-        looks: at which size the detector looked, and for what, where this run did it.
-        made_by: settings and software of a refusal, as text to compare.
-        remarks: what is out of the ordinary in the clip's picture and sound, in words, where this run did it.
-        span: of the source, seconds, that the clip is; None for all of it.
-        pieces: spans of a source that is too long for one clip.
+        looks: where this run made the clip, the size at which the detector saw its pictures, and the smallest face.
+        made_by: of a refusal, settings and software as text to compare.
+        remarks: where this run made the clip, what is unusual in its picture and sound, in words.
+        span: start and end in the source, seconds; None for all of it.
+        pieces: of a source that is too long for one clip, the spans to do instead.
     """
 
     source: Path
@@ -36,5 +37,5 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether there is no clip that this run stands for."""
+        """Whether the source has no clip: it was refused, or is bad."""
         return self.status in ("refused", "bad")
