@@ -1,5 +1,6 @@
 """Sound tracks as mono waveforms on the clip's clock. Axes: C channels, n samples."""
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.media.container.streams import is_known, open_media
+from deemo_jax.media.container.opening import known_sounds, opening
+from deemo_jax.media.container.streams import open_media
 from deemo_jax.media.sound import mixing
 from deemo_jax.media.sound.mixing import Powers
 from deemo_jax.media.sound.tape import Block, Mono, Tape
@@ -132,8 +134,10 @@ def sound_tracks(path: str | os.PathLike[str]) -> tuple[bool, ...]:
     Raises:
         UserError: missing, or no media.
     """
+    with contextlib.suppress(UserError):  # what has no picture is opened for its sound alone
+        return opening(path).sounds
     with open_media(path) as container:
-        return tuple(is_known(stream) for stream in container.streams.audio)
+        return known_sounds(container)
 
 
 def sound_seconds(path: str | os.PathLike[str]) -> float:

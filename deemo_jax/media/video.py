@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 from deemo_jax.core.errors import UserError
 from deemo_jax.media.container.opening import Opening, opening, picture_stream
 from deemo_jax.media.container.promised_length import cut_end
-from deemo_jax.media.container.streams import is_known, open_media, packets
+from deemo_jax.media.container.streams import open_media, packets
 from deemo_jax.media.container.timing import Clock, time_base, timed
 from deemo_jax.media.display import matrix_of
 from deemo_jax.media.hdr import light_of
@@ -65,18 +65,16 @@ def video_info(path: str | os.PathLike[str]) -> VideoInfo:
         UserError: missing, no media, or without a picture.
     """
     found = opening(path)
-    with open_media(path) as container:
-        stream = picture_stream(container, path)
-        return VideoInfo(
-            *found.size,
-            frame_rate=found.rate,
-            frames=stream.frames or None,
-            duration_s=_duration(container, stream) or 0.0,
-            rotation=found.view.orientation.rotation,
-            mirrored=found.view.orientation.mirrored,
-            has_audio=any(is_known(s) for s in container.streams.audio),
-            notes=found.notes,
-        )
+    return VideoInfo(
+        *found.size,
+        frame_rate=found.rate,
+        frames=found.frames,
+        duration_s=found.lasts_s or 0.0,
+        rotation=found.view.orientation.rotation,
+        mirrored=found.view.orientation.mirrored,
+        has_audio=any(found.sounds),
+        notes=found.notes,
+    )
 
 
 def read_frames(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None) -> Iterator[Frame]:
@@ -219,12 +217,6 @@ def sample_frames(
     if missing:
         raise UserError(f"{path}: truncated (no frame can be decoded at {missing[0]:.2f} s); copy it again")
     return np.stack([images[times[i]] for i in chosen]), np.array([times[i] for i in chosen])
-
-
-def _duration(container: InputContainer, stream: "av.VideoStream") -> float | None:
-    if stream.duration is not None:
-        return float(stream.duration * time_base(stream))
-    return None if container.duration is None else container.duration / av.time_base
 
 
 def _listed(path: str | os.PathLike[str], found: Opening) -> list[tuple[float, bool]]:

@@ -30,6 +30,9 @@ class Opening:
         clock: what is known of times.
         origin_s: the container's clock at clip time 0.
         rate: frames per second on average.
+        frames: how many pictures the header promises; None where it says nothing.
+        lasts_s: of the picture, by the header; None where that says nothing.
+        sounds: for each sound track, whether there is a decoder for it.
         size: width and height, pixels, as shown.
         view: how its pictures are shown.
         matrix: the display matrix beside the picture.
@@ -40,6 +43,9 @@ class Opening:
     clock: Clock
     origin_s: float
     rate: float
+    frames: int | None
+    lasts_s: float | None
+    sounds: tuple[bool, ...]
     size: tuple[int, int]
     view: View
     matrix: bytes
@@ -65,6 +71,7 @@ def _opening(path: str, state: tuple[int, ...]) -> Opening:
     del state
     with open_media(path) as container:
         stream = picture_stream(container, path)
+        promised, lasts_s, sounds = stream.frames or None, _lasts_s(container, stream), known_sounds(container)
         coming = packets(container, stream)
         head = list(itertools.islice(coming, MOST_REORDERED))
         clock = clock_of(container, stream, head)
@@ -84,6 +91,9 @@ def _opening(path: str, state: tuple[int, ...]) -> Opening:
             clock,
             origin_s,
             frame_rate(stream, clock),
+            promised,
+            lasts_s,
+            sounds,
             view.size(picture),
             view,
             matrix,
@@ -110,6 +120,17 @@ def picture_stream(container: InputContainer, path: str | os.PathLike[str]) -> "
     # The size may change within a track; libav then stops at the same bound.
     context.options = {"max_pixels": str(MAX_PIXELS)}
     return stream
+
+
+def known_sounds(container: InputContainer) -> tuple[bool, ...]:
+    """For each sound track, whether there is a decoder for it."""
+    return tuple(is_known(stream) for stream in container.streams.audio)
+
+
+def _lasts_s(container: InputContainer, stream: "av.VideoStream") -> float | None:
+    if stream.duration is not None:
+        return float(stream.duration * time_base(stream))
+    return None if container.duration is None else container.duration / av.time_base
 
 
 def clip_origin(container: InputContainer) -> float:
