@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
@@ -24,13 +25,15 @@ from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.leak_check import covered_share
 from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.picture import Picture
-from deemo_jax.media.probe import contains, probe
+from deemo_jax.media.probe import PICTURES, contains, probe_header, remark_tags
 from deemo_jax.media.video import read_pictures
 
 LEAST_COVERAGE = 0.98
 # Mean absolute deviation from the fill colour, in grey levels, that H.264 may leave within a filled rectangle: 7.6 at
 # most on the sample corpus (`fill_deviation_max` in audit.json).
 MOST_DEVIATION = 10.0
+# How far each grey level is from the fill colour.
+FROM_FILL = np.abs(np.arange(256) - masks.FILL).astype(np.uint8)
 MOST_SI_SNR_DB = 10.0
 RESIDUAL_THRESHOLD = 0.2
 MOST_LAG_S = 0.05
@@ -138,10 +141,13 @@ def check_clip(
     least, deviation = 1.0, 0.0
     uncovered: list[float] = []
     seen: list[Sighting] = []
+    remarks: dict[str, str] = {}
     frames = residual = leaks = exposed = 0
     for picture, rectangles, boxes in zip(
         _pictures(output, recorded), recorded.rectangles, true_boxes or [[]] * count, strict=True
     ):
+        if picture.index < PICTURES:
+            remarks = picture.remarks() | remarks
         hidden = masks.region(rectangles, width, height)
         shares = [covered_share(box, hidden) for box in boxes]
         least = min([least, *shares])
@@ -170,7 +176,7 @@ def check_clip(
         beside_count=dict(Counter(s.who for s in seen)),
         leaks=leaks,
         beside_on_face=exposed if known else None,
-        metadata=_left_over(output, read_planted(truth or {}, manifest.clip_id), manifest.silent),
+        metadata=_left_over(output, read_planted(truth or {}, manifest.clip_id), manifest.silent, remarks),
         si_snr_db=None if manifest.silent else _level(output, source, manifest),
         silent=manifest.silent,
     )
@@ -198,8 +204,7 @@ def _pictures(output: Path, recorded: Masks) -> Iterator[Picture]:
 
 def _deviation(image: UInt8[np.ndarray, "H W 3"], rectangles: Sequence[Rectangle]) -> float:
     """How far the worst rectangle's mean pixel is from the fill."""
-    inside = (image[y0:y1, x0:x1].astype(np.int16) for x0, y0, x1, y1 in rectangles)
-    return max(float(np.abs(pixels - masks.FILL).mean()) for pixels in inside if pixels.size)
+    return max(float(cv2.LUT(image[y0:y1, x0:x1], FROM_FILL).mean()) for x0, y0, x1, y1 in rectangles)
 
 
 def _level(output: Path, source: Path | None, manifest: Manifest) -> float | None:
@@ -210,10 +215,11 @@ def si_snr(estimate: Float[np.ndarray, " n"], reference: Float[np.ndarray, " m"]
     """Scale-invariant signal-to-noise ratio in dB, at the lag within 50 ms at which it is greatest."""
     length = min(estimate.size, reference.size)
     pair = [x[:length].astype(np.float64) - x[:length].mean() for x in (estimate, reference)]
-    padded = 1 << (2 * length - 1).bit_length()
+    reach = min(round(MOST_LAG_S * SAMPLE_RATE), length - 1)
+    # What wraps around the end meets zeros at every lag that is asked for.
+    padded = 1 << (length + reach - 1).bit_length()
     spectra = [np.fft.rfft(x, padded) for x in pair]
     correlation = np.fft.irfft(spectra[0] * spectra[1].conj(), padded)
-    reach = min(round(MOST_LAG_S * SAMPLE_RATE), length - 1)
     best = np.abs(np.concatenate([correlation[: reach + 1], correlation[padded - reach :]])).max()
     power = float(pair[0] @ pair[0]) * float(pair[1] @ pair[1])
     # |<e, r>|^2 / (|e|^2 |r|^2) is the share of the estimate's energy that the reference explains.
@@ -226,10 +232,11 @@ def touch(box: Sequence[float] | Float[np.ndarray, "5"], other: Sequence[float])
     return bool(box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3])
 
 
-def _left_over(output: Path, planted: Sequence[str], silent: bool) -> tuple[str, ...]:
+def _left_over(output: Path, planted: Sequence[str], silent: bool, remarks: Mapping[str, str]) -> tuple[str, ...]:
+    """Planted strings, and what the file says of itself beyond what libav writes."""
     found = [str(needle) for needle in contains(output, [text for text in planted if text])]
-    contents = probe(output)
-    for tag in contents.tags:
+    contents = probe_header(output)
+    for tag in (*contents.tags, *remark_tags(remarks)):
         key, _, value = tag.partition(".")[2].partition("=")
         if key not in ALLOWED_TAGS or (key == "handler_name" and value not in ALLOWED_HANDLERS):
             found.append(plain(tag))

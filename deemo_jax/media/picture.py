@@ -16,6 +16,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.media import hdr
 from deemo_jax.media.display import UPRIGHT, Orientation
 from deemo_jax.media.hdr import Light
+from deemo_jax.media.remarks import remarks_of
 
 # Kinds of conversion that a thread has set up.
 MOST_SCALERS = 8
@@ -110,6 +111,10 @@ class Picture:
     def nbytes(self) -> int:
         """Of memory that the frame holds."""
         return sum(plane.buffer_size for plane in self._decoded.planes)
+
+    def remarks(self) -> dict[str, str]:
+        """What can be read of what the file carries beside the picture, by kind."""
+        return remarks_of(self._decoded)
 
     def rgb(self, width: int | None = None, height: int | None = None) -> UInt8[np.ndarray, "H W 3"]:
         """The picture, scaled to a size where one is given."""

@@ -4,9 +4,7 @@ import contextlib
 import dataclasses
 import itertools
 import os
-import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import av
 from av.container import InputContainer
@@ -15,12 +13,11 @@ from deemo_jax.core.files import open_input
 from deemo_jax.media.container.picture_track import video_stream
 from deemo_jax.media.container.streams import open_media, packets
 from deemo_jax.media.display import MAX_PIXELS
+from deemo_jax.media.remarks import remarks_of
 
 BLOCK = 1 << 20
-# Pictures that are looked at, and what beside them may say something.
+# Pictures that are looked at for what they carry.
 PICTURES = 50
-SAYING = ("SEI_UNREGISTERED", "A53_CC", "S12M_TIMECODE", "GOP_TIMECODE", "ICC_PROFILE")
-PRINTABLE = re.compile(rb"[ -~]{4,}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,37 +35,50 @@ class Probe:
 
 
 def probe(path: str | os.PathLike[str]) -> Probe:
-    """Reads the tracks and tags of a media file.
+    """Reads the tracks and tags of a media file, and the first pictures.
 
     Raises:
         UserError: missing or no media.
     """
     with open_media(path) as container:
-        tags = [f"container.{key}={value}" for key, value in container.metadata.items()]
-        streams = []
-        for stream in container.streams:
-            codec = stream.codec_context.name if stream.codec_context is not None else "unknown"
-            streams.append(f"{stream.type}/{codec}")
-            tags += [f"stream{stream.index}.{key}={value}" for key, value in stream.metadata.items()]
-        for number, chapter in enumerate(container.chapters()):
-            tags += [f"chapter{number}.{key}={value}" for key, value in chapter["metadata"].items()]
-        tags += _beside_pictures(container)
+        found = _header(container)
+        return dataclasses.replace(found, tags=(*found.tags, *remark_tags(_remarks(container))))
+
+
+def probe_header(path: str | os.PathLike[str]) -> Probe:
+    """The same of the header alone, without what pictures carry; raises as `probe`."""
+    with open_media(path) as container:
+        return _header(container)
+
+
+def remark_tags(remarks: Mapping[str, str]) -> list[str]:
+    """What pictures carry beside them (`remarks.remarks_of`), as tags."""
+    return [f"picture.{kind}={text}" for kind, text in remarks.items()]
+
+
+def _header(container: InputContainer) -> Probe:
+    tags = [f"container.{key}={value}" for key, value in container.metadata.items()]
+    streams = []
+    for stream in container.streams:
+        codec = stream.codec_context.name if stream.codec_context is not None else "unknown"
+        streams.append(f"{stream.type}/{codec}")
+        tags += [f"stream{stream.index}.{key}={value}" for key, value in stream.metadata.items()]
+    for number, chapter in enumerate(container.chapters()):
+        tags += [f"chapter{number}.{key}={value}" for key, value in chapter["metadata"].items()]
     return Probe(tuple(streams), tuple(tags))
 
 
-def _beside_pictures(container: InputContainer) -> list[str]:
+def _remarks(container: InputContainer) -> dict[str, str]:
     stream = video_stream(container)
     if stream is None:
-        return []
+        return {}
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     found: dict[str, str] = {}
     with contextlib.suppress(av.FFmpegError):  # what comes before a damaged picture is told all the same
         pictures = (picture for packet in packets(container, stream) for picture in packet.decode())
         for picture in itertools.islice(pictures, PICTURES):
-            beside: Any = picture.side_data
-            for data in (beside[i] for i in range(len(beside))):
-                found.setdefault(data.type.name, b" ".join(PRINTABLE.findall(memoryview(data))).decode())
-    return [f"picture.{name}={value}" for name, value in found.items() if name in SAYING]
+            found = remarks_of(picture) | found
+    return found
 
 
 def contains(path: str | os.PathLike[str], needles: Iterable[str | bytes]) -> list[str | bytes]:

@@ -21,6 +21,8 @@ from deemo_jax.media.container.streams import packets
 MOST_CHANNELS = 64
 # Full scale is 1. Shouts into a float recorder exceed it by 20 dB; what exceeds it by more than 30 dB is no sound.
 MOST_LEVEL = 32.0
+# Samples as floats, a plane for each channel: what most decoders give.
+FLOATS = "fltp"
 # Below every voice. What is slower is an offset of the recorder's, constant or drifting.
 OFFSET_HZ = 20.0
 
@@ -146,6 +148,8 @@ class _Packed:
             )
         if not (channels and frame.samples and frame.sample_rate):
             return np.zeros((channels, 0), np.float32)
+        if frame.format.name == FLOATS and channels == 1:
+            return frame.to_ndarray()  # the same as when it is packed
         made_for = f"{frame.format.name} {frame.layout.name} {frame.sample_rate}"
         if made_for != self._format:
             self._format, self._converter = made_for, av.AudioResampler(format="flt")
