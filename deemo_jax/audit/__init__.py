@@ -1,1 +1,1 @@
-"""The audit: what an attacker still gets from de-identified clips, and what is left of their use."""
+"""The audit: checks of de-identified clips, what attackers still get from them, and what use is left."""

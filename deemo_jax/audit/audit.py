@@ -1,4 +1,4 @@
-"""The audit of a folder of de-identified clips: every clip is checked, and, with a report, what attackers still get."""
+"""The audit of a folder of de-identified clips: checks every clip and, with a report, measures what attackers get."""
 
 import dataclasses
 from pathlib import Path
@@ -16,10 +16,10 @@ class Audit:
 
     Attributes:
         folder: of the clips.
-        checks: of every clip.
+        checks: results for every clip.
         human: what a person saw on the sheets of an earlier report, in words.
-        broken: promises that are broken, beside those of `checks`.
-        sections: of the report; none without one.
+        broken: promises that are broken, in words, beside those of `checks`.
+        sections: the parts of the report; empty without one.
     """
 
     folder: Path
@@ -34,7 +34,7 @@ class Audit:
         return self.checks.verdict or "; ".join(self.broken) or None
 
     def text(self) -> str:
-        """For a terminal: tables, and where everything else is."""
+        """What was found, for a terminal: tables, and the paths of the files with everything else."""
         body = f"{self.checks.table()}\nhuman check: {self.human}"
         if self.sections:
             body = f"{report.text(self.sections)}\n\nreport: {self.folder / REPORT_DIR / PAGE}"
@@ -54,13 +54,13 @@ def audit(
 
     Args:
         folder: de-identified clips with manifests.
-        truth_file: JSON lines with "clip_id", "file", "faces" and "planted".
-        source_dir: where the raw files lie.
-        options: how.
+        truth_file: JSON lines with "clip_id", "file", "faces" and "planted"; None where there is no truth.
+        source_dir: folder of the raw files; None where they are not at hand.
+        options: how the folder is audited.
 
     Raises:
-        UserError: something named is missing, of other clips, or cannot be used. What is wrong with one clip is a
-            failure of that clip.
+        UserError: a file or folder is missing, is of other clips, or cannot be used. What is wrong with one clip is
+            part of what is found.
     """
     if options.report:
         from deemo_jax.audit.sections import check_given, sections_of  # with plots; attackers import JAX

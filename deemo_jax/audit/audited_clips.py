@@ -1,4 +1,4 @@
-"""Which clips an audit is about: each with its manifest and, as far as they are given, its raw file and its truth."""
+"""The clips that are audited: each with its manifest and, where they are given, its raw file and row of the truth."""
 
 import dataclasses
 import os
@@ -18,7 +18,7 @@ from deemo_jax.deid.settings import MIXED, Settings
 from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.audio import read_sound
 
-# A voice alone tells a person too.
+# File endings of sounds: a sound without a manifest is reported like a film, since a voice identifies a person too.
 SOUND_SUFFIXES = frozenset({".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus", ".wma"})
 
 
@@ -27,11 +27,11 @@ class AuditedClip:
     """One de-identified clip.
 
     Attributes:
-        manifest: of it.
-        folder: where it lies.
-        source: its raw file; None where the raw files are not given.
+        manifest: of the clip.
+        folder: in which its files lie.
+        source: path of its raw file; None where raw files are not given, or this one is not there.
         truth: its row of the truth; None without one.
-        lacking: which of the two was asked for and is not there, in words; None where nothing is.
+        lacking: what of these two was given for the folder and lacks this clip, in words; None where nothing does.
     """
 
     manifest: Manifest
@@ -42,56 +42,59 @@ class AuditedClip:
 
     @property
     def clip_id(self) -> str:
+        """The clip's pseudonym."""
         return self.manifest.clip_id
 
     @property
     def output(self) -> Path:
+        """Path of the de-identified film."""
         return self.folder / self.manifest.file
 
     @property
     def person(self) -> str:
-        """Pseudonym of who is seen, as the truth has it; "" where that is not known."""
+        """Pseudonym of the person whom the clip shows, by the truth; "" where that is not known."""
         return str((self.truth or {}).get("person_id") or "")
 
     @property
     def source_span(self) -> tuple[float, float | None]:
-        """Where in its source the clip begins and ends, seconds."""
+        """Where in its raw file the clip begins and ends, seconds; None for the file's end."""
         return source_span(self.manifest)
 
     def masks(self) -> Masks:
+        """The covered rectangles, read from their file."""
         return load_masks(self.folder / self.manifest.masks)
 
 
 def read_voice(path: Path) -> Float[np.ndarray, " n"]:
-    """What is heard in a clip, at 16 kHz."""
+    """The sound of a clip: mono, 16 kHz, in [-1, 1]."""
     return read_sound(path, SAMPLE_RATE).waveform
 
 
 def source_span(manifest: Manifest) -> tuple[float, float | None]:
-    """Where in its raw file a clip begins and ends, seconds."""
+    """Where in its raw file a clip begins and ends, seconds; None for the file's end."""
     return manifest.span[0] if manifest.span else 0.0, manifest.asked[1] if manifest.asked else None
 
 
 def read_source_voice(source: Path, manifest: Manifest) -> Float[np.ndarray, " n"]:
-    """What is heard in a raw file where a clip comes from, at 16 kHz: the tracks and the span that the clip has."""
+    """The sound of the raw file in the span, and from the sound tracks, that a clip was made from: mono, 16 kHz."""
     wanted = Settings.on_record(manifest.settings).audio_track
     return read_sound(source, SAMPLE_RATE, *source_span(manifest), None if wanted == MIXED else int(wanted)).waveform
 
 
 def source_frames(masks: Masks) -> list[int]:
-    """For each frame of a clip, which frame of its source it is."""
+    """For each frame of a clip, the number of that frame in the source."""
     dropped = set(masks.dropped)
     return [frame for frame in range(len(masks.rectangles) + len(dropped)) if frame not in dropped]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Found:
-    """What lies in a folder.
+    """The clips and other media in a folder.
 
     Attributes:
         clips: in order of their manifests.
-        unusable: clip id -> why it cannot be audited; the name of the manifest where that cannot be read.
-        unnamed: films and sounds beside the manifests that none of them names, by name.
+        unusable: clip id, or name of a manifest that cannot be read -> why it cannot be audited.
+        unnamed: names of films and sounds that no manifest names.
     """
 
     clips: tuple[AuditedClip, ...]
@@ -100,15 +103,15 @@ class Found:
 
 
 def find_clips(folder: Path, truth_file: Path | None = None, source_dir: Path | None = None) -> Found:
-    """The clips of `folder`, folders in it left out.
+    """Finds the clips of `folder`, without those in sub-folders.
 
     Args:
         folder: de-identified clips with manifests.
         truth_file: JSON lines with "clip_id", "file", "faces" and "planted".
-        source_dir: where the raw files lie.
+        source_dir: folder of the raw files.
 
     Raises:
-        UserError: something named is missing, or it is of other clips: none is in the truth, or has its raw file there.
+        UserError: a file or folder is missing; no clip is in the truth; or no raw file is in `source_dir`.
     """
     rows: dict[str, dict[str, Any]] = {}
     if truth_file is not None:
@@ -120,7 +123,7 @@ def find_clips(folder: Path, truth_file: Path | None = None, source_dir: Path | 
     names: set[str] = set()
     for path in find_manifests([folder]):
         stem = path.name.removesuffix(SUFFIX)
-        # Also of one that is unusable: its clip fails as it is.
+        # Also files of a manifest that cannot be read, which is reported already.
         names |= {f"{stem}.mp4", f"{stem}{PREVIEW}"}
         try:
             manifest = load_manifest(path)
@@ -157,7 +160,7 @@ def find_clips(folder: Path, truth_file: Path | None = None, source_dir: Path | 
 
 
 def tidied(error: UserError | str, folder: Path, source: Path | None = None) -> str:
-    """What is wrong, without paths: they may name people, and the report must not."""
+    """A message without the paths of folder and source: these may name people, which the report must not."""
     text = str(error)
     if source is not None:
         text = text.replace(str(source), "the source")
@@ -171,7 +174,11 @@ def _is_media(path: Path) -> bool:
 def _find_sources(
     folder: Path, manifests: Sequence[Manifest], rows: Mapping[str, Mapping[str, Any]]
 ) -> tuple[dict[str, Path], dict[str, str]]:
-    """Raw files by clip id, where the truth names them, else by the hash on record; and why there is none, in words."""
+    """The raw files of clips: where the truth names a file, that one, else one with the hash in the manifest.
+
+    Returns:
+        Clip id -> path; and, for clips without a raw file, clip id -> why, in words.
+    """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name the raw clips with --source")
     found: dict[str, Path] = {}

@@ -1,4 +1,4 @@
-"""Is what was promised true? De-identified clips against their sources and, where there is one, the truth of a corpus.
+"""Checks of one de-identified clip against what is promised, its raw file and, where there is one, the corpus's truth.
 
 Axes: B true boxes of a frame, R rectangles, H height, W width, n samples.
 """
@@ -28,16 +28,20 @@ from deemo_jax.media.picture import Picture
 from deemo_jax.media.probe import PICTURES, contains, probe_header, remark_tags
 from deemo_jax.media.video import read_pictures
 
+# Share of a true face box that masks must cover.
 LEAST_COVERAGE = 0.98
 # Mean absolute deviation from the fill colour, in grey levels, that H.264 may leave within a filled rectangle: 7.6 at
 # most on the sample corpus (`fill_deviation_max` in audit.json).
 MOST_DEVIATION = 10.0
 # How far each grey level is from the fill colour.
 FROM_FILL = np.abs(np.arange(256) - masks.FILL).astype(np.uint8)
+# SI-SNR of the changed voice against the original, dB, that is too close to it.
 MOST_SI_SNR_DB = 10.0
+# CenterFace score from which a face counts as still seen; that of de-identification.
 RESIDUAL_THRESHOLD = 0.2
+# Seconds by which the changed voice may be shifted against the original; recast moves it by up to 15 ms.
 MOST_LAG_S = 0.05
-# What libav itself writes into an MP4: anything else in a container is one string too many.
+# Tags and handlers that libav itself writes into an MP4; any other may come from the source.
 ALLOWED_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "language", "handler_name", "vendor_id"})
 ALLOWED_HANDLERS = frozenset({"VideoHandler", "SoundHandler"})
 
@@ -47,25 +51,27 @@ class CheckResult:
     """What was found in one clip, or why it could not be checked.
 
     Attributes:
-        clip_id: of the clip; the name of the file where no manifest gives one.
-        frames: how many were compared.
-        true_boxes: faces in the truth, over all frames; None without a truth.
-        coverage: the least share of a true face box that the recorded rectangles cover; 1 without boxes, None without a
-            truth.
-        uncovered_at_s: frames with a box below 98 %.
-        deviation: greatest mean absolute deviation from the fill colour within a frame's rectangles; None if blurred.
-        residual: faces that CenterFace still reports at 0.2 in the output, which it looks at in full size.
-        beside: reports of either detector that do not lie inside masked pixels, the first of them.
-        beside_count: all of them, by who reports: "CenterFace", "BlazeFace", or "both", where two reports are of one
-            place: a leak.
-        leaks: frames with a report of both.
-        beside_on_face: reports beside the masks that touch a true face, the others are false alarms; None without a
-            truth.
-        metadata: planted strings and tags beyond the muxer's own that are in the file.
-        si_snr_db: of the new voice against the original, at the best lag within 50 ms; None without the source.
+        clip_id: of the clip; the name of the file where no manifest gives an id.
+        frames: how many were checked.
+        true_boxes: boxes of faces in the truth, over all frames; None without a truth.
+        coverage: the least share of a true face box that the recorded rectangles cover; 1 where there are no boxes,
+            None without a truth.
+        uncovered_at_s: times, seconds, of the frames with a box that is covered to less than 98 %.
+        deviation: greatest mean absolute deviation from the fill colour, in grey levels, within a rectangle; None for
+            other masks than solid ones.
+        residual: detections of CenterFace with a score of 0.2 or more in the full-size output, masked places included.
+        beside: detections of either detector that do not lie within masked pixels; the first 50.
+        beside_count: number of all of them, by detector: "CenterFace", "BlazeFace", or "both" for a place that both
+            report, which is a leak.
+        leaks: frames with a place that both report.
+        beside_on_face: detections beside the masks that touch a true face; the others are false alarms. None without
+            a truth.
+        metadata: planted strings, and tags that libav does not write itself, found in the file.
+        si_snr_db: SI-SNR of the changed voice against the original, at the best lag within 50 ms; None without the
+            source.
         silent: whether the clip has no sound, by its manifest.
-        lacking: what the clip could not be compared with, though it was asked for; None where nothing was.
-        unchecked: why nothing of the above is known; None where the clip was checked.
+        lacking: what the clip was to be compared with and could not be; None where nothing was.
+        unchecked: why the clip could not be checked; None where it was.
     """
 
     clip_id: str
@@ -104,7 +110,13 @@ def coverage(
 ) -> Float[np.ndarray, " B"]:
     """The share of each box that the union of the rectangles covers, exactly.
 
-    Only what lies within the picture counts; a box that lies outside is covered.
+    Only the part of a box within the picture counts; a box outside of it counts as covered.
+
+    Args:
+        boxes: x0, y0, x1, y1 each, pixels.
+        rectangles: x0, y0, x1, y1 each, whole pixels within the picture.
+        width: of the picture, pixels.
+        height: of the picture, pixels.
     """
     hidden = masks.region(rectangles, width, height)
     return np.array([covered_share(box, hidden) for box in boxes])
@@ -113,18 +125,19 @@ def coverage(
 def check_clip(
     source: Path | None, output: Path, manifest: Manifest, truth: Mapping[str, Any] | None, every: int = 1
 ) -> CheckResult:
-    """Checks one de-identified clip against its source and the truth, as far as they are there.
+    """Checks one de-identified clip against its source and the truth, where these are given.
 
     Args:
-        source: the raw file.
-        output: the de-identified file; the masks lie beside it.
+        source: the raw file; None where it is not at hand.
+        output: the de-identified file; the file of masks lies beside it.
         manifest: of the output.
         truth: "faces": per frame, one box [x0, y0, x1, y1] or a list of them; "planted": strings planted as metadata.
-        every: the detectors look at one frame in so many of the output (all else is checked in every frame).
+            None without a truth.
+        every: the detectors search one frame in so many; everything else is checked in every frame.
 
     Raises:
-        UserError: a file or a key is missing or malformed, a hash differs, or masks, picture and truth are not of one
-            size and length.
+        UserError: a file or a key is missing or malformed, a hash differs, or masks, pictures and truth differ in size
+            or number of frames.
     """
     verify(manifest, output.parent)
     recorded = load_masks(output.parent / manifest.masks)
@@ -186,7 +199,7 @@ def _pictures(output: Path, recorded: Masks) -> Iterator[Picture]:
     """The pictures of a clip, as many and as large as its masks say.
 
     Raises:
-        UserError: they are not; beyond masks that are too small, or too few, nothing would be looked at.
+        UserError: they are not: pixels or frames without a mask of their own would not be checked.
     """
     count, size, shown = len(recorded.rectangles), (recorded.width, recorded.height), 0
     other = f"{output.name}: its masks are of another video"
@@ -203,16 +216,22 @@ def _pictures(output: Path, recorded: Masks) -> Iterator[Picture]:
 
 
 def _deviation(image: UInt8[np.ndarray, "H W 3"], rectangles: Sequence[Rectangle]) -> float:
-    """How far the worst rectangle's mean pixel is from the fill."""
+    """The greatest mean absolute deviation of a rectangle's pixels from the fill colour, grey levels."""
     return max(float(cv2.LUT(image[y0:y1, x0:x1], FROM_FILL).mean()) for x0, y0, x1, y1 in rectangles)
 
 
 def _level(output: Path, source: Path | None, manifest: Manifest) -> float | None:
+    """SI-SNR of the voice in a clip against that in its source, dB; None without the source."""
     return None if source is None else si_snr(read_voice(output), read_source_voice(source, manifest))
 
 
 def si_snr(estimate: Float[np.ndarray, " n"], reference: Float[np.ndarray, " m"]) -> float:
-    """Scale-invariant signal-to-noise ratio in dB, at the lag within 50 ms at which it is greatest."""
+    """Scale-invariant signal-to-noise ratio (Le Roux et al. 2019), dB, at the lag within 50 ms where it is greatest.
+
+    Args:
+        estimate: mono, 16 kHz.
+        reference: mono, 16 kHz; of the longer of both the end is left out.
+    """
     length = min(estimate.size, reference.size)
     pair = [x[:length].astype(np.float64) - x[:length].mean() for x in (estimate, reference)]
     reach = min(round(MOST_LAG_S * SAMPLE_RATE), length - 1)
@@ -228,12 +247,12 @@ def si_snr(estimate: Float[np.ndarray, " n"], reference: Float[np.ndarray, " m"]
 
 
 def touch(box: Sequence[float] | Float[np.ndarray, "5"], other: Sequence[float]) -> bool:
-    """Whether two boxes have a point in common."""
+    """Whether two boxes overlap; coordinates are x0, y0, x1, y1, and what follows is ignored."""
     return bool(box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3])
 
 
 def _left_over(output: Path, planted: Sequence[str], silent: bool, remarks: Mapping[str, str]) -> tuple[str, ...]:
-    """Planted strings, and what the file says of itself beyond what libav writes."""
+    """Planted strings, foreign tags and unexpected tracks in a file, in words; `remarks` lie beside its pictures."""
     found = [str(needle) for needle in contains(output, [text for text in planted if text])]
     contents = probe_header(output)
     for tag in (*contents.tags, *remark_tags(remarks)):

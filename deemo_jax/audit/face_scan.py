@@ -1,4 +1,4 @@
-"""One clip before several detectors: the best score of every frame that is looked at, in one pass for all thresholds.
+"""What several detectors report in the frames of one clip: best scores, from which all thresholds can be counted.
 
 Axes: N faces, H height, W width; a face is x0, y0, x1, y1, score.
 """
@@ -19,19 +19,21 @@ from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.leak_check import outside
 from deemo_jax.media.video import read_pictures
 
+# Score thresholds of the report's curves; detectors run at the lowest.
 THRESHOLDS = np.round(np.arange(0.05, 0.901, 0.05), 2)
 LOWEST = float(THRESHOLDS[0])
+# Name of the detector that a person brings.
 GIVEN = "given detector"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class FrameScan:
-    """Best scores in one frame of one clip; 0 where nothing was reported.
+    """The best scores (0 to 1) of one detector in one frame; 0 where it reports nothing.
 
     Attributes:
-        anywhere: best report.
-        outside: best report that does not lie within masked pixels; of a raw picture, within what is masked later.
-        on_face: best of those that touch a true face; None without a truth.
+        anywhere: of all detections.
+        outside: of those that do not lie within pixels that are masked, or, in a raw picture, will be.
+        on_face: of those outside that touch a true face; None without a truth.
     """
 
     anywhere: float
@@ -41,14 +43,25 @@ class FrameScan:
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class ClipScan:
-    """One clip: who looked ("CenterFace", "BlazeFace", the given detector; raw or written) -> a frame each."""
+    """The scans of one clip.
+
+    Attributes:
+        clip_id: of the clip.
+        frames: detector and picture, as in "CenterFace, raw" or "BlazeFace, written" -> its scan of each frame.
+    """
 
     clip_id: str
     frames: Mapping[str, tuple[FrameScan, ...]]
 
 
 def scan_clip(detector: Path | None, every: int, clip: AuditedClip) -> ClipScan:
-    """Runs the detectors once a frame, at the lowest threshold."""
+    """Runs the detectors on frames of a clip and, where it is given, of its raw file.
+
+    Args:
+        detector: ONNX file of a detector that a person brings; None for none.
+        every: one frame in so many is searched.
+        clip: with its masks on disk.
+    """
     recorded = clip.masks()
     width, height = recorded.width, recorded.height
     lookers: dict[str, Detector] = {"CenterFace": CenterFace(width, height, LOWEST), "BlazeFace": BlazeFace(LOWEST)}

@@ -1,7 +1,7 @@
-"""Faces that are left: what detectors still report over all thresholds, what was leaked, filled and refused.
+"""The report's section on faces: what detectors still report at all thresholds, leaks, and what was refused.
 
-A report within covered pixels shows where a face was; only one beside them may show a face.
-Axes: T thresholds, N faces.
+A detection within covered pixels shows only where a face was; one beside them may show a face.
+Axes: T thresholds.
 """
 
 import functools
@@ -26,14 +26,16 @@ from deemo_jax.core.progress import with_progress
 from deemo_jax.core.stats import rate_interval, upper_bound
 from deemo_jax.core.tables import Table
 
+# Thresholds of the table, and the one at which de-identification promises that nothing is left.
 TABULATED = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 PROMISED_AT = RESIDUAL_THRESHOLD
+# So many reasons of refusals are listed.
 REASONS = 12
 STROKES = {"CenterFace": "-", "BlazeFace": "--", GIVEN: ":"}
-# Anybody may have written a manifest; nothing in a clip is as many.
+# Greater counts in a manifest are ignored as damaged.
 MOST = 1 << 40
 WORDS = {"anywhere": "anywhere", "outside": "beside masks", "on_face": "on a true face"}
-# What the manifests count, in the words of the report; other counts keep their keys.
+# Key of a count in manifests -> its name in the report; other counts are shown by their keys.
 COUNTS = {
     "frames": "frames",
     "looked": "frames that the detector looked at",
@@ -55,7 +57,15 @@ def faces_section(
     every: int = 1,
     workers: int = 1,
 ) -> Section:
-    """Looks at one frame of `every` of each clip, and of its source where that is given.
+    """Scans the clips and, where they are given, their raw files.
+
+    Args:
+        clips: at least one.
+        found: the checks of the folder.
+        refused: rows of refused.jsonl.
+        detector: ONNX file of one more detector; None for none.
+        every: one frame in so many is searched.
+        workers: processes.
 
     Raises:
         UserError: the given detector cannot be loaded.
@@ -110,7 +120,7 @@ def faces_section(
 
 
 def _share(frames: Sequence[FrameScan], what: str) -> Float[np.ndarray, " T"]:
-    """Share of frames whose best score reaches each threshold."""
+    """The share of frames whose best score reaches each of `THRESHOLDS`."""
     scores = np.array([getattr(frame, what) for frame in frames])
     return (scores[None] >= THRESHOLDS[:, None]).mean(axis=1)
 
@@ -178,7 +188,7 @@ def _plot(curves: Mapping[str, Sequence[FrameScan]]) -> bytes:
 
 
 def _leaks(found: FolderCheck) -> tuple[Table, tuple[str, ...], dict[str, Any], tuple[str, ...]]:
-    """True faces that the recorded masks do not cover."""
+    """On true faces that the recorded masks do not cover: table, notes, numbers, and broken promises in words."""
     caption = "True face boxes that the masks do not cover to 98 %"
     header = ("what", "count")
     s = found.summary()
@@ -200,7 +210,7 @@ def _leaks(found: FolderCheck) -> tuple[Table, tuple[str, ...], dict[str, Any], 
 
 
 def _counts(clips: Sequence[AuditedClip]) -> dict[str, int]:
-    """Sums of what the manifests count."""
+    """The sums of all counts in the clips' manifests."""
     sums: Counter[str] = Counter()
     for clip in clips:
         sums.update({plain(key): n for key, n in clip.manifest.faces.items() if type(n) is int and 0 <= n <= MOST})
@@ -215,7 +225,7 @@ def _counts_table(clips: Sequence[AuditedClip]) -> Table:
 
 
 def _reasons(refused: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
-    """Refusals by kind: reasons up to where their numbers begin."""
+    """The most frequent kinds of refusals, with their numbers; a kind is a reason up to its first number or mark."""
     kinds = Counter(re.split(r"\s+in \d|[;:(]|\d", str(row.get("reason", "")))[0].strip()[:80] for row in refused)
     return [(plain(kind) or "no reason on record", count) for kind, count in kinds.most_common(REASONS)]
 

@@ -1,4 +1,4 @@
-"""The checks of a whole folder, in parallel, and their summary."""
+"""Checks all clips of a folder, in parallel, and sums the results up."""
 
 import collections
 import dataclasses
@@ -20,8 +20,9 @@ from deemo_jax.media.video import read_pictures
 
 RESULT = "audit.json"
 REPORT_DIR, PAGE = "audit", "report.html"
-# Clips that the long audit's probes learn from and are tested on.
+# Clips of the probes that measure what use is left: both for learning and for testing.
 CLIPS = 400
+# Why a part of the audit was not measured.
 NEEDS_TRUTH, NEEDS_SOURCE = "not measured: needs --truth", "not measured: needs --source"
 NO_SOUND = "not measured: no clip has sound"
 NOTHING_CHECKED = "not measured: no clip could be checked"
@@ -29,9 +30,9 @@ UNNAMED = "no manifest names it"
 
 
 def lacking(clips: Sequence[AuditedClip]) -> str | None:
-    """What keeps a part that compares clips with their sources and their truth from being measured.
+    """Why a part that needs the source and the truth of clips cannot be measured; None where it can.
 
-    Clips that lack either are left out by such a part, as long as there are others.
+    Such a part leaves out clips that lack either; it can be measured where one clip has both.
     """
     if all(clip.truth is None for clip in clips):
         return NEEDS_TRUTH
@@ -39,7 +40,7 @@ def lacking(clips: Sequence[AuditedClip]) -> str | None:
 
 
 def compared(clips: Sequence[AuditedClip]) -> list[AuditedClip]:
-    """Those with a source and a truth."""
+    """The clips that have a source and a truth."""
     return [clip for clip in clips if clip.source is not None and clip.truth is not None]
 
 
@@ -48,9 +49,9 @@ class FolderCheck:
     """The checks of a folder.
 
     Attributes:
-        results: one a clip with a manifest, checked or not; and one a film or sound that no manifest names.
-        every: the detector looked at one frame in so many.
-        refused: clips listed as refused or bad.
+        results: of each clip with a manifest, and of each film or sound that no manifest names.
+        every: the detectors searched one frame in so many.
+        refused: number of sources that refused.jsonl lists.
     """
 
     results: tuple[CheckResult, ...]
@@ -59,22 +60,22 @@ class FolderCheck:
 
     @property
     def checked(self) -> tuple[CheckResult, ...]:
-        """Of the clips that could be checked: all figures are about them."""
+        """The results of the clips that could be checked; all figures are about these."""
         return tuple(r for r in self.results if r.unchecked is None)
 
     @property
     def unchecked(self) -> dict[str, str]:
-        """Clip id, or name of a file -> why nothing is known of it."""
+        """Clip id, or name of a file -> why it could not be checked."""
         return {r.clip_id: r.unchecked for r in self.results if r.unchecked is not None}
 
     @property
     def lacking(self) -> dict[str, str]:
-        """Clip id -> what it could not be compared with."""
+        """Clip id -> what it was to be compared with and could not be."""
         return {r.clip_id: r.lacking for r in self.results if r.lacking is not None}
 
     @property
     def failures(self) -> dict[str, tuple[str, ...]]:
-        """Clip id -> broken promises."""
+        """Clip id -> the promises that it breaks, in words."""
         return {r.clip_id: r.failures for r in self.results if r.failures}
 
     @property
@@ -88,7 +89,7 @@ class FolderCheck:
         return "; ".join(said) or None
 
     def summary(self) -> dict[str, Any]:
-        """Plain numbers for JSON; None is what was not measured."""
+        """Sums over all clips, for JSON; None where something was not measured."""
         unnamed = sum(r.unchecked == UNNAMED for r in self.results)
         clips = len(self.results) - unnamed
         shares = [r.coverage for r in self.results if r.coverage is not None]
@@ -124,7 +125,7 @@ class FolderCheck:
         }
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """The summary as (what, measured, promised)."""
+        """The summary as rows of text: what, measured, promised."""
         s = self.summary()
         needs_truth, levels = (NEEDS_TRUTH, NEEDS_SOURCE) if self.checked else (NOTHING_CHECKED,) * 2
         boxes = "no truth" if s["true_boxes"] is None else s["true_boxes"]
@@ -152,16 +153,25 @@ class FolderCheck:
         ]
 
     def table(self) -> str:
-        """The summary beside what is promised."""
+        """The rows of the summary, aligned for a terminal."""
         return tables.aligned(self.rows())
 
 
 def check_all(listed: Found, folder: Path, workers: int, every: int, with_sources: bool = False) -> FolderCheck:
-    """Checks the clips of `folder`; the first results are theirs, in order. With 0 workers it is this process alone.
+    """Checks the clips of `folder`.
 
-    Where the sources will be looked at too, it is known here which of them cannot be decoded to their ends.
+    Args:
+        listed: what lies in the folder; the first results are of its clips, in order.
+        folder: of the clips.
+        workers: processes; with 0 all work is done in this process, which a damaged file may crash.
+        every: the detectors search one frame in so many.
+        with_sources: whether raw files are decoded to their ends, too, since the parts of a report will read them: a
+            clip whose raw file is damaged then counts as not checked.
+
+    Raises:
+        UserError: refused.jsonl cannot be read, or the detector is not installed.
     """
-    # What would fail every clip alike is known before the work.
+    # Both raise before the work where they fail.
     refused, _ = len(refusals(folder)), model_path()
     check = functools.partial(_check, every, with_sources)
     work = with_progress(processes.settled(check, listed.clips, workers), "audit", len(listed.clips))
@@ -172,13 +182,13 @@ def check_all(listed: Found, folder: Path, workers: int, every: int, with_source
 
 
 def refusals(folder: Path) -> list[dict[str, Any]]:
-    """The rows of the clips that were refused or bad."""
+    """The rows of refused.jsonl in a folder; empty where there is none."""
     listing = folder / REFUSALS
     return list(files.read_jsonl(listing)) if listing.exists() else []
 
 
 def write(found: FolderCheck, folder: Path, **more: Any) -> None:
-    """Writes `audit.json`: "summary", "clips", and what else is given."""
+    """Writes `audit.json`: "summary", "clips", and the keys of `more`."""
     clips = [dataclasses.asdict(r) | {"failures": r.failures} for r in found.results]
     files.write_json(folder / RESULT, {"summary": found.summary(), **more, "clips": clips})
 

@@ -1,4 +1,4 @@
-"""What a person saw on the sheets of frames: recorded once, read back by every later audit of the same sheets."""
+"""The record of the human check: what a person saw on the sheets of frames. Later audits of these sheets read it."""
 
 import dataclasses
 import datetime
@@ -12,25 +12,29 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.stats import upper_bound
 from deemo_jax.deid.manifest import SUFFIX, load_manifest
 
+# Files beside the report: the list of the pictures on the sheets, and the record.
 LISTING, RECORD = "sheet.json", "human_check.json"
+# The answer of a person who saw no face.
 NONE = "none"
+# Bytes of either file, at most.
 MAX_BYTES = 1 << 20
 VERSION = 1
-# Pictures on the sheets of a report: where a person sees no face in any, at most 1 % of all frames have one.
+# Pictures on the sheets: no face in 300 of them bounds the share of all frames with a face to 1 % (one-sided, 95 %).
 FRAMES = 300
+# How a message names the command that makes sheets, and the flag that records an answer.
 REPORT = "python -m deemo_jax.audit DIR --report"
 HOW = f"--human_check '{NONE}', or the numbers of the pictures with a face, as in --human_check 12,40"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class HumanCheck:
-    """One person's look at all pictures of the sheets.
+    """What a person saw on all sheets of a report.
 
     Attributes:
         pictures: how many there are.
         with_a_face: numbers of those in which any part of a face can be made out.
-        recorded: date, ISO 8601.
-        sheet_sha256: of the listing of the sheets that were looked at.
+        recorded: date of the record, ISO 8601.
+        sheet_sha256: of the list of the pictures that were looked at.
     """
 
     pictures: int
@@ -40,7 +44,7 @@ class HumanCheck:
 
     @property
     def bound(self) -> float:
-        """The share of all frames with a face, at most (one-sided, 95 %)."""
+        """Upper bound of the share of all frames that show a face (one-sided, 95 %)."""
         return upper_bound(len(self.with_a_face), self.pictures)
 
     def __str__(self) -> str:
@@ -52,11 +56,11 @@ class HumanCheck:
 
 
 def record(folder: Path, answer: str) -> HumanCheck:
-    """Puts on record what was seen on the sheets in `folder`.
+    """Records what a person saw on the sheets in `folder`.
 
     Args:
         folder: of the audit's report.
-        answer: "none", or numbers of pictures, separated by commas.
+        answer: "none", or the numbers of the pictures with a face, separated by commas.
 
     Raises:
         UserError: there are no sheets, or no picture has such a number.
@@ -81,14 +85,14 @@ def record(folder: Path, answer: str) -> HumanCheck:
 
 
 def read(folder: Path, clips: Path | None = None) -> HumanCheck | None:
-    """What is on record of the sheets in `folder`; None where nobody has looked at them.
+    """Reads the record of the sheets in `folder`; None where there is none.
 
     Args:
         folder: of the audit's report.
-        clips: a folder of manifests, to see that the clips are those on the sheets; None: that is known.
+        clips: folder of the clips, to check that they are those on the sheets; None for no such check.
 
     Raises:
-        UserError: the record is of other sheets or clips, or no record.
+        UserError: the record is malformed, or of other sheets or clips.
     """
     path = folder / RECORD
     if not path.exists():
@@ -104,7 +108,7 @@ def read(folder: Path, clips: Path | None = None) -> HumanCheck | None:
 
 
 def _shows(listing: Path, clips: Path) -> bool:
-    """Whether the sheets are of the clips that lie in a folder, by their manifests."""
+    """Whether the pictures of a list are of the clips that lie in a folder, by the hashes in their manifests."""
     try:
         shown = {(row["clip_id"], row["output_sha256"]) for row in files.read_json(listing, MAX_BYTES)}
         return all(load_manifest(clips / f"{clip_id}{SUFFIX}").output_sha256 == digest for clip_id, digest in shown)
@@ -113,7 +117,12 @@ def _shows(listing: Path, clips: Path) -> bool:
 
 
 def on_record(folder: Path, clips: Path | None = None) -> tuple[HumanCheck | None, str]:
-    """What a person saw on the sheets in `folder`, where that is known, and the same in words; `clips` as in `read`."""
+    """The record of the sheets in `folder`, None where there is no usable one; and the same in words, for a report.
+
+    Args:
+        folder: of the audit's report.
+        clips: as for `read`.
+    """
     try:
         check = read(folder, clips)
     except UserError as error:

@@ -1,6 +1,6 @@
-"""Frames for a human check: drawn at random, numbered, in pages of pictures; and what a count of misses supports.
+"""The sheets of the human check: frames drawn at random and numbered, and the claims that a count of faces supports.
 
-Axes: H height, W width of a thumbnail.
+Axes: H height, W width of a picture on a sheet; h, w of a picture before.
 """
 
 import bisect
@@ -22,21 +22,34 @@ from deemo_jax.core.stats import upper_bound
 from deemo_jax.core.tables import Table
 from deemo_jax.media.video import read_frames
 
+# Of the draw.
 SEED = 20250
+# Pictures side by side, and one below the other, on a page.
 COLUMNS, ROWS = 3, 6
+# Longer side of a picture on a page, pixels, at most.
 THUMBNAIL_SIDE = 480
-# Smaller heads are hardly made out on the sheet.
+# Height of a head on the sheet, pixels, below which it can hardly be made out.
 LEAST_HEAD = 16
+# Height of the band with the number above a picture, pixels.
 BAND = 18
 WHITE = (255, 255, 255)
+# Counts of pictures with a face for which the report gives the bound.
 MISSES = (0, 1, 2, 3, 5, 10)
-# Clip and hash of its file, place and time in it, picture.
+# Clip id, SHA-256 of the clip's file, number of the frame, its time in seconds, picture.
 Thumbnail = tuple[str, str, int, float, UInt8[np.ndarray, "H W 3"]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Drawn:
-    """One frame of the sheet: its number there, its clip and the hash of that, its place and time in the clip."""
+    """One picture of the sheets, as listed in sheet.json.
+
+    Attributes:
+        number: on the sheets, from 1.
+        clip_id: of its clip.
+        output_sha256: of the clip's file.
+        frame: number of the frame in the clip.
+        time_s: of the frame, seconds.
+    """
 
     number: int
     clip_id: str
@@ -49,7 +62,7 @@ def human_section(clips: Sequence[AuditedClip], folder: Path, *, frames: int = F
     """Writes the pages `sheet_NN.png` and their listing into `folder`.
 
     Args:
-        clips: of which every frame is equally likely.
+        clips: at least one; each of their frames is drawn with the same probability.
         folder: for the pages.
         frames: how many are drawn, without replacement; all where there are fewer.
         workers: processes.
@@ -66,7 +79,7 @@ def human_section(clips: Sequence[AuditedClip], folder: Path, *, frames: int = F
     shown: list[Thumbnail] = list(
         itertools.chain(*with_progress(parallel.each(_thumbnails, jobs, workers), "sheet", len(jobs)))
     )
-    # Frames of a clip are alike: in a shuffled order none is passed over as a repetition of the one before.
+    # Shuffled, since a person looks less closely at a picture that resembles the one before it.
     order = np.random.default_rng(SEED + 1).permutation(len(shown))
     drawn, pictures = [], []
     for number, k in enumerate(order.tolist(), 1):
@@ -114,7 +127,15 @@ def human_section(clips: Sequence[AuditedClip], folder: Path, *, frames: int = F
 
 
 def write_pages(pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]], folder: Path) -> list[str]:
-    """Writes pages of 3 x 6 pictures and returns their names; pages of an earlier, longer sheet are removed."""
+    """Writes pages of 3 x 6 pictures and removes further pages of an earlier report.
+
+    Args:
+        pictures: RGB, with their numbers.
+        folder: for the pages.
+
+    Returns:
+        The names of the pages.
+    """
     size = COLUMNS * ROWS
     names = []
     for page, start in enumerate(range(0, len(pictures), size), 1):
@@ -134,7 +155,7 @@ def write_pages(pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]], folder: Path) ->
 
 
 def _row(pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]], width: int) -> UInt8[np.ndarray, "H W 3"]:
-    """Pictures side by side in columns of one width, as high as the highest of them."""
+    """Pictures side by side, in columns of one width, as high as the highest picture; white between them."""
     row = np.full((max(p.shape[0] for p in pictures) + 4, COLUMNS * (width + 4), 3), WHITE, np.uint8)
     for column, picture in enumerate(pictures):
         left = column * (width + 4) + 2
@@ -143,6 +164,7 @@ def _row(pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]], width: int) -> UInt8[np
 
 
 def _thumbnails(job: tuple[AuditedClip, tuple[int, ...]]) -> list[Thumbnail]:
+    """The wanted frames of a clip (their numbers ascend), scaled down."""
     clip, wanted = job
     found = []
     for frame in read_frames(clip.output):
@@ -159,7 +181,8 @@ def _small(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "H W 3"]:
     return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
-def _numbered(image: UInt8[np.ndarray, "H W 3"], number: int) -> UInt8[np.ndarray, "h W 3"]:
+def _numbered(image: UInt8[np.ndarray, "h W 3"], number: int) -> UInt8[np.ndarray, "H W 3"]:
+    """The picture with its number in a white band above it."""
     band = np.full((BAND, image.shape[1], 3), 255, np.uint8)
     cv2.putText(band, str(number), (3, BAND - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
     return np.concatenate([band, image])

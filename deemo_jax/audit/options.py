@@ -31,18 +31,18 @@ class AuditOptions:
         found = audit(Path("deid"), Path("truth.jsonl"), Path("raw"), options)
 
     Attributes:
-        workers: processes; objects that are given work in this one. With 0 it is this one alone, which a damaged file
-            may end.
-        every: detectors look at one frame of so many.
-        report: whether the long parts are measured too, and the page is written. All that follows is for them.
-        detector: an ONNX file of one more face detector (`detectors.YuNet`).
+        workers: processes; with 0 all work is done in this process, which a damaged file may crash. Encoders that are
+            given as objects always work in this process.
+        every: face detectors search one frame of so many.
+        report: whether the long parts are measured and the page is written. All fields below are for them.
+        detector: ONNX file of one more face detector (`detectors.YuNet`).
         attacks: whether attackers are tried on voices and faces. The next two are for them.
         face_embedder: an ONNX file (`embedders.OnnxEmbedder`), "grey", or an object (`embedders.FaceEmbedder`).
-        speaker_encoder: what the attacker hears with, an object (`speaker_encoder.SpeakerEncoder`); None: the
-            project's own.
-        towers: frozen encoders for the probes of what use is left; None leaves them out.
-        clips: at most so many clips for those.
-        sheet: frames for the human check.
+        speaker_encoder: what attackers tell voices apart with, an object (`speaker_encoder.SpeakerEncoder`); None for
+            the project's own.
+        towers: frozen encoders for the probes of what use is left; None leaves these out.
+        clips: clips for those probes, at most.
+        sheet: frames on the sheets of the human check.
     """
 
     workers: int = 0

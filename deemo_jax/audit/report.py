@@ -1,4 +1,4 @@
-"""Sections to one page that needs nothing else: HTML without scripts, pictures inside; and the numbers as JSON."""
+"""Renders sections as one HTML page without scripts, with pictures inside; as text; and their numbers as JSON."""
 
 import base64
 import html
@@ -10,8 +10,9 @@ from deemo_jax.audit.report_parts import Figure, Section
 from deemo_jax.core.files import atomic
 from deemo_jax.core.tables import Table
 
+# The verdicts on a section.
 PROMISED, BROKEN, MEASURED, UNKNOWN, WAITING = "kept", "broken", "measured", "not measured", "waits for a person"
-# The other sections inform; nobody promised what they find.
+# Sections about promises of de-identification; the others only inform.
 WITH_PROMISES = frozenset({"promises", "faces", "container"})
 
 VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -39,7 +40,7 @@ p, li, figcaption { overflow-wrap: anywhere; }
 
 
 def verdict(section: Section) -> str:
-    """Whether a section's promises are kept, or what it is without any."""
+    """The verdict on a section: whether its promises are kept; without promises, whether it was measured."""
     if section.failures:
         return BROKEN
     if not section.tables and not section.figures:
@@ -50,12 +51,12 @@ def verdict(section: Section) -> str:
 
 
 def page(title: str, lead: str, sections: Sequence[Section]) -> str:
-    """The whole page.
+    """The whole HTML page.
 
     Args:
         title: heading.
         lead: a sentence below it.
-        sections: in order; the first table of the page tells the verdict of each.
+        sections: in order; a table at the top lists the verdict on each.
     """
     rows = []
     for section in sections:
@@ -84,7 +85,7 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -
 
 
 def numbers(sections: Sequence[Section]) -> dict[str, Any]:
-    """The sections by name, for JSON."""
+    """Name of each section -> its verdict, failures, notes and numbers, for JSON."""
     return {
         section.name: {
             "verdict": verdict(section),
@@ -97,7 +98,7 @@ def numbers(sections: Sequence[Section]) -> dict[str, Any]:
 
 
 def text(sections: Sequence[Section]) -> str:
-    """The sections for a terminal: tables, and what was not measured."""
+    """The sections for a terminal: their tables, and what was not measured."""
     parts = []
     for section in sections:
         said = verdict(section)
@@ -125,7 +126,7 @@ def _table(table: Table) -> str:
 
 
 def _wrapped(caption: str, header: str, rows: str) -> str:
-    # Outside what scrolls: a caption that is as wide as its table would be cut on a narrow screen.
+    # The caption is outside of what scrolls: as wide as its table, it would be cut off on a narrow screen.
     table = f'<div class="scroll"><table>\n{header}\n{rows}\n</table></div>'
     return f'<figure class="table"><figcaption>{_text(caption)}</figcaption>{table}</figure>'
 
@@ -137,5 +138,5 @@ def _figure(figure: Figure) -> str:
 
 
 def _text(value: str) -> str:
-    """Escaped, and without what no page may hold."""
+    """Text escaped for HTML; characters that are not printable become blanks."""
     return html.escape("".join(c if c.isprintable() else " " for c in value), quote=True)

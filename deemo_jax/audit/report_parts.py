@@ -1,4 +1,4 @@
-"""What every part of the audit hands to its report: tables, pictures, plain words, and the numbers behind them."""
+"""What each part of the audit hands to the report: tables, pictures, notes, numbers and broken promises."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -29,9 +29,9 @@ class Section:
         title: heading.
         tables: in order.
         figures: in order.
-        notes: sentences that a reader must know: what was measured, with what attacker, what was not measured.
-        numbers: plain JSON values.
-        failures: promises that are broken, in words; empty when all hold.
+        notes: sentences for a reader: what was measured, with which attacker, what was not measured.
+        numbers: values that JSON can hold.
+        failures: promises that are broken, in words.
     """
 
     name: str
@@ -44,5 +44,12 @@ class Section:
 
 
 def not_measured(name: str, title: str, why: str, **numbers: None) -> Section:
-    """A section that says what it would need."""
+    """A section that was not measured.
+
+    Args:
+        name: as in `Section`.
+        title: as in `Section`.
+        why: what it would need; half a sentence.
+        numbers: keys of its numbers, each None.
+    """
     return Section(name=name, title=title, notes=(f"{why[0].upper()}{why[1:]}.",), numbers=numbers)

@@ -32,15 +32,17 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.tables import Table
 from deemo_jax.deid.settings import Settings
 
+# So many rows are shown of long lists.
 LISTED = 20
+# Why the sections on attacks are empty without --attacks.
 NOT_TRIED = "not measured: attackers were not tried; --attacks tries them"
 
 
 def check_given(options: AuditOptions) -> None:
-    """That attackers and detectors which are given can be used, before the long work.
+    """Checks that the detectors and encoders that a person brings can be used, before the long work.
 
     Raises:
-        UserError: one cannot, or nothing would ask an attacker that is given.
+        UserError: one cannot, or it is an attacker's and attacks are not asked for.
     """
     if not options.attacks and (options.face_embedder is not None or options.speaker_encoder is not None):
         raise UserError("an attacker is given and none is to be tried; set AuditOptions(attacks=True)")
@@ -53,13 +55,13 @@ def check_given(options: AuditOptions) -> None:
 
 
 def sections_of(clips: Sequence[AuditedClip], found: FolderCheck, folder: Path, options: AuditOptions) -> list[Section]:
-    """Every part of the report, each of which says what it measured or what it would need.
+    """Measures all parts of the report; a part that cannot be measured says what it would need.
 
     Args:
-        clips: those that are what their manifests say.
-        found: the checks of all.
-        folder: where they lie; the sheets for the human check are written into `audit` there.
-        options: how they are measured.
+        clips: those that could be checked.
+        found: the checks of all clips.
+        folder: of the clips; the sheets for the human check are written into its `audit/`.
+        options: how the folder is audited.
     """
     workers = options.workers
     sounding = [clip for clip in clips if not clip.manifest.silent]
@@ -79,7 +81,7 @@ def sections_of(clips: Sequence[AuditedClip], found: FolderCheck, folder: Path, 
 
 
 def attack_sections(clips: Sequence[AuditedClip], options: AuditOptions) -> list[Section]:
-    """Attacks on faces and on voices, as far as they are asked for."""
+    """The sections on attacks on faces and on voices; they say so where attacks are not asked for."""
     if not options.attacks:
         titles = {"reidentification": reidentify.TITLE, "voice": voice.TITLE}
         return [not_measured(name, title, NOT_TRIED) for name, title in titles.items()]
@@ -90,7 +92,12 @@ def attack_sections(clips: Sequence[AuditedClip], options: AuditOptions) -> list
 
 
 def voices_section(clips: Sequence[AuditedClip], encoder: SpeakerEncoder | None = None) -> Section:
-    """Attacks on the voices of the clips that have one; needs who speaks in them, and their sources."""
+    """Attacks on the voices of the clips that have sound; needs their sources, and a truth with who speaks.
+
+    Args:
+        clips: with or without sound.
+        encoder: what attackers tell voices apart with; None for the project's own.
+    """
     clips = [clip for clip in clips if not clip.manifest.silent]
     if not clips:
         return not_measured("voice", voice.TITLE, NO_SOUND)
@@ -117,7 +124,7 @@ def voices_section(clips: Sequence[AuditedClip], encoder: SpeakerEncoder | None 
 
 
 def promises_section(found: FolderCheck) -> Section:
-    """What every clip promises, beside what was found."""
+    """What is promised of every clip, beside what was found."""
     broken = found.failures
     rows = tuple((clip_id, "; ".join(failures)) for clip_id, failures in list(broken.items())[:LISTED])
     told = [Table(f"Clips that break a promise: {len(broken)}, the first {len(rows)}", ("clip", "what"), rows)]
@@ -140,7 +147,7 @@ def promises_section(found: FolderCheck) -> Section:
 
 
 def container_section(found: FolderCheck, clips: Sequence[AuditedClip]) -> Section:
-    """Fields left in the files: planted strings, and tags beyond those that the muxer itself writes."""
+    """Metadata left in the files: planted strings, and tags that libav does not write itself."""
     left = {r.clip_id: r.metadata for r in found.results if r.metadata}
     kinds = Counter(item.split("=")[0] for fields in left.values() for item in fields)
     planted = any((clip.truth or {}).get("planted") for clip in clips)

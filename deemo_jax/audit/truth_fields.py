@@ -1,19 +1,23 @@
-"""What the truth of a corpus says of a clip, as far as it can be used: anybody may have written that file."""
+"""The fields of a clip's row in the truth that the audit reads, checked: that file may come from anywhere."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deemo_jax.core.errors import UserError
 
-# No picture reaches as far; what lies beyond it is no place, and may be no number that fits a machine's.
+# Coordinates beyond this, in pixels, are refused: no picture is as large.
 FARTHEST = 1e6
 
 
 def read_boxes(truth: Mapping[str, Any], clip_id: str) -> list[list[Sequence[float]]]:
-    """The true face boxes of every frame.
+    """The true face boxes of every frame: x0, y0, x1, y1, pixels.
+
+    Args:
+        truth: the clip's row; its "faces" has for each frame a box, a list of boxes, or null for none.
+        clip_id: for messages.
 
     Raises:
-        UserError: the truth has none that can be read.
+        UserError: "faces" is missing or malformed.
     """
     try:
         return [_boxes(row) for row in _list(truth["faces"])]
@@ -22,15 +26,15 @@ def read_boxes(truth: Mapping[str, Any], clip_id: str) -> list[list[Sequence[flo
 
 
 def read_planted(truth: Mapping[str, Any], clip_id: str) -> list[str]:
-    """The strings that were planted in the source's metadata.
+    """The strings that were planted in the source's metadata; empty where the row has none.
 
     Raises:
-        UserError: they are no list of strings, or of such as no file can hold.
+        UserError: "planted" is no list of strings, or one holds a lone surrogate.
     """
     planted = truth.get("planted", [])
     if not isinstance(planted, list) or not all(isinstance(text, str) for text in planted):
         raise UserError(f'{clip_id}: "planted" of its truth is no list of strings')
-    # JSON can spell half a character (a lone surrogate), which has no bytes to look for.
+    # JSON can hold half a character (a lone surrogate), which cannot be encoded and searched for in a file.
     if any("\ud800" <= c <= "\udfff" for text in planted for c in text):
         raise UserError(f'{clip_id}: "planted" of its truth holds half a character, which no file can hold; mend it')
     return planted
@@ -43,7 +47,7 @@ def _boxes(row: Any) -> list[Sequence[float]]:
     for box in boxes:
         if len(_list(box)) != 4 or any(type(x) not in (int, float) for x in box):
             raise TypeError("a box is four numbers")
-        # NaN is not below anything either.
+        # NaN fails this comparison, too.
         if not all(-FARTHEST <= x <= FARTHEST for x in box):
             raise TypeError(f"places are numbers between {-FARTHEST:.0f} and {FARTHEST:.0f}")
         if not (box[0] < box[2] and box[1] < box[3]):

@@ -1,4 +1,4 @@
-"""What a changed voice keeps: its melody, its course of loudness, and, roughly, its words.
+"""How much a changed voice keeps of pitch, loudness and, by a proxy, intelligibility.
 
 Axes: n samples, F frames of 10 ms, L frame length, B bands.
 """
@@ -12,35 +12,41 @@ from scipy import signal
 
 from deemo_jax.media import SAMPLE_RATE
 
+# Samples between two frames: 10 ms.
 HOP = 160
-# The pitch tracker: autocorrelation of 40 ms, divided by the window's own (Boersma 1993); voiced from so much on.
+# The pitch tracker: autocorrelation over 640 samples (40 ms), divided by that of the window (Boersma 1993). A frame is
+# voiced from a normalised autocorrelation of `VOICED` on.
 PITCH_WINDOW = 640
 LOWEST_HZ, HIGHEST_HZ = 60.0, 400.0
 VOICED = 0.5
-# Formants are not pitch; what leaps by more octaves than this from the median of 70 ms is dropped.
+# The waveform is low-passed first, since formants above this are not pitch.
 LOW_PASS_HZ = 900.0
+# Octaves from the median of 7 frames (70 ms) at which a frame is dropped as an octave error.
 LEAP = 0.25
+# Semitones from the median shift of a voice at which a frame counts as a gross error.
 GROSS_SEMITONES = 3.0
+# Frames voiced in both waveforms below which pitch is not compared.
 LEAST_FRAMES = 10
+# Frames so many dB below the loud ones (95 % quantile) are pauses.
 PAUSE_DB = 35.0
-# Short-time intelligibility (Taal et al. 2011): third-octave bands from 150 Hz, stretches of 384 ms.
+# Short-time intelligibility (Taal et al. 2011): third-octave bands from 150 Hz, in stretches of 384 ms, here 38 frames.
 FIRST_BAND_HZ, BANDS = 150.0, 15
 STRETCH = 38
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Kept:
-    """How much of one voice is left in another.
+    """How much a changed voice keeps of the original; correlations are Pearson's.
 
     Attributes:
-        pitch_correlation: of the logarithms of F0 over frames that are voiced in both, without gross errors; NaN with
-            fewer than ten frames.
-        pitch_gross_errors: share of frames voiced in both that lie over three semitones off the median shift: errors of
-            the tracker, or a voice that became rough; NaN likewise.
-        pitch_shift: that median, semitones; NaN likewise.
+        pitch_correlation: of log F0 over frames that are voiced in both, without gross errors; NaN with fewer than ten
+            frames.
+        pitch_gross_errors: share of frames voiced in both that are more than three semitones off the median shift:
+            errors of the tracker, or a voice that became rough; NaN likewise.
+        pitch_shift: the median shift, semitones; NaN likewise.
         loudness_correlation: of the levels (dB) over frames of speech.
         envelope_correlation: of band envelopes within 384 ms, mean over bands and stretches (STOI without its
-            clipping). A proxy: it falls with every move of a formant, also where words stay clear.
+            clipping). A proxy of intelligibility: it falls with every shift of a formant, also where words stay clear.
     """
 
     pitch_correlation: float
@@ -51,7 +57,12 @@ class Kept:
 
 
 def kept(before: Float[np.ndarray, " n"], after: Float[np.ndarray, " n"]) -> Kept:
-    """Compares two waveforms of 16 kHz that begin together; what one has more at its end is left out."""
+    """Compares a voice with its changed form.
+
+    Args:
+        before: the original, mono, 16 kHz.
+        after: the changed voice, beginning at the same time; of the longer of both the end is left out.
+    """
     length = min(before.size, after.size)
     pair = [np.nan_to_num(np.asarray(x[:length], np.float64)) for x in (before, after)]
     melodies = [12 * np.log2(pitch(x)) for x in pair]
@@ -75,14 +86,14 @@ def kept(before: Float[np.ndarray, " n"], after: Float[np.ndarray, " n"]) -> Kep
 
 
 def pitch(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " F"]:
-    """F0 in Hz every 10 ms; NaN where there is no voice."""
+    """F0 of a waveform of 16 kHz, Hz, every 10 ms; NaN where it is not voiced."""
     window = np.hanning(PITCH_WINDOW)
     frames = _frames(signal.sosfiltfilt(_low_pass(), waveform), PITCH_WINDOW)
     own = _autocorrelation(window[None])[0]
     correlation = _autocorrelation((frames - frames.mean(axis=1, keepdims=True)) * window) / own
     first, last = int(SAMPLE_RATE / HIGHEST_HZ), int(SAMPLE_RATE / LOWEST_HZ)
     lags = np.arange(first, last + 1)
-    # A little less for long lags, or the octave below would win as often.
+    # Long lags are penalised: the octave below correlates nearly as well.
     favoured = correlation[:, lags] - 0.02 * np.log2(lags / first)
     best = lags[np.argmax(favoured, axis=1)]
     rows = np.arange(len(best))
@@ -92,7 +103,7 @@ def pitch(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " F"]:
     level = level_db(waveform)[: len(best)]
     voiced = (here > VOICED) & (level >= np.quantile(level, 0.95) - PAUSE_DB)
     hertz = np.where(voiced, SAMPLE_RATE / (best + np.clip(offset, -1, 1)), np.nan)
-    # A frame that leaps from both its neighbourhoods is an octave error.
+    # A frame far from the median around it is an octave error.
     around = np.lib.stride_tricks.sliding_window_view(np.pad(hertz, 3, constant_values=np.nan), 7)
     smooth = np.full(len(hertz), np.nan)
     smooth[voiced] = np.nanmedian(around[voiced], axis=1)
@@ -105,7 +116,7 @@ def _low_pass() -> Float[np.ndarray, "S 6"]:
 
 
 def level_db(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " F"]:
-    """RMS over 40 ms every 10 ms, dB."""
+    """The level of a waveform of 16 kHz: RMS over 40 ms, dB, every 10 ms."""
     return 20 * np.log10(np.sqrt(np.mean(np.square(_frames(waveform, PITCH_WINDOW)), axis=1)) + 1e-6)
 
 
@@ -115,7 +126,7 @@ def _frames(waveform: Float[np.ndarray, " n"], length: int) -> Float[np.ndarray,
 
 
 def _autocorrelation(frames: Float[np.ndarray, "F L"]) -> Float[np.ndarray, "F L"]:
-    """For lags below L, divided by that of lag 0."""
+    """The autocorrelation of each frame for lags below L, divided by that of lag 0."""
     length = frames.shape[1]
     power = np.abs(np.fft.rfft(frames, 2 * length, axis=1)) ** 2
     correlation = np.fft.irfft(power, axis=1)[:, :length]

@@ -1,4 +1,4 @@
-"""The answers so far, a line each, so that an evaluation that was interrupted goes on where it stopped."""
+"""The file of the answers so far, a line each, from which an interrupted evaluation goes on."""
 
 import dataclasses
 import json
@@ -12,13 +12,14 @@ from deemo_jax.core.errors import UserError
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LoggedAnswer:
-    """What a model said to one record of the split.
+    """A model's answer to one record of the split.
 
     Attributes:
-        modalities: what it was shown, as `schema.set_name` writes it.
-        index: of the record.
+        modalities: what the model was shown, as `schema.set_name` writes it.
+        index: of the record in the split.
         answer: the text; empty for a record that cannot be read.
-        log_likelihoods: of each label's statement, in the dataset's order; None for a record that cannot be read.
+        log_likelihoods: of the statement of each label, natural logarithms, in the dataset's order; None for a record
+            that cannot be read.
     """
 
     modalities: str
@@ -27,18 +28,19 @@ class LoggedAnswer:
     log_likelihoods: tuple[float, ...] | None
 
     def to_json(self) -> dict[str, Any]:
+        """The answer as a line of the file."""
         return dataclasses.asdict(self)
 
 
 class AnswerLog:
-    """A file of `LoggedAnswer`.
+    """A file of `LoggedAnswer`s.
 
     Args:
-        path: made when the first answer comes. What a kill left of a last line is removed. None keeps nothing.
-        begin: called before the first answer is written.
+        path: made with the first answer; a last line that was written in part is removed. None for no file.
+        begin: called once, before the first answer is written.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: the file cannot be read.
     """
 
     def __init__(self, path: Path | None = None, begin: Callable[[], None] | None = None) -> None:
@@ -60,11 +62,11 @@ class AnswerLog:
             raise UserError(f"{path}: cannot be read ({error.strerror}); give --overwrite to begin anew") from error
 
     def of(self, modalities: str) -> dict[int, LoggedAnswer]:
-        """What is known of a modality set, by record."""
+        """The answers of one modality set: index of the record -> answer."""
         return {index: found for (name, index), found in self._known.items() if name == modalities}
 
     def add(self, rows: Iterable[LoggedAnswer]) -> None:
-        """Keeps answers; they are on the disk when this returns.
+        """Adds answers; they are on the disk when this returns.
 
         Raises:
             UserError: they cannot be written.
@@ -94,7 +96,7 @@ class AnswerLog:
 
 
 def _read(line: bytes) -> LoggedAnswer | None:
-    """A whole line, or None."""
+    """The answer in a line; None where it was written in part or is damaged."""
     if not line.endswith(b"\n"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""A model's answers to every clip of a split, once per modality set, through one function."""
+"""Asks a model about the clips of a split, once for each modality set."""
 
 import dataclasses
 import itertools
@@ -25,7 +25,12 @@ from deemo_jax.models.deemo_llama import DeemoLlama
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SplitAnswers:
-    """What a model said, and what a reader of its scores must know of the data, a line each."""
+    """A model's answers to a split.
+
+    Attributes:
+        predictions: of every readable record and modality set.
+        notes: sentences about the data for a reader of the scores.
+    """
 
     predictions: list[Prediction]
     notes: tuple[str, ...]
@@ -43,25 +48,25 @@ def answer_split(
     limit: int = 0,
     log: AnswerLog | None = None,
 ) -> SplitAnswers:
-    """Greedy answers, and the likelihoods of all labels' statements.
+    """Greedy answers of a model, and the likelihoods of the statements of all labels.
 
-    Every set has batches of the same few shapes (what a set withholds is zeros and absent from the prompt), so that
-    all sets share their compilations. A record that cannot be read gets an empty answer, which counts as wrong; one
-    whose label cannot be read either is left out and noted.
+    Batches of all sets have the same few shapes, since what a set withholds is zeros and absent from the prompt: the
+    sets share what is compiled. A record that cannot be read gets an empty answer, which counts as wrong; one whose
+    label cannot be read either is left out and noted.
 
     Args:
         recipe: of the run.
-        model: its model.
-        params: its parameters.
-        sets: what the model is shown, one pass each.
+        model: of the run.
+        params: of the model.
+        sets: modality sets, one pass over the split each.
         batch_size: clips at once.
-        max_new_tokens: an answer's longest length.
-        split: default: the recipe's test split.
-        limit: only so many clips; 0 is all.
-        log: where answers are kept as they come; what is there already is not asked again.
+        max_new_tokens: tokens of an answer, at most.
+        split: of the dataset; empty for the recipe's test split.
+        limit: clips, at most; 0 for all.
+        log: keeps answers as they come; what it holds already is not asked again.
 
     Raises:
-        UserError: no such data, or a split that is empty or cannot be read.
+        UserError: there is no such data, or the split is empty or cannot be read.
     """
     split = split or recipe.data.test_split
     asker = SplitAsker(recipe, model, params, max_new_tokens, split=split, batch_size=batch_size)
@@ -87,13 +92,13 @@ def answer_split(
 
 
 class SplitAsker:
-    """A model that is asked about the records of a split, one modality set after the other.
+    """Asks a model about the records of a split, one modality set after the other.
 
     Args:
         recipe: of the run.
-        model: its model.
-        params: its parameters.
-        max_new_tokens: an answer's longest length.
+        model: of the run.
+        params: of the model.
+        max_new_tokens: tokens of an answer, at most.
         split: of the dataset.
         batch_size: clips at once.
 
@@ -129,7 +134,17 @@ class SplitAsker:
     def ask(
         self, chosen: frozenset[Modality], count: int, log: AnswerLog, doing: str = "answers"
     ) -> dict[int, LoggedAnswer]:
-        """What is said to the first `count` records, by record; from the first batch on that is not known whole."""
+        """The answers to the first `count` records; batches whose answers are in the log are not asked again.
+
+        Args:
+            chosen: the modality set.
+            count: of records.
+            log: is read, and gets the new answers.
+            doing: what the progress calls this.
+
+        Returns:
+            Index of the record -> answer.
+        """
         name, pipeline, size = set_name(chosen), self.pipeline(chosen), self._recipe.data.batch_size
         known = log.of(name)
         first = next((index for index in range(count) if index not in known), count) // size
@@ -137,7 +152,7 @@ class SplitAsker:
         batches = itertools.islice(pipeline.iterate(first), steps) if steps else ()
         for batch in with_progress(batches, f"{doing} ({name})", total=steps) if steps else ():
             said = answer(self._model, self._params, batch, self._tokenizer, self._decoding, self._statements)
-            # An unreadable record has an empty prompt: its text is dropped, and it counts as not understood.
+            # The prompt of an unreadable record is empty, so the answer to it is dropped.
             log.add(
                 LoggedAnswer(name, index, text if readable else "", tuple(odds) if readable else None)
                 for index, readable, text, odds in zip(
@@ -151,7 +166,7 @@ class SplitAsker:
 
 def _prediction(record: Record, said: LoggedAnswer, labels: Labels) -> Prediction:
     odds = said.log_likelihoods
-    known = odds is not None and all(map(math.isfinite, odds))  # infinite or NaN where weights overflow
+    known = odds is not None and all(map(math.isfinite, odds))  # weights that overflow give infinity or NaN
     return Prediction(
         clip_id=record.clip.clip_id,
         modalities=said.modalities,
@@ -165,7 +180,11 @@ def _prediction(record: Record, said: LoggedAnswer, labels: Labels) -> Predictio
 
 
 def read_records(pipeline: Pipeline, count: int) -> tuple[dict[int, Record], int]:
-    """The first `count` records without their pixels and samples, and how many have no readable label."""
+    """The first `count` records of a split, without pixels and samples.
+
+    Returns:
+        Index -> record; and how many records cannot be read at all, and are absent.
+    """
     records = {}
     for index in range(count):
         try:

@@ -1,4 +1,4 @@
-"""Learns the temperatures of a run's probabilities on the clips that `build` set apart for it."""
+"""Learns the temperatures that calibrate a run's probabilities, on the split that `build` set apart for this."""
 
 import itertools
 from typing import Any
@@ -15,7 +15,7 @@ from deemo_jax.generation.calibration import SPLIT, Calibration, fit, lacking, t
 from deemo_jax.generation.odds import log_odds
 from deemo_jax.models.deemo_llama import DeemoLlama
 
-# Clips that the temperature of a modality set is fitted on, at most: one number is known well enough from these.
+# Clips on which the temperature of a modality set is fitted, at most: enough for a single number.
 MOST_CLIPS = 256
 
 
@@ -24,13 +24,13 @@ def calibrate(recipe: Recipe, model: DeemoLlama, params: Any, *, batch_size: int
 
     Args:
         recipe: of the run.
-        model: its model.
-        params: its parameters.
+        model: of the run.
+        params: of the model.
         batch_size: clips at once.
 
     Returns:
-        The temperatures; or none, and why: the dataset has no split `validation`, or one that is too small or that
-            the run was trained on.
+        The temperatures; or none and why not: the dataset has no split `validation`, it is too small, or the run was
+            trained on it.
 
     Raises:
         UserError: the dataset cannot be opened.
@@ -40,7 +40,7 @@ def calibrate(recipe: Recipe, model: DeemoLlama, params: Any, *, batch_size: int
         return Calibration(why_not=f"the dataset has no split {SPLIT!r}")
     if takes(data.train_split):
         return Calibration(why_not=f"the run was trained on split {SPLIT!r}")
-    # Only the odds are wanted: one token is the shortest answer.
+    # Answers of one token: only the likelihoods of the labels are used.
     asker = SplitAsker(recipe, model, params, 1, split=SPLIT, batch_size=batch_size)
     whole = asker.pipeline(shown_to(recipe))
     count = min(len(whole), MOST_CLIPS)

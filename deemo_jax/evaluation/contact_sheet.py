@@ -1,4 +1,4 @@
-"""The contact sheet: one row per clip, before and after de-identification, with what the model made of it."""
+"""The contact sheet: a picture with a row a clip, raw and de-identified, and the model's answer."""
 
 import dataclasses
 import textwrap
@@ -22,13 +22,21 @@ from deemo_jax.media.audio import read_audio
 from deemo_jax.media.mel import CLIP_SAMPLES, HOP, WINDOW, mel_clips
 from deemo_jax.media.video import read_frames, video_info
 
-# Of a reasoning beside its pictures: characters a line, and lines.
+# Of a text on the sheet: characters of a line, and lines, at most.
 TEXT_WIDTH, MAX_LINES = 66, 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SheetRow:
-    """One clip: its middle frame and its first two seconds of sound (mel), raw and de-identified, and the answer."""
+    """One clip on the sheet.
+
+    Attributes:
+        prediction: the model's answer.
+        raw_frame: middle frame of the raw file, RGB.
+        frame: middle frame of the de-identified file, RGB.
+        raw_mel: log-mel spectrogram of the first two seconds of the raw file.
+        mel: likewise of the de-identified file.
+    """
 
     prediction: Prediction
     raw_frame: UInt8[np.ndarray, "H W 3"]
@@ -38,17 +46,17 @@ class SheetRow:
 
 
 def spread(predictions: Sequence[Prediction], count: int) -> list[Prediction]:
-    """`count` predictions at even distances: chosen by place, never by outcome."""
+    """`count` predictions, or all, at even distances in the list; whether they are right plays no part."""
     places = np.linspace(0, len(predictions) - 1, min(count, len(predictions))).round().astype(int)
     return [predictions[place] for place in places]
 
 
 def collect(predictions: Sequence[Prediction], source: str | Path, deid: str | Path) -> list[SheetRow]:
-    """Finds each clip's de-identified file by its manifest, and its raw file by the hash in that manifest.
+    """Reads the pictures and sounds of clips: de-identified files by manifest, raw ones by the hash in the manifest.
 
     Args:
-        predictions: which clips, with their answers.
-        source: folder of the raw files, searched with its subfolders.
+        predictions: the clips with their answers.
+        source: folder of the raw files, searched with its sub-folders.
         deid: folder of de-identified files and manifests.
 
     Raises:
@@ -114,7 +122,7 @@ def draw(rows: Sequence[SheetRow], path: str | Path, subtitle: str = "") -> None
                 panel.set_title(title, size=10, loc="left", pad=4)
         axes[0].imshow(row.raw_frame)
         axes[1].imshow(row.frame)
-        # One colour scale for both, so that what the voice lost or gained can be compared.
+        # One colour scale for both spectrograms, so that they can be compared.
         low, high = np.percentile(row.raw_mel, [1, 99.5])
         for panel, mel in zip(axes[2:4], (row.raw_mel, row.mel), strict=True):
             panel.imshow(mel, origin="lower", aspect="auto", cmap="cividis", vmin=low, vmax=high)
@@ -146,7 +154,7 @@ def _middle_frame(path: Path) -> UInt8[np.ndarray, "H W 3"]:
     image = None
     for frame in read_frames(path, start_s=info.duration_s / 2):
         return frame.image
-    # A stream may end before its container says so.
+    # The pictures may end before the duration that the container states: the last one is taken then.
     for frame in read_frames(path):
         image = frame.image
     if image is None:
@@ -156,5 +164,5 @@ def _middle_frame(path: Path) -> UInt8[np.ndarray, "H W 3"]:
 
 def _mel(path: Path) -> Float[np.ndarray, "128 198"]:
     waveform, _ = read_audio(path, SAMPLE_RATE, end_s=CLIP_SAMPLES / SAMPLE_RATE)
-    # Columns beyond two seconds are padding for the model and are not drawn.
+    # Columns beyond two seconds are padding for the model.
     return mel_clips(waveform, clips=1)[0][:, : 1 + (CLIP_SAMPLES - WINDOW) // HOP]

@@ -1,4 +1,4 @@
-"""A run's evaluation, from its folder to its scores: what is there is shown, what was begun goes on."""
+"""Evaluates a run: answers and scores; a finished evaluation is read, and an interrupted one goes on."""
 
 import dataclasses
 import functools
@@ -31,22 +31,24 @@ from deemo_jax.generation.load import checkpoint_identity, chosen_step, load_run
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationRequest:
-    """What a person asks for; see `python -m deemo_jax.evaluate --help`.
+    """What a person asks for, by the flags of `evaluate --workdir`.
 
     Attributes:
         workdir: of the run.
-        sets: modality sets as text; empty for the usual ones.
-        split: empty for the recipe's test split.
-        limit: only so many clips; 0 is all.
+        sets: modality sets, as `modality_sets.parse_sets` reads them; empty for all that the run is shown, and for
+            transcript, video and audio alone.
+        split: of the dataset; empty for the recipe's test split.
+        limit: clips, at most; 0 for all.
         step: of the checkpoint; None for the newest.
         batch_size: clips at once.
-        max_new_tokens: an answer's longest length.
-        data_dir: where the dataset lies, if not where the run's config says.
+        max_new_tokens: tokens of an answer, at most.
+        data_dir: folder of the dataset; empty for the one that the run's config names.
         accept_data_change, verify_data: see `deemo_jax.data.run_data.check_run`.
-        truth: a file that overrules the labels.
-        out: the folder of the evaluation; None for one below the workdir's `evaluation/`.
-        overwrite: an evaluation that is there is made anew.
-        calibrate: whether temperatures are learnt where there are none; None: when the whole split is evaluated.
+        truth: file whose labels are used in place of the dataset's; None for none.
+        out: folder of the evaluation; None for one below the workdir's `evaluation/`.
+        overwrite: whether an evaluation that is there is made again.
+        calibrate: whether temperatures are learnt; None to learn them where there are none and the whole split is
+            evaluated.
     """
 
     workdir: Path
@@ -68,15 +70,15 @@ class EvaluationRequest:
 def evaluate_run(request: EvaluationRequest) -> tuple[Results, Path, bool]:
     """Answers and scores a run.
 
-    An evaluation that was interrupted goes on where it stopped, and gives what an uninterrupted one gives. One that is
-    finished is read, not made again. Of two at once in one folder the second is refused.
+    An interrupted evaluation goes on where it stopped, with the same result. A finished one is read, not made again. Of
+    two processes that evaluate into one folder, the second is refused.
 
     Returns:
         The scores, the evaluation's folder, and whether it was there already.
 
     Raises:
-        UserError: no run or data, a modality that the run is not shown, or a folder that holds another evaluation or
-            in which another process evaluates.
+        UserError: there is no run or dataset; the run is not shown a modality; or the folder holds another evaluation,
+            or another process evaluates into it.
     """
     recipe = read_recipe(request.workdir, request.data_dir)
     sets = allowed_sets(request.sets, recipe)
@@ -112,6 +114,7 @@ def evaluate_run(request: EvaluationRequest) -> tuple[Results, Path, bool]:
 
 
 def _there(request: EvaluationRequest, folder: Path, stamp: dict[str, Any]) -> bool:
+    """Whether the folder holds the finished evaluation that is asked for."""
     return output_folder.finished(folder) and output_folder.holds(folder, stamp) and not request.overwrite
 
 
@@ -126,7 +129,7 @@ def _evaluate(
     *,
     there: bool,
 ) -> Results:
-    """Answers and scores a run, or scores anew what is `there`."""
+    """Answers and scores a run; where a finished evaluation is `there`, its answers are scored again."""
     opened = load_run(request.workdir, setting.step, request.data_dir)
     labels = dataset_labels(opened[0].data.data_dir, opened[0].data.dataset)
     calibration, note = _calibration(request, opened, setting)
@@ -157,6 +160,7 @@ def _evaluate(
 
 
 def _source(workdir: Path, setting: Setting) -> str:
+    """What was evaluated, in a line."""
     clips = f", first {setting.limit} clips" if setting.limit else ""
     step = "" if setting.step is None else f", step {setting.step}"
     return f"Run {workdir}{step}, split {setting.split}{clips}"
@@ -170,6 +174,11 @@ def _read(folder: Path, truth: Truth | None) -> Results:
 
 
 def _source_and_notes(folder: Path) -> tuple[str, tuple[str, ...]]:
+    """`source` and `notes` of a finished evaluation, as `Results` has them.
+
+    Raises:
+        UserError: its scores are damaged.
+    """
     row = read_json(folder / output_folder.SCORES)
     try:
         return str(row["source"]), tuple(map(str, row["notes"]))
@@ -178,7 +187,7 @@ def _source_and_notes(folder: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def _content(data: DataRecipe) -> str:
-    """Names what a dataset holds, wherever it lies."""
+    """A hash of a dataset's content, wherever it lies."""
     builder = open_builder(data.data_dir, data.dataset)
     known = fingerprint.stored(builder)
     if known is None:
@@ -187,7 +196,7 @@ def _content(data: DataRecipe) -> str:
 
 
 def _calibration(request: EvaluationRequest, opened: tuple[Any, Any, Any], setting: Setting) -> tuple[Calibration, str]:
-    """The run's calibration, learnt if it is to be and can be, and a line on it for a reader of the scores."""
+    """The run's calibration, learnt first if that is asked for, and a sentence on it for a reader of the scores."""
     path = calibrations.path_of(request.workdir, setting.step)
     found = calibrations.load(path, setting.weights)
     missing = found is None or not found.sets

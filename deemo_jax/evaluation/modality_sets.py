@@ -1,4 +1,4 @@
-"""Sets of modalities that a model is shown: as people write them, and as a run knows them."""
+"""Modality sets: read from text, and limited to what a run is shown."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from deemo_jax.core.schema import Modality, set_name
 
 
 def parse_sets(text: str) -> list[frozenset[Modality]]:
-    """'all;transcript;video,audio' -> the sets, in that order, each once.
+    """Reads sets such as 'all;transcript;video,audio', in that order, each once.
 
     Raises:
         UserError: a name that is no modality, or no set at all.
@@ -26,7 +26,7 @@ def fullest(sets: Iterable[str]) -> str:
 
 def shown_to(recipe: Recipe) -> frozenset[Modality]:
     """The modalities that a run is shown: those of its recipe that its model has a branch for."""
-    from deemo_jax.models.deemo_llama import DeemoLlamaConfig  # imports JAX, which no set needs to be read
+    from deemo_jax.models.deemo_llama import DeemoLlamaConfig  # it imports JAX, which the other functions do not need
 
     model = DeemoLlamaConfig.from_config(recipe.model)
     without = {m for m in (Modality.AUDIO, Modality.VIDEO) if getattr(model, m) is None}
@@ -34,15 +34,15 @@ def shown_to(recipe: Recipe) -> frozenset[Modality]:
 
 
 def allowed_sets(text: str, recipe: Recipe) -> list[frozenset[Modality]]:
-    """The modality sets that a person asks for, as far as a run is shown them.
+    """The modality sets that a person asks for.
 
     Args:
-        text: as `parse_sets` reads it; 'all' is all that the run is shown. Empty: that, and transcript, video and audio
-            alone, as far as it is shown these.
+        text: as `parse_sets` reads it; 'all' stands for all that the run is shown. Empty for this set and for
+            transcript, video and audio alone, as far as the run is shown these.
         recipe: of the run.
 
     Raises:
-        UserError: a set names what the run is not shown.
+        UserError: a set names a modality that the run is not shown.
     """
     known = shown_to(recipe)
     if not text:

@@ -1,4 +1,4 @@
-"""Where an evaluation lies: a folder for each setting, so that none takes the place of another.
+"""The folder of an evaluation: one for each setting, so that evaluations do not overwrite each other.
 
 setting.json (what is evaluated, written first)   answers.jsonl (until all is answered)   predictions.jsonl
 recognition.png   report.md   recognition.json (written last: the evaluation is finished)   sheet.png
@@ -20,23 +20,23 @@ from deemo_jax.core.schema import DEEMO_LABELS, Labels
 SETTING, ANSWERS, PREDICTIONS, SCORES = "setting.json", "answers.jsonl", "predictions.jsonl", "recognition.json"
 LOCK = ".lock"
 FILES = (SCORES, SETTING, ANSWERS, PREDICTIONS, "report.md", "recognition.png", "sheet.png")
-# Characters of a split, and of modality sets, in a folder's name; file systems allow 255 bytes in all.
+# Characters of the split, and of the modality sets, in a folder's name, at most: file systems allow 255 bytes in all.
 LONGEST = 120
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Setting:
-    """How a run is evaluated. How many clips are answered at once is no part of it: it changes no answer.
+    """How a run is evaluated: all that changes answers or scores, and so not the batch size.
 
     Attributes:
         split: of the dataset.
-        limit: only so many clips of it; 0 is all.
+        limit: clips, at most; 0 for all.
         step: of the checkpoint; None for a converted one, which has no steps.
-        weights: names that very checkpoint.
-        sets: what the model is shown, as `schema.set_name` writes it.
-        max_new_tokens: an answer's longest length.
-        data: names the dataset's content.
-        truth: SHA-256 of the file that overrules the labels; empty for none.
+        weights: hash that tells the checkpoint from others of the same step.
+        sets: modality sets, as `schema.set_name` writes them.
+        max_new_tokens: tokens of an answer, at most.
+        data: hash of the dataset's content.
+        truth: SHA-256 of the file whose labels are used in place of the dataset's; empty for none.
     """
 
     split: str
@@ -49,11 +49,12 @@ class Setting:
     truth: str = ""
 
     def to_json(self) -> dict[str, Any]:
+        """The setting as setting.json has it."""
         return {**dataclasses.asdict(self), "sets": list(self.sets)}
 
     @property
     def name(self) -> str:
-        """For people: 'test-first24-step640-all+transcript'. Other settings can have the same."""
+        """A readable name, such as 'test-first24-step640-all+transcript'; other settings may have the same."""
         first = [f"first{self.limit}"] if self.limit else []
         sets = "+".join(chosen.replace(",", "_") for chosen in self.sets)
         step = "converted" if self.step is None else f"step{self.step}"
@@ -62,20 +63,20 @@ class Setting:
 
 
 def finished(folder: Path) -> bool:
-    """Whether an evaluation there is whole."""
+    """Whether a folder holds a finished evaluation."""
     return (folder / SCORES).is_file()
 
 
 def check(folder: Path, stamp: dict[str, Any], *, overwrite: bool) -> None:
-    """Whether an evaluation may be written to a folder, before anything is touched.
+    """Checks whether an evaluation may be written to a folder; writes nothing.
 
     Args:
-        folder: need not be there.
+        folder: need not exist.
         stamp: what is evaluated, as JSON has it.
-        overwrite: whatever an earlier evaluation left there may be removed.
+        overwrite: whether the files of an earlier evaluation may be removed.
 
     Raises:
-        UserError: there is another evaluation.
+        UserError: the folder holds another evaluation.
     """
     if not overwrite and any((folder / name).exists() for name in FILES) and not holds(folder, stamp):
         raise UserError(
@@ -84,27 +85,27 @@ def check(folder: Path, stamp: dict[str, Any], *, overwrite: bool) -> None:
 
 
 def clear(folder: Path, keep: Path | None = None) -> None:
-    """Removes the files of an evaluation, the one first that says that it is finished; but not the file to `keep`."""
+    """Removes the files of an evaluation, except `keep`; first the scores, whose presence means that it is finished."""
     for path in (folder / name for name in FILES):
         if keep is None or not (path.exists() and path.samefile(keep)):
             path.unlink(missing_ok=True)
 
 
 def lock_of(folder: Path) -> Lock:
-    """What keeps two evaluations of a run out of one folder."""
+    """The lock that keeps a second evaluation out of a folder."""
     return Lock(folder / LOCK, "name another folder with --out")
 
 
 def begin(folder: Path, stamp: dict[str, Any], lock: Lock | None = None) -> None:
-    """Makes a folder that of an evaluation.
+    """Begins an evaluation in a folder: writes setting.json.
 
     Args:
-        folder: need not be there.
-        stamp: see `check`.
-        lock: of a folder that was not there when this evaluation began; it is taken first.
+        folder: need not exist.
+        stamp: as for `check`.
+        lock: to take first, where the folder did not exist when the lock was to be taken.
 
     Raises:
-        UserError: it cannot be written, or another evaluation came in between.
+        UserError: it cannot be written, or another process began an evaluation there meanwhile.
     """
     if lock is not None:
         open_output(folder)
@@ -115,12 +116,12 @@ def begin(folder: Path, stamp: dict[str, Any], lock: Lock | None = None) -> None
 
 
 def place(root: Path, name: str, stamp: dict[str, Any]) -> Path:
-    """The folder below `root` of an evaluation: where it lies already, or a free one.
+    """The folder of an evaluation below `root`: the one that holds it already, or a free one.
 
     Args:
-        root: need not be there.
-        name: of the folder, for people; where it is taken by another evaluation, 8 hexadecimal digits are added.
-        stamp: see `check`.
+        root: need not exist.
+        name: of the folder; 8 hexadecimal digits are added where another evaluation has it.
+        stamp: as for `check`.
     """
     for folder in sorted(root.iterdir()) if root.is_dir() else []:
         if holds(folder, stamp):
@@ -133,7 +134,10 @@ def place(root: Path, name: str, stamp: dict[str, Any]) -> Path:
 
 
 def newest(root: Path) -> Path | None:
-    """The folder of the evaluation below `root` that was finished last; or `root`, where earlier versions wrote to."""
+    """The folder of the evaluation below `root` that was finished last.
+
+    It is `root` itself for an evaluation of an earlier version, which wrote there; None where there is none.
+    """
     folders = [folder for folder in root.iterdir() if _shown(folder)] if root.is_dir() else []
     if folders:
         return max(folders, key=lambda folder: (folder / SCORES).stat().st_mtime_ns)
@@ -141,7 +145,7 @@ def newest(root: Path) -> Path | None:
 
 
 def scored_labels(folder: Path) -> Labels:
-    """The labels that a finished evaluation was scored with; DEEMO's where there are no scores.
+    """The labels with which a finished evaluation was scored; DEEMO's where there are no scores.
 
     Raises:
         UserError: the scores are damaged.
@@ -155,7 +159,7 @@ def scored_labels(folder: Path) -> Labels:
 
 
 def holds(folder: Path, stamp: dict[str, Any]) -> bool:
-    """Whether an evaluation of what `stamp` says was begun there."""
+    """Whether the evaluation of a stamp was begun in a folder."""
     try:
         return (folder / SETTING).is_file() and read_json(folder / SETTING) == stamp
     except UserError:

@@ -1,6 +1,6 @@
-"""One row per clip and modality set: what a system answered, what was read from it, and what is true.
+"""Predictions: a row for each clip and modality set, with the answer, what was read from it, and the truth.
 
-A file of such rows is all that scoring needs, so any system can be scored, whatever it was written in.
+Scoring needs nothing but a file of such rows, so that any system can be scored.
 """
 
 import dataclasses
@@ -23,18 +23,19 @@ from deemo_jax.generation.answer_text import parse_reasoning
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Prediction:
-    """One answer.
+    """A system's answer to one clip, and the truth.
 
     Attributes:
-        clip_id: which clip.
+        clip_id: of the clip.
         modalities: what the system was given, as `schema.set_name` writes it.
-        answer: the text as it came.
-        emotion_predicted: None when the answer states no label, or several.
-        emotion_true: the label.
-        reasoning: the explanation.
-        reference: the reference explanation; empty when there is none.
-        log_likelihoods: of the statement of each label, natural logarithms; None when they are not known.
-        temperature: what divides them, as learnt on other clips; None when it is not known.
+        answer: the whole text.
+        emotion_predicted: the label that it states; None where it states none, or several.
+        emotion_true: the true label.
+        reasoning: the explanation in the answer.
+        reference: the reference explanation; empty where there is none.
+        log_likelihoods: label -> natural logarithm of the likelihood of its statement; None where it is not known.
+        temperature: learnt on other clips; the differences of log-likelihoods are divided by it. None where none was
+            learnt.
     """
 
     clip_id: str
@@ -48,16 +49,17 @@ class Prediction:
     temperature: float | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """The row as predictions.jsonl has it."""
         return dataclasses.asdict(self)
 
 
 def indices(emotions: Sequence[str | None], labels: Labels = DEEMO_LABELS) -> Int[np.ndarray, " n"]:
-    """Label indices for `recognition`; None, an answer that was not understood, comes behind the last one."""
+    """Label indices, 0 to C - 1, for `recognition`; None, an answer that states no label, becomes C."""
     return np.array([len(labels) if e is None else labels.index(e) for e in emotions], np.int64)
 
 
 def by_set(predictions: Iterable[Prediction]) -> dict[str, list[Prediction]]:
-    """The predictions of each modality set, sets as first met, clips sorted by id, so that sets pair up by position.
+    """The predictions of each modality set, sorted by clip id, so that the same places of two sets are the same clip.
 
     Raises:
         UserError: a clip twice in one set, sets that cover different clips, or a clip with two labels.
@@ -91,11 +93,12 @@ def read_predictions(
 
     Args:
         path: a JSON-lines file.
-        truth: what `--truth` names; it overrules the file.
-        labels: that emotions are of.
+        truth: of the file that --truth names; its labels and references are used in place of the rows'.
+        labels: the labels that emotions may be.
 
     Raises:
-        UserError: anything that is not so, with file and line.
+        UserError: a row is malformed or lacks a key, a clip occurs twice in a set, or there are too many rows or none;
+            the message names file and row.
     """
     count = 0
     first: dict[tuple[str, str], int] = {}
@@ -118,10 +121,10 @@ def read_predictions(
 
 
 def with_truth(rows: Iterable[Prediction], truth: Truth) -> list[Prediction]:
-    """The same predictions held against other labels and references.
+    """Predictions with the labels and references of a truth in place of their own.
 
     Raises:
-        UserError: a clip that the truth does not know.
+        UserError: the truth lacks a clip.
     """
     return [
         dataclasses.replace(row, emotion_true=emotion, reference=reference)
@@ -131,7 +134,7 @@ def with_truth(rows: Iterable[Prediction], truth: Truth) -> list[Prediction]:
 
 
 def _missing(row: Mapping[str, Any], labelled: bool, labels: Labels) -> list[str]:
-    """What a row lacks, all of it, in words; with what it may have been called by a slip of the pen."""
+    """All keys that a row lacks, in words, each with a key that may be a misspelling of it."""
     wanted = {"clip_id": "is missing"} if "clip_id" not in row else {}
     if labelled and row.get("emotion_true") is None:
         wanted["emotion_true"] = "is missing; add it, or name the annotations with --truth"

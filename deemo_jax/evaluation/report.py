@@ -1,4 +1,4 @@
-"""Results for people: a table in the terminal, the same in Markdown, and a picture."""
+"""The report of an evaluation: tables for a terminal and in Markdown, and a plot."""
 
 import itertools
 import math
@@ -14,7 +14,7 @@ from deemo_jax.evaluation.results import Results
 
 
 def tables(results: Results) -> list[Table]:
-    """The results; every score in percent with its 95 % interval."""
+    """The results as tables; scores are in percent, with their 95 % intervals."""
     found = [_recognition(results)]
     header: tuple[str, ...]
     rows: list[tuple[str, ...]]
@@ -58,7 +58,7 @@ def _recognition(results: Results) -> Table:
 
 
 def notes(results: Results) -> list[str]:
-    """What a reader of the tables must know, a line each."""
+    """Notes on the tables for a reader, a line each."""
     kind = [f"The corpus is {results.corpus}, as its truth file states."] if results.corpus else []
     return [*results.notes, *kind]
 
@@ -74,7 +74,7 @@ def text(results: Results) -> str:
 
 
 def markdown(results: Results, picture: str = "") -> str:
-    """The tables as a Markdown page, with `picture` (a file name beside it)."""
+    """The tables as a Markdown page; `picture` is the name of the plot's file beside it."""
     parts = [f"# Evaluation\n\n{results.source}"]
     if picture:
         parts.append(f"![Accuracy by modality set]({picture})")
@@ -85,7 +85,7 @@ def markdown(results: Results, picture: str = "") -> str:
 
 
 def write(results: Results, folder: Path) -> None:
-    """Writes recognition.png, report.md and, when they are there, recognition.json into `folder`."""
+    """Writes recognition.png, report.md and, last, recognition.json into `folder`."""
     plot(results, folder / "recognition.png")
     with atomic(folder / "report.md") as temporary:
         temporary.write_text(markdown(results, "recognition.png"), encoding="utf-8")
@@ -93,7 +93,7 @@ def write(results: Results, folder: Path) -> None:
 
 
 def plot(results: Results, path: str | Path) -> None:
-    """Draws accuracy per modality set beside what is attainable and, where known, the cues named by the first set."""
+    """Draws the accuracy of each modality set beside the best possible one and, where known, how cues are named."""
     panels = 2 if results.cues else 1
     height = 1.9 + 0.55 * max(len(results.sets), 3 * (panels - 1))
     figure = canvas(6.2 * panels, height)

@@ -1,4 +1,4 @@
-"""All scores of one evaluation, from predictions to what is written and shown."""
+"""All scores of an evaluation, computed from its predictions."""
 
 import dataclasses
 import itertools
@@ -17,15 +17,15 @@ class Results:
     """Scores by modality set.
 
     Attributes:
-        source: where the predictions came from, one line.
-        notes: what a reader of the numbers must know, a line each.
-        majority: accuracy of always naming the most frequent class of these clips.
-        sets: recognition scores by modality set.
-        differences: 'all - transcript': paired difference of two sets on the same clips.
-        cues: by modality set and cue, where the truth states the cues of the corpus; else empty.
-        bayes: by modality set, the best accuracy that is possible, where the truth states it; else empty.
-        probabilities: by modality set, how honest the probabilities are, where odds are known; else empty.
-        corpus: the kind of the corpus, where the truth states it; else "".
+        source: where the predictions come from, in a line.
+        notes: sentences for a reader of the numbers.
+        majority: accuracy of always naming the most frequent class of these clips, 0 to 1.
+        sets: modality set -> recognition scores.
+        differences: two sets, as in 'all - transcript' -> paired difference on the same clips.
+        cues: modality set -> cue -> scores, where the truth states the cues of the corpus; else empty.
+        bayes: modality set -> best accuracy that is possible, 0 to 1, where the truth states it; else empty.
+        probabilities: modality set -> scores of the probabilities, where likelihoods are known; else empty.
+        corpus: kind of the corpus, where the truth states it; else empty.
     """
 
     source: str
@@ -44,6 +44,7 @@ class Results:
         return next(iter(self.sets.values())).n
 
     def to_json(self) -> dict[str, Any]:
+        """The results as recognition.json has them."""
         return {
             "source": self.source,
             "notes": list(self.notes),
@@ -70,11 +71,11 @@ def score(
     """Scores predictions.
 
     Args:
-        sets: as `predictions.by_set` gives them: the same clips in the same order for every set.
-        source: see `Results`.
-        notes: see `Results`.
+        sets: as `predictions.by_set` returns them: the same clips in the same order for every set.
+        source: as in `Results`.
+        notes: as in `Results`.
         labels: of the dataset.
-        truth: what the predictions were held against, where that is a file of its own; it knows every clip of `sets`.
+        truth: of the file that --truth names, with all clips of `sets`; None where there is none.
     """
     rows = next(iter(sets.values()))
     true = indices([row.emotion_true for row in rows], labels)

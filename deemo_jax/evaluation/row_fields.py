@@ -1,4 +1,4 @@
-"""Fields of the rows that evaluation reads, predictions and truth alike: anybody may have written these files."""
+"""Fields of the rows that evaluation reads, of predictions and of truth, checked: the files may come from anywhere."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,10 +14,15 @@ MAX_ID = 200
 
 
 def text_of(row: Mapping[str, Any], key: str, default: str | None = None) -> str:
-    """A string of a row; without a default it must be there and not be empty.
+    """A text in a row.
+
+    Args:
+        row: decoded from JSON.
+        key: of the text.
+        default: the text where the key is absent; with None the text must be there and not be empty.
 
     Raises:
-        UserError: it is no string, or too long.
+        UserError: it is no string, is too long, or is missing.
     """
     value = row.get(key, default)
     if not isinstance(value, str) or len(value) > MAX_TEXT or (default is None and not value):
@@ -26,10 +31,10 @@ def text_of(row: Mapping[str, Any], key: str, default: str | None = None) -> str
 
 
 def clip_id_of(row: Mapping[str, Any]) -> str:
-    """The clip that a row is about.
+    """The clip id in a row.
 
     Raises:
-        UserError: it names none, or one that cannot be shown.
+        UserError: it is missing, too long, or has characters that cannot be printed.
     """
     value = text_of(row, "clip_id")
     if len(value) > MAX_ID or not value.isprintable():
@@ -38,10 +43,10 @@ def clip_id_of(row: Mapping[str, Any]) -> str:
 
 
 def emotion_of(row: Mapping[str, Any], key: str, labels: Labels) -> str | None:
-    """An emotion of a row; None where it is null or missing.
+    """An emotion in a row; None where it is null or missing.
 
     Raises:
-        UserError: it is none of the labels.
+        UserError: it is not among the labels.
     """
     value = row.get(key)
     if value is None or (isinstance(value, str) and value in labels.names):

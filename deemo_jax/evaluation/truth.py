@@ -1,4 +1,4 @@
-"""The file that `evaluate --truth` names: labels, references, and what the corpus states of itself."""
+"""The file that `evaluate --truth` names: labels, reference explanations, and what it states of its corpus."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -17,8 +17,7 @@ class Truth:
     """What is true of the clips of a corpus.
 
     Attributes:
-        rows: annotation rows by clip id, each with a valid emotion
-            and, where the corpus states cues, with their states.
+        rows: clip id -> annotation row, with a valid emotion and, where the corpus states cues, their states.
         corpus: what the file states of its corpus; None where it states nothing.
     """
 
@@ -26,19 +25,19 @@ class Truth:
     corpus: CorpusStatement | None = None
 
     def of(self, clip_id: str) -> tuple[str, str]:
-        """The label and the reference explanation of a clip; "" where there is none.
+        """The label and the reference explanation of a clip; the latter is "" where there is none.
 
         Raises:
-            UserError: the file does not know it, or its explanation is no text.
+            UserError: the file lacks the clip, or its explanation is no text.
         """
         row = self._row(clip_id)
         return row["emotion"], text_of(row, "reasoning", "")
 
     def cues(self, clip_id: str) -> dict[str, str]:
-        """The state of each cue of a clip that the corpus states; empty without a statement.
+        """Cue -> its state in a clip; empty where the file states no cues.
 
         Raises:
-            UserError: the file does not know the clip.
+            UserError: the file lacks the clip.
         """
         return self.corpus.states_of(self._row(clip_id)) if self.corpus else {}
 
@@ -49,10 +48,15 @@ class Truth:
 
 
 def read_truth(path: str | Path, labels: Labels = DEEMO_LABELS) -> Truth:
-    """Reads annotation rows (docs/formats.md); their emotions are of the labels.
+    """Reads annotation rows (docs/formats.md) as a truth.
+
+    Args:
+        path: of a JSON-lines file.
+        labels: the labels that emotions may be.
 
     Raises:
-        UserError: a row without a valid `clip_id` and `emotion`, a clip twice, or a malformed statement of the corpus.
+        UserError: a row lacks a valid `clip_id` or `emotion`, a clip occurs twice, or the statement about the corpus
+            is malformed.
     """
     rows: dict[str, dict[str, Any]] = {}
     places: dict[str, str] = {}

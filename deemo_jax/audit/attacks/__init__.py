@@ -1,1 +1,1 @@
-"""What an attacker still gets: faces and voices told apart."""
+"""Attacks on de-identified clips: whose face, and whose voice, is it?"""

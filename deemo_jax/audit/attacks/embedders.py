@@ -1,4 +1,4 @@
-"""What tells faces apart: a one-method protocol, an ONNX file behind it, and a weak one that needs no file.
+"""Face embedders: a protocol of one method, an ONNX file behind it, and a weak embedder that needs no file.
 
 Axes: H height, W width, E embedding.
 """
@@ -15,28 +15,31 @@ from deemo_jax.audit.attacks.vectors import check_encoder
 from deemo_jax.audit.face_detection.detectors import checked_model
 from deemo_jax.core.errors import UserError
 
+# Side of ArcFace's input, pixels.
 SIDE = 112
+# Numbers of a vector, at most.
 MOST_NUMBERS = 65_536
+# Side of the picture that `GreyPixels` compares, pixels.
 GREY_SIDE = 16
 
 
 @runtime_checkable
 class FaceEmbedder(Protocol):
-    """Anything that turns a face into a vector, near to those of the same person."""
+    """Anything that turns a picture of a face into a vector close to those of the same person."""
 
     def embed(self, crop: UInt8[np.ndarray, "H W 3"]) -> Float[np.ndarray, " E"]:
-        """The vector of an RGB crop of any size; its length means nothing."""
+        """The vector of an RGB crop of any size; vectors are compared by cosine."""
         ...
 
 
 class OnnxEmbedder:
-    """An ONNX file: RGB (1, 3, 112, 112), (pixel - 127.5) / 127.5, to one vector: ArcFace's convention."""
+    """An embedder in an ONNX file, by ArcFace's convention: RGB (1, 3, 112, 112), (pixel - 127.5) / 127.5, to a vector.
+
+    Raises:
+        UserError: there is no such file, or it is no model of this kind.
+    """
 
     def __init__(self, path: Path):
-        """
-        Raises:
-            UserError: no such file, or not a model of this kind.
-        """
         checked_model(path)
         self._path = path
         try:
@@ -63,7 +66,7 @@ class OnnxEmbedder:
 
 
 class GreyPixels:
-    """The crop itself, small and grey, less its mean: a weak embedder that knows a face by its shading."""
+    """A weak embedder: the crop in 16 by 16 grey pixels, less their mean."""
 
     def embed(self, crop: UInt8[np.ndarray, "H W 3"]) -> Float[np.ndarray, " E"]:
         grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
@@ -72,10 +75,10 @@ class GreyPixels:
 
 
 def face_embedder(embedder: str | FaceEmbedder) -> FaceEmbedder:
-    """ "grey", or the path of an ONNX file, loaded once a process; an object as it is.
+    """The embedder behind "grey" or the path of an ONNX file, loaded once a process; an object is returned as it is.
 
     Raises:
-        UserError: the file cannot be loaded, or the object has not the one method.
+        UserError: the file cannot be loaded, or the object has no method `embed`.
     """
     if isinstance(embedder, str):
         return _by_name(embedder)

@@ -1,4 +1,4 @@
-"""Does a face embedder still tell who it is? Rank-1 among the persons of a corpus, by the regions of their true faces.
+"""The attack on faces: how often a face embedder still ranks the right person first, at the places of true faces.
 
 Axes: E embedding, P persons, N probes, R bootstrap replicates.
 """
@@ -23,12 +23,14 @@ from deemo_jax.core.stats import Interval, over_persons
 from deemo_jax.core.tables import Table
 from deemo_jax.media.video import read_frames, uniform_indices
 
+# Faces of a clip that are embedded, at most, and the shorter side of one, pixels, at least.
 CROPS = 4
 SMALLEST_CROP = 8
+# Bootstrap samples over persons, and the seed of their draws.
 SAMPLES, SEED = 2000, 20250
 TITLE = "Face re-identification"
 _without = functools.partial(not_measured, "reidentification", TITLE, rank1=None)
-# Who is enrolled from what, and what is shown: the attacks of the voice, for faces.
+# Attack -> the pictures by which the attacker knows persons, and the pictures whose person is looked for.
 ATTACKS: Mapping[str, tuple[str, str]] = {
     "nobody is hidden (ceiling)": ("raw", "raw"),
     "ignorant: enrolled raw, shown de-identified": ("raw", "written"),
@@ -38,7 +40,13 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
-    """The faces of one clip, raw and written, as a mean direction each; empty where no box can be cropped."""
+    """The faces of one clip, embedded.
+
+    Attributes:
+        person: pseudonym of who is seen.
+        raw: mean of the vectors in the raw file, of length 1; empty where no face could be cropped.
+        written: likewise in the de-identified file.
+    """
 
     person: str
     raw: Float[np.ndarray, " E"]
@@ -48,13 +56,13 @@ class Embedded:
 def reidentification_section(
     clips: Sequence[AuditedClip], embedder: str | FaceEmbedder | None, workers: int = 1
 ) -> Section:
-    """Rank-1 of the attacks.
+    """The rank-1 rates of the attacks.
 
     Args:
-        clips: with sources and a truth with "person_id" and "faces".
-        embedder: "grey", the path of an ONNX file (`embedders.OnnxEmbedder`), or an object with the one method of
-            `FaceEmbedder`; None says "not measured".
-        workers: processes; an object works in this one, as it may hold what cannot be sent to others.
+        clips: with sources and a truth with "person_id" and "faces"; others are left out.
+        embedder: "grey", the path of an ONNX file (`embedders.OnnxEmbedder`), or a `FaceEmbedder`; with None the
+            section is not measured.
+        workers: processes; an embedder that is an object works in this process, since it may not be picklable.
 
     Raises:
         UserError: the embedder cannot be loaded, or gives no vectors.
@@ -107,11 +115,16 @@ def reidentification_section(
 
 
 def embed_clip(embedder: str | FaceEmbedder, clip: AuditedClip) -> Embedded:
-    """Embeds the true faces of a few frames, in the source and at the same places of what was written."""
+    """Embeds the true faces of up to `CROPS` frames, in the raw file and at the same places of the de-identified one.
+
+    Args:
+        embedder: as for `reidentification_section`.
+        clip: with a source and a truth.
+    """
     assert clip.truth is not None and clip.source is not None
     boxes, of_source = read_boxes(clip.truth, clip.clip_id), source_frames(clip.masks())
     chosen = uniform_indices(len(of_source), CROPS)
-    # Frame of the file -> its first true box, which is the one whom the clip is about.
+    # Frame of the clip -> its first true box, that of the person whom the clip is about.
     wanted = {i: boxes[of_source[i]][0] for i in chosen if of_source[i] < len(boxes) and boxes[of_source[i]]}
     look = face_embedder(embedder)
     means = []
@@ -130,7 +143,10 @@ def embed_clip(embedder: str | FaceEmbedder, clip: AuditedClip) -> Embedded:
 
 
 def halves(clips: Sequence[Embedded]) -> tuple[list[Embedded], list[Embedded]]:
-    """Every second clip of a person is enrolled, the others are shown; persons with one clip are left out."""
+    """Splits clips into those by which persons are known and those whose person is looked for, in turn.
+
+    Persons with a single clip are left out.
+    """
     of: dict[str, list[Embedded]] = defaultdict(list)
     for clip in clips:
         of[clip.person].append(clip)
@@ -139,7 +155,17 @@ def halves(clips: Sequence[Embedded]) -> tuple[list[Embedded], list[Embedded]]:
 
 
 def rank1(gallery: Sequence[Embedded], probes: Sequence[Embedded], enrolled: str, shown: str) -> Interval:
-    """Share of probes nearest (cosine) to the mean of their own person, with its interval over persons."""
+    """The share of probes that are closest (by cosine) to the mean of their own person.
+
+    Args:
+        gallery: clips by which persons are known.
+        probes: clips whose person is looked for.
+        enrolled: the pictures of `gallery` that are used, "raw" or "written".
+        shown: the pictures of `probes` that are used.
+
+    Returns:
+        The share with its interval over persons; of several persons that tie, each counts in part.
+    """
     persons = sorted({of.person for of in gallery})
     means = np.stack(
         [_unit(np.mean([getattr(c, enrolled) for c in gallery if c.person == person], axis=0)) for person in persons]

@@ -1,4 +1,4 @@
-"""Who is speaking? A voice as a vector, by any encoder; and the small one that comes with the project.
+"""Speaker encoders, which turn a voice into a vector: the protocol, and the small encoder of this project.
 
 Axes: n samples, W windows, F frames, K mel bands, E embedding.
 """
@@ -19,25 +19,25 @@ from deemo_jax.media.log_mel import speech_frames
 from deemo_jax.models.weights import load_tree, overlay
 
 WEIGHTS = Path(__file__).parents[3] / "configs" / "sample_towers" / "speaker_encoder.safetensors"
-# Windows that are embedded at once: one shape, one compile.
+# Windows that are embedded at once; the last chunk is padded, so that the network is compiled for one shape only.
 CHUNK = 8
 
 
 @runtime_checkable
 class SpeakerEncoder(Protocol):
-    """Anything that turns a voice into a vector whose direction tells the speaker."""
+    """Anything that turns a voice into a vector whose direction depends on the speaker."""
 
     def embed(self, waveform: Float[np.ndarray, " n"], sample_rate: int) -> Float[np.ndarray, " E"]:
-        """The vector of a mono waveform in [-1, 1] at `sample_rate` Hz; compared by cosine, so of any length."""
+        """The vector of a mono waveform in [-1, 1] at `sample_rate` Hz; vectors are compared by cosine."""
         ...
 
 
 class SampleEncoder:
-    """An encoder of `pretraining.speakers`. It knows synthetic voices only.
+    """The small encoder of this project, which was trained on synthetic voices only.
 
     Args:
-        kind: "plain", which was trained on voices as they are; "informed", which has also heard changed ones.
-        weights: file of `python -m deemo_jax.sample towers --speaker_encoder`.
+        kind: "plain", trained on voices as they are, or "informed", trained on changed voices as well.
+        weights: file that `python -m deemo_jax.sample towers --speaker_encoder` writes.
 
     Raises:
         UserError: the file is missing, or of another network.
@@ -56,7 +56,7 @@ class SampleEncoder:
         self._params = overlay(shapes, nets[kind], optional="(?!)")
 
     def embed(self, waveform: Float[np.ndarray, " n"], sample_rate: int) -> Float[np.ndarray, " E"]:
-        """The mean over windows of 1.6 s that overlap by half: float32 (128,).
+        """The mean of the vectors of windows of 1.6 s that overlap by half: float32 (128,).
 
         Raises:
             UserError: a sample rate other than 16 kHz.
@@ -73,7 +73,7 @@ class SampleEncoder:
 
 
 def _windows(frames: Float[np.ndarray, "n K"]) -> Float[np.ndarray, "W F K"]:
-    """Windows half a window apart, the last one at the end; what is shorter than one is repeated."""
+    """Windows that begin half a window apart, the last one at the end; a shorter voice is repeated to fill one."""
     frames = np.tile(frames, (-(-WINDOW_FRAMES // len(frames)), 1))
     last = len(frames) - WINDOW_FRAMES
     starts = sorted({*range(0, last + 1, WINDOW_FRAMES // 2), last})

@@ -1,6 +1,6 @@
 """A small speaker encoder: a time-delay network with statistics pooling (x-vector).
 
-Snyder et al., "X-vectors: robust DNN embeddings for speaker recognition" (ICASSP 2018), at toy width.
+Snyder et al., "X-vectors: robust DNN embeddings for speaker recognition" (ICASSP 2018), a quarter as wide.
 Axes: B windows, F frames, K mel bands, E embedding.
 """
 
@@ -10,15 +10,17 @@ from jaxtyping import Array, Float
 
 from deemo_jax.media.log_mel import BANDS
 
+# Frames of a window: 1.6 s.
 WINDOW_FRAMES = 160
+# Channels of the layers, and numbers of an embedding.
 WIDTH = 128
 EMBEDDING = 128
-# (frames that a layer sees, their distance)
+# Of each layer: how many frames it sees, and their distance.
 CONTEXTS = ((5, 1), (3, 2), (3, 3), (1, 1))
 
 
 class SpeakerNet(nn.Module):
-    """Log-mel windows to points on the unit sphere, near each other for the same speaker."""
+    """Log-mel windows to vectors of length 1, which are close to each other for the same speaker."""
 
     @nn.compact
     def __call__(self, frames: Float[Array, "B F K"]) -> Float[Array, "B E"]:

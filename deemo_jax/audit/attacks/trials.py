@@ -1,4 +1,4 @@
-"""Voices put on trial: chosen clips, changed by one method, attacked in every way.
+"""Attacks on voices: chooses clips, changes their voices by one method, and scores every attacker.
 
 Axes: n samples, N enrolled clips, M trials, S speakers, E embedding.
 """
@@ -23,24 +23,29 @@ from deemo_jax.deid.voice.anonymise import anonymise
 from deemo_jax.deid.voice.mcadams import mcadams
 from deemo_jax.media import SAMPLE_RATE
 
+# Mono, 16 kHz.
 Waveform = Float[np.ndarray, " _"]
+# Voice, clip id, speaker -> changed voice.
 Change = Callable[[Waveform, str, str], Waveform]
+# `voice.NOTES` explains them.
 ATTACKERS = ("ignorant", "lazy-informed", "alpha grid", "trained")
-# Exponents that the attacker tries to undo, and trials of a speaker that are worth the time.
+# McAdams exponents that the "alpha grid" attacker undoes, and trials of each speaker on which it does: each exponent
+# costs another pass over them.
 GRID = (0.5, 0.6, 0.7, 0.8, 0.9)
 GRID_TRIALS = 2
+# Seconds of a voice that are used.
 LONGEST_S = 10.0
 LEAST_SPEAKERS = 6
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class VoiceClip:
-    """A clip whose voice is put on trial.
+    """A clip whose voice is attacked.
 
     Attributes:
         clip_id: its pseudonym.
-        speaker: who speaks.
-        raw: reads the original voice, mono at 16 kHz.
+        speaker: pseudonym of who speaks.
+        raw: reads the original voice.
         written: reads the voice in the de-identified file; None where there is none.
     """
 
@@ -52,14 +57,14 @@ class VoiceClip:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Trials:
-    """The chosen clips, read.
+    """The chosen clips.
 
     Attributes:
         enrolled: clips by which the attacker knows the speakers.
         trials: clips whose speaker the attacker looks for.
-        owners: Int[N], speakers 0..S-1 of the enrolled clips.
-        speakers: Int[M], of the trials.
-        voices: clip id -> original voice, its first ten seconds.
+        owners: speakers 0..S-1 of the enrolled clips.
+        speakers: speakers of the trials.
+        voices: clip id -> the first ten seconds of the original voice.
     """
 
     enrolled: tuple[VoiceClip, ...]
@@ -71,12 +76,12 @@ class Trials:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class MethodScores:
-    """What attackers and listeners get from one method.
+    """What attackers get from voices that one method changed, and what use is left.
 
     Attributes:
         errors: attacker -> equal error rate, with its interval over speakers.
-        kept: per trial, what of the voice is left.
-        seconds: to change one second of sound.
+        kept: of each trial, how much of the voice is left.
+        seconds: processor seconds to change one second of sound.
     """
 
     errors: Mapping[str, Interval]
@@ -85,7 +90,17 @@ class MethodScores:
 
 
 def choose(clips: Sequence[VoiceClip], per_speaker: int, most_speakers: int, seed: int) -> Trials | None:
-    """Up to `per_speaker` clips of each speaker who has two, half to enrol and half to try; None: too few speakers."""
+    """Draws up to `per_speaker` clips of each speaker who has at least two: half to enrol, half as trials.
+
+    Args:
+        clips: with their speakers.
+        per_speaker: clips of a speaker, at most.
+        most_speakers: speakers, at most.
+        seed: of the draws.
+
+    Returns:
+        The clips; None where fewer than `LEAST_SPEAKERS` speakers have two.
+    """
     rng = np.random.default_rng(seed)
     by_speaker: dict[str, list[VoiceClip]] = {}
     for clip in sorted(clips, key=lambda clip: clip.clip_id):
@@ -108,12 +123,12 @@ def choose(clips: Sequence[VoiceClip], per_speaker: int, most_speakers: int, see
 
 
 def by_settings(settings: Settings, key: VoiceKey) -> Change:
-    """The change that de-identification makes with these settings under this key."""
+    """The change of a voice that de-identification makes with some settings under a key."""
     return functools.partial(_anonymised, settings, key)
 
 
 def unchanged(voice: Waveform, clip_id: str, speaker: str) -> Waveform:
-    """No change at all."""
+    """The `Change` that changes nothing."""
     return voice
 
 
@@ -125,15 +140,15 @@ def put_on_trial(
     informed: SpeakerEncoder,
     seed: int,
 ) -> MethodScores:
-    """Attacks one method.
+    """Scores all attackers against one method.
 
     Args:
-        trials: whose voices.
-        protect: the user's change; None takes the voices in the written files.
-        imitate: the same method with the attacker's own draws.
-        encoder: knows voices as they are.
-        informed: may have heard changed ones; the trained attacker's.
-        seed: of folds and stats.
+        trials: the chosen clips.
+        protect: the change that a user makes; None takes the voices in the de-identified files.
+        imitate: the change that the attacker makes: the same method with draws of their own.
+        encoder: tells voices apart; trained on original ones.
+        informed: the encoder of the "trained" attacker, which may be trained on changed voices.
+        seed: of folds and bootstrap samples.
     """
     start = time.process_time()
     changed = [
@@ -164,7 +179,12 @@ def put_on_trial(
 def _undone(
     trials: Trials, changed: Sequence[Waveform], encoder: SpeakerEncoder, raw: Float[np.ndarray, "N E"]
 ) -> tuple[Int[np.ndarray, " M"], Float[np.ndarray, "M S"]]:
-    """The first trials of each speaker with every exponent of the grid undone; each pair keeps its best score."""
+    """Scores of the first `GRID_TRIALS` trials of each speaker, with each exponent of the grid undone.
+
+    Returns:
+        The numbers of these trials; and their scores against speakers, of which each is the best over the exponents
+        and over the voice as it is.
+    """
     numbers = np.arange(len(trials.speakers))
     some = np.array([i for i in numbers if np.sum(trials.speakers[:i] == trials.speakers[i]) < GRID_TRIALS])
     versions = [

@@ -1,4 +1,4 @@
-"""What an encoder that somebody brings may answer. Axes: E embedding."""
+"""Checks of encoders that a person brings, and of the vectors that they return. Axes: E embedding."""
 
 from typing import Any
 
@@ -9,7 +9,11 @@ from deemo_jax.core.errors import UserError
 
 
 def one_vector(answer: Any, who: object) -> Float[np.ndarray, " E"]:
-    """The answer of `who.embed` as float64.
+    """What an encoder's `embed` returned, as float64.
+
+    Args:
+        answer: what it returned.
+        who: the encoder, whose class the message names.
 
     Raises:
         UserError: it is no vector of finite numbers.
@@ -24,10 +28,14 @@ def one_vector(answer: Any, who: object) -> Float[np.ndarray, " E"]:
 
 
 def check_encoder(encoder: object, what: str) -> None:
-    """That an object has the one method.
+    """Checks that an object has a method `embed`.
+
+    Args:
+        encoder: the object.
+        what: its role, for the message.
 
     Raises:
-        UserError: it has not.
+        UserError: it has none.
     """
     if not callable(getattr(encoder, "embed", None)):
         raise UserError(f"{what}: {type(encoder).__name__} has no method embed")

@@ -8,17 +8,20 @@ from jaxtyping import Float, Int
 
 from deemo_jax.core.stats import Interval, over_persons
 
+# Bootstrap samples over speakers.
 REPLICATES = 1000
+# Folds of speakers of the trained attacker.
 FOLDS = 3
-# Share of the mean variance that is added to every direction: a few clips of a few speakers say little of a covariance.
-LEAST_VARIANCE = 1e-12
+# Share of the mean variance that is added to the covariance's diagonal, since it is estimated from few clips; and what
+# is added at least, so that it can be inverted.
 SHRINKAGE = 0.1
+LEAST_VARIANCE = 1e-12
 
 
 def cosine_scores(
     enrolled: Float[np.ndarray, "N E"], owners: Int[np.ndarray, " N"], trials: Float[np.ndarray, "M E"]
 ) -> Float[np.ndarray, "M S"]:
-    """Each trial against the mean vector of each speaker 0..S-1, all of whom have an enrolled clip."""
+    """Cosines between each trial and the mean enrolled vector of each speaker 0..S-1; each has an enrolled clip."""
     models = np.stack([_unit(enrolled)[owners == speaker].mean(axis=0) for speaker in range(owners.max() + 1)])
     return _unit(trials) @ _unit(models).T
 
@@ -30,10 +33,17 @@ def trained_scores(
     speakers: Int[np.ndarray, " M"],
     seed: int,
 ) -> Float[np.ndarray, "M S"]:
-    """Cosine scores after within-class covariance normalisation (Hatch et al. 2006) learnt on protected voices.
+    """Cosine scores after within-class covariance normalisation (Hatch et al. 2006), learnt on changed voices.
 
-    Speakers are dealt into three folds. The mean and the within-speaker covariance come from the other two, so no
-    speaker is scored by what was learnt from it; pairs across folds are NaN.
+    Speakers are split into three folds. The mean and the within-speaker covariance of a fold are learnt on the other
+    two, so that no speaker is scored by what was learnt from their own voice; pairs across folds are NaN.
+
+    Args:
+        enrolled: vectors by which the attacker knows speakers.
+        owners: speakers 0..S-1 of these.
+        trials: vectors whose speaker the attacker looks for.
+        speakers: speakers of these.
+        seed: of the folds.
     """
     count = int(owners.max()) + 1
     fold_of = np.random.default_rng(seed).permutation(count) % FOLDS
@@ -46,7 +56,7 @@ def trained_scores(
             continue
         mean = np.concatenate(learnt).mean(axis=0)
         within = np.mean([np.atleast_2d(np.cov(rows.T, bias=True)) for rows in learnt], axis=0)
-        # An encoder that hears no difference between the clips of a speaker has no covariance to be divided by.
+        # An encoder that gives all clips of a speaker one vector has a covariance of 0, which cannot be inverted.
         within += max(SHRINKAGE * np.trace(within) / len(within), LEAST_VARIANCE) * np.eye(len(within))
         whitening = np.linalg.cholesky(np.linalg.inv(within))
         rows, here = np.isin(owners, tested), np.flatnonzero(np.isin(speakers, tested))
@@ -63,9 +73,9 @@ def equal_error_rate(scores: Float[np.ndarray, "M S"], speakers: Int[np.ndarray,
     others, as trial and as model. Pairs that are NaN were not compared.
 
     Args:
-        scores: of trials against speakers.
+        scores: of trials against speakers; higher means more alike.
         speakers: whose voice each trial is.
-        seed: of the stats.
+        seed: of the bootstrap samples.
     """
     count = scores.shape[1]
     compared = np.isfinite(scores)

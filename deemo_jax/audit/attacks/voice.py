@@ -1,4 +1,4 @@
-"""The audit of voices: who can still tell the speaker, by which attack, and what of the voice is left.
+"""The report's section on voices: which attackers still tell the speaker, and how much of the voice is left for use.
 
 Axes: n clips, S speakers, R bootstrap samples.
 """
@@ -35,14 +35,17 @@ from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import VOICES, Settings
 
 TITLE = "Voice: can the speaker still be told?"
+# Bootstrap samples over speakers.
 REPLICATES = 1000
+# Field of `Kept` -> its name in the report.
 MEASURES = {
     "pitch_correlation": "F0 correlation",
     "pitch_gross_errors": "F0 gross errors",
     "loudness_correlation": "loudness correlation",
     "envelope_correlation": "band envelopes (proxy of intelligibility)",
 }
-# Voice-Privacy-Challenge-2024, results/result_for_rank_mcadams: LibriSpeech and IEMOCAP, women and men averaged.
+# From the VoicePrivacy 2024 challenge's repository, results/result_for_rank_mcadams: LibriSpeech and IEMOCAP, women and
+# men averaged.
 PUBLISHED = Table(
     caption="Published for McAdams: B2 of VoicePrivacy 2024, semi-informed ECAPA-TDNN attacker, real speech, test sets",
     header=("", "EER, %", "WER, %", "emotion recall (UAR), %"),
@@ -73,20 +76,20 @@ def voice_section(
     most_speakers: int = 40,
     seed: int = 0,
 ) -> Section:
-    """Attacks the voices of a corpus as they are, under each method, and as they were written.
+    """Attacks original voices, voices changed by each method, and the voices in the de-identified files.
 
-    Methods run in memory under a throw-away key. 30 speakers take about three minutes on one core.
+    The methods are run in memory under a key made for the audit. 30 speakers take about three minutes on one core.
 
     Args:
-        clips: with speakers; of each at most `per_speaker` are used, half of them to enrol.
-        made_by: settings of the written files; without them these are not attacked.
-        modes: values of `Settings.voice`.
-        encoder: what the attacker hears with; by default the small one that knows synthetic voices.
-        informed: the trained attacker's; by default `encoder` where that is given, else the small one that has heard
-            changed voices.
-        per_speaker: at least 2.
-        most_speakers: more are left out by draw.
-        seed: of draws, folds and stats.
+        clips: with speakers; at most `per_speaker` of each are used, half of them to enrol.
+        made_by: settings of the de-identified files; None leaves out their voices.
+        modes: methods, as `Settings.voice` has them.
+        encoder: tells voices apart; by default the project's small one, trained on original voices.
+        informed: the encoder of the trained attacker; by default `encoder` where that is given, else the project's
+            small one that was trained on changed voices, too.
+        per_speaker: clips of a speaker, at least 2.
+        most_speakers: speakers, at most; more are left out by draw.
+        seed: of draws, folds and bootstrap samples.
     """
     trials = choose(clips, per_speaker, most_speakers, seed)
     if trials is None:
@@ -154,7 +157,7 @@ def _heard_by(shipped: bool, original: MethodScores) -> str:
 
 
 def _utility(outcome: MethodScores, trials: Trials, seed: int) -> dict[str, Interval]:
-    """Means over speakers, with a bootstrap over them."""
+    """Measure -> its mean over speakers, with a bootstrap interval over them."""
     count = int(trials.owners.max()) + 1
     found = {}
     for measure in MEASURES:
@@ -165,7 +168,12 @@ def _utility(outcome: MethodScores, trials: Trials, seed: int) -> dict[str, Inte
 
 
 def _means(values: Float[np.ndarray, " S"], often: Int[np.ndarray, "R S"]) -> Float[np.ndarray, " R"]:
-    """The mean of what is known of speakers who count so often; NaN where nothing is."""
+    """Means over speakers in bootstrap samples; NaN values are left out, and a sample without any other is NaN.
+
+    Args:
+        values: of each speaker.
+        often: how often each speaker counts in each sample.
+    """
     known = np.isfinite(values)
     total = often[:, known].sum(axis=1)
     return np.where(total > 0, (often[:, known] @ values[known]) / np.maximum(total, 1), np.nan)

@@ -1,4 +1,4 @@
-"""Reports of two detectors beside the masks: what both see is a leak, what one alone sees is listed.
+"""Detections of two face detectors beside the masks: what both report is a leak, what one alone reports is listed.
 
 Axes: N faces of CenterFace, M of BlazeFace, H height, W width; a face is x0, y0, x1, y1, score.
 """
@@ -11,20 +11,21 @@ from jaxtyping import Bool, Float, Float32
 
 from deemo_jax.deid.video.leak_check import outside
 
-# Share of the smaller of two boxes that lies in the other: one draws a face without its forehead, the other with it.
+# Two boxes are of one place where so large a share of the smaller lies in the other: CenterFace draws boxes without the
+# forehead, BlazeFace with it, so that the union would say less.
 SAME_PLACE = 0.5
-# Sightings of a clip that are listed; all are counted.
+# So many sightings of a clip are listed; all are counted.
 MOST_SIGHTINGS = 50
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sighting:
-    """A report beside the masks.
+    """A detection beside the masks.
 
     Attributes:
-        time_s: clip time of the frame.
-        who: sees it.
-        score: of CenterFace where it sees it, else of BlazeFace.
+        time_s: clip time of the frame, seconds.
+        who: the detector that reports it, or "both".
+        score: of CenterFace where it reports it, else of BlazeFace; 0 to 1.
         box: x0, y0, x1, y1, pixels.
     """
 
@@ -40,13 +41,13 @@ def sightings(
     others: Float32[np.ndarray, "M 5"],
     hidden: Bool[np.ndarray, "H W"],
 ) -> list[Sighting]:
-    """The reports that do not lie within hidden pixels, one for each place.
+    """The detections of a frame that do not lie within covered pixels, one for each place.
 
     Args:
-        time_s: clip time of the frame.
-        faces: of CenterFace.
-        others: of BlazeFace.
-        hidden: what the masks cover.
+        time_s: clip time of the frame, seconds.
+        faces: detections of CenterFace.
+        others: detections of BlazeFace.
+        hidden: the pixels that masks cover.
     """
     first, second = outside(faces, hidden), outside(others, hidden)
     same = _inside(first, second) >= SAME_PLACE

@@ -1,4 +1,4 @@
-"""BlazeFace, the audit's own detector: trained apart from CenterFace, and never asked where masks belong.
+"""BlazeFace, the audit's own face detector: trained independently of CenterFace, and not used to place masks.
 
 Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs" (2019), in its full-range form. It
 sees 192x192 pixels, in which faces from 16 pixels up score well. So a picture is looked at as a whole and in
@@ -29,30 +29,30 @@ SIDE = 192
 CELL = 4
 BOX = 4
 INPUT, BOXES, SCORES = "input", "boxes", "scores"
-# The publisher's own.
+# Lowest score, and greatest overlap of two detections, as its publisher sets them.
 THRESHOLD = 0.5
 NMS_IOU = 0.3
-# Side (pixels of the picture) of the smallest tiles. A face of 24 pixels is 16 high in them.
+# Side, in pixels of the picture, of the smallest tiles: a face 24 pixels high is 16 high for the network.
 SMALLEST_TILE = 288
-# Tiles overlap by a quarter: what is cut by one lies whole in the next, or is large enough for tiles three times as
-# wide.
+# Share of a tile by which neighbours overlap, and factor to the side of the next larger tiles: a face that a tile cuts
+# is whole in its neighbour, or large enough for the larger tiles.
 OVERLAP, WIDER = 0.25, 3
-# The logits beyond these are as good as 0 and 1.
+# Logits are clipped to plus and minus this, where the sigmoid is as good as 0 or 1, so that exp() does not overflow.
 MOST_LOGIT = 80.0
 
 
 class BlazeFace:
-    """Looks at a picture at its full size, and at every coarser one."""
+    """Searches a picture as a whole and in tiles of several sizes."""
 
     def __init__(self, threshold: float = THRESHOLD):
         """
         Args:
-            threshold: lowest score of interest.
+            threshold: lowest score of a detection, 0 to 1.
         """
         self._threshold = threshold
 
     def __call__(self, picture: RgbPicture) -> Float32[np.ndarray, "N 5"]:
-        """Faces of a picture, best first: x0, y0, x1, y1, score in its pixels, clipped to it."""
+        """The faces in a picture, best first: x0, y0, x1, y1, score; pixels of the picture, clipped to it."""
         image = picture.rgb()
         height, width = image.shape[:2]
         found = np.concatenate([self._tile(image, *place) for place in tiles(width, height)])
@@ -70,7 +70,7 @@ class BlazeFace:
 
 
 def tiles(width: int, height: int) -> list[tuple[int, int, int]]:
-    """Squares (left, top, side) to look at: the smallest ones first, the whole picture last."""
+    """The squares (left, top, side; pixels) that are searched: the smallest first, the whole picture last."""
     sides = [SMALLEST_TILE]
     while sides[-1] < max(width, height):
         sides.append(WIDER * sides[-1])
@@ -79,13 +79,13 @@ def tiles(width: int, height: int) -> list[tuple[int, int, int]]:
 
 
 def _starts(length: int, side: int) -> list[int]:
-    """Where tiles begin that cover a length, evenly, with at least the overlap."""
+    """Where tiles begin that cover a length evenly and overlap by at least `OVERLAP`."""
     steps = math.ceil((length - side) / (side * (1 - OVERLAP))) if length > side else 0
     return [round(i * (length - side) / max(1, steps)) for i in range(steps + 1)]
 
 
 def _shrunk(part: UInt8[np.ndarray, "H W 3"], side: int) -> UInt8[np.ndarray, "192 192 3"]:
-    """What of a tile lies in the picture, at the network's size, black beyond it."""
+    """The part of a tile that lies in the picture, scaled to the network's input, with black beyond it."""
     scale = SIDE / side
     size = [max(1, round(scale * length)) for length in part.shape[1::-1]]
     small = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
@@ -101,7 +101,7 @@ def network() -> "onnxruntime.InferenceSession":
 def _answers(
     image: UInt8[np.ndarray, "192 192 3"],
 ) -> tuple[Float[np.ndarray, "A 4"], Float[np.ndarray, " A"]]:
-    """Corners of the box at every anchor, as shares of the side, and its score."""
+    """For every anchor the corners of its box, as shares of the side, and its score, 0 to 1."""
     pixels = image.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1
     boxes, logits = network().run((BOXES, SCORES), {INPUT: pixels})
     middle, size = np.split(boxes.reshape(BOX, -1).T / SIDE, 2, axis=1)
@@ -112,6 +112,6 @@ def _answers(
 
 @functools.cache
 def _anchors() -> Float[np.ndarray, "A 2"]:
-    """Middles (x, y) of the cells as shares of the side, row by row."""
+    """The centres (x, y) of the cells, as shares of the side, row by row."""
     middles = (np.arange(SIDE // CELL) + 0.5) * CELL / SIDE
     return np.stack(np.meshgrid(middles, middles), axis=-1).reshape(-1, 2)

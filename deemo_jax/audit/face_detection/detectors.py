@@ -1,4 +1,4 @@
-"""Who looks for faces that are left: CenterFace, which the masks come from; BlazeFace; and one that the user brings.
+"""Detectors that search for faces left: CenterFace, from which the masks come, and one that a person brings.
 
 Axes: N faces, H height, W width; a face is x0, y0, x1, y1, score in pixels of the picture as displayed.
 """
@@ -15,7 +15,10 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.deid.video.detection.centerface import FaceDetector
 from deemo_jax.media.picture import RgbPicture
 
+# Bytes of a model file, at most.
 MAX_MODEL_BYTES = 1 << 30
+# Of YuNet: greatest overlap (IoU) of two detections, most detections before overlapping ones are removed, and the
+# numbers of a detection: x, y, width, height, five landmarks, score.
 NMS_IOU = 0.3
 MOST_FACES = 5000
 YUNET_COLUMNS = 15
@@ -23,15 +26,21 @@ YUNET_COLUMNS = 15
 
 @runtime_checkable
 class Detector(Protocol):
-    """Anything that finds faces."""
+    """Anything that finds faces in a picture."""
 
     def __call__(self, picture: RgbPicture) -> Float32[np.ndarray, "N 5"]:
-        """Faces of a picture, scaled as the detector likes, down to the lowest score of interest."""
+        """The faces in a picture, which the detector may scale, down to the lowest score that it was made for."""
         ...
 
 
 class CenterFace:
-    """The detector of `deemo_jax.deid`, at the full size of pictures, whichever it looked at when the clip was made."""
+    """The detector of `deemo_jax.deid`, on pictures at full size, also where the clip was searched at a smaller one.
+
+    Args:
+        width: of the pictures, pixels.
+        height: of the pictures, pixels.
+        threshold: lowest score of a detection, 0 to 1.
+    """
 
     def __init__(self, width: int, height: int, threshold: float):
         self._detector, self._threshold = FaceDetector(width, height), threshold
@@ -44,14 +53,17 @@ class YuNet:
     """An ONNX file with YuNet's inputs and outputs, run by OpenCV's `FaceDetectorYN`.
 
     Wu et al., "YuNet: A Tiny Millisecond-level Face Detector" (2023); `face_detection_yunet_*.onnx` of OpenCV's model
-    zoo. It was trained apart from CenterFace, so what both miss is rarer than what one misses.
+    zoo. It was trained independently of CenterFace, so that both seldom miss the same face.
+
+    Args:
+        path: of the file.
+        threshold: lowest score of a detection, 0 to 1.
+
+    Raises:
+        UserError: there is no such file, or it is no model of this kind.
     """
 
     def __init__(self, path: Path, threshold: float):
-        """
-        Raises:
-            UserError: no such file, or not a model of this kind.
-        """
         checked_model(path)
         try:
             self._net = cv2.FaceDetectorYN.create(str(path), "", (64, 64), threshold, NMS_IOU, MOST_FACES)
@@ -80,15 +92,15 @@ class YuNet:
 
 @functools.lru_cache(maxsize=2)
 def given_detector(path: Path, threshold: float) -> YuNet:
-    """A YuNet, loaded once a process."""
+    """A `YuNet`, loaded once a process."""
     return YuNet(path, threshold)
 
 
 def checked_model(path: Path) -> None:
-    """That a file is there and of a believable size.
+    """Checks that the file of a model exists and is of a plausible size.
 
     Raises:
-        UserError: it is not.
+        UserError: it does not, or is empty or larger than 1 GiB.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file; give an ONNX model")

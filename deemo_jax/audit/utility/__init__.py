@@ -1,1 +1,1 @@
-"""What use is left: how much of the emotion cues a plain probe still finds."""
+"""What use is left of de-identified clips: how well a linear probe still finds emotion and its cues in them."""

@@ -1,6 +1,6 @@
-"""What use is left: how much of the emotion cue a plain probe still finds, in every mode, beside what can be found.
+"""The report's section on use: how well a linear probe finds emotion and its cues, under every mask and voice method.
 
-A mode that protects by erasing the cue shows here. Axes: n clips, V variants, D features.
+Axes: n clips, V variants, D features.
 """
 
 import functools
@@ -25,16 +25,18 @@ from deemo_jax.core.schema import Modality, set_name
 from deemo_jax.core.tables import Table
 from deemo_jax.data.corpus_statement import CorpusStatement, stated_corpus
 
+# Of the draw of clips.
 SEED = 20250
 TITLE = "Utility: is the cue still there?"
 _without = functools.partial(not_measured, "utility", TITLE, balanced_accuracy=None)
-# What is shown -> the cue in it, the modality, and its words.
+# What a probe sees -> the cue that it holds, its modality, and its name in the report.
 SHOWN: Mapping[str, tuple[str, Modality, str]] = {
     "frames": ("body", Modality.VIDEO, "body language in frames"),
     "voice": ("voice", Modality.AUDIO, "tone of voice"),
 }
+# What a probe is asked for.
 TARGETS = ("cue", "emotion")
-# Variant -> target -> what probes answered.
+# Variant -> target -> answers of the probes.
 Found = dict[str, dict[str, ProbeAnswers]]
 
 
@@ -46,14 +48,14 @@ def utility_section(
     voices: Mapping[str, Change] | None = None,
     workers: int = 1,
 ) -> Section:
-    """Probes of cue and emotion on frames and voice.
+    """Probes frames and voices for the cues "body" and "voice", and for the emotion.
 
     Args:
-        clips: with sources, and a truth that states its corpus, with the cues "body" and "voice", and in each row
-            "cues", "emotion" and "person_id".
-        towers: frozen; None says "not measured".
-        count: at most so many clips, drawn at random.
-        voices: name -> (waveform at 16 kHz, clip id, speaker) -> changed waveform; by default every method there is.
+        clips: with sources, and with a truth that states these cues of its corpus and has "cues", "emotion" and
+            "person_id" in each row.
+        towers: frozen encoders, whose vectors are probed; with None the section is not measured.
+        count: clips, at most; drawn at random.
+        voices: name -> change of the voice; by default every voice method.
         workers: processes that read and change clips.
     """
     if towers is None:
@@ -107,7 +109,7 @@ def utility_section(
 
 
 def labels(clip: AuditedClip, corpus: CorpusStatement) -> dict[str, str] | None:
-    """Cue of the body and of the voice, and the emotion; None where the truth does not name them."""
+    """The state of each cue of a clip, and its emotion as "emotion"; None where the truth lacks one."""
     truth = clip.truth or {}
     emotion = truth.get("emotion")
     try:
@@ -124,7 +126,7 @@ def _drawn(clips: Sequence[AuditedClip], count: int) -> list[AuditedClip]:
 def _features(
     clips: Sequence[AuditedClip], towers: Towers, voices: Mapping[str, Change], workers: int
 ) -> dict[str, dict[str, Float[np.ndarray, "_ _"]]]:
-    """Shown -> variant -> features of all clips. Pictures of one clip are in memory at a time."""
+    """Key of `SHOWN` -> variant -> features of all clips. Clips are read one after the other, to save memory."""
     make: Callable[[AuditedClip], Variants] = functools.partial(make_variants, towers.side, dict(voices))
     made: Iterator[Variants] = with_progress(parallel.each(make, clips, workers), "utility", len(clips))
     rows = [(np.asarray(towers.see(v.frames)), np.asarray(towers.hear(v.mel))) for v in made]

@@ -1,4 +1,4 @@
-"""What two frozen encoders make of pictures and sound, as one vector a clip.
+"""Frozen encoders of a recipe, which turn the frames and the sound of a clip into a vector each.
 
 Axes: V variants of a clip, F frames, M mel clips, D features.
 """
@@ -28,10 +28,10 @@ class Towers:
     """Two frozen encoders.
 
     Attributes:
-        see: UInt8 (V, F, side, side, 3) -> Float32 (V, D): the class token, and mean and greatest of the patch tokens;
-            of each, mean and deviation over frames.
-        hear: Float32 (V, M, 128, 204) -> Float32 (V, D): mean over mel clips of the clip vector.
-        side: of the pictures, pixels.
+        see: RGB frames, uint8 (V, F, side, side, 3), to vectors, float32 (V, D): the class token, and mean and maximum
+            of the patch tokens; of each, mean and standard deviation over frames.
+        hear: log-mel spectrograms, float32 (V, M, 128, 204), to vectors, float32 (V, E): the mean over spectrograms.
+        side: of the frames, pixels.
     """
 
     see: Callable[[UInt8[np.ndarray, "V F H W 3"]], Float[Array, "V D"]]
@@ -40,10 +40,13 @@ class Towers:
 
 
 def towers_of(path: Path) -> Towers:
-    """The towers of a recipe's file, with the weights that its `init` names, seen from where the command runs.
+    """The encoders of a recipe, with the weights that its `init` names; a relative path counts from the current folder.
+
+    Args:
+        path: of the recipe's file.
 
     Raises:
-        UserError: no recipe, one that begins with no weights, or as `load_towers`.
+        UserError: it is no recipe, or its `init` is empty; or as `load_towers`.
     """
     try:
         config = runpy.run_path(str(path))["get_config"]()

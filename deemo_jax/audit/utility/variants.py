@@ -1,6 +1,6 @@
-"""One clip in several modes: its frames under several masks, its voice under several changes.
+"""Variants of one clip: its frames under several masks, its voice under several methods.
 
-Masks are those on record, so that modes differ in how a face is covered and in nothing else.
+The rectangles are those of the clip's own masks, so that variants differ only in how they are filled.
 Axes: V variants, F frames, M mel clips.
 """
 
@@ -22,30 +22,33 @@ from deemo_jax.deid.video import masks
 from deemo_jax.media.mel import mel_clips
 from deemo_jax.media.video import read_frames, uniform_indices
 
+# Names of the variants that are read and not made.
 RAW, WRITTEN = "raw", "the files as written"
+# Frames, and mel spectrograms of 2 s, of a clip.
 FRAMES, MEL_CLIPS = 8, 4
+# Masks with another name in the report.
 MASK_NAMES = {"gaussian": "gaussian (the paper's)", "solid": "solid", "mosaic": "mosaic"}
 
 
 def mask_variants() -> dict[str, str]:
-    """Name in the report -> mask, of every mask that `deid.masks.cover` knows."""
+    """Name in the report -> mask, for every mask of `Settings`."""
     known = typing.get_args(typing.get_type_hints(Settings)["mask"])
     return {MASK_NAMES.get(mask, mask): mask for mask in sorted(known)}
 
 
 def voice_variants() -> dict[str, Change]:
-    """Every way in which `deid.anonymise` changes a voice, under a key that anyone can know."""
+    """Name in the report -> change, for every voice method of `Settings`, under a key that is not secret."""
     key = VoiceKey(hashlib.sha256(b"audit of utility").digest())
     return {voice: by_settings(Settings(voice=voice), key) for voice in VOICES}  # type: ignore[arg-type]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Variants:
-    """A clip in all modes, in the order of `frame_names` and `voice_names`.
+    """One clip in all variants, in the order of `frame_names` and `voice_names`.
 
     Attributes:
-        frames: of every mode the same F frames.
-        mel: of every mode M clips.
+        frames: RGB, the same F frames in every variant.
+        mel: M log-mel spectrograms in every variant.
     """
 
     frames: UInt8[np.ndarray, "frame_modes F H W 3"]
@@ -53,19 +56,21 @@ class Variants:
 
 
 def frame_names() -> list[str]:
+    """The variants of the frames, in order."""
     return [RAW, *mask_variants(), WRITTEN]
 
 
 def voice_names(voices: Mapping[str, Change]) -> list[str]:
+    """The variants of the voice, in order."""
     return [RAW, *voices, WRITTEN]
 
 
 def make_variants(side: int, voices: Mapping[str, Change], clip: AuditedClip) -> Variants:
-    """Reads a clip and its source, and covers and changes what was read.
+    """Makes the variants of a clip from its files and its raw file.
 
     Args:
-        side: of the pictures that come out.
-        voices: name -> (waveform at 16 kHz, clip id, speaker) -> waveform.
+        side: of the frames, pixels.
+        voices: name -> change of the voice.
         clip: with its source.
     """
     assert clip.source is not None
@@ -92,7 +97,7 @@ def _pictures(
     found = {}
     for frame in read_frames(path, *span):
         if frame.index in chosen:
-            # An odd side loses its last row or column when a clip is written.
+            # A written clip has even sides: of an odd side the last row or column is left out.
             found[frame.index] = np.ascontiguousarray(frame.image[:height, :width])
         if frame.index >= chosen[-1]:
             break

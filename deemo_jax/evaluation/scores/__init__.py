@@ -1,1 +1,1 @@
-"""Scores of predictions: recognition, cues named in the reasoning, and how honest the probabilities are."""
+"""Scores of predictions: of recognition, of the cues named in the reasoning, and of probabilities."""

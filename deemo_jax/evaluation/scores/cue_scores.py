@@ -1,8 +1,8 @@
-"""Does the reasoning name the cues that were there? For a corpus whose truth file states them.
+"""Scores of how well a reasoning names the cues in a clip, for a corpus whose truth file states its cues.
 
-The truth states the words that a reasoning uses, say {"voice": {"negative": "flat", "neutral": "even", "positive":
-"lively"}}, and the state of every cue in each clip. A cue is named when the text gives it a word that is not that of
-"neutral", and a naming is a hit when its state is the true one.
+The truth states the words of each cue, say {"voice": {"negative": "flat", "neutral": "even", "positive": "lively"}},
+and the state of every cue in each clip. A reasoning names a cue where it gives it a word other than that of "neutral";
+this is a hit where the state is the true one.
 
 Axes: n clips, R bootstrap replicates, S states of a cue in the order in which they are stated.
 """
@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from deemo_jax.core.stats import SAMPLES, SEED, Interval, interval, ratio, resample
 from deemo_jax.data.corpus_statement import NEUTRAL
 
-# How many cells of tables of counts are made at once, which bounds the memory.
+# Clips, over all bootstrap samples, that are shuffled at once; bounds the memory.
 BLOCK_CELLS = 1 << 20
 
 
@@ -29,11 +29,10 @@ class CueScores:
     Attributes:
         present: clips in which the cue is truly not neutral.
         named: reasonings that name it.
-        precision: of those that name it, how many are right.
-        recall: of those that should, how many do so rightly.
-        precision_shuffled: the same when every reasoning is given to some other clip at random (mean and 95 %
-            interval over resampled clips and shuffles): what naming cues by habit earns.
-        recall_shuffled: likewise.
+        precision: hits as a share of `named`.
+        recall: hits as a share of `present`.
+        precision_shuffled, recall_shuffled: the same when reasonings are shuffled among clips, mean and 95 % interval
+            over resampled clips and shuffles. A system that names the same cues whatever it is shown earns as much.
     """
 
     present: int
@@ -44,6 +43,7 @@ class CueScores:
     recall_shuffled: Interval
 
     def to_json(self) -> dict[str, Any]:
+        """The scores as recognition.json has them."""
         names = ("precision", "recall", "precision_shuffled", "recall_shuffled")
         return {
             "present": self.present,
@@ -54,21 +54,21 @@ class CueScores:
 
 
 class CueReader:
-    """Reads out of a text which state it gives to each cue.
+    """Finds the state that a text gives to each cue.
 
     Args:
         cues: cue -> state -> its word, as the corpus states them.
     """
 
     def __init__(self, cues: Mapping[str, Mapping[str, str]]) -> None:
-        # A longer word is looked for before one that it begins with.
+        # Longer words first, since a shorter one may be the beginning of a longer one.
         self._states = {cue: sorted(words, key=lambda state: -len(words[state])) for cue, words in cues.items()}
         self._patterns = {
             cue: _pattern(cue, cues, [words[state] for state in self._states[cue]]) for cue, words in cues.items()
         }
 
     def stated(self, text: str) -> dict[str, str]:
-        """The state of each cue that the text speaks of: {'words': 'positive', 'voice': 'neutral'}."""
+        """The states that a text gives to cues, say {'words': 'positive', 'voice': 'neutral'}; others are absent."""
         found = {cue: pattern.search(text) for cue, pattern in self._patterns.items()}
         return {
             cue: self._states[cue][match.lastindex - 1] for cue, match in found.items() if match and match.lastindex
@@ -76,8 +76,8 @@ class CueReader:
 
 
 def _pattern(cue: str, cues: Iterable[str], words: Iterable[str]) -> re.Pattern[str]:
-    """Finds a cue and the word for it, the latter in a group of its own for each word."""
-    # Another cue's name, a denial or the end of a sentence between the two breaks the statement.
+    """A pattern of a cue followed by one of its words, with a group for each word."""
+    # Between the two must not stand another cue's name, a denial, or the end of a sentence.
     barrier = rf"\b(?:{'|'.join(map(re.escape, cues))}|not|no|never|neither|nor)\b|n't|[.;\n]"
     options = "|".join(f"({re.escape(word)})" for word in words)
     return re.compile(rf"\b{re.escape(cue)}\b(?:(?!{barrier}).){{1,60}}?\b(?:{options})\b", re.IGNORECASE)
@@ -86,12 +86,15 @@ def _pattern(cue: str, cues: Iterable[str], words: Iterable[str]) -> re.Pattern[
 def cue_scores(
     cues: Mapping[str, Mapping[str, str]], truth: Sequence[Mapping[str, str]], reasonings: Sequence[str]
 ) -> dict[str, CueScores]:
-    """Scores every cue of n >= 1 reasonings against what was truly there.
+    """Scores the cues that n >= 1 reasonings name.
 
     Args:
         cues: cue -> state -> its word, as the corpus states them.
-        truth: per clip, the state of each cue.
-        reasonings: per clip, the text. A cue that it does not speak of counts as neutral.
+        truth: of each clip, cue -> its true state.
+        reasonings: of each clip, the text; a cue that it does not mention counts as neutral.
+
+    Returns:
+        Cue -> its scores.
     """
     reader = CueReader(cues)
     said = [reader.stated(text) for text in reasonings]
@@ -106,11 +109,11 @@ def cue_scores(
 def precision_recall(
     tables: Int[np.ndarray, "*R S S"], neutral: int
 ) -> tuple[Float[np.ndarray, "*R"], Float[np.ndarray, "*R"]]:
-    """Precision and recall of tables of counts (true state, stated state).
+    """Precision and recall of naming a cue.
 
     Args:
-        tables: the counts.
-        neutral: the state that is the absence of the cue.
+        tables: counts of clips by true state and stated state.
+        neutral: index of the state "neutral", in which a cue is absent.
     """
     hits = tables.trace(axis1=-2, axis2=-1) - tables[..., neutral, neutral]
     total = tables.sum(axis=(-1, -2))
@@ -126,7 +129,15 @@ def shuffled_tables(
     samples: int = SAMPLES,
     seed: int = SEED,
 ) -> Int[np.ndarray, "R S S"]:
-    """Tables of bootstrap samples of the clips whose reasonings are then shuffled among them."""
+    """Counts by true state and stated state, of bootstrap samples of clips whose reasonings are shuffled among them.
+
+    Args:
+        truth: true states.
+        said: stated states.
+        states: S.
+        samples: R.
+        seed: of draws and shuffles.
+    """
     rng = np.random.default_rng(seed)
     cells = states**2
     block = max(1, BLOCK_CELLS // len(truth))

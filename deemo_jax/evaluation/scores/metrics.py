@@ -12,12 +12,13 @@ from jaxtyping import Float, Int
 from deemo_jax.core.schema import DEEMO_LABELS, UNPARSED, Labels
 from deemo_jax.core.stats import Interval, interval, ratio, resample
 
+# The scores of a whole system, in the order of reports.
 HEADLINE = ("accuracy", "f1_weighted", "f1_macro")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Scores:
-    """Scores of one confusion table, or of a stack of them."""
+    """Scores of one confusion table, or of a stack of them; all from 0 to 1."""
 
     accuracy: Float[np.ndarray, "*R"]
     f1_weighted: Float[np.ndarray, "*R"]
@@ -29,7 +30,12 @@ class Scores:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ClassScores:
-    """Scores of one class; `support` is how many clips truly are of it."""
+    """Scores of one class.
+
+    Attributes:
+        support: clips that are truly of it.
+        precision, recall, f1: with their intervals.
+    """
 
     support: int
     precision: Interval
@@ -39,7 +45,15 @@ class ClassScores:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Recognition:
-    """What one system reached on n clips; `confusion` has a row per true class and a last column for unparsed."""
+    """Scores of one system.
+
+    Attributes:
+        n: clips.
+        unparsed: answers that state no label, or several.
+        accuracy, f1_weighted, f1_macro: with their intervals.
+        classes: label -> its scores.
+        confusion: counts by true label and prediction; the last column is of unparsed answers.
+    """
 
     n: int
     unparsed: int
@@ -50,7 +64,7 @@ class Recognition:
     confusion: Int[np.ndarray, "C K"]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain numbers by name, with every interval beside them."""
+        """The scores as recognition.json has them: numbers by name, and their intervals."""
         columns = (*self.classes, UNPARSED)
         return {
             "n": self.n,
@@ -67,13 +81,14 @@ class Recognition:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Difference:
-    """First system minus second on the same clips."""
+    """Scores of a first system minus those of a second one on the same clips."""
 
     accuracy: Interval
     f1_weighted: Interval
     f1_macro: Interval
 
     def to_json(self) -> dict[str, Any]:
+        """The differences as recognition.json has them."""
         return {
             **{name: getattr(self, name).value for name in HEADLINE},
             "intervals": {name: getattr(self, name).bounds() for name in HEADLINE},
@@ -83,12 +98,15 @@ class Difference:
 def confusion(
     truth: Int[np.ndarray, " n"], predicted: Int[np.ndarray, " n"], labels: Labels = DEEMO_LABELS
 ) -> Int[np.ndarray, "C K"]:
-    """Counts by true class and prediction.
+    """Counts clips by true label and prediction.
 
     Args:
-        truth: label indices in [0, C).
+        truth: label indices, 0 to C - 1.
         predicted: label indices, or C for an unparsed answer.
         labels: of the dataset.
+
+    Raises:
+        ValueError: an index is out of range.
     """
     return _count((truth, predicted), (len(labels), len(labels) + 1))
 
@@ -96,8 +114,8 @@ def confusion(
 def scores(tables: Int[np.ndarray, "*R C K"]) -> Scores:
     """Scores of confusion tables.
 
-    An unparsed answer is a miss for its true class and a false alarm for none. A precision or recall of nothing is 0.
-    `f1_weighted` weighs the classes by how often they are true, `f1_macro` alike.
+    An unparsed answer counts as a miss of its true class, and as a false alarm of no class. Precision or recall are 0
+    where they have no clips. `f1_weighted` weighs classes by their true clips, `f1_macro` weighs all classes alike.
     """
     parsed = tables[..., :-1]
     hits = np.diagonal(parsed, axis1=-2, axis2=-1)
@@ -118,7 +136,7 @@ def scores(tables: Int[np.ndarray, "*R C K"]) -> Scores:
 def recognition(
     truth: Int[np.ndarray, " n"], predicted: Int[np.ndarray, " n"], labels: Labels = DEEMO_LABELS
 ) -> Recognition:
-    """Scores one system on n >= 1 clips, with 95 % bootstrap intervals over clips; arguments as for `confusion`."""
+    """Scores one system on n >= 1 clips, with 95 % bootstrap intervals over clips. Arguments as for `confusion`."""
     table = confusion(truth, predicted, labels)
     point, drawn = scores(table), scores(resample(table))
 
@@ -143,7 +161,7 @@ def paired_difference(
     second: Int[np.ndarray, " n"],
     labels: Labels = DEEMO_LABELS,
 ) -> Difference:
-    """Scores of `first` minus those of `second`: each replicate draws the same clips for both, as they share them."""
+    """Scores of the predictions `first` minus those of `second`; each bootstrap sample has the same clips for both."""
     C = len(labels)
     joint = _count((truth, first, second), (C, C + 1, C + 1))
     drawn = resample(joint)
@@ -160,12 +178,12 @@ def paired_difference(
 
 
 def majority(truth: Int[np.ndarray, " n"]) -> float:
-    """The accuracy of naming the most frequent class every time."""
+    """The accuracy of always naming the most frequent class, 0 to 1."""
     return float(np.bincount(truth).max() / len(truth))
 
 
 def _count(labels: tuple[np.ndarray, ...], shape: tuple[int, ...]) -> np.ndarray:
-    # Raises on a label outside its range, where plain arithmetic would count it in another cell.
+    # `ravel_multi_index` raises on an index out of range, which arithmetic would count in another cell.
     cells = np.ravel_multi_index(labels, shape)
     return np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape)
 

@@ -1,4 +1,4 @@
-"""How honest the probabilities of a system are: does it err as often as it says it may?
+"""Scores of a system's probabilities: negative log-likelihood and calibration error.
 
 Axes: n clips, C labels in the dataset's order.
 """
@@ -16,12 +16,12 @@ from deemo_jax.generation.odds import calibration_error, log_odds, negative_log_
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProbabilityScores:
-    """Of one modality set.
+    """Scores of the probabilities of one modality set.
 
     Attributes:
-        n: clips whose odds are known.
-        temperature: what their log-odds were divided by; None when none was learnt.
-        nll, ece: negative log-likelihood and calibration error as the model is.
+        n: clips whose likelihoods are known.
+        temperature: by which log-odds are divided; None where none was learnt, or not the same for all clips.
+        nll, ece: negative log-likelihood (nats a clip) and expected calibration error, without temperature.
         nll_calibrated, ece_calibrated: with the temperature; None without one.
     """
 
@@ -33,11 +33,12 @@ class ProbabilityScores:
     ece_calibrated: float | None
 
     def to_json(self) -> dict[str, Any]:
+        """The scores as recognition.json has them."""
         return dataclasses.asdict(self)
 
 
 def probability_scores(rows: Sequence[Prediction], labels: Labels = DEEMO_LABELS) -> ProbabilityScores | None:
-    """Scores the probabilities of one modality set; None where no odds are known."""
+    """Scores the probabilities of one modality set; None where no likelihoods are known."""
     known = [(row, row.log_likelihoods) for row in rows if row.log_likelihoods is not None]
     if not known:
         return None

@@ -41,6 +41,7 @@ def test_reads_sentences_that_name_every_cue():
         ("The voice isn't lively.", {}),
         ("The words, the voice is flat.", {"voice": NEG}),  # the value belongs to the nearer cue
         ("The words are open.", {}),  # no value of this cue
+        ("The words are blue, the voice is flat", {"voice": NEG}),  # no value of one cue hides no other cue
         ("The words are gladly sad", {"words": NEG}),
         ("Passwords are glad.", {}),
         ("The words are glad. The words are sad.", {"words": POS}),
