@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deemo_jax.core import cli, formats
-from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import refuse_other_bytes
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
 
@@ -106,36 +105,28 @@ def build(argv: Sequence[str] | None = None) -> None:
 
     # Spawned workers import this module: what only the parent needs is imported here.
     from deemo_jax.data.build.splits import parse_fractions
-    from deemo_jax.deid.source_map import map_file
     from tfds_builders.deemo_mer import assemble
 
-    request = assemble.Request(
-        manifests=tuple(args.manifest or ()),
-        attestation=args.attest,
-        annotations=args.annotations,
-        source_map=args.source_map or (default if (default := map_file(None)).exists() else None),
-        data_dir=args.data_dir,
-        labels=DEEMO_LABELS if args.labels is None else Labels.parse(args.labels),
-        frames=args.frames,
-        clips=args.clips,
-        fractions=parse_fractions(args.fractions),
-        split_seed=args.split_seed,
-        splits=args.splits,
-        validation=args.validation,
-        strict_persons=args.strict_persons,
-        skip_missing=args.skip_missing,
-        overwrite=args.overwrite,
-        workers=args.workers,
-    )
-    report = assemble.build(request)
-    for clip_id, reason in report.unreadable.items():
-        print(f"bad: {clip_id}: {reason}", file=sys.stderr)
-    print(report)
-    if report.unreadable:
-        raise UserError(
-            f"{len(report.unreadable)} clips could not be read and are not in the dataset; mend these and build again "
-            "with --overwrite, or go on without them"
+    assemble.run(
+        assemble.BuildRequest(
+            manifests=tuple(args.manifest or ()),
+            attestation=args.attest,
+            annotations=args.annotations,
+            source_map=args.source_map,
+            data_dir=args.data_dir,
+            labels=DEEMO_LABELS if args.labels is None else Labels.parse(args.labels),
+            frames=args.frames,
+            clips=args.clips,
+            fractions=parse_fractions(args.fractions),
+            split_seed=args.split_seed,
+            splits=args.splits,
+            validation=args.validation,
+            strict_persons=args.strict_persons,
+            skip_missing=args.skip_missing,
+            overwrite=args.overwrite,
+            workers=args.workers,
         )
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

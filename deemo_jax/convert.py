@@ -10,15 +10,12 @@ What a table does not know is an error, and all errors are named together; nothi
 .pth files, --parity and writing .pth need PyTorch: make setup EXTRAS=convert.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from absl import flags
 from ml_collections import ConfigDict
 
+from deemo_jax.conversion.request import ConversionRequest, run
 from deemo_jax.core import cli
 from deemo_jax.core.config import define_config
-from deemo_jax.core.errors import UserError
 
 CONFIG = define_config("The recipe whose model is filled, e.g. configs/deemo_llama_7b.py.")
 SOURCE = flags.DEFINE_multi_string(
@@ -36,60 +33,23 @@ TO_PYTORCH = flags.DEFINE_string(
 )
 
 
-def main(argv: Sequence[str]) -> int:
-    if len(argv) > 1:
-        raise UserError(f"{argv[1]!r} is no flag; --help lists the flags")
-    if TO_PYTORCH.value and not WORKDIR.value:
-        raise UserError("--to_pytorch: name the run with --workdir")
-    sources = _sources()
-    if not LIST.value and not TO_PYTORCH.value:
-        if not isinstance(CONFIG.value, ConfigDict) or not OUT.value:
-            raise UserError("name a recipe with --config and a folder with --out")
-        if not sources and not CHECK.value and not PARITY.value:
-            raise UserError("name public files with --source NAME=PATH (--list names them)")
+def main() -> None:
     cli.tidy_when_terminated()
-    # What imports JAX is imported only here, so that --help and mistakes in flags answer at once.
-    from deemo_jax.conversion import engine, export, plan, record
-    from deemo_jax.conversion.sources import SOURCES
-    from deemo_jax.core.recipe import Recipe
-
-    if LIST.value:
-        print("\n".join(f"{name:<20}{source.what}" for name, source in SOURCES.items()))
-        return 0
-    if TO_PYTORCH.value:
-        print(export.write_connectors(WORKDIR.value, Path(TO_PYTORCH.value)))
-        return 0
-    recipe, out = Recipe.from_config(CONFIG.value), Path(OUT.value)
-    if CHECK.value:
-        wrong = engine.check(out, recipe, sources, ALLOW_EXTRA.value)
-        if wrong:
-            raise UserError(f"{out}: {len(wrong)} differences: {'; '.join(wrong[: plan.LISTED])}")
-        print(f"{out}: as it was written{' and as its sources are' if sources else ''}")
-        return 0
-    if PARITY.value:
-        from deemo_jax.conversion.parity import verdict
-
-        rows = verdict.compare(recipe, out, sources, LAYERS.value, allow_extra=ALLOW_EXTRA.value)
-        print(verdict.table(rows))
-        if failed := [row.name for row in rows if not row.passed]:
-            raise UserError(f"{out}: differs from PyTorch in {', '.join(failed)}")
-        return 0
-    done = engine.convert(recipe, sources, out, ALLOW_EXTRA.value)
-    print(record.report(done))
-    print(f"{out}: {'is there already, made from the same files' if done['already'] else 'written'}")
-    return 0
-
-
-def _sources() -> dict[str, str]:
-    sources: dict[str, str] = {}
-    for pair in SOURCE.value:
-        name, _, path = pair.partition("=")
-        if not path:
-            raise UserError(f"--source {pair}: expected NAME=PATH")
-        if name in sources:
-            raise UserError(f"--source {name}: is given twice")
-        sources[name] = path
-    return sources
+    run(
+        ConversionRequest(
+            # A recipe's file that is missing shows only when a key is asked for.
+            config=CONFIG.value if isinstance(CONFIG.value, ConfigDict) else None,
+            out=OUT.value,
+            sources=SOURCE.value,
+            allow_extra=ALLOW_EXTRA.value,
+            listing=LIST.value,
+            to_pytorch=TO_PYTORCH.value,
+            workdir=WORKDIR.value,
+            check=CHECK.value,
+            parity=PARITY.value,
+            layers=LAYERS.value,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -12,17 +12,15 @@ scores are only shown without --workdir or --out. --sheet draws sheet.png beside
 the other flags ask for; without any of them, of the one that was finished last.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from absl import flags
 
 from deemo_jax.core import cli, formats
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import sha256
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
-from deemo_jax.evaluation import output_folder, report, results
+from deemo_jax.evaluation import output_folder, report
+from deemo_jax.evaluation.evaluate_file import FileRequest, evaluate_file
 from deemo_jax.evaluation.modality_sets import fullest, parse_sets
 from deemo_jax.evaluation.predictions import by_set, read_predictions
 from deemo_jax.evaluation.truth import read_truth
@@ -73,104 +71,87 @@ SHOW_FORMAT = flags.DEFINE_bool("show_format", False, "Show what predictions and
 WHICH = (OUT, OVERWRITE, MODALITIES, FROM_STEP, SPLIT, LIMIT, MAX_NEW_TOKENS, DATA_DIR, CALIBRATE, PREDICTIONS, TRUTH)
 
 
-def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise UserError(f"{argv[1]!r} is no flag; --help lists the flags")
+def main() -> None:
     if SHOW_FORMAT.value:
         print(formats.shown((formats.PREDICTIONS, formats.ANNOTATIONS)))
         return
     if not WORKDIR.value and not PREDICTIONS.value:
         raise UserError("name a run with --workdir, or a file of predictions with --predictions")
-    if PREDICTIONS.value and WORKDIR.value and Path(WORKDIR.value, "config.json").exists():
-        raise UserError(
-            f"{WORKDIR.value}: holds a run of its own; give the scores of {PREDICTIONS.value} another --workdir"
-        )
     if LABELS.value and not PREDICTIONS.value:
         raise UserError("--labels goes with --predictions: a run has those of its dataset")
     if SHEET.value and not (WORKDIR.value and SOURCE.value and DEID.value):
         raise UserError("--sheet needs --workdir, --source (raw clips) and --deid (de-identified clips)")
     folder = None if any(flag.present for flag in WHICH) else output_folder.newest(Path(WORKDIR.value, "evaluation"))
     if not (SHEET.value and folder):
-        folder = _of_file() if PREDICTIONS.value else _of_run()
+        folder = _evaluate_file() if PREDICTIONS.value else _evaluate_run()
     if SHEET.value and folder:
-        _sheet(folder)
+        _draw_sheet(folder)
 
 
-def _of_file() -> Path | None:
-    """Scores a file of predictions; the folder that the scores are in, if any."""
-    labels = _labels()
-    file, truth = Path(PREDICTIONS.value), read_truth(TRUTH.value, labels) if TRUTH.value else None
-    rows = list(read_predictions(file, truth, labels))
-    clips = len({row.clip_id for row in rows})
-    notes = (f"{clips} of the {len(truth.rows)} clips in {TRUTH.value} were predicted and scored.",) if truth else ()
-    found = results.score(by_set(rows), f"Predictions of {file}", notes, truth=truth, labels=labels)
+def _evaluate_file() -> Path | None:
+    found, folder = evaluate_file(
+        FileRequest(
+            predictions=Path(PREDICTIONS.value),
+            truth=_path(TRUTH.value),
+            labels=_labels(),
+            workdir=_path(WORKDIR.value),
+            out=_path(OUT.value),
+            overwrite=OVERWRITE.value,
+        )
+    )
     print(report.text(found))
-    if not (OUT.value or WORKDIR.value):
-        return None
-    stamp: dict[str, Any] = {"predictions": sha256(file), "truth": sha256(TRUTH.value) if TRUTH.value else ""}
-    # Without the labels where they are DEEMO's: so earlier versions wrote it.
-    stamp |= {} if labels == DEEMO_LABELS else {"labels": list(labels)}
-    folder = Path(OUT.value) if OUT.value else output_folder.place(Path(WORKDIR.value, "evaluation"), file.stem, stamp)
-    output_folder.check(folder, stamp, overwrite=OVERWRITE.value)
-    if OVERWRITE.value:
-        output_folder.clear(folder, keep=file)
-    output_folder.begin(folder, stamp)
-    report.write(found, folder)
-    print(f"\nwritten: {folder / 'report.md'}")
+    if folder:
+        print(f"\nwritten: {folder / 'report.md'}")
     return folder
 
 
-def _labels() -> Labels:
-    """Of a file of predictions."""
-    return Labels.parse(LABELS.value) if LABELS.value else DEEMO_LABELS
-
-
-def _of_run() -> Path:
-    """Answers and scores a run; the folder of the evaluation."""
+def _evaluate_run() -> Path:
     if MODALITIES.value:
         parse_sets(MODALITIES.value)
     # JAX is imported only here: scoring a file of predictions needs none of it, and mistakes in flags answer at once.
     from deemo_jax.evaluation.evaluate_run import EvaluationRequest, evaluate_run
 
-    request = EvaluationRequest(
-        workdir=Path(WORKDIR.value),
-        sets=MODALITIES.value,
-        split=SPLIT.value,
-        limit=LIMIT.value,
-        step=FROM_STEP.value,
-        batch_size=BATCH_SIZE.value,
-        max_new_tokens=MAX_NEW_TOKENS.value,
-        data_dir=DATA_DIR.value,
-        accept_data_change=ACCEPT_DATA_CHANGE.value,
-        verify_data=VERIFY_DATA.value,
-        truth=Path(TRUTH.value) if TRUTH.value else None,
-        out=Path(OUT.value) if OUT.value else None,
-        overwrite=OVERWRITE.value,
-        calibrate=CALIBRATE.value,
+    found, folder, was_there = evaluate_run(
+        EvaluationRequest(
+            workdir=Path(WORKDIR.value),
+            sets=MODALITIES.value,
+            split=SPLIT.value,
+            limit=LIMIT.value,
+            step=FROM_STEP.value,
+            batch_size=BATCH_SIZE.value,
+            max_new_tokens=MAX_NEW_TOKENS.value,
+            data_dir=DATA_DIR.value,
+            accept_data_change=ACCEPT_DATA_CHANGE.value,
+            verify_data=VERIFY_DATA.value,
+            truth=_path(TRUTH.value),
+            out=_path(OUT.value),
+            overwrite=OVERWRITE.value,
+            calibrate=CALIBRATE.value,
+        )
     )
-    found, folder, was_there = evaluate_run(request)
     print(report.text(found))
     there = "evaluated before (--overwrite does it again)" if was_there else "written"
     print(f"\n{there}: {folder / 'report.md'}")
     return folder
 
 
-def _sheet(folder: Path) -> None:
+def _draw_sheet(folder: Path) -> None:
     from deemo_jax.evaluation import contact_sheet
 
-    file = Path(PREDICTIONS.value) if PREDICTIONS.value else folder / output_folder.PREDICTIONS
     labels = _labels() if PREDICTIONS.value else output_folder.scored_labels(folder)
     truth = read_truth(TRUTH.value, labels) if PREDICTIONS.value and TRUTH.value else None
-    sets = by_set(read_predictions(file, truth, labels))
+    sets = by_set(read_predictions(PREDICTIONS.value or folder / output_folder.PREDICTIONS, truth, labels))
     name, path = fullest(sets), folder / "sheet.png"
-    subtitle = (
-        f"{len(sets[name])} clips, evenly spaced; given: {name}. "
-        "The raw column shows identities: for the holder's eyes."
-    )
-    contact_sheet.draw(
-        contact_sheet.collect(contact_sheet.spread(sets[name], ROWS.value), SOURCE.value, DEID.value), path, subtitle
-    )
+    contact_sheet.draw_spread(sets[name], name, path, SOURCE.value, DEID.value, ROWS.value)
     print(f"contact sheet of {name}: {path}")
+
+
+def _labels() -> Labels:
+    return Labels.parse(LABELS.value) if LABELS.value else DEEMO_LABELS
+
+
+def _path(value: str) -> Path | None:
+    return Path(value) if value else None
 
 
 if __name__ == "__main__":

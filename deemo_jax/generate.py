@@ -1,16 +1,12 @@
 """What the person in a clip feels, and why: `python -m deemo_jax.generate --workdir W CLIP...`."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from deemo_jax.core import cli
-from deemo_jax.core.errors import UserError, plain
-from deemo_jax.core.progress import with_progress
-from deemo_jax.deid.find_films import look_for
-from deemo_jax.deid.keys import load_key
 from deemo_jax.deid.settings import MIXED, MODES, NO_TRACK, Settings
+from deemo_jax.generation.describe_files import FilesRequest, describe_files
 
 
 def parser() -> argparse.ArgumentParser:
@@ -74,35 +70,26 @@ def main() -> int:
     settings = Settings.preset(
         flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face, audio_track=flags.audio_track
     )
-    sources = look_for(flags.clips, flags.recursive, copies=True)
-    for note in sources.notes():
-        print(note, file=sys.stderr)
-    paths = sources.films
     cli.tidy_when_terminated()
-    # JAX is imported only here, so that mistakes in flags and --help answer at once.
-    from deemo_jax.generation.answers import Decoding
-    from deemo_jax.generation.describer import Describer
-    from deemo_jax.generation.description import Failure
-    from deemo_jax.generation.given import questions
-
-    decoding = Decoding(flags.max_new_tokens, flags.temperature, flags.top_p, flags.seed)
-    asked = questions(paths, flags.transcript, flags.nfbl)
-    key = load_key(flags.key_file) if flags.key_file else None
-    describer = Describer.load(
-        flags.workdir, flags.step, data_dir=flags.data_dir, decoding=decoding, settings=settings, key=key
+    describe_files(
+        FilesRequest(
+            clips=flags.clips,
+            workdir=flags.workdir,
+            step=flags.step,
+            data_dir=flags.data_dir,
+            recursive=flags.recursive,
+            transcripts=flags.transcript,
+            nfbl=flags.nfbl,
+            settings=settings,
+            key_file=flags.key_file,
+            max_new_tokens=flags.max_new_tokens,
+            temperature=flags.temperature,
+            top_p=flags.top_p,
+            seed=flags.seed,
+            batch_size=flags.batch_size,
+            as_json=flags.json,
+        )
     )
-    failed = 0
-    # In one child process: a damaged clip may end who reads it.
-    answers = describer.describe_all(asked, min(flags.batch_size, len(asked)), workers=1)
-    for found in with_progress(answers, "clips", len(asked)):
-        if isinstance(found, Failure):
-            failed += 1
-            said = f"{'refused' if found.refused else 'bad'}: {found.clip}: {found.reason}"
-            print(plain(said), file=sys.stderr, flush=True)
-        else:
-            print(json.dumps(found.to_json(), ensure_ascii=False) if flags.json else found, flush=True)
-    if failed:
-        raise UserError(f"{failed} of {len(asked)} clips were not described")
     return 0
 
 

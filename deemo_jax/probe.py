@@ -21,10 +21,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     for path in parser().parse_args(arguments).files:
-        found = probe(path)
-        print(f"{plain(path)}: {', '.join(found.streams)}")
-        for tag in found.tags:
-            print(f"  {plain(tag)}")
+        print(f"{plain(path)}: {probe(path).text()}")
     return 0
 
 

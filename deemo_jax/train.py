@@ -15,7 +15,6 @@ JAX_COMPILATION_CACHE_DIR=DIR keeps compiled steps between runs.
 """
 
 import sys
-from collections.abc import Sequence
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
@@ -49,9 +48,7 @@ DISTRIBUTED = flags.DEFINE_bool(
 )
 
 
-def main(argv: Sequence[str]) -> int:
-    if len(argv) > 1:
-        raise UserError(f"{argv[1]!r} is no flag; --help lists the flags")
+def main() -> int:
     if CONFIG.value is None or not (WORKDIR.value or SHOW_BATCH.value or SHOW_CONFIG.value):
         raise UserError("name a recipe with --config and a folder with --workdir")
     if not isinstance(CONFIG.value, ConfigDict):  # a file that is missing shows only when a key is asked for
@@ -69,9 +66,11 @@ def main(argv: Sequence[str]) -> int:
 
         print(preview(CONFIG.value))
         return 0
-    if DISTRIBUTED.value:
-        join_cluster()
     # JAX is imported only here, so that mistakes in flags and --help answer at once.
+    if DISTRIBUTED.value:
+        from deemo_jax.training.cluster import join_cluster
+
+        join_cluster()
     from deemo_jax.training.loop import train
 
     outcome = train(
@@ -84,24 +83,6 @@ def main(argv: Sequence[str]) -> int:
         verify_data=VERIFY_DATA.value,
     )
     return 0 if outcome.finished else cli.EXIT_STOPPED
-
-
-def join_cluster() -> None:
-    """Meets the other processes of this run.
-
-    Raises:
-        UserError: nothing says where they are, or they cannot be reached.
-    """
-    import jax
-
-    try:
-        jax.distributed.initialize()
-    except (ValueError, KeyError, RuntimeError, OSError) as error:
-        said = next(iter(str(error).splitlines()), "")
-        raise UserError(
-            f"--distributed: no cluster of SLURM, TPU, GKE or Open MPI was found here ({said}); start the "
-            "command through one of them, e.g. with srun, or leave the flag out to train in one process"
-        ) from error
 
 
 if __name__ == "__main__":

@@ -72,8 +72,8 @@ def tidy_when_terminated() -> None:
     signal.signal(signal.SIGTERM, unwind)
 
 
-def run(main: Callable[[Sequence[str]], int | None]) -> None:
-    """`absl.app.run` for commands with `--config`: mistakes in flags, too, exit with 2 and without a traceback."""
+def run(main: Callable[[], int | None]) -> None:
+    """`absl.app.run` for commands that have flags only: what is none of them, too, exits with 2 and no traceback."""
     from absl import app, flags, logging
 
     def parse(argv: Sequence[str]) -> list[str]:
@@ -86,8 +86,13 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
             print(f"error: {said} (--help lists the flags)", file=sys.stderr)
             sys.exit(EXIT_USAGE)
 
+    def checked(argv: Sequence[str]) -> int | None:
+        if len(argv) > 1:
+            raise UserError(f"{argv[1]!r} is no flag; --help lists the flags")
+        return main()
+
     def quietly(argv: Sequence[str]) -> None:
         logging.set_verbosity(logging.WARNING)  # of libraries; the project's own progress is printed to stderr
-        sys.exit(guarded(lambda: main(argv)))
+        sys.exit(guarded(lambda: checked(argv)))
 
     app.run(quietly, flags_parser=parse)

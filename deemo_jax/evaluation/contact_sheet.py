@@ -45,6 +45,26 @@ class SheetRow:
     mel: Float[np.ndarray, "128 198"]
 
 
+def draw_spread(
+    predictions: Sequence[Prediction], given: str, path: Path, source: str | Path, deid: str | Path, count: int
+) -> None:
+    """Draws a sheet of predictions at even distances.
+
+    Args:
+        predictions: of one modality set.
+        given: name of the set.
+        path: of the PNG.
+        source, deid: see `collect`.
+        count: rows of the sheet, where there are as many predictions.
+
+    Raises:
+        UserError: see `collect`.
+    """
+    eyes = "The raw column shows identities: for the holder's eyes."
+    subtitle = f"{len(predictions)} clips, evenly spaced; given: {given}. {eyes}"
+    draw(collect(spread(predictions, count), source, deid), path, subtitle)
+
+
 def spread(predictions: Sequence[Prediction], count: int) -> list[Prediction]:
     """`count` predictions, or all, at even distances in the list; whether they are right plays no part."""
     places = np.linspace(0, len(predictions) - 1, min(count, len(predictions))).round().astype(int)

@@ -25,12 +25,6 @@ FLOOR = float(np.finfo(np.float32).eps)
 MEAN, STD = -4.268, 9.138
 
 
-def clip_starts(duration_s: float, count: int) -> list[float]:
-    """Start times (s) of `count` 2-second clips spread evenly over `duration_s`; all 0 when it is shorter than one."""
-    last = max(duration_s - CLIP_SAMPLES / SAMPLE_RATE, 0.0)
-    return [i * last / max(count - 1, 1) for i in range(count)]
-
-
 def mel_clips(waveform: Float[np.ndarray, " n"], clips: int = 8) -> Float[np.ndarray, "M 128 204"]:
     """Normalised log-mel spectrograms of evenly spread 2-second clips.
 
@@ -52,7 +46,6 @@ def mel_clips(waveform: Float[np.ndarray, " n"], clips: int = 8) -> Float[np.nda
     if not np.isfinite(waveform).all():
         raise UserError("the sound holds samples that are not finite; decode it again")
     waveform = np.pad(waveform, (0, max(0, CLIP_SAMPLES - waveform.size)))
-    # Exact integer arithmetic: the float times of `clip_starts` could fall one sample short.
     starts = [i * (waveform.size - CLIP_SAMPLES) // max(clips - 1, 1) for i in range(clips)]
     spectrograms = {start: _log_mel(waveform[start : start + CLIP_SAMPLES]) for start in dict.fromkeys(starts)}
     padded = np.zeros((clips, MEL_BINS, MEL_FRAMES))

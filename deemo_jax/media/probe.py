@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 import av
 from av.container import InputContainer
 
+from deemo_jax.core.errors import plain
 from deemo_jax.core.files import open_input
 from deemo_jax.media.container.picture_track import video_stream
 from deemo_jax.media.container.streams import open_media, packets
@@ -32,6 +33,10 @@ class Probe:
 
     streams: tuple[str, ...]
     tags: tuple[str, ...]
+
+    def text(self) -> str:
+        """The tracks on one line, then a line for each tag, for a terminal."""
+        return "\n".join([", ".join(self.streams), *(f"  {plain(tag)}" for tag in self.tags)])
 
 
 def probe(path: str | os.PathLike[str]) -> Probe:

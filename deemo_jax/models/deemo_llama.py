@@ -14,7 +14,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, UInt8
+from jaxtyping import Array, Bool, Float, Int
 
 from deemo_jax.core.config import Part, choose, from_plain
 from deemo_jax.models.batch import Batch
@@ -154,14 +154,6 @@ class DeemoLlama(nn.Module):
         """
         return self.decoder(self.embed(batch, train=train), batch.positions, batch.valid)
 
-    def encode_audio(self, mel: Float[Array, "B M mel time"], *, train: bool = False) -> Float[Array, "B Ka D"]:
-        """Audio tokens of the decoder's width."""
-        return _present(self.audio, "audio")(mel, train=train)
-
-    def encode_video(self, frames: UInt8[Array, "B F H W 3"], *, train: bool = False) -> Float[Array, "B Kv D"]:
-        """Video tokens of the decoder's width."""
-        return _present(self.video, "video")(frames, train=train)
-
     def embed(self, batch: Batch, *, train: bool = False) -> Float[Array, "B T D"]:
         """The sequence that the decoder reads: text rows, with media tokens where `batch.slots` says so.
 
@@ -227,12 +219,6 @@ def param_shapes(model: DeemoLlama) -> dict[str, Any]:
 @functools.lru_cache(maxsize=8)
 def _abstract(model: DeemoLlama) -> Any:
     return jax.eval_shape(model.init, jax.random.key(0), example_batch(model.config))["params"]
-
-
-def _present(branch: Branch | None, name: str) -> Branch:
-    if branch is None:
-        raise ValueError(f"this model has no {name} branch")
-    return branch
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,7 +30,7 @@ from deemo_jax.models.setup import Setup, build
 from deemo_jax.training.guard import Guard
 from deemo_jax.training.health import Health
 from deemo_jax.training.monitor import Monitor
-from deemo_jax.training.request import Plan, Request
+from deemo_jax.training.request import Plan, TrainingRequest
 from deemo_jax.training.resume import fresh, restore
 from deemo_jax.training.state import TrainState, table
 from deemo_jax.training.step import lower_step
@@ -87,7 +87,7 @@ def train(
         KeyboardInterrupt: after Ctrl-C, when the checkpoint is written.
     """
     recipe, folder = Recipe.from_config(config), Workdir(Path(workdir))
-    request = Request(folder, recipe.resolved(), resume, overwrite, from_step)
+    request = TrainingRequest(folder, recipe.resolved(), resume, overwrite, from_step)
     plan = request.check()
     _meet("checked")  # every process must have looked before the first one writes
     if plan.start >= recipe.train.steps:
@@ -109,7 +109,7 @@ def train(
     return outcome
 
 
-def _train(recipe: Recipe, request: Request, plan: Plan, data: DataRecord, lock: Lock, stop: Stop) -> Ended:
+def _train(recipe: Recipe, request: TrainingRequest, plan: Plan, data: DataRecord, lock: Lock, stop: Stop) -> Ended:
     folder = request.folder
     _hold(lock, request, plan, new=False)
     mesh = mesh_lib.make_mesh(recipe.mesh)
@@ -202,7 +202,7 @@ def _pipeline(recipe: Recipe, setup: Setup, mesh: jax.sharding.Mesh) -> Pipeline
     return make_pipeline(recipe, tokens, train=True, process_index=which, process_count=count)
 
 
-def _hold(lock: Lock, request: Request, plan: Plan, *, new: bool) -> None:
+def _hold(lock: Lock, request: TrainingRequest, plan: Plan, *, new: bool) -> None:
     """Takes the lock of a workdir that is there, or of a `new` one; over several processes the first one has it.
 
     Raises:

@@ -25,7 +25,7 @@ class Plan:
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
+class TrainingRequest:
     """A folder, the resolved config, and the flags."""
 
     folder: Workdir

@@ -19,8 +19,8 @@ from deemo_jax.evaluation.predictions import by_set
 from deemo_jax.generation.answers import respond
 from deemo_jax.generation.buckets import lengths
 from deemo_jax.models.deemo_llama import DeemoLlama, init_params
+from tests.attested_clips import write_attested
 from tests.models import tiny
-from tfds_builders.deemo_mer.dummy_data import write_dummy
 
 EOS = 2
 NEW = 6
@@ -38,7 +38,7 @@ def model():
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dummy")
-    write_dummy(folder)
+    write_attested(folder)
     paths = ["--attest", str(folder / "attestation.json"), "--annotations", str(folder / "clips.jsonl")]
     paths += ["--workers", "0"]
     assert build(["deemo_mer", *paths, "--data_dir", str(folder / "data"), "--fractions", "train=0.3,test=0.7"]) == 0

@@ -20,8 +20,8 @@ from deemo_jax.evaluation.report import text
 from deemo_jax.generation import calibration, describer
 from deemo_jax.generation.answers import Decoding
 from deemo_jax.training.loop import train
+from tests.attested_clips import write_attested
 from tests.training import tiny
-from tfds_builders.deemo_mer.dummy_data import write_dummy
 
 LABELS = Labels(("neutral", "angry", "very happy"))
 
@@ -34,7 +34,7 @@ def data_recipe(data_dir: Path) -> DataRecipe:
 def inputs(tmp_path_factory):
     """Flags of `build` for twelve attested clips, labelled in turn."""
     folder = tmp_path_factory.mktemp("inputs")
-    attestation, annotations = write_dummy(folder, clips=12, persons=12)
+    attestation, annotations = write_attested(folder, clips=12, persons=12)
     rows = [json.loads(line) for line in annotations.read_text().splitlines()]
     rows = [row | {"emotion": LABELS.names[number % 3]} for number, row in enumerate(rows)]
     annotations.write_text("".join(json.dumps(row) + "\n" for row in rows))

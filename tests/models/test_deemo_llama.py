@@ -1,5 +1,4 @@
 import dataclasses
-import functools
 import math
 from typing import Any
 
@@ -37,9 +36,9 @@ def test_media_tokens_stand_where_the_slots_say(connector: str) -> None:
 
     @jax.jit
     def run(params: Any, batch: Batch) -> Any:
-        apply = functools.partial(model.apply, {"params": params})
-        audio, video = apply(batch.mel, method="encode_audio"), apply(batch.frames, method="encode_video")
-        return apply(batch, method="embed"), audio, video
+        audio = tiny.branch(model, "audio").apply({"params": params["audio"]}, batch.mel)
+        video = tiny.branch(model, "video").apply({"params": params["video"]}, batch.frames)
+        return model.apply({"params": params}, batch, method="embed"), audio, video
 
     x, audio, video = run(params, batch)
     table = params["decoder"]["embedding"]
@@ -188,7 +187,8 @@ def test_full_width_parameter_counts() -> None:
 def test_the_audio_branch_takes_patches_too() -> None:
     audio = {**tiny.CONFIG["audio"], "encoder": {**tiny.IMAGEBIND, "output": "patches"}}
     model, params = tiny.built_from(tiny.config(audio=audio))
-    assert tiny.jitted(model, "encode_audio")(params, tiny.batch([1, tiny.AUDIO]).mel).shape == (1, 3, 32)
+    tokens = tiny.jitted(tiny.branch(model, "audio"))(params["audio"], tiny.batch([1, tiny.AUDIO]).mel)
+    assert tokens.shape == (1, 3, 32)
 
 
 def test_a_new_part_needs_no_change_here(monkeypatch: pytest.MonkeyPatch) -> None:

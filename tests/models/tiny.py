@@ -8,10 +8,11 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from deemo_jax.models.batch import Batch
-from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig, param_shapes
+from deemo_jax.models.deemo_llama import Branch, DeemoLlama, DeemoLlamaConfig, param_shapes
 
 QFORMER = {"width": 16, "heads": 2, "mlp": 32}
 PER_FRAME = {
@@ -73,6 +74,13 @@ def built(connector: str = "per_frame") -> tuple[DeemoLlama, dict[str, Any]]:
     """The toy model with either video connector, and its parameters."""
     video = {**CONFIG["video"], "connector": {"per_frame": PER_FRAME, "joint": JOINT}[connector]}
     return built_from(config(video=video))
+
+
+def branch(model: DeemoLlama, name: str) -> Branch:
+    """A model's 'audio' or 'video' branch as a module of its own."""
+    config = model.config
+    dtype = jnp.dtype(config.dtype.value)
+    return Branch(getattr(config, name), config.decoder.config.width, dtype, config.attention)
 
 
 def built_from(config: DeemoLlamaConfig) -> tuple[DeemoLlama, dict[str, Any]]:

@@ -21,8 +21,8 @@ from deemo_jax.deid.text.transcripts import redact_file
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Frame
 from deemo_jax.models.media_tokens import MediaTokens
+from tests.attested_clips import write_attested
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
-from tfds_builders.deemo_mer.dummy_data import write_dummy
 
 SPLITS = ("--fractions", "train=0.6,test=0.4")
 
@@ -30,7 +30,7 @@ SPLITS = ("--fractions", "train=0.6,test=0.4")
 @pytest.fixture(scope="module")
 def attested(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("attested")
-    write_dummy(folder)
+    write_attested(folder)
     return folder
 
 
@@ -166,7 +166,7 @@ def test_a_validation_split_is_taken_from_the_training_persons(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...], validation: int | None, says: str
 ) -> None:
     folder, data = tmp_path / "in", tmp_path / "data"
-    write_dummy(folder, clips=12, persons=12, frames=1)
+    write_attested(folder, clips=12, persons=12, frames=1)
     if flags[0] == "--splits":
         write_json(tmp_path / "ids.json", {"train": [f"clip{i:02d}" for i in range(10)], "test": ["clip10"]})
         flags = ("--splits", str(tmp_path / "ids.json"), *flags[1:])
@@ -184,7 +184,7 @@ def test_a_validation_split_is_taken_from_the_training_persons(
 
 def test_a_long_film_of_which_little_is_stored_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "in"
-    _, rows = write_dummy(folder, clips=2, persons=2, frames=1)
+    _, rows = write_attested(folder, clips=2, persons=2, frames=1)
     (folder / "clip01" / "000.png").unlink()
     (folder / "clip01" / "mel.npy").unlink()
     pictures = (Frame(i, 20.0 * i, np.zeros((48, 64, 3), np.uint8)) for i in range(10))
@@ -235,7 +235,7 @@ def test_a_clip_in_two_splits_of_the_id_file_is_refused(
 
 
 def test_too_few_persons_for_our_splits_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_dummy(tmp_path / "one", clips=2, persons=1)
+    write_attested(tmp_path / "one", clips=2, persons=1)
     assert "one being in two" in refused(command(tmp_path / "one", tmp_path / "data"), capsys)
 
 
@@ -252,7 +252,7 @@ def test_what_cannot_be_read_costs_its_clip_only(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], workers: str
 ) -> None:
     folder, data = tmp_path / "in", tmp_path / "data"
-    write_dummy(folder)
+    write_attested(folder)
     (folder / "clip05" / "002.png").write_bytes(b"no picture")
     attest_again(folder)
     arguments = command(folder, data, *SPLITS, "--workers", workers)
@@ -275,7 +275,7 @@ def test_a_split_of_which_nothing_can_be_read_stops_it_and_leaves_nothing_behind
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, data = tmp_path / "in", tmp_path / "data"
-    write_dummy(folder, clips=3, frames=1)
+    write_attested(folder, clips=3, frames=1)
     (folder / "clip02" / "000.png").write_bytes(b"no picture")
     attest_again(folder)
     write_json(tmp_path / "ids.json", {"train": ["clip00", "clip01"], "test": ["clip02"]})
@@ -286,7 +286,7 @@ def test_a_split_of_which_nothing_can_be_read_stops_it_and_leaves_nothing_behind
 
 def test_a_broken_promise_of_the_gate_stops_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, data = tmp_path / "in", tmp_path / "data"
-    write_dummy(folder, frames=1)
+    write_attested(folder, frames=1)
     (folder / "clip05" / "000.png").write_bytes(b"another picture")
     assert "privacy gate" in refused(command(folder, data, *SPLITS, "--skip_missing"), capsys)
     assert not data.exists()

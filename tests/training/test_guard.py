@@ -105,7 +105,7 @@ def test_metrics_that_cannot_be_written_name_the_last_whole_checkpoint() -> None
 
 def test_what_the_advice_says_is_accepted(tmp_path: Path) -> None:
     from deemo_jax.core.run_folder.workdir import Workdir, begin
-    from deemo_jax.training.request import Request
+    from deemo_jax.training.request import TrainingRequest
 
     folder = Workdir(tmp_path)
     begin(folder, RECIPE.resolved(), overwrite=False)
@@ -113,5 +113,5 @@ def test_what_the_advice_says_is_accepted(tmp_path: Path) -> None:
         (folder.checkpoints / str(step)).mkdir(parents=True)
     config = tiny.get_config("nowhere")
     config.optimizer.lr = 1e-4
-    plan = Request(folder, Recipe.from_config(config).resolved(), resume=True, from_step=8).check()
+    plan = TrainingRequest(folder, Recipe.from_config(config).resolved(), resume=True, from_step=8).check()
     assert plan.start == 8 and plan.changes == {"optimizer.lr": (1e-2, 1e-4)}

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,14 @@ from deemo_jax.data.build.splits import (
     split_by_person,
 )
 from deemo_jax.data.build.writer import already_built, fingerprint, write_dataset
+from deemo_jax.deid.source_map import map_file
 from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.mel import CLIP_SAMPLES
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Request:
+class BuildRequest:
     """What a person asks for; see `python -m deemo_jax.build --help`.
 
     Attributes:
@@ -48,7 +50,8 @@ class Request:
         validation: share of the training clips to set apart, by person, as `validation`; None is 0.1 of our own splits
             where they do not name it, and nothing of an id file.
         strict_persons: refuse an id file in which a person recurs.
-        source_map: the private list of which clip was made from which raw file, for annotations by file name.
+        source_map: the private list of which clip was made from which raw file, for annotations by file name; None for
+            the one beside the default key, where there is one.
         skip_missing: leave out annotated or listed clips that have no paper trail.
         overwrite: replace a dataset made from other inputs.
         workers: processes; with 0, media are read in this one, which a damaged file may end.
@@ -112,7 +115,24 @@ class Report:
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
 
-def build(request: Request) -> Report:
+def run(request: BuildRequest) -> None:
+    """Builds the dataset, and prints what went in and what did not.
+
+    Raises:
+        UserError: see `build`; or clips could not be read, and the dataset is built from the others.
+    """
+    report = build(request)
+    for clip_id, reason in report.unreadable.items():
+        print(f"bad: {clip_id}: {reason}", file=sys.stderr)
+    print(report)
+    if report.unreadable:
+        raise UserError(
+            f"{len(report.unreadable)} clips could not be read and are not in the dataset; mend these and build again "
+            "with --overwrite, or go on without them"
+        )
+
+
+def build(request: BuildRequest) -> Report:
     """Builds the dataset, unless it is there already, from all clips whose media can be read.
 
     Raises:
@@ -131,7 +151,8 @@ def build(request: Request) -> Report:
         )
         notes += said
     else:
-        admitted = gate.admit_rows(request.manifests, rows, request.source_map, skip_missing=request.skip_missing)
+        source_map = request.source_map or (default if (default := map_file(None)).exists() else None)
+        admitted = gate.admit_rows(request.manifests, rows, source_map, skip_missing=request.skip_missing)
     notes += _too_long(admitted, request) + _too_late(admitted)
     by_id = {clip.clip.clip_id: clip for clip in admitted}
     splits = _splits(request, by_id)
@@ -179,7 +200,7 @@ def _identity(admitted: Admitted) -> dict[str, Any]:
     return known
 
 
-def _too_long(admitted: Sequence[Admitted], request: Request) -> list[str]:
+def _too_long(admitted: Sequence[Admitted], request: BuildRequest) -> list[str]:
     """A note on clips of which next to nothing would be stored."""
     long = [one for one in admitted if one.lasts_s * LEAST_STORED > request.clips * CLIP_SECONDS]
     if not long:
@@ -210,7 +231,7 @@ def _too_late(admitted: Sequence[Admitted]) -> list[str]:
     ]
 
 
-def _settings(request: Request) -> dict[str, Any]:
+def _settings(request: BuildRequest) -> dict[str, Any]:
     stored: dict[str, Any] = {"frames": request.frames, "clips": request.clips, "jpeg_quality": JPEG_QUALITY}
     stored["version"] = str(Builder.VERSION)
     # A dataset of DEEMO's labels is known by what it was known by before there were others.
@@ -225,7 +246,7 @@ class _Seen:
     without_sound: int = 0
 
 
-def _records(admitted: list[Admitted], request: Request, split: str, seen: _Seen) -> Iterator[dict[str, Any]]:
+def _records(admitted: list[Admitted], request: BuildRequest, split: str, seen: _Seen) -> Iterator[dict[str, Any]]:
     """The records of a split; what is seen on the way is put down."""
     written = 0
     made = make_records(admitted, request.frames, request.clips, request.workers)
@@ -244,7 +265,7 @@ def _records(admitted: list[Admitted], request: Request, split: str, seen: _Seen
         )
 
 
-def _splits(request: Request, by_id: Mapping[str, Admitted]) -> Splits:
+def _splits(request: BuildRequest, by_id: Mapping[str, Admitted]) -> Splits:
     clips = [admitted.clip for admitted in by_id.values()]
     if request.splits is None:
         splits = split_by_person(clips, request.fractions, request.split_seed)
@@ -276,7 +297,7 @@ def _listed(path: Path, by_id: Mapping[str, Admitted], skip_missing: bool) -> Sp
     return splits
 
 
-def _share(request: Request, splits: Splits) -> float:
+def _share(request: BuildRequest, splits: Splits) -> float:
     """Of the training clips that is to become `validation`."""
     if request.validation is None:
         ours = request.splits is None and TRAIN in splits and VALIDATION not in splits
@@ -286,7 +307,7 @@ def _share(request: Request, splits: Splits) -> float:
     return request.validation
 
 
-def _no_validation(request: Request, splits: Splits) -> str:
+def _no_validation(request: BuildRequest, splits: Splits) -> str:
     """Why there is no `validation`, and what follows from that; empty where there is one."""
     if VALIDATION in splits:
         return ""
@@ -297,7 +318,7 @@ def _no_validation(request: Request, splits: Splits) -> str:
 
 
 def _facts(
-    request: Request,
+    request: BuildRequest,
     annotated: int,
     by_id: Mapping[str, Admitted],
     splits: Splits,

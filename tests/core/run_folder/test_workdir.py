@@ -8,9 +8,8 @@ import pytest
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, read_jsonl
 from deemo_jax.core.recipe import Recipe
-from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.core.run_folder.workdir import Workdir, begin, check, told
-from deemo_jax.training.request import Request
+from deemo_jax.training.request import TrainingRequest
 from tests.training import tiny
 
 
@@ -129,11 +128,11 @@ def test_a_change_is_on_record_with_its_step(tmp_path: Path) -> None:
     folder = Workdir(tmp_path)
     begin(folder, config(), overwrite=False)
     fill(tmp_path, "checkpoints/20/x", "checkpoints/30/x")
-    Request(folder, config(), resume=True).begin(Request(folder, config(), resume=True).check())
+    TrainingRequest(folder, config(), resume=True).begin(TrainingRequest(folder, config(), resume=True).check())
     assert not folder.history.exists()
-    lower = Request(folder, changed("optimizer", lr=1e-3), resume=True)
+    lower = TrainingRequest(folder, changed("optimizer", lr=1e-3), resume=True)
     lower.begin(lower.check())
-    again = Request(folder, changed("optimizer", lr=1e-4), resume=True)
+    again = TrainingRequest(folder, changed("optimizer", lr=1e-4), resume=True)
     again.begin(again.check())
     rows = list(read_jsonl(folder.history))
     assert [row["step"] for row in rows] == [30, 30] and all(row["at"] for row in rows)
@@ -145,7 +144,7 @@ def test_an_older_checkpoint_is_gone_on_from_and_newer_ones_are_set_aside(tmp_pa
     folder = Workdir(tmp_path)
     begin(folder, config(), overwrite=False)
     fill(tmp_path, "checkpoints/20/x", "checkpoints/30/x", "checkpoints/40/x", "checkpoints/set_aside/40/y")
-    request = Request(folder, config(), resume=True, from_step=20)
+    request = TrainingRequest(folder, config(), resume=True, from_step=20)
     plan = request.check()
     assert plan.start == 20
     assert request.begin(plan) == [f"set aside, in {folder.checkpoints / 'set_aside'}: the checkpoints 30, 40"]
@@ -164,12 +163,12 @@ def test_a_step_to_go_on_from_must_be_there(flags: dict[str, Any], said: str, tm
     begin(Workdir(tmp_path), config(), overwrite=False)
     fill(tmp_path, "checkpoints/20/x", "checkpoints/30/x")
     with pytest.raises(UserError, match=said):
-        Request(Workdir(tmp_path), config(), **flags).check()
+        TrainingRequest(Workdir(tmp_path), config(), **flags).check()
 
 
 def test_no_run_goes_on_from_a_step_where_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no run, so none goes on from step 20"):
-        Request(Workdir(tmp_path / "run"), config(), resume=True, from_step=20).check()
+        TrainingRequest(Workdir(tmp_path / "run"), config(), resume=True, from_step=20).check()
 
 
 def test_overwriting_removes_a_runs_own_files_only(tmp_path: Path) -> None:
@@ -186,12 +185,12 @@ def test_overwriting_follows_links_and_leaves_them(tmp_path: Path) -> None:
         (real / name).symlink_to(elsewhere / name)
     (tmp_path / "link").symlink_to(real)
     folder = Workdir(tmp_path / "link")
-    request = Request(folder, config(), overwrite=True)
+    request = TrainingRequest(folder, config(), overwrite=True)
     assert request.check().start == 0
     begin(folder, config(), overwrite=True)
     assert files(elsewhere) == ["notes.txt"]
     assert folder.checkpoints.is_symlink() and folder.checkpoints.is_dir() and folder.path.is_symlink()
-    assert Request(folder, config(), resume=True).check().start == 0
+    assert TrainingRequest(folder, config(), resume=True).check().start == 0
 
 
 def test_what_is_behind_a_link_and_no_runs_is_neither_removed_nor_half_removed(tmp_path: Path) -> None:
@@ -200,14 +199,14 @@ def test_what_is_behind_a_link_and_no_runs_is_neither_removed_nor_half_removed(t
     fill(real, "evaluation/report.md", "config.json")
     (real / "checkpoints").symlink_to(elsewhere)
     with pytest.raises(UserError, match=r"checkpoints: is a link to \S+elsewhere, where thesis.txt is not a run's"):
-        Request(Workdir(real), config(), overwrite=True).check()
+        TrainingRequest(Workdir(real), config(), overwrite=True).check()
     assert files(elsewhere) == ["3/x", "thesis.txt"] and (real / "evaluation" / "report.md").exists()
 
 
 def test_a_link_to_the_run_itself_is_refused(tmp_path: Path) -> None:
     (tmp_path / "evaluation").symlink_to("..")
     with pytest.raises(UserError, match=r"evaluation: is a link to .*, where the run itself lies"):
-        Request(Workdir(tmp_path), config(), overwrite=True).check()
+        TrainingRequest(Workdir(tmp_path), config(), overwrite=True).check()
 
 
 @pytest.mark.parametrize("name", ["checkpoints", "metrics.jsonl", "evaluation", "config.json"])
@@ -215,7 +214,7 @@ def test_a_link_to_the_run_itself_is_refused(tmp_path: Path) -> None:
 def test_a_link_that_leads_nowhere_is_refused(name: str, flags: dict[str, bool], tmp_path: Path) -> None:
     (tmp_path / name).symlink_to("/nowhere/at/all")
     with pytest.raises(UserError, match=rf"{name}: is a link to /nowhere/at/all, which leads nowhere"):
-        Request(Workdir(tmp_path), config(), **flags).check()
+        TrainingRequest(Workdir(tmp_path), config(), **flags).check()
 
 
 @pytest.mark.parametrize("name", [".", "checkpoints", "metrics.jsonl", "data.json"])
@@ -227,7 +226,7 @@ def test_links_in_a_circle_are_refused(name: str, flags: dict[str, bool], tmp_pa
     link.symlink_to(tmp_path / "other")
     (tmp_path / "other").symlink_to(link)
     with pytest.raises(UserError, match=rf"{link.name}: is a link to \S+other, which leads nowhere"):
-        Request(Workdir(tmp_path / "run"), config(), **flags).check()
+        TrainingRequest(Workdir(tmp_path / "run"), config(), **flags).check()
 
 
 def test_another_runs_checkpoints_behind_a_link_stay(tmp_path: Path) -> None:
@@ -235,11 +234,11 @@ def test_another_runs_checkpoints_behind_a_link_stay(tmp_path: Path) -> None:
     fill(tmp_path / "run", "config.json")
     (tmp_path / "run" / "checkpoints").symlink_to(tmp_path / "other" / "checkpoints")
     with pytest.raises(UserError, match=r"checkpoints: is a link into another run \(\S+other\)"):
-        Request(Workdir(tmp_path / "run"), config(), overwrite=True).check()
+        TrainingRequest(Workdir(tmp_path / "run"), config(), overwrite=True).check()
     # The files of one run may lie elsewhere together, its config included.
     (tmp_path / "run" / "config.json").unlink()
     (tmp_path / "run" / "config.json").symlink_to(tmp_path / "other" / "config.json")
-    assert Request(Workdir(tmp_path / "run"), config(), overwrite=True).check().start == 0
+    assert TrainingRequest(Workdir(tmp_path / "run"), config(), overwrite=True).check().start == 0
 
 
 def test_what_cannot_be_removed_is_told_and_never_gone_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +261,7 @@ def test_a_path_that_cannot_be_a_run(tmp_path: Path) -> None:
 
 def test_one_run_at_a_time_and_what_came_in_between_is_seen(tmp_path: Path) -> None:
     folder = Workdir(tmp_path / "run")
-    first, second = Request(folder, config()), Request(folder, config())
+    first, second = TrainingRequest(folder, config()), TrainingRequest(folder, config())
     plan, late = first.check(), second.check()
     with Lock(folder.lock) as lock, Lock(folder.lock) as other:
         first.hold(lock, plan, new=False)
@@ -274,7 +273,7 @@ def test_one_run_at_a_time_and_what_came_in_between_is_seen(tmp_path: Path) -> N
     with Lock(folder.lock) as lock, pytest.raises(UserError, match="already holds a run"):
         second.hold(lock, late, new=True)
     fill(folder.path, "checkpoints/7/x")
-    request = Request(folder, config(), resume=True)
+    request = TrainingRequest(folder, config(), resume=True)
     stale = request.check()
     fill(folder.path, "checkpoints/14/x")
     with Lock(folder.lock) as lock, pytest.raises(UserError, match="another run changed it just now"):

@@ -16,12 +16,12 @@ from deemo_jax.data.build.records import make_record, read_mel
 from deemo_jax.media import mel
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Frame
-from tfds_builders.deemo_mer.dummy_data import write_dummy
+from tests.attested_clips import write_attested
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_dummy(tmp_path)
+    write_attested(tmp_path)
     return tmp_path
 
 

@@ -15,7 +15,7 @@ from deemo_jax.deid.manifest import Manifest, Masks, file_names, write_masks
 from deemo_jax.deid.settings import Settings
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.picture import Frame
-from tfds_builders.deemo_mer.dummy_data import write_dummy
+from tests.attested_clips import write_attested
 
 
 def write_deidentified(folder: Path, clip_id: str, sound: bool = True) -> None:
@@ -48,7 +48,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("deidentified")
     for number in range(4):
         write_deidentified(folder, f"clip{number:02d}", sound=number != 3)
-    write_dummy(folder / "dummy", clips=4, persons=2)
+    write_attested(folder / "dummy", clips=4, persons=2)
     shutil.move(folder / "dummy" / "clips.jsonl", folder / "clips.jsonl")
     shutil.rmtree(folder / "dummy")
     return folder

@@ -1,4 +1,4 @@
-"""Invented clips in the layout of an attested folder: what to bring, at its smallest. Used by the tests."""
+"""Invented clips in the layout of an attested folder, at its smallest."""
 
 import wave
 from pathlib import Path
@@ -12,7 +12,7 @@ from deemo_jax.data.build.attest import write_template
 RATE = 16_000
 
 
-def write_dummy(
+def write_attested(
     folder: Path, clips: int = 6, persons: int = 3, frames: int = 3, seconds: float = 0.5
 ) -> tuple[Path, Path]:
     """Writes `clips` clips of `persons` persons: grey pictures that grow brighter, and tones (odd clips as mel arrays).
