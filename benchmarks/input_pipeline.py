@@ -18,7 +18,7 @@ from configs import sample
 from deemo_jax.core import cli
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.data.pipeline import make_pipeline
-from deemo_jax.models.setup import make_model
+from deemo_jax.models.from_recipe import make_model
 from deemo_jax.training.loop import train
 
 

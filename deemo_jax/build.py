@@ -90,7 +90,7 @@ def build(argv: Sequence[str] | None = None) -> None:
         print(formats.shown((formats.ANNOTATIONS, formats.SOURCES, formats.SPLITS, formats.ATTESTATION)))
         return
     if args.attest_template:
-        from deemo_jax.data.build.attest import write_template
+        from deemo_jax.data.build.attestation import write_template
 
         path, notes = write_template(args.attest_template)
         print("\n".join([f"{path}: fill in holder, method and date, then build with --attest", *notes]))

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from deemo_jax.core.files import read_json, write_json, write_jsonl
-from deemo_jax.data.build.attest import write_template
+from deemo_jax.data.build.attestation import write_template
 
 RATE = 16_000
 

@@ -9,7 +9,7 @@ import pytest
 from deemo_jax import build
 from deemo_jax.core import cli, files
 from deemo_jax.core.errors import UserError, plain
-from deemo_jax.data.source import open_builder
+from deemo_jax.data.clip_source import open_builder
 
 ODD = os.fsdecode(b"M\xfcller\n.mp4")
 

@@ -35,10 +35,10 @@ _TRACED: dict[str, Any] = {}
 def _trace_once(monkeypatch: pytest.MonkeyPatch) -> None:
     import jax
 
-    from deemo_jax.models import setup
+    from deemo_jax.models import from_recipe
     from deemo_jax.training import loop
 
-    draw, lower = setup._draw, loop.lower_step
+    draw, lower = from_recipe._draw, loop.lower_step
 
     def drawn(model: Any, seed: int, wanted: dict[str, Any]) -> dict[str, jax.Array]:
         key = f"draw {model} {seed} {wanted}"
@@ -54,7 +54,7 @@ def _trace_once(monkeypatch: pytest.MonkeyPatch) -> None:
             _TRACED[key] = lower(model, recipe, mesh, *arguments).compile()
         return SimpleNamespace(compile=lambda: _TRACED[key])
 
-    monkeypatch.setattr(setup, "_draw", drawn)
+    monkeypatch.setattr(from_recipe, "_draw", drawn)
     monkeypatch.setattr(loop, "lower_step", lowered)
 
 

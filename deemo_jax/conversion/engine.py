@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from deemo_jax.conversion import record as records
+from deemo_jax.conversion import checkpoint_record as records
 from deemo_jax.conversion.io.row_writer import RowWriter
 from deemo_jax.conversion.plan import ConversionPlan, Opened, planned
 from deemo_jax.conversion.sources import SOURCES
@@ -23,7 +23,7 @@ from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import open_output
 from deemo_jax.core.recipe import Recipe
-from deemo_jax.models.provenance import versions
+from deemo_jax.models.checkpoint_origin import versions
 from deemo_jax.models.weights import CONVERSION, WEIGHTS, Stored, open_tensors
 
 
@@ -55,7 +55,7 @@ def convert(recipe: Recipe, sources: Mapping[str, str], out: Path, allow_extra: 
             "peak_memory_bytes": peak_memory(),
             "versions": versions(),
         }
-        plan.extra.copy(folder)
+        plan.tokenizer.copy(folder)
         files.write_json(folder / CONVERSION, record)
     return record | {"already": False}
 
@@ -82,7 +82,7 @@ def check(out: Path, recipe: Recipe, sources: Mapping[str, str], allow_extra: st
     wrong = [f"{file}: is missing or not as recorded" for file in _changed_tokenizer(Path(out), record)]
     if not sources:
         return tuple(wrong)
-    if "llama" in sources and plan.extra.hashes() != record["tokenizer"]:
+    if "llama" in sources and plan.tokenizer.hashes() != record["tokenizer"]:
         wrong.append(f"{sources['llama']}: has another tokenizer than the checkpoint was made with")
     stored = stored_weights(out, plan)
     for path, row, values in plan.rows():
@@ -141,7 +141,7 @@ def _identity(recipe: Recipe, plan: ConversionPlan) -> dict[str, Any]:
         "version": records.VERSION,
         "config": recipe.resolved(),
         "sources": hashes,
-        "tokenizer": plan.extra.hashes(),
+        "tokenizer": plan.tokenizer.hashes(),
         "dtypes": _dtypes(plan),
     }
 

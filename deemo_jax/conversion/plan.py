@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from deemo_jax.conversion.extra_files import ExtraFiles, find_extra_files
-from deemo_jax.conversion.io import values
+from deemo_jax.conversion.io import value_checks
 from deemo_jax.conversion.io.public_file import PublicFile, open_public
 from deemo_jax.conversion.sources import FILLERS, SOURCES
 from deemo_jax.conversion.tables.rules import Fill, Match, match, pattern
+from deemo_jax.conversion.tokenizer_files import TokenizerFiles, find_tokenizer_files
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.recipe import MeshRecipe, Recipe
 from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig
+from deemo_jax.models.from_recipe import abstract_params
 from deemo_jax.models.mesh import make_mesh
-from deemo_jax.models.setup import abstract_params
 from deemo_jax.models.weights import TRAINED_PARTS
 
 # So many problems of one source are listed: one wrong file must not hide what is wrong with the others.
@@ -44,13 +44,13 @@ class ConversionPlan:
         params: path -> shape and dtype of every parameter.
         sources: in the order given.
         left: parameters that no source fills and that training draws at random.
-        extra: the files that are copied from the decoder's folder.
+        tokenizer: the files that are copied from the decoder's folder.
     """
 
     params: Mapping[str, Any]
     sources: tuple[Opened, ...]
     left: tuple[str, ...]
-    extra: ExtraFiles
+    tokenizer: TokenizerFiles
 
     def filled(self) -> dict[str, Any]:
         """The parameters that the checkpoint will hold."""
@@ -107,24 +107,24 @@ def planned(
             problems[name] = [str(error)]
             continue
         found = match(table, params, file.shapes, allowed)
-        dtypes = (values.dtype_problem(fill.key, file.dtypes[fill.key]) for fill in found.fills)
+        dtypes = (value_checks.dtype_problem(fill.key, file.dtypes[fill.key]) for fill in found.fills)
         problems[name] = [*found.problems, *filter(None, dtypes)]
         opened.append(Opened(name, file, found))
-    extra = ExtraFiles()
+    tokenizer = TokenizerFiles()
     try:
-        extra = find_extra_files(sources.get("llama"), recipe, config.decoder.config.vocab)
+        tokenizer = find_tokenizer_files(sources.get("llama"), recipe, config.decoder.config.vocab)
     except UserError as error:
         problems.setdefault("llama", []).append(str(error))
     problems[""] = _overlaps(opened) + ([] if partial else _gaps(opened, sources, params))
     if any(problems.values()):
         raise UserError(_told(problems))
     taken = _taken(opened)
-    return ConversionPlan(params, tuple(opened), tuple(path for path in params if path not in taken), extra)
+    return ConversionPlan(params, tuple(opened), tuple(path for path in params if path not in taken), tokenizer)
 
 
 def _values(source: Opened, fill: Fill) -> Iterator[tuple[str, int | None, np.ndarray]]:
     public, where = source.file.read(fill.key), source.file.where(fill.key)
-    values.check(public, fill, where)
+    value_checks.check(public, fill, where)
     try:
         ours = fill.values(public)
     except UserError as error:

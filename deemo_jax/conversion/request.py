@@ -110,8 +110,8 @@ def _compare(recipe: Recipe, asked: ConversionRequest, sources: Mapping[str, str
 
 
 def _convert(recipe: Recipe, asked: ConversionRequest, sources: Mapping[str, str]) -> None:
-    from deemo_jax.conversion import engine, record
+    from deemo_jax.conversion import checkpoint_record, engine
 
     done = engine.convert(recipe, sources, Path(asked.out), asked.allow_extra)
-    print(record.report(done))
+    print(checkpoint_record.report(done))
     print(f"{asked.out}: {'is there already, made from the same files' if done['already'] else 'written'}")

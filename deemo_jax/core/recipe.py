@@ -74,7 +74,7 @@ class MeshRecipe:
 
 @dataclasses.dataclass(frozen=True)
 class MaskedLimits:
-    """Shares of unreadable (masked) rows above which a run ends, each in (0, 1]; see `deemo_jax.data.masked`.
+    """Shares of unreadable (masked) rows above which a run ends, each in (0, 1]; see `deemo_jax.data.masked_records`.
 
     Attributes:
         masked_batch: of one batch.
@@ -163,7 +163,7 @@ class Recipe:
         model: see `deemo_jax.models.deemo_llama.DeemoLlamaConfig.from_config`.
         data, optimizer, train, mesh: see their classes.
         tokenizer: see `TokenizerRecipe`.
-        prompt: see `deemo_jax.data.templates.PromptConfig`.
+        prompt: see `deemo_jax.data.prompt_config.PromptConfig`.
         trainable: which parameters learn; see `deemo_jax.models.params.is_trainable`.
         init: path of a safetensors tree laid over the random initialisation; empty for none.
         frozen_dtype: 'float32' or 'bfloat16', of the parameters that do not learn.

@@ -15,7 +15,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, sha256, write_json
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
-from deemo_jax.data.features import labels_of
+from deemo_jax.data.record_features import labels_of
 
 FILE = "fingerprint.json"
 NAMED = 3

@@ -17,12 +17,12 @@ import numpy as np
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import MaskedLimits, Recipe
 from deemo_jax.core.schema import Modality
-from deemo_jax.data.masked import MaskedCount, check_split
+from deemo_jax.data.batch_rows import Row, RowSpec, blank_row, make_row
+from deemo_jax.data.clip_source import ClipSource, Record
+from deemo_jax.data.file_watch import FileWatch
+from deemo_jax.data.masked_records import MaskedCount, check_split
 from deemo_jax.data.prompts import parse_prompt
-from deemo_jax.data.rows import Row, RowSpec, blank_row, make_row
-from deemo_jax.data.source import ClipSource, Record
 from deemo_jax.data.tokenizer import Tokenizer, make_tokenizer
-from deemo_jax.data.watch import FileWatch
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.media_tokens import MediaTokens
 

@@ -17,7 +17,7 @@ from typing import Any
 from deemo_jax.core.config import from_plain
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import DEEMO_LABELS, Clip, Labels, Modality
-from deemo_jax.data.templates import PromptConfig, around, parse_template
+from deemo_jax.data.prompt_config import PromptConfig, around, parse_template
 from deemo_jax.data.tokenizer import Tokenizer
 from deemo_jax.models.media_tokens import MediaTokens
 from deemo_jax.systems.prompt_template import Template, Text
@@ -110,7 +110,7 @@ def parse_prompt(prompt: Mapping[str, Any]) -> tuple[Task, Template]:
     """Reads `config.prompt`: what is asked for, and in which form.
 
     Raises:
-        UserError: see `parse_task` and `deemo_jax.data.templates.parse_template`.
+        UserError: see `parse_task` and `deemo_jax.data.prompt_config.parse_template`.
     """
     template = parse_template(prompt)
     return parse_task(from_plain(PromptConfig, prompt, "config.prompt").task), template

@@ -13,8 +13,8 @@ from deemo_jax.core.files import read_json, write_json
 from deemo_jax.core.recipe import DataRecipe
 from deemo_jax.core.run_folder.workdir import Workdir
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
+from deemo_jax.data.clip_source import open_builder
 from deemo_jax.data.fingerprint import Fingerprint, check_files, differences, fingerprint_of
-from deemo_jax.data.source import open_builder
 
 ACCEPT = "--accept_data_change"
 

@@ -276,7 +276,7 @@ def _masks(row: Any) -> Masks:
     Raises:
         KeyError, TypeError: it is no file of masks.
     """
-    from deemo_jax.media.display import MAX_PIXELS
+    from deemo_jax.media.display_geometry import MAX_PIXELS
 
     width, height, dropped, frames = row["width"], row["height"], row["dropped"], row["frames"]
     if type(width) is not int or type(height) is not int or min(width, height) < 1 or width * height > MAX_PIXELS:

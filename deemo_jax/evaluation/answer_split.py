@@ -10,16 +10,16 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.schema import Labels, Modality, set_name
+from deemo_jax.data.clip_source import Record, dataset_labels
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
+from deemo_jax.data.prompt_config import parse_template
 from deemo_jax.data.prompts import parse_emotion
-from deemo_jax.data.source import Record, dataset_labels
-from deemo_jax.data.templates import parse_template
 from deemo_jax.data.tokenizer import make_tokenizer
 from deemo_jax.evaluation.answer_log import AnswerLog, LoggedAnswer
 from deemo_jax.evaluation.predictions import Prediction
 from deemo_jax.generation.answer_text import parse_reasoning
 from deemo_jax.generation.answers import Decoding, answer
-from deemo_jax.generation.odds import statements
+from deemo_jax.generation.label_odds import statements
 from deemo_jax.models.deemo_llama import DeemoLlama
 
 

@@ -7,12 +7,12 @@ import numpy as np
 
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.schema import Modality, set_name
-from deemo_jax.data.source import open_builder
+from deemo_jax.data.clip_source import open_builder
 from deemo_jax.evaluation.answer_log import AnswerLog
 from deemo_jax.evaluation.answer_split import SplitAsker, read_records
 from deemo_jax.evaluation.modality_sets import shown_to
 from deemo_jax.generation.calibration import SPLIT, Calibration, fit, lacking, takes
-from deemo_jax.generation.odds import log_odds
+from deemo_jax.generation.label_odds import log_odds
 from deemo_jax.models.deemo_llama import DeemoLlama
 
 # Clips on which the temperature of a modality set is fitted, at most: enough for a single number.

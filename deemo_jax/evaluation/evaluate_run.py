@@ -13,8 +13,8 @@ from deemo_jax.core.files import read_json, sha256, write_jsonl
 from deemo_jax.core.recipe import DataRecipe
 from deemo_jax.core.schema import Modality, set_name
 from deemo_jax.data import fingerprint
+from deemo_jax.data.clip_source import dataset_labels, open_builder
 from deemo_jax.data.run_data import check_run
-from deemo_jax.data.source import dataset_labels, open_builder
 from deemo_jax.evaluation import output_folder, report, results
 from deemo_jax.evaluation.answer_log import AnswerLog
 from deemo_jax.evaluation.answer_split import answer_split

@@ -19,7 +19,7 @@ from scipy.optimize import minimize_scalar
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, write_json
-from deemo_jax.generation.odds import calibration_error, negative_log_likelihood
+from deemo_jax.generation.label_odds import calibration_error, negative_log_likelihood
 
 SPLIT = "validation"
 # Fewer clips say next to nothing of one number.

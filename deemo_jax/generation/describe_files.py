@@ -11,9 +11,9 @@ from pathlib import Path
 
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.core.progress import with_progress
+from deemo_jax.deid.find_films import look_for
 from deemo_jax.deid.keys import load_key
 from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.find_films import look_for
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ def describe_files(asked: FilesRequest) -> None:
     from deemo_jax.generation.answers import Decoding
     from deemo_jax.generation.describer import Describer
     from deemo_jax.generation.description import Failure
-    from deemo_jax.generation.given import questions
+    from deemo_jax.generation.given_inputs import questions
 
     decoding = Decoding(asked.max_new_tokens, asked.temperature, asked.top_p, asked.seed)
     wanted = questions(found.films, asked.transcripts, asked.nfbl)

@@ -14,11 +14,11 @@ from deemo_jax.core import processes
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.schema import DEEMO_LABELS, Clip, Labels, Modality, set_name
+from deemo_jax.data.batch_rows import Row, make_row, shown
+from deemo_jax.data.clip_source import Record
 from deemo_jax.data.pipeline import make_spec, stack
 from deemo_jax.data.prompts import Task, parse_emotion
-from deemo_jax.data.rows import Row, make_row, shown
 from deemo_jax.data.run_data import trained_labels
-from deemo_jax.data.source import Record
 from deemo_jax.deid.clip import Refused
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
@@ -26,11 +26,11 @@ from deemo_jax.generation import calibration
 from deemo_jax.generation.answer_text import parse_reasoning
 from deemo_jax.generation.answers import Decoding, answer, check_context
 from deemo_jax.generation.calibration import Calibration
-from deemo_jax.generation.clips import Question, read_clip
+from deemo_jax.generation.clip_reader import Question, read_clip
 from deemo_jax.generation.description import Description, Failure
 from deemo_jax.generation.known_clips import KnownClips
+from deemo_jax.generation.label_odds import statements
 from deemo_jax.generation.load import checkpoint_identity, chosen_step, load_run
-from deemo_jax.generation.odds import statements
 from deemo_jax.models.deemo_llama import DeemoLlama
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deemo_jax.core.schema import Modality
-from deemo_jax.generation.odds import likeliest, probabilities
+from deemo_jax.generation.label_odds import likeliest, probabilities
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

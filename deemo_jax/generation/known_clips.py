@@ -5,7 +5,7 @@ from pathlib import Path
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import DataRecipe
-from deemo_jax.data.source import ClipSource, open_builder
+from deemo_jax.data.clip_source import ClipSource, open_builder
 
 SYNTHETIC = "synthetic"
 WARNING = (

@@ -12,12 +12,12 @@ from deemo_jax.core.recipe import MeshRecipe, Recipe
 from deemo_jax.core.run_folder.checkpoint import Checkpoints, choose, saved_steps
 from deemo_jax.core.run_folder.workdir import Workdir, anchored
 from deemo_jax.data.prompts import INSTRUCTION_VERSION
-from deemo_jax.data.text_fit import check_text_fits
+from deemo_jax.data.tokenizer_fit import check_text_fits
+from deemo_jax.models.checkpoint_origin import check_origin
 from deemo_jax.models.deemo_llama import DeemoLlama, param_shapes
+from deemo_jax.models.from_recipe import build, make_model
 from deemo_jax.models.mesh import make_mesh
 from deemo_jax.models.params import Tree, content_hash, merge
-from deemo_jax.models.provenance import check_origin
-from deemo_jax.models.setup import build, make_model
 from deemo_jax.models.weights import CONVERSION, flatten, open_tensors
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from jaxtyping import Float
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.media.container.opening import known_sounds, opening
-from deemo_jax.media.container.streams import open_media
+from deemo_jax.media.container.film_header import film_header, known_sounds
+from deemo_jax.media.container.media_file import open_media
 from deemo_jax.media.sound import mixing
 from deemo_jax.media.sound.mixing import Powers
-from deemo_jax.media.sound.tape import Block, Mono, Tape
-from deemo_jax.media.sound.track import MOST_LEVEL, Piece, Tally
+from deemo_jax.media.sound.track_decoder import MOST_LEVEL, Piece, Tally
+from deemo_jax.media.sound.track_reader import Block, Mono, TrackReader
 
 # Share of a track's packets, or samples, of which so much is lost that what is left is no voice to go by.
 MOST_LOST = 0.25
@@ -75,11 +75,11 @@ def read_audio(
     number = next((n for n, known in enumerate(sound_tracks(path), 1) if known), None)
     if number is None:
         raise UserError(f"{path}: has no sound track that can be decoded; a clip needs a voice")
-    tape = Tape(Path(path), number, sample_rate, start_s, end_s)
-    waveform = _joined(list(tape.blocks(_first_channel)))
+    reader = TrackReader(Path(path), number, sample_rate, start_s, end_s)
+    waveform = _joined(list(reader.blocks(_first_channel)))
     if not waveform.size:
         raise _nothing(path, start_s, end_s)
-    return mixing.bounded(waveform), tape.rate
+    return mixing.bounded(waveform), reader.rate
 
 
 def read_sound(
@@ -112,12 +112,12 @@ def read_sound(
     heard: dict[int, Mono] = {}
     channels: dict[int, int] = {}
     for number in numbers:
-        tape = Tape(path, number, sample_rate, start_s, end_s)
-        mixed = _mixed(tape)
+        reader = TrackReader(path, number, sample_rate, start_s, end_s)
+        mixed = _mixed(reader)
         which = f"sound track {number}" if len(known) > 1 else "the sound"
-        notes += _damage(path, which, tape.tally)
+        notes += _damage(path, which, reader.tally)
         if mixed.size:
-            heard[number], channels[number], sample_rate = mixed, tape.tally.channels, tape.rate
+            heard[number], channels[number], sample_rate = mixed, reader.tally.channels, reader.rate
         if not mixing.peak(mixed):
             notes.append(f"{which} is {'silent from beginning to end' if mixed.size else 'empty'}")
     if not heard or sample_rate is None:
@@ -135,7 +135,7 @@ def sound_tracks(path: str | os.PathLike[str]) -> tuple[bool, ...]:
         UserError: missing, or no media.
     """
     with contextlib.suppress(UserError):  # what has no picture is opened for its sound alone
-        return opening(path).sounds
+        return film_header(path).sounds
     with open_media(path) as container:
         return known_sounds(container)
 
@@ -148,9 +148,9 @@ def sound_seconds(path: str | os.PathLike[str]) -> float:
     """
     if not sound_tracks(path):
         raise UserError(f"{path}: has no sound track")
-    tape = Tape(Path(path), 1)
-    size = sum(block.size for _, block in tape.blocks(_first_channel))
-    return size / (tape.rate or 1)
+    reader = TrackReader(Path(path), 1)
+    size = sum(block.size for _, block in reader.blocks(_first_channel))
+    return size / (reader.rate or 1)
 
 
 def _chosen(path: Path, known: tuple[bool, ...], track: int | None) -> tuple[list[int], list[str]]:
@@ -214,7 +214,7 @@ def _nothing(path: str | os.PathLike[str], start_s: float, end_s: float | None) 
     )
 
 
-def _mixed(tape: Tape) -> Mono:
+def _mixed(reader: TrackReader) -> Mono:
     """A track with all its channels."""
     powers: dict[str, Powers] = {}
 
@@ -227,9 +227,9 @@ def _mixed(tape: Tape) -> Mono:
         of = powers[piece.layout]
         return piece.samples[of.loudest] if of.cancelled else piece.samples.mean(axis=0, dtype=np.float32)
 
-    blocks = list(tape.blocks(mean, steady=True))
+    blocks = list(reader.blocks(mean, steady=True))
     if any(of.cancelled for of in powers.values()):
-        blocks = list(tape.blocks(loudest, steady=True))
+        blocks = list(reader.blocks(loudest, steady=True))
     waveform = mixing.bounded(_joined(blocks))
     ends = np.cumsum([block.size for _, block in blocks])
     for layout, of in powers.items():

@@ -13,9 +13,9 @@ from jaxtyping import UInt8
 
 from deemo_jax.core import parallel
 from deemo_jax.core.errors import UserError
-from deemo_jax.media import hdr
-from deemo_jax.media.display import UPRIGHT, Orientation
-from deemo_jax.media.hdr import Light
+from deemo_jax.media import hdr_to_sdr
+from deemo_jax.media.display_geometry import UPRIGHT, Orientation
+from deemo_jax.media.hdr_to_sdr import Light
 from deemo_jax.media.remarks import remarks_of
 
 # Kinds of conversion that a thread has set up.
@@ -122,7 +122,7 @@ class Picture:
         if self._light is Light.STANDARD:
             image = _reformat(self._decoded, *stored, "rgb24").to_ndarray()
         else:
-            image = hdr.shown(_reformat(self._decoded, *stored, "rgb48le").to_ndarray(), self._light)
+            image = hdr_to_sdr.to_bt709(_reformat(self._decoded, *stored, "rgb48le").to_ndarray(), self._light)
         return np.ascontiguousarray(self._orientation.shown(image))
 
     def planar(self) -> Planar:

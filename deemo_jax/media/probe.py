@@ -11,9 +11,9 @@ from av.container import InputContainer
 
 from deemo_jax.core.errors import plain
 from deemo_jax.core.files import open_input
+from deemo_jax.media.container.media_file import open_media, packets
 from deemo_jax.media.container.picture_track import video_stream
-from deemo_jax.media.container.streams import open_media, packets
-from deemo_jax.media.display import MAX_PIXELS
+from deemo_jax.media.display_geometry import MAX_PIXELS
 from deemo_jax.media.remarks import remarks_of
 
 BLOCK = 1 << 20

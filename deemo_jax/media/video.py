@@ -15,12 +15,12 @@ from av.container import InputContainer
 from jaxtyping import Float, UInt8
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.media.container.opening import Opening, opening, picture_stream
-from deemo_jax.media.container.promised_length import cut_end
-from deemo_jax.media.container.streams import open_media, packets
-from deemo_jax.media.container.timing import Clock, time_base, timed
-from deemo_jax.media.display import matrix_of
-from deemo_jax.media.hdr import light_of
+from deemo_jax.media.container.film_header import FilmHeader, film_header, picture_stream
+from deemo_jax.media.container.media_file import open_media, packets
+from deemo_jax.media.container.picture_times import Clock, time_base, timed
+from deemo_jax.media.container.truncation import promised_end
+from deemo_jax.media.display_geometry import matrix_of
+from deemo_jax.media.hdr_to_sdr import light_of
 from deemo_jax.media.picture import Frame, Picture
 
 # A header may promise a little more than the last frame shows; a whole file never falls short by more than this.
@@ -64,7 +64,7 @@ def video_info(path: str | os.PathLike[str]) -> VideoInfo:
     Raises:
         UserError: missing, no media, or without a picture.
     """
-    found = opening(path)
+    found = film_header(path)
     return VideoInfo(
         *found.size,
         frame_rate=found.rate,
@@ -92,7 +92,7 @@ def read_pictures(
         UserError: missing, no media, no picture, times that jump back, a way of showing that changes, or the file
             breaks off before the end that its header promises.
     """
-    found = opening(path)
+    found = film_header(path)
     with open_media(path) as container:
         stream = picture_stream(container, path)
         # Not by frames: what is concealed in damaged pictures would depend on the threads' timing.
@@ -114,7 +114,7 @@ def read_pictures(
         # The last frame lasts until the end; at a low frame rate that alone explains a late header.
         slack = max(TRUNCATION_SLACK_S, 2 / found.rate)
         if end_s is None or end_s - end > slack:
-            promised = cut_end(Path(path), container, stream, end + found.origin_s, slack)
+            promised = promised_end(Path(path), container, stream, end + found.origin_s, slack)
             if promised is not None:
                 raise UserError(
                     f"{path}: truncated (the last frame is at {end:.2f} s of {promised - found.origin_s:.2f}); copy it"
@@ -122,19 +122,19 @@ def read_pictures(
                 )
 
 
-def _can_seek(container: InputContainer, found: Opening) -> bool:
+def _can_seek(container: InputContainer, found: FilmHeader) -> bool:
     """Whether a jump leads where it should: elsewhere everything is decoded from the beginning."""
     return found.clock is Clock.SHOWN and not INDEXED.isdisjoint(container.format.name.split(","))
 
 
-def _picture(found: Opening, decoded: "av.VideoFrame", index: int, time_s: float) -> Picture:
+def _picture(found: FilmHeader, decoded: "av.VideoFrame", index: int, time_s: float) -> Picture:
     return Picture(
         index, time_s, 1 / found.rate, found.view.size(decoded), decoded, found.view.orientation, light_of(decoded)
     )
 
 
 def _refuse_change(
-    path: str | os.PathLike[str], found: Opening, stream: "av.VideoStream", picture: "av.VideoFrame", time_s: float
+    path: str | os.PathLike[str], found: FilmHeader, stream: "av.VideoStream", picture: "av.VideoFrame", time_s: float
 ) -> None:
     """Boxes and masks are of one way of showing."""
     if matrix_of(picture) != found.matrix:
@@ -158,7 +158,7 @@ def packet_times(path: str | os.PathLike[str]) -> list[float]:
     Raises:
         UserError: missing, no media, or no picture.
     """
-    origin_s = opening(path).origin_s
+    origin_s = film_header(path).origin_s
     with open_media(path) as container:
         stream = picture_stream(container, path)
         base = float(time_base(stream))
@@ -171,7 +171,7 @@ def film_seconds(path: str | os.PathLike[str]) -> float:
     Raises:
         UserError: as `frame_times`.
     """
-    found = opening(path)
+    found = film_header(path)
     listed = _listed(path, found)
     return (listed[-1][0] if listed else frame_times(path)[-1]) + 1 / found.rate
 
@@ -202,7 +202,7 @@ def sample_frames(
     Raises:
         UserError: missing, no media, no picture, or no frame in the span.
     """
-    found = opening(path)
+    found = film_header(path)
     listed = _listed(path, found)
     times = [time_s for time_s, _ in listed] if listed else frame_times(path)
     first = bisect.bisect_left(times, start_s)
@@ -219,7 +219,7 @@ def sample_frames(
     return np.stack([images[times[i]] for i in chosen]), np.array([times[i] for i in chosen])
 
 
-def _listed(path: str | os.PathLike[str], found: Opening) -> list[tuple[float, bool]]:
+def _listed(path: str | os.PathLike[str], found: FilmHeader) -> list[tuple[float, bool]]:
     """Clip time of every frame, and whether it is a key frame, from the packets alone; empty where they do not tell."""
     if found.clock is not Clock.SHOWN:
         return []
@@ -236,7 +236,7 @@ def _listed(path: str | os.PathLike[str], found: Opening) -> list[tuple[float, b
 
 
 def _at(
-    path: str | os.PathLike[str], found: Opening, targets: list[float], keys: list[float]
+    path: str | os.PathLike[str], found: FilmHeader, targets: list[float], keys: list[float]
 ) -> Iterator[tuple[float, Picture]]:
     """Yields each of the ascending times with its picture, jumping over groups of pictures that hold none of them."""
     with open_media(path) as container:

@@ -5,7 +5,7 @@
 The public code that a template follows fixes roles, separators, tags, order, what is tokenized together and where the
 loss lies; so do the templates of this package. The public code's English sentences are not in this repository: the
 sentences here are ours, and a recipe that is to run a public checkpoint as it was trained gives the originals in
-`config.prompt` (see `deemo_jax.data.templates.PromptConfig`).
+`config.prompt` (see `deemo_jax.data.prompt_config.PromptConfig`).
 """
 
 import dataclasses

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from deemo_jax.core.recipe import Recipe
-from deemo_jax.data.describe import describe_first
+from deemo_jax.data.batch_text import describe_first
 from deemo_jax.data.pipeline import make_pipeline
-from deemo_jax.data.text_fit import check_text_fits
 from deemo_jax.data.tokenizer import make_tokenizer
-from deemo_jax.models.setup import check_shapes, make_model
+from deemo_jax.data.tokenizer_fit import check_text_fits
+from deemo_jax.models.from_recipe import check_shapes, make_model
 
 
 def preview(config: Mapping[str, Any], rows: int = 4) -> str:

@@ -18,23 +18,23 @@ from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.run_folder.checkpoint import Checkpoints
 from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.core.run_folder.workdir import Workdir, told
-from deemo_jax.data.masked import MaskedCount
+from deemo_jax.data.masked_records import MaskedCount
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.data.prompts import INSTRUCTION_VERSION
 from deemo_jax.data.run_data import DataRecord, examine, read_record
-from deemo_jax.data.text_fit import check_text_fits
+from deemo_jax.data.tokenizer_fit import check_text_fits
 from deemo_jax.models import mesh as mesh_lib
 from deemo_jax.models.batch import Batch
-from deemo_jax.models.provenance import describe
-from deemo_jax.models.setup import Setup, build
-from deemo_jax.training.guard import Guard
-from deemo_jax.training.health import Health
+from deemo_jax.models.checkpoint_origin import describe
+from deemo_jax.models.from_recipe import Setup, build
+from deemo_jax.training.loss_spikes import LossSpikes
 from deemo_jax.training.monitor import Monitor
 from deemo_jax.training.request import Plan, TrainingRequest
 from deemo_jax.training.resume import fresh, restore
 from deemo_jax.training.state import TrainState, table
 from deemo_jax.training.step import lower_step
-from deemo_jax.training.stop import Stop, Stopped
+from deemo_jax.training.step_guard import StepGuard
+from deemo_jax.training.stop_signals import Stop, Stopped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,10 +122,10 @@ def _train(recipe: Recipe, request: TrainingRequest, plan: Plan, data: DataRecor
     facts = describe(recipe.resolved(), setup.frozen, INSTRUCTION_VERSION)
     if plan.start:
         state, metadata = restore(recipe, mesh, setup, folder.checkpoints, plan.start, facts["frozen_sha256"])
-        health = Health(metadata.get("health"))
+        health = LossSpikes(metadata.get("health"))
         _say(f"going on from step {plan.start}")
     else:
-        state, health = fresh(recipe, mesh, setup), Health()
+        state, health = fresh(recipe, mesh, setup), LossSpikes()
     for line in told(plan.changes):
         _say(f"changed since the run was begun: {line}")
     _say(table(setup.trainable, setup.frozen, recipe.resting()))
@@ -151,7 +151,7 @@ def _run(
     batches: Iterator[Batch],
     checkpoints: Checkpoints,
     state: TrainState,
-    health: Health,
+    health: LossSpikes,
     facts: Mapping[str, Any],
     stop: Stop,
     masked: MaskedCount,
@@ -169,7 +169,7 @@ def _run(
         log_every=recipe.train.log_every,
         active=jax.process_index() == 0,
     )
-    guard = Guard(recipe, monitor, health, checkpoints, masked)
+    guard = StepGuard(recipe, monitor, health, checkpoints, masked)
     done, asked = start, False
     pending: tuple[int, Mapping[str, jax.Array], np.ndarray] | None = None
     stop.saves()

@@ -13,7 +13,7 @@ from typing import Any
 from deemo_jax.core import progress
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import append_line, atomic
-from deemo_jax.training.board import Board
+from deemo_jax.training.tensorboard_file import TensorboardFile
 
 PLAIN_EVERY_S = 5.0
 
@@ -64,7 +64,7 @@ class Monitor:
         if self._active:
             cut_back(self._metrics, self._start)
             try:
-                self._board = Board(self._tensorboard, purge_step=self._start + 1)
+                self._board = TensorboardFile(self._tensorboard, purge_step=self._start + 1)
             except OSError as error:
                 raise UserError(f"{_unwritten(self._tensorboard, error)}; check space and permissions") from error
             self._open.callback(self._close_board)

@@ -10,8 +10,8 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.run_folder.checkpoint import SET_ASIDE, Checkpoints, choose, saved_steps
 from deemo_jax.data.prompts import INSTRUCTION_VERSION
-from deemo_jax.models.provenance import check_origin
-from deemo_jax.models.setup import Setup
+from deemo_jax.models.checkpoint_origin import check_origin
+from deemo_jax.models.from_recipe import Setup
 from deemo_jax.training.state import TrainState
 from deemo_jax.training.step import abstract_state, init_state, state_shardings
 

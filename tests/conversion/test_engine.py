@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from deemo_jax.conversion import engine, plan, record
+from deemo_jax.conversion import checkpoint_record, engine, plan
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json
 from deemo_jax.core.recipe import MeshRecipe, Recipe
-from deemo_jax.data.text_fit import check_text_fits
+from deemo_jax.data.tokenizer_fit import check_text_fits
+from deemo_jax.models.from_recipe import build
 from deemo_jax.models.mesh import make_mesh
-from deemo_jax.models.setup import build
 from deemo_jax.models.weights import CONVERSION, WEIGHTS, flatten, load_tree
 from tests.conversion import tiny
 
@@ -41,7 +41,7 @@ def test_every_parameter_comes_from_its_source(public, tmp_path):
     tiny.same(flatten(load_tree(tmp_path / "out")), tiny.random(recipe))
     assert done["drawn_at_random"] == [] and done["already"] is False
     assert done["sources"]["imagebind"].keys() == {"imagebind.safetensors"}
-    assert len(done["report"]) == 6 and "peak memory" in record.report(done)
+    assert len(done["report"]) == 6 and "peak memory" in checkpoint_record.report(done)
     assert engine.check(tmp_path / "out", recipe, public) == ()
 
 

@@ -9,8 +9,8 @@ from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import refuse_remote, refuse_remote_words
 from deemo_jax.core.recipe import Recipe
-from deemo_jax.data.build.writer import write_dataset
-from deemo_jax.data.source import open_builder
+from deemo_jax.data.build.dataset_writer import write_dataset
+from deemo_jax.data.clip_source import open_builder
 from deemo_jax.generation.load import load_run
 from deemo_jax.training.loop import train
 from tests.training import tiny

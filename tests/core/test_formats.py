@@ -9,7 +9,7 @@ import pytest
 from deemo_jax import build, deidentify, redact
 from deemo_jax.core import formats
 from deemo_jax.data.build.annotations import read_annotations, unused_keys
-from deemo_jax.data.build.attest import load_attestation
+from deemo_jax.data.build.attestation import load_attestation
 from deemo_jax.data.build.splits import read_splits
 from deemo_jax.deid import source_map
 from deemo_jax.deid.source_spans import read_segments

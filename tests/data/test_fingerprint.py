@@ -11,10 +11,10 @@ import pytest
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import sha256, write_json
-from deemo_jax.data.build.writer import write_dataset
+from deemo_jax.data.build.dataset_writer import write_dataset
+from deemo_jax.data.clip_source import ClipSource, open_builder
+from deemo_jax.data.file_watch import FileWatch
 from deemo_jax.data.fingerprint import FILE, Fingerprint, Shard, check_files, differences, fingerprint_of, stored
-from deemo_jax.data.source import ClipSource, open_builder
-from deemo_jax.data.watch import FileWatch
 from tests.training import tiny
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 

@@ -10,10 +10,10 @@ import pytest
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Clip, Modality, NFBLSegment, Provenance
+from deemo_jax.data.batch_rows import RowSpec
+from deemo_jax.data.clip_source import Record
 from deemo_jax.data.pipeline import PADDING, Pipeline
 from deemo_jax.data.prompts import Task
-from deemo_jax.data.rows import RowSpec
-from deemo_jax.data.source import Record
 from deemo_jax.data.tokenizer import ByteTokenizer
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.media_tokens import MediaTokens

@@ -13,7 +13,7 @@ from deemo_jax.core.recipe import DataRecipe, Recipe
 from deemo_jax.core.run_folder import workdir
 from deemo_jax.core.run_folder.checkpoint import Checkpoints
 from deemo_jax.data import run_data
-from deemo_jax.data.build.writer import write_dataset
+from deemo_jax.data.build.dataset_writer import write_dataset
 from deemo_jax.data.fingerprint import FILE as FINGERPRINT
 from deemo_jax.data.pipeline import Pipeline
 from deemo_jax.training.loop import train

@@ -191,7 +191,7 @@ def test_a_clip_that_goes_on_for_longer_than_its_header_says(make, tmp_path, key
 
 
 def test_pictures_beyond_8k_are_refused(make, tmp_path, key, monkeypatch):
-    monkeypatch.setattr("deemo_jax.media.container.opening.MAX_PIXELS", 320 * 240 - 1)
+    monkeypatch.setattr("deemo_jax.media.container.film_header.MAX_PIXELS", 320 * 240 - 1)
     refused(make(), tmp_path / "out", key, "320x240; scale it down")
 
 

@@ -9,8 +9,8 @@ import pytest
 from deemo_jax.build import main as build
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
+from deemo_jax.data.clip_source import ClipSource
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
-from deemo_jax.data.source import ClipSource
 from deemo_jax.evaluation import answer_split as answer_split_file
 from deemo_jax.evaluation.answer_log import AnswerLog
 from deemo_jax.evaluation.answer_split import answer_split

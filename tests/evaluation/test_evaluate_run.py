@@ -8,7 +8,7 @@ import pytest
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
-from deemo_jax.data.build.writer import write_dataset
+from deemo_jax.data.build.dataset_writer import write_dataset
 from deemo_jax.evaluation import answer_split as answer_split_file
 from deemo_jax.evaluation import evaluate_run as run_file
 from deemo_jax.evaluation import output_folder

@@ -12,8 +12,8 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json
 from deemo_jax.core.recipe import DataRecipe, Recipe
 from deemo_jax.core.schema import Labels
+from deemo_jax.data.clip_source import ClipSource, dataset_labels
 from deemo_jax.data.run_data import check_run
-from deemo_jax.data.source import ClipSource, dataset_labels
 from deemo_jax.evaluation import output_folder
 from deemo_jax.evaluation.evaluate_run import EvaluationRequest, evaluate_run
 from deemo_jax.evaluation.report import text

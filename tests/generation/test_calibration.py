@@ -10,7 +10,13 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import DEEMO_LABELS
 from deemo_jax.generation import calibration
 from deemo_jax.generation.calibration import LEAST_CLIPS, Calibration, fit, lacking, load, path_of, save, takes
-from deemo_jax.generation.odds import calibration_error, likeliest, log_odds, negative_log_likelihood, probabilities
+from deemo_jax.generation.label_odds import (
+    calibration_error,
+    likeliest,
+    log_odds,
+    negative_log_likelihood,
+    probabilities,
+)
 
 
 def drawn(count, true_temperature, seed=0):

@@ -16,21 +16,21 @@ import deemo_jax
 from deemo_jax.build import main as build
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import DEEMO_LABELS, Modality
+from deemo_jax.data.batch_rows import make_row
 from deemo_jax.data.pipeline import make_pipeline, make_spec, stack
-from deemo_jax.data.rows import make_row
 from deemo_jax.deid.clip import Refused
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
-from deemo_jax.generation import clips
+from deemo_jax.generation import clip_reader
 from deemo_jax.generation.answers import Decoding, respond
 from deemo_jax.generation.buckets import lengths
 from deemo_jax.generation.calibration import Calibration, Temperature, path_of, save
-from deemo_jax.generation.clips import Question, read_clip
+from deemo_jax.generation.clip_reader import Question, read_clip
 from deemo_jax.generation.describer import Describer
 from deemo_jax.generation.description import Failure
 from deemo_jax.generation.known_clips import KnownClips
+from deemo_jax.generation.label_odds import probabilities
 from deemo_jax.generation.load import checkpoint_identity, load_run
-from deemo_jax.generation.odds import probabilities
 from tests.generation.conftest import NEW
 from tests.models.tiny import jitted
 
@@ -52,7 +52,7 @@ def places(monkeypatch, tmp_path):
     memory, temporary = tmp_path / "memory", tmp_path / "temporary"
     for folder in (memory, temporary):
         folder.mkdir()
-    monkeypatch.setattr(clips, "MEMORY", memory)
+    monkeypatch.setattr(clip_reader, "MEMORY", memory)
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     return memory, temporary
 
@@ -66,8 +66,8 @@ def used(monkeypatch):
         folders.append(out_dir)
         return deidentify_clip(source, out_dir, *rest)
 
-    deidentify_clip = clips.deidentify_clip
-    monkeypatch.setattr(clips, "deidentify_clip", watched)
+    deidentify_clip = clip_reader.deidentify_clip
+    monkeypatch.setattr(clip_reader, "deidentify_clip", watched)
     return folders
 
 
@@ -102,7 +102,7 @@ def test_words_given_with_a_raw_clip_lose_names(describer, raw, key):
 
 
 def test_without_room_in_memory_the_copy_lies_in_the_temporary_folder(raw, key, places, used, monkeypatch):
-    monkeypatch.setattr(clips.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    monkeypatch.setattr(clip_reader.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
     record, _ = read_clip(Question(raw.path), 2, 2, Settings(), key)
     assert [folder.parent for folder in used] == [places[1]]
     assert len(record.jpegs) == 2 and files_in(*places) == set()
@@ -313,7 +313,7 @@ def test_a_prompt_that_cannot_fit_is_one_message(describer, deidentified):
 def test_the_paper_trail_decides_whether_a_clip_is_used_as_it_is(describer, deidentified, tmp_path, monkeypatch):
     for path in deidentified[0].parent.glob("c1.*"):
         shutil.copy(path, tmp_path)
-    monkeypatch.setattr(clips, "deidentify_clip", _never)
+    monkeypatch.setattr(clip_reader, "deidentify_clip", _never)
     assert "de-identified before" in describer.describe(tmp_path / "c1.mp4").notes[0]
     # Another file of that name is not the manifest's: it is taken for raw.
     shutil.copy(tmp_path / "c1.mp4", tmp_path / "c1.mov")

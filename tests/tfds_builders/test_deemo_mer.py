@@ -13,8 +13,8 @@ from deemo_jax.build import main
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, write_json
 from deemo_jax.core.recipe import Recipe
+from deemo_jax.data.clip_source import ClipSource
 from deemo_jax.data.pipeline import make_pipeline
-from deemo_jax.data.source import ClipSource
 from deemo_jax.deid.text.english_rules import Rules
 from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.text.transcripts import redact_file

@@ -77,7 +77,7 @@ def test_a_full_disk_under_tensorboard_is_one_clear_line(tmp_path: Path, monkeyp
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("deemo_jax.training.board.Board.add", full)
+    monkeypatch.setattr("deemo_jax.training.tensorboard_file.TensorboardFile.add", full)
     with pytest.raises(UserError, match=r"tensorboard: cannot be written \(No space left on device\)"):
         run(tmp_path, 0, 1)
 

@@ -68,7 +68,7 @@ def records(count: int, seed: int) -> list[dict[str, Any]]:
 
 def write_tiny_dataset(data_dir: Path) -> Path:
     """Twelve clips to train on and four to test on."""
-    from deemo_jax.data.build.writer import write_dataset
+    from deemo_jax.data.build.dataset_writer import write_dataset
     from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 
     splits = {"train": records(12, 0), "test": records(4, 1)}
@@ -82,9 +82,9 @@ def write_tiny_run(folder: Path, frame_embedding: bool = True) -> Path:
     from deemo_jax.core.run_folder.checkpoint import Checkpoints
     from deemo_jax.core.run_folder.workdir import Workdir, begin
     from deemo_jax.data.prompts import INSTRUCTION_VERSION
+    from deemo_jax.models.checkpoint_origin import describe
+    from deemo_jax.models.from_recipe import build
     from deemo_jax.models.mesh import MeshRecipe, make_mesh
-    from deemo_jax.models.provenance import describe
-    from deemo_jax.models.setup import build
     from deemo_jax.training.step import init_state
 
     config = get_config(str(write_tiny_dataset(folder / "data")))

@@ -11,8 +11,9 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.processes import Failure
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
-from deemo_jax.data.build import attest, gate
+from deemo_jax.data.build import attestation, gate
 from deemo_jax.data.build.annotations import RAW_TRANSCRIPT, read_annotations, read_rows, unused_keys
+from deemo_jax.data.build.dataset_writer import already_built, fingerprint, write_dataset
 from deemo_jax.data.build.records import JPEG_QUALITY, Admitted, make_records
 from deemo_jax.data.build.splits import (
     TRAIN,
@@ -25,10 +26,9 @@ from deemo_jax.data.build.splits import (
     set_apart,
     split_by_person,
 )
-from deemo_jax.data.build.writer import already_built, fingerprint, write_dataset
 from deemo_jax.deid.source_map import map_file
 from deemo_jax.media import SAMPLE_RATE
-from deemo_jax.media.mel import CLIP_SAMPLES
+from deemo_jax.media.imagebind_mel import CLIP_SAMPLES
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 
 
@@ -146,7 +146,7 @@ def build(request: BuildRequest) -> Report:
     if request.attestation is not None:
         known = [path for path in (request.annotations, request.splits) if path]
         annotations = read_annotations(request.annotations, request.labels)
-        admitted, said = attest.admit_attested(
+        admitted, said = attestation.admit_attested(
             request.attestation, annotations, skip_missing=request.skip_missing, known=known
         )
         notes += said

@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.data.build.records import encodable
-from deemo_jax.data.features import clip_features
+from deemo_jax.data.record_features import clip_features
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):

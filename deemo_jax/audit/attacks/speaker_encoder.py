@@ -15,7 +15,7 @@ from jaxtyping import Float
 from deemo_jax.audit.attacks.speaker_network import WINDOW_FRAMES, SpeakerNet, example
 from deemo_jax.core.errors import UserError
 from deemo_jax.media import SAMPLE_RATE
-from deemo_jax.media.log_mel import speech_frames
+from deemo_jax.media.speaker_mel import speech_frames
 from deemo_jax.models.weights import load_tree, overlay
 
 WEIGHTS = Path(__file__).parents[3] / "configs" / "sample_towers" / "speaker_encoder.safetensors"

@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from deemo_jax.media.log_mel import BANDS
+from deemo_jax.media.speaker_mel import BANDS
 
 # Frames of a window: 1.6 s.
 WINDOW_FRAMES = 160

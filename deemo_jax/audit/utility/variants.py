@@ -19,7 +19,7 @@ from deemo_jax.audit.audited_clips import AuditedClip, read_source_voice, read_v
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import VOICES, Settings
 from deemo_jax.deid.video import masks
-from deemo_jax.media.mel import mel_clips
+from deemo_jax.media.imagebind_mel import mel_clips
 from deemo_jax.media.video import read_frames, uniform_indices
 
 # Names of the variants that are read and not made.

@@ -15,7 +15,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from deemo_jax.conversion.io.entry import Entry
+from deemo_jax.conversion.io.tensor_entry import Entry
 from deemo_jax.core.errors import UserError
 
 # What training frameworks nest a state dict under.

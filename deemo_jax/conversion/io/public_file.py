@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import safetensors
 
-from deemo_jax.conversion.io.entry import Entry
 from deemo_jax.conversion.io.pickles import open_pickle, verify_pickle
-from deemo_jax.conversion.io.wrappings import ADAPTER, MERGE, unwrapped
+from deemo_jax.conversion.io.tensor_entry import Entry
+from deemo_jax.conversion.io.wrapper_names import ADAPTER, MERGE, unwrapped
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import open_input, read_json
 

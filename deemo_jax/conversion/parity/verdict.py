@@ -14,7 +14,7 @@ import numpy as np
 
 from deemo_jax.conversion.engine import reopened, stored_weights
 from deemo_jax.conversion.io.public_file import PublicFile
-from deemo_jax.conversion.parity.outputs import Tensors
+from deemo_jax.conversion.parity.our_outputs import Tensors
 from deemo_jax.core import tables
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
@@ -81,12 +81,12 @@ def rows(config: DeemoLlamaConfig, stored: Tensors, files: Files, layers: int = 
     Raises:
         UserError: no source to compare with, or PyTorch is not installed.
     """
-    from deemo_jax.conversion.parity import pairs  # imports PyTorch, which verdicts alone do not need
+    from deemo_jax.conversion.parity import comparisons  # imports PyTorch, which verdicts alone do not need
 
     dtype, rng = jnp.dtype(config.dtype.value), np.random.default_rng(seed)
     found = [
         compared(f"{name}: {stage}", ours, theirs, BOUNDS[dtype.name])
-        for name, theirs_all, ours_all in pairs.comparisons(config, stored, files, layers, dtype, rng)
+        for name, theirs_all, ours_all in comparisons.comparisons(config, stored, files, layers, dtype, rng)
         for (stage, theirs), ours in zip(theirs_all, ours_all, strict=True)
     ]
     if not found:

@@ -5,10 +5,10 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from deemo_jax.deid.text.annotation_tables import annotation_rows
-from deemo_jax.deid.text.transcripts import STAMP, text_deid
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import DEEMO_LABELS, Clip, Labels, close_key
+from deemo_jax.deid.text.annotation_tables import annotation_rows
+from deemo_jax.deid.text.transcripts import STAMP, text_deid
 
 KEYS = frozenset(field.name for field in dataclasses.fields(Clip) if field.name != "text_deid") | {STAMP, "file"}
 MOST_KEYS = 20
@@ -46,8 +46,8 @@ def read_rows(path: str | Path, labels: Labels = DEEMO_LABELS) -> list[Annotatio
         labels: of the dataset; a row with another one is refused.
 
     Raises:
-        UserError: unreadable, a malformed row, texts that are not those of their stamp (`deemo_jax.deid.text.transcripts`),
-            or no row at all.
+        UserError: unreadable, a malformed row, texts that are not those of their stamp
+            (`deemo_jax.deid.text.transcripts`), or no row at all.
     """
     rows = []
     for number, row in enumerate(annotation_rows(path), 1):

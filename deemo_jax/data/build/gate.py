@@ -1,21 +1,21 @@
 """The privacy gate, first door: annotations meet the manifests of this project's own de-identification.
 
 Nothing becomes a record without a paper trail. Here the trail is a manifest for every clip: complete, and with the
-hash of the very file that is read. The second door is `deemo_jax.data.build.attest`.
+hash of the very file that is read. The second door is `deemo_jax.data.build.attestation`.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.schema import Clip, Provenance
 from deemo_jax.data.build.annotations import Annotation, require, transcript_provenance
-from deemo_jax.data.build.recordings import Placed, explain, place
 from deemo_jax.data.build.records import Admitted
+from deemo_jax.data.build.row_placement import Placed, explain, place
 from deemo_jax.deid.manifest import Manifest, find_manifests, load_manifest, verify
 from deemo_jax.deid.source_map import load
-from deemo_jax.core.errors import UserError
 from deemo_jax.media.audio import sound_tracks
-from deemo_jax.core.schema import Clip, Provenance
 
 WHAT, MEND = "a de-identification manifest", "python -m deemo_jax.deidentify"
 

@@ -12,24 +12,25 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from deemo_jax.core import processes
-from deemo_jax.data.build.annotations import ABSENT
 from deemo_jax.core.errors import UserError
-from deemo_jax.media import SAMPLE_RATE, audio, mel, still, video, wav
-from deemo_jax.media.container.streams import open_media
-from deemo_jax.media.container.picture_track import video_stream
 from deemo_jax.core.schema import Clip, Provenance
+from deemo_jax.data.build.annotations import ABSENT
+from deemo_jax.media import SAMPLE_RATE, audio, image_file, imagebind_mel, video
+from deemo_jax.media.container.media_file import open_media
+from deemo_jax.media.container.picture_track import video_stream
+from deemo_jax.media.container.truncation import refuse_cut_wav
 
 SIZE = 224
 JPEG_QUALITY = 95
 MAX_MEL_CLIPS = 1024
 # ImageBind's normalisation takes silence to -1.3 and a loud sound to 3; no kind of log-mel comes near this.
 MAX_MEL = 1000.0
-MEL_SHAPE = (mel.MEL_BINS, mel.MEL_FRAMES)
+MEL_SHAPE = (imagebind_mel.MEL_BINS, imagebind_mel.MEL_FRAMES)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Admitted:
-    """A clip that has passed the privacy gate (`deemo_jax.data.build.gate`, `deemo_jax.data.build.attest`).
+    """A clip that has passed the privacy gate (`deemo_jax.data.build.gate`, `deemo_jax.data.build.attestation`).
 
     Attributes:
         clip: its annotation.
@@ -53,7 +54,7 @@ class Admitted:
 
 
 def make_record(admitted: Admitted, frames: int, clips: int) -> dict[str, Any]:
-    """The features of `deemo_jax.data.features` for one clip, frames as JPEG bytes.
+    """The features of `deemo_jax.data.record_features` for one clip, frames as JPEG bytes.
 
     Args:
         admitted: the clip.
@@ -128,7 +129,7 @@ def _pixels(admitted: Admitted, frames: int) -> UInt8[np.ndarray, "F 224 224 3"]
     if not admitted.images:
         return []
     for path in admitted.images:
-        still.read_whole(path)  # also those that are not sampled
+        image_file.read_whole(path)  # also those that are not sampled
     return [_image(admitted.images[index]) for index in video.uniform_indices(len(admitted.images), frames)]
 
 
@@ -139,13 +140,13 @@ def _mel(admitted: Admitted, clips: int) -> Float[np.ndarray, "M 128 204"]:
     if source is None or (admitted.sound is None and not video.video_info(source).has_audio):
         return np.zeros((0, *MEL_SHAPE), np.float32)
     if admitted.sound is not None:
-        wav.refuse_cut(admitted.sound)
+        refuse_cut_wav(admitted.sound)
         _refuse_film(admitted.sound)
     # Ours have one channel; others may have the voice in any.
     start_s, end_s = admitted.span or (0.0, None)
     mix = admitted.provenance.source == "external"
     waveform, _ = audio.read_audio(source, SAMPLE_RATE, start_s, end_s, mix)
-    return mel.mel_clips(waveform, clips)
+    return imagebind_mel.mel_clips(waveform, clips)
 
 
 def _refuse_film(path: Path) -> None:
@@ -156,7 +157,7 @@ def _refuse_film(path: Path) -> None:
 
 def _image(path: Path) -> UInt8[np.ndarray, "224 224 3"]:
     """Scaled to the stored size; decoding and encoding anew leaves EXIF and every other tag behind."""
-    image = still.read_still(path)
+    image = image_file.read_still(path)
     if image.shape[:2] != (SIZE, SIZE):
         image = cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     return image

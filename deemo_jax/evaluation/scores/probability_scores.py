@@ -11,7 +11,7 @@ import numpy as np
 
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.evaluation.predictions import Prediction
-from deemo_jax.generation.odds import calibration_error, log_odds, negative_log_likelihood
+from deemo_jax.generation.label_odds import calibration_error, log_odds, negative_log_likelihood
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

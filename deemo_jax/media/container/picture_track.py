@@ -6,8 +6,8 @@ import av
 from av.container import InputContainer
 from av.stream import Disposition
 
-from deemo_jax.media.container.streams import is_known
-from deemo_jax.media.container.timing import time_base
+from deemo_jax.media.container.media_file import is_known
+from deemo_jax.media.container.picture_times import time_base
 
 # Cover art, pictures for a player's slider, and layers that are nothing without another track.
 NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image | Disposition.dependent

@@ -18,7 +18,7 @@ from deemo_jax.core import parallel
 from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.voice.mcadams import mcadams
 from deemo_jax.media import SAMPLE_RATE
-from deemo_jax.media.mel import mel_clips
+from deemo_jax.media.imagebind_mel import mel_clips
 from deemo_jax.models.parts.imagebind import ImageBindAudio
 from deemo_jax.sample import speech
 from deemo_jax.sample.cues import Tone

@@ -24,7 +24,7 @@ from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.voice.mcadams import mcadams
 from deemo_jax.deid.voice.recast import recast
 from deemo_jax.media import SAMPLE_RATE
-from deemo_jax.media.log_mel import speech_frames
+from deemo_jax.media.speaker_mel import speech_frames
 from deemo_jax.models.weights import save_tree
 from deemo_jax.sample import speech
 from deemo_jax.sample.corpus_clip import PROSODY

@@ -12,7 +12,7 @@ import safetensors.numpy
 
 from deemo_jax.conversion.io.public_file import open_public
 from deemo_jax.conversion.io.row_writer import RowWriter
-from deemo_jax.conversion.io.values import dtype_problem
+from deemo_jax.conversion.io.value_checks import dtype_problem
 from deemo_jax.core.errors import UserError
 
 TENSORS = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.ones(4, np.float16)}

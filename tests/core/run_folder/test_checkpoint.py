@@ -18,8 +18,8 @@ from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.run_folder.checkpoint import Checkpoints
 from deemo_jax.data.prompts import INSTRUCTION_VERSION
 from deemo_jax.generation import load
+from deemo_jax.models.checkpoint_origin import describe
 from deemo_jax.models.mesh import make_mesh
-from deemo_jax.models.provenance import describe
 from deemo_jax.training.resume import first_step, restore
 from deemo_jax.training.state import TrainState
 from deemo_jax.training.step import init_state

@@ -8,6 +8,7 @@ import pytest
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, read_jsonl
 from deemo_jax.core.recipe import Recipe
+from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.core.run_folder.workdir import Workdir, begin, check, told
 from deemo_jax.training.request import TrainingRequest
 from tests.training import tiny

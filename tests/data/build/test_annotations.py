@@ -9,8 +9,8 @@ import pytest
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import NFBLSegment
 from deemo_jax.data.build.annotations import read_annotations, read_rows, unused_keys
-from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.text.english_rules import Rules
+from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.text.transcripts import redact_file
 
 ROW: dict[str, Any] = {

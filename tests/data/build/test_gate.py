@@ -10,7 +10,7 @@ from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
 from deemo_jax.data.build.annotations import read_annotations
 from deemo_jax.data.build.gate import admit_deidentified
-from deemo_jax.data.source import ClipSource
+from deemo_jax.data.clip_source import ClipSource
 from deemo_jax.deid.manifest import Manifest, Masks, file_names, write_masks
 from deemo_jax.deid.settings import Settings
 from deemo_jax.media.clip_writer import write_clip

@@ -10,9 +10,9 @@ import pytest
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.media.audio import read_audio, read_sound, sound_tracks
-from deemo_jax.media.container.streams import open_media, packets
-from deemo_jax.media.sound.clock import placed
-from deemo_jax.media.sound.track import Piece, Tally, pieces
+from deemo_jax.media.container.media_file import open_media, packets
+from deemo_jax.media.sound.piece_times import placed
+from deemo_jax.media.sound.track_decoder import Piece, Tally, pieces
 
 RATE = 16_000
 CLOCK = Fraction(1, 90_000)

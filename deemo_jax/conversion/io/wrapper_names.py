@@ -1,0 +1,51 @@
+"""Names that training tools put around a model's own: taken off, where that changes names only."""
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from deemo_jax.conversion.io.tensor_entry import Entry
+from deemo_jax.core.errors import UserError
+
+# In front of every name: DistributedDataParallel and DataParallel; PEFT; Lightning with DeepSpeed; Opacus.
+FRONT = ("module.", "base_model.model.", "_forward_module.", "_module.")
+# What an average of weights (torch.optim.swa_utils) counts its models in, beside `module.`.
+COUNTER = "n_averaged"
+# Wherever a module was wrapped: torch.compile, FSDP, activation checkpointing.
+INSIDE = re.compile(r"(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+# Parts that change the weights beside them, as PEFT names them. Without them, those are another model's.
+DELTA = re.compile(
+    r"(?:.*\.)?(?:lora_\w+|base_layer|original_module|modules_to_save|ia3_l|(?:hada|lokr|oft|vera)_\w+)(?:\..*)?"
+)
+ADAPTER = "adapter_config.json"
+MERGE = "merge it into its model first (PEFT: model.merge_and_unload().save_pretrained(DIR)) and give that folder"
+
+
+def unwrapped(tensors: Mapping[str, Entry], path: Path) -> dict[str, Entry]:
+    """The same tensors under the model's own names; wrappings may lie in each other in any order.
+
+    Raises:
+        UserError: two tensors have one name without the wrappings; or there are adapters, LoRA's or others.
+    """
+    averaged = COUNTER in tensors and all(key == COUNTER or key.startswith("module.") for key in tensors)
+    names = {key: INSIDE.sub("", key) for key in tensors if not (averaged and key == COUNTER)}
+    while front := next((front for front in FRONT if all(name.startswith(front) for name in names.values())), None):
+        names = {key: name.removeprefix(front) for key, name in names.items()}
+    found: dict[str, Entry] = {}
+    for key, name in names.items():
+        if name in found:
+            raise UserError(f"{path}: holds {name} twice, once as {key}; give a file of one model")
+        found[name] = tensors[key] if name == key else _renamed(tensors[key], key)
+    if deltas := [name for name in found if DELTA.fullmatch(name)]:
+        raise UserError(f"{path}: holds an adapter that is not merged ({len(deltas)} parts, e.g. {deltas[0]}); {MERGE}")
+    return found
+
+
+def _renamed(entry: Entry, key: str) -> Entry:
+    def read(_: str) -> np.ndarray:
+        return entry.read(key)
+
+    return dataclasses.replace(entry, read=read)

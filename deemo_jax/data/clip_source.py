@@ -1,0 +1,184 @@
+"""A built dataset as a random-access sequence of clips: opened, checked, decoded."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import tensorflow_datasets as tfds
+from jaxtyping import Float, UInt8
+
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import refuse_other_bytes, refuse_remote
+from deemo_jax.core.schema import Clip, Labels, NFBLSegment, Provenance
+from deemo_jax.data import fingerprint
+from deemo_jax.data.file_watch import FileWatch
+from deemo_jax.data.record_features import IMAGE_SIZE, clip_features, labels_of
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Record:
+    """One clip as stored: `jpegs` still encoded, `mel` Float32[M 128 204] with M = 0 when there is no audio."""
+
+    clip: Clip
+    provenance: Provenance
+    jpegs: tuple[bytes, ...]
+    mel: Float[np.ndarray, "M 128 204"]
+
+
+class ClipSource:
+    """The records of one split, by index. Safe to read from several threads.
+
+    Args:
+        data_dir: the root that holds `<dataset>/<version>/`.
+        dataset: e.g. 'deemo_mer'.
+        split: a TFDS split name, slices such as 'train[:10%]' included.
+
+    Attributes:
+        files: the shards of the split, watched.
+        labels: of the dataset.
+
+    Raises:
+        UserError: no such dataset or split, it was built with other features, or a shard is missing or not whole.
+    """
+
+    def __init__(self, data_dir: str | Path, dataset: str, split: str) -> None:
+        builder = open_builder(data_dir, dataset)
+        self.labels = labels_of(builder.info.features, builder.data_path)
+        fingerprint.check_files(builder)
+        try:
+            self._source = builder.as_data_source(split, decoders={"frames": _KeepEncoded()})
+            self._length = len(self._source)
+            paths = {Path(part.filename) for part in builder.info.splits[split].file_instructions}
+        except (ValueError, KeyError, OSError) as error:
+            known = ", ".join(builder.info.splits) or "none"
+            raise UserError(
+                f"{builder.data_path}: split {split!r} cannot be opened; it has: {known} ({error})"
+            ) from error
+        recorded = fingerprint.stored(builder)
+        shards = recorded.shards if recorded else {}
+        self.files = FileWatch({path: shards[path.name].sha256 if shards else None for path in sorted(paths)})
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int) -> Record:
+        return _record(self._source[index], self.labels)
+
+    def __iter__(self) -> Iterator[Record]:
+        return (self[index] for index in range(len(self)))
+
+
+def open_builder(data_dir: str | Path, dataset: str) -> tfds.core.DatasetBuilder:
+    """Opens `<data_dir>/<dataset>/<newest version>` and checks that its features are the ones this code reads.
+
+    Where `data_dir` is the folder of one version, that version is opened.
+
+    Raises:
+        UserError: there is none, it is damaged, or its features differ.
+    """
+    refuse_remote(data_dir)
+    refuse_other_bytes(data_dir)
+    root = Path(data_dir) / dataset
+    mend = f"build it with: python -m deemo_jax.build {dataset} --data_dir {data_dir} ..."
+    one = Path(data_dir) / "dataset_info.json"
+    versions = [path.parent for path in (one, *root.glob("*/dataset_info.json")) if path.is_file()]
+    if not versions:
+        raise UserError(f"{root}: no dataset there; {mend}")
+    newest = one.parent if one.is_file() else max(versions, key=_version)
+    try:
+        builder = tfds.builder_from_directory(newest)
+        stored = builder.info.features
+    except Exception as error:  # TFDS raises whatever its JSON and protobuf readers raise
+        raise UserError(f"{newest}: a damaged dataset ({type(error).__name__}: {error}); {mend}") from error
+    check_features(stored, newest)
+    return builder
+
+
+def dataset_labels(data_dir: str | Path, dataset: str) -> Labels:
+    """The labels of a dataset.
+
+    Raises:
+        UserError: as `open_builder`, or its labels cannot be read.
+    """
+    builder = open_builder(data_dir, dataset)
+    return labels_of(builder.info.features, builder.data_path)
+
+
+def check_features(stored: Any, where: str | Path) -> None:
+    """Compares a dataset's features with `clip_features`; its labels are its own.
+
+    Raises:
+        UserError: naming the features that differ.
+    """
+    expected = _flat(clip_features())
+    found = _flat(stored) if isinstance(stored, tfds.features.FeaturesDict) else {}
+    different = sorted(key for key in expected | found if expected.get(key) != found.get(key))
+    if different:
+        detail = "; ".join(
+            f"{key}: {found.get(key, 'absent')}, not {expected.get(key, 'absent')}" for key in different[:3]
+        )
+        more = f"; and {len(different) - 3} more" if len(different) > 3 else ""
+        raise UserError(
+            f"{where}: was built with other features ({detail}{more}); build it anew into another --data_dir"
+        )
+
+
+def decode_jpeg(data: bytes) -> UInt8[np.ndarray, "224 224 3"]:
+    """One stored frame as RGB.
+
+    Raises:
+        ValueError: not an image, or not of the stored size.
+    """
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if image is None or image.shape != (IMAGE_SIZE, IMAGE_SIZE, 3):
+        raise ValueError("a frame is not a 224x224 JPEG")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _version(path: Path) -> list[int]:
+    return [int(part) if part.isdigit() else -1 for part in path.name.split(".")]
+
+
+class _KeepEncoded(tfds.decode.SkipDecoding):
+    """Leaves frames encoded, so that only the frames a recipe samples are decoded."""
+
+    def decode_batch_example_np(self, example: Any, **_: Any) -> Any:
+        return example
+
+
+def _flat(features: tfds.features.FeaturesDict, prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, feature in features.items():
+        if isinstance(feature, tfds.features.FeaturesDict):
+            flat |= _flat(feature, f"{prefix}{key}/")
+        else:
+            # How many labels there are is the dataset's own.
+            label = isinstance(feature, tfds.features.ClassLabel)
+            flat[prefix + key] = "ClassLabel" if label else " ".join(repr(feature).split())
+    return flat
+
+
+def _record(stored: dict[str, Any], labels: Labels) -> Record:
+    def text(value: Any) -> str:
+        return bytes(value).decode("utf-8")
+
+    nfbl = stored["nfbl"]
+    segments = zip(nfbl["start_s"], nfbl["end_s"], nfbl["label"], strict=True)
+    clip = Clip(
+        clip_id=text(stored["clip_id"]),
+        video_id=text(stored["video_id"]),
+        person_id=text(stored["person_id"]),
+        start_s=float(stored["start_s"]),
+        end_s=float(stored["end_s"]),
+        transcript=text(stored["transcript"]),
+        nfbl=tuple(NFBLSegment(float(start), float(end), text(label)) for start, end, label in segments),
+        emotion=labels.names[int(stored["emotion"])],
+        reasoning=text(stored["reasoning"]),
+    )
+    provenance = Provenance(**{key: text(value) for key, value in stored["provenance"].items()})
+    return Record(
+        clip, provenance, tuple(bytes(frame) for frame in stored["frames"]), np.asarray(stored["mel"], np.float32)
+    )

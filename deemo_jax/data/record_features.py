@@ -1,0 +1,70 @@
+"""The clip record as it lies on disk: one definition, used to write a dataset and to check one before it is read."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.schema import DEEMO_LABELS, Labels
+from deemo_jax.media.imagebind_mel import MEL_BINS, MEL_FRAMES
+
+IMAGE_SIZE = 224
+
+
+def clip_features(labels: Labels = DEEMO_LABELS) -> tfds.features.FeaturesDict:
+    """`deemo_mer`'s features. Frames are encoded JPEGs; no frames or no mel clips means that the modality is absent."""
+    text = tfds.features.Text
+    return tfds.features.FeaturesDict(
+        {
+            "clip_id": text(doc="a pseudonym, unique in the dataset"),
+            "video_id": text(doc="the recording, a pseudonym"),
+            "person_id": text(doc="a pseudonym; empty when unknown"),
+            "start_s": tfds.features.Scalar(np.float64, doc="start within the recording, seconds"),
+            "end_s": tfds.features.Scalar(np.float64, doc="end within the recording, seconds"),
+            "frames": tfds.features.Sequence(
+                tfds.features.Image(shape=(IMAGE_SIZE, IMAGE_SIZE, 3), encoding_format="jpeg"),
+                doc="de-identified frames, uniform over the clip",
+            ),
+            "mel": tfds.features.Tensor(
+                shape=(None, MEL_BINS, MEL_FRAMES),
+                dtype=np.float32,
+                doc="log-mel spectrograms of 2 s clips of the de-identified voice, ImageBind's normalisation",
+            ),
+            "transcript": text(doc="what is said; empty when unknown"),
+            "nfbl": tfds.features.Sequence(
+                {
+                    "start_s": tfds.features.Scalar(np.float64),
+                    "end_s": tfds.features.Scalar(np.float64),
+                    "label": text(),
+                },
+                doc="non-facial body language, seconds within the clip",
+            ),
+            "emotion": tfds.features.ClassLabel(names=list(labels), doc=str(labels)),
+            "reasoning": text(doc="the reference explanation"),
+            "provenance": {
+                "video": text(),
+                "audio": text(),
+                "transcript": text(),
+                "source": text(),
+                "settings": text(),
+                "software": text(),
+            },
+        }
+    )
+
+
+def labels_of(features: tfds.features.FeaturesDict, where: str | Path) -> Labels:
+    """The labels that a dataset was built with, from its own features (of the form of `clip_features`).
+
+    Raises:
+        UserError: their names are gone, or are none that an answer can state.
+    """
+    names = features["emotion"].names
+    # TFDS makes up numbers where the file of the names is gone.
+    if names == [str(index) for index in range(len(names))]:
+        raise UserError(f"{where}: names no labels of emotion; copy the dataset whole, emotion.labels.txt included")
+    try:
+        return Labels(tuple(names))
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error

@@ -1,0 +1,17 @@
+"""Whether the tokenizer, the prompt's template and the decoder of a recipe belong together."""
+
+from deemo_jax.core.recipe import Recipe
+from deemo_jax.data.prompt_config import parse_template
+from deemo_jax.data.tokenizer import check_tokenizer, make_tokenizer
+from deemo_jax.models.deemo_llama import DeemoLlamaConfig
+
+
+def check_text_fits(recipe: Recipe) -> None:
+    """For whoever opens a recipe, before its model is built.
+
+    Raises:
+        UserError: the tokenizer cannot be read, or does not belong to the decoder or the template; or the config of
+            the model is wrong.
+    """
+    rows = DeemoLlamaConfig.from_config(recipe.model).decoder.config.vocab
+    check_tokenizer(make_tokenizer(recipe.tokenizer), rows, parse_template(recipe.prompt))

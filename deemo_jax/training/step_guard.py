@@ -1,0 +1,68 @@
+"""Reading finished steps: they are told, loss and data are watched, and a run that learns nothing more is ended."""
+
+import contextlib
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import Recipe
+from deemo_jax.core.run_folder.checkpoint import Checkpoints
+from deemo_jax.data.masked_records import MaskedCount
+from deemo_jax.training.loss_spikes import LossSpikes
+from deemo_jax.training.monitor import Monitor
+
+
+class StepGuard:
+    """Takes the metrics of each step.
+
+    Args:
+        recipe: of the run.
+        monitor: is told.
+        health: watches the loss.
+        checkpoints: of which one from before a spike is named.
+        masked: counts the records that could not be read.
+    """
+
+    def __init__(
+        self, recipe: Recipe, monitor: Monitor, health: LossSpikes, checkpoints: Checkpoints, masked: MaskedCount
+    ) -> None:
+        self._recipe, self._monitor, self._health, self._checkpoints = recipe, monitor, health, checkpoints
+        self._masked = masked
+
+    def read(self, done: int, metrics: Mapping[str, jax.Array], indices: np.ndarray) -> None:
+        """Waits for the metrics of step number `done`.
+
+        Args:
+            done: steps that are done after it.
+            metrics: of `deemo_jax.training.step.make_step`.
+            indices: Int32[B], the records of this process.
+
+        Raises:
+            UserError: loss or gradient were not finite in `train.nan_limit` steps in a row, too many records could
+                not be read, or the disk is full.
+        """
+        values = {key: float(value) for key, value in jax.device_get(dict(metrics)).items()}
+        records, limit = [int(index) for index in indices], self._recipe.train.nan_limit
+        if values["targets"]:  # the loss of none is 0, which says nothing
+            self._health.see(done, values["loss"], bool(values["skipped"]))
+        try:
+            self._monitor.report(done, values, {"records": records})
+        except UserError as error:
+            with contextlib.suppress(UserError):  # of a checkpoint that the same disk has no room for
+                self._checkpoints.wait()
+            raise UserError(f"{error}; {self._checkpoints.way_on()}") from error
+        self._masked.add(done, int(values["masked_records"]))
+        if values["skipped_in_row"] < limit:
+            return
+        self._checkpoints.wait()
+        before = self._health.before(self._checkpoints.steps())
+        mend = "begin anew with --overwrite, since no checkpoint is from before that"
+        if before is not None:
+            mend = f"go on from before that with --resume --from_step {before}"
+        raise UserError(
+            f"step {done}: loss or gradient were not finite in {limit} steps in a row, last with the records {records} "
+            f"of split {self._recipe.data.train_split!r}, and the loss was off from step {self._health.since} on; look "
+            f"at these or lower config.optimizer.lr, and {mend}"
+        )
