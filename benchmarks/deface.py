@@ -13,29 +13,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from fractions import Fraction
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from benchmarks.films import HEIGHTS, SIZE, still, write_film
 from benchmarks.ratios import clock_and_processor
-from deemo_jax.core import cli
+from deemo_jax.core import cli, tables
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.detection.centerface import FaceDetector
 from deemo_jax.deid.video.leak_check import covered_share
-from deemo_jax.sample import corpus_clip as ordinary
-from deemo_jax.sample import hard
-from deemo_jax.sample.render import scene
-from deemo_jax.sample.render.phone_file import write_mp4
 
-SIZE = (1280, 720)
 # The smallest face that both are asked for, pixels.
 SMALLEST = 40
-HEIGHTS = (16, 20, 24, 30, 40, 60, 90, 120)
 DEFACE_THRESHOLD, DEFACE_MARGIN = 0.2, 0.3
 
 
@@ -54,7 +48,7 @@ def main() -> int:
 
 def _whole(folder: Path, seconds: float, repeats: int) -> None:
     film = folder / "film.mp4"
-    frames = _film(film, seconds)
+    frames = write_film(film, seconds, size=SIZE)
     share = str(round(SMALLEST / SIZE[1], 4))
     ours = [sys.executable, "-m", "deemo_jax.deidentify", film, "--smallest_face", share, "--key_file", folder / "key"]
     theirs = [Path(sys.executable).with_name("deface"), film, "--backend", "opencv", "--keep-audio"]
@@ -88,23 +82,6 @@ def cost_of(command: list[object]) -> tuple[float, float]:
     return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _film(path: Path, seconds: float) -> int:
-    """One of the hard clips that move, enlarged, to and fro until it is long enough; returns its frames."""
-    plan = hard.plan(5, 0)
-    samples, rate, _ = ordinary.sound(plan.speakers[0])
-    shown = [cv2.resize(picture, SIZE, interpolation=cv2.INTER_CUBIC) for picture in hard.pictures(plan)]
-    shown = [*shown, *shown[::-1]]
-    count = round(seconds * hard.FRAME_RATE)
-
-    def frames() -> Iterator[UInt8[np.ndarray, "H W 3"]]:
-        for t in range(count):
-            yield shown[t % len(shown)]
-
-    sound = np.resize(samples, round(seconds * rate))
-    write_mp4(path, frames(), Fraction(hard.FRAME_RATE), sound, rate, plan.speakers[0].metadata)
-    return count
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Looker:
     """A detector, its threshold, and by how much its boxes are enlarged."""
@@ -122,32 +99,16 @@ def _recall(speakers: int) -> None:
         detector = FaceDetector(*SIZE, settings.detection_scale(*SIZE))
         lookers.append(Looker(f"ours, faces from {pixels}", detector, settings.threshold, settings.margin))
     print(f"recall of {speakers} faces by height in pixels, and ms a look ({cv2.getNumThreads()} threads)")
-    print(f"{'':<22} {'input':>9} {'ms':>6} " + " ".join(f"{height:>4}" for height in HEIGHTS))
+    rows = [("detector", "input", "ms", *map(str, HEIGHTS))]
     stills = {height: [still(speaker, height) for speaker in range(speakers)] for height in HEIGHTS}
     for looker in lookers:
         found = {height: [_finds(looker, *still) for still in row] for height, row in stills.items()}
         image = stills[SMALLEST][0][0]
         took = _median_ms(functools.partial(looker.detector, image, looker.threshold))
         width, height = looker.detector.input_size
-        shares = " ".join(f"{np.mean(found[height]):>4.2f}" for height in HEIGHTS)
-        print(f"{looker.name:<22} {f'{width}x{height}':>9} {took:>6.0f} {shares}")
-
-
-def still(speaker: int, height: int) -> tuple[UInt8[np.ndarray, "H W 3"], tuple[float, float, float, float]]:
-    """A speaker whose face is about so high, in the middle of a 720p picture; and the true box."""
-    plan = ordinary.plan(ordinary.Settings(11, *hard.STAGE, hard.FRAME_RATE), speaker)
-    pose = plan.motion.pose(plan.duration_s / 2)
-    stage = scene.render_frame(plan.identity, pose, plan.camera)
-    box = np.array(scene.face_box(plan.identity, pose, plan.camera))
-    scale = height / (box[3] - box[1])
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    stage = cv2.resize(stage, None, fx=scale, fy=scale, interpolation=way)
-    stage = stage[: SIZE[1], : SIZE[0]]
-    x, y = (SIZE[0] - stage.shape[1]) // 2, (SIZE[1] - stage.shape[0]) // 2
-    right, bottom = SIZE[0] - stage.shape[1] - x, SIZE[1] - stage.shape[0] - y
-    picture = cv2.copyMakeBorder(stage, y, bottom, x, right, cv2.BORDER_REPLICATE)
-    x0, y0, x1, y1 = box * scale + np.tile((x, y), 2)
-    return picture, (float(x0), float(y0), float(x1), float(y1))
+        shares = (f"{np.mean(found[height]):.2f}" for height in HEIGHTS)
+        rows.append((looker.name, f"{width}x{height}", f"{took:.0f}", *shares))
+    print(tables.aligned(rows, right=range(1, len(rows[0]))))
 
 
 def _finds(looker: Looker, picture: UInt8[np.ndarray, "H W 3"], box: tuple[float, float, float, float]) -> bool:

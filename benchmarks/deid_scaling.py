@@ -8,21 +8,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import psutil
 
+from benchmarks.films import write_film
 from benchmarks.ratios import spread
 from deemo_jax.core import cli
-from deemo_jax.sample import corpus_clip as ordinary
 from deemo_jax.sample import hard
-from deemo_jax.sample.render.phone_file import write_mp4
 
 SECONDS = (10, 600)
 CLIP_SECONDS = 4
 POLL_S = 0.05
+# The first hard clip in dim light: kinds take turns.
+DIM = hard.KINDS.index("dim")
 
 
 def main() -> int:
@@ -40,7 +40,7 @@ def main() -> int:
 def _memory(folder: Path) -> None:
     for seconds in SECONDS:
         film = folder / f"film{seconds}.mp4"
-        frames = _film(film, seconds)
+        frames = write_film(film, seconds, DIM)
         took, peak = _run([film, "--out", folder / f"long{seconds}", "--key_file", folder / "key", "--threads", 1])
         print(f"{seconds:>4} s ({frames} frames): peak {peak / 1e6:.0f} MB, {frames / took:.1f} frames/s")
 
@@ -49,7 +49,7 @@ def _workers(folder: Path, count: int, repeats: int) -> None:
     raw = folder / "raw"
     raw.mkdir()
     for number in range(count):
-        _film(raw / f"clip{number:02d}.mp4", CLIP_SECONDS, number)
+        write_film(raw / f"clip{number:02d}.mp4", CLIP_SECONDS, DIM + number * len(hard.KINDS))
     command = [raw, "--key_file", folder / "key", "--threads", 1, "--workers"]
     pairs = [[_run([*command, n, "--out", folder / f"w{turn}{n}"])[0] for n in (1, 2)] for turn in range(repeats)]
     gains = np.array([one / two for one, two in pairs])
@@ -57,18 +57,6 @@ def _workers(folder: Path, count: int, repeats: int) -> None:
         f"two workers beside one, one thread each, {count} clips of {CLIP_SECONDS} s:"
         f" {spread(gains)} times as fast, n {repeats}"
     )
-
-
-def _film(path: Path, seconds: int, number: int = 0) -> int:
-    plan = hard.plan(5, number * len(hard.KINDS) + hard.KINDS.index("dim"))
-    samples, rate, _ = ordinary.sound(plan.speakers[0])
-    shown = list(hard.pictures(plan))
-    shown = [*shown, *shown[::-1]]
-    count = seconds * hard.FRAME_RATE
-    pictures = (shown[t % len(shown)] for t in range(count))
-    sound = np.resize(samples, seconds * rate)
-    write_mp4(path, pictures, Fraction(hard.FRAME_RATE), sound, rate, plan.speakers[0].metadata)
-    return count
 
 
 def _run(arguments: list[object]) -> tuple[float, int]:

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from benchmarks.deface import HEIGHTS, SIZE, still
+from benchmarks.films import HEIGHTS, SIZE, still
 from deemo_jax.audit.clip_check import RESIDUAL_THRESHOLD, touch
 from deemo_jax.audit.face_detection.blazeface import THRESHOLD, BlazeFace
 from deemo_jax.audit.face_detection.detectors import CenterFace, Detector
-from deemo_jax.core import cli
+from deemo_jax.core import cli, tables
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,9 +40,7 @@ def main() -> int:
         f"CenterFace at {RESIDUAL_THRESHOLD}": CenterFace(*SIZE, RESIDUAL_THRESHOLD),
         f"BlazeFace at {THRESHOLD}, in tiles": BlazeFace(),
     }
-    heights = " | ".join(map(str, HEIGHTS))
-    print(f"| recall of {flags.speakers} faces by height in pixels | {heights} | elsewhere | ms |")
-    print("| --- " * (len(HEIGHTS) + 3) + "|")
+    rows = [(f"recall of {flags.speakers} faces by height in pixels", *map(str, HEIGHTS), "elsewhere", "ms")]
     for name, look in lookers.items():
         shares, elsewhere, times = [], 0, []
         for height in HEIGHTS:
@@ -58,7 +56,8 @@ def main() -> int:
                 elsewhere += len(on) - sum(on)
             shares.append(f"{hits / flags.speakers:.2f}")
         per_picture = elsewhere / (flags.speakers * len(HEIGHTS))
-        print(f"| {name} | " + " | ".join(shares) + f" | {per_picture:.2f} | {1e3 * np.median(times):.0f} |")
+        rows.append((name, *shares, f"{per_picture:.2f}", f"{1e3 * np.median(times):.0f}"))
+    print(tables.aligned(rows, right=range(1, len(rows[0]))))
     return 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deemo_jax.core import cli, files
+from deemo_jax.core import cli, files, tables
 from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.manifest import find_manifests, load_manifest, load_masks
 from deemo_jax.deid.video import masks
@@ -43,8 +43,9 @@ def main() -> int:
         shares[plan.motion.gesture or "at rest"].append(covered / seen)
     print(f"covered area over face area: mean {np.mean(areas):.2f}, 95th percentile {np.percentile(areas, 95):.2f}")
     shares["all"] = [share for values in shares.values() for share in values]
-    for gesture, values in sorted(shares.items()):
-        print(f"hand pixels covered, {gesture:<20} {np.mean(values):6.2%} of {len(values)} clips")
+    rows = [("gesture", "hand pixels covered", "clips")]
+    rows += [(gesture, f"{np.mean(values):.2%}", str(len(values))) for gesture, values in sorted(shares.items())]
+    print(tables.aligned(rows, right=(1, 2)))
     return 0
 
 

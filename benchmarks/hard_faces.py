@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from benchmarks.deface import DEFACE_MARGIN, DEFACE_THRESHOLD
-from deemo_jax.core import cli, files, parallel
+from deemo_jax.core import cli, files, parallel, tables
 from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.folder.all_clips import deidentify_all
 from deemo_jax.deid.keys import load_key
@@ -106,18 +106,20 @@ def _tally(row: Mapping[str, Any], hidden: Sequence[Bool[np.ndarray, "H W"]]) ->
 
 
 def _table(tallies: Sequence[Tally], clips: Mapping[str, int]) -> str:
-    lines = [
-        f"{'kind':<10} {'accepted':>9} {'frames':>7} {'faces':>7} {'uncovered':>9} {'clips with one':>14} {'area':>5}"
-    ]
+    header = ("kind", "accepted", "frames", "faces", "uncovered", "clips with one", "area")
+    rows = [header]
     for kind in (*hard.KINDS, "all"):
         some = [t for t in tallies if kind in (t.kind, "all")]
         of = sum(clips.values()) if kind == "all" else clips.get(kind, 0)
-        area = np.mean([t.area for t in some]) if some else 0.0
-        lines.append(
-            f"{kind:<10} {f'{len(some)}/{of}':>9} {sum(t.frames for t in some):>7} {sum(t.faces for t in some):>7}"
-            f" {sum(t.uncovered for t in some):>9} {sum(t.uncovered > 0 for t in some):>14} {area:>5.2f}"
+        counts = (
+            sum(t.frames for t in some),
+            sum(t.faces for t in some),
+            sum(t.uncovered for t in some),
+            sum(t.uncovered > 0 for t in some),
         )
-    return "\n".join(lines)
+        area = np.mean([t.area for t in some]) if some else 0.0
+        rows.append((kind, f"{len(some)}/{of}", *map(str, counts), f"{area:.2f}"))
+    return tables.aligned(rows, right=range(1, len(header)))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ makes the dataset.
 """
 
 import json
-import statistics
 import sys
 import tempfile
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import jax
 
+from benchmarks.ratios import spread
 from configs import sample
 from deemo_jax.core import cli
 from deemo_jax.core.recipe import Recipe
@@ -45,14 +45,10 @@ def main() -> int:
         rows = [json.loads(line) for line in Path(folder, "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     steps = [recipe.data.batch_size / row["examples_per_s"] for row in rows]
     print(f"device: {jax.devices()[0].device_kind}, batch of {recipe.data.batch_size}")
-    print(f"input pipeline alone: {_spread(alone)} examples/s (n = {len(alone)} x {flags.steps} batches)")
-    print(f"training step: {_spread(steps)} s (n = {len(steps)} means of {recipe.train.log_every} steps)")
+    print(f"input pipeline alone: {spread(alone, '.3g')} examples/s (n = {len(alone)} x {flags.steps} batches)")
+    print(f"training step: {spread(steps, '.3g')} s (n = {len(steps)} means of {recipe.train.log_every} steps)")
     print(f"share of the loop spent waiting for data: {outcome.data_wait:.2%} (goal: under 2 %)")
     return 0
-
-
-def _spread(values: list[float]) -> str:
-    return f"{statistics.median(values):.3g} [{min(values):.3g}, {max(values):.3g}]"
 
 
 if __name__ == "__main__":

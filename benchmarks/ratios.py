@@ -1,12 +1,14 @@
-"""How the ratios of paired runs are told."""
+"""Times and their ratios as text: the median of several runs, and the least and the greatest."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
 
 
-def spread(ratios: Float[np.ndarray, " n"]) -> str:
-    """The median, and the least and the greatest."""
-    return f"{np.median(ratios):.2f} [{ratios.min():.2f}, {ratios.max():.2f}]"
+def spread(values: Float[np.ndarray, " n"] | Sequence[float], form: str = ".2f") -> str:
+    """'median [least, greatest]' of at least one value; `form` is the format of each."""
+    return f"{np.median(values):{form}} [{min(values):{form}}, {max(values):{form}}]"
 
 
 def clock_and_processor(ours: Float[np.ndarray, "n 2"], theirs: Float[np.ndarray, "n 2"]) -> str:
