@@ -107,7 +107,7 @@ def _tally(row: Mapping[str, Any], hidden: Sequence[Bool[np.ndarray, "H W"]]) ->
 
 def _table(tallies: Sequence[Tally], clips: Mapping[str, int]) -> str:
     header = ("kind", "accepted", "frames", "faces", "uncovered", "clips with one", "area")
-    rows = [header]
+    rows: list[tuple[str, ...]] = [header]
     for kind in (*hard.KINDS, "all"):
         some = [t for t in tallies if kind in (t.kind, "all")]
         of = sum(clips.values()) if kind == "all" else clips.get(kind, 0)

@@ -1,4 +1,4 @@
-"""Sound tracks as mono waveforms on the clip's clock. Axes: C channels, n samples."""
+"""Sound tracks as mono waveforms on the clip's clock. Axes: n samples."""
 
 import contextlib
 import dataclasses
@@ -17,22 +17,23 @@ from deemo_jax.media.sound.mixing import Powers
 from deemo_jax.media.sound.track_decoder import MOST_LEVEL, Piece, Tally
 from deemo_jax.media.sound.track_reader import Block, Mono, TrackReader
 
-# Share of a track's packets, or samples, of which so much is lost that what is left is no voice to go by.
+# A track of which more than this share of packets, or of samples, is damaged is refused.
 MOST_LOST = 0.25
+# The most sound tracks that are mixed; each is read from the file by itself.
 MOST_TRACKS = 64
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sound:
-    """What is heard in a file.
+    """The sound of a file.
 
     Attributes:
-        waveform: one channel, within [-1, 1].
+        waveform: float32, one channel, within [-1, 1].
         rate: Hz.
         tracks: how many sound tracks the file has.
-        used: the numbers of those that are heard, counted from 1.
-        channels: of each of them.
-        notes: what was damaged, silent or not believed, in words.
+        used: numbers of the tracks that are in the waveform, counted from 1.
+        channels: the number of channels of each of those.
+        notes: what was damaged, silent or not believed, a sentence each.
     """
 
     waveform: Float[np.ndarray, " n"]
@@ -53,14 +54,14 @@ def read_audio(
     """Reads the sound between two clip times as one channel, resampled on the way.
 
     Sample 0 is clip time `start_s`: sound before it is cut, and silence stands where the track starts later or has a
-    gap. Memory is that of the result; bound it with `end_s`. Channel 0 rather than a mix is ImageBind's choice.
+    gap. Only the result is held in memory; `end_s` bounds it. The first channel is taken, not a mix, as ImageBind does.
 
     Args:
         path: a video or audio file.
         sample_rate: Hz; None keeps the file's own.
         start_s: clip time.
-        end_s: clip time; None is the end of the track.
-        mix: what `read_sound` makes of all channels of all tracks, instead of channel 0 of the first.
+        end_s: clip time; None for the end of the track.
+        mix: mixes all channels of all tracks, as `read_sound` does, instead of taking the first of the first.
 
     Returns:
         waveform: float32 (n,) in [-1, 1].
@@ -89,18 +90,18 @@ def read_sound(
     end_s: float | None = None,
     track: int | None = None,
 ) -> Sound:
-    """Reads all channels of all sound tracks between two clip times as one channel, or those of one track.
+    """Mixes all channels of one sound track, or of all, between two clip times into one channel.
 
-    It is as loud as what sounds is on average; silent channels and tracks do not make it softer. Where channels cancel
-    each other out, the loudest is taken, and so of tracks. Constant offsets are taken off. What cannot be decoded is
-    silence, what is no number is bridged, and the notes say so.
+    The mix is as loud as its channels are on average, silent ones left out. Where channels cancel each other out, the
+    loudest is taken alone; the same holds for tracks. Constant offsets are removed. Packets that cannot be decoded
+    become silence, samples that are no numbers are interpolated, and the notes say so.
 
     Args:
         path: a video or audio file.
         sample_rate: Hz; None keeps the file's own.
-        start_s: clip time; sample 0 is there.
-        end_s: clip time; None is the end of the longest track.
-        track: the one to read, counted from 1; None mixes all.
+        start_s: clip time of sample 0.
+        end_s: clip time; None for the end of the longest track.
+        track: number of the track to read, counted from 1; None mixes all.
 
     Raises:
         UserError: missing, no media, no sound track, none that can be decoded, no such track, most of one is damaged,
@@ -141,7 +142,7 @@ def sound_tracks(path: str | os.PathLike[str]) -> tuple[bool, ...]:
 
 
 def sound_seconds(path: str | os.PathLike[str]) -> float:
-    """How long the first sound track lasts, decoded but not held.
+    """Length of the first sound track, seconds, by decoding it; it is not held in memory.
 
     Raises:
         UserError: missing, no media, no sound track, or one that breaks off.
@@ -154,7 +155,13 @@ def sound_seconds(path: str | os.PathLike[str]) -> float:
 
 
 def _chosen(path: Path, known: tuple[bool, ...], track: int | None) -> tuple[list[int], list[str]]:
-    """Numbers of the tracks to read, and notes on the others."""
+    """Numbers of the tracks to read, and notes on those that are left out.
+
+    Args:
+        path: of the file, for messages.
+        known: for each track, whether there is a decoder.
+        track: the number asked for, or None.
+    """
     if not known:
         raise UserError(f"{path}: has no sound track")
     if track is not None:
@@ -176,10 +183,10 @@ def _chosen(path: Path, known: tuple[bool, ...], track: int | None) -> tuple[lis
 
 
 def _damage(path: Path, which: str, tally: Tally) -> list[str]:
-    """What was wrong with a track, in words.
+    """What was wrong with a track, a sentence each.
 
     Raises:
-        UserError: most of it.
+        UserError: more than `MOST_LOST` of it is damaged.
     """
     mend = "convert or repair it, choose another track, or leave the sound out (--audio_track N or none)"
     if tally.lost > MOST_LOST * tally.packets:
@@ -215,7 +222,7 @@ def _nothing(path: str | os.PathLike[str], start_s: float, end_s: float | None) 
 
 
 def _mixed(reader: TrackReader) -> Mono:
-    """A track with all its channels."""
+    """A track with its channels mixed."""
     powers: dict[str, Powers] = {}
 
     def mean(piece: Piece) -> Mono:
@@ -250,7 +257,7 @@ def _joined(blocks: Sequence[Block]) -> Mono:
 
 
 def _together(tracks: Mapping[int, Mono]) -> tuple[Mono, int | None]:
-    """Several tracks as one; and which of them was taken alone, if one was."""
+    """Several tracks mixed into one waveform, and the number of the track that was taken alone, or None."""
     waveforms = list(tracks.values())
     if len(waveforms) == 1:
         return waveforms[0], None

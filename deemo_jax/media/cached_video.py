@@ -1,4 +1,4 @@
-"""A film that is read several times. What is short is decoded once."""
+"""A film that is read several times; its decoded pictures stay in memory where they fit."""
 
 import dataclasses
 import time
@@ -10,19 +10,20 @@ from deemo_jax.core.progress import Stage
 from deemo_jax.media.picture import Picture
 from deemo_jax.media.video import read_pictures
 
-# Bytes of decoded pictures that are held: 15 seconds of 720p, a minute of 360p.
+# Bytes of decoded pictures that stay in memory: 15 seconds of 720p, a minute of 360p.
 ROOM = 512 << 20
+# Seconds between two reports of progress.
 TELL_EVERY_S = 1.0
 
 
 class CachedVideo:
-    """The pictures of a video, from its beginning as often as it is iterated over.
+    """Iterates over the pictures of a film, each time from its beginning.
 
     Attributes:
         path: the file.
         threads: that decode it, and that may work on its pictures.
-        span: where in the file it starts and ends, seconds.
-        stage: what it is read for, as its reader last said.
+        span: where in the file the film starts and ends, seconds; an end of None is the file's.
+        stage: what it is read for, a word for reports of progress; whoever reads it sets it.
     """
 
     def __init__(
@@ -38,8 +39,8 @@ class CachedVideo:
         Args:
             path: the file.
             threads: at least one.
-            frames: that are expected; where they will not fit, none is held to begin with.
-            room: bytes; the pictures of a longer film are decoded anew each time.
+            frames: the expected number of pictures; where they will not fit into memory, none is kept from the start.
+            room: bytes of decoded pictures that may stay in memory; those of a longer film are decoded each time.
             span: where in the file the film starts and ends, seconds; its clip time is 0 at the start.
         """
         self.path, self.threads, self.span = path, threads, span
@@ -48,7 +49,11 @@ class CachedVideo:
         self._held: list[Picture] | None = None
 
     def __iter__(self) -> Iterator[Picture]:
-        """Says how far along it is (`deemo_jax.core.processes.tell`), and raises what `read_pictures` raises."""
+        """Reports progress by `deemo_jax.core.processes.tell`.
+
+        Raises:
+            UserError: see `deemo_jax.media.video.read_pictures`.
+        """
         last = time.monotonic()
         for count, picture in enumerate(self._pictures(), 1):
             if (now := time.monotonic()) - last >= TELL_EVERY_S:

@@ -17,12 +17,15 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic
 from deemo_jax.media.picture import Frame, Planar
 
+# Seconds of a unit of the picture track's timestamps, as in MPEG: whole numbers for 24, 25, 30 and 60 frames a second.
 VIDEO_CLOCK = Fraction(1, 90_000)
+# Samples of an AAC frame, and the rates (Hz) that AAC knows.
 AAC_FRAME = 1024
 AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
-# x264 writes its version and settings into the stream (SEI, unit type 6).
+# Removes SEI units (type 6), in which x264 writes its version and settings.
 WITHOUT_REMARKS = "filter_units=remove_types=6"
-# Bit-exact muxing leaves out the muxer's name and the date; the index goes in front so that players can start.
+# Bit-exact writing leaves out the muxer's name and the date; the index is put in front, so that a player can begin
+# before all of the file is there.
 MUXER = {"fflags": "+bitexact", "movflags": "+faststart"}
 
 
@@ -34,13 +37,20 @@ def write_clip(
     crf: int = 20,
     threads: int = 1,
 ) -> None:
-    """Writes an MP4 (H.264, AAC mono) with nothing in it but picture and sound; whole or absent.
+    """Writes an MP4 (H.264, AAC mono) that holds picture and sound only. The file appears when it is complete.
 
-    Frame times are kept as they are (a variable rate too), sound starts at clip time 0, and an odd side loses its last
-    row or column, which yuv420p cannot hold. `frame_rate` only sets how long the last frame lasts.
+    Args:
+        path: of the MP4.
+        frames: in order; their times are kept, at a variable rate too. An odd side loses its last row or column, which
+            yuv420p cannot hold.
+        frame_rate: a second; only says how long the last frame lasts.
+        audio: samples in [-1, 1], the first at clip time 0, and their rate in Hz; None for no sound track.
+        crf: x264's quality: 0 is lossless, 51 the worst.
+        threads: that encode.
 
     Raises:
-        UserError: the file cannot be written, or there is no frame.
+        UserError: there is no frame.
+        OSError: the file cannot be written.
     """
     rate = Fraction(frame_rate).limit_denominator(100_000)
     pictures = (frame.planar() if isinstance(frame, Frame) else frame for frame in frames)
@@ -61,7 +71,7 @@ def write_clip(
         for shown in itertools.chain([first], pictures):
             if sound is not None:
                 sound.advance(shown.time_s)
-            # Two frames may share a time in a broken source, never in a file.
+            # Frames of a damaged source may share a time; timestamps in a file must grow.
             tick = max(tick + 1, round(shown.time_s / VIDEO_CLOCK))
             frame = shown.encodable()
             frame.pts, frame.time_base = tick, VIDEO_CLOCK
@@ -82,9 +92,9 @@ def _as_os_error() -> Iterator[None]:
 def _picture_encoder(
     container: OutputContainer, first: Planar, rate: Fraction, crf: int, threads: int
 ) -> "av.VideoStream":
-    # Without B-frames decoding order is display order, and frame times of any spacing come back as they went in.
-    # A coarser search for motion, in whole blocks, saves half of the time; on real footage files of the same PSNR grow
-    # by a tenth.
+    # Without B-frames the orders of decoding and showing are the same, and frame times of any spacing are kept.
+    # A coarse search for motion, in whole blocks, takes half of the time of the preset's; at equal PSNR files of real
+    # footage are a tenth larger.
     search = "subme=1:me=dia:partitions=none"
     options = {"crf": str(crf), "flags": "+bitexact", "preset": "veryfast", "x264-params": search, "bf": "0"}
     stream = container.add_stream("libx264", rate=rate, options=options)
@@ -100,14 +110,14 @@ def _filtered(anonymous: BitStreamFilterContext, packets: "Iterable[av.Packet | 
 
 
 def _lasting(packets: "list[av.Packet]", rate: Fraction) -> "list[av.Packet]":
-    """The muxer reads the duration of the last packet only: the others follow from the next one's time."""
+    """Sets the packets' duration. The muxer uses that of the last packet; others last until the next one."""
     for packet in packets:
         packet.duration = round(1 / rate / packet.time_base)
     return packets
 
 
 class _SoundEncoder:
-    """AAC mono, fed in step with the picture so that the muxer never has to hold one of them back."""
+    """AAC mono, encoded in step with the picture, so that the muxer buffers neither."""
 
     def __init__(self, container: OutputContainer, audio: tuple[Float[np.ndarray, " n"], int]):
         waveform, rate = audio
@@ -117,7 +127,7 @@ class _SoundEncoder:
         self._stream = container.add_stream("aac", rate=rate, layout="mono", options={"flags": "+bitexact"})
 
     def advance(self, time_s: float | None) -> None:
-        """Encodes up to a clip time, or all that is left."""
+        """Encodes up to a clip time; None encodes all that is left."""
         end = len(self._waveform) if time_s is None else min(len(self._waveform), int(time_s * self._rate))
         while self._done < end:
             block = np.asarray(self._waveform[self._done : min(end, self._done + AAC_FRAME)], np.float32)

@@ -1,4 +1,4 @@
-"""How a decoded picture is to be shown: which way up, and how large where its pixels are not square.
+"""How a decoded picture is to be shown: which way up, and at which size where its pixels are not square.
 
 Axes: H height, W width, as shown; h height, w width, as stored.
 """
@@ -17,11 +17,13 @@ from jaxtyping import UInt8
 
 from deemo_jax.core.errors import UserError
 
-# 8K, and room for other shapes. A picture is held as RGB, 3 bytes a pixel, a few times over.
+# The largest picture that is read: 8K (33 megapixels), and room for other shapes. As RGB, of which a few copies are in
+# memory at a time, it takes 144 MB.
 MAX_PIXELS = 48_000_000
-# How far a matrix may be from quarter turns and flips, as a share: 3 degrees.
+# The part of a display matrix that is no quarter turn or flip may be this share of the part that is: 3 degrees.
 MOST_ASKEW = 0.05
-# Pixels nearer to square than a hundredth are square; a ratio beyond four is a mistake of whoever wrote it.
+# Pixels whose sides differ by less than a hundredth are taken for square; a ratio beyond four is taken for a mistake in
+# the file, and the pixels for square.
 LEAST_STRETCH, MOST_STRETCH = Fraction(101, 100), Fraction(4)
 
 
@@ -31,8 +33,8 @@ class Orientation:
 
     Attributes:
         transposed: whether rows become columns.
-        flip_x: whether left and right change places, after that.
-        flip_y: whether top and bottom do.
+        flip_x: whether left and right change places after that.
+        flip_y: whether top and bottom change places after that.
     """
 
     transposed: bool = False
@@ -41,12 +43,12 @@ class Orientation:
 
     @property
     def mirrored(self) -> bool:
-        """Whether it is more than a turn: a mirror image, left to right, that is turned by `rotation` then."""
+        """Whether the picture is mirrored, left to right, before it is turned by `rotation`."""
         return self.transposed ^ self.flip_x ^ self.flip_y
 
     @property
     def rotation(self) -> int:
-        """The turn, degrees counter-clockwise: 0, 90, 180 or 270."""
+        """Degrees, counter-clockwise: 0, 90, 180 or 270."""
         if self.transposed:
             return 270 if self.flip_x else 90
         return 180 if self.flip_y else 0
@@ -73,7 +75,7 @@ class View:
     Attributes:
         orientation: which way up.
         stretch: width of a stored pixel as a share of its height.
-        notes: what was declared and is not believed, in words.
+        notes: what the file declares and is not believed, a sentence each.
     """
 
     orientation: Orientation = UPRIGHT
@@ -87,7 +89,7 @@ class View:
 
 
 def matrix_of(picture: "av.VideoFrame") -> bytes:
-    """The display matrix that a decoded frame carries: nine numbers of four bytes; empty where it has none."""
+    """The display matrix that a decoded frame carries: nine int32; empty where it has none."""
     beside: Any = picture.side_data
     found = (bytes(beside[k]) for k in range(len(beside)) if beside[k].type is SideData.DISPLAYMATRIX)
     return next(found, b"")
@@ -112,10 +114,14 @@ def orientation_of(matrix: bytes) -> Orientation | None:
 
 
 def view_of(matrix: bytes, declared: Fraction | None) -> View:
-    """How pictures with that matrix and that shape of pixels (width to height) are shown.
+    """How pictures are shown.
+
+    Args:
+        matrix: the display matrix, as `matrix_of` gives it.
+        declared: width of a stored pixel as a share of its height; None where the file does not say.
 
     Raises:
-        UserError: a matrix that turns by less than a quarter, or slants.
+        UserError: the matrix turns by less than a quarter, or slants.
     """
     notes = []
     orientation = orientation_of(matrix)
@@ -138,6 +144,7 @@ def view_of(matrix: bytes, declared: Fraction | None) -> View:
 
 
 def _steps(matrix: bytes) -> tuple[int, int, int, int]:
+    """a, b, c, d of `orientation_of`."""
     a, b, _, c, d = struct.unpack("=9i", matrix)[:5]
     return a, b, c, d
 
@@ -162,4 +169,5 @@ def square(width: int, height: int, stretch: Fraction) -> tuple[int, int]:
 
 
 def _even(side: Fraction) -> int:
+    """The nearest even number of pixels, at least 2."""
     return max(2, 2 * round(side / 2))

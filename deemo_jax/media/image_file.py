@@ -1,4 +1,4 @@
-"""Single pictures from files that somebody else wrote: JPEG and PNG, in whatever form. Axes: H height, W width."""
+"""JPEG and PNG files of single frames, which other programs wrote. Axes: H height, W width, n bytes."""
 
 import os
 from pathlib import Path
@@ -9,17 +9,21 @@ from jaxtyping import UInt8
 
 from deemo_jax.core.errors import UserError
 
+# More than any frame has; read into memory whole.
 MAX_FILE_BYTES = 256 << 20
-# A file begins and ends with these; what a JPEG's pixels are made from begins with the third.
+# The bytes with which a file of each kind begins and ends, and with which the compressed pixels of a JPEG begin.
 JPEG, JPEG_END, JPEG_SCAN = b"\xff\xd8\xff", b"\xff\xd9", b"\xff\xda"
 PNG, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xae\x42\x60\x82"
 
 
 def read_still(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "H W 3"]:
-    """A picture as RGB of 8 bits, as displayed: turned by its EXIF flag, transparent parts black. Pixels only.
+    """A picture as viewers show it: turned by its EXIF flag, transparent parts black. Nothing but pixels is kept.
+
+    Returns:
+        RGB.
 
     Raises:
-        UserError: too large, empty, cut off, damaged, or no picture.
+        UserError: too large, empty, cut off, damaged, no picture, or partly transparent and turned.
     """
     data = np.frombuffer(read_whole(path), np.uint8)
     image = _decoded(path, data, cv2.IMREAD_COLOR_RGB)
@@ -33,12 +37,12 @@ def read_still(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "H W 3"]:
         return image
     if not np.array_equal(image, _decoded(path, data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)):
         raise UserError(f"{path}: is partly transparent and turned by an EXIF flag; save it flat and upright")
-    # What is transparent may still have what it hides, a face, in its colours.
+    # Transparent pixels still have colours, which may show the face that they hide.
     return np.rint(image * opaque).astype(np.uint8)
 
 
 def read_whole(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a picture file, after a look at whether its end is there; it is not decoded.
+    """The bytes of a picture file whose end is there; it is not decoded.
 
     Raises:
         UserError: too large, empty, or cut off.

@@ -12,21 +12,27 @@ from jaxtyping import Float
 from deemo_jax.core.errors import UserError
 from deemo_jax.media import SAMPLE_RATE
 
+# Of one clip: samples (2 s), mel bins, and columns. 198 columns come from the sound, the rest is padding.
 CLIP_SAMPLES = 2 * SAMPLE_RATE
 MEL_BINS = 128
 MEL_FRAMES = 204
 
+# Samples: a frame (25 ms), from one frame to the next (10 ms), and the FFT, the next power of two.
 WINDOW = 400
 HOP = 160
 FFT = 512
+# Share of the sample before that is taken off each sample.
 PREEMPHASIS = 0.97
+# Lower edge of the lowest mel filter.
 LOW_HZ = 20.0
+# The least energy whose logarithm is taken.
 FLOOR = float(np.finfo(np.float32).eps)
+# Of the logarithms over ImageBind's training data.
 MEAN, STD = -4.268, 9.138
 
 
 def mel_clips(waveform: Float[np.ndarray, " n"], clips: int = 8) -> Float[np.ndarray, "M 128 204"]:
-    """Normalised log-mel spectrograms of evenly spread 2-second clips.
+    """Normalised log-mel spectrograms of 2-second clips at even distances, the first at the start, the last at the end.
 
     A waveform shorter than 2 s is padded with zeros at its end (AffectGPT's rule).
 
@@ -56,6 +62,7 @@ def mel_clips(waveform: Float[np.ndarray, " n"], clips: int = 8) -> Float[np.nda
 
 
 def _log_mel(clip: Float[np.ndarray, " n"]) -> Float[np.ndarray, "128 F"]:
+    """Natural logarithms of mel energies."""
     frames = np.lib.stride_tricks.sliding_window_view(clip - clip.mean(), WINDOW)[::HOP]
     frames = frames - frames.mean(axis=1, keepdims=True)
     before = np.concatenate([frames[:, :1], frames[:, :-1]], axis=1)
@@ -66,9 +73,9 @@ def _log_mel(clip: Float[np.ndarray, " n"]) -> Float[np.ndarray, "128 F"]:
 
 @functools.cache
 def filter_bank() -> Float[np.ndarray, "128 K"]:
-    """Triangles, evenly spaced and evaluated on the mel scale 1127 ln(1 + f/700) from 20 Hz to 8 kHz, not normalised.
+    """Triangular filters, evenly spaced on the mel scale 1127 ln(1 + f/700) from 20 Hz to 8 kHz, each 1 at its middle.
 
-    The Nyquist bin belongs to none, as in Kaldi. Filter 3 holds no FFT bin and is empty.
+    As in Kaldi, the last FFT bin (8 kHz) belongs to no filter, and filter 3 lies between two FFT bins and is empty.
     """
     low, high = _mel(np.array([LOW_HZ, SAMPLE_RATE / 2]))
     edges = np.linspace(low, high, MEL_BINS + 2)

@@ -1,6 +1,6 @@
-"""One picture of a video: as decoded, as RGB, or in the codec's own planes.
+"""One picture of a video: as decoded, as RGB, or as planes of brightness and colour.
 
-Axes: H height, W width, R rows of all planes of a picture (3/2 H), r, w and h sides that may be others.
+Axes: H height, W width, R rows of all planes of a picture (3/2 H); h, w, r the same of a picture of another size.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from deemo_jax.media.display_geometry import UPRIGHT, Orientation
 from deemo_jax.media.hdr_to_sdr import Light
 from deemo_jax.media.remarks import remarks_of
 
-# Kinds of conversion that a thread has set up.
+# Conversions (of pixel format and size) that a thread keeps set up.
 MOST_SCALERS = 8
 
 
@@ -37,13 +37,13 @@ class Frame:
     image: UInt8[np.ndarray, "H W 3"]
 
     def planar(self) -> "Planar":
-        """The same as the encoder takes it, by BT.601; an odd side loses its last row or column."""
+        """The picture for an encoder, in BT.601; an odd side loses its last row or column."""
         return Planar(self.time_s, _planes(_even(self.image), Colorspace.ITU601), Colorspace.ITU601)
 
 
 @runtime_checkable
 class RgbPicture(Protocol):
-    """A picture that can be had in colours, as large as it is or scaled."""
+    """A picture that can be given as RGB, in its own size or scaled."""
 
     def rgb(self, width: int | None = None, height: int | None = None) -> UInt8[np.ndarray, "H W 3"]:
         """The picture, scaled to a size where one is given."""
@@ -51,11 +51,11 @@ class RgbPicture(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Planar:
-    """A picture of even sides as it lies in a file (yuv420p, limited range): half as much to work on as RGB.
+    """A picture of even sides in yuv420p, limited range: half as many bytes as RGB.
 
     Attributes:
         time_s: clip time.
-        planes: H rows of brightness, and H/2 rows of two planes of colour (`layers`), at half the size.
+        planes: H rows of brightness, then H/2 rows with two planes of colour, of half the sides (`layers`).
         colorspace: BT.601 or BT.709.
     """
 
@@ -73,14 +73,14 @@ class Planar:
         return _reformat(self.encodable(), width, height, "rgb24").to_ndarray()
 
     def encodable(self) -> "av.VideoFrame":
-        """The same for libav."""
+        """The picture as libav's encoders take it."""
         frame = av.VideoFrame.from_ndarray(self.planes, "yuv420p")
         frame.colorspace, frame.color_range = self.colorspace, ColorRange.MPEG
         return frame
 
 
 def layers(planes: UInt8[np.ndarray, "R W"]) -> tuple[UInt8[np.ndarray, "H W"], UInt8[np.ndarray, "2 h w"]]:
-    """Brightness and colours of a planar picture, as views."""
+    """Views of a planar picture: brightness, and the two planes of colour (h = H/2, w = W/2)."""
     rows, width = planes.shape
     height = 2 * rows // 3
     return planes[:height], planes[height:].reshape(2, height // 2, width // 2)
@@ -88,9 +88,9 @@ def layers(planes: UInt8[np.ndarray, "R W"]) -> tuple[UInt8[np.ndarray, "H W"], 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """A decoded frame that is not converted yet: what of it is wanted decides what it costs.
+    """A decoded frame, converted when it is asked for and only into what is asked for.
 
-    Everything that is made of it is as players show it: upright, of square pixels, in BT.709 or near it.
+    What it gives is as players show it: upright, of square pixels, in BT.709 or near it.
 
     Attributes:
         index: 0 for the first frame that was read.
@@ -109,7 +109,7 @@ class Picture:
 
     @property
     def nbytes(self) -> int:
-        """Of memory that the frame holds."""
+        """Memory of the decoded frame, bytes."""
         return sum(plane.buffer_size for plane in self._decoded.planes)
 
     def remarks(self) -> dict[str, str]:
@@ -126,7 +126,7 @@ class Picture:
         return np.ascontiguousarray(self._orientation.shown(image))
 
     def planar(self) -> Planar:
-        """The picture as `Planar`; what is not BT.709 becomes BT.601, and what was made BT.709 stays so."""
+        """The picture as planes. BT.709 stays, HDR and wide colours become BT.709, everything else becomes BT.601."""
         frame = self._decoded
         is_standard = self._light is Light.STANDARD
         if not is_standard or frame.interlaced_frame or any(side % 2 for side in self.size):
@@ -137,14 +137,14 @@ class Picture:
         return Planar(self.time_s, _turned(planes, self._orientation), colorspace)
 
     def grey(self, width: int, height: int) -> UInt8[np.ndarray, "height width"]:
-        """A small picture of its brightness, quickly made; HDR as it lies in the file."""
+        """The brightness, scaled by a fast and coarse method; of HDR the codes as they are in the file."""
         stored = self._orientation.swap(width, height)
         small = _reformat(self._decoded, *stored, "gray", Interpolation.FAST_BILINEAR)
         return self._orientation.shown(small.to_ndarray())
 
 
 def _turned(planes: UInt8[np.ndarray, "r w"], orientation: Orientation) -> UInt8[np.ndarray, "R W"]:
-    """Planes of a stored picture as those of the shown one."""
+    """The planes of a stored picture turned and flipped as it is shown."""
     if orientation == UPRIGHT:
         return planes
     brightness, colours = layers(planes)
@@ -186,6 +186,6 @@ def _reformat(
 
 @parallel.kept_by_thread(MOST_SCALERS)
 def _scaler(kind: tuple[object, ...]) -> VideoReformatter:
-    """libav's scaler, which is costly to set up and keeps what it was set up for."""
+    """A scaler of libav for one kind of conversion; setting one up takes longer than using it."""
     del kind
     return VideoReformatter()

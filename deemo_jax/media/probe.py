@@ -1,4 +1,4 @@
-"""What a media file still says besides its pictures and sounds."""
+"""What a media file carries besides pictures and sound: its tracks, tags, and data beside the pictures."""
 
 import contextlib
 import dataclasses
@@ -16,19 +16,20 @@ from deemo_jax.media.container.picture_track import video_stream
 from deemo_jax.media.display_geometry import MAX_PIXELS
 from deemo_jax.media.remarks import remarks_of
 
+# Bytes of a file that are searched at a time.
 BLOCK = 1 << 20
-# Pictures that are looked at for what they carry.
+# The first pictures of a film whose remarks are read.
 PICTURES = 50
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Probe:
-    """The tracks of a file and every string that its container carries.
+    """The tracks and tags of a media file.
 
     Attributes:
-        streams: one "type/codec" a track, in order.
-        tags: "where.key=value" of the container, every track and every chapter, handler names and encoders included;
-            and what the first pictures carry beside them: an encoder's remarks, captions.
+        streams: "type/codec" of each track, in order.
+        tags: "where.key=value" of the container, of each track and of each chapter, names of handlers and encoders
+            included; and of side data of the first pictures: an encoder's remarks, captions, time codes.
     """
 
     streams: tuple[str, ...]
@@ -79,7 +80,7 @@ def _remarks(container: InputContainer) -> dict[str, str]:
         return {}
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     found: dict[str, str] = {}
-    with contextlib.suppress(av.FFmpegError):  # what comes before a damaged picture is told all the same
+    with contextlib.suppress(av.FFmpegError):  # a damaged picture ends the search, and what was found is kept
         pictures = (picture for packet in packets(container, stream) for picture in packet.decode())
         for picture in itertools.islice(pictures, PICTURES):
             found = remarks_of(picture) | found
@@ -87,10 +88,11 @@ def _remarks(container: InputContainer) -> dict[str, str]:
 
 
 def contains(path: str | os.PathLike[str], needles: Iterable[str | bytes]) -> list[str | bytes]:
-    """The needles that occur anywhere in the bytes of a file; text is looked for in UTF-8 and UTF-16.
+    """The needles that occur anywhere in the bytes of a file; text is searched for in UTF-8 and UTF-16.
 
     Raises:
         UserError: the file cannot be read.
+        ValueError: a needle is empty.
     """
     wanted = {needle: _spellings(needle) for needle in needles}
     overlap = max((len(s) for spellings in wanted.values() for s in spellings), default=1) - 1
@@ -105,6 +107,7 @@ def contains(path: str | os.PathLike[str], needles: Iterable[str | bytes]) -> li
 
 
 def _spellings(needle: str | bytes) -> tuple[bytes, ...]:
+    """The byte strings that a needle is searched for as."""
     if not needle:
         raise ValueError("an empty needle is in every file")
     if isinstance(needle, bytes):

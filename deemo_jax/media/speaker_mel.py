@@ -1,4 +1,4 @@
-"""What a speaker encoder hears: log-mel frames of the speech in a waveform, whatever its level.
+"""The input of the audit's speaker encoders: log-mel frames of the speech in a waveform, of any level.
 
 Axes: n samples, F frames, K mel bands.
 """
@@ -9,11 +9,15 @@ from jaxtyping import Float
 
 from deemo_jax.media import SAMPLE_RATE
 
+# K, the usual number for speaker recognition.
 BANDS = 40
+# Samples: a frame (25 ms), from one frame to the next (10 ms), and the FFT, the next power of two.
 WINDOW, HOP, FFT = 400, 160, 512
+# Edges of the mel filters: from below the lowest voices to just below half the sample rate.
 LOWEST_HZ, HIGHEST_HZ = 60.0, 7600.0
-# Frames so far below the loud ones are taken for pauses.
+# A frame is a pause where its energy lies this far below that of the loudest twentieth of frames.
 PAUSE_DB = 35.0
+# Added to energies before their logarithm, so that digital silence has one.
 FLOOR = 1e-9
 
 

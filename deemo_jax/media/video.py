@@ -23,11 +23,11 @@ from deemo_jax.media.display_geometry import matrix_of
 from deemo_jax.media.hdr_to_sdr import light_of
 from deemo_jax.media.picture import Frame, Picture
 
-# A header may promise a little more than the last frame shows; a whole file never falls short by more than this.
+# The header of a whole file promises at most this much beyond the last frame.
 TRUNCATION_SLACK_S = 0.5
-# Timestamps are rounded to the container's clock.
+# By how much times of frames may differ that are the same: timestamps are rounded to the container's clock.
 JITTER_S = 0.001
-# Containers that say where each key frame lies. In others libav guesses, and may land behind what was asked for.
+# Formats with an index of key frames. In others libav guesses where to jump to, and may land behind the wanted time.
 INDEXED = frozenset({"mov", "mp4", "matroska", "webm"})
 
 
@@ -39,12 +39,12 @@ class VideoInfo:
         width: pixels, as shown.
         height: pixels, as shown.
         frame_rate: average frames per second.
-        frames: how many the header promises; None where it says nothing.
-        duration_s: of the picture.
+        frames: number of frames by the header; None where it says nothing.
+        duration_s: of the film by the header; 0 where it says nothing.
         rotation: by which pictures are turned to be shown, degrees counter-clockwise: 0, 90, 180 or 270.
-        mirrored: whether they are mirrored, left to right, before that.
+        mirrored: whether pictures are mirrored, left to right, before they are turned.
         has_audio: whether there is a sound track that can be decoded.
-        notes: what a reader should know of how it is read, in words.
+        notes: what a person should know of how the film is read, a sentence each.
     """
 
     width: int
@@ -78,7 +78,11 @@ def video_info(path: str | os.PathLike[str]) -> VideoInfo:
 
 
 def read_frames(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None) -> Iterator[Frame]:
-    """Yields the frames whose time lies in [start_s, end_s), one in memory at a time; raises as `read_pictures`."""
+    """Yields the frames whose clip time lies in [start_s, end_s), one in memory at a time.
+
+    Raises:
+        UserError: see `read_pictures`.
+    """
     for picture in read_pictures(path, start_s, end_s):
         yield Frame(picture.index, picture.time_s, picture.rgb())
 
@@ -86,7 +90,13 @@ def read_frames(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float
 def read_pictures(
     path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None, threads: int = 1
 ) -> Iterator[Picture]:
-    """Yields the frames whose time lies in [start_s, end_s), decoded and not yet converted.
+    """Yields the frames whose clip time lies in [start_s, end_s), decoded and not yet converted to RGB.
+
+    Args:
+        path: of the film.
+        start_s: clip time.
+        end_s: clip time; None for the end.
+        threads: that decode.
 
     Raises:
         UserError: missing, no media, no picture, times that jump back, a way of showing that changes, or the file
@@ -95,7 +105,8 @@ def read_pictures(
     found = film_header(path)
     with open_media(path) as container:
         stream = picture_stream(container, path)
-        # Not by frames: what is concealed in damaged pictures would depend on the threads' timing.
+        # Threads share the slices of one frame. Were whole frames shared, what the decoder draws into damaged pictures
+        # would depend on the threads' timing.
         stream.codec_context.thread_count, stream.codec_context.thread_type = threads, "SLICE"
         if start_s > 0 and _can_seek(container, found):
             container.seek(int((start_s + found.origin_s) / time_base(stream)), stream=stream)
@@ -123,7 +134,7 @@ def read_pictures(
 
 
 def _can_seek(container: InputContainer, found: FilmHeader) -> bool:
-    """Whether a jump leads where it should: elsewhere everything is decoded from the beginning."""
+    """Whether jumping to a time is reliable; else everything is decoded from the beginning."""
     return found.clock is Clock.SHOWN and not INDEXED.isdisjoint(container.format.name.split(","))
 
 
@@ -136,7 +147,11 @@ def _picture(found: FilmHeader, decoded: "av.VideoFrame", index: int, time_s: fl
 def _refuse_change(
     path: str | os.PathLike[str], found: FilmHeader, stream: "av.VideoStream", picture: "av.VideoFrame", time_s: float
 ) -> None:
-    """Boxes and masks are of one way of showing."""
+    """Boxes and masks of a film are for one orientation and one shape of pixels.
+
+    Raises:
+        UserError: one of them changes within the film.
+    """
     if matrix_of(picture) != found.matrix:
         raise UserError(f"{path}: the picture is turned or mirrored in another way at {time_s:.2f} s; cut it there")
     if found.pixels is not None and stream.codec_context.sample_aspect_ratio != found.pixels:
@@ -144,7 +159,7 @@ def _refuse_change(
 
 
 def frame_times(path: str | os.PathLike[str]) -> list[float]:
-    """The clip times of all frames that can be decoded.
+    """Clip times of all frames that can be decoded, seconds.
 
     Raises:
         UserError: as `read_pictures`.
@@ -153,7 +168,7 @@ def frame_times(path: str | os.PathLike[str]) -> list[float]:
 
 
 def packet_times(path: str | os.PathLike[str]) -> list[float]:
-    """The clip times of all frames by their packets, of which none is decoded: for files of `clip_writer`.
+    """Clip times of all frames by their packets, seconds; nothing is decoded. For files of `clip_writer`.
 
     Raises:
         UserError: missing, no media, or no picture.
@@ -166,7 +181,7 @@ def packet_times(path: str | os.PathLike[str]) -> list[float]:
 
 
 def film_seconds(path: str | os.PathLike[str]) -> float:
-    """How long the picture lasts, by its frames, whatever the header says.
+    """Length of a film by its frames, seconds, whatever the header says.
 
     Raises:
         UserError: as `frame_times`.
@@ -177,9 +192,12 @@ def film_seconds(path: str | os.PathLike[str]) -> float:
 
 
 def uniform_indices(length: int, count: int) -> list[int]:
-    """`count` frame numbers, floor(i * length / n) with n = min(count, length); the last one repeats when short.
+    """`count` frame numbers, floor(i * length / n) with n = min(count, length); a short film's last is repeated.
 
-    Source: Video-LLaMA's uniform sampling; repeating the last frame is AffectGPT's.
+    Uniform sampling is Video-LLaMA's, repeating the last frame AffectGPT's.
+
+    Raises:
+        ValueError: `length` is below 1.
     """
     if length < 1:
         raise ValueError("length must be positive")
@@ -220,7 +238,7 @@ def sample_frames(
 
 
 def _listed(path: str | os.PathLike[str], found: FilmHeader) -> list[tuple[float, bool]]:
-    """Clip time of every frame, and whether it is a key frame, from the packets alone; empty where they do not tell."""
+    """(clip time, whether it is a key frame) of every frame, from the packets alone; empty where they do not tell."""
     if found.clock is not Clock.SHOWN:
         return []
     with open_media(path) as container:
@@ -231,14 +249,21 @@ def _listed(path: str | os.PathLike[str], found: FilmHeader) -> list[tuple[float
         if len(stamps) < len(shown):
             return []
         listed = sorted((pts * base - found.origin_s, is_key) for pts, is_key in stamps)
-    # What comes before the first picture that can be decoded is never shown.
+    # Frames before the first one that can be decoded are never shown.
     return [(max(0.0, time_s), is_key) for time_s, is_key in listed if time_s > -JITTER_S]
 
 
 def _at(
     path: str | os.PathLike[str], found: FilmHeader, targets: list[float], keys: list[float]
 ) -> Iterator[tuple[float, Picture]]:
-    """Yields each of the ascending times with its picture, jumping over groups of pictures that hold none of them."""
+    """Yields each of the ascending `targets` with its picture, jumping to key frames over what is not wanted.
+
+    Args:
+        path: of the film.
+        found: its header.
+        targets: clip times of frames.
+        keys: clip times of key frames, ascending.
+    """
     with open_media(path) as container:
         stream = picture_stream(container, path)
         frames = timed(packets(container, stream), stream, found.clock)

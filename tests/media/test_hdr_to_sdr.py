@@ -6,7 +6,7 @@ import pytest
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 
 from deemo_jax.media.clip_writer import write_clip
-from deemo_jax.media.hdr_to_sdr import GAMMA, WHITE_NITS, Light, hlg_scene, pq_nits, shown
+from deemo_jax.media.hdr_to_sdr import GAMMA, WHITE_NITS, Light, hlg_scene, pq_nits, to_bt709
 from deemo_jax.media.video import read_frames, read_pictures, sample_frames, video_info
 
 SKIN = np.array([0.42, 0.24, 0.17])  # linear light, BT.709
@@ -99,10 +99,10 @@ def test_wide_colours_of_ordinary_light(tmp_path):
 
 def test_the_curve():
     codes = np.round(65535 * pq(WHITE_NITS * np.array([0.0, 0.1, 0.5, 0.79, 1.0, 2.0, 4.92, 20.0]))).astype(np.uint16)
-    found = shown(np.repeat(codes[None, :, None], 3, axis=2), Light.PQ)[0, :, 0].astype(int)
+    found = to_bt709(np.repeat(codes[None, :, None], 3, axis=2), Light.PQ)[0, :, 0].astype(int)
     np.testing.assert_allclose(found[:4], 255 * gamma([0, 0.1, 0.5, 0.79]), atol=1)
     assert 240 <= found[4] < found[5] < found[6] == found[7] == 255
     np.testing.assert_allclose(pq_nits(pq([1.0, 100.0, 1000.0])), [1, 100, 1000], rtol=1e-6)
     np.testing.assert_allclose(hlg_scene(np.array([0.5, 1.0])), [1 / 12, 1], rtol=1e-5)
-    whole = shown(np.arange(1 << 16, dtype=np.uint16).reshape(-1, 1, 1).repeat(3, 2), Light.PQ)[:, 0, 0].astype(int)
+    whole = to_bt709(np.arange(1 << 16, dtype=np.uint16).reshape(-1, 1, 1).repeat(3, 2), Light.PQ)[:, 0, 0].astype(int)
     assert (np.diff(whole) >= 0).all() and np.diff(whole).max() <= 1

@@ -1,6 +1,6 @@
-"""What must be known of a film before its pictures are read: its track, clock, shape and light.
+"""What a film's header and first picture tell: its track, clock, orientation and colours.
 
-Clip time starts at the first picture that can be decoded, whatever the container's header says: for sound too.
+Clip time, of pictures and of sound, is 0 at the first picture that can be decoded, whatever the header says.
 """
 
 import contextlib
@@ -24,20 +24,21 @@ from deemo_jax.media.hdr_to_sdr import light_of
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FilmHeader:
-    """What a film's header and first picture tell of all of it.
+    """What a film's header and first picture tell.
 
     Attributes:
-        clock: what is known of times.
-        origin_s: the container's clock at clip time 0.
+        clock: what its packets say of times.
+        origin_s: the container's clock at clip time 0, seconds.
         rate: frames per second on average.
         frames: how many pictures the header promises; None where it says nothing.
         lasts_s: of the picture, by the header; None where that says nothing.
         sounds: for each sound track, whether there is a decoder for it.
         size: width and height, pixels, as shown.
         view: how its pictures are shown.
-        matrix: the display matrix beside the picture.
-        pixels: their shape (width to height) by the codec, where the container does not say otherwise.
-        notes: what a reader should know, in words.
+        matrix: the display matrix, as `deemo_jax.media.display_geometry.matrix_of` gives it.
+        pixels: width of a stored pixel as a share of its height, as the codec declares it; None where the container
+            declares another.
+        notes: what a person should know of how the film is read, a sentence each.
     """
 
     clock: Clock
@@ -54,7 +55,7 @@ class FilmHeader:
 
 
 def film_header(path: str | os.PathLike[str]) -> FilmHeader:
-    """Reads the header and decodes one picture; what is found is kept for as long as the file stays as it is.
+    """Reads the header and decodes one picture; the result is cached until the file changes.
 
     Raises:
         UserError: missing, no media, without a picture, or one that cannot be shown as declared.
@@ -103,7 +104,7 @@ def _film_header(path: str, state: tuple[int, ...]) -> FilmHeader:
 
 
 def picture_stream(container: InputContainer, path: str | os.PathLike[str]) -> "av.VideoStream":
-    """The film's track, ready to be decoded alike each time, within bounds.
+    """The film's track, set up to be decoded in one thread and with pictures of at most `MAX_PIXELS`.
 
     Raises:
         UserError: there is none that can be decoded, or its pictures are too large.
@@ -117,7 +118,7 @@ def picture_stream(container: InputContainer, path: str | os.PathLike[str]) -> "
             f"{path}: a picture of {context.width}x{context.height}; scale it down to {MAX_PIXELS / 1e6:.0f} megapixels"
         )
     context.thread_count = 1
-    # The size may change within a track; libav then stops at the same bound.
+    # The size of pictures may change within a track; libav refuses those above the same bound.
     context.options = {"max_pixels": str(MAX_PIXELS)}
     return stream
 
@@ -134,7 +135,7 @@ def _lasts_s(container: InputContainer, stream: "av.VideoStream") -> float | Non
 
 
 def clip_origin(container: InputContainer) -> float:
-    """The container's clock (s) at clip time 0: the first picture, or the first sound where no picture can be shown."""
+    """The container's clock at clip time 0, seconds: the first picture, or the first sound where there is no film."""
     if video_stream(container) is not None:
         with contextlib.suppress(UserError):
             return film_header(container.name).origin_s
@@ -143,7 +144,7 @@ def clip_origin(container: InputContainer) -> float:
 
 
 def film_end(path: str | os.PathLike[str]) -> float | None:
-    """Clip time (s) of the last picture, from the packets alone; None where there is no picture, or no times.
+    """Clip time of the last picture, seconds, from the packets alone; None where there is no film, or no times.
 
     Raises:
         UserError: missing, no media, or it breaks off.

@@ -1,4 +1,4 @@
-"""Opening media files: one place that turns what libav says into what a person can mend."""
+"""Media files opened with libav; whatever it cannot read is told in a sentence that a person can act on."""
 
 import contextlib
 import io
@@ -14,12 +14,12 @@ from deemo_jax.core.errors import UserError
 
 Track = TypeVar("Track", "av.VideoStream", "av.AudioStream")
 
-# A file is read by this program and handed to libav as bytes, so its name may be anything; and no file that is named
-# in it, on this machine or another, is ever opened.
+# libav is given bytes, never a name, and may open nothing by itself: a file can name other files and hosts, and none
+# of those is read.
 NO_OTHER_FILE = {"protocol_whitelist": "none"}
-# How files begin that only name others.
+# First bytes of playlists, which hold no media of their own.
 PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"[Reference]", b"<asx", b"<MPD", b"<smil")
-# How a file begins that a Mac leaves beside the true one, on disks of others.
+# First bytes of an AppleDouble file (._NAME): what macOS stores beside a file on foreign disks.
 APPLE_DOUBLE = b"\x00\x05\x16\x07"
 
 
@@ -34,7 +34,7 @@ def open_media(path: str | os.PathLike[str]) -> Iterator[InputContainer]:
     if not path.is_file():
         raise UserError(f"{path}: no such file; check the path")
     try:
-        # A container's own text may be in any encoding: names that do not decode must not stop the reading.
+        # Titles and names in a container may be in any encoding; text that does not decode is replaced.
         with (
             _Bytes(io.FileIO(str(path))) as handle,
             av.open(handle, "r", metadata_errors="replace", options=dict(NO_OTHER_FILE)) as container,
@@ -47,7 +47,7 @@ def open_media(path: str | os.PathLike[str]) -> Iterator[InputContainer]:
 
 
 class _Bytes(io.BufferedReader):
-    """A file in which libav may try to go where nothing is, as damaged headers ask for, and is told that it failed."""
+    """A file whose `seek` answers -1 for an impossible place: damaged headers send libav to such places."""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         try:
@@ -57,7 +57,7 @@ class _Bytes(io.BufferedReader):
 
 
 def _cause(path: Path, error: av.FFmpegError) -> str:
-    """Why a file cannot be read."""
+    """Why a file cannot be read, and what to do."""
     with open(path, "rb") as handle:
         start = handle.read(512)
     if not start:
@@ -70,14 +70,14 @@ def _cause(path: Path, error: av.FFmpegError) -> str:
 
 
 def packets(container: InputContainer, stream: Track) -> "Iterator[av.Packet[Track]]":
-    """The packets of a track, and an empty one behind them that has the decoder give what it holds.
+    """The packets of a track, and an empty one behind them, at which the decoder gives the frames that it still holds.
 
-    Tracks may appear while a file is read. PyAV asks for them at the very end, when all of this track is out.
+    Where further tracks appear while a file is read, PyAV raises an IndexError after the last packet; it is ignored.
     """
     with contextlib.suppress(IndexError):
         yield from container.demux(stream)
 
 
 def is_known(stream: "av.stream.Stream") -> bool:
-    """A track of a format that libav has no decoder for has no codec context."""
+    """Whether libav has a decoder for a track."""
     return stream.codec_context is not None

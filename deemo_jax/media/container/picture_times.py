@@ -1,8 +1,8 @@
 """When the pictures of a track are shown, in seconds of the container's clock.
 
-A decoder hands pictures out in the order in which they are shown, but not every file says when that is. AVI numbers its
-packets in the order of decoding, which is another one where pictures follow from later ones; a raw stream numbers none.
-The k-th picture then gets the k-th time.
+A decoder gives pictures in the order in which they are shown, but not every file says at which times. AVI stamps its
+packets in the order of decoding, which differs from that of showing where pictures are predicted from later ones; raw
+streams have no timestamps. In those files the k-th picture shown gets the k-th smallest timestamp.
 """
 
 import collections
@@ -14,17 +14,18 @@ from fractions import Fraction
 import av
 from av.container import InputContainer
 
-# Pictures by which the order of decoding may differ from that of showing, in H.264 and H.265.
+# The most pictures by which the orders of decoding and showing differ, by the standards of H.264 and H.265.
 MOST_REORDERED = 16
+# Frame rates (a second) outside these bounds are not believed; where a file names no other, the usual one is taken.
 RATES = (0.1, 1000.0)
 USUAL_RATE = 25.0
 
 
 class Clock(enum.Enum):
-    """What is known of a track's times.
+    """What a track's packets say of times.
 
-    SHOWN: each packet says when its picture is shown. SORTED: it says so, but times may belong to other pictures.
-    DECODED: it only says when it is decoded. COUNTED: it says nothing; pictures follow each other at the declared rate.
+    SHOWN: when each picture is shown. SORTED: times of showing, but perhaps beside the wrong pictures. DECODED: only
+    when each packet is decoded. COUNTED: nothing; pictures follow each other at the declared frame rate.
     """
 
     SHOWN = "shown"
@@ -39,10 +40,10 @@ def time_base(stream: "av.stream.Stream") -> Fraction:
 
 
 def clock_of(container: InputContainer, stream: "av.VideoStream", head: "Sequence[av.Packet]") -> Clock:
-    """What a track's first packets (`MOST_REORDERED` are enough) tell.
+    """What a track's first packets tell; `MOST_REORDERED` are enough.
 
-    AVI has no times of showing: what libav gives there are those of decoding, moved. Elsewhere times that only grow
-    although pictures are reordered are put in order, which changes nothing where they were right.
+    AVI has no times of showing: libav gives those of decoding, shifted. In other formats, times that grow from packet
+    to packet although the codec reorders pictures are sorted, which changes nothing where they were right.
     """
     head = [packet for packet in head if packet.size]
     shown = [packet.pts for packet in head if packet.pts is not None]
@@ -53,7 +54,10 @@ def clock_of(container: InputContainer, stream: "av.VideoStream", head: "Sequenc
 
 
 def frame_rate(stream: "av.VideoStream", clock: Clock) -> float:
-    """Frames per second on average, as declared, within bounds. AVI counts the empty packets between pictures too."""
+    """Frames per second on average, as the file declares them; `USUAL_RATE` where that is missing or not believable.
+
+    Where packets have no times of showing, libav's guess is preferred to its average: AVI's counts empty packets too.
+    """
     declared = [stream.average_rate, stream.guessed_rate]
     for rate in reversed(declared) if clock in (Clock.DECODED, Clock.COUNTED) else declared:
         if rate and RATES[0] <= rate <= RATES[1]:
@@ -64,9 +68,9 @@ def frame_rate(stream: "av.VideoStream", clock: Clock) -> float:
 def timed(
     packets: "Iterable[av.Packet]", stream: "av.VideoStream", clock: Clock
 ) -> "Iterator[tuple[av.VideoFrame, float]]":
-    """Decodes a track's packets, and yields each picture with its time.
+    """Decodes a track's packets and yields each picture with its time, seconds on the container's clock.
 
-    Where times have to be put in order, `MOST_REORDERED` pictures are in memory, else one.
+    `MOST_REORDERED` pictures are in memory where times are sorted, else one.
     """
     lasts_s = 1 / frame_rate(stream, clock)
     pictures = (picture for packet in packets for picture in _decoded(packet, clock))
@@ -86,7 +90,7 @@ def _decoded(packet: "av.Packet", clock: Clock) -> "list[av.VideoFrame]":
 def _shown(
     pictures: "Iterator[av.VideoFrame]", start_s: float, lasts_s: float
 ) -> "Iterator[tuple[av.VideoFrame, float]]":
-    """A picture without a time follows the one before it."""
+    """Pictures at their own times; one without a time follows the picture before it."""
     for picture in pictures:
         time_s = start_s if picture.time is None else picture.time
         start_s = time_s + lasts_s
@@ -94,7 +98,7 @@ def _shown(
 
 
 def _ordered(pictures: "Iterator[av.VideoFrame]", unit_s: float) -> "Iterator[tuple[av.VideoFrame, float]]":
-    """The k-th picture has the k-th of all times."""
+    """The k-th picture at the k-th smallest timestamp; `unit_s` is the length of a timestamp's unit."""
     waiting: collections.deque[av.VideoFrame] = collections.deque()
     times: list[int] = []
     for picture in pictures:

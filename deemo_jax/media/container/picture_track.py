@@ -1,4 +1,4 @@
-"""Which of a file's moving pictures is the film."""
+"""Which of a file's picture tracks is the film."""
 
 import re
 
@@ -9,18 +9,20 @@ from av.stream import Disposition
 from deemo_jax.media.container.media_file import is_known
 from deemo_jax.media.container.picture_times import time_base
 
-# Cover art, pictures for a player's slider, and layers that are nothing without another track.
+# Marks of tracks that are no film: cover art, thumbnails along a player's slider, still images, and layers of another
+# track.
 NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image | Disposition.dependent
-# A track with less than this share of the most pixels, or of the most pictures, is a preview of another.
+# A track with less than this share of the pixels, or of the pictures, of the track with most is taken for a preview.
 PREVIEW = 1 / 4
-TOLD = re.compile(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d{1,12})?)")
+# Hours, minutes and seconds, as Matroska's writers state a track's duration.
+DURATION = re.compile(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d{1,12})?)")
 
 
 def video_stream(container: InputContainer) -> "av.VideoStream | None":
-    """The film: what players choose, unless that is a small or slow preview. None without a track that can be decoded.
+    """The track that players show, unless it is a small or slow preview; None where no track can be decoded.
 
-    Among tracks of full size the one marked as default comes first, then the one with most pixels, then with most
-    pictures, then the first.
+    Of the tracks that are no previews, the one marked as default is taken; else the one with the largest pictures, then
+    with most pictures, then the first.
     """
     films = _films(container)
     lasts_s = (container.duration or 0) / av.time_base
@@ -38,7 +40,7 @@ def video_stream(container: InputContainer) -> "av.VideoStream | None":
 
 
 def left_out(container: InputContainer) -> str | None:
-    """A note on the moving pictures beside the film; None where there are none."""
+    """A sentence on the picture tracks beside the film; None where there are none."""
     film = video_stream(container)
     others = [stream for stream in _films(container) if stream is not film]
     if film is None or not others:
@@ -58,12 +60,12 @@ def _films(container: InputContainer) -> "list[av.VideoStream]":
 
 
 def _pictures(stream: "av.VideoStream", lasts_s: float) -> float:
-    """How many there are, as far as the header tells: else as many as the film has room for, which lasts so long."""
+    """How many pictures a track has by its header; else its duration, or `lasts_s`, times its frame rate."""
     if stream.frames:
         return float(stream.frames)
     if stream.duration:
         lasts_s = float(stream.duration * time_base(stream))
-    elif clock := TOLD.fullmatch(stream.metadata.get("DURATION", "")):  # of Matroska's writers
+    elif clock := DURATION.fullmatch(stream.metadata.get("DURATION", "")):
         hours, minutes, seconds = map(float, clock.groups())
         lasts_s = 3600 * hours + 60 * minutes + seconds
     return lasts_s * float(stream.average_rate or stream.guessed_rate or 25)

@@ -32,39 +32,44 @@ WAV_SLACK_BYTES = 64
 def promised_end(
     path: Path, container: InputContainer, stream: "av.VideoStream | av.AudioStream", reached_s: float, slack_s: float
 ) -> float | None:
-    """Where a track should end, if it breaks off more than a slack before; None where it does not.
+    """Where the header says that a track ends, if the track ends before that; None where it is whole.
 
     Args:
         path: of the file.
-        container: of it.
+        container: the opened file.
         stream: the track, read to its end.
-        reached_s: up to where, on the container's clock.
-        slack_s: how much a header may promise too much.
+        reached_s: where it ended, on the container's clock.
+        slack_s: how much earlier than promised the track of a whole file may end.
+
+    Returns:
+        Seconds on the container's clock.
     """
     has_one_length = not ONE_LENGTH.isdisjoint(container.format.name.split(","))
     promised = _of_all(container) if has_one_length else _of_track(container, stream)
     if promised is None or promised - reached_s <= slack_s:
         return None
-    # Another track may be the longest.
+    # The header speaks of the longest track, which may be another one.
     return None if has_one_length and promised - _last(path) <= slack_s else promised
 
 
 def _of_all(container: InputContainer) -> float | None:
+    """The length in the header of a format of `ONE_LENGTH`; None where there is none."""
     guessed = any(track.duration for track in (*container.streams.video, *container.streams.audio))
     return None if guessed or container.duration is None else container.duration / av.time_base
 
 
 def _of_track(container: InputContainer, stream: "av.VideoStream | av.AudioStream") -> float | None:
+    """Where a track ends by its own header; None where that does not say."""
     starts = float((stream.start_time or 0) * time_base(stream))
     if container.format.name == "avi" and stream.frames >= UNKNOWN_COUNT:
         return None
     if container.format.name == "avi" and isinstance(stream, av.VideoStream) and stream.frames and stream.average_rate:
-        return starts + float(stream.frames / stream.average_rate)  # what libav measures is what is there
+        return starts + float(stream.frames / stream.average_rate)  # libav's duration is of the pictures that are there
     return None if stream.duration is None else starts + float(stream.duration * time_base(stream))
 
 
 def _last(path: Path) -> float:
-    """The end of what is there of all tracks, by the packets, on the container's clock."""
+    """Where the last packet of any track ends, seconds on the container's clock."""
     end = -math.inf
     with contextlib.suppress(UserError), open_media(path) as container:
         for packet in container.demux():

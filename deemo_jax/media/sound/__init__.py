@@ -1,1 +1,1 @@
-"""One sound track after the other as blocks on the clip's clock, and many of them as one."""
+"""Sound tracks decoded, placed on the clip's clock and mixed into one channel."""

@@ -1,16 +1,17 @@
-"""Where the pieces of a sound track lie on the clip's clock, by timestamps as far as they can be true."""
+"""At which clip time each piece of a sound track begins: by its timestamp, where that can be true."""
 
 from collections.abc import Callable, Iterable, Iterator
 
 from deemo_jax.media.sound.track_decoder import Piece, Tally
 
-# Timestamps are rounded to the container's clock: smaller gaps and overlaps are rounding, not silence.
+# Gaps and overlaps up to this length come from the rounding of timestamps to the container's clock.
 JITTER_S = 0.005
-# Matroska rounds to milliseconds; both ends of a gap are rounded.
+# By how much the length of a gap may be wrong: Matroska rounds both of its ends to milliseconds.
 ROUNDING_S = 0.0011
-# Longer silences are believed only where the film goes on beyond them.
+# A longer silence is believed only where the film goes on beyond it.
 LONG_GAP_S = 10.0
-# More sound than this before the first picture, or at times that are past already, is a clock that was set back.
+# Timestamps earlier than this before the first picture, or than this before the end of the sound so far, are not
+# believed: a clock was set back.
 MOST_EARLY_S = 60.0
 MOST_OVERLAP_S = 1.0
 
@@ -20,15 +21,15 @@ def placed(
 ) -> Iterator[tuple[float, Piece]]:
     """Yields each piece with the clip time at which it begins.
 
-    A piece follows the one before it unless its timestamp says otherwise, the next piece agrees, and the time can be
-    true. Pieces overlap where the file says so. Gaps, and times that are far off and not believed, are
-    counted in `tally`.
+    A piece begins where the one before it ends, unless its timestamp differs, the timestamp of the next piece agrees
+    with it, and the time can be true; then there is a gap or an overlap. Gaps, and timestamps that are not believed,
+    are counted in `tally`.
 
     Args:
-        track: in order.
-        origin_s: the container's clock at clip time 0.
-        start_s: clip time at which the track is read from.
-        film_end_s: clip time of the last picture; None where there is none. Asked only where it matters.
+        track: the pieces in order.
+        origin_s: the container's clock at clip time 0, seconds.
+        start_s: clip time from which the track is read.
+        film_end_s: gives the clip time of the last picture, None where there is none; called only where it decides.
         tally: kept up to date.
     """
     end_s: float | None = None
@@ -53,12 +54,13 @@ def placed(
 
 
 def _whole_pieces(gap_s: float, piece_s: float) -> float:
-    """A gap where pieces were lost lasts exactly as long as they did; timestamps are rounded."""
+    """The exact length of a gap: a whole number of pieces where that is within the rounding of timestamps."""
     exact_s = round(gap_s / piece_s) * piece_s
     return exact_s if exact_s > 0 and abs(exact_s - gap_s) <= ROUNDING_S else gap_s
 
 
 def _can_be_true(time_s: float, earliest_s: float, expected_s: float, film_end_s: Callable[[], float | None]) -> bool:
+    """Whether a clip time is believed: not before `earliest_s`, and far behind `expected_s` only within the film."""
     if time_s <= expected_s + LONG_GAP_S:
         return time_s >= earliest_s
     film_end = film_end_s()
@@ -66,6 +68,7 @@ def _can_be_true(time_s: float, earliest_s: float, expected_s: float, film_end_s
 
 
 def _with_next(track: Iterable[Piece]) -> Iterator[tuple[Piece, Piece | None]]:
+    """Each piece with the one behind it; None behind the last."""
     before: Piece | None = None
     for piece in track:
         if before is not None:

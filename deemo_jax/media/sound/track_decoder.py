@@ -1,7 +1,10 @@
-"""One sound track, decoded piece by piece: any layout, damage passed over and counted. Axes: C channels, n samples.
+"""One sound track, decoded packet by packet, in any layout of channels; damaged packets are left out and counted.
 
-Samples are only ever taken from packed frames: PyAV looks for the planes of a planar one beyond the eighth, where there
-are none. And it frees the layout of channels that are in an order of their own twice.
+Two faults of PyAV are worked around. Frames are converted to packed (interleaved) samples before they are read: PyAV
+reads beyond the eighth plane of a planar frame. Layouts without a name are replaced by the number of channels
+(`_forget_order`): PyAV frees such a layout twice.
+
+Axes: C channels, n samples.
 """
 
 import dataclasses
@@ -17,24 +20,25 @@ from jaxtyping import Bool, Float
 from deemo_jax.core.errors import UserError
 from deemo_jax.media.container.media_file import packets
 
-# As many as libswresample takes.
+# The most channels that FFmpeg's libswresample takes.
 MOST_CHANNELS = 64
-# Full scale is 1. Shouts into a float recorder exceed it by 20 dB; what exceeds it by more than 30 dB is no sound.
+# Samples beyond this amplitude are damage. Full scale is 1; a shout into a recorder of floats exceeds it by 20 dB, this
+# bound by 30 dB.
 MOST_LEVEL = 32.0
-# Samples as floats, a plane for each channel: what most decoders give.
+# FFmpeg's name of planar floats, a plane for each channel: what most decoders give.
 FLOATS = "fltp"
-# Below every voice. What is slower is an offset of the recorder's, constant or drifting.
+# What oscillates more slowly than this is an offset of the recorder, constant or drifting; all voices lie above it.
 OFFSET_HZ = 20.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Piece:
-    """What one packet held.
+    """The samples of one packet.
 
     Attributes:
-        time_s: on the container's clock; None where the file does not say.
-        rate: Hz; it may change within a track.
-        layout: name of the channels' arrangement; likewise.
+        time_s: of the first sample, on the container's clock; None where the file does not say.
+        rate: Hz; may change within a track.
+        layout: name of the channels' arrangement; may change within a track.
         samples: full scale is 1.
     """
 
@@ -45,22 +49,23 @@ class Piece:
 
     @property
     def lasts_s(self) -> float:
+        """Length, seconds."""
         return self.samples.shape[1] / self.rate
 
 
 @dataclasses.dataclass(slots=True)
 class Tally:
-    """What was met while a track was decoded.
+    """Counts of what was met while a track was decoded.
 
     Attributes:
-        packets: of the track.
+        packets: all packets of the track.
         lost: packets that could not be decoded.
-        samples: of all channels.
+        samples: of all channels together.
         wrong: samples that are no numbers, or beyond `MOST_LEVEL`.
-        channels: the most that the track had at a time.
-        doubted: pieces whose time cannot be true.
-        gaps: how often the file leaves out sound between two pieces.
-        gap_s: how much in all.
+        channels: the most channels that a piece had.
+        doubted: pieces whose timestamp was not believed.
+        gaps: gaps between two pieces.
+        gap_s: length of all gaps, seconds.
     """
 
     packets: int = 0
@@ -97,7 +102,7 @@ def pieces(container: InputContainer, stream: "av.AudioStream", tally: Tally) ->
             if samples.size:
                 tally.samples += samples.size
                 tally.channels = max(tally.channels, len(samples))
-                if not np.abs(samples).max() <= MOST_LEVEL:  # nor is what is no number
+                if not np.abs(samples).max() <= MOST_LEVEL:  # also true where a sample is NaN
                     wrong = ~(np.abs(samples) <= MOST_LEVEL)
                     tally.wrong += int(wrong.sum())
                     _bridge(samples, wrong)
@@ -105,13 +110,13 @@ def pieces(container: InputContainer, stream: "av.AudioStream", tally: Tally) ->
 
 
 def without_offset(track: Iterable[Piece]) -> Iterator[Piece]:
-    """Takes off what is constant or drifts in each channel, wherever it begins and ends."""
+    """Takes the running mean off each channel: a constant or slowly drifting offset, wherever it begins and ends."""
     level: Float[np.ndarray, "C 1"] = np.zeros((0, 1))
     for piece in track:
         samples = piece.samples.astype(np.float64)
         if len(level) != len(samples):
             level = samples[:, : math.ceil(piece.rate / OFFSET_HZ)].mean(axis=1, keepdims=True)
-        # Blocks so short that the decay of the running mean within one can be divided by.
+        # In blocks so short that dividing by the decay of the running mean within one does not overflow.
         block = math.ceil(piece.rate / OFFSET_HZ)
         for start in range(0, samples.shape[1], block):
             part = samples[:, start : start + block]
@@ -126,14 +131,15 @@ def without_offset(track: Iterable[Piece]) -> Iterator[Piece]:
 
 @functools.lru_cache(64)
 def _decay(rate: int, count: int) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """How a running mean fades over so many samples, and how each of them counts against that."""
+    """Of a running mean over `count` samples: the weight of its start at each sample, and each sample's own weight
+    divided by that."""
     step = 2 * math.pi * OFFSET_HZ / rate
     decay = np.exp(-step * np.arange(1, count + 1))
     return decay, -math.expm1(-step) / decay
 
 
 class _Packed:
-    """Frames as arrays, whatever their format; each format has a converter of its own."""
+    """Converts decoded frames of any format to arrays; a new converter is made when the format changes."""
 
     def __init__(self, name: str) -> None:
         self._name, self._format = name, ""
@@ -159,10 +165,10 @@ class _Packed:
 
 
 def _forget_order(context: "av.AudioCodecContext") -> None:
-    """Replaces an arrangement of channels that FFmpeg has no name for by their number.
+    """Replaces a layout of channels that FFmpeg has no name for by the number of channels.
 
-    PyAV shares such an arrangement between its objects, and each of them frees it. Looking at the layout is the first
-    of them: nothing may come between that and the replacement.
+    PyAV shares such a layout between its objects, and each of them frees it. Reading the layout makes the first of
+    these objects, so the layout is replaced before anything else happens.
     """
     layout = context.layout
     channels, name = layout.nb_channels, layout.name

@@ -1,4 +1,7 @@
-"""One sound track as blocks of one rate, without gaps or overlaps, on the clip's clock. Axes: C channels, n samples."""
+"""One sound track as blocks of one channel and one rate, without gaps or overlaps, on the clip's clock.
+
+Axes: n samples (written _ where blocks of several lengths meet).
+"""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -18,23 +21,26 @@ from deemo_jax.media.container.truncation import promised_end
 from deemo_jax.media.sound.piece_times import placed
 from deemo_jax.media.sound.track_decoder import Piece, Tally, pieces, without_offset
 
+# Samples of silence that are made at a time, so that a false timestamp does not ask for all of its silence at once.
 SILENT_BLOCK = 1 << 20
-# A whole file's header never promises more than this beyond the last sample.
+# The header of a whole file promises at most this much sound beyond the last sample.
 TRUNCATION_SLACK_S = 0.5
-# Some codecs need a block or two before their output is right.
+# Reading begins this much before the wanted time: some codecs need a packet or two before their output is right.
 RUN_UP_S = 0.2
 
 Mono = Float[np.ndarray, " _"]
+# Makes one channel of a piece's channels.
 Choose = Callable[[Piece], Mono]
+# The layout of the channels that a block was made of ("" for silence between pieces), and its samples.
 Block = tuple[str, Mono]
 
 
 class TrackReader:
-    """A track between two clip times, made one channel and resampled on the way.
+    """Reads a track between two clip times as one channel of one rate.
 
     Attributes:
-        rate: Hz; known once a block was read.
-        tally: of what was met so far.
+        rate: Hz of the blocks; 0 until a block was read where none was asked for.
+        tally: what was met while the track was decoded so far.
     """
 
     def __init__(
@@ -44,20 +50,20 @@ class TrackReader:
 
         Args:
             path: a video or audio file.
-            track: among its sound tracks, counted from 1.
-            rate: Hz; None keeps that of the track's first piece.
+            track: number of the sound track, counted from 1.
+            rate: Hz that the track is resampled to; None keeps that of its first piece.
             start_s: clip time.
-            end_s: clip time; None is the end of the track.
+            end_s: clip time; None for the end of the track.
         """
         self.rate, self.tally = rate or 0, Tally()
         self._path, self._track, self._start_s, self._end_s = path, track, start_s, end_s
 
     def blocks(self, choose: Choose, steady: bool = False) -> Iterator[Block]:
-        """Yields blocks with the layouts that they come from; "" for silence between them. Sample 0 is at `start_s`.
+        """Yields blocks in order; the first sample of the first block is at `start_s`.
 
         Args:
-            choose: makes one channel of many.
-            steady: takes off constant offsets before.
+            choose: makes one channel of a piece's channels.
+            steady: takes constant offsets off the channels before that.
 
         Raises:
             UserError: no media, too many channels, or, where the end is the track's, the track breaks off.
@@ -89,7 +95,7 @@ class TrackReader:
                 self._refuse_truncated(container, stream, origin, heard_s)
 
     def _resampled(self, run: Iterable[tuple[float, Piece]], choose: Choose) -> Iterator[tuple[str, int, Mono]]:
-        """A run's blocks with the samples at which they begin, at one rate."""
+        """Blocks of consecutive pieces, resampled: layout, index of the first sample in the result, samples."""
         resampler: soxr.ResampleStream | None = None
         at, layout = None, ""
         for begins_s, piece in run:
@@ -106,7 +112,7 @@ class TrackReader:
             yield layout, at, resampler.resample_chunk(np.zeros(0, np.float32), last=True)
 
     def _samples(self, time_s: float) -> int:
-        """At which sample of the result a clip time lies."""
+        """Index in the result of the sample at a clip time."""
         return round((time_s - self._start_s) * self.rate)
 
     def _refuse_truncated(
@@ -114,7 +120,7 @@ class TrackReader:
     ) -> None:
         if self.tally.doubted:
             return
-        # Damaged packets at the end leave no silence behind them.
+        # Packets that cannot be decoded at the end leave no samples; the sound is counted as longer by their share.
         lost_s = self.tally.lost * end_s / max(1, self.tally.packets - self.tally.lost)
         promised = promised_end(self._path, container, stream, end_s + lost_s + origin, TRUNCATION_SLACK_S)
         if promised is not None:
@@ -124,7 +130,7 @@ class TrackReader:
 
 
 class _Runs:
-    """A key for `groupby`: the number of the run of one rate and layout, without a gap, that a piece belongs to."""
+    """A key for `groupby`: numbers runs of pieces of one rate and layout that follow each other without a gap."""
 
     def __init__(self) -> None:
         self._number, self._next = 0, (0.0, 0, "")
@@ -137,6 +143,6 @@ class _Runs:
 
 
 def _silence(count: int) -> Iterator[Block]:
-    """Zeros in pieces: a timestamp that lies asks for any number of them."""
+    """`count` zeros, in blocks of at most `SILENT_BLOCK`."""
     for start in range(0, count, SILENT_BLOCK):
         yield "", np.zeros(min(SILENT_BLOCK, count - start), np.float32)
