@@ -27,9 +27,8 @@ def enlarge(boxes: Float[np.ndarray, "N 4"], margin: float, width: int, height: 
     limits = np.array([width, height])
     near = np.clip(np.floor(boxes[:, :2] - grow), 0, limits)
     far = np.clip(np.ceil(boxes[:, 2:] + grow), 0, limits)
-    rectangles = np.unique(np.concatenate([near, far], axis=1).astype(np.int64), axis=0)
-    kept = rectangles[(rectangles[:, 2:] > rectangles[:, :2]).all(axis=1)]
-    return tuple((x0, y0, x1, y1) for x0, y0, x1, y1 in kept.tolist())
+    rectangles = np.concatenate([near, far], axis=1).astype(np.int64).tolist()
+    return tuple(sorted({(x0, y0, x1, y1) for x0, y0, x1, y1 in rectangles if x1 > x0 and y1 > y0}))
 
 
 def whole(width: int, height: int) -> tuple[Rectangle, ...]:

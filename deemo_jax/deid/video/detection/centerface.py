@@ -52,8 +52,10 @@ class FaceDetector:
         """
         if image.shape[1::-1] not in (self._size, self.input_size):
             raise ValueError(f"a picture of {image.shape[1::-1]}, made for {self._size} or {self.input_size}")
-        pixels = cv2.dnn.blobFromImage(image, 1.0, self.input_size, swapRB=False, crop=False)
-        heat, size, offset = network().run(OUTPUTS, {INPUT: pixels})
+        if image.shape[1::-1] != self.input_size:
+            image = cv2.resize(image, self.input_size)
+        planes = np.array(cv2.split(image), np.float32)
+        heat, size, offset = network().run(OUTPUTS, {INPUT: planes[None]})
         faces = decode(heat[0, 0], size[0], offset[0], threshold)
         stretch = np.divide(self._size, self.input_size, dtype=np.float32)
         faces[:, :4] = np.clip(faces[:, :4] * np.tile(stretch, 2), 0, np.tile(self._size, 2))
@@ -71,6 +73,8 @@ def decode(
     `size` holds log height and log width in cells, `offset` the centre's place within its cell (y, x).
     """
     rows, columns = np.nonzero(heat >= threshold)
+    if not rows.size:
+        return np.empty((0, 5), np.float32)
     scores = heat[rows, columns]
     height, width = np.exp(size[:, rows, columns]) * STRIDE
     centre_y, centre_x = (np.stack([rows, columns]) + offset[:, rows, columns] + 0.5) * STRIDE
