@@ -28,7 +28,7 @@ def each(job: Callable[[Item], Result], items: Sequence[Item], workers: int = 1)
     Args:
         job: a function that can be pickled.
         items: what it is called with.
-        workers: processes, one thread of OpenCV each.
+        workers: processes, one thread of OpenCV and of BLAS each.
 
     Raises:
         UserError: a process died.
@@ -128,7 +128,9 @@ def _work(item: Any) -> Any:
 
 
 def one_thread() -> None:
-    """Keeps OpenCV to one thread in this process."""
+    """Keeps OpenCV and NumPy's BLAS to one thread each: of several, those of small work mostly wait for one another."""
     import cv2
+    from threadpoolctl import threadpool_limits
 
     cv2.setNumThreads(1)
+    threadpool_limits(1, "blas")

@@ -126,6 +126,10 @@ class NFBLSegment:
             )
 
 
+# Of provenance: a modality that is not there.
+ABSENT = "none"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Provenance:
     """How each modality of a record was de-identified, a line each, and by which software.

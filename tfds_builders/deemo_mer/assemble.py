@@ -1,7 +1,9 @@
 """The way into the dataset: gate, splits, records, files - and an honest account of what went in."""
 
 import collections
+import contextlib
 import dataclasses
+import itertools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +16,7 @@ from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.data.build import attestation, gate
 from deemo_jax.data.build.annotations import RAW_TRANSCRIPT, read_annotations, read_rows, unused_keys
 from deemo_jax.data.build.dataset_writer import already_built, fingerprint, write_dataset
-from deemo_jax.data.build.records import JPEG_QUALITY, Admitted, make_records
+from deemo_jax.data.build.records import JPEG_QUALITY, Admitted, Made, make_records
 from deemo_jax.data.build.splits import (
     TRAIN,
     VALIDATION,
@@ -173,12 +175,14 @@ def build(request: BuildRequest) -> Report:
         return _facts(request, len(rows), by_id, splits, seen) | {"fingerprint": made_from}
 
     def builder(data_dir: Path) -> Builder:
-        records = {split: _records([by_id[i] for i in ids], request, split, seen) for split, ids in splits.items()}
+        records = {split: _records(itertools.islice(made, len(ids)), split, ids, seen) for split, ids in splits.items()}
         return Builder(records=records, metadata=facts, labels=request.labels, data_dir=data_dir)
 
-    return Report(
-        write_dataset(builder, request.data_dir, overwrite=request.overwrite), True, facts(), seen.unreadable, notes
-    )
+    # The same processes make the records of all splits, which are written one after the other.
+    in_order = [by_id[clip_id] for ids in splits.values() for clip_id in ids]
+    with contextlib.closing(make_records(in_order, request.frames, request.clips, request.workers)) as made:
+        path = write_dataset(builder, request.data_dir, overwrite=request.overwrite)
+    return Report(path, True, facts(), seen.unreadable, notes)
 
 
 # A dataset is known by hashes, not by the folder that its files lay in.
@@ -246,11 +250,10 @@ class _Seen:
     without_sound: int = 0
 
 
-def _records(admitted: list[Admitted], request: BuildRequest, split: str, seen: _Seen) -> Iterator[dict[str, Any]]:
-    """The records of a split; what is seen on the way is put down."""
+def _records(made: Iterator[Made], split: str, ids: Sequence[str], seen: _Seen) -> Iterator[dict[str, Any]]:
+    """The records of a split, of these clips; what is seen on the way is put down."""
     written = 0
-    made = make_records(admitted, request.frames, request.clips, request.workers)
-    for one, record in with_progress(made, f"{Builder.name} {split}", len(admitted)):
+    for one, record in with_progress(made, f"{Builder.name} {split}", len(ids)):
         if isinstance(record, Failure):
             seen.unreadable[one.clip.clip_id] = " ".join(record.reason.split())
         else:
@@ -258,10 +261,9 @@ def _records(admitted: list[Admitted], request: BuildRequest, split: str, seen: 
             seen.without_sound += not len(record["mel"])
             yield record
     if not written:
-        first = admitted[0].clip.clip_id
         raise UserError(
-            f"split {split!r}: none of its {len(admitted)} clips can be read, so nothing is built; the first is "
-            f"{first!r}: {seen.unreadable[first]}"
+            f"split {split!r}: none of its {len(ids)} clips can be read, so nothing is built; the first is "
+            f"{ids[0]!r}: {seen.unreadable[ids[0]]}"
         )
 
 

@@ -6,15 +6,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import DEEMO_LABELS, Clip, Labels, close_key
+from deemo_jax.core.schema import ABSENT, DEEMO_LABELS, Clip, Labels, close_key
 from deemo_jax.deid.text.annotation_tables import annotation_rows
 from deemo_jax.deid.text.transcripts import STAMP, text_deid
 
 KEYS = frozenset(field.name for field in dataclasses.fields(Clip) if field.name != "text_deid") | {STAMP, "file"}
 MOST_KEYS = 20
 RAW_TRANSCRIPT = "not de-identified"
-# Of provenance: a modality that is not there.
-ABSENT = "none"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, sha256, write_json
-from deemo_jax.core.schema import Clip, Provenance, is_whole
-from deemo_jax.data.build.annotations import ABSENT, require, transcript_provenance
+from deemo_jax.core.schema import ABSENT, Clip, Provenance, is_whole
+from deemo_jax.data.build.annotations import require, transcript_provenance
 from deemo_jax.data.build.folder_survey import (
     MAX_DEPTH,
     clip_of,

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,7 @@ from jaxtyping import Float, UInt8
 
 from deemo_jax.core import processes
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import Clip, Provenance
-from deemo_jax.data.build.annotations import ABSENT
+from deemo_jax.core.schema import ABSENT, Clip, Provenance
 from deemo_jax.media import SAMPLE_RATE, audio, image_file, imagebind_mel, video
 from deemo_jax.media.container.media_file import open_media
 from deemo_jax.media.container.picture_track import video_stream
@@ -53,6 +52,10 @@ class Admitted:
     lasts_s: float = 0.0
 
 
+# A clip, and its record or why it has none.
+Made = tuple[Admitted, dict[str, Any] | processes.Failure]
+
+
 def make_record(admitted: Admitted, frames: int, clips: int) -> dict[str, Any]:
     """The features of `deemo_jax.data.record_features` for one clip, frames as JPEG bytes.
 
@@ -64,7 +67,6 @@ def make_record(admitted: Admitted, frames: int, clips: int) -> dict[str, Any]:
     Raises:
         UserError: a file cannot be decoded.
     """
-    cv2.setNumThreads(1)
     clip = admitted.clip
     pixels = _pixels(admitted, frames)
     sound = _mel(admitted, clips)
@@ -86,9 +88,7 @@ def make_record(admitted: Admitted, frames: int, clips: int) -> dict[str, Any]:
     }
 
 
-def make_records(
-    admitted: Iterable[Admitted], frames: int, clips: int, workers: int
-) -> Iterator[tuple[Admitted, dict[str, Any] | processes.Failure]]:
+def make_records(admitted: Iterable[Admitted], frames: int, clips: int, workers: int) -> Generator[Made]:
     """Every clip in order with its record, or with why it has none; few wait in memory.
 
     Made by `workers` child processes, so that a damaged file costs its clip only; 0 works in this process.
@@ -96,9 +96,17 @@ def make_records(
     yield from processes.settled(functools.partial(make_record, frames=frames, clips=clips), admitted, workers)
 
 
+class _Floats(np.ndarray):
+    """Floats that TFDS hands to protobuf as a list, which that copies six times as fast as NumPy's numbers."""
+
+    @property
+    def flat(self) -> list[float]:  # type: ignore[override]
+        return self.ravel().tolist()
+
+
 def encodable(record: dict[str, Any]) -> dict[str, Any]:
     """The record as TFDS takes it: an encoded image must be a file object."""
-    return record | {"frames": [io.BytesIO(jpeg) for jpeg in record["frames"]]}
+    return record | {"frames": [io.BytesIO(jpeg) for jpeg in record["frames"]], "mel": record["mel"].view(_Floats)}
 
 
 def read_mel(path: Path) -> Float[np.ndarray, "M 128 204"]:
