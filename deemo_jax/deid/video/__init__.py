@@ -1,1 +1,1 @@
-"""Faces found, followed, covered, and the covered pictures looked at again."""
+"""Faces in films: found, followed as tracks, covered, and searched for again in the covered pictures."""

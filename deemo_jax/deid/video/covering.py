@@ -1,6 +1,6 @@
-"""What is covered in each frame of a copy: faces are found and followed, and the covered pictures looked at again.
+"""Decides what is covered in each frame of a copy: finds and follows faces, and searches the covered pictures again.
 
-It fails closed: where it cannot be sure, the clip is refused.
+Where a face may have been missed, the clip is refused.
 Axes: N boxes.
 """
 
@@ -41,10 +41,10 @@ class Covering:
 
     Attributes:
         kept: the frames of the copy.
-        seen: in the first pass; no looks where a person gave the tracks.
-        found: the faces.
+        seen: the detections of the first pass; without looks where a person gave the tracks.
+        found: the tracks of faces, and where faces are missing.
         first: rectangles of every frame of the copy after the first pass.
-        rectangles: after the second.
+        rectangles: those after the covered pictures were searched again.
     """
 
     kept: KeptFrames
@@ -60,7 +60,7 @@ class Covering:
 
     @property
     def added(self) -> Rectangles:
-        """What the second pass added, by frame of the copy."""
+        """For each frame of the copy, the rectangles that searching again added."""
         pairs = zip(self.rectangles, self.first, strict=True)
         return tuple(tuple(r for r in now if r not in before) for now, before in pairs)
 
@@ -89,18 +89,18 @@ class Covering:
 def find_covering(
     video: CachedVideo, shown: tuple[int, int], settings: Settings, tracks: Path | None, source_sha256: str
 ) -> Covering:
-    """Decides what is to be covered.
+    """Decides what is covered in a film.
 
     Args:
         video: the film.
-        shown: width and height of its picture, pixels.
+        shown: width and height of its pictures, pixels.
         settings: how faces are found.
-        tracks: a corrected file of tracks, which is then covered as it is.
-        source_sha256: of the film's file, whose tracks they must be.
+        tracks: a corrected file of tracks, which takes the place of a first pass; None without one.
+        source_sha256: of the film's file; the tracks must be of this file.
 
     Raises:
-        Refused: no face, or frames in which a face was expected and not found, or is still seen.
-        UserError: what cannot be read, is too long, or shows too many faces.
+        Refused: no face was found, one was lost in some frames, or one is still seen after covering.
+        UserError: the film or the tracks cannot be read, or the film is too long or shows too many faces.
     """
     if tracks:
         seen = Detections(*shown, tuple(picture.time_s for picture in video), (), ())
@@ -117,6 +117,11 @@ def find_covering(
 
 
 def _refuse_if_unsure(video: CachedVideo, found: Plan, seen: Detections, settings: Settings) -> None:
+    """Refuses a film without a face, with lost faces, or with empty scenes that show somebody after all.
+
+    Raises:
+        Refused: it is one of these.
+    """
     source, limits = video.path, np.array([seen.width, seen.height])
     if not any(((t.boxes[:, 2:] > 0) & (t.boxes[:, :2] < limits)).all(axis=1).any() for t in found.tracks):
         raise Refused(f"{source}: no face was found in any frame; is there a speaker, and larger than smallest_face?")
@@ -133,12 +138,12 @@ def _refuse_if_unsure(video: CachedVideo, found: Plan, seen: Detections, setting
 
 
 def _dropped(found: Plan, settings: Settings) -> frozenset[int]:
-    """The frames to leave out. The first one stays (covered whole): a clip begins with its first frame."""
+    """The frames to leave out. The first frame is never left out, but covered whole: a clip begins with it."""
     return frozenset(t for t in found.missing if t) if settings.on_missing == "drop_frame" else frozenset()
 
 
 def _rectangles(found: Plan, kept: KeptFrames, settings: Settings) -> Rectangles:
-    """What is covered in each frame that is kept."""
+    """The rectangles that cover the tracks in each frame that is kept; all of a frame where a face was lost."""
     boxes, lost, size = boxes_per_frame(found.tracks, kept.all_times), set(found.missing), kept.size
     return tuple(
         masks.whole(*size) if t in lost else masks.enlarge(boxes[t], settings.margin, *size) for t in kept.indices
@@ -148,7 +153,7 @@ def _rectangles(found: Plan, kept: KeptFrames, settings: Settings) -> Rectangles
 def _looked_again(
     kept: KeptFrames, rectangles: Rectangles, seen: Detections, found: Plan, settings: Settings
 ) -> Rectangles:
-    """What is covered once the covered pictures were looked at; nothing is added to what a person corrected.
+    """Searches the covered pictures, and returns what is to be covered then; tracks from a person are not added to.
 
     Raises:
         Refused: a face is still seen.
@@ -175,7 +180,7 @@ def _looked_again(
 
 
 def _left_over(kept: KeptFrames, rectangles: Rectangles, seen: Detections) -> Iterator[int]:
-    """The frames of the source in which the first pass saw something that the masks leave beside them."""
+    """The frames of the source with a detection of the first pass that the masks do not cover."""
     covering = dict(zip(kept.indices, rectangles, strict=True))
     for frame, faces in zip(seen.looked, seen.faces, strict=True):
         hidden = masks.region(covering.get(frame, masks.whole(*kept.size)), *kept.size)
@@ -184,7 +189,7 @@ def _left_over(kept: KeptFrames, rectangles: Rectangles, seen: Detections) -> It
 
 
 def _small(kept: KeptFrames, seen: Detections, found: Plan, settings: Settings) -> dict[int, Boxes]:
-    """By frame of the copy, where faces are that are too small for a look at the whole picture."""
+    """Frame of the copy -> boxes of the tracked faces that are too small for a search of the whole picture."""
     small: dict[int, Boxes] = {}
     for track in found.tracks:
         if _is_small(track.boxes, seen, settings):
@@ -195,11 +200,12 @@ def _small(kept: KeptFrames, seen: Detections, found: Plan, settings: Settings) 
 
 
 def _is_small(boxes: Boxes, seen: Detections, settings: Settings) -> bool:
+    """Whether the boxes of a track are mostly lower than the smallest face that every search finds."""
     return bool(np.median(heights(boxes)) < settings.smallest_pixels(seen.width, seen.height))
 
 
 def _looks(size: tuple[int, int], settings: Settings) -> str:
-    """At which size the detector looks, and for what."""
+    """The size of the picture, that at which the detector sees it, and the smallest face that it finds, in words."""
     (width, height), seen = size, input_size(*size, settings.detection_scale(*size))
     smallest = settings.smallest_pixels(width, height)
     return f"{width}x{height} looked at as {seen[0]}x{seen[1]}, for faces from {smallest} pixels up"

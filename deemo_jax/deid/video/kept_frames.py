@@ -1,4 +1,4 @@
-"""The frames of a source that its copy will have, read as often as they are needed."""
+"""The frames of a source that its copy will have; they can be read several times."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from deemo_jax.media.picture import Picture
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class KeptFrames:
-    """A source, and what the first pass learned of it.
+    """A source, and which of its frames are copied.
 
     Attributes:
         video: the source.
-        shown: width and height of its picture, pixels.
-        all_times: of all its frames, clip seconds.
-        dropped: frames that the copy will not have.
+        shown: width and height of its pictures, pixels.
+        all_times: times of all its frames, seconds of the clip.
+        dropped: numbers of the frames that the copy will lack.
     """
 
     video: CachedVideo
@@ -26,24 +26,24 @@ class KeptFrames:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Of the copy: the codec holds even sides only."""
+        """Width and height of the copy, pixels: the codec allows even sides only, so an odd side loses a pixel."""
         return self.shown[0] & ~1, self.shown[1] & ~1
 
     @property
     def indices(self) -> tuple[int, ...]:
-        """Frames of the source that the copy will have."""
+        """Numbers, in the source, of the frames of the copy."""
         return tuple(t for t in range(len(self.all_times)) if t not in self.dropped)
 
     @property
     def times(self) -> tuple[float, ...]:
-        """Of the copy's frames, clip seconds."""
+        """Times of the frames of the copy, seconds of the clip."""
         return tuple(self.all_times[t] for t in self.indices)
 
     def pictures(self) -> Iterator[Picture]:
-        """The frames that are kept, not covered yet.
+        """Reads the frames of the copy, before anything is covered.
 
         Raises:
-            UserError: there are other frames than the first pass saw, or of another size.
+            UserError: the source gives other frames than in the first pass, or pictures of another size.
         """
         count = 0
         for picture in self.video:

@@ -1,7 +1,7 @@
-"""What a detector still reports in a picture whose faces are covered.
+"""Which detections in a covered picture lie beside the covered pixels: they may be faces that were missed.
 
-A report within covered pixels gives nothing away: it shows where a face was. One beside them may be a face that was
-missed. Axes: N faces, H height, W width; a face is x0, y0, x1, y1, score.
+A detection within covered pixels only shows where a face was.
+Axes: N, M faces, H height, W width, n pixels of a row; a face is x0, y0, x1, y1, score.
 """
 
 import math
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float
 
-# Share of a report that must lie within covered pixels: boxes are not exact to the pixel, and encoding moves them.
+# Share of a detection that must lie within covered pixels: boxes are not exact to the pixel, and encoding moves them.
 INSIDE = 0.8
 
 
@@ -24,7 +24,11 @@ def outside(
 def covered_share(box: Sequence[float] | Float[np.ndarray, "4"], hidden: Bool[np.ndarray, "H W"]) -> float:
     """The share of a box that is hidden, exactly.
 
-    Only what lies within the picture counts; a box that lies outside is covered.
+    Only the part of a box within the picture counts; a box outside of it counts as covered.
+
+    Args:
+        box: x0, y0, x1, y1, pixels.
+        hidden: the covered pixels.
     """
     x0, y0, x1, y1 = map(float, box)
     rows, heights = _overlap(y0, y1, hidden.shape[0])

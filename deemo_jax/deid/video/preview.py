@@ -1,4 +1,4 @@
-"""A film to check masks by: the covered picture with the box and the number of every track. It shows no identity."""
+"""The preview, a film for checking masks: the de-identified pictures with the box and the number of every track."""
 
 import dataclasses
 import math
@@ -30,19 +30,18 @@ def write_preview(
     dropped: Sequence[int] = (),
     added: Rectangles | None = None,
 ) -> None:
-    """Draws tracks onto a de-identified clip, without sound; also the number and the time of each frame of the source.
+    """Writes a de-identified clip, without sound, with the tracks and the number and time of each frame drawn on it.
 
     Args:
-        path: of the film.
-        video: the de-identified clip; nothing of the source is needed.
-        tracks: of the source's frames.
-        times: of the source's frames, clip seconds.
+        path: of the preview.
+        video: the de-identified clip.
+        tracks: by frames of the source.
+        times: of the source's frames, seconds of the clip.
         dropped: frames of the source that the clip lacks.
-        added: per frame of the clip, what is covered beside the tracks since a second look saw a face there; drawn in
-            white with a +.
+        added: for each frame of the clip, the rectangles that searching again added; drawn in white with a +.
 
     Raises:
-        UserError: the clip cannot be read, or the film not be written.
+        UserError: the clip cannot be read, or the preview not be written.
     """
     kept = [t for t in range(len(times)) if t not in set(dropped)]
     boxes = [(str(track.number), boxes_per_frame([track], times)) for track in tracks]
@@ -61,10 +60,15 @@ def write_preview(
 
 
 def preview_again(folder: Path, clip_id: str, source: Path) -> None:
-    """The film of a clip that was de-identified before, beside it.
+    """Writes the preview of a clip that was de-identified earlier.
+
+    Args:
+        folder: of the clip, and of the preview.
+        clip_id: of the clip.
+        source: its raw file, from which the times of frames are read.
 
     Raises:
-        UserError: its files or its source cannot be read, or the film not be written.
+        UserError: the clip's files or its source cannot be read, or the preview not be written.
     """
     video, masks_name, tracks_name, name = file_names(clip_id)
     manifest, covered = load_manifest(folder / name), load_masks(folder / masks_name)

@@ -1,7 +1,7 @@
-"""What will be written is looked at again: at other frames than before, where not every frame was looked at.
+"""Searches the covered pictures for faces before they are written, mostly in frames that were not searched before.
 
-What still passes for a face beside the masks is covered too, until nothing does; only then is a file written. Encoding
-moves scores a little: what comes near to passing is covered as well, so that nothing passes in the file.
+What the detector reports beside the masks is covered too, until it reports nothing there. Encoding changes scores a
+little, so detections that score somewhat below the threshold are covered as well.
 """
 
 import bisect
@@ -23,24 +23,24 @@ from deemo_jax.deid.video.small_faces import CONTEXT
 from deemo_jax.deid.video.tracks import AROUND_S
 from deemo_jax.media.picture import Picture, Planar
 
-# Looks at a picture, and passes over the film, before a clip is given up. A mask's edges may themselves pass for a
-# face, but seldom many times over.
+# Searches of a picture, and passes over the film, before a clip is refused. The edges of a new mask may look like a
+# face, but seldom several times in a row.
 LOOKS = 8
-# Share of a report that must be covered: more than is asked of the file, since encoding moves boxes too.
+# Share of a detection that must be covered: more than the 0.8 of `leak_check`, since encoding moves boxes.
 INSIDE = 0.95
-# Share of a report from which on it is of a mask, with something beside it.
+# A detection that is covered by this share or more, and not surely a face, is taken for the mask itself.
 MOSTLY = 0.5
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Recheck:
-    """What is looked at again, and how.
+    """What is searched again, and how.
 
     Attributes:
-        finder: detector and margin; under "mask_frame" what cannot be settled is covered whole.
-        looks: frames of the copy.
-        small: by frame of the copy where small faces are; they are looked for from near.
-        full_size: frames of the copy that are looked at in full size, too.
+        finder: the detector and its settings.
+        looks: frames of the copy that are searched.
+        small: frame of the copy -> boxes of small faces, around which close-ups are searched, too.
+        full_size: frames of the copy that are searched at full size, too.
     """
 
     finder: FaceFinder
@@ -49,7 +49,7 @@ class Recheck:
     full_size: frozenset[int] = frozenset()
 
     def faces(self, t: int, picture: Planar, threshold: float) -> Float32[np.ndarray, "N 5"]:
-        """What is seen in a frame of the copy."""
+        """The detections in the covered picture of frame `t` of the copy that score at least `threshold`."""
         found = [self.finder.whole(picture, threshold)]
         if t in self.full_size and not self.finder.sees_all(picture.size):
             found.append(self.finder.full_size(picture, threshold))
@@ -60,21 +60,23 @@ class Recheck:
 
 
 def cover_until_clean(kept: KeptFrames, rectangles: Rectangles, recheck: Recheck) -> tuple[Rectangles, tuple[int, ...]]:
-    """Adds rectangles until a look at the covered pictures finds no face beside them.
+    """Adds rectangles until the detector reports no face beside them.
 
     Args:
-        kept: what will be copied.
-        rectangles: of every frame of the copy, to begin with.
-        recheck: what to look at.
+        kept: the frames of the copy.
+        rectangles: of every frame of the copy, before.
+        recheck: what is searched, and how.
 
     Returns:
-        What is to be covered, and the frames in which a face is still seen.
+        The rectangles of every frame, after; and the frames in which a face is still seen. With "mask_frame" those
+            frames are covered whole instead.
     """
     looks, asked, passing = recheck.looks, recheck.looks, frozenset[int]()
     for turn in range(LOOKS):
         seen, lost = _beside(kept, rectangles, asked, recheck)
         settled = _joined(rectangles, {t: (*first, *later) for t, (first, later) in seen.items()})
-        # What was looked at and clean is left as it is at first; a report that comes back is covered for longer.
+        # In the first turn, frames that were searched without a find are left as they are; in later turns, and around
+        # detections that come back once covered, the frames nearby are covered, too.
         at_first = {t: first for t, (first, _) in seen.items()}
         back = {t: later for t, (_, later) in seen.items()}
         wider = _joined(settled, _around(at_first, kept.times, frozenset() if turn else looks))
@@ -83,7 +85,7 @@ def cover_until_clean(kept: KeptFrames, rectangles: Rectangles, recheck: Recheck
         asked = frozenset(t for t in looks - passing if rectangles[t] != settled[t])
         if not asked:
             break
-    passing |= asked  # they were not looked at again
+    passing |= asked  # their last rectangles were not searched again
     if passing and recheck.finder.settings.on_missing == "mask_frame":
         whole = masks.whole(*kept.size)
         return tuple(whole if t in passing else old for t, old in enumerate(rectangles)), ()
@@ -93,13 +95,13 @@ def cover_until_clean(kept: KeptFrames, rectangles: Rectangles, recheck: Recheck
 def faces_still_seen(
     kept: KeptFrames, rectangles: Rectangles, recheck: Recheck, not_faces: Sequence[Sequence[float]]
 ) -> tuple[int, ...]:
-    """The frames in which what is surely a face is seen beside the masks that a person has corrected.
+    """The frames of the copy that surely show a face beside masks that a person has corrected.
 
     Args:
-        kept: what will be copied.
+        kept: the frames of the copy.
         rectangles: of every frame of the copy.
-        recheck: what to look at.
-        not_faces: boxes in which there is none.
+        recheck: what is searched, and how.
+        not_faces: boxes in which, by that person, there is no face.
     """
     (width, height), settings = kept.size, recheck.finder.settings
     spared = masks.enlarge(np.array(not_faces, np.float64).reshape(-1, 4), 0.0, width, height)
@@ -115,7 +117,7 @@ def faces_still_seen(
 
 
 def _pictures(kept: KeptFrames, looks: frozenset[int]) -> Iterator[tuple[int, Picture]]:
-    """The frames of the copy to look at, not covered yet."""
+    """Number and picture of the frames that are searched, before they are covered."""
     last, kept.video.stage = max(looks, default=-1), "looking again"
     for t, picture in enumerate(kept.pictures()):
         if t in looks:
@@ -124,21 +126,29 @@ def _pictures(kept: KeptFrames, looks: frozenset[int]) -> Iterator[tuple[int, Pi
             return
 
 
-# Rectangles over what a first look saw beside those that a frame has, and over what later looks saw beside these.
+# Rectangles over what a first search of a frame found beside its masks, and over what further searches found then.
 _Seen = tuple[tuple[Rectangle, ...], tuple[Rectangle, ...]]
 
 
 def _beside(
     kept: KeptFrames, rectangles: Rectangles, looks: frozenset[int], recheck: Recheck
 ) -> tuple[dict[int, _Seen], frozenset[int]]:
-    """What is seen, by frame of the copy; and the frames in which a face is seen in the end."""
+    """Searches frames of the copy.
+
+    Returns:
+        Frame -> rectangles over what is found, where something is; and the frames in which a face is found to the end.
+    """
     look = functools.partial(_look, recheck, rectangles)
     found = list(parallel.ahead(look, _pictures(kept, looks), kept.video.threads))
     return {t: seen for t, seen, _ in found if seen[0]}, frozenset(t for t, _, passes in found if passes)
 
 
 def _look(recheck: Recheck, rectangles: Rectangles, frame: tuple[int, Picture]) -> tuple[int, _Seen, bool]:
-    """Looks at one picture, covering what is seen, until nothing is; whether a face still is after `LOOKS` of them."""
+    """Searches one picture and covers what is found, until nothing is.
+
+    Returns:
+        The frame, the rectangles, and whether a face is still found after `LOOKS` searches.
+    """
     t, picture = frame
     planar = picture.planar()
     first, passes = _reports(recheck, frame, planar, rectangles[t])
@@ -154,13 +164,17 @@ def _look(recheck: Recheck, rectangles: Rectangles, frame: tuple[int, Picture]) 
 def _reports(
     recheck: Recheck, frame: tuple[int, Picture], planar: Planar, covering: tuple[Rectangle, ...]
 ) -> tuple[tuple[Rectangle, ...], bool]:
-    """Rectangles over what passes for a face beside those that cover a picture, and whether any of it scores as one."""
+    """One search of a picture.
+
+    Returns:
+        Rectangles over the detections beside those that cover it; and whether one of them scores as a face.
+    """
     (t, picture), (width, height), settings = frame, planar.size, recheck.finder.settings
     faces = recheck.faces(t, masks.cover_planar(planar, covering, settings.mask), settings.second_chance)
     hidden = masks.region(covering, width, height)
     beside = leak_check.outside(faces, hidden, INSIDE)
-    # What is no face from near is covered all the same, but no more than it: hands are what is to be seen. So is what
-    # lies within masks for the most part and is not surely a face: it is the mask that looks like one.
+    # Detections that a close-up denies, and those that are mostly mask, are covered without a margin: body language,
+    # such as hands, is to stay visible.
     exact = refuted(picture, beside, settings.second_chance, settings.sure, recheck.finder.turns)
     within = np.array([leak_check.covered_share(face[:4], hidden) for face in beside])
     exact |= (within >= MOSTLY) & (beside[:, 4] < settings.sure)
@@ -170,7 +184,7 @@ def _reports(
 
 
 def _joined(rectangles: Rectangles, more: Mapping[int, tuple[Rectangle, ...]]) -> Rectangles:
-    """Both, without what lies in one of those that were there."""
+    """The rectangles of each frame with more of them, except those that lie within one that is there."""
     return tuple(
         old + tuple(r for r in dict.fromkeys(more.get(t, ())) if not any(_lies_in(r, o) for o in old))
         for t, old in enumerate(rectangles)
@@ -184,7 +198,7 @@ def _lies_in(inner: Rectangle, outer: Rectangle) -> bool:
 def _around(
     seen: Mapping[int, tuple[Rectangle, ...]], times: tuple[float, ...], clean: frozenset[int]
 ) -> dict[int, tuple[Rectangle, ...]]:
-    """What was seen, for the frames shortly before and after, but for those of `clean`."""
+    """Frame -> what was found in frames up to `AROUND_S` before or after it; frames in `clean` are left out."""
     found: dict[int, tuple[Rectangle, ...]] = {}
     for frame, boxes in seen.items():
         first = bisect.bisect_left(times, times[frame] - AROUND_S - 1e-3)

@@ -1,8 +1,7 @@
-"""Small faces between two looks in full size: each is followed from near, forwards from the first and back from the
-second.
+"""Follows small faces between two searches at full size: forwards from the first, and backwards from the second.
 
-A small face is looked for in a square around where it was, in which it is shown so large that it cannot be overlooked.
-Axes: N faces; a box is x0, y0, x1, y1.
+In each frame a small face is searched for in a close-up of the place where it was, in which it is large enough for the
+detector. Axes: N faces; a box is x0, y0, x1, y1.
 """
 
 import dataclasses
@@ -24,30 +23,35 @@ from deemo_jax.deid.video.tracks import effort, reach
 from deemo_jax.media.cached_video import CachedVideo
 from deemo_jax.media.picture import Picture
 
-# A face is looked for within so many times its longer side: it gets 1.5 sizes away at most (`tracks.REACH`).
+# Side of a close-up in units of the face's longer side: the face gets 1.5 sizes away at most (`tracks.REACH`).
 CONTEXT = 4.0
-# Bytes of pictures that all threads together hold.
+# Bytes of pictures that all threads together hold, at most.
 ROOM = 512 << 20
 
 
 @dataclasses.dataclass(slots=True, eq=False)
 class _Followed:
-    """A face that is followed: where and when it was seen last."""
+    """A face that is being followed.
+
+    Attributes:
+        box: where it was seen last, pixels.
+        time_s: when, seconds of the clip.
+    """
 
     box: Float[np.ndarray, "4"]
     time_s: float
 
 
 def follow_small_faces(video: CachedVideo, detections: Detections, settings: Settings) -> Detections:
-    """Looks for the small faces of the looks in full size at all frames between that were looked at.
+    """Adds small faces to the detections in frames between searches at full size.
 
     Args:
-        video: the film that was seen.
-        detections: of it.
-        settings: of that.
+        video: the film.
+        detections: of the first pass over it.
+        settings: of that pass.
 
     Returns:
-        The same with what was found.
+        The detections with those that were added.
     """
     if not any(len(faces) for faces in detections.small.values()):
         return detections
@@ -63,18 +67,18 @@ def follow_small_faces(video: CachedVideo, detections: Detections, settings: Set
 
 
 def _threads(video: CachedVideo, detections: Detections) -> int:
-    """So many that the pictures which they hold have room."""
+    """The number of threads whose pictures together fit into `ROOM`."""
     longest = max(b - a for a, b in itertools.pairwise([*_places(detections), len(detections.looked)]))
     return max(1, min(video.threads, ROOM // (longest * detections.width * detections.height * 3 // 2)))
 
 
 def _places(detections: Detections) -> list[int]:
-    """Where the looks in full size are among all looks."""
+    """The places of the frames searched at full size among all frames that were searched."""
     return [k for k, frame in enumerate(detections.looked) if frame in detections.small]
 
 
 def _spans(video: CachedVideo, detections: Detections) -> Iterator[list[Picture]]:
-    """The pictures from a look in full size to the next or to the end of the scene, where there is a face to follow."""
+    """The pictures from each frame searched at full size to the next, or to the end of the scene."""
     looked, span = frozenset(detections.looked), list[Picture]()
     for picture in video:
         if picture.index not in looked:
@@ -91,7 +95,7 @@ def _spans(video: CachedVideo, detections: Detections) -> Iterator[list[Picture]
 
 
 def _follow(finder: FaceFinder, detections: Detections, span: Sequence[Picture]) -> list[tuple[int, Faces]]:
-    """Frames within a span, and the small faces in them."""
+    """The small faces of a span, followed both ways: frame -> faces."""
     none: Faces = np.empty((0, 6))
     known = dict(zip(detections.looked, detections.faces, strict=True))
     first, last = (detections.small.get(span[k].index, none) for k in (0, -1))
@@ -108,7 +112,11 @@ def _follow(finder: FaceFinder, detections: Detections, span: Sequence[Picture])
 
 
 def _step(finder: FaceFinder, followed: list[_Followed], picture: Picture, known: Faces) -> Faces:
-    """Moves every face to where it is in a picture; what was seen of them from near. Who is lost for too long goes."""
+    """Moves every followed face to where it is in a picture; one that is lost for `hole_s` is no longer followed.
+
+    Returns:
+        The faces that were found in close-ups.
+    """
     settings = finder.settings
     least = settings.smallest_pixels(*picture.size)
     image, rows = picture.rgb(), []
@@ -118,7 +126,7 @@ def _step(finder: FaceFinder, followed: list[_Followed], picture: Picture, known
         close = faces_close_up(image, face.box, CONTEXT, settings.threshold, finder.turns)
         if (there := _nearest(face, close, furthest)) is not None:
             rows.append(there)
-        else:  # it may have come so near that it is seen without
+        else:  # it may have become so large that the first pass found it
             there = _nearest(face, large, furthest)
         if there is not None:
             face.box, face.time_s = there[:4].astype(np.float64), picture.time_s
@@ -128,7 +136,7 @@ def _step(finder: FaceFinder, followed: list[_Followed], picture: Picture, known
 
 
 def _nearest(face: _Followed, found: Float[np.ndarray, "N _"], furthest: float) -> Float[np.ndarray, " _"] | None:
-    """The face that one can have become with least effort."""
+    """The detection that is most likely the followed face; None where none can be."""
     if not len(found):
         return None
     cost = effort(face.box, found[:, :4].astype(np.float64), furthest)

@@ -2,9 +2,9 @@
 
 A track is a list of points, [frame, x0, y0, x1, y1]; between two points the box moves in a straight line, before the
 first and after the last there is none. To correct: move, delete or add points, delete or add tracks, and take out of
-`missing` what may stay as it is. `deidentify SOURCE --tracks FILE` covers what the file says without following faces
-again; from then on `corrected` is true, and the clip is made from this file while it lies there. What is surely a face
-beside the tracks still gets the clip refused, unless `not_faces` has a box, [x0, y0, x1, y1], around it.
+`missing` the frames that may stay as they are. `deidentify SOURCE --tracks FILE` covers what the file says and searches
+for no others; from then on `corrected` is true, and later runs make the clip from this file, too. The clip is still
+refused where something beside the tracks surely is a face, unless a box in `not_faces`, [x0, y0, x1, y1], contains it.
 """
 
 import json
@@ -20,11 +20,12 @@ from deemo_jax.core.schema import close_key
 from deemo_jax.deid.video.tracks import Plan, Track
 
 VERSION = 2
+# Keys of a file of tracks.
 KEYS = frozenset(
     ("version", "source_sha256", "corrected", "width", "height", "frames", "missing", "not_faces", "tracks")
 )
 MAX_TRACKS = 10_000
-# Frames and pixels that no clip has; what is not finite compares as neither.
+# Coordinates beyond this, in pixels, are refused, and so are NaN and infinity.
 FARTHEST = 1e7
 
 
@@ -37,7 +38,17 @@ def write_tracks(
     corrected: bool,
     start_s: float = 0.0,
 ) -> None:
-    """Writes the tracks of a clip that starts at `start_s` of its source, a point a line, atomically."""
+    """Writes the tracks of a clip, a point a line; whole or not at all.
+
+    Args:
+        path: of the file.
+        plan: the tracks, and the frames in which a face is missing.
+        frames: how many the clip has.
+        size: width and height of its pictures, pixels.
+        source_sha256: of the raw file.
+        corrected: whether a person has changed the tracks.
+        start_s: where the clip starts in the raw file, seconds.
+    """
     row = {"version": VERSION, "source_sha256": source_sha256, "corrected": corrected}
     row |= {"start_s": start_s} if start_s else {}
     row |= {"width": size[0], "height": size[1], "frames": frames}
@@ -58,10 +69,10 @@ def _track_text(track: Track) -> str:
 
 
 def read_row(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """A file of tracks, of which only the version has been looked at.
+    """Reads a file of tracks and checks nothing but its version.
 
     Raises:
-        UserError: missing, too large, no JSON, or of another version.
+        UserError: it is missing, too large, no JSON, or of another version.
     """
     row = files.read_json(path)
     if not isinstance(row, dict) or row.get("version") != VERSION:
@@ -81,12 +92,12 @@ def load_tracks(
     Args:
         path: of the file.
         frames: how many the clip has.
-        size: of its picture.
-        source_sha256: of the clip whose tracks they must be; None: of any.
-        start_s: where in its source that clip starts.
+        size: width and height of its pictures, pixels.
+        source_sha256: of the raw file that they must be of; None for any.
+        start_s: where the clip starts in it, seconds.
 
     Raises:
-        UserError: missing, of another version or clip, or not of the form above; the message names the track.
+        UserError: the file is missing, of another version or clip, or malformed; the message names the track.
     """
     row = read_row(path)
     if (found := (row.get("frames"), row.get("width"), row.get("height"))) != (frames, *size):

@@ -1,9 +1,10 @@
-"""From detections to tracks, and to where a face was expected and not found.
+"""Turns detections into tracks of faces, and finds the frames in which a face was expected and not found.
 
-A face that was seen is followed from look to look. What lies between two looks is interpolated, what is lost for a
-short time at one place is bridged, and every track is carried on for a moment at both ends. Then the question is what
-cannot be explained: a face comes and goes over the border of the picture or with a cut, and nowhere else.
-Axes: N boxes; a box is x0, y0, x1, y1, a face has a score behind it.
+Detections are linked from look to look (a look is one search of a frame). Between two looks a box is interpolated; a
+face that is lost for a short time and found at the same place is covered meanwhile; and a track goes on for a moment
+before its first and after its last look. A face can come and go over the border of the picture or with a cut; in frames
+before and after any other end of a track it is missing.
+Axes: N boxes; a box is x0, y0, x1, y1; a face is a box, a score, and what a close-up said.
 """
 
 import bisect
@@ -17,29 +18,31 @@ from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video.detection.boxes import Box, Boxes, overlaps
 from deemo_jax.deid.video.detection.detections import NO_FACE, SURELY, Detections, Faces
 
+# Overlap (IoU) with a face of the look before or after from which a detection gets a second chance.
 OVERLAP = 0.2
-# How far a face gets, in units of its own size: so much at once, so much a second, and never further than REACH.
+# How far a face moves, in units of its own size: STEP at once and SPEED a second, but never further than REACH.
 STEP, SPEED, REACH = 0.25, 14.0, 1.5
-# Cost of a pair of face and box that cannot be one: any possible pairing (each cost at most 1) is cheaper.
+# Cost of linking a track with a box that it cannot have moved to; possible links cost at most 1.
 FAR = 1e3
-# Added to the costs of tracks that never were surely a face, so that they choose after all others: it lies between
-# the highest cost of a possible pair (1) and FAR.
+# Added to the costs of tracks that never were surely a face, so that other tracks choose first: it lies between the
+# highest cost of a possible link (1) and FAR.
 LATER = 2.0
 # Cost up to which a track may take a box although another track has a lower cost for it.
 NEAR = 0.4
-# Two cuts within this time are a flash, or something that passed: a face that is where it was before is the same.
+# Two cuts within so many seconds are a flash, or something that passed before the camera: the faces stay the same.
 FLASH_S = 0.25
 # Largest factor by which the size of a face changes between two looks.
 GROWTH = 2.0
-# A box that comes this near the edge of the picture (share of the side) may have left it.
+# A face whose box is this close to the edge of the picture (share of the side) may have left over it.
 BORDER = 0.02
-# Detected boxes jitter. A frame is therefore covered at the boxes found within AROUND_S seconds of it as well, with
-# sides shrunk to the share THEN: with the default margin such a box reaches a tenth of its size beyond the face.
+# Boxes jitter from look to look. So a frame is also covered at the boxes found within AROUND_S seconds of it, with
+# sides shrunk to the share THEN: with the default margin of 0.25 such a box reaches a tenth of its size beyond the
+# face.
 AROUND_S, THEN = 0.1, 0.8
-# A side shorter than the share DENT of what it was and will be is taken for hidden in part (a hand before the face);
-# sides of at least the share FULL are taken for whole, and the hidden one is restored from them.
+# A side of a box that is shorter than the share DENT of what it is before and after is partly hidden, as by a hand. It
+# is restored from boxes nearby whose side has at least the share FULL of that length.
 DENT, FULL = 0.85, 0.95
-# Looks at which something must be found before it is surely a face, unless one from near has said so.
+# A face is sure only where it is found in so many looks, or a close-up confirms it.
 LEAST_LOOKS = 3
 
 
@@ -48,10 +51,10 @@ class Track:
     """One face as it moves.
 
     Attributes:
-        number: its name, from 1.
-        frames: at which `boxes` are known, ascending; between them it moves in straight lines.
-        boxes: as many.
-        score: the best of its detections.
+        number: of the track, from 1.
+        frames: numbers of the frames at which the box is known, ascending; between them it moves in a straight line.
+        boxes: at these frames, pixels.
+        score: of its best detection, 0 to 1.
     """
 
     number: int
@@ -65,14 +68,14 @@ class Plan:
     """What to cover.
 
     Attributes:
-        tracks: of all faces, with bridges and extensions.
+        tracks: of all faces, also covering frames in which a face is lost for a short time.
         missing: frames in which a face was expected and not found, ascending.
-        empty: frames of the scenes in which nobody was seen, ascending.
-        lost_height: of the smallest of the faces that are missing, pixels; 0 where none is known.
-        found: faces that were counted at all looks.
-        bridged: frames in which a track was lost and is covered all the same.
-        min_score: of the faces counted; 0 when there is none.
-        not_faces: boxes in which a person has seen that there is none.
+        empty: frames of scenes in which nobody was found, ascending.
+        lost_height: height of the smallest face that is missing, pixels; 0 where none is known.
+        found: detections that belong to tracks.
+        bridged: frames in which a face was lost and is covered all the same.
+        min_score: lowest score of these detections; 0 where there are none.
+        not_faces: boxes in which, by a person who corrected the tracks, there is no face.
     """
 
     tracks: tuple[Track, ...]
@@ -87,7 +90,13 @@ class Plan:
 
 @dataclasses.dataclass(slots=True, eq=False)
 class _Trail:
-    """A track in the making: as it was found, and whether it may have come or gone unseen."""
+    """The linked detections from which a track is made.
+
+    Attributes:
+        looks: numbers of the frames with a detection, ascending.
+        boxes, scores: of the detections.
+        verdicts: what close-ups said of them, as in `detections.Faces`.
+    """
 
     looks: list[int]
     boxes: list[Box]
@@ -96,19 +105,21 @@ class _Trail:
 
     @property
     def score(self) -> float:
+        """The best score."""
         return max(self.scores)
 
     def is_sure(self, sure: float) -> bool:
+        """Whether it surely is a face: by score, and by number of looks or a close-up."""
         return self.score >= sure and (len(self.looks) >= LEAST_LOOKS or SURELY in self.verdicts)
 
     def is_doubtful(self, settings: Settings) -> bool:
-        """Whether it never was surely a face, and none whenever it was looked at closely."""
+        """Whether it never scored as surely a face, and all close-ups denied it."""
         asked = [v for score, v in zip(self.scores, self.verdicts, strict=True) if score >= settings.threshold]
         return self.score < settings.sure and bool(asked) and all(v == NO_FACE for v in asked)
 
 
 def plan(detections: Detections, settings: Settings) -> Plan:
-    """Decides what to cover, given all detections of a clip down to the second-chance score."""
+    """Makes tracks from all detections of a clip down to the second-chance score, and finds missing faces."""
     faces = second_chance(detections, settings.threshold)
     trails = _follow(detections, faces, settings.hole_s, settings.sure)
     doubtful = [trail for trail in trails if trail.is_doubtful(settings)]
@@ -126,7 +137,7 @@ def plan(detections: Detections, settings: Settings) -> Plan:
 
 
 def second_chance(detections: Detections, threshold: float) -> list[Faces]:
-    """Keeps what scores at least `threshold`, and what overlaps something kept at the look before or after."""
+    """Keeps the detections of each look that score at least `threshold`, or overlap one kept at a look beside it."""
     kept = [faces[:, 4] >= threshold for faces in detections.faces]
     count = len(kept)
     for order, step in ((range(1, count), -1), (range(count - 2, -1, -1), 1)):
@@ -137,8 +148,15 @@ def second_chance(detections: Detections, threshold: float) -> list[Faces]:
 
 
 def boxes_per_frame(tracks: Sequence[Track], times: Sequence[float]) -> list[Boxes]:
-    """What tracks cover in each frame, before any margin: where they are there, first; and where they were found last
-    and will be next, if that is at most `AROUND_S` away."""
+    """The boxes that tracks cover in each frame, before any margin.
+
+    For each track the box at the frame comes first, then the last box before it and the next after it, shrunk, where
+    these are at most `AROUND_S` away.
+
+    Args:
+        tracks: by numbers of frames.
+        times: of all frames, seconds.
+    """
     found: list[list[Box]] = [[] for _ in times]
     for track in tracks:
         for t in range(track.frames[0], track.frames[-1] + 1):
@@ -162,7 +180,7 @@ def _between(track: Track, t: int) -> Box:
 
 
 def _follow(detections: Detections, faces: Sequence[Faces], hole_s: float, sure: float) -> list[_Trail]:
-    """Links faces from look to look, one to one; what is lost may come back at its place within `hole_s`."""
+    """Links detections from look to look, each to one track; a face may be lost and found again within `hole_s`."""
     trails: list[_Trail] = []
     for look, found in zip(detections.looked, faces, strict=True):
         time = detections.times[look]
@@ -175,8 +193,8 @@ def _follow(detections: Detections, faces: Sequence[Faces], hole_s: float, sure:
         continued: dict[int, _Trail] = {}
         if open_trails and len(found):
             cost = np.array([_effort(trail, found[:, :4], look, detections) for trail in open_trails])
-            # What was surely a face chooses first: a false alarm beside it must not take it over. Nor must it itself go
-            # over to one when it is lost.
+            # Sure faces choose first, so that a false alarm beside one does not take its box. And a track that lost its
+            # face must not go on with the box of another track that is closer, unless the box is very close.
             later = np.array([[LATER if trail.score < sure else 0.0] for trail in open_trails])
             possible = (cost <= 1) & ((cost <= NEAR) | (cost == cost.min(axis=0)))
             for i, j in _least(np.where(possible, cost, FAR) + later):
@@ -194,34 +212,47 @@ def _follow(detections: Detections, faces: Sequence[Faces], hole_s: float, sure:
 
 
 def _least(cost: Float[np.ndarray, "n m"]) -> list[tuple[int, int]]:
-    """Row and column of the pairs, none of which share either, that cost least together."""
+    """The cheapest assignment of rows to columns, as pairs of row and column."""
     if 1 in cost.shape:
         return [divmod(int(cost.argmin()), cost.shape[1])]
-    from scipy.optimize import linear_sum_assignment  # takes a quarter of a second to load; most clips show one face
+    from scipy.optimize import linear_sum_assignment  # loads for a quarter of a second; films of one face do without
 
     return [(int(i), int(j)) for i, j in zip(*linear_sum_assignment(cost), strict=True)]
 
 
 def _effort(trail: _Trail, boxes: Boxes, look: int, detections: Detections) -> Float[np.ndarray, " N"]:
-    """How hard it is for a trail to go on at each box."""
+    """The cost of linking a trail with each box at a look."""
     elapsed = detections.times[look] - detections.times[trail.looks[-1]]
     return effort(trail.boxes[-1], boxes, STEP if detections.is_cut_between(trail.looks[-1], look) else reach(elapsed))
 
 
 def reach(elapsed_s: float) -> float:
-    """How far a face gets in a time, in units of its own size."""
+    """How far a face can move in a time, in units of its own size."""
     return min(REACH, STEP + SPEED * elapsed_s)
 
 
 def effort(last: Box, boxes: Boxes, furthest: float) -> Float[np.ndarray, " N"]:
-    """How hard it is for a face to get from one box to each of others, if it gets that far: above 1 it cannot."""
+    """The cost of moving from one box to each of others: 1 for the distance `furthest`, infinite for another size.
+
+    Args:
+        last: where the face was.
+        boxes: where it may be.
+        furthest: how far it can move, in units of its own size.
+    """
     sizes = _size(boxes) / _size(last[None])
     cost = _distance(last[None], boxes)[0] / furthest
     return np.where(np.maximum(sizes, 1 / sizes) <= GROWTH, cost, np.inf)
 
 
 def _finish(number: int, trail: _Trail, detections: Detections, hole_s: float, extend_s: float) -> tuple[Track, int]:
-    """The trail with its holes bridged by hulls and its ends carried on; and how many frames the holes have."""
+    """Makes the track of a trail.
+
+    Where looks between two detections found nothing, the hull of both is covered; before the first and after the last
+    detection the box stays for `extend_s`, within the scene.
+
+    Returns:
+        The track, and the number of frames without a detection that it covers.
+    """
     points: dict[int, Box] = dict(zip(trail.looks, _undented(trail, detections, hole_s), strict=True))
     bridged = 0
     for a, b in zip(trail.looks, trail.looks[1:], strict=False):
@@ -241,7 +272,7 @@ def _finish(number: int, trail: _Trail, detections: Detections, hole_s: float, e
 
 
 def _where_seen(number: int, trail: _Trail, detections: Detections, threshold: float) -> list[Track]:
-    """A doubtful trail as tracks of their own, one for every run of looks that saw it; nothing is carried on."""
+    """The tracks of a doubtful trail: one for each run of looks that found it, without bridges and extensions."""
     places = {look: place for place, look in enumerate(detections.looked)}
     runs: list[list[int]] = []
     for i, look in enumerate(trail.looks):
@@ -258,10 +289,10 @@ def _where_seen(number: int, trail: _Trail, detections: Detections, threshold: f
 
 
 def _undented(trail: _Trail, detections: Detections, hole_s: float) -> list[Box]:
-    """The boxes, those of a face that is hidden in part united with where it was before and is after.
+    """The boxes of a trail, with partly hidden ones enlarged.
 
-    A head does not shrink for a moment: a side that is shorter than it was and will be within half of `hole_s` has a
-    hand before it.
+    A side that is shorter than it is both before and after, within half of `hole_s`, is hidden, as by a hand: the box
+    is united with one interpolated between the whole boxes before and after.
     """
     times = np.array([detections.times[look] for look in trail.looks])
     boxes = np.array(trail.boxes)
@@ -284,8 +315,11 @@ def _undented(trail: _Trail, detections: Detections, hole_s: float) -> list[Box]
 def _missing(
     trails: Sequence[_Trail], detections: Detections, sure: float
 ) -> tuple[tuple[int, ...], tuple[int, ...], float]:
-    """Frames in which a face must be that was not found, those of scenes in which nobody was, and the least height of a
-    face that is missing."""
+    """Finds the frames in which a face is missing.
+
+    Returns:
+        These frames; the frames of scenes in which nobody was found; and the height of the smallest missing face.
+    """
     missing, empty, heights = set[int](), list[int](), list[float]()
     for scene in detections.scenes():
         here = [trail for trail in trails if trail.looks[0] < scene.stop and trail.looks[-1] >= scene.start]
@@ -302,9 +336,9 @@ def _missing(
 
 
 def _unexplained(trail: _Trail, here: Sequence[_Trail], detections: Detections, scene: range) -> set[int]:
-    """The frames before a sure face came, and after it went, unless over the border or with a cut.
+    """The frames before a sure face came and after it went, unless it did so over the border or with a cut.
 
-    It is back when a face begins where it could have got to meanwhile.
+    After it went they end where a trail begins that it can have moved to; before it came, likewise.
     """
     frames: set[int] = set()
     first, last = trail.looks[0], trail.looks[-1]
@@ -318,13 +352,13 @@ def _unexplained(trail: _Trail, here: Sequence[_Trail], detections: Detections, 
 
 
 def _leads_to(gone: _Trail, back: _Trail, detections: Detections) -> bool:
-    """Whether a face may have gone where one begins later."""
+    """Whether a face that is gone can have moved to where another trail begins later."""
     elapsed = detections.times[back.looks[0]] - detections.times[gone.looks[-1]]
     return elapsed > 0 and float(_distance(gone.boxes[-1][None], back.boxes[0][None])[0, 0]) <= STEP + SPEED * elapsed
 
 
 def _is_empty(t: int, here: Sequence[_Trail], detections: Detections) -> bool:
-    """Whether the picture may well show nobody: who was there left over the border, and who comes enters over it."""
+    """Whether a frame may show nobody: the last face before it left over the border, and the next came over it."""
     before = [trail for trail in here if trail.looks[-1] < t]
     after = [trail for trail in here if trail.looks[0] > t]
     left = not before or detections.at_border(max(before, key=lambda trail: trail.looks[-1]).boxes[-1], BORDER)
@@ -337,17 +371,18 @@ def _size(boxes: Boxes) -> Float[np.ndarray, " N"]:
 
 
 def _distance(boxes: Float[np.ndarray, "N 4"], others: Float[np.ndarray, "M 4"]) -> Float[np.ndarray, "N M"]:
-    """Distance of the centres in units of the larger box's size."""
+    """Distances of the centres, in units of the size of the larger box."""
     centres = [(b[:, :2] + b[:, 2:]) / 2 for b in (boxes, others)]
     gaps = np.linalg.norm(centres[0][:, None] - centres[1][None], axis=-1)
     return gaps / np.maximum(_size(boxes)[:, None], _size(others)[None])
 
 
 def _moved_over(box: Box, other: Box) -> Box:
-    """A box moved by as little as lets it cover another, as far as it is large enough: it may be off by some speed."""
+    """A box, moved as little as possible to cover another: an interpolated box is off where a face changes speed."""
     shift = np.maximum(other[2:] - box[2:], 0) + np.minimum(other[:2] - box[:2], 0)
     return box + np.tile(shift, 2)
 
 
 def _hull(box: Box, other: Box) -> Box:
+    """The smallest box around both."""
     return np.concatenate([np.minimum(box, other)[:2], np.maximum(box, other)[2:]])

@@ -1,1 +1,1 @@
-"""Where faces are in pictures: the network, how pictures are shown to it, and the first pass over a film."""
+"""Detection of faces: the network, how pictures are searched with it, and the first pass over a film."""

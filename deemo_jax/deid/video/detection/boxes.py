@@ -21,7 +21,7 @@ def heights(faces: Float[np.ndarray, "N _"]) -> Float[np.ndarray, " N"]:
 
 
 def at_one_place(face: Float[np.ndarray, " _"], other: Float[np.ndarray, " _"]) -> bool:
-    """Whether the middle of one lies in the other."""
+    """Whether the centre of one box lies in the other."""
     for a, b in ((face, other), (other, face)):
         middle = (a[:2] + a[2:4]) / 2
         if (middle > b[:2]).all() and (middle < b[2:4]).all():
@@ -30,7 +30,7 @@ def at_one_place(face: Float[np.ndarray, " _"], other: Float[np.ndarray, " _"]) 
 
 
 def joined(faces: ScoredBoxes) -> ScoredBoxes:
-    """One box for each group that overlaps: around all of it, with the best score; best first."""
+    """Unites overlapping boxes: the hull of each group, with its best score; best first."""
     kept: list[np.ndarray] = []
     for face in faces[np.argsort(-faces[:, 4], kind="stable")]:
         if kept and (near := overlaps(np.array(kept), face[None], SAME_FACE_IOU)[:, 0]).any():
@@ -44,7 +44,7 @@ def joined(faces: ScoredBoxes) -> ScoredBoxes:
 def overlaps(
     faces: Float[np.ndarray, "N _"], others: Float[np.ndarray, "M _"], share: float
 ) -> Bool[np.ndarray, "N M"]:
-    """Which boxes have more than this share of their union in common; columns after the fourth do not matter."""
+    """Which pairs of boxes have an intersection over union above `share`."""
     near = np.maximum(faces[:, None, :2], others[None, :, :2])
     far = np.minimum(faces[:, None, 2:4], others[None, :, 2:4])
     common = np.clip(far - near, 0, None).prod(axis=-1)
@@ -53,7 +53,7 @@ def overlaps(
 
 
 def middles_within(faces: Float[np.ndarray, "N _"], others: Float[np.ndarray, "M _"]) -> Bool[np.ndarray, " N"]:
-    """Whether the middle of a face lies in one of the others: mouths and eyes are no faces of their own."""
+    """Whether the centre of each face lies in one of the others, as for a mouth or an eye that was taken for a face."""
     middle = (faces[:, None, :2] + faces[:, None, 2:4]) / 2
     inside = np.all((middle > others[None, :, :2]) & (middle < others[None, :, 2:4]), axis=-1)
     return np.any(inside, axis=1)

@@ -1,7 +1,7 @@
-"""Parts of a picture looked at from near: is it a face at all, and where is a small one?
+"""Close-ups: parts of a picture, enlarged or shrunk to one size, in which a detection is checked or a face searched.
 
-What scores low from afar is looked at again, and from near a fist or a logo is none. Axes: N faces, H height, W width,
-S side of a close-up.
+In a close-up fists and logos, which score low as faces in the whole picture, score as none.
+Axes: N faces, H height, W width, S side of a close-up.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,12 +13,12 @@ from jaxtyping import Bool, Float, Float32, UInt8
 from deemo_jax.deid.video.detection.turned_faces import UPRIGHT, detect
 from deemo_jax.media.picture import Picture
 
-# A close-up is a square of so many times the box's longer side, shown at so many pixels.
+# A close-up is a square whose side is so many times the longer side of a box, scaled to SIDE pixels.
 CONTEXTS, SIDE = (2.5, 4.0), 160
-# On 71 fists and logos that scored 0.2 to 0.5 from afar the best score from near was 0.07, on faces half hidden or half
-# out of the picture 0.05 at least.
+# Score below which a close-up denies a face. Of 71 fists and logos that scored 0.2 to 0.5 in the whole picture the best
+# score in a close-up was 0.07; faces half hidden or half out of the picture scored at least 0.05.
 NOTHING = 0.05
-# More in one picture stand as they are.
+# Detections of a picture that are checked, at most.
 MOST = 6
 
 
@@ -29,14 +29,14 @@ def refuted(
     sure: float,
     turns: Sequence[int] = UPRIGHT,
 ) -> Bool[np.ndarray, " N"]:
-    """Which of the faces that score at least `threshold` and less than `sure` are none from near; others never are.
+    """Which faces are denied by close-ups.
 
     Args:
         picture: in which they were found.
         faces: x0, y0, x1, y1, score; pixels of the picture, best first.
-        threshold: lower scores are not asked about.
-        sure: higher scores need no second opinion.
-        turns: by which the close-ups are turned.
+        threshold: faces that score lower are not checked, and not denied.
+        sure: faces that score as much or higher are not checked, and not denied.
+        turns: quarter turns by which the close-ups are searched.
     """
     answers = np.zeros(len(faces), bool)
     unsure = np.flatnonzero((faces[:, 4] >= threshold) & (faces[:, 4] < sure))[:MOST]
@@ -50,13 +50,14 @@ def refuted(
 def close_up_score(
     image: UInt8[np.ndarray, "H W 3"], box: Float[np.ndarray, "4"], turns: Sequence[int] = UPRIGHT
 ) -> float:
-    """The best score from near of a face around the middle of a box."""
+    """The best score of a face in close-ups that contains the centre of a box."""
     return max(_close_up_scores(image, box, turns))
 
 
 def _close_up_scores(
     image: UInt8[np.ndarray, "H W 3"], box: Float[np.ndarray, "4"], turns: Sequence[int]
 ) -> Iterator[float]:
+    """In the close-up of each context, the best score of a face that contains the centre of the box."""
     middle = np.tile((box[:2] + box[2:4]) / 2, 2)
     for context in CONTEXTS:
         found = faces_close_up(image, box, context, NOTHING, turns)
@@ -71,7 +72,15 @@ def faces_close_up(
     threshold: float,
     turns: Sequence[int] = UPRIGHT,
 ) -> Float32[np.ndarray, "N 5"]:
-    """The faces in a square of `context` times a box's longer side, in pixels of the whole picture, best first."""
+    """The faces in a close-up, best first: x0, y0, x1, y1, score; pixels of the whole picture.
+
+    Args:
+        image: the whole picture, RGB.
+        box: around whose centre the close-up lies.
+        context: side of the close-up in units of the longer side of the box.
+        threshold: lowest score.
+        turns: quarter turns by which it is searched.
+    """
     scale = SIDE / (context * max(1.0, float((box[2:4] - box[:2]).max())))
     shift = SIDE / 2 - scale * (box[:2] + box[2:4]) / 2
     matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float64)

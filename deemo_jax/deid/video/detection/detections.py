@@ -1,4 +1,4 @@
-"""What the first pass over a video found: its frame times, its cuts, and the faces at the frames that were searched.
+"""What the first pass over a film found: the times of its frames, its cuts, and the faces in the frames it searched.
 
 Axes: N faces.
 """
@@ -13,26 +13,25 @@ from jaxtyping import Float
 
 from deemo_jax.deid.video.detection.turned_faces import UPRIGHT
 
-# Corners, score, and what a close-up said (`close_up.py`): `NO_FACE`, `SURELY`, or 0 where it was not
-# asked or not sure.
+# x0, y0, x1, y1, score, and what a close-up said: `NO_FACE`, `SURELY`, or 0 where there was none or it was not sure.
 Faces = Float[np.ndarray, "_ 6"]
 NO_FACE, SURELY = 1, -1
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """What the first pass saw.
+    """What the first pass found.
 
     Attributes:
-        width: of the picture, pixels.
-        height: of the picture, pixels.
-        times: of all frames, clip seconds.
-        looked: frames at which the detector looked, ascending.
-        faces: at each of them, down to the second-chance score; pixels of the picture.
-        cuts: frames that begin a scene, but for the first.
-        small: at the frames that were looked at in full size, the faces that are to be looked for in those between,
-            since other looks may not see them.
-        turns: quarter turns by which the pictures were looked at.
+        width: of the pictures, pixels.
+        height: of the pictures, pixels.
+        times: of all frames, seconds of the clip.
+        looked: numbers of the frames that were searched, ascending.
+        faces: in each of them, down to the second-chance score; pixels of the picture.
+        cuts: numbers of the frames that begin a scene, except the first.
+        small: frame that was searched at full size -> its faces that other searches may miss; they are followed through
+            the frames up to the next search at full size.
+        turns: quarter turns by which all pictures were searched.
     """
 
     width: int
@@ -58,10 +57,10 @@ class Detections:
         return bisect.bisect_right(self.cuts, later) > bisect.bisect_right(self.cuts, frame)
 
     def last_look(self, scene: range) -> int:
-        """The last frame of a scene that was looked at."""
+        """The last frame of a scene that was searched."""
         return self.looked[bisect.bisect_left(self.looked, scene.stop) - 1]
 
     def at_border(self, box: Float[np.ndarray, "4"], share: float) -> bool:
-        """Whether a box comes that near to the edge of the picture."""
+        """Whether a box is as close to the edge of the picture as a share of its sides."""
         limit = np.array([self.width, self.height])
         return bool((box[:2] <= share * limit).any() or (box[2:] >= (1 - share) * limit).any())

@@ -1,4 +1,4 @@
-"""Scenes that seem to show nobody: is it so in every one of their frames?"""
+"""Checks scenes in which the first pass found nobody: every frame of them is searched at full size."""
 
 import functools
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from deemo_jax.media.picture import Picture
 
 
 def frames_with_somebody(video: CachedVideo, frames: frozenset[int], finder: FaceFinder) -> tuple[int, ...]:
-    """The frames in which a face is seen after all, looked at in full size, and as a whole turned in every way.
+    """The frames that show a face after all: searched at full size, and as a whole in all four quarter turns.
 
     Args:
         video: the film.
-        frames: to look at, every one.
-        finder: what counts.
+        frames: numbers of the frames to search.
+        finder: the detector and its settings.
     """
     video.stage = "looking for somebody"
     pictures: Iterator[Picture] = (picture for picture in video if picture.index in frames)

@@ -1,4 +1,4 @@
-"""How the pictures of one clip are looked at: as a whole, small; and at full size, in tiles that fit in memory.
+"""Searches the pictures of a clip for faces: as a whole, scaled down; or at full size, in tiles that fit in memory.
 
 Axes: N faces.
 """
@@ -16,49 +16,49 @@ from deemo_jax.deid.video.detection.boxes import joined
 from deemo_jax.deid.video.detection.centerface import input_size
 from deemo_jax.deid.video.detection.turned_faces import UPRIGHT, detect
 
-# Pixels of a tile, at most: the network takes some 250 bytes for each. A picture of 720p is one, of 4K nine.
+# Pixels of a tile, at most: the network takes some 250 bytes for each. A picture of 720p is one tile, of 4K nine.
 TILE = 1_300_000
 
 
 @runtime_checkable
 class ScalablePicture(Protocol):
-    """A picture that can be had at any size."""
+    """A picture that can be scaled to any size."""
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height, pixels."""
 
     def rgb(self, width: int, height: int) -> UInt8[np.ndarray, "height width 3"]:
-        """Scaled to a size."""
+        """The picture in RGB, scaled to a width and height in pixels."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FaceFinder:
-    """How to look.
+    """How pictures are searched.
 
     Attributes:
-        settings: how large, and what counts.
-        turns: quarter turns by which every picture is looked at; upright, unless faces were found that are not.
+        settings: of de-identification.
+        turns: quarter turns by which every picture is searched; only upright, unless faces were found that are not.
     """
 
     settings: Settings
     turns: tuple[int, ...] = UPRIGHT
 
     def whole(self, picture: ScalablePicture, threshold: float) -> Float32[np.ndarray, "N 5"]:
-        """Faces from the smallest size up, as x0, y0, x1, y1, score; pixels of the picture, best first."""
+        """Faces from `settings.smallest_face` up, best first: x0, y0, x1, y1, score; pixels of the picture."""
         return self.turned(picture, threshold, self.turns)
 
     def turned(self, picture: ScalablePicture, threshold: float, turns: tuple[int, ...]) -> Float32[np.ndarray, "N 5"]:
-        """The same in a picture that is turned."""
+        """As `whole`, with the picture searched by other quarter turns."""
         scale = self.settings.detection_scale(*picture.size)
         return detect(picture.rgb(*input_size(*picture.size, scale)), picture.size, scale, threshold, turns)
 
     def sees_all(self, size: tuple[int, int]) -> bool:
-        """Whether a look at the whole picture is one at full size."""
+        """Whether `whole` searches pictures of this size at full size."""
         return self.settings.detection_scale(*size) == 1
 
     def full_size(self, picture: ScalablePicture, threshold: float) -> Float32[np.ndarray, "N 5"]:
-        """All faces that are not so large as to lie in several tiles; those are seen whole by `whole`."""
+        """Faces of any size that fit in a tile, as in `whole`, which finds larger ones."""
         size, image = picture.size, picture.rgb(*picture.size)
         overlap = self.settings.smallest_pixels(*size)
         (width, lefts), (height, tops) = tiles(size, overlap)
@@ -70,7 +70,15 @@ class FaceFinder:
 
 
 def tiles(size: tuple[int, int], overlap: int) -> tuple[tuple[int, list[int]], tuple[int, list[int]]]:
-    """Equal tiles that cover a picture: their width and left edges, their height and top edges."""
+    """Equal tiles that cover a picture and overlap.
+
+    Args:
+        size: width and height of the picture, pixels.
+        overlap: of neighbours, pixels, at least.
+
+    Returns:
+        The tiles' width and left edges, and their height and top edges.
+    """
     counts = [1, 1]
     while True:
         sides = [math.ceil((side + (n - 1) * overlap) / n) for side, n in zip(size, counts, strict=True)]

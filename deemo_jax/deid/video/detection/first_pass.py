@@ -1,8 +1,8 @@
-"""The first pass: where a detector sees faces, and where the scene is cut.
+"""The first pass over a film: finds faces, and cuts between scenes.
 
-It need not look at every frame: between two looks lies a twelfth of a second at most, in which a face that crosses the
-picture in half a second moves by little more than its width. The first and the last frame and both sides of every cut
-are looked at always.
+Not every frame is searched: between two searched frames lies a twelfth of a second at most, in which a face that
+crosses the picture in half a second moves by little more than its width. The first and the last frame and both sides of
+every cut are always searched.
 Axes: N faces; h and w pixels of a thumbnail.
 """
 
@@ -26,31 +26,34 @@ from deemo_jax.media.cached_video import CachedVideo
 from deemo_jax.media.picture import Picture
 from deemo_jax.media.video import film_seconds
 
+# Seconds between two searched frames, and between two that are searched at full size, at most.
 LOOK_EVERY_S = 1 / 12
 FULL_SIZE_EVERY_S = 1.0
-# What a second look finds is covered a tenth of a second before and after too (`tracks.AROUND_S`): at 10 frames a
-# second no frame lies between what is covered for two such looks.
+# Seconds between frames that are searched again once they are covered, where the first pass searched every frame. A
+# find is covered a tenth of a second before and after, too (`tracks.AROUND_S`), which at 10 frames a second leaves no
+# frame between.
 AGAIN_EVERY_S = 0.3
-# Whoever lies down is lost upright, or scores low, and is then asked for at once.
+# Seconds between frames that are searched turned, at least; sooner where no face scores well, as with a face that lies.
 TURNED_EVERY_S = 5.0
+# Width and height of the thumbnails by which cuts are found, pixels.
 THUMBNAIL = (48, 27)
-# Bytes of pictures that wait for a thread while another looks in full size, which takes as long as many other looks.
+# Bytes of pictures that may wait while a thread searches one at full size, which takes as long as many other searches.
 ROOM = 64 << 20
-# Thumbnails of two frames that correlate less belong to different scenes: cuts between similar sets stay below a third,
-# a fast pan over a pattern seldom does, and a flash changes level, not structure.
+# Correlation of successive thumbnails below which there is a cut: between similar sets it is below a third, in a fast
+# pan over a pattern seldom so low, and a flash changes brightness, not structure.
 ALIKE = 0.35
-# Grey levels below which a thumbnail has no structure: black, white, fog.
+# Standard deviation of a thumbnail, grey levels, below which it has no structure: black, white, fog.
 FLAT = 2.0
 
 
 def first_pass(video: CachedVideo, settings: Settings) -> Detections:
-    """Reads a video once; keeps boxes and times, no pictures.
+    """Searches a film for faces; keeps boxes and times, no pictures.
 
-    Where faces are seen that are not upright it is read once more, and every picture is looked at turned, too.
+    Where it finds faces that are not upright, it reads the film once more and searches every picture turned, too.
 
     Raises:
-        UserError: what cannot be read or is too long, a picture that changes its size, or more faces than can be
-            followed.
+        UserError: the film cannot be read, is too long, changes the size of its pictures, or shows more faces than can
+            be followed.
     """
     seen, turns = _pass(video, FaceFinder(settings))
     if turns:
@@ -59,14 +62,14 @@ def first_pass(video: CachedVideo, settings: Settings) -> Detections:
 
 
 def _pass(video: CachedVideo, finder: FaceFinder) -> tuple[Detections, frozenset[int]]:
-    """What is seen in a film; and the turns in which more is."""
+    """What is found in a film, and the quarter turns in which more would be found."""
     path, video.stage = video.path, "looking for faces"
     times: list[float] = []
     cuts: list[int] = []
     size = (0, 0)
 
     def worth_a_look() -> Iterator[FrameToSearch]:
-        """Fills in `times`, `cuts` and `size` on its way."""
+        """The frames to search; fills in `times`, `cuts` and `size` while it reads the film."""
         nonlocal size
         before: Picture | None = None
         thumbnail_before, looked = None, -1
@@ -74,7 +77,7 @@ def _pass(video: CachedVideo, finder: FaceFinder) -> tuple[Detections, frozenset
         for picture in video:
             if before is not None and picture.size != size:
                 raise UserError(f"{path}: the picture changes its size at {picture.time_s:.2f} s; cut the clip there")
-            if picture.time_s > source_spans.LONGEST_CLIP_S:  # whatever the header says
+            if picture.time_s > source_spans.LONGEST_CLIP_S:  # the header may state a shorter time
                 raise source_spans.TooLong(path, film_seconds(path))
             size = picture.size
             times.append(picture.time_s)
@@ -122,7 +125,7 @@ def is_cut(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]) ->
 
 
 def spaced_frames(times: Sequence[float], every_s: float = LOOK_EVERY_S) -> Iterator[int]:
-    """Frames that lie so far apart, and the last one."""
+    """Frames at least `every_s` apart, and the last one."""
     before = -every_s
     for t, time in enumerate(times):
         if time - before >= every_s - 1e-3 or t == len(times) - 1:
@@ -131,8 +134,11 @@ def spaced_frames(times: Sequence[float], every_s: float = LOOK_EVERY_S) -> Iter
 
 
 def unseen_frames(detections: Detections) -> Iterator[int]:
-    """Frames for a second look: all that were not looked at; and where every frame was, some of them, no further apart
-    than `AGAIN_EVERY_S`, the first of every scene and the last of all among them."""
+    """The frames to search again once they are covered: those that the first pass did not search.
+
+    Where it searched every frame, these are frames no further apart than `AGAIN_EVERY_S`, with the first frame of every
+    scene and the last frame of all.
+    """
     times, cuts, again_s = detections.times, frozenset(detections.cuts), -math.inf
     for a, b in itertools.pairwise([*detections.looked, len(times)]):
         unseen = range(a + 1, b)

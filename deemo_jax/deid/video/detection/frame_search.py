@@ -1,4 +1,4 @@
-"""One look at one picture: whole; and where that is asked for in full size, for small faces, and turned.
+"""The search of one picture for faces: as a whole and, where that is asked for, at full size and turned.
 
 Axes: N, M faces.
 """
@@ -17,17 +17,24 @@ from deemo_jax.deid.video.detection.face_finder import FaceFinder
 from deemo_jax.deid.video.detection.turned_faces import TURNS, better_turns
 from deemo_jax.media.picture import Picture
 
-# More than a picture of people holds; a crowd takes hours to follow and nothing is left to see.
+# Faces in a picture, at most: a crowd would take hours to follow, and its film would be mostly masks.
 MOST_FACES = 100
-# Where no face scores as high, turned ones are looked for. A head that is tilted by 45 degrees scores 0.73 at least.
+# Where no face scores as high, the picture is searched turned, too. A head that is tilted by 45 degrees scores 0.73 or
+# more upright.
 WEAK = 0.7
-# Boxes that have so much in common are of one face.
+# Two boxes with a greater intersection over union are of one face.
 SAME = 0.2
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FrameToSearch:
-    """A picture to look at; whether in full size, and turned, too."""
+    """A picture that is to be searched.
+
+    Attributes:
+        picture: the picture.
+        full_size: whether it is searched at full size, too.
+        turned: whether it is searched turned, too.
+    """
 
     picture: Picture
     full_size: bool = False
@@ -36,12 +43,12 @@ class FrameToSearch:
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class FrameDetections:
-    """What is seen in a picture.
+    """What is found in a picture.
 
     Attributes:
-        faces: all of them, down to the second-chance score.
-        small: those of the look in full size that other looks may not see; None where there was no such look.
-        turns: quarter turns in which more is seen than upright.
+        faces: all faces, down to the second-chance score.
+        small: those found at full size that other searches may miss; None where there was no search at full size.
+        turns: quarter turns in which more is found than upright.
     """
 
     faces: Faces
@@ -50,10 +57,18 @@ class FrameDetections:
 
 
 def search_frame(finder: FaceFinder, path: Path, asked: FrameToSearch) -> tuple[int, FrameDetections]:
-    """The frame, and what is seen in it.
+    """Searches a picture.
+
+    Args:
+        finder: the detector and its settings.
+        path: of the film, for messages.
+        asked: the picture, and how it is searched.
+
+    Returns:
+        The number of the frame, and what is found in it.
 
     Raises:
-        UserError: more faces than can be followed.
+        UserError: there are more faces than can be followed.
     """
     picture, settings = asked.picture, finder.settings
     found = finder.whole(picture, settings.second_chance)
@@ -74,7 +89,7 @@ def search_frame(finder: FaceFinder, path: Path, asked: FrameToSearch) -> tuple[
 
 
 def _judged(finder: FaceFinder, picture: Picture, found: Float32[np.ndarray, "N 5"]) -> Faces:
-    """Faces, and which of them are none from near."""
+    """The faces with what close-ups say of them: `NO_FACE` for those that they deny, else 0."""
     doubts = refuted(picture, found, finder.settings.threshold, finder.settings.sure, finder.turns)
     return np.column_stack([found, np.where(doubts, NO_FACE, 0)])
 
@@ -82,9 +97,10 @@ def _judged(finder: FaceFinder, picture: Picture, found: Float32[np.ndarray, "N 
 def _news(
     finder: FaceFinder, picture: Picture, known: Float32[np.ndarray, "N 5"]
 ) -> tuple[Faces, Float[np.ndarray, " M"]]:
-    """The faces of a look in full size that a look at the whole does not see, or not well: small ones, and new ones.
+    """The faces found at full size that a search of the whole picture misses or sees badly: small ones, and new ones.
 
-    Beside them how much each is like a face from near; 0 where it is not, since it scores too low from afar.
+    Returns:
+        These faces; and the best score of each in a close-up, 0 where it scores too low to be checked.
     """
     settings, least = finder.settings, finder.settings.smallest_pixels(*picture.size)
     if finder.sees_all(picture.size):
@@ -105,13 +121,12 @@ def _news(
 
 
 def refined(faces: Faces, finer: Faces, least: int) -> Faces:
-    """Faces of a look and of a finer one, best first: of what both saw, small faces as the finer did, others as they
-    are.
+    """Unites the faces of two searches, best first; of a face found by both, one box is taken.
 
     Args:
-        faces: of the look.
-        finer: of the finer one.
-        least: height of the smallest face that is not small, pixels.
+        faces: found in the whole picture; their boxes are taken, unless the finer one is small.
+        finer: found at full size or in close-ups.
+        least: height below which a face is small, pixels.
     """
     same = overlaps(faces, finer, SAME)
     replaced = np.any(same & (heights(finer) < least), axis=1)

@@ -1,7 +1,7 @@
-"""Faces in a picture that is looked at upright and turned: who lies down, and who was filmed by a wrong rotation flag.
+"""Searches a picture upright and turned: for people who lie down, and for films with a wrong rotation flag.
 
-The detector was taught upright faces: it finds one that lies on its side or stands on its head seldom, or beside where
-it is. A turn is a number of quarter turns counter-clockwise. Axes: N, M faces; H height, W width.
+The detector was trained on upright faces and seldom finds others, or finds them at a wrong place. A turn is a number of
+quarter turns counter-clockwise. Axes: N, M faces; H height, W width.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,7 @@ from deemo_jax.deid.video.detection.centerface import FaceDetector
 
 UPRIGHT = (0,)
 TURNS = (1, 2, 3)
-# By so much a turned face scores higher than it does upright: an upright one seldom scores as high turned, and then by
-# chance.
+# A face is taken for a turned one where it scores higher by this much in the turned picture than upright.
 BETTER = 0.02
 
 
@@ -26,14 +25,14 @@ def detect(
     threshold: float,
     turns: Sequence[int] = UPRIGHT,
 ) -> ScoredBoxes:
-    """The faces in a picture, however it is turned.
+    """The faces in a picture that is searched once in each of several turns.
 
     Args:
-        image: the picture, or what the detector sees of it, scaled already.
+        image: the picture, at its own size or at that of the detector's input.
         size: width and height of the picture, pixels.
-        scale: at which the detector looks at it.
-        threshold: least score.
-        turns: by which it is turned for a look each; of what several see, the box with the best score is taken.
+        scale: by which the detector's input is smaller than the picture.
+        threshold: lowest score.
+        turns: of the searches; of a face found in several, the box with the best score is taken.
 
     Returns:
         x0, y0, x1, y1, score; pixels of the picture, best first.
@@ -46,7 +45,7 @@ def detect(
 
 
 def turned_back(faces: ScoredBoxes, turn: int, size: tuple[int, int]) -> ScoredBoxes:
-    """Faces of a picture that was turned, in pixels of the picture of width and height `size`."""
+    """Faces found in a turned picture, in pixels of the picture before, of width and height `size`."""
     width = size[turn % 2]
     for _ in range(turn):
         width = sum(size) - width
@@ -56,7 +55,7 @@ def turned_back(faces: ScoredBoxes, turn: int, size: tuple[int, int]) -> ScoredB
 
 
 def best(looks: Sequence[ScoredBoxes]) -> ScoredBoxes:
-    """What several looks see, best first: none of it lies where another look sees more likely a face."""
+    """The faces of several searches, best first, without those where another search has a better one at the place."""
     faces = np.concatenate(looks)
     of = np.repeat(np.arange(len(looks)), [len(found) for found in looks])
     kept: list[int] = []
@@ -67,11 +66,11 @@ def best(looks: Sequence[ScoredBoxes]) -> ScoredBoxes:
 
 
 def better_turns(upright: ScoredBoxes, looks: Sequence[tuple[int, ScoredBoxes]], sure: float) -> frozenset[int]:
-    """The turns that show best what is surely a face, if none or a less likely one is seen there upright.
+    """The turns in which a sure face is found that upright is not found, or scores lower.
 
     Args:
-        upright: what is seen upright.
-        looks: turns, and what is seen in each.
+        upright: faces found upright.
+        looks: turns, and the faces found in each.
         sure: score from which a detection is surely a face.
     """
     faces = best([upright, *(found for _, found in looks)])
