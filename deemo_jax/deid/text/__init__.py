@@ -1,1 +1,1 @@
-"""Names and other identifying words out of transcripts and annotations."""
+"""Takes names and other identifying words out of transcripts and annotations."""

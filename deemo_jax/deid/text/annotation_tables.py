@@ -1,4 +1,4 @@
-"""Annotations and other lists that a person made, from JSON lines, or from a table that a spreadsheet saved."""
+"""Reads annotations and other lists that a person made: JSON lines, or tables that a spreadsheet saved."""
 
 import csv
 import json
@@ -13,19 +13,25 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import open_input, read_jsonl
 from deemo_jax.deid.text.captions import read_text
 
+# File endings of tables.
 TABLES = (".csv", ".tsv", ".txt")
+# Bytes at the beginning of a file by which its form is recognised.
 _HEAD = 4096
+# Characters that may separate cells.
 SEPARATORS = ";\t,"
+# Characters of a cell, at most.
 MAX_CELL = 1 << 20
+# Columns with numbers.
 _TIMES = ("start_s", "end_s")
+# "sep=;", a first line by which Excel states the separator.
 _SEPARATOR_LINE = re.compile(r"\A\s*sep=.[ \t]*\n", re.IGNORECASE)
 _ANNOTATED = re.compile(rb'"(?:clip_id|video_id|emotion|transcript)"\s*:')
 
 
 def annotation_rows(path: str | Path) -> Iterator[dict[str, Any]]:
-    """Yields the rows of annotations: JSON objects, one a line; or the lines of a table below its header.
+    """Yields the rows of annotations, as `listed_rows` does; in a table, times become numbers and `nfbl` a list.
 
-    In a cell of `nfbl` stands JSON, or labels parted by "|"; times may have a decimal comma. See `listed_rows`.
+    A cell of `nfbl` holds JSON, or labels separated by "|"; times may have a decimal comma.
 
     Raises:
         UserError: it cannot be read or is neither.
@@ -35,10 +41,10 @@ def annotation_rows(path: str | Path) -> Iterator[dict[str, Any]]:
 
 
 def listed_rows(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
-    """Yields the rows of a list that a person made: JSON objects, one a line; or the lines of a table, cells as text.
+    """Yields the rows of a list: JSON objects, one a line; or the lines of a table, with cells as text.
 
-    A table is UTF-8 or UTF-16, its cells parted by commas, semicolons or tabs. Its header has the keys of the rows in
-    any case.
+    A table is UTF-8 or UTF-16; its cells are separated by commas, semicolons or tabs. Its header has the keys of the
+    rows, in any case.
 
     Raises:
         UserError: it cannot be read or is neither.
@@ -48,7 +54,7 @@ def listed_rows(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
 
 
 def are_annotations(path: Path) -> bool:
-    """Whether a file of JSON has keys of annotations: `.json` is the ending of transcripts, too.
+    """Whether a file of JSON begins with keys of annotations; transcripts have the ending `.json`, too.
 
     Raises:
         UserError: it cannot be read.
@@ -58,7 +64,11 @@ def are_annotations(path: Path) -> bool:
 
 
 def _table(path: Path) -> Iterator[tuple[str, dict[str, str]]] | None:
-    """The lines of a table, and where they stand; None for JSON lines."""
+    """The lines of a table as (where, cells by key); None for a file of JSON lines.
+
+    Raises:
+        UserError: it is neither.
+    """
     if path.suffix.lower() not in TABLES:
         with open_input(path) as handle:
             head = handle.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -72,7 +82,6 @@ def _table(path: Path) -> Iterator[tuple[str, dict[str, str]]] | None:
                 " is read (.srt, .vtt, .json, .TextGrid, .txt); convert it"
             )
         return None
-    # Excel may say in a line of its own what parts the cells.
     lines = _SEPARATOR_LINE.sub("\n", read_text(path)).split("\n")
     header = next((line for line in lines if line.strip()), "")
     return None if header.lstrip().startswith("{") else _lines(path, lines, max(SEPARATORS, key=header.count))
@@ -103,7 +112,7 @@ def _row(keys: list[str], cells: list[str], where: str) -> dict[str, str]:
 
 
 def _typed(cells: dict[str, str], where: str) -> dict[str, Any]:
-    """Times as numbers, body language as a list."""
+    """The cells of a line of annotations, with times as numbers and body language as a list."""
     row: dict[str, Any] = dict(cells)
     row |= {key: _number(cells[key], key, where) for key in _TIMES if key in cells}
     return row | ({"nfbl": _nfbl(cells["nfbl"], where)} if "nfbl" in cells else {})

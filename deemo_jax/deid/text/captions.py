@@ -1,6 +1,6 @@
-"""Transcripts as people have them: SubRip, WebVTT, Whisper's JSON, Praat's TextGrid, plain text; to cues and back.
+"""Reads and writes transcripts: SubRip, WebVTT, Whisper's JSON, Praat's TextGrid (only read), and plain text.
 
-Who speaks is left behind where the format says it beside the words (WebVTT's voices, names of tiers).
+Where a format names the speaker beside the words (WebVTT's voices, names of tiers), the name is not read.
 """
 
 import codecs
@@ -17,13 +17,16 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import open_input
 from deemo_jax.deid.text.lines import joint
 
+# Bytes of a file, cues of a transcript, and characters of a cue, at most.
 MAX_BYTES = 64 << 20
 MAX_CUES = 200_000
 MAX_CUE = 1 << 16
+# File endings of the formats that are read, of those of them that have times, and of those that are written.
 READ = (".srt", ".vtt", ".json", ".textgrid", ".txt")
 TIMED = (".srt", ".vtt", ".json", ".textgrid")
 WRITTEN = (".srt", ".vtt", ".txt")
 
+# "1:02:03,500", with or without hours and milliseconds.
 _TIME = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})(?:[,.](\d{1,3}))?"
 _SPAN = re.compile(rf"^[ \t]*{_TIME}[ \t]*-->[ \t]*{_TIME}[^\n]*$", re.MULTILINE)
 # "<i>", "</c.loud>", "<v Jane>", "<00:01.500>", "{\an8}"; not the "<3" of "I <3 it".
@@ -32,18 +35,19 @@ _MARKUP = re.compile(r"</?[^\W\d_][^<>]{0,200}>|</?>|<[\d:.]{5,16}>|\{\\[^{}]{0,
 _UNSHOWN = re.compile(
     r"(?:\A|(?<=\n)[ \t]*\n)(?:WEBVTT|NOTE|STYLE|REGION)(?=\s|\Z)[^\n]*(?:\n(?![ \t]*$)[^\n]*)*", re.MULTILINE
 )
-# In YouTube's files a cue may begin with a line of one blank, so an empty one comes first.
+# The end of a cue in WebVTT: an empty line or, without one, a line of blanks, with which YouTube's cues may begin.
 _EMPTY, _BLANK = re.compile(r"\n(?=\n|\Z)"), re.compile(r"\n[ \t]*(?=\n|\Z)")
-# The last line before the next times, which numbers that cue.
+# The number of the next cue, in the last line before its times.
 _NUMBER = re.compile(r"(?:\A|\n)[ \t]*\d+[ \t]*\n?\Z")
-# Words with times of their own, as YouTube's recogniser writes them: the lines of a cue come again in the next ones.
+# Words with times of their own, as YouTube's recogniser writes them; such files repeat lines of a cue in the next ones.
 _ROLLING = re.compile(r"<\d\d:\d\d:\d\d\.\d{3}><c>")
-# Whisper hears so much at once; its last stretch may lack an end.
+# Seconds that Whisper hears at once, the length of a last segment that has no end.
 _WINDOW_S = 30.0
+# A string, flag or number of a TextGrid.
 _TOKEN = re.compile(r"\"(?:[^\"]|\"\")*\"|<\w+>|(?<![\w.\[])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w\]])")
-# Tiers that hold no words, and tiers that hold them one by one.
+# Names of tiers that hold no words, and of tiers that hold them one by one.
 _NO_WORDS, _WORD_BY_WORD = (
-    # Of the Munich tools MAU, MAS and KAN hold sounds, syllables and standard forms.
+    # The tiers MAU, MAS and KAN of the Munich tools hold sounds, syllables and standard forms.
     re.compile(
         r"\b(?:phon|syll|tones?\b|pitch|notes?$|comment|ipa\b|x?-?sampa\b|tobi\b|ka[ns]\b)|(?<![\w-])ma[us]$", re.I
     ),
@@ -53,7 +57,12 @@ _NO_WORDS, _WORD_BY_WORD = (
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Cue:
-    """What is said between two times, in seconds of the recording; (0, inf) where the format has no times."""
+    """A piece of a transcript.
+
+    Attributes:
+        start_s, end_s: when it is said, seconds of the recording; 0 and infinity where the format has no times.
+        text: in one line.
+    """
 
     start_s: float
     end_s: float
@@ -61,10 +70,10 @@ class Cue:
 
 
 def read_cues(path: Path) -> tuple[Cue, ...]:
-    """Reads a transcript, its cues in order of time.
+    """Reads a transcript; its cues are sorted by time.
 
     Raises:
-        UserError: it cannot be read, is of no such format, or holds no words.
+        UserError: it cannot be read, is of none of these formats, or holds no words.
     """
     text = read_text(path)
     parse = {".srt": _subrip, ".vtt": _webvtt, ".json": _whisper, ".textgrid": _textgrid, ".txt": _plain}
@@ -83,10 +92,10 @@ def read_cues(path: Path) -> tuple[Cue, ...]:
 
 
 def read_text(path: Path, limit: int = MAX_BYTES) -> str:
-    """Text in UTF-8 or UTF-16, as editors and spreadsheets save it, line ends made alike.
+    """Reads a text in UTF-8 or UTF-16, as editors and spreadsheets save it; line ends become "\\n".
 
     Raises:
-        UserError: missing, too large, or in another encoding.
+        UserError: it is missing, larger than `limit` bytes, or in another encoding.
     """
     with open_input(path) as handle:
         data = handle.read(limit + 1)
@@ -104,7 +113,10 @@ def read_text(path: Path, limit: int = MAX_BYTES) -> str:
 
 
 def words_between(cues: Sequence[Cue], start_s: float, end_s: float) -> str:
-    """What is said in a span: cues of which more than half lies in it, each turn on a line of its own."""
+    """What is said in a span of a recording: the cues of which more than half lies in it, each turn on a line.
+
+    A cue without times is always taken.
+    """
     said = ""
     for cue in cues:
         inside = min(cue.end_s, end_s) - max(cue.start_s, start_s)
@@ -114,7 +126,7 @@ def words_between(cues: Sequence[Cue], start_s: float, end_s: float) -> str:
 
 
 def written(cues: Iterable[Cue], suffix: str) -> str:
-    """The cues as a file of one of the `WRITTEN` formats."""
+    """The cues as text in the format of a file ending in `WRITTEN`."""
     if suffix == ".txt":
         return "".join(f"{cue.text}\n" for cue in cues)
     mark = "," if suffix == ".srt" else "."
@@ -135,13 +147,13 @@ def _one_line(text: str) -> str:
 
 
 def _subrip(text: str) -> Iterator[Cue]:
-    """SubRip: what stands between a line of times and the number of the next cue, blank lines or not."""
+    """The cues of SubRip: the text between a line of times and the number of the next cue, blank lines included."""
     for start, end, said in _timed(text):
         yield Cue(start, end, _one_line(said))
 
 
 def _webvtt(text: str) -> Iterator[Cue]:
-    """WebVTT: what stands between a line of times and a blank line."""
+    """The cues of WebVTT: the text between a line of times and a blank line."""
     rolling = _ROLLING.search(text) is not None
     shown = ""
     for start, end, said in _timed(_UNSHOWN.sub("\n", text)):
@@ -154,7 +166,7 @@ def _webvtt(text: str) -> Iterator[Cue]:
 
 
 def _timed(text: str) -> Iterator[tuple[float, float, str]]:
-    """The lines of times, in seconds, and what stands up to the number of the next ones."""
+    """Start and end of each cue, seconds, and the text up to the number of the next cue."""
     found = list(_SPAN.finditer(text))
     if not found:
         raise ValueError("no line like 00:00:01,000 --> 00:00:02,500")
@@ -170,7 +182,7 @@ def _seconds(clock: tuple[str | None, ...]) -> float:
 
 
 def _whisper(text: str) -> Iterator[Cue]:
-    """Whisper's segments (also faster-whisper's, WhisperX's and the API's), whisper.cpp's, and Transformers' chunks."""
+    """The cues of JSON by Whisper, faster-whisper, WhisperX, OpenAI's API, whisper.cpp or Transformers."""
     row: Any = json.loads(text)
     lists = (row[key] for key in ("segments", "transcription", "chunks") if key in row) if isinstance(row, dict) else ()
     segments = row if isinstance(row, list) else next(iter(lists), None)
@@ -194,7 +206,7 @@ def _whisper_times(segment: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def _textgrid(text: str) -> list[Cue]:
-    """Praat's text files, long or short: intervals of the tiers with words; utterances where there are any."""
+    """The cues of Praat's text files, long or short: intervals of tiers with utterances or else words."""
     tokens = iter([m[0] for m in _TOKEN.finditer(text)])
 
     def string() -> str:

@@ -1,7 +1,8 @@
-"""Rules that find what identifies in English speech, offline: capitals and their neighbours, patterns, short lists.
+"""Rules that find identifying words in English speech, offline: by capitals and the words beside them, by patterns and
+by word lists.
 
-Text without capitals, as some recognisers write it, gives names away only through the lists and what stands before
-them; a project's list of names is needed there.
+In text without capitals, as some recognisers write it, names are found only by lists and by words such as "my name is";
+give a list of names of your own there.
 """
 
 import dataclasses
@@ -31,48 +32,68 @@ from deemo_jax.deid.text.word_lists import (
     word_set,
 )
 
+# Of the rules, as recorded in stamps; it grows when they find other things.
 VERSION = "4"
 
 # A word: letters with apostrophes, hyphens or an initial's dot inside.
 _WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
+# Text without blanks, and what tells that it is an address.
 _CHUNK, _ADDRESS = re.compile(r"\S+"), re.compile(r"@|://|www\.", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
 # What separates the words of one name.
 _WITHIN_NAME = re.compile(r"(?:\.? |-)\Z")
+# Particles in a row within a name, such as "von und zu", at most.
 _MOST_PARTICLES = 4
 # "d'Tellin", "al-Tellin": a name that begins with a small letter.
 _ELIDED = re.compile(r"(?:(?:d|l|dell|all|nell|o)['’]|(?:al|el|ul|ash|bin|ibn|abu|ben)-)[A-ZÀ-ÖØ-ÞŁŚŠŽ]")
+# Text before a word that begins a sentence.
 _SENTENCE_END = re.compile(r"(?:\A|[.!?:…;\n]|[\"“«(]|\A['‘]|[\s]['‘])[\s\"“«('‘\-–—]*\Z")
 
+# Titles after which the next word is a name in any case.
 _SURE_TITLES = word_set("mr mrs ms mx dr prof herr frau monsieur madame mme mlle señor señora señorita signor signora")
-# What stands between a title and the name: "Dr. med.", "Prof. Dr. h. c.", "Dipl.-Ing.".
+# What stands between a title and the name, as in "Dr. med.", "Prof. Dr. h. c.", "Dipl.-Ing."; so many words at most.
 _MOST_DEGREES = 12
 _DEGREES = word_set("med rer nat phil jur iur ing dipl dent vet habil mag theol pol oec h c hc mult") | _SURE_TITLES
+# First words of names of teams and institutions; words before a place; verbs of motion before "to", "from" or "for".
 _TEAM_BEGINNINGS = word_set("university college bank school institute fc ac real team")
 _PLACE_BEFORE = word_set("in at near across outside through around visit visited leaving left")
 _MOVES = word_set("went flew moved came travelled traveled drove back home up down live lived go going way")
-# What only a person does: "Will", "Grace" and "Mark" did.
+# Verbs of what only persons do: a sentence's first word before one of them is a name, also "Will", "Grace" or "Mark".
 _PERSONAL = word_set(
     "said says told tells asked asks thanked thanks hugged kissed married smiled laughed cried called phoned wrote"
 )
-# What follows a given name in the name of an account.
+# What follows a given name in the name of an account: "mia.tellin_7".
 _HANDLE = re.compile(r"(?:[._]\w{1,40}){1,3}")
-# The past of most verbs.
+# The past form of a regular verb.
 _DID = re.compile(r"[a-z]{2,}ed")
+# Words before a name in any case.
 _NAME_BEFORE = re.compile(
     r"\b(?:(?:my|his|her) name is|my name['’]s|i am called|i['’]m called|named|nicknamed) $", re.IGNORECASE
 )
+# Words of a name, at most.
 _LONGEST_NAME = 6
+# What follows a name at the beginning of a sentence.
 _CALLED = re.compile(r",\s| [-–—]{1,2}\s| (?:too|either|as well)(?:[.!?…]|\Z)")
-# "Exhausted", "Furious", "Incredible" stand before a comma as well, and names seldom end so.
+# Endings of words that are no names although a comma follows: "Exhausted,", "Furious,", "Incredible,".
 _UNCALLED_ENDINGS = ("ted", "sed", "ned", "ied", "ous", "ible", "wise", "ity", "ism", "ship", "ance", "ence", "ure")
+# Words that begin a sentence and are no names.
 _NOBODY = LABELS | UNCALLED | SUBJECTS
-# What stands between a given name and the rest of the surname.
+# Particles between a given name and the rest of the name.
 _PARTICLES = NAME_PARTICLES - word_set("the of and & e y do los lo te")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Word:
+    """A word of a text.
+
+    Attributes:
+        start, end: its place; a possessive "'s" is left out.
+        text: as written.
+        lower: in small letters.
+        capital: whether it begins like a name.
+        initial: whether it begins a sentence.
+    """
+
     start: int
     end: int
     text: str
@@ -82,18 +103,19 @@ class _Word:
 
 
 class Rules:
-    """The default engine."""
+    """The default engine; see `deemo_jax.deid.text.spans.Engine`."""
 
     @property
     def method(self) -> str:
+        """Name and version of the rules."""
         return f"deemo_jax rules {VERSION}"
 
     def unread(self, text: str) -> str | None:
-        """Why a text is beyond the rules, if it is."""
+        """Why the rules cannot read a text; None where they can."""
         return unread(text)
 
     def find(self, text: str) -> Iterator[Span]:
-        """Spans by pattern, by capitals, and by list."""
+        """The spans found by patterns, by speakers' labels, by capitals, and by lists."""
         for kind, pattern in PATTERNS:
             for match in pattern.finditer(text):
                 yield Span(match.start(), match.end(), kind)
@@ -109,7 +131,7 @@ class Rules:
 
 
 def _torn_addresses(text: str) -> Iterator[Span]:
-    """Mail and web addresses of which a part is a tag already, which no pattern of a whole one knows."""
+    """Mail and web addresses of which a part was replaced by a tag, so that no pattern of a whole one matches."""
     for match in _CHUNK.finditer(text):
         if TAG.search(match[0]) and _ADDRESS.search(match[0]):
             yield Span(match.start(), match.end(), "CONTACT")
@@ -129,8 +151,9 @@ _ASIDE = re.compile(rf"[(\[]({_SAID}(?: {_SAID}){{0,3}})[)\]][ \t]?[:：](?=\s|\
 _SMALL_LABEL = re.compile(
     r"^[ \t]*(?:[>\-–—•*]{1,3}[ \t]*)?([^\W\d_]{3,40}(?: [^\W\d_]{3,40})?)[ \t]?:(?=\s|\Z)", re.MULTILINE
 )
+# Words of labels that name nobody, such as "Interviewer:".
 _ROLES = COMMON | _NOBODY | _DEGREES | TITLES | RANKS | ACRONYMS
-# Words that are names as well, where somebody speaks.
+# Common words that are names where they stand as a label or before a verb of speaking.
 _CALLED_SO = NAMES_TOO - word_set(
     """
     best bliss case chance day fair final glory joy law little long love luck lucky may price pride quick self sharp
@@ -140,7 +163,7 @@ _CALLED_SO = NAMES_TOO - word_set(
 
 
 def _by_labels(text: str) -> Iterator[Span]:
-    """Who speaks, in front of what is said; roles ("Interviewer:") name nobody."""
+    """The names of speakers in labels before their words, such as "Tellin:"; roles ("Interviewer:") name nobody."""
     for label in (*_LABEL.finditer(text), *_ASIDE.finditer(text)):
         said = list(_WORD.finditer(text, label.start(1), label.end(1)))
         if len(said) == 1 and said[0][0][0].isupper() and said[0][0].lower() in _CALLED_SO:
@@ -155,6 +178,7 @@ def _by_labels(text: str) -> Iterator[Span]:
 
 
 def _words(text: str) -> list[_Word]:
+    """The words of a text, tags left out."""
     words: list[_Word] = []
     for match in _WORD.finditer(TAG.sub(lambda m: "." + " " * (len(m[0]) - 1), text)):
         plain = _POSSESSIVE.sub("", match[0])
@@ -170,7 +194,7 @@ def _words(text: str) -> list[_Word]:
 
 
 def _after_title(words: Sequence[_Word], before: str) -> bool:
-    """The dot of 'Mr. ' or of an initial ends no sentence."""
+    """Whether the text before a word is a title or an initial, whose dot ends no sentence."""
     if not words or not before.endswith(". "):
         return False
     if words[-1].capital and words[-1].lower in RANKS:
@@ -179,12 +203,24 @@ def _after_title(words: Sequence[_Word], before: str) -> bool:
 
 
 def _has_capitals(words: Sequence[_Word], tagged: bool) -> bool:
-    """Whether capitals mean anything: not where all words have them, or none; a tag hides how many there were."""
+    """Whether capitals tell names: not in a text written in capitals.
+
+    Args:
+        words: of the text.
+        tagged: whether it has tags, in place of words whose case is not known.
+    """
     shouted = sum(word.text.isupper() for word in words if len(word.text) > 1)
     return shouted * 2 <= len(words) or (len(words) <= 2 and not tagged)
 
 
 def _by_capitals(text: str, words: Sequence[_Word], called: Iterable[str]) -> Iterator[Span]:
+    """Names by their capitals.
+
+    Args:
+        text: the whole text.
+        words: of it.
+        called: words, in small letters, that are known to be names.
+    """
     certain = set(called)
     unsure: list[_Word] = []
     at = 0
@@ -201,12 +237,12 @@ def _by_capitals(text: str, words: Sequence[_Word], called: Iterable[str]) -> It
             continue
         certain.update(word.lower for word in run)
         yield Span(run[0].start, run[-1].end, _kind(text, run, before))
-    # A first word is a name where the same word is one elsewhere.
+    # A sentence's first word is a name where the same word is one elsewhere in the text.
     yield from (Span(word.start, word.end, "NAME") for word in unsure if word.lower in certain)
 
 
 def _run(text: str, words: Sequence[_Word], at: int) -> list[_Word]:
-    """The words of one name from here on; empty if none begins here."""
+    """The words of the name that begins with word `at`; empty where none does."""
     if not _may_be_name(words[at]):
         return []
     run = [words[at]]
@@ -229,7 +265,7 @@ def _run(text: str, words: Sequence[_Word], at: int) -> list[_Word]:
 
 
 def _after_particles(text: str, words: Sequence[_Word], at: int, before: _Word) -> int:
-    """Where a name goes on after "van der" or "von und zu"; 0 if it does not."""
+    """The word with which a name goes on after particles, such as "van der" or "von und zu"; 0 where it does not."""
     if words[at].lower == "of" and before.lower not in _TEAM_BEGINNINGS:
         return 0
     for beyond in range(at, min(at + _MOST_PARTICLES + 1, len(words))):
@@ -243,15 +279,17 @@ def _after_particles(text: str, words: Sequence[_Word], at: int, before: _Word) 
 
 
 def _may_be_name(word: _Word) -> bool:
+    """Whether a word may be part of a name, by its capital, its form and the lists."""
     if not word.capital or word.lower in TITLES or word.lower in ACRONYMS:
         return False
     if word.lower in COMMON or word.lower in WEEKDAYS or word.lower in MONTHS:
         return word.lower in NAMES_TOO and not word.initial and word.text.istitle()
-    # "Really", "Winning", "Sadness": forms that names seldom have, where a sentence begins.
+    # At the beginning of a sentence, endings as in "Really", "Winning" or "Sadness" are taken for those of other words.
     return not (word.initial and word.lower.endswith(("ly", "ing", "ness", "tion", "ment", "ful", "less", "able")))
 
 
 def _is_person(text: str, word: _Word, after: _Word | None) -> bool:
+    """Whether a sentence's first word is a name, by lists and by what follows it."""
     if word.lower in GIVEN_NAMES or word.lower in PLACES:
         return True
     if word.lower in _NOBODY:
@@ -266,7 +304,7 @@ def _is_person(text: str, word: _Word, after: _Word | None) -> bool:
 
 
 def _is_called(text: str, word: _Word) -> bool:
-    """Whether a sentence's first word calls somebody ("Tellin, you are kind.") or is all of it ("Tellin too.")."""
+    """Whether a sentence's first word addresses somebody ("Tellin, you are kind.") or is all of it ("Tellin too.")."""
     if len(word.text) < 2 or word.lower.endswith(_UNCALLED_ENDINGS):
         return False
     return bool(_CALLED.match(text, word.end))
@@ -277,6 +315,7 @@ def _plural(word: _Word) -> bool:
 
 
 def _kind(text: str, run: Sequence[_Word], before: _Word | None) -> Kind:
+    """Whether a name is that of a place, a team, or a person, by its words and the word before it."""
     last, first = run[-1].lower, run[0].lower
     if len(run) > 1 and last in PLACE_ENDINGS:
         return "PLACE"
@@ -298,7 +337,7 @@ def _kind(text: str, run: Sequence[_Word], before: _Word | None) -> Kind:
 
 
 def _by_lists(text: str, words: Sequence[_Word]) -> Iterator[Span]:
-    """What is known in any case: lists, and what stands after 'my name is' or 'mr'."""
+    """What is found in any case: words of the lists, and what follows "my name is" or "mr"."""
     for at, word in enumerate(words):
         if word.lower in PLACES:
             yield Span(word.start, word.end, "PLACE")
@@ -315,7 +354,7 @@ def _by_lists(text: str, words: Sequence[_Word]) -> Iterator[Span]:
 
 
 def _titled(text: str, words: Sequence[_Word], title: int) -> Iterator[Span]:
-    """The name after a title: its first word, what particles link to it, and what has a capital."""
+    """The name after a title: its first word, words that particles link to it, and further words with capitals."""
     at, most = title + 1, min(len(words), title + 1 + _MOST_DEGREES)
     while at < most and words[at].lower in _DEGREES and _follows(text, words, at, (" ", ". ", ".", ".-", "-")):
         at += 1
@@ -341,13 +380,15 @@ def _follows(text: str, words: Sequence[_Word], at: int, joints: tuple[str, ...]
 
 
 def _speaks(text: str, words: Sequence[_Word], at: int) -> bool:
+    """Whether a verb of what only persons do follows a word."""
     return at + 1 < len(words) and words[at + 1].lower in _PERSONAL and _follows(text, words, at + 1, (" ",))
 
 
 def _named_end(text: str, words: Sequence[_Word], at: int) -> int:
-    """Where a name ends that begins with a given name.
+    """Where a name that begins with a given name ends.
 
-    That is after all of a handle ("mia.tellin_7"); among capitals, after the next word unless that is common.
+    The rest of a handle belongs to it ("mia.tellin_7"); and, where both are written in capitals, the next word, unless
+    it is a common one.
     """
     end, reach = words[at].end, at + 1
     if handle := _HANDLE.match(text, end):

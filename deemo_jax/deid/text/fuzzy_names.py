@@ -1,4 +1,4 @@
-"""Names that a project always removes, found in whatever way they are spelled."""
+"""Finds the names of a list in a text, however they are spelled there."""
 
 import bisect
 import dataclasses
@@ -12,23 +12,24 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.deid.text.spans import TAG, Kind, Span, clean
 from deemo_jax.deid.text.word_lists import COMMON
 
+# Names of a list, and characters of a name, at most.
 MAX_NAMES = 20_000
 MAX_NAME = 200
-# Characters between two words of one name: ". " or " - ".
+# Characters between two words of one name, at most: " - ".
 WIDEST_GAP = 3
-# What may stand within a name or be left out.
+# Characters that may stand within a name or be left out.
 APOSTROPHES = frozenset("'’‘‛ʼʻʹ`´′＇")
 JOINTS = APOSTROPHES | frozenset("-‐‑‒–−﹣－.·‧・")
-# After an apostrophe these end a contraction or a possessive, and no name: "she'll" is not "Shell".
+# What after an apostrophe ends a contraction or a possessive: "she'll" is not "Shell".
 CLITICS = frozenset(("s", "ll", "m", "re", "ve", "d", "t"))
 # Thai, Lao, Myanmar, Hangul, Khmer, kana and Han: (first, last) of their blocks.
 UNSPACED = (
     (0x0E00, 0x0EFF), (0x1000, 0x11FF), (0x1780, 0x17FF), (0x3005, 0x3007), (0x3040, 0x318F), (0x31F0, 0x31FF),
     (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3), (0xF900, 0xFAFF), (0x20000, 0x3FFFF),
 )  # fmt: skip
-# Two letters of these say as much as three of an alphabet.
+# Han and Hangul: two of their letters are looked for on their own, as three of an alphabet are.
 DENSE = re.compile("[\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff]{2,}")
-# Letters that Unicode does not take apart, and letters that are written out in more than one way.
+# Letters that Unicode does not decompose, or that are transliterated in more than one way.
 LETTERS: dict[str, tuple[str, ...]] = {
     "ł": ("l",), "đ": ("d", "dj"), "ø": ("o", "oe"), "ı": ("i",), "æ": ("ae",), "œ": ("oe",), "ß": ("ss",),
     "þ": ("th",), "ð": ("d", "dh"), "ħ": ("h",), "ŧ": ("t",), "ŋ": ("ng", "n"), "ə": ("a", "e"),
@@ -37,15 +38,14 @@ LETTERS: dict[str, tuple[str, ...]] = {
 
 
 class Names:
-    """Names that a project always removes, in any spelling, as whole words.
+    """A list of names that are always removed, in any spelling, where they are whole words.
 
-    Case and accents count for nothing, letters that are written out ("ø" as "o" or "oe", "đ" as "d" or "dj") are found
-    either way, and apostrophes, hyphens and inner dots may differ or be absent. A name of eight or more letters is
-    found without its blanks, too. Scripts without blanks between words (`UNSPACED`) have no whole words: a name
-    is found there within whatever it stands in.
+    Case and accents are ignored, transliterated letters ("ø" as "o" or "oe", "đ" as "d" or "dj") are found either way,
+    and apostrophes, hyphens and inner dots may differ or be absent. A name of eight or more letters is also found
+    without its blanks. In scripts without blanks between words (`UNSPACED`) a name is found anywhere.
 
-    Each part of three or more letters (two of Han or Hangul) is looked for on its own, too, unless it is a common word
-    ("Will Hope" is removed as a whole only). An entry may begin with its tag: "[TEAM] Harbour Rovers"; else it is a
+    Each part of three or more letters (two of Han or Hangul) is also looked for on its own, unless it is a common word:
+    of "Will Hope" only the whole. An entry may begin with its tag, as in "[TEAM] Harbour Rovers"; without one it is a
     [NAME].
 
     Args:
@@ -130,11 +130,11 @@ class Names:
         return None
 
 
-# So many apostrophes and hyphens may a text have that the listed name lacks.
+# A text may split a name by so many more apostrophes and hyphens than the list.
 _MORE_PIECES = 6
-# Names of so many letters are no other word when their blanks are left out.
+# Names of so many letters are found without their blanks: shorter ones would be other words.
 _LONG = 8
-# Spellings of one word: more letters than this many doubtful ones are written out in the first way only.
+# Spellings of one word, at most; further letters are transliterated in their first way only.
 _MOST_SPELLINGS = 16
 
 
@@ -145,9 +145,9 @@ class _Piece:
     Attributes:
         start: its first character.
         end: the one after its last.
-        spellings: it without case and accents, in every way of writing it out.
-        firm: whether a blank or the like parts it from the piece before.
-        apart: whether anything does.
+        spellings: without case and accents, in every transliteration.
+        firm: whether a blank or the like separates it from the piece before.
+        apart: whether any character does.
     """
 
     start: int
@@ -158,24 +158,24 @@ class _Piece:
 
 
 class _Gaps(NamedTuple):
-    """After how many letters pieces end, one bit each: `firm` where a blank stands, `all` where it may."""
+    """Where pieces end: bit n is set where one ends after n letters; in `firm` only those before a blank."""
 
     firm: int = 0
     all: int = 0
 
     def allow(self, other: "_Gaps") -> bool:
-        """Whether the other has blanks only where one may stand here."""
+        """Whether the other has blanks only where pieces end here."""
         return not other.firm & ~self.all
 
 
 class _Written(NamedTuple):
-    """Pieces in one way of writing them: all their letters, and where pieces end."""
+    """Pieces in one spelling: all their letters, and where pieces end."""
 
     letters: str = ""
     gaps: _Gaps = _Gaps()
 
     def and_then(self, piece: _Piece) -> "list[_Written]":
-        """This with one piece more, in each of its spellings."""
+        """This with a further piece, in each of the piece's spellings."""
         gaps = self.gaps
         if self.letters:
             here = 1 << len(self.letters)
@@ -184,6 +184,7 @@ class _Written(NamedTuple):
 
 
 def _written(pieces: Sequence[_Piece]) -> list[_Written]:
+    """Pieces in all their spellings, the plainest first."""
     ways = [_Written()]
     for piece in pieces:
         ways = [whole for each in ways for whole in each.and_then(piece)][:_MOST_SPELLINGS]
@@ -191,7 +192,7 @@ def _written(pieces: Sequence[_Piece]) -> list[_Written]:
 
 
 def _parts(pieces: Sequence[_Piece]) -> list[list[_Piece]]:
-    """What is looked for on its own, too: what stands between blanks ("O'Brien"), and the words of that ("Brien")."""
+    """The parts of a name that are looked for on their own: between blanks ("O'Brien"), and between marks ("Brien")."""
     parts = [part for firm in (True, False) for part in _split(pieces, firm)]
     letters = [_written(part)[0].letters for part in parts]
     return [
@@ -211,7 +212,7 @@ def _split(pieces: Sequence[_Piece], firm: bool) -> list[list[_Piece]]:
 
 
 def _pieces(text: str, clitics: frozenset[str] = CLITICS) -> list[_Piece]:
-    """The words of a text, and the letters of scripts without blanks one by one; clitics are words of their own."""
+    """The words of a text; of scripts without blanks each letter; and clitics, such as "ll" in "she'll"."""
     pieces: list[_Piece] = []
     place = 0
     while place < len(text):
@@ -222,7 +223,7 @@ def _pieces(text: str, clitics: frozenset[str] = CLITICS) -> list[_Piece]:
         spelled = [ways]
         while place < len(text):
             ways, next_alone = _ways(text[place])
-            # Marks belong to the letter before them.
+            # A combining mark belongs to the letter before it.
             if ways is None or (ways != ("",) and not _is_mark(ways[0]) and (alone or next_alone)):
                 break
             spelled.append(ways)
@@ -238,7 +239,7 @@ def _pieces(text: str, clitics: frozenset[str] = CLITICS) -> list[_Piece]:
 
 
 def _spellings(letters: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """Every way of writing out a word, the plainest first."""
+    """Every spelling of a word, the plainest first."""
     ways = [""]
     for letter in letters:
         kept = letter if len(ways) * len(letter) <= _MOST_SPELLINGS else letter[:1]
@@ -248,9 +249,11 @@ def _spellings(letters: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 @functools.lru_cache(4096)
 def _ways(character: str) -> tuple[tuple[str, ...] | None, bool]:
-    """How a character is written without case and accents, and whether its script has no blanks; None if no letter.
+    """The spellings of a character without case and accents.
 
-    An accent of its own is written as nothing.
+    Returns:
+        The spellings, "" for a combining accent, None for what is no letter or digit; and whether its script has no
+            blanks between words.
     """
     if character in JOINTS:
         return None, False
@@ -259,7 +262,7 @@ def _ways(character: str) -> tuple[tuple[str, ...] | None, bool]:
         return known, False
     whole = unicodedata.normalize("NFKC", character)
     if any(first <= ord(each) <= last for each in whole for first, last in UNSPACED):
-        # Their marks are vowels and tones, not accents.
+        # The marks of these scripts are vowels and tones, and stay.
         kept = "".join(each for each in whole if each.isalnum() or _is_mark(each))
         return ((kept,), True) if kept else (None, False)
     taken_apart = unicodedata.normalize("NFKD", character).casefold()
@@ -275,7 +278,7 @@ def _is_mark(letters: str) -> bool:
 
 
 def _is_accent(character: str) -> bool:
-    """A mark that a name may go without: no vowel sign of an Indian script, say."""
+    """Whether a character is a combining accent, and not, say, a vowel sign of an Indian script."""
     return bool(unicodedata.combining(character)) or (
         _is_mark(character) and (ord(character) < 0x0590 or 0xFE00 <= ord(character) <= 0xFE0F)
     )

@@ -1,4 +1,4 @@
-"""Lines of speech that are read on from one to the next: a name may begin in one cue of a film and end in another."""
+"""Redacts lines of speech together, since a name may begin in one cue of a film and end in the next."""
 
 import itertools
 import re
@@ -8,17 +8,17 @@ from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.text.redaction import MAX_CHARACTERS, find, replaced
 from deemo_jax.deid.text.spans import Engine, Redaction, Span, clean
 
-# A line that begins like this is somebody's turn to speak.
+# The beginning of a line in which somebody begins to speak: a dash, a bracket, or a label.
 _TURN = re.compile(r"[>\-–—•\[(]|[^\s:：]{1,40}(?: [^\s:：]{1,40}){0,5}[:：]")
 
 
 def joint(line: str) -> str:
-    """What stands between a line and the one before it: a turn begins a line of its own."""
+    """What joins a line to the one before it: a line break where somebody begins to speak, else a blank."""
     return "\n" if _TURN.match(line) else " "
 
 
 def redact_lines(lines: Sequence[str], names: Names, engine: Engine) -> list[Redaction]:
-    """Redacts lines together; of what reaches over an end of line, each line has a tag of its own.
+    """Redacts lines together; where a find reaches over the end of a line, each line gets a tag.
 
     Args:
         lines: each of at most 100,000 characters.
@@ -32,7 +32,7 @@ def redact_lines(lines: Sequence[str], names: Names, engine: Engine) -> list[Red
 
 
 def _blocks(lines: Sequence[str]) -> Iterator[list[str]]:
-    """As many lines as may be looked at together."""
+    """Groups lines into blocks that the engine can read at once."""
     block: list[str] = []
     length = 0
     for line in lines:

@@ -1,4 +1,4 @@
-"""What identifies by its form alone: addresses, dates, times, scores, numbers."""
+"""Regular expressions for what identifies by its form: addresses, dates, times, scores, numbers."""
 
 import itertools
 import re
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from deemo_jax.deid.text.spans import Kind
 from deemo_jax.deid.text.word_lists import MONTHS, WEEKDAYS
 
-# "May" and "March" are words too: they count beside a number, or after a word that dates have before them.
+# Any month, and months that are no other words: "May" and "March" count beside a number or after words such as "since".
 _MONTH = rf"(?:{'|'.join(sorted(MONTHS))})\b\.?"
 _SURE_MONTH = rf"(?:{'|'.join(sorted(MONTHS - {'may', 'march', 'mar', 'dec', 'jan', 'sept', 'sep'}))})\b"
 _WEEKDAY = rf"(?:{'|'.join(sorted(WEEKDAYS))})\b"
@@ -58,16 +58,16 @@ _SAID_AT = r" ?(?:\bat\b|[(\[{<] ?(?:at|@) ?[)\]}>]) ?"
 _SAID_DOT = r" ?(?:\bdot\b|[(\[{<] ?(?:dot|\.) ?[)\]}>]) ?"
 _SAID_JOINT = rf"(?:{_SAID_DOT}| (?:underscore|hyphen|dash|minus|plus) )"
 _SAID_WORD = r"[^\W_][\w.+\-]{0,39}"
-# What stands before "at" or "dot" in plain speech: "look at dot com".
+# Words before "at" or "dot" in plain speech, which begin no address: "look at dot com".
 _NO_ADDRESS = r"(?!(?:look|looking|looked|arrive|arrived|be|was|is|the|and|i|me|it|us|them)\b)"
 
-# What stands after "at" in plain speech.
+# Words after "at" in plain speech, which are no host: "at the", "at home".
 _NO_HOST = (
     r"(?!(?:the|that|this|a|dot|all|first|last|least|most|once|home|school|work|noon|night|midnight|it|me|him|her|us|them"
     r"|number|one|two|three|four|five|six|seven|eight|nine|ten)\b)"
 )
 
-# Of two finds of the same length the earlier rule names the tag: a date is no telephone number.
+# Of two finds of the same length, the earlier rule decides on the tag: a date is no telephone number.
 _RULES: tuple[tuple[Kind, str], ...] = (
     ("CONTACT", r"\b(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)]"),
     ("CONTACT", r"[\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63}){1,4}"),
@@ -75,7 +75,7 @@ _RULES: tuple[tuple[Kind, str], ...] = (
         "CONTACT",
         rf"{_BEGINS}[\w\-]{{1,63}}(?:\.[\w\-]{{1,63}}){{0,3}}\.(?:{_DOMAIN_ENDS})\b(?:/[^\s<>\"]*[^\s<>\".,;:!?)])?",
     ),
-    # A path tells an address whatever its last part is called.
+    # With a path, any ending makes an address.
     ("CONTACT", rf"{_BEGINS}[\w\-]{{1,63}}(?:\.[\w\-]{{1,63}}){{0,3}}\.[a-z]{{2,24}}/[^\s<>\"]*[^\s<>\".,;:!?)]"),
     (
         "CONTACT",
@@ -88,7 +88,7 @@ _RULES: tuple[tuple[Kind, str], ...] = (
         rf"(?: slash {_SAID_WORD}){{0,3}}",
     ),
     ("CONTACT", rf"\b{_SAID_WORD} ?[(\[{{<] ?(?:at|@) ?[)\]}}>] ?[\w\-]{{1,63}}(?:\.[\w\-]{{1,63}}){{1,4}}"),
-    # Of other endings only what is said as an address from end to end.
+    # With other endings, only what is read out as a whole address.
     (
         "CONTACT",
         rf"\b{_NO_ADDRESS}{_SAID_WORD}(?: (?:dot|underscore) {_SAID_WORD}){{0,4}} at {_NO_HOST}"
@@ -129,7 +129,7 @@ _RULES: tuple[tuple[Kind, str], ...] = (
         rf"{_BEGINS}\d{{1,3}}(?: ?{_DASH} ?\d{{1,3}})+(?:,? (?:and )?\d{{1,3}} ?{_DASH} ?\d{{1,3}}){{0,4}}{_ENDS}",
     ),
     ("NUMBER", rf"{_BEGINS}{_SET}(?:(?:,|;)? ?(?:and )?(?<!\d){_SET}){{0,4}}(?![\w/])"),
-    # Scores read out, or digits one by one.
+    # Scores or single digits, read out.
     ("NUMBER", rf"{_BEGINS}\d{{1,2}}(?:,? \d{{1,2}}){{2,40}}(?![\w:/]|[.,]\d)"),
     ("NUMBER", rf"{_BEGINS}\d{{1,3}} (?:to|all|nil|love){_ENDS}(?: \d{{1,3}}{_ENDS})?"),
     (
@@ -150,15 +150,16 @@ _RULES: tuple[tuple[Kind, str], ...] = (
     ("NUMBER", r"\b(?=\w{5,24}\b)(?=\w*\d\w*\d)(?=\w*[A-Za-z])\w+"),
 )
 
-# A digit by its name, and how many it stands for; "oh" alone is none.
+# A digit read out, and what multiplies it: "double seven".
 _DIGIT = rf"(?:(?:double|triple|treble)[ \-])?(?:zero|oh|{'|'.join(_UNITS)})"
 _SPELLED_RUN = re.compile(rf"\b{_DIGIT}(?:(?:, |[ \-]){_DIGIT}){{1,40}}\b", re.IGNORECASE)
 _TIMES = {"double": 2, "triple": 3, "treble": 3}
+# Digits in a row that are a number, at least.
 _FEWEST_SPELLED = 4
 
 
 def spelled_runs(text: str) -> Iterator[tuple[int, int]]:
-    """Where digits are read out one after the other: four or more of them, two of them at least no mere "oh"."""
+    """Start and end of runs of four or more digits that are read out; at least two of them must not be "oh"."""
     for match in _SPELLED_RUN.finditer(text):
         words = re.findall(r"[a-z]+", match[0].lower())
         digits = sum(_TIMES.get(before, 1) for before, word in itertools.pairwise(["", *words]) if word not in _TIMES)

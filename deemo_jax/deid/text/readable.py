@@ -1,4 +1,4 @@
-"""Which texts the English finders can read at all: others must not pass for de-identified because nothing was found."""
+"""Tells texts that the English engines cannot read: where they find nothing, such a text is not de-identified."""
 
 import re
 import unicodedata
@@ -7,23 +7,23 @@ from deemo_jax.deid.text.spans import TAG
 from deemo_jax.deid.text.word_lists import COMMON, word_set
 
 _WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-# Letters of another script: two of them side by side are a word, one alone may be a symbol ("µ", "π") or an initial.
+# Letters of another script in a word from which it is a foreign word; a single one may be a symbol ("µ") or an initial.
 _FEWEST_LETTERS = 2
-# Words of English that other languages with the same letters lack, or have much more seldom.
+# Common English words without those that are frequent in other languages, too.
 _ENGLISH = COMMON - word_set(
     "a i me he as an am in so do no on at us art fast hell man mine not war was will son far per plus rest"
 )
-# English speech has more than a half of such words, other languages have hardly any.
+# Share of these among all words from which a text is English: there it is above a half, elsewhere near 0.
 _ENGLISH_SHARE = 0.2
-# In fewer words, chance decides.
+# Texts of fewer words are not checked, since the share would be a matter of chance.
 _FEWEST_WORDS = 8
 
 
 def unread(text: str) -> str | None:
-    """Why the English finders cannot read a text; None where they can.
+    """Why the English engines cannot read a text; None where they can.
 
-    They look for Latin letters, for capitals and for English words beside them. So they cannot read other scripts, of
-    which many have no capitals, nor other languages. Tags that stand in the text count for nothing.
+    They need Latin letters, capitals and English words beside names, so they cannot read other scripts and languages.
+    Tags in the text are ignored.
 
     Args:
         text: as `deemo_jax.deid.text.spans.clean` leaves it.
@@ -40,7 +40,7 @@ def unread(text: str) -> str | None:
 
 
 def has_capitals(text: str) -> bool:
-    """Whether a text of some length has any capital: without, the rules find names by lists only."""
+    """Whether a text has any capital; without, the rules find names by lists only. True for very short texts."""
     plain = TAG.sub(" ", text)
     return len(_WORDS.findall(plain)) < _FEWEST_WORDS or any(c.isupper() for c in plain)
 
@@ -50,6 +50,6 @@ def _foreign_letters(word: str) -> int:
 
 
 def _is_caseless(word: str) -> bool:
-    """Whether its first foreign letter belongs to a script without capitals: one sign may be a whole word there."""
+    """Whether the first foreign letter of a word belongs to a script without capitals, where one sign may be a word."""
     first = next((c for c in word if c.isalpha() and not unicodedata.name(c, "").startswith("LATIN")), "")
     return bool(first) and first.lower() == first.upper()

@@ -1,4 +1,4 @@
-"""One file of words, annotations or a transcript, without its names; its ending says who reads and writes it."""
+"""Redacts one file, of annotations or a transcript; the file's ending decides on its format."""
 
 import dataclasses
 import os
@@ -13,6 +13,7 @@ from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.text.spoken import Transcripts, redact_cues
 from deemo_jax.deid.text.transcripts import Summary, find_engine, read_names, redact_file
 
+# File endings of annotations.
 LISTS = frozenset({".jsonl", ".json", ".csv", ".tsv"})
 
 
@@ -21,8 +22,8 @@ class Redacted:
     """What became of a file.
 
     Attributes:
-        told: how much was replaced, in a line.
-        warnings: what a person must know of what was not, a line each.
+        told: what was replaced, in a line.
+        warnings: what a person must know of rows that could not be redacted, a line each.
     """
 
     told: str
@@ -39,19 +40,20 @@ def redact_words(
     source_map: Path | None = None,
     key: str | os.PathLike[str] | None = None,
 ) -> Redacted:
-    """Writes annotations, or a transcript, without names; whole or not at all.
+    """Writes annotations or a transcript without names; whole or not at all.
 
     Args:
         source: annotations (JSON lines, or a table) or a transcript (`deemo_jax.deid.text.captions`).
-        target: another file. Annotations become JSON lines; a transcript becomes what the ending says.
-        names: list of names that are removed in any case.
-        engine: one of `transcripts.ENGINES`, which finds the others.
-        transcripts: folder of transcripts, for annotations that have none.
-        source_map: private list of which raw file is which clip, so that rows name clips in place of files.
-        key: file of the voice key; the list beside it is taken, if it is there, where `source_map` is None.
+        target: another file. Annotations are written as JSON lines, a transcript in the format of the file's ending.
+        names: file with a list of names that are always removed.
+        engine: one of `transcripts.ENGINES`, which finds other names.
+        transcripts: folder of transcripts, for annotations without words.
+        source_map: private list of which raw file is which clip, so that rows name clips in place of files; None for
+            the one beside the key, where it exists.
+        key: file of the voice key; None for the default one.
 
     Raises:
-        UserError: something named is missing, malformed or no pair.
+        UserError: a file or folder is missing or malformed, or the endings of source and target do not fit.
     """
     listed = read_names(names) if names else Names()
     finder = find_engine(engine)
@@ -69,7 +71,7 @@ def redact_words(
 
 
 def warnings(found: Summary) -> tuple[str, ...]:
-    """What a person must know of rows that were written."""
+    """Warnings about rows that could not be redacted, and about keys that were left out."""
     said = []
     if found.dropped:
         said.append(f"left out, since they may hold what was removed: {', '.join(found.dropped)}")

@@ -1,7 +1,7 @@
-"""Text without names: what identifies is replaced by typed tags, and on record is where, never what.
+"""Replaces identifying words in a text by tags such as [NAME]; what is recorded is their places, never the words.
 
-The rules know English. They lower what a reader learns at a glance; they do not make a text anonymous: who knows the
-story, or compares the wording, may still know the speaker.
+The rules know English. They hide what a reader learns at a glance, and do not make a text anonymous: who knows the
+story, or compares the wording, may still recognise the speaker.
 """
 
 import itertools
@@ -12,26 +12,27 @@ from deemo_jax.deid.text.english_rules import Rules
 from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.text.spans import KINDS, TAG, Engine, Kind, Redaction, Span, clean
 
+# Characters of a text, at most.
 MAX_CHARACTERS = 100_000
 
 
 def redact(text: str, names: Names | Sequence[str] = (), engine: Engine | None = None) -> Redaction:
-    """Replaces what identifies in a text by typed tags; doing it again changes nothing.
+    """Replaces identifying words in a text by tags; a second redaction changes nothing.
 
     Args:
         text: at most 100,000 characters.
-        names: to be removed always, whatever the engine says; see `Names`.
-        engine: default: `deemo_jax.deid.text.english_rules.Rules`.
+        names: always removed, whatever the engine finds; see `Names`.
+        engine: finds the rest; by default `deemo_jax.deid.text.english_rules.Rules`.
 
     Raises:
-        UserError: the text is too long, or a name is none.
+        UserError: the text is too long, or an entry of `names` is no name.
     """
     text = clean(text)
     return replaced(text, find(text, names, engine))
 
 
 def replaced(text: str, spans: Iterable[Span]) -> Redaction:
-    """The text with a tag in place of each span; these are in order and do not overlap."""
+    """The text with a tag in place of each span; spans must be in order and not overlap."""
     parts, replacements, here, length = [], [], 0, 0
     for span in spans:
         tag = f"[{span.kind}]"
@@ -43,10 +44,10 @@ def replaced(text: str, spans: Iterable[Span]) -> Redaction:
 
 
 def find(text: str, names: Names | Sequence[str] = (), engine: Engine | None = None) -> list[Span]:
-    """What `redact` would replace in a text that `clean` has been through: in order, without overlaps.
+    """The spans that `redact` replaces in a cleaned text, in order and without overlaps.
 
-    Tags that stand in the text are spans of their own. Where finds overlap, their union goes under the tag of the
-    first; project names win over the engine.
+    Tags in the text are spans, too. Overlapping finds are united under one tag: that of a listed name or, without one,
+    of the longest.
 
     Raises:
         UserError: as `redact`.
@@ -61,7 +62,7 @@ def find(text: str, names: Names | Sequence[str] = (), engine: Engine | None = N
 
 
 def _outside(spans: Iterable[Span], tags: Sequence[Span], text: str) -> list[Span]:
-    """The spans less the tags that they touch: what lies beside a tag goes all the same."""
+    """The spans without the tags that they overlap; the words beside these remain as spans."""
     taken = bytearray(len(text))
     for tag in tags:
         taken[tag.start : tag.end] = b"\1" * (tag.end - tag.start)
@@ -78,7 +79,7 @@ def _outside(spans: Iterable[Span], tags: Sequence[Span], text: str) -> list[Spa
 
 
 def _joined(first: Iterable[Span], second: Iterable[Span] = ()) -> list[Span]:
-    """In order, overlaps united; the kind is that of the earlier list, then of the longer span."""
+    """The spans in order, with overlaps united; their kind is that of a span of `first`, else of the longest."""
     ranked = [(s.start, s.end, 0, s) for s in first] + [(s.start, s.end, 1, s) for s in second]
     joined: list[tuple[int, int, tuple[int, int], Kind]] = []
     for start, end, rank, span in sorted(ranked, key=lambda r: (r[0], -r[1], r[2])):

@@ -1,4 +1,4 @@
-"""What identifies in a text: stretches of it, what finds them, and the tags that take their place."""
+"""Spans of text that identify somebody, the protocol of engines that find them, and the tags that replace them."""
 
 import dataclasses
 import re
@@ -13,12 +13,12 @@ TAG = re.compile(rf"\[(?:{'|'.join(KINDS)})\]")
 
 @dataclasses.dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A stretch of text that identifies.
+    """A part of a text that identifies somebody.
 
     Attributes:
-        start: first character.
-        end: the one after the last.
-        kind: what it is.
+        start: index of its first character.
+        end: index after its last character.
+        kind: which tag replaces it.
     """
 
     start: int
@@ -28,9 +28,9 @@ class Span:
 
 @runtime_checkable
 class Engine(Protocol):
-    """Finds what identifies. An engine may overlook what another finds; project names are looked for beside it.
+    """Anything that finds identifying spans in texts. Listed names are looked for independently of it.
 
-    One that cannot read every text says so (`Limited`).
+    An engine that cannot read every text is `Limited`, too.
     """
 
     @property
@@ -38,15 +38,15 @@ class Engine(Protocol):
         """Name and version, for the record."""
 
     def find(self, text: str) -> Iterable[Span]:
-        """Spans of `text` (as `clean` leaves it), in any order; they may overlap."""
+        """The spans of a text that `clean` returned, in any order; they may overlap."""
 
 
 @runtime_checkable
 class Limited(Protocol):
-    """An engine that knows what it cannot read."""
+    """An engine that can tell which texts it cannot read."""
 
     def unread(self, text: str) -> str | None:
-        """Why it cannot read a text (as `clean` leaves it; tags count for nothing); None where it can."""
+        """Why it cannot read a text that `clean` returned, tags ignored; None where it can."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Redaction:
 
     Attributes:
         text: with tags such as [NAME].
-        replacements: (kind, start, end) of every tag in `text`, in order; tags that stood there already are among them.
+        replacements: (kind, start, end) of every tag in `text`, in order, including tags of an earlier redaction.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""Words for annotation rows from files of transcripts: a clip's own, or the span of its recording's."""
+"""Files of transcripts: their words for rows of annotations, and transcripts redacted as files."""
 
 import dataclasses
 import functools
@@ -16,7 +16,7 @@ from deemo_jax.deid.text.spans import Engine, Limited
 
 
 class Transcripts:
-    """The transcripts of a folder, each read once, and names replaced while the words around a span are known.
+    """The transcripts of a folder. Each is redacted as a whole, so that the words around a span help to find names.
 
     Args:
         folder: of files in the formats of `deemo_jax.deid.text.captions`.
@@ -31,7 +31,7 @@ class Transcripts:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; name the folder of the transcripts")
         self._folder = folder
-        # Of several with one name, one with times is taken.
+        # Of several files with one stem, one with times is taken.
         found = [path for path in folder.iterdir() if path.suffix.lower() in READ and path.is_file()]
         found.sort(key=lambda path: (path.suffix.lower() in TIMED, path.name))
         self._files = {path.stem.lower(): path for path in found}
@@ -39,13 +39,17 @@ class Transcripts:
         self._read = functools.lru_cache(64)(lambda path: _without_names(read_cues(path), names, engine))
 
     def fill(self, row: Mapping[str, Any], where: str) -> dict[str, Any]:
-        """The row with its transcript, which is looked for where it has none; names are out of what is found.
+        """A row with its transcript; where it has none, redacted words from a file.
 
-        A file called like `clip_id` is the clip's own, from its beginning to its end. One called like `video_id`, or
-        like `file` without its ending, is the recording's: of it, what is said between `start_s` and `end_s`.
+        A file named after `clip_id` holds the words of the clip. One named after `video_id`, or after `file` without
+        its ending, holds those of the recording, of which the words between `start_s` and `end_s` are taken.
+
+        Args:
+            row: of annotations.
+            where: file and row, for messages.
 
         Raises:
-            UserError: there is no file, or no word in the span.
+            UserError: there is no such file, or no word in the span.
         """
         if str(row.get("transcript") or "").strip():
             return dict(row)
@@ -71,7 +75,11 @@ class Transcripts:
         )
 
     def _refuse_second(self, path: Path, span: tuple[float, float], where: str) -> None:
-        """Words without times are those of one span."""
+        """Refuses a transcript without times for a second span of its recording.
+
+        Raises:
+            UserError: another row has its words.
+        """
         if self._whole.setdefault(path, span) != span:
             raise UserError(
                 f"{where}: {path.name} has no times, and another row has its words; give a transcript with times"
@@ -92,10 +100,14 @@ def _span(row: Mapping[str, Any], where: str) -> tuple[float, float]:
 
 
 def redact_cues(source: Path, target: Path, names: Names, engine: Engine) -> dict[str, int]:
-    """Writes a file of words anew, times kept and names replaced; how many tags of each kind there are.
+    """Redacts a transcript and writes it with its times.
+
+    Returns:
+        Kind -> number of tags.
 
     Raises:
-        UserError: it cannot be read, also by the engine; or the target is the source or of no format that is written.
+        UserError: the file cannot be read, or its language not by the engine; or the target is the source, a link, or
+            of a format that is not written.
     """
     if source.resolve() == target.resolve() or target.is_symlink():
         raise UserError(f"{target}: is the source or a link; give another file as --out")

@@ -1,7 +1,7 @@
-"""Annotation rows whose words have lost names, and the stamp that says so.
+"""Redacts rows of annotations, and puts a stamp on them that says how.
 
-The stamp holds the method, what was replaced by type and position (never by value), and a hash of the texts that were
-left. It guards against accident, such as a row edited or mixed up afterwards; anybody can forge it.
+The stamp holds the method, the kind and position of every replacement (never the words), and a hash of the texts that
+remain. It protects against mistakes, such as rows that are edited or mixed up afterwards, not against forgery.
 """
 
 import collections
@@ -27,13 +27,17 @@ from deemo_jax.deid.text.spans import KINDS, TAG, Engine, Kind, Limited, Span, c
 from deemo_jax.deid.text.spoken import Transcripts
 from deemo_jax.deid.text.word_lists import COMMON, GIVEN_NAMES, ID_WORDS, MONTHS, PLACES
 
+# Key of the stamp in a row, and the stamp's version.
 STAMP = "deid"
 VERSION = 1
 ENGINES = ("rules", "presidio")
+# Characters of the method in a stamp, at most.
 MAX_METHOD = 200
+# The beginning of a remark in a list of names.
 _REMARK = re.compile(r"(?:^|\s)#")
+# Keys that hold pseudonyms.
 IDS = ("clip_id", "video_id", "person_id")
-# What a row may keep: words, cut-outs and notes under any other key would carry on what was taken out of these.
+# Keys that a row keeps: notes and the like under other keys might hold the names that are removed here.
 KEPT = (*(field.name for field in dataclasses.fields(Clip) if field.name != "text_deid"), "file")
 
 
@@ -42,10 +46,10 @@ class Summary:
     """What became of a file of annotations.
 
     Attributes:
-        rows: how many.
-        counts: kind -> tags in all texts that were stamped.
-        unread: why the engine could not read a row -> how many; they have no stamp, and count as raw.
-        uncapitalised: other rows without any capital, in which names are found by lists only.
+        rows: number of all rows.
+        counts: kind -> number of tags in all stamped rows.
+        unread: why the engine could not read rows -> how many; these have no stamp, and count as raw.
+        uncapitalised: number of other rows without any capital, in which names are found by lists only.
         dropped: keys that were left out.
     """
 
@@ -72,10 +76,10 @@ def find_engine(name: str) -> Engine:
 
 
 def read_names(path: str | Path) -> Names:
-    """A project's list of names: UTF-8 or UTF-16, one a line; empty lines and what follows # count for nothing.
+    """Reads a list of names: UTF-8 or UTF-16, one a line; empty lines and what follows a # are ignored.
 
     Raises:
-        UserError: it cannot be read, is too large, no text, or holds what is no name.
+        UserError: it cannot be read, is too large or no text, or an entry is no name.
     """
     lines = (_REMARK.split(line, 1)[0].strip() for line in read_text(Path(path), files.MAX_TEXT_BYTES).splitlines())
     names = [line for line in lines if line]
@@ -93,18 +97,19 @@ def redact_file(
     transcripts: Transcripts | None = None,
     known: SourceMap | None = None,
 ) -> Summary:
-    """Writes annotation rows anew, as JSON lines, their texts redacted and stamped; whole or not at all.
+    """Redacts and stamps rows of annotations and writes them as JSON lines; whole or not at all.
 
     Args:
         source: JSON lines, or a table (`deemo_jax.deid.text.annotation_tables`).
         target: another file.
-        names: of the project.
-        engine: finds the rest.
-        transcripts: the words of rows that have none.
-        known: which raw file is which clip: rows that name a file name its pseudonym then.
+        names: always removed.
+        engine: finds other names.
+        transcripts: holds the words of rows without a transcript.
+        known: the private list of which raw file is which clip; file names in rows become pseudonyms by it.
 
     Raises:
-        UserError: unreadable, a malformed row, no row, or the target is the source or cannot be written.
+        UserError: the source cannot be read, has no row or a malformed one; or the target is the source, a link, or
+            cannot be written.
     """
     if source.resolve() == target.resolve() or target.is_symlink():
         raise UserError(f"{target}: is the source or a link; give another file as --out")
@@ -131,18 +136,18 @@ def redact_file(
 
 
 def redact_row(row: Mapping[str, Any], names: Names, engine: Engine, where: str = "row") -> dict[str, Any]:
-    """One annotation row: `transcript`, `reasoning` and NFBL labels redacted, a stamp put on, unknown keys left out.
+    """Redacts `transcript`, `reasoning` and NFBL labels of a row, puts a stamp on it, and leaves out unknown keys.
 
-    What the engine cannot read gets no stamp: the row counts as raw, though listed names are out of it.
+    A row that the engine cannot read gets no stamp: it counts as raw, although listed names are removed from it.
 
     Args:
-        row: as `Clip.from_json` takes it; a stamp that it has is replaced.
-        names: of the project.
-        engine: finds the rest; ids in which it finds anybody are refused, as those with a listed name are.
+        row: as `Clip.from_json` reads it; its stamp is replaced.
+        names: always removed; an id that holds one is refused.
+        engine: finds other names; an id in which it finds one is refused.
         where: file and line, for messages.
 
     Raises:
-        UserError: malformed, or an id is no pseudonym.
+        UserError: the row is malformed, or an id is no pseudonym.
     """
     file = row.get("file")
     clip = Clip.from_json({"clip_id": file} | dict(row) if file else row, where, labels=None)
@@ -178,30 +183,28 @@ def redact_row(row: Mapping[str, Any], names: Names, engine: Engine, where: str 
 
 
 def unread_because(row: Mapping[str, Any], engine: Engine) -> str | None:
-    """Why an engine cannot read the texts of a row, if it cannot."""
+    """Why an engine cannot read the texts of a row; None where it can."""
     if not isinstance(engine, Limited):
         return None
     return next((why for text in _texts(row).values() if (why := engine.unread(clean(text)))), None)
 
 
-# A word in an id: "Tellin" of "Tellin_02", "MarvoTellin" in two; not the letters of "K9Fqz3" or "a3f8".
+# Letters of an id; words in it that are joined by capitals, as in "MarvoTellin"; and hexadecimal codes.
 _ID_WORD = re.compile(r"[^\W\d_]+")
 _JOINED = re.compile(r"(?<![^\W_])(?:[A-Z][a-z]{2,}){2,}(?![^\W\d_])")
 _HEX = re.compile(r"(?=.*\d)[0-9A-F\-]{8,}", re.IGNORECASE)
+# Letters of a word, or of several words together, that may name somebody.
 _FEWEST_LETTERS = 3
 
 
 def _readings(said: str) -> tuple[str, str]:
-    """An id as words: joints become blanks; then numbers stand apart from letters, too."""
+    """An id as words, with blanks for "_", "-" and "."; and also with numbers apart from letters."""
     spaced = _JOINED.sub(lambda m: re.sub("(?<=[a-z])(?=[A-Z])", " ", m[0]), re.sub(r"[_\-.]", " ", said))
     return spaced, re.sub(r"(?<=[^\W\d])(?=\d)|(?<=\d)(?=[^\W\d])", " ", spaced)
 
 
 def _told_by(said: str, engine: Engine) -> Kind | None:
-    """What kind of thing an id tells, if any.
-
-    Numbers do not count, nor finds without a word that tells anything: pseudonyms are numbers and codes.
-    """
+    """What kind of name an engine finds in an id; None where it holds only numbers and codes, as pseudonyms do."""
     if _HEX.fullmatch(said):
         return None
     for reading in (_readings(said)[0], said):
@@ -212,7 +215,7 @@ def _told_by(said: str, engine: Engine) -> Kind | None:
 
 
 def _tells(reading: str, span: Span) -> bool:
-    """Whether a find has a word that is no code, or several that come to three letters."""
+    """Whether a find in an id is a name and no code: a listed name, or words of at least three letters together."""
     words = list(_ID_WORD.finditer(reading, span.start, span.end))
     letters = 0
     for match in words:
@@ -227,10 +230,10 @@ def _tells(reading: str, span: Span) -> bool:
 
 
 def text_deid(row: Mapping[str, Any], where: str) -> str:
-    """How the texts of a row lost their names, in one line; empty for a row without a stamp.
+    """How the texts of a row were redacted, in a line, by its stamp; empty for a row without one.
 
     Raises:
-        UserError: a stamp that is malformed or does not fit the row's texts.
+        UserError: the stamp is malformed, or does not fit the row's texts.
     """
     if STAMP not in row:
         return ""
@@ -256,7 +259,7 @@ def text_deid(row: Mapping[str, Any], where: str) -> str:
 
 
 def _lists_tags(text: str, listed: Any) -> bool:
-    """Whether all tags of a text are listed, and nothing else."""
+    """Whether a list in a stamp has exactly the tags of a text."""
     return listed == [[m[0][1:-1], m.start(), m.end()] for m in TAG.finditer(text)]
 
 

@@ -1,7 +1,7 @@
-"""Word lists of the text rules: what is no name though it may stand with a capital, and what is a place or a name.
+"""The word lists of the text rules: words that are no names though they may have a capital, names, places, titles.
 
-Each list is a file in `words/`: one lower-case word a line, and a comment (#) that says what the words are. The lists
-are short on purpose: the rules look at capitals and neighbours first.
+Each list is a file in `words/`: one lower-case word a line, and comments (#) that say what the words are. The lists are
+short, since the rules look at capitals and neighbouring words first.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ FOLDER = Path(__file__).with_name("words")
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of a text, at blanks."""
+    """The words of a text that is split at blanks."""
     return frozenset(text.split())
 
 

@@ -1,1 +1,1 @@
-"""The voice of a clip, and the ways of changing it."""
+"""The voice of a clip: read from its source, and changed by one of several methods."""

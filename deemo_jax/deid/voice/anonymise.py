@@ -1,4 +1,4 @@
-"""The one place where a voice is changed, by the method that the settings name, with what the key draws.
+"""Changes a voice by the method that the settings name, with coefficients drawn under the voice key.
 
 Axes: n samples.
 """
@@ -21,9 +21,9 @@ def anonymise(
     Args:
         waveform: mono, 16 kHz, in [-1, 1].
         settings: `voice` names the method.
-        key: draws what the method leaves open.
-        clip_id: one draw each.
-        speaker: one draw each instead, with "mcadams_speaker"; else unused.
+        key: the secret under which coefficients are drawn.
+        clip_id: coefficients are drawn for each clip id.
+        speaker: with "mcadams_speaker" they are drawn for each speaker instead; else unused.
 
     Returns:
         float32 (n,), peak at most 1.
@@ -44,6 +44,6 @@ def anonymise(
                 )
             return mcadams(waveform, key.speaker_alpha(speaker, *span), SAMPLE_RATE)
         case "recast":
-            from deemo_jax.deid.voice.recast import recast  # its filters take a second to load
+            from deemo_jax.deid.voice.recast import recast  # SciPy's filters load for a second
 
             return recast(waveform, key.generator("recast", clip_id))

@@ -1,4 +1,4 @@
-"""McAdams voice anonymisation: the formants move, words and prosody stay.
+"""McAdams voice anonymisation: moves the formants and keeps words and prosody.
 
 Patino et al., "Speaker anonymisation using the McAdams coefficient" (arXiv 2011.01130), written from the description:
 linear prediction splits each short frame into a vocal tract filter and a residual; the angle phi of every complex pole
@@ -9,24 +9,27 @@ Axes: n samples, F frames, L frame length, P order, P1 = P + 1.
 import numpy as np
 from jaxtyping import Complex, Float
 
-FRAME_S = 0.020
+# Seconds between two frames; a frame is twice as long.
 HOP_S = 0.010
+# Of the linear prediction.
 ORDER = 20
-# A pole on the unit circle would ring for ever.
+# Greatest radius of a pole: a filter with a pole on the unit circle would not decay.
 MAX_RADIUS = 1 - 1e-9
+# Frames that are changed at once; bounds the memory.
 BLOCK_FRAMES = 2048
+# Greatest sample of the result, unless the original has a greater one.
 PEAK = 0.999
 
 
 def mcadams(waveform: Float[np.ndarray, " n"], alpha: float, sample_rate: int = 16_000) -> Float[np.ndarray, " n"]:
     """The waveform in another voice, as loud as before; alpha 1 gives it back.
 
-    Angles are radians per sample, so `sample_rate` / (2 pi) is the pitch that stays: at 16 kHz alpha < 1 lowers the
-    formants above 2.5 kHz and raises those below. Work is done in blocks: memory is that of one more copy in float32.
+    Angles are radians per sample, so a formant at `sample_rate` / (2 pi) stays: at 16 kHz alpha < 1 lowers the formants
+    above 2.5 kHz and raises those below. Beside the result, memory is needed for a block of frames only.
 
     Args:
-        waveform: mono, in [-1, 1]; what is not finite counts as silence.
-        alpha: in (0, 1]; 1 / alpha undoes about as much as can be undone.
+        waveform: mono, in [-1, 1]; samples that are not finite count as silence.
+        alpha: above 0, usually in [0.5, 1); 1 / alpha undoes the change as far as possible.
         sample_rate: Hz.
 
     Returns:
@@ -37,10 +40,10 @@ def mcadams(waveform: Float[np.ndarray, " n"], alpha: float, sample_rate: int = 
         clean = np.nan_to_num(clean, nan=0.0, posinf=0.0, neginf=0.0)
     hop = round(HOP_S * sample_rate)
     length = 2 * hop
-    # A periodic Hann window adds up to one at half overlap; its root is used before and after.
+    # Periodic Hann windows add up to one at half overlap; their root is applied before and after the change.
     window = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length))
     count = -(-clean.size // hop) + 1
-    # Frame i lies over the hops i - 1 and i of the waveform.
+    # Frame i covers hops i - 1 and i of the waveform.
     changed = np.zeros((count + 1) * hop, np.float32)
     for start in range(0, count, BLOCK_FRAMES):
         stop = min(start + BLOCK_FRAMES, count)
@@ -56,18 +59,19 @@ def mcadams(waveform: Float[np.ndarray, " n"], alpha: float, sample_rate: int = 
 
 
 def _move_poles(frames: Float[np.ndarray, "F L"], alpha: float) -> Float[np.ndarray, "F L"]:
+    """Frames with their formants moved, each as loud as before."""
     if not len(frames):
         return frames
     old = burg(frames, ORDER)
     new = _polynomial(move_angles(_poles(old), alpha))
     changed = _synthesise(_residual(frames, old), new)
-    # A moved filter may be much louder or softer: each frame keeps its level, and so the course of loudness stays.
+    # A moved filter may be much louder or softer, so each frame is scaled back to its level.
     before, after = (np.linalg.norm(x, axis=1, keepdims=True) for x in (frames, changed))
     return changed * np.divide(before, after, out=np.zeros_like(after), where=after > 0)
 
 
 def burg(frames: Float[np.ndarray, "F L"], order: int) -> Float[np.ndarray, "F P1"]:
-    """Linear prediction by Burg's method, all frames at once: 1, a_1 .. a_P. No pole lies outside the unit circle."""
+    """Coefficients 1, a_1 .. a_P of the linear prediction of each frame, by Burg's method: the filters are stable."""
     forward, backward = frames[:, 1:], frames[:, :-1]
     coefficients = np.zeros((len(frames), order + 1))
     coefficients[:, 0] = 1.0
@@ -82,6 +86,7 @@ def burg(frames: Float[np.ndarray, "F L"], order: int) -> Float[np.ndarray, "F P
 
 
 def _poles(coefficients: Float[np.ndarray, "F P1"]) -> Complex[np.ndarray, "F P"]:
+    """The poles of prediction filters: eigenvalues of their companion matrices."""
     order = coefficients.shape[1] - 1
     companion = np.zeros((len(coefficients), order, order))
     companion[:, 0] = -coefficients[:, 1:]
@@ -90,22 +95,24 @@ def _poles(coefficients: Float[np.ndarray, "F P1"]) -> Complex[np.ndarray, "F P"
 
 
 def move_angles(poles: Complex[np.ndarray, "F P"], alpha: float) -> Complex[np.ndarray, "F P"]:
-    """Complex poles keep their radius, their angle is raised to `alpha`, up to pi; real ones stay where they are."""
+    """Raises the angles of complex poles to the power `alpha`, at most to pi; radii and real poles stay."""
     angle = np.angle(poles)
     moved = np.where(poles.imag == 0, angle, np.sign(angle) * np.minimum(np.abs(angle) ** alpha, np.pi))
     return np.minimum(np.abs(poles), MAX_RADIUS) * np.exp(1j * moved)
 
 
 def _polynomial(poles: Complex[np.ndarray, "F P"]) -> Float[np.ndarray, "F P1"]:
+    """The coefficients of filters with these poles: the inverse of `_poles`."""
     coefficients = np.zeros((len(poles), poles.shape[1] + 1), np.complex128)
     coefficients[:, 0] = 1.0
     for k in range(poles.shape[1]):
         coefficients[:, 1 : k + 2] = coefficients[:, 1 : k + 2] - poles[:, k : k + 1] * coefficients[:, : k + 1]
-    # Complex poles come in conjugate pairs, so what is imaginary is rounding.
+    # Complex poles come in conjugate pairs, so the imaginary part is rounding error.
     return coefficients.real
 
 
 def _residual(frames: Float[np.ndarray, "F L"], coefficients: Float[np.ndarray, "F P1"]) -> Float[np.ndarray, "F L"]:
+    """What the prediction of each frame leaves over."""
     residual = np.zeros_like(frames)
     length = frames.shape[1]
     for k in range(coefficients.shape[1]):
@@ -116,7 +123,7 @@ def _residual(frames: Float[np.ndarray, "F L"], coefficients: Float[np.ndarray, 
 def _synthesise(
     residual: Float[np.ndarray, "F L"], coefficients: Float[np.ndarray, "F P1"]
 ) -> Float[np.ndarray, "F L"]:
-    """All-pole filters, one a frame, run side by side sample by sample."""
+    """Residuals through the all-pole filters of their frames; all frames at once, sample by sample."""
     order = coefficients.shape[1] - 1
     output = np.zeros((len(residual), order + residual.shape[1]))
     taps = coefficients[:, :0:-1]
@@ -126,7 +133,7 @@ def _synthesise(
 
 
 def as_loud(changed: Float[np.ndarray, " n"], original: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Matches the root mean square, as far as the peak allows, in place."""
+    """Scales a waveform, in place, to the root mean square of the original; less where its peak would be too high."""
     before, after = (np.sqrt(np.einsum("n,n->", x, x, dtype=np.float64) / max(x.size, 1)) for x in (original, changed))
     gain = before / after if after > 0 else 0.0
     peak, limit = _peak(changed) * gain, max(PEAK, _peak(original))

@@ -1,9 +1,9 @@
-"""A stronger change of voice than McAdams alone: what a speaker encoder listens to is replaced, prosody stays.
+"""A stronger change of voice than McAdams alone: replaces what speaker encoders rely on, and keeps the prosody.
 
-An encoder hears the long-term spectrum, the formants and the level of the pitch. So, drawn anew for every clip: the
-pitch moves by at most two semitones, all formants with it; the formants move apart from it, by McAdams; the long-term
-spectrum is equalised away and a drawn one put in its place, which no inverse undoes, since what it was is not in the
-result. The course of pitch, loudness and time is that of the original. Times stay within 15 ms.
+They rely on the long-term spectrum, the formants and the level of the pitch. So three things are drawn for every clip:
+a shift of the pitch, with the formants, by at most two semitones; a further shift of the formants, by McAdams; and a
+long-term spectrum that takes the place of the speaker's own, which cannot be undone, since that is not in the result.
+The course of pitch and loudness is that of the original; times move by at most 15 ms.
 Axes: n samples, m samples of another count, F frames, K FFT bins.
 """
 
@@ -15,15 +15,22 @@ from scipy import signal
 from deemo_jax.deid.voice.mcadams import as_loud, mcadams
 from deemo_jax.media import SAMPLE_RATE
 
+# Semitones of the pitch shift, at most, and range of the McAdams coefficient.
 SEMITONES = 2.0
 ALPHA = (0.65, 0.95)
-# Overlap-add of similar waveforms (Verhelst and Roelands 1993): 40 ms windows, moved by up to 15 ms to where they fit.
+# WSOLA, overlap-add of similar waveforms (Verhelst and Roelands 1993): windows of 640 samples (40 ms) are taken up to
+# 240 samples (15 ms) beside their place, where they fit best.
 WINDOW, REACH = 640, 240
+# Samples of a frame whose spectrum is computed.
 FFT = 512
-# The spectrum is smoothed to so many cepstral coefficients; the first of the drawn ones deviate, in dB.
+# Cepstral coefficients that a smoothed spectrum keeps; how many coefficients of a spectrum are drawn, and their
+# standard deviation, dB.
 QUEFRENCIES, DRAWN, DEVIATION_DB = 16, 8, 4.0
+# Gain of the equaliser, up or down, at most.
 MOST_GAIN_DB = 15.0
+# Frames of which the long-term spectrum is computed, at most.
 MOST_FRAMES = 4096
+# Gain that restores the course of loudness, up or down, at most.
 MOST_LEVEL_DB = 12.0
 
 
@@ -31,8 +38,8 @@ def recast(waveform: Float[np.ndarray, " n"], rng: np.random.Generator) -> Float
     """The waveform in a drawn voice, as loud as before at every time.
 
     Args:
-        waveform: mono, 16 kHz, in [-1, 1]; what is not finite counts as silence.
-        rng: of the draws; whoever knows them knows pitch and formants.
+        waveform: mono, 16 kHz, in [-1, 1]; samples that are not finite count as silence.
+        rng: of the draws; who knows them can undo the shifts of pitch and formants.
 
     Returns:
         float32 (n,), peak at most 1.
@@ -45,7 +52,7 @@ def recast(waveform: Float[np.ndarray, " n"], rng: np.random.Generator) -> Float
 
 
 def shift_pitch(waveform: Float[np.ndarray, " n"], semitones: float) -> Float[np.ndarray, " n"]:
-    """Pitch and formants by so many semitones, at the same tempo."""
+    """Shifts pitch and formants by a number of semitones, at the same tempo."""
     if not waveform.size:
         return waveform
     factor = 2 ** (semitones / 12)
@@ -53,7 +60,7 @@ def shift_pitch(waveform: Float[np.ndarray, " n"], semitones: float) -> Float[np
 
 
 def stretch(waveform: Float[np.ndarray, " m"], length: int) -> Float[np.ndarray, " n"]:
-    """The same voice in `length` samples: each window is taken where it continues the one before best."""
+    """The same voice in `length` samples, by WSOLA: each window is taken where it continues the one before best."""
     hop = WINDOW // 2
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
     padded = np.pad(waveform, (hop + REACH, 2 * WINDOW + REACH))
@@ -74,17 +81,17 @@ def stretch(waveform: Float[np.ndarray, " m"], length: int) -> Float[np.ndarray,
 
 
 def equalise(waveform: Float[np.ndarray, " n"], spectrum: Float[np.ndarray, " K"]) -> Float[np.ndarray, " n"]:
-    """The waveform through one filter that gives it the long-term spectrum `spectrum` (dB, up to a constant)."""
+    """Filters a waveform so that its long-term spectrum becomes `spectrum` (dB, up to a constant)."""
     have = long_term_spectrum(waveform)
     gain = spectrum - have
-    # Centred where the sound is, so that the limit falls on what is hardly there.
+    # The mean gain is 0 dB weighted by power, so that the limit concerns frequencies with little sound.
     gain = np.clip(gain - np.average(gain, weights=10 ** (have / 10)), -MOST_GAIN_DB, MOST_GAIN_DB)
     taps = np.roll(np.fft.irfft(10 ** (gain / 20)), FFT // 2) * np.hanning(FFT)
     return signal.oaconvolve(waveform, taps)[FFT // 2 : FFT // 2 + waveform.size]
 
 
 def long_term_spectrum(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " K"]:
-    """Mean power over the loud frames, dB, smoothed over frequency; of at most 4096 frames, evenly spread."""
+    """The mean power spectrum of the loud frames, dB, smoothed over frequency; of up to 4096 frames, evenly spread."""
     padded = np.pad(np.asarray(waveform, np.float64), (0, FFT))
     frames = np.lib.stride_tricks.sliding_window_view(padded, FFT)[:: FFT // 2]
     frames = frames[:: -(-len(frames) // MOST_FRAMES)]
@@ -95,7 +102,7 @@ def long_term_spectrum(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, "
 
 
 def drawn_spectrum(rng: np.random.Generator) -> Float[np.ndarray, " K"]:
-    """The long-term spectrum of a speaker who does not exist, dB: flat to 500 Hz, 9 dB less an octave above."""
+    """Draws a long-term spectrum, dB: flat to 500 Hz, 9 dB an octave less above, with smooth random deviations."""
     hertz = np.linspace(0, SAMPLE_RATE / 2, FFT // 2 + 1)
     typical = -9.0 * np.log2(np.maximum(hertz, 500.0) / 500.0)
     order = np.arange(1, DRAWN + 1)
@@ -104,13 +111,14 @@ def drawn_spectrum(rng: np.random.Generator) -> Float[np.ndarray, " K"]:
 
 
 def _smooth(decibels: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
+    """A spectrum that keeps only its first `QUEFRENCIES` cepstral coefficients."""
     cepstrum = np.fft.irfft(decibels)
     cepstrum[QUEFRENCIES : 1 - QUEFRENCIES] = 0.0
     return np.fft.rfft(cepstrum).real
 
 
 def _with_levels_of(original: Float[np.ndarray, " n"], changed: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """`changed` with the course of loudness (40 ms) of `original`, by gains of at most 12 dB around their mean."""
+    """`changed` with the course of loudness of `original` (in 40 ms), by gains at most 12 dB off their mean."""
     window = np.hanning(WINDOW)
     before, after = (
         np.sqrt(np.maximum(signal.oaconvolve(x**2, window / window.sum(), "same"), 0) + 1e-10)

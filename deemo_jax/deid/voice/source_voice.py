@@ -1,4 +1,4 @@
-"""The voice of a source, and what goes on record of the sound tracks that it comes from. Axes: n samples."""
+"""Reads the voice of a source, and tells from which sound tracks it comes. Axes: n samples."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,9 +13,10 @@ from deemo_jax.deid.settings import MIXED, NO_TRACK, Settings
 from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.audio import read_sound, sound_tracks
 
+# Seconds of sound, at least; and length of a mel spectrogram, to which shorter sound is padded.
 LEAST_SOUND_S = 0.025
 PADDED_BELOW_S = 2.0
-# The method on record where there is no voice.
+# The method in a manifest where there is no voice.
 NO_VOICE = "none"
 
 
@@ -24,11 +25,11 @@ class Heard:
     """What is heard in a source.
 
     Attributes:
-        seconds: how long it lasts; 0 where there is no sound, or none is wanted.
+        seconds: length of the sound; 0 where there is none, or none is wanted.
         tracks: how many sound tracks the source has.
-        used: the numbers of those that the voice comes from, counted from 1.
+        used: numbers of those that the voice comes from, counted from 1.
         channels: of each of these.
-        remarks: what is out of the ordinary, in words.
+        remarks: unusual facts, in words.
     """
 
     seconds: float
@@ -39,14 +40,14 @@ class Heard:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """For the manifest: the remarks, and what will be made of little."""
+        """Notes for the manifest: the remarks, and that short sound will be padded."""
         if 0 < self.seconds < PADDED_BELOW_S:
             return (*self.remarks, f"audio zero-padded to 2 s before its spectrogram ({self.seconds:.3f} s)")
         return self.remarks
 
     @property
     def record(self) -> Mapping[str, Any]:
-        """For the manifest."""
+        """What the manifest records as `sound`."""
         return {
             "tracks": self.tracks,
             "used": list(self.used),
@@ -58,15 +59,20 @@ class Heard:
 def listen(
     source: Path, settings: Settings, start_s: float, end_s: float
 ) -> tuple[Float[np.ndarray, " n"] | None, Heard]:
-    """Reads the sound that the settings ask for, between two times of the source.
+    """Reads the sound that the settings ask for.
+
+    Args:
+        source: the raw file.
+        settings: `audio_track` says which sound track is read.
+        start_s: where it starts, seconds of the source.
+        end_s: where it ends.
 
     Returns:
-        voice: mono, 16 kHz; None where there is none.
-        heard: where it comes from.
+        The voice, mono, 16 kHz, None where there is none; and where it comes from.
 
     Raises:
-        UserError: there is a sound track, but not the one that is asked for, or nothing to be heard by: it cannot be
-            decoded, most of it is damaged, it holds nothing within the film, or less than 25 ms.
+        UserError: the sound track that is asked for is missing, cannot be decoded, is mostly damaged, or has less than
+            25 ms of sound in the span.
     """
     tracks = len(sound_tracks(source))
     if settings.audio_track == NO_TRACK and tracks:

@@ -1,4 +1,4 @@
-"""Which speaker is heard in which clip, as a person writes it down: a table with a header, or JSON lines."""
+"""Reads a person's list of who speaks in which clip: a table with a header, or JSON lines."""
 
 import json
 import os
@@ -9,19 +9,23 @@ from typing import Any
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.text.annotation_tables import listed_rows
 
+# Characters of a name, at most.
 MAX_NAME = 200
+# Keys of a row that name the clip, and keys that name the speaker.
 CLIP_KEYS = ("clip_id", "file")
 SPEAKER_KEYS = ("speaker", "person_id")
 
 
 def load_speakers(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Clip ids, and file names without folder and suffix, to speakers.
+    """Reads a list of speakers; annotations are such a list.
 
-    Each row has "clip_id" or "file" (or both), and "speaker" or "person_id"; what else it has is left alone, so that
-    annotations may serve.
+    Each row has "clip_id" or "file" (or both), and "speaker" or "person_id"; other keys are ignored.
+
+    Returns:
+        Clip id, or file name without folder and suffix -> speaker.
 
     Raises:
-        UserError: missing, too large, a row without these, or one clip with two speakers.
+        UserError: the list is missing or too large, a row lacks a key, or a clip has two speakers.
     """
     known: dict[str, str] = {}
     for number, row in enumerate(listed_rows(path), 1):
