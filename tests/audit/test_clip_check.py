@@ -103,13 +103,13 @@ def test_a_small_bare_rectangle_counts_as_much_as_a_large_one():
     assert _deviation(picture, [large]) == 0 and _deviation(picture, [large, small]) > MOST_DEVIATION
 
 
-def test_every(raw, made):
+def test_detectors_search_one_frame_in_so_many(raw, made):
     manifest, folder = made
     result = check_clip(raw.path, folder / manifest.file, manifest, raw.truth, every=12)
     assert result.frames == 12 and result.failures == ()
 
 
-def test_what_does_not_belong_together(raw, made):
+def test_files_that_do_not_belong_together_are_refused(raw, made):
     manifest, folder = made
     with pytest.raises(UserError, match="12"):
         check_clip(raw.path, folder / manifest.file, manifest, raw.truth | {"faces": raw.faces[:5]})

@@ -60,7 +60,7 @@ def test_a_raw_file_that_is_not_at_hand_breaks_no_promise(audited, folder):
     assert "3 of 3 (100.0%)" in out and "break a promise" not in err
 
 
-def test_a_person_looks(folder):
+def test_what_a_person_saw_is_recorded_and_shown(folder):
     code, _, err = command(folder, "--human_check", "none")
     assert code == 2 and "--report first" in err.splitlines()[-1]
     assert command(folder, "--report", "--every", 12)[0] == 0

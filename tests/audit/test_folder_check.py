@@ -126,7 +126,7 @@ def test_what_would_fail_every_clip_stops_the_audit(audited, tmp_path):
         audit(tmp_path)
 
 
-def test_a_clip_that_ends_who_reads_it_costs_itself_only(audited, tmp_path, deadly_decoder):
+def test_a_clip_that_crashes_its_process_does_not_stop_the_others(audited, tmp_path, deadly_decoder):
     folder = tmp_path / "deid"
     folder.mkdir()
     for name in ("a", "deadly", "odd", "z"):

@@ -52,7 +52,7 @@ def test_a_record_of_clips_that_have_changed_counts_for_nothing(audited, sheets,
 
 
 @pytest.mark.parametrize("answer", ["", "8", "0", "-1", "1;2", "one", "1.5", "none,1", "9" * 30])
-def test_answers_that_are_none(sheets, answer):
+def test_answers_that_cannot_be_used(sheets, answer):
     with pytest.raises(UserError, match="--human_check"):
         record(sheets, answer)
     assert not (sheets / RECORD).exists()

@@ -7,7 +7,7 @@ import pytest
 from deemo_jax.audit.human_sheets import COLUMNS, human_section, write_pages
 
 
-def test_sheet(audited, tmp_path):
+def test_a_sheet_shows_numbered_frames_and_lists_them(audited, tmp_path):
     section = human_section([audited], tmp_path, frames=7)
     rows = json.loads((tmp_path / "sheet.json").read_text())
     assert [row["number"] for row in rows] == list(range(1, 8)) and len({row["frame"] for row in rows}) == 7

@@ -56,7 +56,7 @@ TROUBLES = {
 }
 
 
-def test_an_item_costs_itself_only():
+def test_an_item_that_fails_does_not_stop_the_others():
     items = ["a", *(name for kind in TROUBLES for name in (kind, f"after {kind}"))]
     told = []
     found = dict(settled(trouble, items, 2, lambda item, pid: told.append((item, pid))))
@@ -76,7 +76,7 @@ def test_one_child_serves_many_and_none_is_this_process():
     assert len({made[1] for _, made in settled(trouble, "abc")} - {os.getpid()}) == 1
 
 
-def test_without_a_child_exceptions_cost_their_item_too():
+def test_without_a_child_an_exception_does_not_stop_the_others_either():
     told = []
     found = dict(settled(trouble, ["a", "memory", "mistake"], 0, lambda *said: told.append(said)))
     assert found["a"] == ("a", os.getpid()) and told[0] == ("a", os.getpid())
@@ -92,7 +92,7 @@ def spoil(item):
     return number
 
 
-def test_who_comes_after_a_spoiler_is_not_blamed(tmp_path):
+def test_an_item_is_not_blamed_for_what_an_earlier_one_did_to_its_process(tmp_path):
     path = tmp_path / "pid"
     path.touch()
     assert [made for _, made in settled(spoil, [(path, n) for n in range(3)])] == [0, 1, 2]

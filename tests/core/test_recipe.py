@@ -31,7 +31,7 @@ def changed(changes: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def test_defaults_are_the_lineages() -> None:
+def test_defaults_are_those_of_video_llama_and_affectgpt() -> None:
     recipe = Recipe.from_config(changed({"optimizer": {}}))
     optimizer = recipe.optimizer
     assert (optimizer.b1, optimizer.b2, optimizer.eps, optimizer.weight_decay) == (0.9, 0.999, 1e-8, 0.05)
@@ -140,7 +140,7 @@ def test_arguments_that_are_none_are_refused(arguments: str, said: str) -> None:
         ({"mesh": 3}, "must be a dictionary"),
     ],
 )
-def test_mistakes(changes: dict[str, Any], said: str) -> None:
+def test_mistakes_in_a_recipe_are_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
         Recipe.from_config(changed(changes))
 
@@ -156,14 +156,14 @@ def test_mistakes(changes: dict[str, Any], said: str) -> None:
         ("train.nan_limit", 41, "will not end the run"),
     ],
 )
-def test_a_senseless_schedule_is_doubted_in_a_line(key: str, value: Any, says: str) -> None:
+def test_an_odd_schedule_is_warned_of_in_a_line(key: str, value: Any, says: str) -> None:
     config = tiny.get_config("nowhere")
     assert Recipe.from_config(config).doubts() == []
     config.update_from_flattened_dict({key: value})
     assert re.search(says, "\n".join(Recipe.from_config(config).doubts()))
 
 
-def test_a_schedule_at_the_edge_of_sense_is_not_doubted() -> None:
+def test_a_schedule_that_just_makes_sense_is_not_warned_of() -> None:
     config = tiny.get_config("nowhere")
     config.optimizer.lr_min = config.optimizer.warmup_start = config.optimizer.lr
     config.optimizer.warmup_steps, config.train.nan_limit = tiny.STEPS - 1, tiny.STEPS
@@ -173,7 +173,7 @@ def test_a_schedule_at_the_edge_of_sense_is_not_doubted() -> None:
 
 
 @pytest.mark.parametrize("key", ["masked_batch", "masked_window", "masked_split"])
-def test_shares_of_masked_rows_are_shares(key: str) -> None:
+def test_shares_of_masked_rows_lie_between_0_and_1(key: str) -> None:
     config = tiny.get_config("nowhere")
     config.data[key] = 1.5
     with pytest.raises(UserError, match=rf"config.data.{key}: 1.5 must be a share"):

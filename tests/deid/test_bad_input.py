@@ -150,7 +150,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_cannot_be_done_is_one_line(make, tmp_path, key, kind):
+def test_films_that_cannot_be_deidentified_are_refused_in_one_line(make, tmp_path, key, kind):
     options, words = REFUSED[kind]
     refused(make(**options), tmp_path / "out", key, words, Refused if kind == "no face" else UserError)
 

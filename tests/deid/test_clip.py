@@ -67,7 +67,7 @@ def test_threads_change_nothing_that_is_found(raw, tmp_path, key):
     assert one.masks_sha256 == many.masks_sha256 and one.tracks_sha256 == many.tracks_sha256
 
 
-def test_what_will_be_written_is_looked_at_again(raw, tmp_path, key, forgetful):
+def test_covered_pictures_are_searched_again(raw, tmp_path, key, forgetful):
     manifest = deidentify_clip(raw.path, tmp_path, "c1", Settings(), key)
     assert manifest.faces["seen_again"] >= 1 and manifest.faces["filled"] == 0
     result = check_clip(raw.path, tmp_path / manifest.file, manifest, raw.truth)
@@ -75,7 +75,7 @@ def test_what_will_be_written_is_looked_at_again(raw, tmp_path, key, forgetful):
     assert load_masks(tmp_path / manifest.masks).rectangles[5]
 
 
-def test_the_second_look_is_at_other_frames_than_the_first(make_clip, tmp_path, key, forgetful):
+def test_searching_again_is_at_other_frames_than_the_first_pass(make_clip, tmp_path, key, forgetful):
     """At 25 frames a second the first pass looks at every other frame, and not at the fifth."""
     clip = make_clip(tmp_path / "raw.mp4", rate=25)
     manifest = deidentify_clip(clip.path, tmp_path / "out", "c1", Settings(), key)
@@ -184,7 +184,7 @@ def test_corrected_tracks_are_of_one_clip_and_hide_its_faces(make_clip, tmp_path
     assert apply(tracks=elsewhere, not_faces=[[0, 0, 320, 240]]).faces["corrected"]
 
 
-def test_no_face_is_refused_whatever_is_asked(make_clip, tmp_path, key):
+def test_a_film_without_a_face_is_refused_with_all_settings(make_clip, tmp_path, key):
     clip = make_clip(tmp_path / "raw.mp4", hidden=tuple(range(12)))
     for on_missing in ("refuse", "mask_frame"):
         with pytest.raises(Refused, match="no face"):

@@ -54,7 +54,7 @@ def names(paths, home):
     return [path.relative_to(home).as_posix() for path in paths]
 
 
-def test_one_level(folder):
+def test_a_folder_is_searched_without_its_sub_folders(folder):
     found = look_for([str(folder)])
     assert names(found.films, folder) == ["a.mp4", "b.MXF", "c.3gp", "link_in.mp4"]
     out = {why: names(paths, folder) for why, paths in found.left_out.items()}
@@ -70,7 +70,7 @@ def test_one_level(folder):
     assert find_sources([str(folder)]) == list(found.films)
 
 
-def test_all_levels(folder):
+def test_recursive_search_takes_films_of_all_sub_folders(folder):
     found = look_for([folder], recursive=True, results=folder / "out")
     # A file that two names lead to is taken once.
     assert names(found.films, folder) == ["a.mp4", "b.MXF", "c.3gp", "link_in.mp4", "person2/b.mp4"]
@@ -143,7 +143,7 @@ def test_a_folder_that_may_be_listed_and_not_entered(key):
             os.seteuid(me)
 
 
-def test_kinds_of_films():
+def test_endings_of_films():
     assert {f".{suffix}" for suffix in FILMS.split()} <= VIDEO_SUFFIXES
     assert VIDEO_SUFFIXES.isdisjoint(f".{suffix}" for suffix in NO_FILMS.split())
 
@@ -209,7 +209,7 @@ def test_a_name_that_begins_with_a_dash(tmp_path, monkeypatch, capfd):
         ),
     ],
 )
-def test_paths_that_cannot_serve_are_told_before_the_work(tmp_path, monkeypatch, capfd, flags, why):
+def test_paths_that_cannot_be_used_are_told_before_the_work(tmp_path, monkeypatch, capfd, flags, why):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "talk.mp4").touch()

@@ -19,7 +19,7 @@ def test_made_once_and_private(tmp_path, monkeypatch):
     assert (tmp_path / "home" / ".config" / "deemo_jax" / "voice.key").exists()
 
 
-def test_environment(tmp_path, monkeypatch):
+def test_the_key_may_stand_in_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv(ENVIRONMENT, "a secret that is long enough")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert load_key(None, tmp_path / "out").secret == b"a secret that is long enough"

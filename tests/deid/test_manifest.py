@@ -127,7 +127,7 @@ def test_malformed_masks(tmp_path, row):
         load_masks(path)
 
 
-def test_where_there_is_none(tmp_path):
+def test_paths_without_a_manifest_and_unsafe_clip_ids_are_refused(tmp_path):
     with pytest.raises(UserError, match="run deidentify first"):
         find_manifests([tmp_path])
     with pytest.raises(UserError, match="run deidentify first"):

@@ -43,7 +43,7 @@ def test_draws_a_png_that_grows_with_the_rows(folders, tmp_path):
     assert (one[:, -10:] == 255).all()  # long text is wrapped within the page
 
 
-def test_spread_is_even_and_blind_to_the_outcome():
+def test_spread_takes_predictions_at_even_distances_right_or_wrong():
     rows = predictions(9)
     assert [row.clip_id for row in contact_sheet.spread(rows, 3)] == ["clip000", "clip004", "clip008"]
     assert contact_sheet.spread(rows, 20) == rows

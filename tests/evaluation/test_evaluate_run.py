@@ -94,7 +94,7 @@ def test_what_is_finished_is_shown_and_not_made_again(work, monkeypatch):
         ask(work, limit=2)
 
 
-def test_a_named_folder_is_one_evaluations_until_it_is_overwritten(work, tmp_path):
+def test_a_named_folder_holds_one_evaluation_until_overwrite(work, tmp_path):
     out = tmp_path / "mine"
     assert ask(work, limit=2, out=out)[1:] == (out, False) and ask(work, limit=2, out=out)[1:] == (out, True)
     (out / "notes.txt").write_text("of a person")
@@ -262,7 +262,7 @@ def test_names_are_readable_and_short():
     assert len(long.name) < 255 and long.name.endswith("-step1-15sets")
 
 
-def test_a_name_that_is_taken_is_made_unmistakable(tmp_path):
+def test_a_folder_name_that_is_taken_gets_a_suffix(tmp_path):
     stamps = [{"truth": text} for text in ("a", "b", "c")]
     found = []
     for stamp in stamps:

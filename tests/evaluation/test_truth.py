@@ -32,7 +32,7 @@ def test_what_the_corpus_states_is_read_with_the_cues_of_every_clip(tmp_path):
         truth.cues("c")
 
 
-def test_a_truth_that_states_nothing_is_read_as_ever(tmp_path):
+def test_a_truth_without_a_statement_of_its_corpus_is_read(tmp_path):
     truth = read_truth(write(tmp_path / "t.jsonl", row(cues={"voice": "negative"}, reasoning="so")))
     assert truth.corpus is None and truth.cues("a") == {} and truth.of("a") == ("negative", "so")
 

@@ -15,7 +15,7 @@ def who(first, second, hidden=None):
     return [s.who for s in sightings(1.0, faces(*first), faces(*second), hidden)]
 
 
-def test_a_face_that_both_see_is_told_once():
+def test_a_place_that_both_detectors_report_is_listed_once():
     around = (96, 110, 146, 152, 0.7)
     assert who([FACE], [around]) == ["both"]
     (told,) = sightings(1.23456, faces(FACE), faces(around), np.zeros((240, 320), bool))
@@ -23,11 +23,11 @@ def test_a_face_that_both_see_is_told_once():
 
 
 @pytest.mark.parametrize(("shift", "expected"), [(18, ["both"]), (22, ["CenterFace", "BlazeFace"])])
-def test_two_places_are_one_from_half_a_box_on(shift, expected):
+def test_detections_that_share_half_a_box_are_of_one_place(shift, expected):
     assert who([FACE], [(100 + shift, 100, 140 + shift, 150, 0.6)]) == expected
 
 
-def test_what_one_sees_alone_is_told_too():
+def test_what_one_detector_alone_reports_is_listed_too():
     elsewhere = (200, 30, 230, 60, 0.8)
     assert who([FACE], [elsewhere]) == ["CenterFace", "BlazeFace"]
     assert who([FACE, elsewhere], []) == ["CenterFace", "CenterFace"]

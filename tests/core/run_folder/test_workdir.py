@@ -104,7 +104,7 @@ def found_other(key: str, folder: Path) -> dict[str, Any]:
         "model.decoder.context",
     ],
 )
-def test_what_is_said_to_be_changeable_is(key: str, tmp_path: Path) -> None:
+def test_keys_that_may_change_may_change_on_resume(key: str, tmp_path: Path) -> None:
     assert list(found_other(key, tmp_path)) == [key]
 
 
@@ -120,7 +120,7 @@ def test_what_is_said_to_be_changeable_is(key: str, tmp_path: Path) -> None:
         "prompt.task",
     ],
 )
-def test_what_would_make_another_run_of_it_is_refused(key: str, tmp_path: Path) -> None:
+def test_keys_that_make_another_run_are_refused_on_resume(key: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"another config \(config\.{key}"):
         found_other(key, tmp_path)
 
@@ -254,13 +254,13 @@ def test_what_cannot_be_removed_is_told_and_never_gone_on_from(tmp_path: Path, m
     assert not (tmp_path / "config.json").exists()
 
 
-def test_a_path_that_cannot_be_a_run(tmp_path: Path) -> None:
+def test_a_file_is_no_workdir(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match="is no folder"):
         check(Workdir(tmp_path / "file"), config(), resume=False, overwrite=False)
 
 
-def test_one_run_at_a_time_and_what_came_in_between_is_seen(tmp_path: Path) -> None:
+def test_a_second_run_is_refused_and_sees_what_the_first_one_did(tmp_path: Path) -> None:
     folder = Workdir(tmp_path / "run")
     first, second = TrainingRequest(folder, config()), TrainingRequest(folder, config())
     plan, late = first.check(), second.check()

@@ -70,7 +70,7 @@ def test_the_good_are_done_and_the_others_listed(sources, tmp_path, key):
     assert not any(word in everything for word in (b"Jane", str(sources).encode(), key.secret))
 
 
-def test_resuming(sources, tmp_path, key, monkeypatch):
+def test_a_second_run_keeps_what_the_first_one_made(sources, tmp_path, key, monkeypatch):
     out, found = tmp_path / "out", find_sources([str(sources)])
     first = deidentify_all(found, out, STRICT, key)
     clip = next(out.glob("*.mp4"))
@@ -134,7 +134,7 @@ def test_a_private_list_that_cannot_be_written_stops_nothing(raw, tmp_path, key,
     assert "which clip comes from which file is not all on record" in capsys.readouterr().err
 
 
-def test_stems(raw, tmp_path, key):
+def test_file_stems_may_be_clip_ids(raw, tmp_path, key):
     outcomes = deidentify_all([raw.path], tmp_path / "out", STRICT, key, clip_ids="stem")
     assert outcomes[0].clip_id == "speaker" and (tmp_path / "out" / "speaker.mp4").exists()
     (tmp_path / "other").mkdir()
@@ -219,7 +219,7 @@ def test_a_crash_takes_nothing_away(accepted, key, monkeypatch, error):
 
 
 @pytest.mark.parametrize("moved", range(1, 6))
-def test_whoever_is_killed_while_files_are_put_in_place_is_finished_by_the_next(accepted, key, monkeypatch, moved):
+def test_a_replacement_that_was_killed_is_finished_by_the_next_run(accepted, key, monkeypatch, moved):
     source, out, _ = accepted
     settings, replace, count = dataclasses.replace(STRICT, mask="mosaic"), Path.replace, 0
 
@@ -273,7 +273,7 @@ def test_other_bytes_or_another_key_under_the_same_name_are_done_anew(make_clip,
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_file_that_kills_who_reads_it_costs_itself_only(make_clip, tmp_path, key, deadly_decoder, workers):
+def test_a_file_that_crashes_its_process_does_not_stop_the_others(make_clip, tmp_path, key, deadly_decoder, workers):
     raw, out = tmp_path / "raw", tmp_path / "out"
     raw.mkdir()
     for number, name in enumerate(("a", "b_deadly", "c", "d_odd")):
@@ -286,7 +286,7 @@ def test_a_file_that_kills_who_reads_it_costs_itself_only(make_clip, tmp_path, k
         assert len(contents(out)) == 8
 
 
-def test_what_a_person_corrected_outlives_other_settings(make_clip, tmp_path, key):
+def test_corrected_tracks_stay_with_other_settings(make_clip, tmp_path, key):
     (tmp_path / "raw").mkdir()
     source, out = make_clip(tmp_path / "raw" / "lost.mp4", hidden=(4, 5, 6), frames=9).path, tmp_path / "out"
     assert deidentify_all([source], out, dataclasses.replace(STRICT, on_missing="mask_frame"), key)[0].status == "done"
@@ -311,7 +311,7 @@ def test_what_a_person_corrected_outlives_other_settings(make_clip, tmp_path, ke
     assert deidentify_all([source], out, STRICT, key)[0].status == "refused"
 
 
-def test_rows_that_no_run_wrote_do_no_harm(raw, tmp_path, key):
+def test_edited_rows_of_refused_jsonl_do_no_harm(raw, tmp_path, key):
     out = tmp_path / "out"
     out.mkdir()
     odd = '{"clip_id": ["x"], "kind": "refused"}\n{"clip_id": "y", "source_sha256": {}}\n'

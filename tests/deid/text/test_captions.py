@@ -138,7 +138,7 @@ SPANS = "00:00:01,000 --> 00:00:02,500", "00:00:03 --> 00:00:04"
         ("a.vtt", "WEBVTT\n\n7\n{0}\nGlad.\n8\n{1}\nProud.", ["Glad.", "Proud."]),
     ],
 )
-def test_subtitles_that_are_not_by_the_book(tmp_path, name, text, said):
+def test_malformed_subtitles_are_read(tmp_path, name, text, said):
     (tmp_path / name).write_text(text.format(*SPANS))
     cues = read_cues(tmp_path / name)
     assert [cue.text for cue in cues] == said

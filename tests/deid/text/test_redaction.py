@@ -151,7 +151,7 @@ def test_project_names_are_found_however_they_are_written(name, text, expected):
     assert redact(found.text, [name], Nothing()) == found
 
 
-def test_spellings_are_no_names_more():
+def test_spellings_do_not_count_as_further_names():
     assert [len(Names([name])) for name in ("Đorđević", "Mia Müller", "Conor O'Brien", "李娜")] == [1, 3, 4, 1]
     assert redact("tellin", ["Mia Tellin", "[TEAM] Tellin"], Nothing()).text == "[TEAM]"
 
@@ -393,7 +393,7 @@ def _blank(analyzer):
         ("marvo@host or marvo#1234", "[CONTACT] or [CONTACT]"),
     ],
 )  # fmt: skip
-def test_names_where_they_hide(text, expected):
+def test_names_are_found_in_unusual_places(text, expected):
     found = redact(text)
     assert found.text == expected and redact(found.text) == found
 

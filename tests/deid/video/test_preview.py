@@ -35,7 +35,7 @@ def test_frames_are_numbered_and_timed_as_in_the_source(grey, tmp_path):
     assert (written[0] != undropped[0]).sum() < 5 < (written[1] != undropped[1]).sum()
 
 
-def test_what_the_second_look_added_is_marked_apart(grey, tmp_path):
+def test_what_searching_again_added_is_marked(grey, tmp_path):
     tracks = [Track(1, (0, 3), np.array([[20.0, 20, 60, 60]] * 2), 0.9)]
     added = (((150, 20, 200, 70),), (), (), ())
     write_preview(tmp_path / "p.mp4", grey, tracks, [i / 10 for i in range(4)], added=added)

@@ -50,7 +50,7 @@ def covers(rectangles, box):
 
 
 @pytest.mark.parametrize("score,covered", [(0.3, True), (0.12, True), (0.05, False)])
-def test_what_comes_near_to_passing_is_covered_too(kept, reporting, score, covered):
+def test_detections_just_below_the_threshold_are_covered_too(kept, reporting, score, covered):
     reporting(lambda _: [(40, 40, 80, 80, score)])
     rectangles, exposed = cover_until_clean(kept, NOTHING_YET, looking_at({2, 6}))
     assert exposed == () and len(rectangles) == 12
@@ -59,7 +59,7 @@ def test_what_comes_near_to_passing_is_covered_too(kept, reporting, score, cover
     assert [covers(r, (40, 40, 80, 80)) for r in rectangles] == expected
 
 
-def test_what_was_looked_at_and_clean_stays_as_it_is(kept, reporting):
+def test_frames_without_a_find_stay_as_they_are(kept, reporting):
     seen = []
 
     def first_only(image):
@@ -73,7 +73,7 @@ def test_what_was_looked_at_and_clean_stays_as_it_is(kept, reporting):
     assert len(seen) == 4
 
 
-def test_a_report_that_comes_back_is_covered_for_longer_and_looked_at_again(kept, reporting):
+def test_a_find_that_comes_back_is_covered_for_longer_and_searched_again(kept, reporting):
     looks = []
     one, other = (40, 40, 80, 80), (200, 100, 240, 140)
 
@@ -115,7 +115,7 @@ def test_frames_that_cannot_be_settled_are_covered_whole(kept, reporting):
     assert exposed == () and rectangles[4] == ((0, 0, 320, 240),)
 
 
-def test_other_frames_than_before_stop_it(raw):
+def test_frames_that_differ_on_a_second_read_are_refused(raw):
     times = tuple(frame_times(raw.path))
     with pytest.raises(UserError, match="gives other frames"):
         list(KeptFrames(CachedVideo(raw.path), (320, 240), (*times, 9.0)).pictures())
@@ -125,7 +125,7 @@ def test_other_frames_than_before_stop_it(raw):
     assert [p.index for p in few.pictures()] == list(few.indices) and len(few.times) == 10
 
 
-def test_frames_that_were_not_looked_at_again_are_not_clean(kept, reporting, monkeypatch):
+def test_frames_that_were_not_searched_again_count_as_showing_a_face(kept, reporting, monkeypatch):
     """Two neighbours to which each pass adds something, which is clean once it is covered, and alters the other."""
     monkeypatch.setattr(recheck, "LOOKS", 3)
     calls, places = itertools.count(), iter(range(0, 310, 8))
@@ -138,7 +138,7 @@ def test_frames_that_were_not_looked_at_again_are_not_clean(kept, reporting, mon
 
 
 @pytest.mark.parametrize("share,more", [(0.9, True), (0.97, False)])
-def test_what_is_covered_for_the_most_part_only_is_covered_whole(kept, reporting, share, more):
+def test_what_is_mostly_covered_is_covered_whole(kept, reporting, share, more):
     box = (40, 40, 140, 140)
     reporting(lambda _: [(*box, 0.9)])
     begun = tuple(((40, 40, 40 + round(100 * share), 140),) for _ in range(12))
@@ -146,7 +146,7 @@ def test_what_is_covered_for_the_most_part_only_is_covered_whole(kept, reporting
 
 
 @pytest.mark.parametrize("share,exact", [(0.6, True), (0.4, False)])
-def test_a_report_that_is_of_a_mask_is_covered_without_a_margin(kept, reporting, share, exact):
+def test_a_find_that_is_mostly_mask_is_covered_without_a_margin(kept, reporting, share, exact):
     reporting(lambda _: [(40, 40, 140, 140, 0.3)])
     begun = tuple(((40, 40, 40 + round(100 * share), 140),) for _ in range(12))
     rectangles, _ = cover_until_clean(kept, begun, looking_at({4}))

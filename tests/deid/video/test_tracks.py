@@ -59,7 +59,7 @@ def test_a_face_that_is_hidden_in_part_is_covered_whole():
     assert max(b[:, 3].max() - b[:, 1].min() for b in boxes[4:]) <= 80 + 48 - 80
 
 
-def test_a_fist_is_covered_where_it_is_seen_and_explains_nothing():
+def test_what_close_ups_deny_is_covered_only_where_it_is_seen():
     fist = face(200, score=0.3, doubt=1)
     rows = [[face(100)], [face(100), fist], [face(100), fist], [face(100)], [face(100)], [face(100), fist]]
     found, boxes = covered(detections(*rows))
@@ -73,25 +73,25 @@ def test_a_fist_is_covered_where_it_is_seen_and_explains_nothing():
     assert plan(detections(*[[face(100)]] * 3, *[[fist]] * 12), Settings()).missing == tuple(range(3, 15))
 
 
-def test_a_false_alarm_does_not_take_a_face_over():
+def test_a_false_alarm_does_not_take_the_box_of_a_face():
     alarm = face(150, score=0.25)
     rows = [[face(100)], [face(110)], [face(125), alarm], [face(145)], [face(160)], [face(175)]]
     found, _ = covered(detections(*rows))
     assert found.missing == () and found.tracks[0].frames == tuple(range(6))
 
 
-def test_longer_holes_are_missing():
+def test_frames_of_longer_holes_are_missing():
     rows = [[face(100)]] * 3 + [[]] * 12 + [[face(110)]] * 3
     assert plan(detections(*rows), Settings()).missing == tuple(range(3, 15))
     assert plan(detections(*rows), Settings(hole_s=2.0)).missing == ()
 
 
-def test_a_face_that_comes_back_far_away_was_somewhere_meanwhile():
+def test_frames_are_missing_before_a_face_comes_back_far_away():
     rows = [[face(60)]] * 3 + [[]] * 3 + [[face(190)]] * 3
     assert plan(detections(*rows), Settings()).missing == (3, 4, 5)
 
 
-def test_ends_are_carried_on_and_beyond_is_missing():
+def test_tracks_are_extended_and_the_frames_beyond_are_missing():
     rows = [[]] * 5 + [[face(100)]] * 3 + [[]] * 5
     found, boxes = covered(detections(*rows))
     assert [len(b) > 0 for b in boxes] == [False] * 3 + [True] * 7 + [False] * 3
@@ -170,7 +170,7 @@ def test_what_was_never_surely_a_face_is_covered_and_not_missed():
     assert plan(detections(*rows), Settings()).missing == (12, 13, 14, 15)
 
 
-def test_nothing_jumps_or_grows_at_once():
+def test_faces_do_not_jump_or_grow_between_looks():
     rows = [[face(60)], [face(60)], [face(60, size=100)], [face(60, size=100)]]
     assert len(plan(detections(*rows), Settings()).tracks) == 2
     rows = [[face(60)], [face(60)], [face(150)], [face(150)]]
@@ -178,7 +178,7 @@ def test_nothing_jumps_or_grows_at_once():
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1), (3, 4), (4, 3)])
-def test_pairs_cost_least_together(shape):
+def test_boxes_are_assigned_to_tracks_at_the_least_cost(shape):
     cost = np.random.default_rng(7).random(shape)
     pairs = tracks._least(cost)
     ways = [
@@ -207,7 +207,7 @@ def test_a_flash_is_short():
     assert len(plan(detections(*rows, cuts=(3, 8)), Settings()).tracks) == 2
 
 
-def test_one_look_is_enough_for_what_is_a_face_from_near_too():
+def test_one_look_is_enough_where_a_close_up_confirms_a_face():
     other = face(20, 20)
     for verdict, missing in ((0, ()), (NO_FACE, ()), (SURELY, (0, 1, 3, 4))):
         rows = [[other]] * 2 + [[other, face(200, doubt=verdict)]] + [[other]] * 2

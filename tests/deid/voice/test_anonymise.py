@@ -29,7 +29,7 @@ def test_repeatable_with_the_key_and_only_with_it(method, short, key):
     assert differs == (method != "mcadams_fixed")
 
 
-def test_who_gets_a_voice_of_their_own(short, key):
+def test_which_clips_share_a_voice(short, key):
     def same(method, first, second):
         pair = [anonymise(short, Settings(voice=method), key, *who) for who in (first, second)]
         return np.array_equal(*pair)

@@ -48,7 +48,7 @@ def test_reads_sentences_that_name_every_cue():
         ("The voice" + " x" * 40 + " flat", {}),
     ],
 )
-def test_reads_tolerantly_and_not_too_tolerantly(text, expected):
+def test_reads_free_wording_but_no_denials_and_no_other_words(text, expected):
     assert stated(text) == expected
 
 
@@ -79,7 +79,7 @@ def test_scores_by_hand():
     assert (found["body"].present, found["body"].named, found["body"].recall.value) == (5, 0, 0)
 
 
-def test_silence_counts_as_neutral():
+def test_a_cue_that_is_not_mentioned_counts_as_neutral():
     truth = [{"words": POS, "voice": NEU, "body": NEU}]
     found = scored(truth, ["I cannot say."])
     assert (found["words"].named, found["words"].recall.value) == (0, 0)

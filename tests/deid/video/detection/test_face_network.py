@@ -38,7 +38,7 @@ def test_threads_share_the_network():
     assert all((a == b).all() for a, b in zip(alone, together, strict=True))
 
 
-def test_weights_are_no_inputs_and_nothing_has_a_size():
+def test_weights_are_no_inputs_and_shapes_are_left_out():
     def field(number, payload):
         return bytes([number << 3 | 2, len(payload)]) + payload
 

@@ -85,7 +85,7 @@ def vanishing(t: int) -> Stage:
     return stage
 
 
-def test_what_is_as_large_as_was_asked_for_is_lost_without_a_size(refused):
+def test_the_refusal_of_a_large_lost_face_names_no_size_to_ask_for(refused):
     error = refused(each(24, vanishing), r"a face is lost in \d+ of 24")
     assert "smallest_face" not in str(error)
 
@@ -163,7 +163,7 @@ def test_boxes_of_one_face_are_joined():
     np.testing.assert_allclose(joined(faces), [[100, 0, 110, 10, 0.9], [0, 0, 12, 12, 0.6]])
 
 
-def test_of_what_several_turns_show_the_best_is_taken():
+def test_of_a_face_found_in_several_turns_the_best_box_is_taken():
     upright = np.array([[0, 0, 40, 40, 0.6], [30, 0, 70, 40, 0.5], [200, 0, 240, 40, 0.7]], np.float32)
     turned = np.array([[8, 0, 58, 30, 0.9], [300, 0, 340, 40, 0.3]], np.float32)
     assert best([upright, turned])[:, 4].tolist() == pytest.approx([0.9, 0.7, 0.3])
@@ -181,7 +181,7 @@ def test_a_turn_counts_when_it_shows_more_than_upright():
     assert better_turns(upright[:0], looks, 0.5) == {2}
 
 
-def test_of_what_two_looks_saw_small_faces_are_as_the_finer_one_saw_them():
+def test_of_a_small_face_found_twice_the_finer_box_is_taken():
     def faces(*rows):
         return np.array([(x, 0, x + side, side, score, 0) for x, side, score in rows]).reshape(-1, 6)
 
@@ -263,7 +263,7 @@ def test_where_no_face_scores_high_turned_ones_are_looked_for_at_once(tmp_path):
     assert search_frame(FaceFinder(Settings()), tmp_path, FrameToSearch(pictures[0]))[1].turns == set()
 
 
-def test_what_is_half_hidden_is_still_a_face_from_near():
+def test_a_half_hidden_face_is_still_one_in_a_close_up():
     stage = Stage(320, 240).show(80, 50, 120)
     box = np.array(stage.faces[0])
     shown = close_up_score(stage.image, box)
