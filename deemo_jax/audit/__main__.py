@@ -1,4 +1,4 @@
-"""What de-identified clips still give away: `python -m deemo_jax.audit DIR`."""
+"""Audits de-identified clips: `python -m deemo_jax.audit DIR`."""
 
 import argparse
 import sys
@@ -10,6 +10,7 @@ from deemo_jax.core.errors import UserError
 
 
 def parser() -> argparse.ArgumentParser:
+    """The flags of the command."""
     flags = cli.Parser(
         prog="python -m deemo_jax.audit",
         description="Checks every clip that a manifest in DIR names, and prints what was found beside what is promised;"
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError("--detector, --attacks and --towers need --report")
     if flags.face_embedder and not flags.attacks:
         raise UserError("--face_embedder needs --report --attacks: it is what an attacker looks with")
-    # These load detectors, and attackers and towers JAX.
+    # Imported once the flags are checked: they load detectors, and for attacks and towers JAX.
     from deemo_jax.audit import human_check
     from deemo_jax.audit.audit import audit
     from deemo_jax.audit.folder_check import REPORT_DIR

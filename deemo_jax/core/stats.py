@@ -34,6 +34,7 @@ class Interval:
         return f"{self}"
 
     def bounds(self) -> list[float]:
+        """Both ends, for JSON."""
         return [self.low, self.high]
 
 

@@ -35,6 +35,7 @@ class Lock:
 
     @property
     def held(self) -> bool:
+        """Whether this object holds the lock."""
         return self._handle is not None
 
     def take(self) -> None:

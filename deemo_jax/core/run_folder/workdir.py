@@ -58,34 +58,42 @@ class Workdir:
 
     @property
     def config(self) -> Path:
+        """The config of the run, with all defaults."""
         return self.path / "config.json"
 
     @property
     def history(self) -> Path:
+        """Each time that the run was resumed: step, time, and what changed; JSON lines."""
         return self.path / "config_history.jsonl"
 
     @property
     def data(self) -> Path:
+        """Which dataset the run was trained on."""
         return self.path / "data.json"
 
     @property
     def metrics(self) -> Path:
+        """Metrics of training; JSON lines."""
         return self.path / "metrics.jsonl"
 
     @property
     def checkpoints(self) -> Path:
+        """Folder of checkpoints, see `deemo_jax.core.run_folder.checkpoint`."""
         return self.path / "checkpoints"
 
     @property
     def tensorboard(self) -> Path:
+        """Folder of the event files that TensorBoard reads."""
         return self.path / "tensorboard"
 
     @property
     def evaluation(self) -> Path:
+        """Folder of the evaluations of the run."""
         return self.path / "evaluation"
 
     @property
     def lock(self) -> Path:
+        """The file that is locked while the run is trained."""
         return self.path / ".lock"
 
     @property
@@ -95,6 +103,7 @@ class Workdir:
 
     @property
     def files(self) -> tuple[Path, ...]:
+        """The files that a run writes beside its folders."""
         return self.metrics, self.history, self.data, self.config
 
     def holds_run(self) -> bool:

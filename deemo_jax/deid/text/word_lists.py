@@ -1,7 +1,7 @@
 """The word lists of the text rules: words that are no names though they may have a capital, names, places, titles.
 
-Each list is a file in `words/`: one lower-case word a line, and comments (#) that say what the words are. The lists are
-short, since the rules look at capitals and neighbouring words first.
+Each list is a file in `words/`, those of persons in `words/names/`: one lower-case word a line, and comments (#) that
+say what the words are. The lists are short, since the rules look at capitals and neighbouring words first.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ def _listed(name: str) -> frozenset[str]:
 
 
 COMMON = _listed("common")
-NAMES_TOO = _listed("names_too")
+NAMES_TOO = _listed("names/names_too")
 UNCALLED = _listed("uncalled")
 MONTHS = _listed("months")
 WEEKDAYS = _listed("weekdays")
@@ -32,10 +32,10 @@ LABELS = _listed("labels")
 SUBJECTS = _listed("subjects")
 ID_WORDS = _listed("id_words")
 ACRONYMS = _listed("acronyms")
-GIVEN_NAMES = _listed("given_names")
-TITLES = _listed("titles")
-RANKS = _listed("ranks")
+GIVEN_NAMES = _listed("names/given_names")
+TITLES = _listed("names/titles")
+RANKS = _listed("names/ranks")
 TEAM_ENDINGS = _listed("team_endings")
 PLACE_ENDINGS = _listed("place_endings")
 DEEDS = _listed("deeds")
-NAME_PARTICLES = _listed("name_particles")
+NAME_PARTICLES = _listed("names/name_particles")

