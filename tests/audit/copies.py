@@ -18,6 +18,6 @@ def add(clip: AuditedClip, folder: Path, clip_id: str, **changes: Any) -> Manife
     manifest = dataclasses.replace(
         clip.manifest, clip_id=clip_id, file=names[0], masks=names[1], tracks=names[2], **changes
     )
-    # Not as the project writes JSON: this spells every string that JSON can hold.
+    # Escaped, unlike the project's own JSON, so that lone surrogates can be written.
     (folder / names[3]).write_text(json.dumps(manifest.to_json()), encoding="utf-8")
     return manifest

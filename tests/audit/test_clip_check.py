@@ -130,7 +130,7 @@ def test_promises_are_kept_to_their_bounds():
     ):
         assert CheckResult("c1", **{name: kept}).failures == (), name
         assert len(CheckResult("c1", **{name: broken}).failures) == 1, name
-    assert CheckResult("c1", si_snr_db=float("nan")).failures  # what cannot be compared is no promise kept
+    assert CheckResult("c1", si_snr_db=float("nan")).failures  # NaN is no kept promise
 
 
 @pytest.mark.parametrize(("share", "leaks"), [(0.7, 12), (0.5, 12), (1.0, 0)])
@@ -140,7 +140,7 @@ def test_a_face_that_is_covered_in_part_is_a_leak(raw, made, share, leaks):
     covered = []
     for frame, (x0, y0, x1, y1) in zip(read_frames(raw.path), np.array(raw.faces).astype(int).tolist(), strict=True):
         image = frame.image.copy()
-        # From below: eyes and forehead are what is left.
+        # Only the lower part is covered: eyes and forehead show.
         box = (x0 - 25, round(y1 - share * (y1 - y0)) - (25 if share == 1 else 0), x1 + 25, y1 + 25)
         image[box[1] : box[3], box[0] : box[2]] = FILL
         rectangles.append((box,))

@@ -74,7 +74,7 @@ def test_one_bad_clip_does_not_hide_the_others(audited, tmp_path):
     }
     assert said.keys() == expected.keys()
     assert all(said[name].startswith(start) for name, start in expected.items()), said
-    # What is not at hand breaks no promise: all else of such a clip is checked.
+    # A missing raw file breaks no promise: everything else of the clip is checked.
     assert found.failures == {} and found.lacking == {
         "unknown": "the truth has no row for it",
         "elsewhere": "its raw file is not the one that it was made from (its hash differs)",

@@ -45,7 +45,7 @@ def test_output_that_nobody_reads_to_its_end_is_no_success(monkeypatch: pytest.M
     with os.fdopen(write, "w") as gone:
         monkeypatch.setattr(sys, "stdout", gone)
         assert cli.guarded(lambda: print("x", flush=True)) == 141
-        gone.flush()  # goes nowhere, and raises nothing
+        gone.flush()  # its output has no reader, and flushing raises nothing
 
 
 def test_inputs_of_which_no_span_is_listed_are_named(

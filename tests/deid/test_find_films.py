@@ -115,7 +115,7 @@ def test_a_pipe_is_not_waited_for(tmp_path, key):
     os.mkfifo(pipe)
     found = look_for([tmp_path / "in"])
     assert [p.name for p in found.films] == ["a.mp4"] and found.left_out == {NO_FILE: (pipe,)}
-    # Whoever reads it all the same gets nothing, and need not wait.
+    # Reading it anyway gives nothing, and does not wait.
     threading.Thread(target=lambda: open(pipe, "wb").close(), daemon=True).start()
     (outcome,) = deidentify_all([pipe], tmp_path / "out", Settings(), key)
     assert (outcome.status, outcome.reason) == ("bad", "is no file; save what it holds as one")

@@ -53,7 +53,7 @@ def data_dir(inputs, tmp_path_factory):
 def run(data_dir, tmp_path_factory):
     config = tiny.get_config(str(data_dir))
     config.train.steps, config.data.batch_size, config.data.max_length = 1, 2, 256
-    # Neither eyes nor ears: words alone compile fast.
+    # A model without video and audio branches compiles fast.
     config.model, config.trainable = {"decoder": tiny.MODEL["decoder"]}, [".*"]
     config.data.modalities = "transcript"
     workdir = tmp_path_factory.mktemp("run") / "work"

@@ -58,7 +58,7 @@ def test_towers(towers, tmp_path):
     pictures = rng.integers(0, 255, (2, 3, 224, 224, 3), np.uint8)
     seen = np.asarray(towers.see(pictures))
     assert seen.shape == (2, 576) and np.isfinite(seen).all() and np.abs(seen[0] - seen[1]).max() > 1e-3
-    np.testing.assert_allclose(towers.see(pictures[:, ::-1]), seen, atol=1e-4)  # the order of frames says nothing
+    np.testing.assert_allclose(towers.see(pictures[:, ::-1]), seen, atol=1e-4)  # the order of frames does not matter
     assert towers.hear(rng.normal(size=(2, 4, 128, 204)).astype(np.float32)).shape == (2, 128)
     save_tree(tmp_path / "other.safetensors", {"decoder": {"x": np.zeros(1)}})
     with pytest.raises(UserError, match="lacks the tower"):

@@ -112,7 +112,7 @@ def test_a_damaged_checkpoint_is_one_line_that_names_the_newest_whole_one(
         mend = "the newest whole one is 1: go on from it with --from_step 1"
         assert str(caught.value).endswith(f"c/2: this checkpoint is damaged ({said}); {mend}")
         assert checkpoints.restore(1, fresh().parts()) is not None
-    gc.collect()  # what Orbax left of its tasks
+    gc.collect()  # frees what is left of Orbax's tasks
     assert capfd.readouterr().err == ""
 
 

@@ -86,7 +86,7 @@ def test_a_second_run_keeps_what_the_first_one_made(sources, tmp_path, key, monk
     assert again[1].reason == first[1].reason and clip.stat().st_mtime_ns == stamp
     assert len(rows(out)) == 2  # the text file was not looked at again, and stays listed
 
-    # Let through by hand, and not undone by the next run over the whole folder.
+    # A clip that was accepted with other settings is not undone by the next run over the folder.
     by_hand = deidentify_all(found[1:2], out, Settings(hole_s=0.2, on_missing="mask_frame"), key)
     assert statuses(by_hand) == {"lost.mp4": "done"}
     assert [row["kind"] for row in rows(out)] == ["bad"]

@@ -19,7 +19,7 @@ def test_two_runs_at_once_list_what_both_refuse(tmp_path):
     listed = [json.loads(line)["clip_id"] for line in (tmp_path / REFUSALS).read_text().splitlines()]
     assert sorted(map(str, listed)) == ["None", "a", "b", "c"]
 
-    # What is settled is taken off by whoever settles it, under whichever id; what has no id is forgotten.
+    # An outcome replaces the row of its clip, under any of its ids; a row without an id is not kept.
     third = RefusedList(tmp_path)
     assert set(third.by_clip) == {"a", "b", "c"}
     third.write([Outcome(Path("x.mp4"), "a", "kept"), Outcome(Path("x.mp4"), "e", "done", source_sha256="3" * 64)])

@@ -151,7 +151,7 @@ def test_a_find_that_is_mostly_mask_is_covered_without_a_margin(kept, reporting,
     begun = tuple(((40, 40, 40 + round(100 * share), 140),) for _ in range(12))
     rectangles, _ = cover_until_clean(kept, begun, looking_at({4}))
     assert ((40, 40, 140, 140) in rectangles[4]) == exact and covers(rectangles[4], (40, 40, 140, 140))
-    # What is surely a face gets its margin in any case.
+    # A sure face is covered with a margin in any case.
     reporting(lambda _: [(40, 40, 140, 140, 0.6)])
     assert (15, 15, 165, 165) in cover_until_clean(kept, begun, looking_at({4}))[0][4]
 

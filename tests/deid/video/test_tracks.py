@@ -54,7 +54,7 @@ def test_a_face_that_is_hidden_in_part_is_covered_whole():
     short = [100.0, 80.0, 140.0, 105.0, 0.8, 0]  # a hand before the chin
     _, boxes = covered(detections([face(100)], [face(102)], [short], [short], [face(108)], [face(110)]))
     assert all((b[:, 3] == 120).any() for b in boxes) and all((b[:, 2] <= 150).all() for b in boxes)
-    # What grows or shrinks for good has no dent.
+    # A side that grows or shrinks for good is not hidden.
     _, boxes = covered(detections(*[[face(100, size=60 - 4 * t)] for t in range(6)]))
     assert max(b[:, 3].max() - b[:, 1].min() for b in boxes[4:]) <= 80 + 48 - 80
 
@@ -65,11 +65,11 @@ def test_what_close_ups_deny_is_covered_only_where_it_is_seen():
     found, boxes = covered(detections(*rows))
     assert [(b[:, 0] == 200).any() for b in boxes] == [False, True, True, False, False, True]
     assert [track.frames for track in found.tracks[1:]] == [(1, 2), (5,)] and found.missing == ()
-    # Once it is a face from near, or from afar, it is one all the time.
+    # Once confirmed by a close-up, or by its score, it is a face in all frames.
     for other in (face(200, score=0.3), face(200, score=0.6, doubt=0)):
         _, boxes = covered(detections(*rows[:5], [face(100), other]))
         assert all((b[:, 0] == 200).any() for b in boxes[1:])
-    # While the face is lost, a fist is no face that was found.
+    # A detection that close-ups deny does not count while the face is lost.
     assert plan(detections(*[[face(100)]] * 3, *[[fist]] * 12), Settings()).missing == tuple(range(3, 15))
 
 
@@ -113,7 +113,7 @@ def test_a_face_that_appears_late_beside_another():
 def test_a_face_may_leave_over_the_border_and_come_back_over_it():
     rows = [[face(279)]] * 3 + [[]] * 6 + [[face(0)]] * 3
     assert plan(detections(*rows), Settings()).missing == ()
-    # What stays away from the border cannot have left.
+    # A face that is not at the border cannot have left over it.
     rows = [[face(200)]] * 3 + [[]] * 6 + [[face(0)]] * 3
     assert plan(detections(*rows), Settings()).missing == tuple(range(3, 9))
 
@@ -123,7 +123,7 @@ def test_a_cut_ends_and_begins_tracks():
     found, boxes = covered(detections(*rows, cuts=(3,)))
     assert found.missing == () and len(found.tracks) == 2
     assert boxes[2][:, 0].max() == 64 and boxes[3][:, 0].min() == 200
-    # Without the cut, one has vanished and another has come from nowhere.
+    # Without the cut, one face is missing after its end, and another before its beginning.
     assert plan(detections(*rows), Settings()).missing == (0, 1, 2, 3, 4, 5)
 
 
@@ -131,7 +131,7 @@ def test_a_scene_without_any_face_is_empty():
     rows = [[face(60)]] * 3 + [[]] * 3 + [[face(60)]] * 3
     found = plan(detections(*rows, cuts=(3, 6)), Settings())
     assert found.empty == (3, 4, 5) and found.missing == ()
-    # Whoever is lost in it was there.
+    # A face that is lost in a scene was in it: the scene is not empty.
     rows[3] = [face(60)]
     found = plan(detections(*rows, cuts=(3, 6)), Settings())
     assert found.empty == () and found.missing == (4, 5)
@@ -151,7 +151,7 @@ def test_second_chance_needs_a_neighbour_at_the_same_place():
     weak, elsewhere = face(104, score=0.12), face(220, score=0.15)
     rows = [[face(100)], [weak, elsewhere], [face(106, score=0.11)], [elsewhere], [face(100, score=0.15)]]
     assert [len(k) for k in second_chance(detections(*rows), 0.2)] == [1, 1, 1, 0, 0]
-    # It works backwards in time as well.
+    # Likewise with time reversed.
     assert [len(k) for k in second_chance(detections(*rows[::-1]), 0.2)] == [0, 0, 1, 1, 1]
 
 

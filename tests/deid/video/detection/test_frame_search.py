@@ -112,7 +112,7 @@ def test_every_frame_is_looked_at_in_one_pass_or_the_other(tmp_path, rate, apart
     assert max(np.diff(seen.looked)) == apart and set(seen.looked) | set(again) == set(range(rate + 7))
     # What was seen there for a moment is covered a tenth of a second before and after.
     assert max(np.diff(again)) / rate <= 0.3 + 1e-9 and again[-1] >= rate + 5
-    # Once where that is enough.
+    # The film is read once where all faces are upright.
     assert len(again) <= 2 + len(set(range(rate + 7)) - {*seen.looked}) + (rate == 10) * (rate + 7) / 3
     assert rate == 10 or len({*seen.looked[:-2]} & {*again}) == 0
     full_size = [seen.times[t] for t in seen.small]
@@ -240,7 +240,7 @@ def test_a_scene_is_not_empty_if_one_of_its_frames_shows_somebody(refused):
 
 def test_a_scene_in_which_somebody_is_lost_is_not_empty(refused):
     refused(each(24, vanishing), r"a face is lost in \d+ of 24", ACCEPT)
-    # Nor is a whole film.
+    # A whole film without a face is not accepted, either.
     refused(each(4, lambda t: card()), "no face was found", ACCEPT)
 
 
