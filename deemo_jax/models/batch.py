@@ -1,6 +1,6 @@
-"""The batch: fixed shapes, made by the data room, eaten by the model. Text, audio and video meet in one sequence.
+"""The batch that `deemo_jax.data` makes and the model reads: arrays of fixed shapes, all modalities in one sequence.
 
-Axes: B batch, T sequence, F frames, H W pixels, M audio clips, Ka audio tokens, Kv video tokens.
+Axes: B batch, T sequence, F frames, H height, W width, M audio clips, Ka audio tokens, Kv video tokens.
 """
 
 from typing import Any
@@ -14,16 +14,16 @@ class Batch:
     """Arrays of NumPy or JAX.
 
     Attributes:
-        token_ids: Int32[B T], text; the pad id where a media token or padding stands.
-        slots: Int32[B T], -1 = text, k in [0, Ka) = the k-th audio token, Ka + j = the j-th video token.
-        positions: Int32[B T], rotary positions, 0, 1, ... over the real tokens.
-        valid: Bool[B T], False = padding on the right, seen by nobody.
-        loss_mask: Float32[B T], 1 where the token at t is a target (predicted from t - 1).
-        frames: UInt8[B F H W 3], zeros where a record has none; None when no record has.
-        mel: Float32[B M 128 204], likewise.
-        has_video, has_audio, has_transcript, has_nfbl: Bool[B], what a record shows the model.
+        token_ids: Int32[B T], ids of text; the pad id where a media token or padding stands.
+        slots: Int32[B T]: -1 = text, k in [0, Ka) = the k-th audio token, Ka + j = the j-th video token.
+        positions: Int32[B T], rotary positions: 0, 1, ... over the real tokens.
+        valid: Bool[B T], False = padding on the right, which no token sees.
+        loss_mask: Float32[B T], 1 where the token at t is a target, predicted from t - 1.
+        frames: UInt8[B F H W 3], RGB, zeros where a record has none; None for a model without video.
+        mel: Float32[B M 128 204], zeros where a record has none; None for a model without audio.
+        has_video, has_audio, has_transcript, has_nfbl: Bool[B], which modalities a row shows the model.
         record_valid: Bool[B], False = an unreadable record, whose loss_mask is all 0.
-        index: Int32[B], the record's index in its source.
+        index: Int32[B], the record's index in its split.
     """
 
     token_ids: Any
@@ -42,7 +42,7 @@ class Batch:
 
     @classmethod
     def zeros(cls, batch: int, length: int, frames: tuple[int, ...] | None, mel: tuple[int, ...] | None) -> "Batch":
-        """A batch of the right shapes that says nothing, e.g. for initialisation.
+        """A batch of the right shapes without content, e.g. for initialisation.
 
         Args:
             batch: B.

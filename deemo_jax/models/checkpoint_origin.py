@@ -1,4 +1,4 @@
-"""What a checkpoint says of where it comes from: versions of packages and instructions, and the frozen weights."""
+"""What a checkpoint states of its origin: versions of packages and instructions, and a hash of the frozen weights."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,17 +10,17 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.versions import version
 from deemo_jax.models.params import Tree, content_hash
 
-# Those that a number can depend on.
+# Packages whose version can change the numbers of a run.
 PACKAGES = ("deemo-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
 
 def describe(config: dict[str, Any], frozen: Tree, instructions: int) -> dict[str, Any]:
-    """What a checkpoint says of itself, beside its arrays.
+    """The statement of a checkpoint, as JSON has it.
 
     Args:
-        config: resolved.
+        config: the resolved config.
         frozen: the parameters that do not learn.
-        instructions: the version of the texts that a model is asked with.
+        instructions: `deemo_jax.data.prompts.INSTRUCTION_VERSION`.
     """
     return {
         "config": config,
@@ -31,12 +31,12 @@ def describe(config: dict[str, Any], frozen: Tree, instructions: int) -> dict[st
 
 
 def check_origin(metadata: Mapping[str, Any], found: str, instructions: int, where: Path) -> None:
-    """Whether a checkpoint was trained beside these frozen weights, with the instructions that it would be given here.
+    """Checks that a checkpoint was trained with the frozen weights and the instructions that it is to be used with.
 
     Args:
         metadata: of the checkpoint, by `describe`.
-        found: the hash of the frozen weights that are here.
-        instructions: the version of the texts that are here.
+        found: `content_hash` of the frozen weights that it is to be used with.
+        instructions: `deemo_jax.data.prompts.INSTRUCTION_VERSION`.
         where: the checkpoint, for the message.
 
     Raises:
@@ -59,5 +59,5 @@ def check_origin(metadata: Mapping[str, Any], found: str, instructions: int, whe
 
 
 def versions() -> dict[str, str]:
-    """Of `PACKAGES`, and the platform."""
+    """Package -> version of `PACKAGES`, and 'platform' -> what JAX runs on, e.g. 'cpu'."""
     return {package: version(package) for package in PACKAGES} | {"platform": jax.default_backend()}

@@ -1,6 +1,6 @@
-"""Continuations: one pass over the prompt, then one token at a time over a fixed-size cache.
+"""Continuations of prompts: one pass over the prompts, then one token at a time with a cache of fixed size.
 
-Axes: B batch, T prompt length, N new tokens, C candidate continuations, K their tokens, D width.
+Axes: B batch, T prompt length, N new tokens, C candidate continuations, K their tokens (or those of a stop), D width.
 """
 
 import dataclasses
@@ -18,17 +18,19 @@ from deemo_jax.models.deemo_llama import DeemoLlama
 from deemo_jax.models.parts.llama import KVCache
 from deemo_jax.models.sampling import Sampling, choose
 
+# Sequences of token ids that end an answer.
 Stops = tuple[tuple[int, ...], ...]
+# Stands for "no token yet"; no id is negative.
 NO_TOKEN = -1
 
 
 @flax.struct.dataclass
 class Prompted:
-    """What the decoder knows after a batch of prompts.
+    """The decoder's state after a batch of prompts.
 
     Attributes:
         cache: keys and values of the prompts, with room behind them.
-        hidden: Float[B D], what the first new token is read from.
+        hidden: Float[B D], of each prompt's last token; the first new token is predicted from it.
         positions: Int32[B], the first new token's rotary position.
     """
 
@@ -39,16 +41,16 @@ class Prompted:
 
 @flax.struct.dataclass
 class _State:
-    """Between two tokens.
+    """The decoder's state between two new tokens.
 
     Attributes:
         cache: keys and values so far.
-        hidden: Float[B D], what the next token is read from.
+        hidden: Float[B D], from which the next token is predicted.
         positions: Int32[B], the next token's rotary position.
-        tokens: Int32[B N], what was said so far, `pad_id` behind it.
+        tokens: Int32[B N], the new tokens so far, `pad_id` behind them.
         recent: Int32[B K], the last tokens, as many as the longest stop has.
-        done: Bool[B], the end token or a stop was said.
-        step: Int32, tokens said so far.
+        done: Bool[B], whether the end token or a stop was given.
+        step: Int32[], number of new tokens so far.
     """
 
     cache: KVCache
@@ -65,9 +67,9 @@ def read_prompt(model: DeemoLlama, params: Any, batch: Batch, *, room: int) -> P
 
     Args:
         model: the model.
-        params: its parameters.
-        batch: prompts, padded on the right to any uneven lengths (`valid`); `loss_mask` is not looked at.
-        room: new tokens that the cache shall have room for.
+        params: its parameters, a nested dict.
+        batch: prompts of any lengths, padded on the right (`valid`); `loss_mask` is not used.
+        room: how many new tokens the cache has room for.
     """
     run = _runner(model, params)
     B, T = batch.token_ids.shape
@@ -88,14 +90,14 @@ def score(
 
     Args:
         model: the model.
-        params: its parameters.
+        params: its parameters, a nested dict.
         prompted: the prompts, with room for K tokens.
         candidates: ids, padded on the right.
         valid: False = padding.
 
     Returns:
-        The summed natural log-probabilities of each candidate's tokens, and the prompts as they were: their room
-        (it alone was written to) can be used again.
+        The natural log-probabilities of each candidate's tokens, summed, float32; and the prompts, whose room is free
+        again.
     """
     run = _runner(model, params)
     B, K = prompted.positions.shape[0], candidates.shape[1]
@@ -107,7 +109,7 @@ def score(
         before = jnp.concatenate([prompted.hidden[:, None], hidden[:, :-1]], axis=1)
         log_p = jax.nn.log_softmax(run("logits", before))
         picked_BK = jnp.take_along_axis(log_p, ids_BK[..., None], axis=-1)[..., 0]
-        # What lies behind `length` is overwritten before it can be seen: no copy of the cache is needed.
+        # Slots behind `length` are not seen and are overwritten by the next candidate, so the cache is not copied.
         rewound = dataclasses.replace(extended, seen=cache.seen, length=cache.length)
         return rewound, jnp.sum(jnp.where(valid_BK, picked_BK, 0.0), axis=1)
 
@@ -127,21 +129,22 @@ def proceed(
     sampling: Sampling | None = None,
     vocab: int | None = None,
 ) -> Int32[Array, "B N"]:
-    """Continues every prompt, token by token: greedily, or by draws.
+    """Continues every prompt, token by token, with the most probable token or a random draw.
 
-    Shapes are static, so it can be jitted with `model`, `max_new_tokens`, `stops` and `vocab` held fixed.
+    It can be jitted with `model`, `max_new_tokens`, `stops` and `vocab` static.
 
     Args:
         model: the model.
-        params: its parameters, a plain nested dict.
+        params: its parameters, a nested dict.
         prompted: the prompts, read with room for `max_new_tokens`.
-        max_new_tokens: N. Stops early when every row is done.
-        eos_id: ends a row; it is part of the output.
-        pad_id: fills the output behind it.
-        stops: sequences of ids that end a row as well, and are part of the output. Text that is tokenized otherwise
-            is not recognised: this saves time, and whoever decodes the text cuts it.
+        max_new_tokens: N; the loop ends earlier where every row is done.
+        eos_id: ends a row, and is part of the output.
+        pad_id: fills the output behind that.
+        stops: sequences of ids that end a row too, and are part of the output. They only save time: a stop text can be
+            tokenized in other ways, which are not recognised here, so whoever decodes an answer cuts it at stop texts.
         sampling: None takes the most probable token.
-        vocab: how many ids the tokenizer has: rows that the decoder has behind them are never said. None: all.
+        vocab: number of ids of the tokenizer; ids from there on, for which the decoder has rows, are never given. None
+            for all rows.
     """
     run = _runner(model, params)
     B = prompted.positions.shape[0]
@@ -179,11 +182,14 @@ def proceed(
 
 
 def _stopped(recent_BK: Int32[Array, "B K"], stops: Stops) -> Bool[Array, " B"]:
+    """Whether a row's last tokens are one of the stops."""
     ends = [jnp.all(recent_BK[:, -len(stop) :] == jnp.asarray(stop), axis=1) for stop in stops if stop]
     return functools.reduce(jnp.logical_or, ends, jnp.zeros(recent_BK.shape[:1], bool))
 
 
 def _runner(model: DeemoLlama, params: Any) -> Callable[..., Any]:
+    """Calls a method of the model, by its name, with these parameters."""
+
     def run(method: str, *args: Any) -> Any:
         return model.apply({"params": params}, *args, method=method)
 

@@ -1,9 +1,9 @@
-"""DEEMO-LLaMA: per modality an encoder, a connector and a projector; their tokens spliced into a LLaMA's text.
+"""DEEMO-LLaMA: an encoder, a connector and a projector for each modality, whose tokens stand in a LLaMA's text.
 
-What the config names is looked up in `deemo_jax.models.registry`; nothing here depends on a particular choice. To add
-a system, add its parts there and name them in a recipe.
+The parts that a config names are looked up in `deemo_jax.models.registry`; nothing here depends on a particular one. A
+new system adds its parts there and names them in a recipe.
 
-Axes: B batch, T sequence, F frames, M clips, Ka audio tokens, Kv video tokens, D decoder width, V vocabulary.
+Axes: B batch, T sequence, K query tokens of a branch, D decoder width, V vocabulary.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ from deemo_jax.models.registry import CONNECTORS, DECODERS, ENCODERS, PROJECTORS
 
 
 class DType(enum.StrEnum):
-    """In what the model computes; norms and softmax are float32 in either."""
+    """The dtype in which the model computes; norms and softmax are float32 in either case."""
 
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
@@ -34,7 +34,7 @@ class DType(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class BranchConfig:
-    """One modality's way into the decoder."""
+    """The parts that bring one modality into the decoder, in their order."""
 
     encoder: Part
     connector: Part
@@ -57,9 +57,9 @@ class DeemoLlamaConfig:
 
     Attributes:
         decoder: the language model.
-        audio: None for a model that cannot hear.
-        video: None for a model that cannot see.
-        dtype: compute dtype; parameters keep theirs.
+        audio: None for a model without audio.
+        video: None for a model without video.
+        dtype: compute dtype; parameters keep the dtype that they are stored in.
         attention: backend of every attention: reference, xla or cudnn.
     """
 
@@ -109,12 +109,19 @@ class DeemoLlamaConfig:
 
     @property
     def tokens(self) -> MediaTokens:
-        """Of each branch, in the sequence."""
+        """How many tokens each branch puts into the sequence."""
         return MediaTokens(*(branch.connector.config.tokens if branch else 0 for branch in (self.audio, self.video)))
 
 
 class Branch(nn.Module):
-    """projector(connector(encoder(raw)))."""
+    """projector(connector(encoder(raw))).
+
+    Attributes:
+        config: the parts.
+        width: D, the decoder's.
+        dtype: compute dtype.
+        backend: of every attention.
+    """
 
     config: BranchConfig
     width: int
@@ -128,12 +135,21 @@ class Branch(nn.Module):
         self.projector = projector.module(config=projector.config, width=self.width, dtype=self.dtype)
 
     def __call__(self, raw: Array, *, train: bool = False) -> Float[Array, "B K D"]:
+        """Query tokens of the decoder's width.
+
+        Args:
+            raw: what the encoder takes: UInt8[B F H W 3] frames, or Float[B M mel time] clips.
+            train: dropout on; needs an rng named 'dropout'.
+        """
         return self.projector(self.connector(self.encoder(raw), train=train))
 
 
 class DeemoLlama(nn.Module):
-    """The model. What is frozen is the training state's affair: differentiating with respect to the trainable part
-    only, JAX keeps no residuals of the towers in front of it. `train` turns the Q-Formers' dropout on."""
+    """The model.
+
+    It does not know which parameters are frozen: the training step differentiates with respect to the others only, and
+    JAX then keeps nothing of the frozen encoders for the backward pass.
+    """
 
     config: DeemoLlamaConfig
 
@@ -146,7 +162,7 @@ class DeemoLlama(nn.Module):
         self.video = Branch(config.video, width, dtype, config.attention) if config.video else None
 
     def __call__(self, batch: Batch, *, train: bool = False) -> Float[Array, "B T D"]:
-        """Hidden states after the decoder's final norm: what `logits` takes. State t predicts the token at t + 1.
+        """Hidden states after the decoder's final norm, for `logits`. State t predicts the token at t + 1.
 
         Args:
             batch: see `Batch`.
@@ -155,9 +171,9 @@ class DeemoLlama(nn.Module):
         return self.decoder(self.embed(batch, train=train), batch.positions, batch.valid)
 
     def embed(self, batch: Batch, *, train: bool = False) -> Float[Array, "B T D"]:
-        """The sequence that the decoder reads: text rows, with media tokens where `batch.slots` says so.
+        """The sequence that the decoder reads: embedded text, with media tokens where `batch.slots` says so.
 
-        A slot of a modality whose input is None gives NaN, so that a batch built wrongly cannot go unnoticed.
+        A slot of a modality whose input is None gives NaN.
         """
         text_BTD = self.decoder.embed(batch.token_ids)
         B, _, D = text_BTD.shape
@@ -195,7 +211,15 @@ class DeemoLlama(nn.Module):
 
 
 def example_batch(config: DeemoLlamaConfig, batch: int = 1, length: int = 2, frames: int = 1, clips: int = 1) -> Batch:
-    """A batch of zeros that every part of the model accepts."""
+    """A batch of zeros that every part of the model accepts.
+
+    Args:
+        config: of the model.
+        batch: B.
+        length: T.
+        frames: frames of a video.
+        clips: audio clips of 2 seconds.
+    """
     video = (frames, *config.video.encoder.config.input_shape) if config.video else None
     audio = (clips, *config.audio.encoder.config.input_shape) if config.audio else None
     return Batch.zeros(batch, length, video, audio)
@@ -207,12 +231,12 @@ def init_params(model: DeemoLlama, key: Array) -> dict[str, Any]:
 
 
 def param_axes(model: DeemoLlama) -> dict[str, Any]:
-    """The same tree with each parameter's logical axis names, a tuple; scanned stacks lead with 'layers'."""
+    """The tree of `init_params` with logical names of each parameter's dimensions; stacks begin with 'layers'."""
     return axis_names(_abstract(model))
 
 
 def param_shapes(model: DeemoLlama) -> dict[str, Any]:
-    """The same tree of `jax.ShapeDtypeStruct`s; nothing is allocated."""
+    """The tree of `init_params` as `jax.ShapeDtypeStruct`s; nothing is allocated."""
     return nn.unbox(_abstract(model))
 
 

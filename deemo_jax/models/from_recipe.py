@@ -1,4 +1,4 @@
-"""From a recipe to a model whose parameters lie on their devices, each made or read straight into its place."""
+"""A recipe's model at step 0: every parameter is drawn or read from a file directly onto its devices."""
 
 import dataclasses
 import functools
@@ -29,8 +29,9 @@ class Setup:
 
     Attributes:
         model: the modules.
-        trainable: float32 parameters that learn; `jax.ShapeDtypeStruct`s with shardings until they are read.
-        frozen: the others, in the recipe's `frozen_dtype`.
+        trainable: float32 parameters that learn; where they are still to be read from a checkpoint,
+            `jax.ShapeDtypeStruct`s with shardings.
+        frozen: the other parameters, in the recipe's `frozen_dtype`.
     """
 
     model: DeemoLlama
@@ -55,7 +56,7 @@ def make_model(recipe: Recipe) -> DeemoLlama:
 
 
 def check_shapes(model: DeemoLlama, recipe: Recipe) -> None:
-    """Whether the model takes as many frames and audio clips as the data has.
+    """Checks that the model takes as many frames and audio clips as `config.data` names.
 
     Raises:
         UserError: it does not.
@@ -68,7 +69,10 @@ def check_shapes(model: DeemoLlama, recipe: Recipe) -> None:
 
 
 def abstract_params(model: DeemoLlama, recipe: Recipe, mesh: Mesh) -> tuple[dict[str, Any], frozenset[str]]:
-    """(path -> `jax.ShapeDtypeStruct` with dtype and sharding, the paths that learn). Nothing is allocated.
+    """Dtypes and places of all parameters; nothing is allocated.
+
+    Returns:
+        Path -> `jax.ShapeDtypeStruct` with dtype and sharding, and the paths that learn.
 
     Raises:
         UserError: `config.trainable` or `config.mesh` do not fit the model.
@@ -89,12 +93,12 @@ def abstract_params(model: DeemoLlama, recipe: Recipe, mesh: Mesh) -> tuple[dict
 
 
 def build(recipe: Recipe, mesh: Mesh, *, with_trainable: bool = True) -> Setup:
-    """The model with the weights of `config.init`, and random ones where that has none.
+    """The model with the weights of `config.init`, and with random ones where that file has none.
 
     Args:
         recipe: of the run.
-        mesh: where the parameters go.
-        with_trainable: False leaves what learns abstract, for a checkpoint to fill.
+        mesh: of the devices that hold the parameters.
+        with_trainable: False leaves the parameters that learn abstract, to be read from a checkpoint.
 
     Raises:
         UserError: see `make_model` and `abstract_params`; or the weights cannot be read or do not fit.
@@ -105,7 +109,8 @@ def build(recipe: Recipe, mesh: Mesh, *, with_trainable: bool = True) -> Setup:
     known = flatten(overlay(unflatten(abstract), unflatten(open_tensors(recipe.init)))) if recipe.init else abstract
     params = {path: leaf for path, leaf in abstract.items() if path in chosen and not with_trainable}
     missing = {path for path, leaf in known.items() if isinstance(leaf, jax.ShapeDtypeStruct) and path not in params}
-    # One draw for each half, so that the frozen bits do not depend on whether the other half is wanted.
+    # The two halves are drawn by two compiled functions, so that frozen values are the same bits with and without the
+    # other half.
     for paths in (missing & chosen, missing - chosen):
         params |= _draw(model, recipe.seed, {path: abstract[path] for path in sorted(paths)})
     params |= {path: mesh_lib.put_param(known[path], abstract[path].sharding) for path in known.keys() - params.keys()}
@@ -113,10 +118,10 @@ def build(recipe: Recipe, mesh: Mesh, *, with_trainable: bool = True) -> Setup:
 
 
 def _draw(model: DeemoLlama, seed: int, wanted: dict[str, Any]) -> dict[str, jax.Array]:
-    """Random values in place. What is not returned is not computed: towers read from a file are never drawn."""
+    """Random values on their devices. The compiler leaves out what is not wanted, such as encoders read from a file."""
     if not wanted:
         return {}
-    # On CPU, compiling hundreds of random draws with all optimisations takes longer than anything they save.
+    # On CPU, compiling hundreds of random draws with all optimisations takes longer than the draws gain by it.
     options = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else {}
     places = {path: leaf.sharding for path, leaf in wanted.items()}
 

@@ -8,8 +8,8 @@ class MediaTokens:
     """How many tokens the branches of a model give, for any input.
 
     Attributes:
-        audio: Ka, the first slots of a sequence; 0 when the model has no ears.
-        video: Kv, the slots behind them; 0 when it has no eyes.
+        audio: Ka; 0 for a model without audio. Their slots in `Batch.slots` are 0 to Ka - 1.
+        video: Kv; 0 for a model without video. Their slots are Ka to Ka + Kv - 1.
     """
 
     audio: int = 0

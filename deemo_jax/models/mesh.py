@@ -1,7 +1,8 @@
-"""How arrays lie on devices: the mesh, a rule table per tower, and batches from every process.
+"""How arrays lie on devices: the mesh, rules for the parameters of each tower, and batches from every process.
 
-Axes of the mesh, slowest network first: 'data' (copies), 'fsdp' (parameters split, gathered when used), 'tensor'
-(heads, hidden widths and vocabulary split). All are Auto: the compiler decides what the model's constraints leave open.
+Axes of the mesh, from the slowest network to the fastest: 'data' (parameters copied), 'fsdp' (parameters split, and
+gathered where they are used), 'tensor' (heads, hidden widths and vocabulary split). All are of JAX's type Auto: the
+compiler decides what the constraints in the model leave open.
 """
 
 import contextlib
@@ -20,21 +21,23 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import MeshRecipe
 
 AXES = ("data", "fsdp", "tensor")
+# The axes that rows of a batch are split over.
 BATCH = ("data", "fsdp")
 
-# Logical parameter axis -> mesh axis, by tower; the first pattern that matches a path counts. The tables differ because
-# the head counts do: LLaMA has 32 heads and ViT-g 16, while 12 (ImageBind, Q-Formers) goes into few tensor axes.
+# (pattern of paths, logical name of a parameter's dimension -> mesh axis); the first pattern that matches counts. Heads
+# are split where there are many: LLaMA has 32, ViT-g 16. The 12 of ImageBind and the Q-Formers divide by few axes.
 TOWERS: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("decoder/.*", {"embed": "fsdp", "heads": "tensor", "kv_heads": "tensor", "mlp": "tensor", "vocab": "tensor"}),
     ("video/encoder/.*", {"embed": "fsdp", "heads": "tensor", "mlp": "tensor"}),
     ("audio/encoder/.*", {"embed": "fsdp", "mlp": "tensor"}),
     (".*/connector/.*", {"embed": "fsdp", "mlp": "tensor"}),
 )
+# Logical names of the dimensions of activations -> mesh axes; None leaves them whole.
 ACTIVATIONS = (("batch", BATCH), ("length", None), ("act_embed", None))
 
 
 def make_mesh(recipe: MeshRecipe, devices: Sequence[jax.Device] | None = None) -> Mesh:
-    """The mesh of all (or the given) devices.
+    """The mesh of the given devices; None for all.
 
     Raises:
         UserError: the axes do not multiply to the number of devices.
@@ -55,13 +58,13 @@ def make_mesh(recipe: MeshRecipe, devices: Sequence[jax.Device] | None = None) -
 
 @contextlib.contextmanager
 def scope(mesh: Mesh) -> Iterator[None]:
-    """Where steps are traced: outside it the constraints in the model vanish without a word."""
+    """Must be entered where a step is traced: outside it, JAX drops the model's constraints without an error."""
     with jax.set_mesh(mesh), nn.logical_axis_rules(ACTIVATIONS):
         yield
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-    """The same on every device."""
+    """Whole on every device."""
     return NamedSharding(mesh, P())
 
 
@@ -75,9 +78,9 @@ def param_shardings(
 
     Args:
         mesh: of `make_mesh`.
-        axes: path -> logical names of its dimensions.
-        shapes: path -> its shape.
-        replicated_below: elements under which a parameter is kept whole everywhere.
+        axes: path -> logical names of the parameter's dimensions.
+        shapes: path -> the parameter's shape.
+        replicated_below: parameters with fewer elements are kept whole on every device.
 
     Raises:
         UserError: a mesh axis does not divide the dimension it is to split.
@@ -101,17 +104,21 @@ def param_shardings(
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:
-    """Rows over 'data' and 'fsdp'."""
+    """Rows split over 'data' and 'fsdp'."""
     return NamedSharding(mesh, P(BATCH))
 
 
 def rows_of_process(mesh: Mesh, batch_size: int) -> tuple[int, int]:
-    """(which, of how many) contiguous shares of the batch this process must supply.
+    """Which of how many contiguous shares of the batch this process supplies.
 
-    Derived from the sharding and not from the process index: where 'tensor' spans hosts, several supply the same rows.
+    This follows from the sharding, not from the index of the process: where 'tensor' spans several hosts, they supply
+    the same rows.
+
+    Returns:
+        The number of the share, from 0, and the number of shares.
 
     Raises:
-        UserError: the batch does not divide over the devices.
+        UserError: the batch does not divide over the devices, or its shares are uneven.
     """
     shares = mesh.shape["data"] * mesh.shape["fsdp"]
     if batch_size % shares:
@@ -130,11 +137,11 @@ def rows_of_process(mesh: Mesh, batch_size: int) -> tuple[int, int]:
 
 
 def put_batch(batch: Any, mesh: Mesh) -> Any:
-    """This process' rows to their places in the global arrays."""
+    """Puts this process' rows of every array of a batch into the global arrays."""
     sharding = batch_sharding(mesh)
     return jax.tree.map(lambda rows: jax.make_array_from_process_local_data(sharding, np.asarray(rows)), batch)
 
 
 def put_param(array: Any, sharding: NamedSharding) -> jax.Array:
-    """A parameter that every process has or can read, to its places; each device gets, and reads, only its part."""
+    """Puts a parameter onto its devices; `array` is sliced for each device, so that only the slices are read."""
     return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])

@@ -1,4 +1,4 @@
-"""The two halves of a model's parameters: what learns, by the patterns of a recipe, and what is frozen."""
+"""The two halves of a model's parameters: those that learn, chosen by the patterns of a recipe, and the frozen ones."""
 
 import hashlib
 import re
@@ -15,9 +15,12 @@ Tree = dict[str, Any]
 
 
 def is_trainable(path: str, patterns: Sequence[str]) -> bool:
-    """Whether the first pattern that matches all of `path` ('video/connector/...') says so.
+    """Whether a parameter learns.
 
-    A pattern is a regular expression; with a leading '!' it freezes what it matches. What none matches is frozen.
+    Args:
+        path: of the parameter, e.g. 'video/connector/qformer/queries'.
+        patterns: regular expressions for whole paths; the first that matches decides. One with a leading '!' freezes
+            what it matches; a path that none matches is frozen.
     """
     for pattern in patterns:
         if re.fullmatch(pattern.removeprefix("!"), path):
@@ -46,19 +49,19 @@ def trainable_paths(paths: Collection[str], patterns: Sequence[str]) -> frozense
 
 
 def split(params: Mapping[str, Any], chosen: Collection[str]) -> tuple[Tree, Tree]:
-    """(trainable, frozen): the leaves whose path is in `chosen`, and the rest."""
+    """(trainable, frozen): the parameters whose path is in `chosen`, and the others."""
     flat = flatten(params)
     trainable = {path: leaf for path, leaf in flat.items() if path in chosen}
     return unflatten(trainable), unflatten({path: leaf for path, leaf in flat.items() if path not in chosen})
 
 
 def merge(trainable: Mapping[str, Any], frozen: Mapping[str, Any]) -> Tree:
-    """The inverse of `split`: what the model's `apply` takes."""
+    """The inverse of `split`: all parameters, as the model's `apply` takes them."""
     return unflatten({**flatten(frozen), **flatten(trainable)})
 
 
 def content_hash(tree: Mapping[str, Any]) -> str:
-    """sha256 of paths, dtypes, shapes and values; one leaf at a time is brought to the host."""
+    """SHA-256 of paths, dtypes, shapes and values; one parameter at a time is copied to the host."""
     digest = hashlib.sha256()
     for path, leaf in sorted(flatten(tree).items()):
         array = np.ascontiguousarray(_on_host(leaf))

@@ -1,8 +1,8 @@
-"""The published models' sizes as plain data, for recipes: `DeemoLlamaConfig.from_config` takes them as they are."""
+"""Sizes of the published models as plain data, for recipes; `DeemoLlamaConfig.from_config` reads them."""
 
 from typing import Any
 
-# EVA-CLIP ViT-g/14 without its last block, with BLIP-2's norm on the output (`output_norm`).
+# EVA-CLIP's ViT-g/14 without its last block and with BLIP-2's norm on the output, as BLIP-2 uses it.
 VIT_G: dict[str, Any] = {
     "name": "vit",
     "width": 1408,
@@ -27,7 +27,7 @@ IMAGEBIND_AUDIO: dict[str, Any] = {
     "output": "vector",
 }
 
-# As part of a frozen frame encoder it runs without dropout; where it is trained, raise both rates to 0.1.
+# Without dropout, as it is frozen in `VIDEO_BRANCH`; where it is trained, BLIP-2's rates are 0.1.
 BLIP2_QFORMER: dict[str, Any] = {
     "queries": 32,
     "width": 768,
@@ -39,6 +39,7 @@ BLIP2_QFORMER: dict[str, Any] = {
     "attention_dropout": 0.0,
 }
 
+# The Q-Formers over all frames and over all audio clips in Video-LLaMA.
 _SMALL_QFORMER: dict[str, Any] = {
     "width": 768,
     "depth": 2,
@@ -49,6 +50,7 @@ _SMALL_QFORMER: dict[str, Any] = {
     "attention_dropout": 0.1,
 }
 
+# Video-LLaMA's: a Q-Former on each frame, then one over all frames.
 VIDEO_BRANCH: dict[str, Any] = {
     "encoder": VIT_G,
     "connector": {
@@ -60,6 +62,7 @@ VIDEO_BRANCH: dict[str, Any] = {
     "projector": {"name": "linear"},
 }
 
+# One Q-Former over the tokens of all frames: the DEEMO paper, section 4.1, taken literally.
 JOINT_VIDEO_BRANCH: dict[str, Any] = {
     "encoder": VIT_G,
     "connector": {
@@ -71,12 +74,14 @@ JOINT_VIDEO_BRANCH: dict[str, Any] = {
     "projector": {"name": "linear"},
 }
 
+# Video-LLaMA's.
 AUDIO_BRANCH: dict[str, Any] = {
     "encoder": IMAGEBIND_AUDIO,
     "connector": {"name": "clips", "qformer": {**_SMALL_QFORMER, "queries": 8}, "max_clips": 8},
     "projector": {"name": "linear"},
 }
 
+# Vicuna-7B v1.5, which stands on LLaMA-2.
 VICUNA_7B: dict[str, Any] = {
     "name": "llama",
     "vocab": 32000,
@@ -91,7 +96,7 @@ VICUNA_7B: dict[str, Any] = {
     "context": 4096,
 }
 
-# The first versions stand on LLaMA-1; v0 was handed out with one row more (padding).
+# Vicuna-7B v1.1 and v0, which stand on LLaMA-1. v0's embedding has one row more, for padding.
 VICUNA_7B_V1: dict[str, Any] = {**VICUNA_7B, "eps": 1e-6, "context": 2048}
 VICUNA_7B_V0: dict[str, Any] = {**VICUNA_7B_V1, "vocab": 32001}
 
@@ -104,7 +109,7 @@ LLAMA3_8B: dict[str, Any] = {
     "context": 8192,
 }
 
-# 3.1 differs in how far it sees: wavelengths beyond the 8192 positions of 3 are stretched.
+# LLaMA-3.1 differs from 3 in its context: rotary wavelengths above 3's 8192 positions are stretched.
 LLAMA31_8B: dict[str, Any] = {
     **LLAMA3_8B,
     "rope_scaling": {"factor": 8.0, "low": 1.0, "high": 4.0, "original": 8192},

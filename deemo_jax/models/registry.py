@@ -1,7 +1,7 @@
-"""The parts that a recipe can name: name -> (its config, its module).
+"""The parts that a recipe can name: name -> (class of its config, module).
 
-    encoder     raw input (B, items, ...) to tokens (B, items, P, E); its config tells `input_shape`, of one item
-    connector   those tokens to (B, queries, E'); its config tells `tokens`, the number of queries
+    encoder     raw input (B, items, ...) to tokens (B, items, P, E); its config has `input_shape`, of one item
+    connector   those tokens to (B, queries, E'); its config has `tokens`, the number of queries
     projector   the queries to (B, queries, D), D the decoder's width
     decoder     the sequence (B, T, D) to hidden states and logits, with the methods of `Llama`
 

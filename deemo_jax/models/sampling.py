@@ -1,4 +1,4 @@
-"""Which token comes next: the best one, or a draw from the nucleus (arXiv 1904.09751).
+"""Which token comes next: the most probable one, or a draw by nucleus sampling (arXiv 1904.09751).
 
 Axes: B batch, V vocabulary.
 """
@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Int32
 
+# The least temperature that logits are divided by; at 0 the division is computed too, but its result is not used.
 COLDEST = 1e-6
 
 
@@ -17,8 +18,8 @@ class Sampling:
 
     Attributes:
         keys: Key[B], one for each row: what a row draws depends on its own key and logits alone.
-        temperature: Float[], divides the logits; 0 takes the best token.
-        top_p: Float[] in (0, 1], only the fewest best tokens that hold this probability are drawn from.
+        temperature: Float[], divides the logits; 0 takes the most probable token.
+        top_p: Float[] in (0, 1]; draws are made from the fewest tokens that together have this probability.
     """
 
     keys: Array
@@ -27,7 +28,7 @@ class Sampling:
 
     @classmethod
     def of_seed(cls, seed: int, rows: int, temperature: float, top_p: float) -> "Sampling":
-        """One key for all rows: a row says the same in whatever batch and place it stands."""
+        """The same key for all rows, so that what a row draws does not depend on its batch or its place in it."""
         keys = jnp.broadcast_to(jax.random.key(seed), (rows,))
         return cls(keys=keys, temperature=jnp.float32(temperature), top_p=jnp.float32(top_p))
 
@@ -39,8 +40,8 @@ def choose(
 
     Args:
         logits_BV: float32.
-        sampling: None takes the best token, and compiles to no more than that.
-        step: how many tokens were said before; every step draws anew.
+        sampling: None takes the most probable token, and nothing else is compiled.
+        step: number of tokens before; each step draws other random numbers.
     """
     if sampling is None:
         return logits_BV.argmax(-1).astype(jnp.int32)
@@ -52,7 +53,8 @@ def _draw(key: Array, logits_V: Array, temperature: Array, top_p: Array) -> Int3
     order_V = jnp.argsort(logits_V, descending=True)
     ranked_V = logits_V[order_V] / jnp.maximum(temperature, COLDEST)
     p_V = jax.nn.softmax(ranked_V)
-    # A token is kept when those before it do not hold `top_p` yet: the first always is. Rounding must cut no tail at 1.
+    # A token is kept where those before it do not reach `top_p` yet, so the first always is. At 1 all are kept,
+    # whatever the rounding of the sum.
     kept_V = (jnp.cumsum(p_V) - p_V < top_p) | (top_p >= 1)
     drawn = order_V[jax.random.categorical(key, jnp.where(kept_V, ranked_V, -jnp.inf))]
     return jnp.where(temperature > 0, drawn, logits_V.argmax()).astype(jnp.int32)

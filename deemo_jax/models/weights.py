@@ -1,4 +1,4 @@
-"""Parameter trees as safetensors files: keys are paths, 'video/encoder/patch/kernel'."""
+"""Parameter trees as safetensors files, whose keys are paths such as 'video/encoder/patch/kernel'."""
 
 import os
 import re
@@ -16,11 +16,12 @@ from absl import logging
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic
 
-# The files of a converted checkpoint.
+# The files in the folder of a converted checkpoint.
 WEIGHTS = "weights.safetensors"
 CONVERSION = "checkpoint.json"
+# Larger than float32 files of the largest supported models; a larger file is taken for a mistake.
 MAX_FILE_BYTES = 64 << 30
-# The format's names of dtypes.
+# Names of dtypes in the format.
 DTYPES = {
     "F64": "float64",
     "F32": "float32",
@@ -29,9 +30,10 @@ DTYPES = {
     "I32": "int32",
     "I64": "int64",
 }
+# More tensors, or longer paths, than any model has.
 MAX_TENSORS = 100_000
 MAX_DEPTH = 16
-# Connectors and projectors are what is trained: a file of pre-trained towers need not have them.
+# Paths of connectors and projectors: they are trained here, so a file of pre-trained towers may lack them.
 TRAINED_PARTS = r"[^/]+/(connector|projector)/.*"
 
 
@@ -41,23 +43,23 @@ def save_tree(path: str | os.PathLike[str], tree: Mapping[str, Any], metadata: M
     Args:
         path: of the file.
         tree: nested dicts with arrays as leaves; keys without '/'.
-        metadata: a few strings to keep beside the tensors (who made them, from what).
+        metadata: strings that are kept beside the tensors.
 
     Raises:
         UserError: the file cannot be written.
     """
     flat = flatten(tree)
-    # safetensors writes memory as it lies: a transposed view must be laid out first.
+    # safetensors writes memory as it is, so a transposed view must be copied into order first.
     arrays = {key: np.ascontiguousarray(np.asarray(value)) for key, value in flat.items()}
     with atomic(path) as temporary:
         safetensors.numpy.save_file(arrays, temporary, dict(metadata or {}))
 
 
 class Stored:
-    """A tensor in a file, of which a part is read when it is asked for.
+    """A tensor in a file; indexing it reads the part that is asked for.
 
     Attributes:
-        shape: of the whole.
+        shape: of the whole tensor.
         dtype: of what is read.
     """
 
@@ -69,12 +71,12 @@ class Stored:
         return np.asarray(self._read(index)).astype(self.dtype, copy=False)
 
     def astype(self, dtype: Any) -> "Stored":
-        """The same, read as another dtype."""
+        """The same tensor, read as another dtype."""
         return Stored(self._read, self.shape, np.dtype(dtype))
 
 
 def open_tensors(path: str | os.PathLike[str]) -> dict[str, Stored]:
-    """The tensors of a file of `save_tree`, or of the weights in a converted checkpoint's folder, unread.
+    """The tensors of a file of `save_tree`, or of the weights in the folder of a converted checkpoint; nothing is read.
 
     Raises:
         UserError: missing, too large, no safetensors file, or keys that are no paths of a tree.
@@ -98,7 +100,7 @@ def open_tensors(path: str | os.PathLike[str]) -> dict[str, Stored]:
 def _stored(handle: Any, key: str) -> Stored:
     part = handle.get_slice(key)
     shape = tuple(part.get_shape())
-    # The library does not slice scalars.
+    # safetensors cannot slice a scalar, so that is read whole.
     read = part.__getitem__ if shape else (lambda index: handle.get_tensor(key)[index])
     return Stored(read, shape, np.dtype(DTYPES[part.get_dtype()]))
 
@@ -114,16 +116,16 @@ def load_tree(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def overlay(params: Mapping[str, Any], loaded: Mapping[str, Any], *, optional: str = TRAINED_PARTS) -> dict[str, Any]:
-    """`params` with the values of `loaded` in place of its own, in the dtype of `params`.
+    """`params` with the values of `loaded` in place of its own, in the dtypes of `params`.
 
     Args:
         params: a tree of arrays, or of `jax.ShapeDtypeStruct`.
-        loaded: a tree of arrays, or of `Stored` ones, whose every key must be in `params` with the same shape.
-        optional: keys of `params` that match this regular expression entirely may be missing from `loaded` and keep
-            their values; how many did is logged.
+        loaded: a tree of arrays, or of `Stored` ones; each must be in `params` too, with the same shape.
+        optional: regular expression; parameters whose whole path it matches may be missing from `loaded` and keep their
+            values. The number of those is logged.
 
     Raises:
-        UserError: names every missing, superfluous and mis-shaped key.
+        UserError: parameters are missing, unknown or of another shape; it names all of them.
     """
     ours, theirs = flatten(params), flatten(loaded)
     missing = [key for key in ours if key not in theirs]
@@ -156,6 +158,11 @@ def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_keys(keys: list[str], path: Path) -> None:
+    """Whether keys are the paths of a tree.
+
+    Raises:
+        UserError: they are not.
+    """
     if not keys or len(keys) > MAX_TENSORS:
         raise UserError(f"{path}: {len(keys)} tensors; a model has between 1 and {MAX_TENSORS}")
     known = set(keys)

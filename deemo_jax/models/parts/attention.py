@@ -1,7 +1,7 @@
-"""Attention: one function, explicit backends, one mask builder.
+"""Attention: one function with a named backend, and the one way in which masks are made.
 
-Axes: B batch, T queries, S keys, N query heads, K key heads (N is a multiple of K), G = N / K, Q = G T,
-H head width, D width.
+Axes: B batch, T queries, S keys, N query heads, K key heads (N is a multiple of K), G = N / K query heads of a key
+head, Q = G T, H head width, D width of the queries, E width of the context.
 """
 
 import enum
@@ -16,7 +16,10 @@ from deemo_jax.models.parts.layers import Initializer, Linear, param
 
 
 class Backend(enum.StrEnum):
-    """Who computes attention. `reference` is plain einsum, `xla` and `cudnn` are `jax.nn.dot_product_attention`'s."""
+    """Which code computes attention.
+
+    REFERENCE: plain einsums. XLA, CUDNN: the implementations of `jax.nn.dot_product_attention`.
+    """
 
     REFERENCE = "reference"
     XLA = "xla"
@@ -33,8 +36,9 @@ def make_mask(valid: Bool[Array, "B S"], query_slots: Int[Array, "B T"] | None =
                                                         1 1 1 0   a padded query; its output is not used
 
     Args:
-        valid: False for keys that nobody may see (padding).
-        query_slots: the index among the keys at which each query stands; it sees keys up to there. None: no order.
+        valid: False for keys that no query may see (padding).
+        query_slots: index among the keys of each query's own key; it sees the keys up to that one. None: all valid
+            keys.
     """
     seen = valid[:, None, None, :]
     if query_slots is None:
@@ -97,13 +101,13 @@ def _reference(
     B, T, N, H = q_BTNH.shape
     K = k_BSKH.shape[2]
     G = N // K
-    # Heads in front of positions, those that share keys as more queries of one head (GT), and the division after the
-    # second product: on CPUs twice as fast as the order of the arguments with a softmax in between.
+    # Heads are moved in front of positions, the G query heads of a key head become more queries of it, and the division
+    # of the softmax follows the second product: on CPUs this is twice as fast as einsums in the order of the arguments.
     q_BKGTH = (q_BTNH * scale).reshape(B, T, K, G, H).transpose(0, 2, 3, 1, 4)
     q_BKQH, k_BKSH, v_BKSH = q_BKGTH.reshape(B, K, G * T, H), k_BSKH.swapaxes(1, 2), v_BSKH.swapaxes(1, 2)
     scores = jnp.einsum("BKQH,BKSH->BKQS", q_BKQH, k_BKSH, preferred_element_type=jnp.float32)
     if mask is not None:
-        # A large finite number keeps rows that see nothing free of NaN.
+        # Not infinity: a query that sees no key would get NaN.
         scores += jnp.tile(jnp.where(mask, 0.0, -1e30), (1, 1, G if mask.shape[2] > 1 else 1, 1))
     weights = jnp.exp(scores - jax.lax.stop_gradient(scores.max(-1, keepdims=True)))
     total = weights.sum(-1, keepdims=True)
@@ -117,12 +121,12 @@ def _reference(
 
 
 class Attention(nn.Module):
-    """Multi-head attention of x on itself or on `context`, as ViT, BERT and ImageBind have it (no order, no cache).
+    """Multi-head attention of x on itself or on `context`, as in ViT, BERT and ImageBind: not causal, without a cache.
 
     Attributes:
-        heads: number of heads; the width must divide by it.
-        key_bias: EVA's ViT has biases on queries and values only.
-        extra_key: appends one learned key and value after the projection (torch's `add_bias_kv`).
+        heads: number of heads; must divide D.
+        key_bias: whether keys have a bias; in EVA's ViT only queries and values have one.
+        extra_key: whether one learned key and value are appended after the projection (PyTorch's `add_bias_kv`).
         backend: see `attention`.
         dropout: rate on the attention probabilities; above 0 it needs an rng named 'dropout' and the reference backend.
         dtype: compute dtype.

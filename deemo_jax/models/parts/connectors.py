@@ -1,6 +1,6 @@
-"""Connectors: any number of encoder tokens in time to a fixed number of query tokens.
+"""Connectors: from the encoder tokens of any number of frames or clips to a fixed number of query tokens.
 
-Axes: B batch, F frames or clips, P tokens per frame or clip, E encoder width, Q queries, D width.
+Axes: B batch, F frames or audio clips, P tokens of each, E encoder width, Q queries, D width of the queries.
 """
 
 import dataclasses
@@ -14,15 +14,16 @@ from deemo_jax.models.parts.attention import Backend
 from deemo_jax.models.parts.layers import param
 from deemo_jax.models.parts.qformer import QFormer, QFormerConfig
 
+# The Q-Former over all frames or clips in Video-LLaMA.
 SMALL_QFORMER = QFormerConfig(depth=2, cross_every=1)
 
 
 @dataclasses.dataclass(frozen=True)
 class PerFrameConfig:
-    """Video-LLaMA's reading of the paper: each frame through BLIP-2's Q-Former, then all of them through a small one.
+    """Video-LLaMA's video branch: BLIP-2's Q-Former on each frame, then a small Q-Former over all frames' queries.
 
     Attributes:
-        frame: the Q-Former applied to each frame.
+        frame: the Q-Former that is applied to each frame.
         video: the Q-Former over the queries of all frames.
         max_frames: rows of the table of frame positions.
     """
@@ -33,18 +34,19 @@ class PerFrameConfig:
 
     @property
     def tokens(self) -> int:
-        """Tokens handed on."""
+        """Query tokens of a video."""
         return self.video.queries
 
 
 @dataclasses.dataclass(frozen=True)
 class JointConfig:
-    """The paper's words (section 4.1): one BLIP-2 Q-Former over the tokens of all frames.
+    """One BLIP-2 Q-Former over the tokens of all frames: the DEEMO paper, section 4.1, taken literally.
 
     Attributes:
         qformer: the Q-Former.
-        frame_embedding: adds a learned vector per frame to its tokens; without it the order of frames is invisible.
-        max_frames: rows of that table.
+        frame_embedding: whether a learned vector of each frame is added to its tokens; without it the Q-Former cannot
+            tell the order of frames.
+        max_frames: rows of the table of those vectors.
     """
 
     qformer: QFormerConfig = dataclasses.field(default=QFormerConfig())
@@ -59,7 +61,7 @@ class JointConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ClipsConfig:
-    """Video-LLaMA's audio branch: clip positions, then a small Q-Former over the tokens of all clips.
+    """Video-LLaMA's audio branch: a position is added to each clip, then a small Q-Former over the tokens of all clips.
 
     Attributes:
         qformer: the Q-Former.
@@ -122,10 +124,16 @@ class Clips(nn.Module):
 
 
 def _add_time(module: nn.Module, name: str, tokens: Float[Array, "B F P E"], rows: int) -> Float[Array, "B F P E"]:
-    """Adds row f of a learned table to every token of frame f.
+    """Adds row f of a learned table to every token of frame or clip f.
+
+    Args:
+        module: whose parameter the table is.
+        name: of the parameter.
+        tokens: of all frames or clips.
+        rows: of the table.
 
     Raises:
-        ValueError: more frames than rows.
+        ValueError: more frames or clips than rows.
     """
     F, E = tokens.shape[1], tokens.shape[3]
     if rows < F:

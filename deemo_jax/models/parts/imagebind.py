@@ -1,6 +1,7 @@
-"""The audio encoder: ImageBind's audio trunk, one vector (or all patch tokens) per 2-second clip (arXiv 2305.05665).
+"""The audio encoder: ImageBind's audio trunk (arXiv 2305.05665), one vector or all patch tokens for a 2-second clip.
 
-Axes: B batch, M clips, N clips of all batches, P patches (P + 1 tokens with the class token), D width, E head width.
+Axes: B batch (any leading dimensions), N clips of the whole batch, P patches (P + 1 tokens with the class token in
+front), D width.
 """
 
 import dataclasses
@@ -12,9 +13,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.models.parts.attention import Attention, Backend
-from deemo_jax.models.parts.layers import MLP, LayerNorm, Linear, Remat, constrain, fan_in_normal, param, scanned
-from deemo_jax.models.parts.vit import add_class_and_positions
+from deemo_jax.models.parts.attention import Backend
+from deemo_jax.models.parts.encoder_block import EncoderBlock, add_class_and_positions
+from deemo_jax.models.parts.layers import LayerNorm, Linear, Remat, fan_in_normal, param, scanned
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +32,8 @@ class ImageBindConfig:
         mel_bins: height of a mel clip.
         mel_frames: width of a mel clip.
         head: width of the clip vector.
-        scale: length of the clip vector; ImageBind's fixed logit scale.
-        output: 'vector', one per clip, or 'patches', all tokens after the head's norm.
+        scale: length (Euclidean norm) of the clip vector: ImageBind's logit scale, which is not learnt for audio.
+        output: 'vector', one for each clip, or 'patches', all tokens behind the head's norm.
         eps: of the norms inside the blocks and the head.
         stem_eps: of the norm on the patches.
         remat: what the backward pass recomputes: none, block or dots.
@@ -69,28 +70,12 @@ class ImageBindConfig:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Of one clip."""
+        """(mel bins, mel frames) of one clip."""
         return (self.mel_bins, self.mel_frames)
 
 
-class ImageBindBlock(nn.Module):
-    """Pre-norm block; attention has one learned key and value beside those of the tokens."""
-
-    config: ImageBindConfig
-    dtype: Any
-    backend: Backend
-
-    @nn.compact
-    def __call__(self, x_NPD: Array) -> tuple[Array, None]:
-        config, dtype = self.config, self.dtype
-        attend = Attention(config.heads, extra_key=True, backend=self.backend, dtype=dtype, name="attention")
-        x_NPD = x_NPD + attend(LayerNorm(config.eps, dtype, name="norm1")(x_NPD))
-        x_NPD = x_NPD + MLP(config.mlp, dtype, name="mlp")(LayerNorm(config.eps, dtype, name="norm2")(x_NPD))
-        return constrain(x_NPD, "batch", None, None), None
-
-
 class ImageBindAudio(nn.Module):
-    """Mel clips to clip vectors. Drop path is left out: the trunk is always used as in evaluation."""
+    """Mel clips to clip vectors. ImageBind's drop path, of training only, is left out: the trunk is frozen."""
 
     config: ImageBindConfig
     dtype: Any = jnp.float32
@@ -100,7 +85,7 @@ class ImageBindAudio(nn.Module):
     def __call__(self, mel: Float[Array, "*B mel time"]) -> Float[Array, "*B tokens width"]:
         """
         Args:
-            mel: normalised log-mel clips (`media.mel`), mel bins by frames; any leading dimensions.
+            mel: normalised log-mel clips (`deemo_jax.media.imagebind_mel`), mel bins by frames; any leading dimensions.
 
         Returns:
             In `dtype`: (..., 1, head) clip vectors of length `scale`, or (..., P + 1, width) tokens.
@@ -114,8 +99,9 @@ class ImageBindAudio(nn.Module):
             raise ValueError(f"mel {mel.shape}: expected (..., {config.mel_bins}, {config.mel_frames})")
         x_NPD = self._stem(mel.reshape(-1, *clip, 1))
         x_NPD = add_class_and_positions(self, x_NPD)
-        stack = scanned(ImageBindBlock, config.depth, config.remat)
-        x_NPD, _ = stack(config, self.dtype, self.backend, name="blocks")(x_NPD)
+        stack = scanned(EncoderBlock, config.depth, config.remat)
+        block = (config.heads, config.mlp, config.eps, self.dtype, self.backend)
+        x_NPD, _ = stack(*block, extra_key=True, name="blocks")(x_NPD)
         vector = config.output == "vector"
         tokens = LayerNorm(config.eps, self.dtype, name="head_norm")(x_NPD[:, :1] if vector else x_NPD)
         if vector:
@@ -124,7 +110,7 @@ class ImageBindAudio(nn.Module):
         return tokens.reshape(*leading, *tokens.shape[1:])
 
     def _stem(self, mel: Float[Array, "N mel time 1"]) -> Float[Array, "N P D"]:
-        """Overlapping patches, mel-major: all frames of the lowest band come first."""
+        """Overlapping patches as tokens, row by row: first all patches of the lowest mel bins, in order of time."""
         config = self.config
         shape = (config.patch, config.patch, 1, config.width)
         kernel = param(self, "patch", fan_in_normal(3), (None, None, None, "embed"), shape).astype(self.dtype)
@@ -135,6 +121,7 @@ class ImageBindAudio(nn.Module):
 
 
 def _of_length(x: Float[Array, "*N D"], length: float) -> Float[Array, "*N D"]:
+    """Scales vectors to a Euclidean norm."""
     x32 = x.astype(jnp.float32)
     norm = jnp.sqrt(jnp.sum(jnp.square(x32), -1, keepdims=True))
     return (x32 / jnp.maximum(norm, 1e-12) * length).astype(x.dtype)

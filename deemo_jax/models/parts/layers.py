@@ -1,10 +1,11 @@
-"""What every tower is made of: linear maps, norms, an MLP, and stacks scanned over their layers.
+"""Linear maps, norms, an MLP, and stacks of blocks that are scanned over their layers.
 
-Axes: N rows (any leading dimensions), D width, F hidden width, L layers.
+Axes: N rows (any leading dimensions), D width, L layers.
 
-Every parameter carries logical axis names ('embed', 'heads', 'kv_heads', 'head_dim', 'mlp', 'vocab', 'layers', or
-None); a rule table per tower, in `deemo_jax.models.mesh`, maps them to mesh axes. No module knows a mesh.
-Parameters keep the dtype they are stored in; arithmetic runs in the module's `dtype`, norms in float32.
+Every parameter has logical names for its dimensions ('embed', 'heads', 'kv_heads', 'head_dim', 'mlp', 'vocab',
+'layers', or None); `deemo_jax.models.mesh` maps them to axes of the mesh, a rule table for each tower, so that modules
+need not know the mesh. Parameters are float32 unless they are stored otherwise; arithmetic runs in a module's `dtype`,
+that of norms in float32.
 """
 
 import enum
@@ -21,7 +22,10 @@ Initializer = Callable[..., Any]
 
 
 class Remat(enum.StrEnum):
-    """What the backward pass recomputes: nothing; each block from its input; all but the plain matrix products."""
+    """What the backward pass recomputes instead of keeping it in memory.
+
+    NONE: nothing. BLOCK: all of a block, from its input. DOTS: all but matrix products without a batch dimension.
+    """
 
     NONE = "none"
     BLOCK = "block"
@@ -29,14 +33,18 @@ class Remat(enum.StrEnum):
 
 
 def param(module: nn.Module, name: str, init: Initializer, names: Names, shape: tuple[int, ...]) -> Any:
-    """Declares a float32 parameter whose dimensions are called `names`."""
+    """Declares a float32 parameter with logical names for its dimensions.
+
+    Raises:
+        ValueError: another number of names than of dimensions.
+    """
     if len(names) != len(shape):
         raise ValueError(f"{name}: {len(shape)} dimensions but {len(names)} axis names")
     return module.param(name, nn.with_logical_partitioning(init, names), shape, jnp.float32)
 
 
 def fan_in_normal(inputs: int) -> Initializer:
-    """N(0, 1/fan_in), where the first `inputs` dimensions are the inputs."""
+    """Draws from N(0, 1/fan_in); fan_in is the product of the first `inputs` dimensions."""
 
     def init(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
         fan_in = 1
@@ -48,20 +56,20 @@ def fan_in_normal(inputs: int) -> Initializer:
 
 
 def constrain(x: Array, *names: str | None) -> Array:
-    """Pins activations to the mesh axes that the logical rules in scope give their names; no rules, no effect."""
+    """Splits activations over the mesh axes that the logical rules in scope give to `names`; without rules, not."""
     return nn.with_logical_constraint(x, names)
 
 
 class Linear(nn.Module):
-    """y = x . kernel + bias over the last `inputs` dimensions of x, which may themselves be many (heads, patches).
+    """y = x . kernel + bias, contracted over the last `inputs` dimensions of x.
 
     Attributes:
-        features: output dimensions.
-        names: logical names of the kernel's dimensions, inputs first.
+        features: shape of an output.
+        names: logical names of the kernel's dimensions, those of the inputs first.
         inputs: how many trailing dimensions of x are contracted.
         use_bias: whether a bias of shape `features` is added.
-        dtype: of the product.
-        kernel_init: N(0, 1/fan_in) when None.
+        dtype: compute dtype.
+        kernel_init: None for N(0, 1/fan_in).
         bias_init: zeros by default.
     """
 
@@ -85,7 +93,7 @@ class Linear(nn.Module):
 
 
 class LayerNorm(nn.Module):
-    """Layer norm over the last dimension; statistics, scale and shift in float32 whatever `dtype` is."""
+    """Layer norm over the last dimension, computed in float32; the result is in `dtype`."""
 
     eps: float
     dtype: Any = jnp.float32
@@ -101,7 +109,7 @@ class LayerNorm(nn.Module):
 
 
 class RMSNorm(nn.Module):
-    """x / rms(x) * scale over the last dimension; statistics in float32."""
+    """x / rms(x) * scale over the last dimension, computed in float32; the result is in `dtype`."""
 
     eps: float
     dtype: Any = jnp.float32
@@ -115,7 +123,13 @@ class RMSNorm(nn.Module):
 
 
 class MLP(nn.Module):
-    """down(gelu(up(x))) with the exact GELU that ViT-g, BERT and ImageBind were trained with."""
+    """down(gelu(up(x))) with the exact GELU, not its tanh form, as ViT-g, BERT and ImageBind were trained.
+
+    Attributes:
+        hidden: width between `up` and `down`.
+        dtype: compute dtype.
+        kernel_init: see `Linear`.
+    """
 
     hidden: int
     dtype: Any = jnp.float32
@@ -130,17 +144,18 @@ class MLP(nn.Module):
 
 
 def scanned(block: type[nn.Module], length: int, remat: Remat = Remat.NONE, in_axes: Any = nn.broadcast) -> Any:
-    """`length` blocks in a row as one scanned module, so that parameters have a leading L axis and compile once.
+    """`length` blocks in a row as one scanned module: parameters have a leading axis L, and one block is compiled.
 
     Args:
-        block: its `__call__(carry, *inputs)` returns (carry, output).
-        length: the number of blocks.
+        block: a module class; its `__call__(carry, *inputs)` returns (carry, output).
+        length: L, the number of blocks.
         remat: what the backward pass recomputes.
-        in_axes: per input after the carry, 0 when it has one slice per layer, else `nn.broadcast`.
+        in_axes: for each input after the carry, 0 where it has a slice for each layer, else `nn.broadcast`.
     """
     if remat != Remat.NONE:
         policy = jax.checkpoint_policies.dots_with_no_batch_dims_saveable if remat == Remat.DOTS else None
-        # Inside a scan, common subexpressions cannot be merged across iterations anyway.
+        # The compiler cannot undo the recomputation here: it merges no common subexpressions across a scan's
+        # iterations.
         block = nn.remat(block, prevent_cse=False, policy=policy)
     return nn.scan(
         block,
@@ -153,7 +168,7 @@ def scanned(block: type[nn.Module], length: int, remat: Remat = Remat.NONE, in_a
 
 
 def axis_names(variables: Any) -> Any:
-    """The tree of logical axis names of freshly initialised (or `eval_shape`d), still boxed parameters."""
+    """The tree of logical names of each parameter's dimensions, from `init` (or its `eval_shape`) before `nn.unbox`."""
 
     def names(leaf: Any) -> Sequence[str | None]:
         return tuple(leaf.names) if isinstance(leaf, nn.LogicallyPartitioned) else (None,) * leaf.ndim

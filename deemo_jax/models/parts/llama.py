@@ -1,6 +1,7 @@
-"""The decoder: LLaMA (arXiv 2302.13971), with LLaMA-2's grouped-query heads and LLaMA-3's stretched RoPE.
+"""The decoder: LLaMA (arXiv 2302.13971), with LLaMA-2's grouped-query heads and LLaMA-3's scaled rotary positions.
 
-Axes: B batch, T new tokens, S cache slots, N query heads, K key heads, H head width, D width, L layers, V vocabulary.
+Axes: B batch, T new tokens, S slots of the cache, N query heads, K key heads, H head width (H / 2 pairs), D width,
+L layers, V vocabulary.
 """
 
 import dataclasses
@@ -18,18 +19,19 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.models.parts.attention import Backend, attention, make_mask
 from deemo_jax.models.parts.layers import Linear, Remat, RMSNorm, constrain, fan_in_normal, param, scanned
 
+# Keys and values of all layers.
 Buffers = tuple[Float[Array, "L B K S H"], Float[Array, "L B K S H"]]
 
 
 @dataclasses.dataclass(frozen=True)
 class RopeScaling:
-    """LLaMA-3's stretch of the rotary wavelengths (arXiv 2407.21783).
+    """How LLaMA-3 stretches rotary wavelengths, which are counted in positions (arXiv 2407.21783).
 
     Attributes:
-        factor: by how much long wavelengths are slowed.
-        low: long is above `original / low` positions.
-        high: what is below `original / high` is kept; between the two, blended.
-        original: the context length before the stretch.
+        factor: by which wavelengths above `original / low` are multiplied.
+        low: see `factor`.
+        high: wavelengths below `original / high` are kept; between the two bounds the two are blended.
+        original: context, in tokens, that the weights were trained on before the stretch.
     """
 
     factor: float = 8.0
@@ -44,15 +46,15 @@ class LlamaConfig:
 
     Attributes:
         vocab: rows of the embedding and of the (untied) output head.
-        width: of the residual stream; a multiple of 2 * heads, since RoPE turns pairs.
+        width: D, of the residual stream; a multiple of 2 * heads, since rotary positions turn pairs.
         depth: number of blocks.
         heads: query heads; must divide `width`.
         kv_heads: key and value heads; must divide `heads`.
         mlp: hidden width of the gated MLP.
         eps: of the RMS norms.
         theta: base of the rotary wavelengths.
-        rope_scaling: None, or LLaMA-3's stretch.
-        context: positions that its weights were trained on.
+        rope_scaling: None, or LLaMA-3's stretch of the wavelengths.
+        context: tokens that its weights were trained on.
         remat: what the backward pass recomputes: none, block or dots.
     """
 
@@ -82,13 +84,13 @@ class LlamaConfig:
 
 @flax.struct.dataclass
 class KVCache:
-    """Keys and values of the tokens so far, in buffers of a fixed size. All rows are written at one slot.
+    """Keys and values of the tokens so far, in buffers of a fixed size. All rows are written at the same slots.
 
     Attributes:
-        keys: Float[L B K S H], rotated.
+        keys: Float[L B K S H], turned by their positions.
         values: Float[L B K S H].
-        seen: Bool[B S], slots that hold a token; padding of uneven prompts leaves gaps.
-        length: Int32, slots in use; what lies behind is overwritten before it can be seen.
+        seen: Bool[B S], slots that hold a token; the padding of prompts of different lengths leaves slots that do not.
+        length: Int32[], slots in use; those behind are overwritten before they are seen.
     """
 
     keys: Array
@@ -109,29 +111,32 @@ class KVCache:
 
 
 def rope_frequencies(config: LlamaConfig) -> Float[np.ndarray, " pairs"]:
-    """Radians per position of each rotated pair."""
+    """Radians by which each pair is turned for each position, float64."""
     frequencies = config.theta ** -(np.arange(0, config.head_dim, 2) / config.head_dim)
     scaling = config.rope_scaling
     if scaling is None:
         return frequencies
-    # Turns within the original context: up to `low` the pair is slowed, from `high` on kept, between them blended.
+    # How often a pair turns within the original context: up to `low` times it is slowed, from `high` times on kept.
     turns = scaling.original * frequencies / (2 * math.pi)
     keep = np.clip((turns - scaling.low) / (scaling.high - scaling.low), 0.0, 1.0)
     return frequencies * (keep + (1 - keep) / scaling.factor)
 
 
 def rotate(x_BTNH: Float[Array, "B T N H"], angles_BTH: Float[Array, "B T pairs"]) -> Float[Array, "B T N H"]:
-    """Turns the pairs (x[i], x[i + H/2]) by the angles, in float32: the half-split form of the published weights."""
+    """Turns the pairs (x[i], x[i + H/2]) by angles (radians), in float32.
+
+    Pairing the two halves, not neighbours, is the order of Hugging Face's LLaMA weights.
+    """
     cos, sin = jnp.cos(angles_BTH)[:, :, None], jnp.sin(angles_BTH)[:, :, None]
     first, second = jnp.split(x_BTNH.astype(jnp.float32), 2, axis=-1)
     return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], -1).astype(x_BTNH.dtype)
 
 
 class LlamaBlock(nn.Module):
-    """x + attention(norm(x)), then x + down(silu(gate) * up).
+    """x + attention(norm1(x)), then x + down(silu(gate) * up) of norm2(x).
 
-    Carries the residual stream and the buffers of all layers' keys and values (or None): a loop updates its carry in
-    place, where slices per layer would be copied at every token.
+    It carries the residual stream and the keys and values of all layers (or None): the compiled loop over layers
+    updates what it carries in place, where a slice for each layer would be copied at every token.
     """
 
     config: LlamaConfig
@@ -168,7 +173,7 @@ class LlamaBlock(nn.Module):
 
 
 class Llama(nn.Module):
-    """Embeddings in, hidden states out; `embed` and `logits` are the two ends, so media tokens can be spliced in."""
+    """From embeddings to hidden states. `embed` and `logits` are apart: media tokens are put among the embeddings."""
 
     config: LlamaConfig
     dtype: Any = jnp.float32
@@ -184,7 +189,7 @@ class Llama(nn.Module):
         self.head = param(self, "head", fan_in_normal(1), ("embed", "vocab"), rows[::-1])
 
     def embed(self, token_ids: Int[Array, "B T"]) -> Float[Array, "B T D"]:
-        """Rows of the embedding table, in `dtype`; an id outside the table gives NaN, so it cannot go unnoticed."""
+        """Rows of the embedding table, in `dtype`; an id outside the table gives NaN."""
         return self.embedding.at[token_ids].get(mode="fill", fill_value=jnp.nan).astype(self.dtype)
 
     def __call__(
@@ -206,10 +211,16 @@ class Llama(nn.Module):
     def extend(
         self, x_BTD: Float[Array, "B T D"], positions: Int[Array, "B T"], valid: Bool[Array, "B T"], cache: KVCache
     ) -> tuple[Float[Array, "B T D"], KVCache]:
-        """The same for T more tokens behind those in `cache`: a whole prompt, or one token.
+        """T more tokens behind those in `cache`: a whole prompt, or one token.
 
-        Every row is written at the same slots, whatever is padding in it (`valid` False: held, never seen), so that a
-        step writes in place. Keep T and the tokens so far within the cache's capacity.
+        All rows are written at the same slots, padding too (`valid` False: written, never seen), so that the cache is
+        updated in place. T and the tokens so far must not exceed the cache's capacity.
+
+        Args:
+            x_BTD: token and media embeddings.
+            positions: rotary positions.
+            valid: False = padding.
+            cache: of the tokens before.
 
         Returns:
             Hidden states after the final norm, and the new cache, longer by T.
@@ -229,7 +240,7 @@ class Llama(nn.Module):
         return next_token_logits(hidden, self.head)
 
     def score(self, token_ids: Int[Array, "B T"], valid: Bool[Array, "B T"]) -> Float[Array, "B T V"]:
-        """Plain text to float32 logits: `embed`, `__call__` and `logits` with positions 0, 1, 2, ..."""
+        """Float32 logits of plain text: `embed`, `__call__` and `logits` with positions 0, 1, 2, ..."""
         positions = jnp.broadcast_to(jnp.arange(token_ids.shape[1]), token_ids.shape)
         return self.logits(self(self.embed(token_ids), positions, valid))
 

@@ -1,4 +1,4 @@
-"""Projectors: query tokens to the decoder's width.
+"""Projectors: from query tokens to rows of the decoder's width.
 
 Axes: B batch, Q query tokens, E their width, D decoder width.
 """
@@ -16,11 +16,11 @@ from deemo_jax.models.parts.layers import Linear
 
 @dataclasses.dataclass(frozen=True)
 class LinearProjectorConfig:
-    """One affine map; nothing to choose."""
+    """One affine map, which has no settings."""
 
 
 class LinearProjector(nn.Module):
-    """y = x . kernel + bias, both uniform in +-1/sqrt(E) at initialisation, as Video-LLaMA's are."""
+    """y = x . kernel + bias, both drawn uniformly from +-1/sqrt(E), as in Video-LLaMA (PyTorch's `nn.Linear`)."""
 
     config: LinearProjectorConfig
     width: int

@@ -1,7 +1,7 @@
-"""The Q-Former: learned queries that read an encoder's tokens (BLIP-2, arXiv 2301.12597; Video-LLaMA, 2306.02858).
+"""The Q-Former: learned queries that attend to an encoder's tokens (BLIP-2, arXiv 2301.12597; Video-LLaMA, 2306.02858).
 
-BERT layers (post-norm) without their text branch. Every `cross_every`-th layer, the first included, also attends to the
-encoder's tokens. The stack is scanned over groups of [one such layer, `cross_every` - 1 plain ones].
+Its layers are BERT's (post-norm), without the branch for text. Every `cross_every`-th layer, the first included, also
+attends to the encoder's tokens. The stack is scanned over groups of one such layer and `cross_every` - 1 plain ones.
 
 Axes: B batch, Q queries, S encoder tokens, D width, E encoder width.
 """
@@ -20,17 +20,17 @@ from deemo_jax.models.parts.layers import MLP, LayerNorm, Remat, constrain, para
 
 @dataclasses.dataclass(frozen=True)
 class QFormerConfig:
-    """Defaults are BLIP-2's. The width of the encoder's tokens is taken from the tokens.
+    """Defaults are BLIP-2's. The encoder's width is taken from its tokens.
 
     Attributes:
         queries: number of learned queries, which is the number of output tokens.
-        width: of the queries.
+        width: D.
         depth: number of layers, a multiple of `cross_every`.
         heads: must divide `width`.
         mlp: hidden width of the MLPs.
         cross_every: 2 in BLIP-2 (layers 0, 2, 4, ...), 1 in the 2-layer video and audio Q-Formers.
         eps: of the norms.
-        dropout: rate on embeddings and sublayer outputs, in training.
+        dropout: rate on queries and on what each sublayer adds, in training.
         attention_dropout: rate on attention probabilities, in training.
         init_std: standard deviation of kernels and queries at initialisation.
         remat: what the backward pass recomputes: none, block or dots.
@@ -77,7 +77,7 @@ class QFormerLayer(nn.Module):
 
     def _attend(self, name: str) -> Attention:
         rate = self.config.attention_dropout if self.train else 0.0
-        # Fused kernels have no dropout on probabilities; with a few dozen queries nothing is lost without them.
+        # Fused kernels have no dropout on probabilities; with a few dozen queries plain attention is as fast.
         backend = Backend.REFERENCE if rate else self.backend
         init = nn.initializers.normal(self.config.init_std)
         return Attention(
@@ -85,6 +85,7 @@ class QFormerLayer(nn.Module):
         )
 
     def _add(self, name: str, x_BQD: Array, update_BQD: Array) -> Array:
+        """norm(x + dropout(update)): BERT's residual connection."""
         update_BQD = nn.Dropout(self.config.dropout, deterministic=not self.train)(update_BQD)
         return LayerNorm(self.config.eps, self.dtype, name=name)(x_BQD + update_BQD)
 
@@ -122,6 +123,9 @@ class QFormer(nn.Module):
             tokens_BSE: the encoder's tokens.
             valid: False = hidden from the queries; None = all are seen.
             train: dropout on; needs an rng named 'dropout' if a rate is above 0.
+
+        Returns:
+            Query tokens in `dtype`.
         """
         config = self.config
         init = nn.initializers.normal(config.init_std)

@@ -1,6 +1,7 @@
-"""The image encoder: EVA-CLIP's ViT, of which BLIP-2 uses the first 39 blocks (arXiv 2211.07636; 2301.12597, 3.2).
+"""The image encoder: EVA-CLIP's ViT (arXiv 2211.07636), of which BLIP-2 uses the first 39 blocks (2301.12597, 3.2).
 
-Axes: B batch, F frames, N images, P patches (P + 1 tokens with the class token), D width.
+Axes: B batch (any leading dimensions), N images of the whole batch, H height, W width, C colours, P patches
+(P + 1 tokens with the class token in front), D width.
 """
 
 import dataclasses
@@ -11,9 +12,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt8
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.models.parts.attention import Attention, Backend
-from deemo_jax.models.parts.layers import MLP, LayerNorm, Linear, Remat, constrain, param, scanned
+from deemo_jax.models.parts.attention import Backend
+from deemo_jax.models.parts.encoder_block import EncoderBlock, add_class_and_positions
+from deemo_jax.models.parts.layers import LayerNorm, Linear, Remat, scanned
 
+# Of red, green and blue over CLIP's training images, in shares of full brightness.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -30,7 +33,7 @@ class ViTConfig:
         patch: side of a patch in pixels; must divide `image`.
         image: side of the (square) image in pixels.
         eps: of the norms inside the blocks.
-        output_norm: BLIP-2's `ln_vision` over the output tokens (eps 1e-5); its weights come with BLIP-2, not with EVA.
+        output_norm: whether BLIP-2's `ln_vision` follows (eps 1e-5); its weights are in BLIP-2's file, not in EVA's.
         remat: what the backward pass recomputes: none, block or dots.
     """
 
@@ -57,36 +60,20 @@ class ViTConfig:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Of one frame."""
+        """(height, width, colours) of one frame."""
         return (self.image, self.image, 3)
 
 
 def normalise_pixels(frames: UInt8[Array, "*N H W 3"] | Float[Array, "*N H W 3"]) -> Float[Array, "*N H W 3"]:
-    """CLIP's normalisation of uint8 pixels, in float32; floats are taken as normalised already."""
+    """CLIP's normalisation of uint8 RGB, in float32; floats are returned as they are, normalised already."""
     if jnp.issubdtype(frames.dtype, jnp.floating):
         return frames
     mean, std = jnp.asarray(CLIP_MEAN, jnp.float32), jnp.asarray(CLIP_STD, jnp.float32)
     return (frames.astype(jnp.float32) / 255 - mean) / std
 
 
-class ViTBlock(nn.Module):
-    """x + attention(norm1(x)), then x + mlp(norm2(x)); no layer scale."""
-
-    config: ViTConfig
-    dtype: Any
-    backend: Backend
-
-    @nn.compact
-    def __call__(self, x_NPD: Array) -> tuple[Array, None]:
-        config, dtype = self.config, self.dtype
-        attend = Attention(config.heads, key_bias=False, backend=self.backend, dtype=dtype, name="attention")
-        x_NPD = x_NPD + attend(LayerNorm(config.eps, dtype, name="norm1")(x_NPD))
-        x_NPD = x_NPD + MLP(config.mlp, dtype, name="mlp")(LayerNorm(config.eps, dtype, name="norm2")(x_NPD))
-        return constrain(x_NPD, "batch", None, None), None
-
-
 class ViT(nn.Module):
-    """Frames to patch tokens, class token first."""
+    """Frames to tokens: the class token, then a token for each patch."""
 
     config: ViTConfig
     dtype: Any = jnp.float32
@@ -100,7 +87,7 @@ class ViT(nn.Module):
                 any leading dimensions.
 
         Returns:
-            Tokens in `dtype`.
+            Tokens in `dtype`, P + 1 for each frame.
 
         Raises:
             ValueError: frames of another size.
@@ -112,20 +99,12 @@ class ViT(nn.Module):
         patches = _patchify(normalise_pixels(frames).reshape(-1, *image), config.patch)
         x_NPD = Linear((config.width,), (None, None, None, "embed"), 3, dtype=self.dtype, name="patch")(patches)
         x_NPD = add_class_and_positions(self, x_NPD)
-        stack = scanned(ViTBlock, config.depth, config.remat)
-        x_NPD, _ = stack(config, self.dtype, self.backend, name="blocks")(x_NPD)
+        stack = scanned(EncoderBlock, config.depth, config.remat)
+        block = (config.heads, config.mlp, config.eps, self.dtype, self.backend)
+        x_NPD, _ = stack(*block, key_bias=False, name="blocks")(x_NPD)
         if config.output_norm:
             x_NPD = LayerNorm(1e-5, self.dtype, name="output_norm")(x_NPD)
         return x_NPD.reshape(*leading, *x_NPD.shape[1:])
-
-
-def add_class_and_positions(module: nn.Module, x_NPD: Float[Array, "N P D"]) -> Float[Array, "N P+1 D"]:
-    """Puts the learned class token in front, then adds a learned position to every token."""
-    N, P, D = x_NPD.shape
-    init = nn.initializers.normal(0.02)
-    first = param(module, "class_token", init, ("embed",), (D,)).astype(x_NPD.dtype)
-    positions = param(module, "positions", init, (None, "embed"), (P + 1, D)).astype(x_NPD.dtype)
-    return jnp.concatenate([jnp.broadcast_to(first, (N, 1, D)), x_NPD], axis=1) + positions
 
 
 def _patchify(pixels: Float[Array, "N H W C"], side: int) -> Float[Array, "N P side side C"]:
