@@ -1,4 +1,4 @@
-"""What a converted checkpoint says of itself: checkpoint.json, read, compared and told."""
+"""The record of a converted checkpoint, checkpoint.json: read, compared with a recipe, and shown as a table."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,10 +9,11 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.models.weights import CONVERSION
 
+# Of the record's form; raised when an older record can no longer be read.
 VERSION = 2
-# What a record must hold, and of which kind.
+# Keys that every record has, and the type of their values.
 PARTS = {"config": dict, "sources": dict, "tokenizer": dict, "dtypes": list, "weights_sha256": str}
-# The parts of a config that decide what a conversion is.
+# Parts of a config that a checkpoint depends on.
 DECISIVE = ("model", "tokenizer", "prompt")
 
 
@@ -20,7 +21,7 @@ def read(out: Path) -> dict[str, Any]:
     """The record in a checkpoint's folder.
 
     Raises:
-        UserError: none there, or one that this version did not write.
+        UserError: there is none, or its form is of another version.
     """
     path = out / CONVERSION
     record = files.read_json(path)
@@ -31,13 +32,13 @@ def read(out: Path) -> dict[str, Any]:
 
 
 def other_config(record: Mapping[str, Any], recipe: Recipe) -> list[str]:
-    """The parts in which a recipe is not the one that a checkpoint was made with."""
+    """Names of the parts of a recipe that differ from those that a checkpoint was made with."""
     ours, theirs = recipe.resolved(), record["config"]
     return [f"config.{part}" for part in DECISIVE if theirs.get(part) != ours.get(part)]
 
 
 def report(record: Mapping[str, Any]) -> str:
-    """A record as a table: per source what was mapped and what was left out, and why."""
+    """A record as text: for each source how many tensors were used, and how many were ignored for which reason."""
     rows = [("source", "mapped", "ignored", "public tensors", "dtype")]
     for row in record["report"]:
         counts = row["mapped"], sum(row["ignored"].values()), row["tensors"]

@@ -1,7 +1,8 @@
-"""One checkpoint from many public files: everything is compared first, then tensors stream to their places.
+"""Makes one checkpoint of many public files: all are compared with the model, then tensors are copied one by one.
 
-A checkpoint is a folder: weights.safetensors (our parameter paths), checkpoint.json (config, hashes, report) and the
-decoder's tokenizer where its folder has one. A recipe starts from it with `config.init=FOLDER`.
+A checkpoint is a folder: weights.safetensors (by this model's parameter paths), checkpoint.json (config, hashes,
+    report)
+and the decoder's tokenizer where its folder has one. A recipe starts from it with `config.init=FOLDER`.
 """
 
 import contextlib
@@ -28,10 +29,16 @@ from deemo_jax.models.weights import CONVERSION, WEIGHTS, Stored, open_tensors
 
 
 def convert(recipe: Recipe, sources: Mapping[str, str], out: Path, allow_extra: str | None = None) -> dict[str, Any]:
-    """Writes a checkpoint, or finds that it is there already.
+    """Writes a checkpoint, unless the same one is there already.
+
+    Args:
+        recipe: chooses the model.
+        sources: name (see `SOURCES`) -> path of a public file.
+        out: the folder of the checkpoint.
+        allow_extra: regular expression for whole public keys that are ignored, besides those that a table ignores.
 
     Returns:
-        The record, as checkpoint.json has it; `already` is True where nothing had to be done.
+        The content of checkpoint.json, and 'already': whether the checkpoint was there.
 
     Raises:
         UserError: see `planned`; or `out` holds something else, or cannot be written.
@@ -61,16 +68,16 @@ def convert(recipe: Recipe, sources: Mapping[str, str], out: Path, allow_extra: 
 
 
 def check(out: Path, recipe: Recipe, sources: Mapping[str, str], allow_extra: str | None = None) -> tuple[str, ...]:
-    """Re-reads a checkpoint: its hashes, and the values of all given sources against them, bit for bit.
+    """Compares a checkpoint's files with their recorded hashes, and its values with those of its sources, bit for bit.
 
     Args:
         out: the checkpoint.
-        recipe: that it was made with.
-        sources: all that it was made of, some, or none.
+        recipe: the one that it was made with.
+        sources: all of its sources, some, or none.
         allow_extra: as for the conversion.
 
     Returns:
-        What is wrong, in words; nothing when all is well.
+        The differences, a sentence each; empty where there are none.
 
     Raises:
         UserError: see `reopened`.
@@ -95,13 +102,15 @@ def check(out: Path, recipe: Recipe, sources: Mapping[str, str], allow_extra: st
 def reopened(
     out: Path, recipe: Recipe, sources: Mapping[str, str], allow_extra: str | None = None
 ) -> tuple[dict[str, Any], ConversionPlan]:
-    """A checkpoint's record, and the plan of (some of) its sources, if both belong to the recipe.
+    """A checkpoint's record, and the plan of the given sources, where both belong to the recipe.
+
+    Arguments as for `check`.
 
     Raises:
         UserError: no checkpoint, one of another recipe, a source that it was not made of, or see `planned`.
     """
     record = records.read(Path(out))
-    # A name that nobody knows is told below, with those that are known.
+    # `planned` refuses a name that no table has, and lists the names that there are.
     if strangers := [name for name in sources if name in SOURCES and name not in record["sources"]]:
         raise UserError(
             f"{out}: was not made of {', '.join(strangers)}, but of {', '.join(record['sources'])}; leave the rest out"
@@ -116,10 +125,10 @@ def reopened(
 
 
 def stored_weights(out: Path, plan: ConversionPlan) -> dict[str, Stored]:
-    """A checkpoint's tensors, unread, with all that a plan's sources fill among them.
+    """A checkpoint's tensors, unread.
 
     Raises:
-        UserError: they are not those that were written.
+        UserError: a tensor that the plan's sources fill is missing or has another shape.
     """
     stored = open_tensors(out)
     for path, leaf in plan.filled().items():
@@ -129,13 +138,13 @@ def stored_weights(out: Path, plan: ConversionPlan) -> dict[str, Stored]:
 
 
 def peak_memory() -> int:
-    """The most that this process has had in memory, in bytes; pages of mapped files included."""
+    """The most memory that this process has had, bytes, pages of mapped files included."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _identity(recipe: Recipe, plan: ConversionPlan) -> dict[str, Any]:
-    """What makes two conversions the same: the model, and every byte that went in."""
+    """The part of a record that two conversions share where they give the same checkpoint: model, files, tokenizer."""
     hashes = {source.name: {file.name: files.sha256(file) for file in source.file.files} for source in plan.sources}
     return {
         "version": records.VERSION,
@@ -185,7 +194,7 @@ def _summary(source: Opened) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _folder(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that becomes it when all went well, and vanishes otherwise."""
+    """A temporary folder beside `out`, renamed to `out` at the end, or removed after an error."""
     temporary = out.with_name(f".{out.name}.partial")
     try:
         shutil.rmtree(temporary, ignore_errors=True)

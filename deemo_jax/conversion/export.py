@@ -1,4 +1,4 @@
-"""The way back: connectors trained here under Video-LLaMA's and BLIP-2's names, as their PyTorch code loads them."""
+"""Writes connectors that were trained here under Video-LLaMA's and BLIP-2's names, for their PyTorch code to load."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +17,7 @@ from deemo_jax.models.deemo_llama import DeemoLlamaConfig
 from deemo_jax.models.params import is_trainable
 from deemo_jax.models.weights import TRAINED_PARTS, flatten
 
+# Paths of the parameters that are written.
 CONNECTORS = re.compile(TRAINED_PARTS)
 
 
@@ -28,10 +29,11 @@ def public_connectors(
     Args:
         config: of the model.
         params: path -> value.
-        trained: whether a path was trained; an untouched frame Q-Former is still BLIP-2's own and is left out.
+        trained: whether the parameter of a path was trained; a frame Q-Former that was not is left out, as it is
+            BLIP-2's own.
 
     Raises:
-        UserError: something of the connectors that was trained has no public name.
+        UserError: a trained parameter of a connector has no public name, or none was trained.
     """
     tables = list(_tables(config, trained))
     public: dict[str, np.ndarray] = {}
@@ -59,11 +61,15 @@ def _tables(config: DeemoLlamaConfig, trained: Callable[[str], bool]) -> Iterato
 
 
 def write_connectors(workdir: str, out: Path) -> str:
-    """Writes a run's connectors; says what was written.
+    """Writes a run's connectors.
 
     Args:
         workdir: of the run.
-        out: .pth (tensors under 'model', as Video-LLaMA keeps them; needs PyTorch) or .safetensors (flat).
+        out: a file whose name ends in .pth (tensors under 'model', as in Video-LLaMA's files; needs PyTorch) or in
+            .safetensors.
+
+    Returns:
+        A line on what was written.
 
     Raises:
         UserError: no run, no such connector, or the file cannot be written.

@@ -1,4 +1,4 @@
-"""What a conversion will do: every source opened and compared with the recipe's model before anything is written."""
+"""The plan of a conversion: every source is opened and compared with the recipe's model before anything is written."""
 
 import dataclasses
 import re
@@ -21,15 +21,21 @@ from deemo_jax.models.from_recipe import abstract_params
 from deemo_jax.models.mesh import make_mesh
 from deemo_jax.models.weights import TRAINED_PARTS
 
-# So many problems of one source are listed: one wrong file must not hide what is wrong with the others.
+# Problems that are listed of each source, so that those of one file do not crowd out those of the others.
 LISTED = 8
-# What may stay random: connectors and projectors, but for the frame Q-Former, which is frozen.
+# Paths that no source need fill: connectors and projectors, which are trained, except the frozen frame Q-Former.
 FREE = re.compile(rf"(?!.*/frame_qformer/)({TRAINED_PARTS})")
 
 
 @dataclasses.dataclass(frozen=True)
 class Opened:
-    """A public file beside its table."""
+    """An opened public file and the result of comparing it with its table.
+
+    Attributes:
+        name: of the source.
+        file: the opened file.
+        match: which of its tensors fill which parameters.
+    """
 
     name: str
     file: PublicFile
@@ -38,13 +44,13 @@ class Opened:
 
 @dataclasses.dataclass(frozen=True)
 class ConversionPlan:
-    """What a conversion will do.
+    """What a conversion does.
 
     Attributes:
-        params: path -> shape and dtype of every parameter.
-        sources: in the order given.
-        left: parameters that no source fills and that training draws at random.
-        tokenizer: the files that are copied from the decoder's folder.
+        params: path -> shape and dtype of every parameter of the model.
+        sources: in the order in which they were named.
+        left: paths that no source fills; training draws these parameters at random.
+        tokenizer: files that are copied from the decoder's folder.
     """
 
     params: Mapping[str, Any]
@@ -53,15 +59,15 @@ class ConversionPlan:
     tokenizer: TokenizerFiles
 
     def filled(self) -> dict[str, Any]:
-        """The parameters that the checkpoint will hold."""
+        """Path -> shape and dtype of the parameters that the checkpoint holds."""
         left = set(self.left)
         return {path: leaf for path, leaf in self.params.items() if path not in left}
 
     def rows(self) -> Iterator[tuple[str, int | None, np.ndarray]]:
-        """(path, row or None, values), one public tensor in memory at a time.
+        """Yields (path, row of a stacked parameter or None, values), with one public tensor in memory at a time.
 
         Raises:
-            UserError: a file is damaged, or values are not what weights can be.
+            UserError: a file is damaged, or a tensor holds no usable numbers (`value_checks.check`).
         """
         for source in self.sources:
             source.file.verify()
@@ -85,11 +91,11 @@ def planned(
     Args:
         recipe: chooses the model.
         sources: name (see `SOURCES`) -> path.
-        allow_extra: public keys to ignore besides those that a table knows, a regular expression.
-        partial: these are only some of the sources; what they do not fill is no problem.
+        allow_extra: regular expression for whole public keys that are ignored, besides those that a table ignores.
+        partial: whether parameters that no source fills are accepted, as these are some of the sources only.
 
     Raises:
-        UserError: a source is unknown or cannot be read, or anything disagrees; all disagreements are named together.
+        UserError: a source is unknown or cannot be read, or sources and model disagree; all disagreements are named.
     """
     for name in sources:
         if name not in SOURCES:
@@ -148,7 +154,7 @@ def _overlaps(opened: Sequence[Opened]) -> list[str]:
 
 
 def _gaps(opened: Sequence[Opened], given: Mapping[str, str], params: Mapping[str, Any]) -> list[str]:
-    """Parts that must not stay random and that no source is for; what a given source lacks is told with that source."""
+    """Parameters that must be filled and that belong to a source that is not given, one for each such source."""
     taken = _taken(opened)
     needed: dict[str, str] = {}
     for path in params:
@@ -159,7 +165,7 @@ def _gaps(opened: Sequence[Opened], given: Mapping[str, str], params: Mapping[st
 
 
 def _told(problems: Mapping[str, Sequence[str]]) -> str:
-    """All of it in one line: between the sources first, then each source's, and how many are not listed."""
+    """All problems in one line: first those between sources, then those of each source, cut to `LISTED`."""
     told = list(problems.get("", ()))
     for name, found in problems.items():
         if name:

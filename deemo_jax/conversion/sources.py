@@ -1,4 +1,4 @@
-"""The public files by name: which part of the model each fills, and the table that says how."""
+"""The public files that can be converted, by name, and the table of weights that each is read with."""
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
@@ -14,11 +14,11 @@ Keys = Collection[str]
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A public file.
+    """A kind of public file.
 
     Attributes:
-        what: in a few words, for help texts.
-        table: from the model's config, the file's keys and its path.
+        what: what it is, in a few words, for help texts.
+        table: gives its table of weights, from the model's config, the file's keys and its path.
     """
 
     what: str
@@ -48,7 +48,8 @@ def _imagebind(config: DeemoLlamaConfig, keys: Keys, path: Path) -> WeightTable:
 
 
 def _llama(config: DeemoLlamaConfig, keys: Keys, path: Path) -> WeightTable:
-    # Only the config may say so: a head that is absent may also be a download that ended early.
+    # Whether the head is tied to the embedding is read from config.json only: a file without a head may also be an
+    # incomplete download.
     return llama.llama(llama_config.check(path, config.decoder.config)).mounted("decoder")
 
 
@@ -80,7 +81,7 @@ SOURCES: Mapping[str, Source] = {
     "minigpt4": Source("MiniGPT-4's projection: pretrained_minigpt4_7b.pth", _minigpt4),
 }
 
-# Who fills a part that must not stay random; the first prefix that fits.
+# (prefix of a path, source that fills it), for parameters that must be filled; the first prefix that fits counts.
 FILLERS: tuple[tuple[str, str], ...] = (
     ("video/encoder/output_norm/", "blip2"),
     ("video/encoder/", "eva_vit_g"),
@@ -91,7 +92,7 @@ FILLERS: tuple[tuple[str, str], ...] = (
 
 
 def _frame_qformer(config: DeemoLlamaConfig) -> tuple[str, int]:
-    """Where BLIP-2's Q-Former belongs in either reading of the paper, and its `cross_every`."""
+    """The path at which BLIP-2's Q-Former lies in the model's video connector, and its `cross_every`."""
     connector = _video(config, "vit").connector
     if connector.name == "joint":
         return "video/connector/qformer", connector.config.qformer.cross_every
@@ -107,6 +108,11 @@ def _audio(config: DeemoLlamaConfig, encoder: str) -> BranchConfig:
 
 
 def _branch(branch: BranchConfig | None, name: str, encoder: str) -> BranchConfig:
+    """The branch.
+
+    Raises:
+        UserError: the model has none, or one with another encoder.
+    """
     if branch is None or branch.encoder.name != encoder:
         raise UserError(f"this config has no {name} branch with a {encoder} encoder; leave the source out")
     return branch

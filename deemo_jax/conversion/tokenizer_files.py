@@ -1,4 +1,4 @@
-"""The tokenizer files in a decoder's folder: they are copied beside the weights, so that one path serves both."""
+"""The tokenizer files in a decoder's folder, which are copied beside the weights, so that one path names both."""
 
 import dataclasses
 import shutil
@@ -11,41 +11,42 @@ from deemo_jax.core.recipe import Recipe, TokenizerRecipe
 from deemo_jax.data.prompt_config import parse_template
 from deemo_jax.data.tokenizer import check_tokenizer, make_tokenizer
 
+# Files each of which is a whole tokenizer.
 VOCABULARIES = ("tokenizer.model", "tokenizer.json")
-"""Either is a whole tokenizer."""
+# All files of a tokenizer, in the order in which they are recorded.
 NAMES = (*VOCABULARIES, "tokenizer_config.json", "special_tokens_map.json")
 
 
 @dataclasses.dataclass(frozen=True)
 class TokenizerFiles:
-    """The files of a tokenizer; none where a decoder's folder has none.
+    """The files of a tokenizer.
 
     Attributes:
-        found: in the order of `NAMES`.
+        found: in the order of `NAMES`; empty where a decoder's folder has none.
     """
 
     found: tuple[Path, ...] = ()
 
     def hashes(self) -> dict[str, str]:
-        """Name -> hash."""
+        """File name -> SHA-256."""
         return {file.name: files.sha256(file) for file in self.found}
 
     def copy(self, folder: Path) -> None:
-        """Puts them into a folder."""
+        """Copies the files into a folder."""
         for file in self.found:
             shutil.copyfile(file, folder / file.name)
 
 
 def find_tokenizer_files(decoder: str | None, recipe: Recipe, rows: int) -> TokenizerFiles:
-    """The tokenizer in a decoder's folder, opened as training will open it.
+    """The tokenizer in a decoder's folder, after opening it as training does.
 
     Args:
-        decoder: its folder, if it is among the sources.
-        recipe: says how it is opened; one with another tokenizer than a LLaMA's will not use it.
+        decoder: the folder; None where the decoder is not among the sources.
+        recipe: whose tokenizer and prompt it must fit, where the recipe uses a LLaMA tokenizer.
         rows: of the decoder's embedding.
 
     Raises:
-        UserError: it is damaged, or cannot belong to the decoder.
+        UserError: the tokenizer is damaged, or does not belong to the decoder.
     """
     found = tuple(Path(decoder) / name for name in NAMES if (Path(decoder) / name).is_file()) if decoder else ()
     if decoder and any(file.name in VOCABULARIES for file in found):

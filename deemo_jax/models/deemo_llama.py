@@ -231,7 +231,7 @@ def init_params(model: DeemoLlama, key: Array) -> dict[str, Any]:
 
 
 def param_axes(model: DeemoLlama) -> dict[str, Any]:
-    """The tree of `init_params` with logical names of each parameter's dimensions; stacks begin with 'layers'."""
+    """The tree of `init_params` with the logical names of each dimension; those of stacks begin with 'layers'."""
     return axis_names(_abstract(model))
 
 

@@ -1,1 +1,1 @@
-"""Public weight files in, safetensors out; hostile or damaged ones are refused."""
+"""Reads public weight files, refusing hostile and damaged ones, and writes safetensors files."""

@@ -1,7 +1,6 @@
-"""PyTorch's pickles through PyTorch's safe loader.
+"""Reads PyTorch's pickles with `torch.load(weights_only=True)` only, which refuses the code that a pickle can hold.
 
-A pickle can hold code. `torch.load(weights_only=True)` refuses it, and nothing here loads one in another way. What
-PyTorch says of a refusal is not handed on: it advises to switch the safety off.
+PyTorch's own message on a refusal advises to switch that off, so another one is given.
 """
 
 import pickle
@@ -18,15 +17,16 @@ import numpy as np
 from deemo_jax.conversion.io.tensor_entry import Entry
 from deemo_jax.core.errors import UserError
 
-# What training frameworks nest a state dict under.
+# Keys under which training code stores a state dict.
 WRAPPERS = ("model", "state_dict")
-# How files begin: the zip form, and the older one, which is a bare pickle.
+# First bytes of PyTorch's two formats: a zip archive, and before version 1.6 a bare pickle.
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
+# The class or function that PyTorch refused, in its message.
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 
 
 def open_pickle(path: Path) -> dict[str, Entry]:
-    """The tensors of a file, unread where it has the zip form (the older one cannot be mapped).
+    """The tensors of a file; of a zip archive they are mapped and not read yet, a bare pickle is read whole.
 
     Raises:
         UserError: no PyTorch here, no PyTorch file, a damaged one, or one with more than tensors in it.
@@ -44,7 +44,7 @@ def open_pickle(path: Path) -> dict[str, Entry]:
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=start == ZIP)
     except pickle.UnpicklingError as error:
         raise UserError(f"{path}: {_refusal(str(error))}") from error
-    # Damaged bytes send its reader astray in more ways than a list can hold.
+    # Damaged bytes make PyTorch raise exceptions of many types.
     except Exception as error:
         raise UserError(f"{path}: not a whole PyTorch file{_reason(error)}; is the download complete?") from error
     for wrapper in WRAPPERS:
@@ -61,7 +61,7 @@ def open_pickle(path: Path) -> dict[str, Entry]:
 
 
 def verify_pickle(path: Path) -> None:
-    """Reads a file of the zip form against its checksums, which PyTorch does not look at.
+    """Compares the parts of a zip archive with their checksums, which PyTorch does not do.
 
     Raises:
         UserError: a part is damaged.
@@ -109,7 +109,7 @@ def _dtype(tensor: Any) -> str:
 def _numpy(tensor: Any) -> np.ndarray:
     import torch
 
-    # Parameters are tensors with a gradient, which NumPy refuses.
+    # `nn.Parameter`s require a gradient, and PyTorch does not convert those to NumPy.
     tensor = tensor.detach()
     if tensor.dtype == torch.bfloat16:
         return tensor.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)

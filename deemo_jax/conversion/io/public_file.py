@@ -1,4 +1,4 @@
-"""Public weight files, read one tensor at a time: safetensors without PyTorch, pickles through its safe loader."""
+"""Public weight files, read one tensor at a time: safetensors without PyTorch, pickles with its safe loader."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,14 +12,17 @@ from deemo_jax.conversion.io.wrapper_names import ADAPTER, MERGE, unwrapped
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import open_input, read_json
 
+# Suffixes of PyTorch's files.
 PICKLES = (".pth", ".pt", ".bin")
+# In a Hugging Face folder: the list of the shards, or the only file.
 INDICES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
-# What a download leaves where the weights should be.
+SINGLES = ("model.safetensors", "pytorch_model.bin")
+# First bytes of what a failed download leaves in place of the weights, and what it is.
 STAND_INS = (
     (b"version https://git-lfs", "a Git-LFS pointer; run git lfs pull in its folder"),
     (b"<", "a web page; download it again, and log in where the page asks for it"),
 )
-SINGLES = ("model.safetensors", "pytorch_model.bin")
+# More tensors than any model has.
 MAX_TENSORS = 100_000
 
 
@@ -27,10 +30,10 @@ class PublicFile:
     """Named tensors in one file or many shards.
 
     Attributes:
-        path: as named by a person: a file, or a folder in Hugging Face's layout.
+        path: as a person named it: a file, or a folder in Hugging Face's layout.
         files: every file that holds tensors.
-        shapes: public key -> shape; nothing is read yet.
-        dtypes: public key -> the file's name of its dtype.
+        shapes: public key -> shape.
+        dtypes: public key -> the file's name of the dtype.
     """
 
     def __init__(self, path: Path, files: tuple[Path, ...], tensors: Mapping[str, Entry]):
@@ -40,7 +43,7 @@ class PublicFile:
         self._tensors = tensors
 
     def read(self, key: str) -> np.ndarray:
-        """One tensor, in the file's dtype (bfloat16 as ml_dtypes').
+        """One tensor, in the file's dtype (bfloat16 as that of ml_dtypes).
 
         Raises:
             UserError: it cannot be read.
@@ -55,7 +58,7 @@ class PublicFile:
         return self._tensors[key].file
 
     def verify(self) -> None:
-        """Reads what has checksums against them; safetensors has none.
+        """Compares the files with their checksums; safetensors files have none.
 
         Raises:
             UserError: a file is damaged.
@@ -66,9 +69,9 @@ class PublicFile:
 
 
 def open_public(path: str | Path) -> PublicFile:
-    """Opens a weight file, or a folder of shards, far enough to know every key and shape.
+    """Opens a weight file, or a folder of shards, and reads every key and shape.
 
-    Names that DDP, PEFT, torch.compile or FSDP put around the model's own are taken off.
+    Prefixes that DDP, PEFT, torch.compile or FSDP add to the model's own names are removed.
 
     Raises:
         UserError: missing, truncated, of an unknown kind, a pickle with more than tensors in it, shards that
@@ -130,14 +133,16 @@ def _refuse_stand_ins(path: Path) -> None:
     with open_input(path) as handle:
         start = handle.read(64).lstrip()
     for sign, what in STAND_INS:
-        # A safetensors file starts with the length of its header: any byte, and zeros soon after.
+        # A safetensors file begins with the length of its header in 8 bytes, which may look like one of these signs,
+        # but has zeros among them.
         if start.startswith(sign) and b"\0" not in start:
             raise UserError(f"{path}: not a {kind} file but {what}")
 
 
 def _open_safetensors(path: Path) -> dict[str, Entry]:
     def read(key: str) -> np.ndarray:
-        # Opened for each tensor: the library maps the file, and pages of a mapping count as memory while it lasts.
+        # Opened anew for each tensor: the library maps the file, and the pages that were read count as this process'
+        # memory until it is closed.
         with safetensors.safe_open(path, framework="numpy") as handle:
             return handle.get_tensor(key)
 

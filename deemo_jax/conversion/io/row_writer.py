@@ -1,4 +1,4 @@
-"""A safetensors file written row by row: the library writes whole trees, and a 7B model may not fit into memory."""
+"""Writes a safetensors file row by row. The safetensors library writes all tensors at once, from memory."""
 
 import json
 import math
@@ -11,25 +11,26 @@ import numpy as np
 from deemo_jax.conversion.tables.transforms import Shape
 from deemo_jax.models.weights import DTYPES
 
+# NumPy's dtype -> its name in the format.
 CODES = {np.dtype(dtype): code for code, dtype in DTYPES.items()}
-# The format's header is padded so that tensors start aligned.
+# Bytes to a multiple of which the header is padded, so that tensors begin aligned; also the size of its length.
 ALIGN = 8
 
 
 class RowWriter:
-    """Writes tensors, or rows of their leading axis, in any order; each goes straight to its place in the file."""
+    """Writes tensors, or rows of their leading axis, in any order, each directly to its place in the file."""
 
     def __init__(self, path: Path, tensors: Mapping[str, tuple[Shape, np.dtype]], metadata: Mapping[str, str]):
-        """Lays the file out.
+        """Writes the header and makes room for the tensors.
 
         Args:
             path: of the file, which is overwritten.
             tensors: name -> shape and dtype.
-            metadata: a few strings to keep beside them.
+            metadata: strings that are kept beside the tensors.
         """
         header: dict[str, object] = {"__metadata__": dict(metadata)}
         self._tensors, self._offsets, end = dict(tensors), {}, 0
-        # The library wants them without gaps; names are sorted so that equal trees give equal files.
+        # Without gaps, as the library demands, and sorted by name, so that equal trees give equal files.
         for name, (shape, dtype) in sorted(tensors.items()):
             size = math.prod(shape) * dtype.itemsize
             header[name] = {"dtype": CODES[dtype], "shape": list(shape), "data_offsets": [end, end + size]}
@@ -43,7 +44,11 @@ class RowWriter:
         self._file.truncate(self._start + end)
 
     def write(self, name: str, row: int | None, values: np.ndarray) -> None:
-        """Writes all of a tensor, or row `row` of its leading axis, in the tensor's dtype."""
+        """Writes a whole tensor (`row` None) or one row of its leading axis, converted to the tensor's dtype.
+
+        Raises:
+            ValueError: the values have another shape.
+        """
         shape, dtype = self._tensors[name]
         part = shape if row is None else shape[1:]
         if values.shape != part:

@@ -1,4 +1,4 @@
-"""One tensor of a public file that can be read, whatever kind of file it is."""
+"""One tensor of a public file, of any kind of file."""
 
 import dataclasses
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from deemo_jax.conversion.tables.transforms import Shape
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One tensor that can be read.
+    """A tensor that is read when it is asked for.
 
     Attributes:
-        file: that holds it.
-        shape: of it.
-        dtype: the file's name of its dtype; with 'sparse', 'meta' or 'quantized' in front where it is no plain tensor.
-        read: from its key to its values.
+        file: the file that holds it.
+        shape: of the tensor.
+        dtype: the file's name of the dtype, with 'sparse', 'meta' or 'quantized' in front where it is no plain tensor.
+        read: gives the values for the tensor's key.
     """
 
     file: Path

@@ -1,4 +1,4 @@
-"""What a public tensor must be like before its numbers become weights: plain floats, finite, and not a blank."""
+"""Checks the numbers of public tensors: they must be plain floats, finite, and not all zero where weights belong."""
 
 import re
 
@@ -8,31 +8,32 @@ import numpy as np
 from deemo_jax.conversion.tables.rules import Fill
 from deemo_jax.core.errors import UserError
 
-# As safetensors and as PyTorch call them.
+# Names of accepted dtypes, in safetensors and in PyTorch.
 FLOATS = frozenset(("F64", "F32", "F16", "BF16", "float64", "float32", "float16", "bfloat16"))
-# Matrices of the frozen towers: a blank one is no weight, while biases, norms and what is trained may start at zero.
+# Paths whose matrices are never all zero: those of the frozen encoders and decoder. Parts that are trained may start at
+# zero, as may biases and norms.
 NEVER_BLANK = re.compile(r"decoder/.*|[^/]+/encoder/.*")
-# Looked at so many numbers at a time: a mask of a whole tensor would be another tensor in memory.
+# Numbers that are examined at a time, so that no mask as large as a tensor is held in memory.
 CHUNK = 1 << 20
 
 
 def dtype_problem(key: str, dtype: str) -> str | None:
-    """What is wrong with a tensor's dtype, in words."""
+    """A sentence on what is wrong with a tensor's dtype; None where it is one of `FLOATS`."""
     if dtype in FLOATS:
         return None
     return f"{key} is of {dtype}, and only plain floats of 16 bits or more are weights; get them in that form"
 
 
 def check(public: np.ndarray, fill: Fill, where: object) -> None:
-    """Looks at a public tensor's numbers.
+    """Checks a public tensor's numbers.
 
     Args:
-        public: as read.
-        fill: what it will become.
+        public: the tensor, as read.
+        fill: the parameters that it fills.
         where: its file, for the message.
 
     Raises:
-        UserError: not finite, or nothing but zeros where a matrix of a frozen tower belongs.
+        UserError: a number is not finite, or all are zero in a matrix of a frozen tower.
     """
     greatest, infinite = _greatest(public)
     if greatest >= infinite:
@@ -43,7 +44,7 @@ def check(public: np.ndarray, fill: Fill, where: object) -> None:
 
 
 def _greatest(array: np.ndarray) -> tuple[int, int]:
-    """The greatest magnitude as bits, and infinity as bits: IEEE floats without their sign sort like integers."""
+    """The greatest magnitude, and infinity, as integers: the bits of IEEE floats without the sign are ordered alike."""
     kind = np.dtype(f"u{array.dtype.itemsize}")
     unsigned = kind.type(np.iinfo(kind).max >> 1)
     number = ml_dtypes.bfloat16 if array.dtype == ml_dtypes.bfloat16 else array.dtype.type

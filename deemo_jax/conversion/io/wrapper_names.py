@@ -1,4 +1,4 @@
-"""Names that training tools put around a model's own: taken off, where that changes names only."""
+"""Removes the prefixes that training tools add to a model's own tensor names."""
 
 import dataclasses
 import re
@@ -10,25 +10,31 @@ import numpy as np
 from deemo_jax.conversion.io.tensor_entry import Entry
 from deemo_jax.core.errors import UserError
 
-# In front of every name: DistributedDataParallel and DataParallel; PEFT; Lightning with DeepSpeed; Opacus.
+# Prefixes of every name: of DistributedDataParallel and DataParallel; PEFT; Lightning with DeepSpeed; Opacus.
 FRONT = ("module.", "base_model.model.", "_forward_module.", "_module.")
-# What an average of weights (torch.optim.swa_utils) counts its models in, beside `module.`.
+# Key of the number of averaged models in files of torch.optim.swa_utils; all other keys there begin with `module.`.
 COUNTER = "n_averaged"
-# Wherever a module was wrapped: torch.compile, FSDP, activation checkpointing.
+# Parts anywhere in a name: of torch.compile, FSDP and activation checkpointing.
 INSIDE = re.compile(r"(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-# Parts that change the weights beside them, as PEFT names them. Without them, those are another model's.
+# Names, as PEFT writes them, of adapters, which change the weights beside them: without them the weights are another
+# model's.
 DELTA = re.compile(
     r"(?:.*\.)?(?:lora_\w+|base_layer|original_module|modules_to_save|ia3_l|(?:hada|lokr|oft|vera)_\w+)(?:\..*)?"
 )
+# The file that marks a folder as PEFT's adapter, and what a person can do about an adapter.
 ADAPTER = "adapter_config.json"
 MERGE = "merge it into its model first (PEFT: model.merge_and_unload().save_pretrained(DIR)) and give that folder"
 
 
 def unwrapped(tensors: Mapping[str, Entry], path: Path) -> dict[str, Entry]:
-    """The same tensors under the model's own names; wrappings may lie in each other in any order.
+    """The tensors under the model's own names; several prefixes may follow each other in any order.
+
+    Args:
+        tensors: public key -> tensor.
+        path: of the file, for messages.
 
     Raises:
-        UserError: two tensors have one name without the wrappings; or there are adapters, LoRA's or others.
+        UserError: two tensors have the same name without prefixes; or there is an adapter, LoRA or another.
     """
     averaged = COUNTER in tensors and all(key == COUNTER or key.startswith("module.") for key in tensors)
     names = {key: INSIDE.sub("", key) for key in tensors if not (averaged and key == COUNTER)}
@@ -45,6 +51,8 @@ def unwrapped(tensors: Mapping[str, Entry], path: Path) -> dict[str, Entry]:
 
 
 def _renamed(entry: Entry, key: str) -> Entry:
+    """The entry for its name without prefixes; the file still knows it by `key`."""
+
     def read(_: str) -> np.ndarray:
         return entry.read(key)
 

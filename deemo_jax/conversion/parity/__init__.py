@@ -1,1 +1,1 @@
-"""The proof that converted weights compute what PyTorch computes."""
+"""Compares what converted weights compute with what PyTorch computes from the public files."""

@@ -1,4 +1,4 @@
-"""Outputs of a checkpoint beside those of its public files: PyTorch's side and ours, from the same inputs."""
+"""Pairs of outputs for each part of the model: PyTorch's from public files, ours from the checkpoint, same inputs."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ from deemo_jax.systems.video_llama.weight_names import AUDIO_BRANCH, VIDEO_BRANC
 
 Stage = pytorch_outputs.Stage
 Files = Mapping[str, PublicFile]
-# Name of a part, PyTorch's outputs by name, and ours in the same order.
+# Name of a part, PyTorch's outputs with their names, and ours in the same order.
 Pair = tuple[str, Iterable[Stage], Iterable[Any]]
 # (prefix of a Q-Former's keys, key of its queries) in BLIP-2's Hugging Face layout.
 HUGGING_FACE = ("qformer.", "query_tokens")
@@ -28,14 +28,14 @@ HUGGING_FACE = ("qformer.", "query_tokens")
 def comparisons(
     config: DeemoLlamaConfig, stored: Tensors, files: Files, layers: int, dtype: Any, rng: np.random.Generator
 ) -> Iterator[Pair]:
-    """Yields every part whose public file is given.
+    """Yields a pair for every part whose public file is given.
 
     Args:
         config: of the model; parts that it lacks are left out.
         stored: weights of the checkpoint.
         files: name of a source -> its file.
-        layers: of each tower only so many; 0 is all.
-        dtype: in which this side computes.
+        layers: blocks of each tower that are compared; 0 for all.
+        dtype: compute dtype of our side; PyTorch's is float32.
         rng: draws the inputs.
     """
     return itertools.chain(
@@ -107,7 +107,7 @@ def _projections(files: Files) -> Iterator[tuple[str, str, PublicFile]]:
 def _qformers(
     config: DeemoLlamaConfig, files: Files
 ) -> Iterator[tuple[str, str, QFormerConfig, int, PublicFile, tuple[str, str]]]:
-    """(name, our path, sizes, width of what it reads, file, (prefix of its public keys, key of its queries))."""
+    """(name, our path, sizes, width of the tokens that it reads, file, (prefix of public keys, key of the queries))."""
     video, audio = config.video, config.audio
     blip2 = (("blip2", _in_blip2s_code(QFORMER)), ("blip2_hf", HUGGING_FACE))
     source, names = next((pair for pair in blip2 if pair[0] in files), (None, HUGGING_FACE))

@@ -1,4 +1,7 @@
-"""What this project's modules compute from a checkpoint, stage by stage, beside what `reference` does."""
+"""What this project's modules compute from a checkpoint, at the same stages as `pytorch_outputs`.
+
+Each function yields arrays in the order in which `pytorch_outputs` yields its own. `dtype` is the compute dtype.
+"""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -24,7 +27,7 @@ Tensors = Mapping[str, Stored]
 def vision_tower(
     stored: Tensors, config: ViTConfig, depths: list[int], pixels: np.ndarray, dtype: Any
 ) -> Iterator[Any]:
-    """The tower after so many blocks, and with all of them its normed output."""
+    """The ViT's tokens after each of `depths` blocks, and behind the last block the normed output."""
     params, frames = subtree(stored, "video/encoder"), jnp.asarray(pixels)
     for depth in depths:
         cut = dataclasses.replace(config, depth=depth, output_norm=False)
@@ -36,7 +39,7 @@ def vision_tower(
 def imagebind(
     stored: Tensors, config: ImageBindConfig, depths: list[int], mel: np.ndarray, dtype: Any
 ) -> Iterator[Any]:
-    """Patch tokens after so many blocks, and with all of them the clip vectors."""
+    """Patch tokens after each of `depths` blocks, and behind the last block the clip vectors."""
     params, clips = subtree(stored, "audio/encoder"), jnp.asarray(mel)
     for depth in depths:
         cut = dataclasses.replace(config, depth=depth, output="patches")
@@ -46,7 +49,7 @@ def imagebind(
 
 
 def decoder(stored: Tensors, config: llama.LlamaConfig, depth: int, ids: np.ndarray, dtype: Any) -> Iterator[jax.Array]:
-    """Embeddings, each block's output, and with all of them the logits."""
+    """Embeddings, each block's output, and behind the last block the logits."""
     x: Any = jnp.asarray(stored["decoder/embedding"][...])[ids].astype(dtype)
     yield x
     slots = jnp.broadcast_to(jnp.arange(ids.shape[1]), ids.shape)
@@ -65,7 +68,7 @@ def decoder(stored: Tensors, config: llama.LlamaConfig, depth: int, ids: np.ndar
 
 
 def qformer(stored: Tensors, mount: str, config: QFormerConfig, tokens: np.ndarray, dtype: Any) -> Iterator[Any]:
-    """Its queries as they enter, what each layer makes of them, and the whole module's output."""
+    """The queries before the first layer, after each layer, and the whole module's output."""
     params, shown = subtree(stored, mount), jnp.asarray(tokens)
     params["queries"] = jnp.asarray(params["queries"])
     x = LayerNorm(config.eps, dtype).apply({"params": params["norm"]}, params["queries"])
@@ -88,22 +91,23 @@ def projector(stored: Tensors, mount: str, tokens: np.ndarray, dtype: Any) -> It
 
 
 def positions(stored: Tensors, path: str, tokens: np.ndarray, dtype: Any) -> Iterator[Any]:
-    """Tokens of frames or clips with their places in time added."""
+    """Tokens of frames or clips (Float[B F P E]) with their positions added."""
     yield jnp.asarray(tokens, dtype) + jnp.asarray(stored[path][: tokens.shape[1]])[None, :, None].astype(dtype)
 
 
 def _first(params: dict[str, Any], depth: int) -> dict[str, Any]:
+    """The parameters of a tower cut to its first blocks."""
     return params | {"blocks": jax.tree.map(lambda rows: rows[:depth], params["blocks"])}
 
 
 def depths_until(depth: int, layers: int) -> list[int]:
-    """1, 2, 4, ... and the last: enough to see where a difference begins."""
+    """1, 2, 4, ... and the last of `depth` blocks (of `layers`, where that is not 0 and less)."""
     last = min(layers or depth, depth)
     return sorted({min(1 << power, last) for power in range(last.bit_length() + 1)})
 
 
 def subtree(stored: Tensors, mount: str, row: int | None = None) -> dict[str, Any]:
-    """The tensors under a path as a nested dict; of stacked ones, one row."""
+    """The tensors under a path as a nested dict; of stacked tensors one row, where `row` is given."""
     flat = {
         path.removeprefix(f"{mount}/"): tensor[...] if row is None else tensor[row]
         for path, tensor in stored.items()

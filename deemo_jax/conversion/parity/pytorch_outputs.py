@@ -1,8 +1,10 @@
-"""What PyTorch computes from a public file: Hugging Face's modules where they exist, torch.nn's own for ImageBind.
+"""What PyTorch computes from public files, with Hugging Face's modules, or torch.nn's where there are none (ImageBind).
 
-Each function yields (name, output) stage by stage in float32 and holds one layer at a time, so that a 7B decoder needs
-the memory of one block. Public tensors go into the modules by their public names. The tables of `conversion` are not
-used: a mistake in one would be on both sides, and unseen.
+Each function yields (name, output) stage by stage, in float32. One layer is in memory at a time, so that a 7B decoder
+needs the memory of one block. Tensors are loaded by their public names and not through this project's tables, so that a
+mistake in a table shows.
+
+Axes: N images or clips, B batch, T sequence, S encoder tokens, F frames or clips, P tokens of each, Q queries, E width.
 """
 
 import re
@@ -24,7 +26,9 @@ try:
 except ImportError as error:
     raise UserError("comparing with PyTorch needs it: make setup EXTRAS=convert") from error
 
+# Name of an output, and its values.
 Stage = tuple[str, np.ndarray]
+# Plain attention, not a fused kernel.
 EAGER: dict[str, Any] = {"attn_implementation": "eager"}
 Get = Callable[[str], "torch.Tensor"]
 
@@ -37,15 +41,15 @@ def getter(file: PublicFile) -> Get:
 def vision_tower(
     file: PublicFile, hugging_face: bool, norm: Get, config: ViTConfig, depths: Sequence[int], pixels: np.ndarray
 ) -> Iterator[Stage]:
-    """EVA's ViT-g with BLIP-2's norm behind it.
+    """EVA's ViT-g, and BLIP-2's norm behind it.
 
     Args:
-        file: eva_vit_g.pth, or a Hugging Face BLIP-2 folder.
-        hugging_face: which of the two.
-        norm: of the file that holds the norm.
+        file: eva_vit_g.pth, or a Hugging Face folder of BLIP-2.
+        hugging_face: whether it is the folder.
+        norm: reads the file that holds the norm.
         config: sizes.
-        depths: after which blocks to yield, ascending.
-        pixels: Float[N H W 3], normalised.
+        depths: numbers of blocks after which tokens are yielded, ascending.
+        pixels: Float32[N H W 3], normalised.
     """
     from transformers import Blip2VisionConfig
     from transformers.models.blip_2.modeling_blip_2 import Blip2EncoderLayer
@@ -77,7 +81,7 @@ def vision_tower(
             yield f"after {index + 1} blocks", x.numpy()
     if depths[-1] == config.depth:
         name = "vision_model.post_layernorm" if hugging_face else "ln_vision"
-        # BLIP-2's eps; Hugging Face's config has another.
+        # 1e-5 is BLIP-2's eps for this norm; Hugging Face's config has another.
         yield (
             "output norm",
             nn.functional.layer_norm(x, x.shape[-1:], norm(f"{name}.weight"), norm(f"{name}.bias"), 1e-5).numpy(),
@@ -97,21 +101,21 @@ def _vision_layer(file: PublicFile, index: int, hugging_face: bool) -> dict[str,
     attention = f"{prefix}.{'self_attn' if hugging_face else 'attn'}"
     if has(f"{attention}.qkv.bias"):
         fused = get(f"{attention}.qkv.bias")
-    else:  # EVA's own form, and that of Hugging Face's first version
+    else:  # as EVA's file has it, and files of Hugging Face's first version
         query, value = get(f"{attention}.q_bias"), get(f"{attention}.v_bias")
         fused = torch.cat([query, torch.zeros_like(query), value])
     return state | {"self_attn.qkv.weight": get(f"{attention}.qkv.weight"), "self_attn.qkv.bias": fused}
 
 
 def qformer(file: PublicFile, prefix: str, queries: str, config: QFormerConfig, tokens: np.ndarray) -> Iterator[Stage]:
-    """A Q-Former of the lineage through Hugging Face's module: its queries as they enter, and what each layer does.
+    """A Q-Former of BLIP-2 or Video-LLaMA in Hugging Face's module: the queries before the first and after each layer.
 
     Args:
-        file: that holds it.
+        file: the file that holds it.
         prefix: of its keys: 'Qformer.bert.', 'video_Qformer.bert.', or Hugging Face's 'qformer.'.
         queries: key of its query tokens.
         config: sizes.
-        tokens: Float[B S E], what it reads.
+        tokens: Float32[B S E], the encoder's.
     """
     from transformers import Blip2QFormerConfig, Blip2QFormerModel
 
@@ -145,24 +149,24 @@ def qformer(file: PublicFile, prefix: str, queries: str, config: QFormerConfig, 
 
 
 def positions(get: Get, key: str, tokens: np.ndarray) -> Iterator[Stage]:
-    """Places in time added to tokens (Float[B F P E]), as an `nn.Embedding` adds them."""
+    """Positions of frames or clips added to tokens (Float32[B F P E]), from an `nn.Embedding`'s table."""
     places = nn.functional.embedding(torch.arange(tokens.shape[1]), get(key))
     yield "added", (torch.from_numpy(tokens) + places[None, :, None]).numpy()
 
 
 def projection(get: Get, name: str, tokens: np.ndarray) -> Iterator[Stage]:
-    """Query tokens (Float[B Q E]) to the decoder's width."""
+    """Query tokens (Float32[B Q E]) in the decoder's width."""
     yield "projected", nn.functional.linear(torch.from_numpy(tokens), *_linear(get, name)).numpy()
 
 
 def imagebind(get: Get, config: ImageBindConfig, depths: Sequence[int], mel: np.ndarray) -> Iterator[Stage]:
-    """ImageBind's audio trunk in torch.nn's terms; `nn.MultiheadAttention` has its extra key and value built in.
+    """ImageBind's audio trunk of torch.nn's modules; `nn.MultiheadAttention` has the extra key and value built in.
 
     Args:
-        get: of imagebind_huge.pth.
+        get: reads imagebind_huge.pth.
         config: sizes.
-        depths: after which blocks to yield, ascending.
-        mel: Float[N 128 204].
+        depths: numbers of blocks after which tokens are yielded, ascending.
+        mel: Float32[N 128 204].
     """
     stem, width = "modality_preprocessors.audio", config.width
     x = nn.functional.conv2d(torch.from_numpy(mel)[:, None], get(f"{stem}.rgbt_stem.proj.weight"), stride=config.stride)
@@ -187,13 +191,13 @@ def imagebind(get: Get, config: ImageBindConfig, depths: Sequence[int], mel: np.
 
 
 def decoder(file: PublicFile, folder: Path, depth: int, ids: np.ndarray) -> Iterator[Stage]:
-    """A LLaMA: embeddings, `depth` blocks, and with all of them the logits.
+    """A LLaMA: embeddings, the output of each of `depth` blocks, and behind the last block the logits.
 
     Args:
-        file: of the folder.
-        folder: with its config.json.
-        depth: how many blocks to run.
-        ids: Int[B T].
+        file: the weights.
+        folder: that holds its config.json.
+        depth: number of blocks to run.
+        ids: Int64[B T].
     """
     from transformers import LlamaConfig
     from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRMSNorm, LlamaRotaryEmbedding

@@ -1,7 +1,7 @@
-"""Does a checkpoint compute what PyTorch computes from the files it was made of? Stage by stage, in numbers.
+"""Whether a checkpoint computes what PyTorch computes from the files that it was made of, stage by stage.
 
-Both sides start from the same random input and go on from their own outputs, so that the last row of a tower bounds all
-of it. The decoder is run block by block, so that 7B need no more memory than one of them.
+Both sides start from the same random input and continue from their own outputs, so that the last row of a tower shows
+the error of all of it. The decoder is run block by block, so that 7B need the memory of one block.
 """
 
 import dataclasses
@@ -20,8 +20,8 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
 
-# Greatest difference, relative to the norm of PyTorch's output. Float32 towers come within a few 1e-6 of each other
-# after tens of blocks; bfloat16 keeps 8 bits, and a layer loses about half of the last one.
+# The greatest accepted difference, as a share of the norm of PyTorch's output, by our compute dtype. In float32 towers
+# differ by a few 1e-6 after tens of blocks; bfloat16 has 8 significant bits, and a layer loses about half of the last.
 BOUNDS = {"float32": 1e-4, "bfloat16": 5e-2}
 
 Files = Mapping[str, PublicFile]
@@ -34,8 +34,8 @@ class Row:
     Attributes:
         name: of the output.
         max_abs: greatest absolute difference.
-        relative: norm of the difference over the norm of PyTorch's.
-        bound: that `relative` must keep.
+        relative: norm of the difference, divided by the norm of PyTorch's output.
+        bound: the greatest `relative` that is accepted.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Row:
 
     @property
     def passed(self) -> bool:
+        """Whether the difference is within the bound."""
         return self.relative <= self.bound
 
 
@@ -57,13 +58,13 @@ def compare(
     allow_extra: str | None = None,
     seed: int = 0,
 ) -> list[Row]:
-    """Compares every tower whose source is given.
+    """Compares every part whose source is given.
 
     Args:
-        recipe: of the conversion; its dtype is that in which this side computes.
+        recipe: of the conversion; `config.model.dtype` is our compute dtype.
         out: the checkpoint.
         sources: name -> path, as for the conversion, all or some of them.
-        layers: of each tower only so many; 0 is all.
+        layers: blocks of each tower that are compared; 0 for all.
         allow_extra: as for the conversion.
         seed: of the inputs.
 
@@ -76,7 +77,7 @@ def compare(
 
 
 def rows(config: DeemoLlamaConfig, stored: Tensors, files: Files, layers: int = 0, seed: int = 0) -> list[Row]:
-    """The comparisons of `compare`, for files and a checkpoint that belong together.
+    """The comparisons of `compare`, for opened files and a checkpoint that belong together.
 
     Raises:
         UserError: no source to compare with, or PyTorch is not installed.
@@ -105,7 +106,7 @@ def table(rows: list[Row]) -> str:
 
 
 def compared(name: str, ours: Any, theirs: np.ndarray, bound: float) -> Row:
-    """One comparison; a difference that is not a number is as bad as an infinite one."""
+    """Compares two arrays of one size; a difference that is no number counts as infinite."""
     wanted = theirs.astype(np.float64)
     with np.errstate(invalid="ignore"):  # infinity less infinity
         difference = np.asarray(ours).astype(np.float64).reshape(wanted.shape) - wanted

@@ -1,4 +1,4 @@
-"""BLIP-2's Q-Former and the norm on its vision tower, as `blip2_pretrained_flant5xxl.pth` holds them."""
+"""BLIP-2's Q-Former, and the norm behind its vision tower, by their names in `blip2_pretrained_flant5xxl.pth`."""
 
 import dataclasses
 
@@ -6,7 +6,7 @@ from deemo_jax.conversion.tables.qformer import bert_qformer
 from deemo_jax.conversion.tables.rules import Ignored, Rule, WeightTable
 from deemo_jax.systems.blip2.weight_names import QFORMER
 
-# The tower's output norm is trained with the Q-Former and kept in its file.
+# The norm on the vision tower's output; BLIP-2 trains it with the Q-Former, so it is in this file.
 LN_VISION = WeightTable(
     "blip2", (Rule("ln_vision.weight", "output_norm/scale"), Rule("ln_vision.bias", "output_norm/bias"))
 )

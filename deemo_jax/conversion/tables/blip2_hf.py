@@ -1,6 +1,6 @@
-"""BLIP-2 in Hugging Face's layout, e.g. the folder of blip2-flan-t5-xxl: vision tower, its norm and Q-Former in one.
+"""BLIP-2 by Hugging Face's names, e.g. in the folder of blip2-flan-t5-xxl: vision tower, its norm, and Q-Former.
 
-Their later code gives the tower's last norm the eps of its blocks (1e-6); BLIP-2's own code, and ours, 1e-5.
+Hugging Face's later code gives the tower's last norm the eps of its blocks, 1e-6; BLIP-2's code and this project 1e-5.
 """
 
 from deemo_jax.conversion.tables.rules import Ignored, Rule, WeightTable
@@ -36,7 +36,12 @@ _SEPARATE_BIASES = (
 
 
 def vision_model(separate_biases: bool = False) -> WeightTable:
-    """The vision tower; `separate_biases` for files of the first Hugging Face version."""
+    """The vision tower.
+
+    Args:
+        separate_biases: whether queries and values have biases of their own, as in files of Hugging Face's first
+            version; in later files one bias of 3 x width holds zeros for the keys.
+    """
     return WeightTable(
         "blip2_hf",
         (

@@ -1,4 +1,4 @@
-"""The tables of published connectors, from the names in `deemo_jax.systems`. Paths are those of a modality's branch."""
+"""The tables of published connectors, from the names in `deemo_jax.systems`; paths begin below a modality's branch."""
 
 import dataclasses
 
@@ -9,12 +9,13 @@ from deemo_jax.systems.connector_names import ConnectorNames, ProjectionNames
 from deemo_jax.systems.minigpt4.weight_names import PROJECTION
 from deemo_jax.systems.video_llama.weight_names import AUDIO_BRANCH, VIDEO_BRANCH
 
+# Path of the projector's linear layer.
 PROJECTOR = "projector/linear"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ConnectorPaths:
-    """Where a Q-Former over frames or clips and the table of their positions lie."""
+    """Paths of the Q-Former over frames or clips, and of the table of their positions."""
 
     qformer: str
     positions: str
@@ -29,7 +30,7 @@ def connector(source: str, names: ConnectorNames, paths: ConnectorPaths, cross_e
 
     Args:
         source: name of the source.
-        names: public ones.
+        names: the public names.
         paths: `FRAMES` or `CLIPS`.
         cross_every: of the Q-Former's config.
     """

@@ -1,4 +1,4 @@
-"""EVA-CLIP ViT-g/14 as `eva_vit_g.pth` holds it (flat; BLIP-2 and its descendants load it so)."""
+"""EVA-CLIP's ViT-g/14 by its names in `eva_vit_g.pth`, the file that BLIP-2 and Video-LLaMA load."""
 
 from deemo_jax.conversion.tables.rules import Ignored, Rule, WeightTable
 from deemo_jax.conversion.tables.transforms import CONVOLUTION, FLAT, FUSED_QKV, LINEAR, LINEAR_FROM_HEADS, TABLE, TOKEN

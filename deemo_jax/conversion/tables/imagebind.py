@@ -1,4 +1,4 @@
-"""ImageBind's audio part, out of the six modalities of `imagebind_huge.pth`. Patches run mel-major, as ours do."""
+"""ImageBind's audio trunk, one of six modalities in `imagebind_huge.pth`. Both sides order patches by mel bin first."""
 
 import math
 
@@ -14,9 +14,11 @@ from deemo_jax.conversion.tables.transforms import (
     constant,
 )
 
+# Prefixes of public keys.
 STEM = "modality_preprocessors.audio"
 BLOCK = "modality_trunks.audio.blocks.{layer}"
 QKV = tuple(f"blocks/attention/{part}" for part in ("query", "key", "value"))
+# The modalities that are ignored.
 OTHERS = "vision|text|depth|thermal|imu"
 
 _HEAD = "modality_heads.audio.2.weight"
@@ -24,13 +26,18 @@ _SCALE = "modality_postprocessors.audio.1.log_logit_scale"
 
 
 def imagebind_audio(output: str, scale: float) -> WeightTable:
-    """The audio trunk; its head only where the encoder hands on clip vectors of length `scale` (`output` 'vector')."""
+    """The audio trunk.
+
+    Args:
+        output: of the encoder's config; the head is read for 'vector' only.
+        scale: length of the clip vectors; the file's own must be the same.
+    """
     head = (Rule(_HEAD, "head/kernel", LINEAR), Rule(_SCALE, (), constant(math.log(scale))))
     patches = (Ignored(f"{_HEAD}|{_SCALE}".replace(".", r"\."), "the head, which patch tokens do not pass"),)
     return WeightTable(
         "imagebind",
         (
-            # The key says rgbt_stem because the audio stem reuses the image stem's class.
+            # "rgbt_stem" is the name in ImageBind's class for images, which audio uses too.
             Rule(f"{STEM}.cls_token", "class_token", TOKEN),
             Rule(f"{STEM}.rgbt_stem.proj.weight", "patch", CONVOLUTION),
             Rule(f"{STEM}.rgbt_stem.norm_layer.weight", "patch_norm/scale"),

@@ -1,4 +1,4 @@
-"""LLaMA-family decoders in Hugging Face's layout. Their projections are already permuted for half-split rotation."""
+"""LLaMA decoders by Hugging Face's names. Their query and key weights are already ordered for `rotate`'s pairs."""
 
 from deemo_jax.conversion.tables.rules import Ignored, Rule, WeightTable
 from deemo_jax.conversion.tables.transforms import LINEAR, LINEAR_FROM_HEADS, SAME, Transform
@@ -7,7 +7,7 @@ LAYER = "model.layers.{layer}"
 
 LLAMA_IGNORED = (Ignored(r"model\.layers\.\d+\.self_attn\.rotary_emb\.inv_freq", "rotary frequencies, computed here"),)
 
-# An untied head is a tensor of its own; a tied one is the embedding again.
+# A tied head is the embedding, transposed: one public tensor fills both.
 _BOTH = Transform(
     "embedding and tied head",
     lambda shapes: shapes[0],
@@ -17,7 +17,11 @@ _BOTH = Transform(
 
 
 def llama(tied: bool) -> WeightTable:
-    """The decoder; `tied`: the output head is the embedding, and the file has only that."""
+    """The decoder.
+
+    Args:
+        tied: whether the output head is the embedding, of which the file holds one tensor.
+    """
     embedding = "model.embed_tokens.weight"
     ends = (
         (Rule(embedding, ("embedding", "head"), _BOTH),)
@@ -37,6 +41,6 @@ def llama(tied: bool) -> WeightTable:
         Rule("model.norm.weight", "norm/scale"),
     )
     out = Rule(f"{LAYER}.self_attn.o_proj.weight", "blocks/out/kernel", LINEAR_FROM_HEADS)
-    # A tied head may be written down all the same.
+    # Some files hold a tied head twice.
     ignored = (*LLAMA_IGNORED, *((Ignored(r"lm_head\.weight", "the tied head, which is the embedding"),) * tied))
     return WeightTable("llama", (*ends, *projections, out, *mlp, *norms), ignored)

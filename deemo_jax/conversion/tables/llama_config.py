@@ -1,4 +1,4 @@
-"""A Hugging Face LLaMA folder's config.json beside the recipe's decoder: numbers that no tensor's shape gives away."""
+"""Compares the config.json of a Hugging Face LLaMA folder with a recipe's decoder, for numbers that no shape shows."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json
 from deemo_jax.models.parts.llama import LlamaConfig, RopeScaling
 
-# Theirs, ours, and what theirs means when it is not written down (the first LLaMA's).
+# (key in config.json, field of `LlamaConfig`, value where the key is missing: that of the first LLaMA).
 FIELDS: tuple[tuple[str, str, Any], ...] = (
     ("vocab_size", "vocab", 32000),
     ("hidden_size", "width", 4096),
@@ -18,7 +18,7 @@ FIELDS: tuple[tuple[str, str, Any], ...] = (
     ("intermediate_size", "mlp", 11008),
     ("rms_norm_eps", "eps", 1e-6),
 )
-# What the decoder is made for, which is also what leaving it out means.
+# (key in config.json, the only value that the decoder supports, which is also that of a missing key).
 FIXED: tuple[tuple[str, Any], ...] = (
     ("hidden_act", "silu"),
     ("partial_rotary_factor", 1.0),
@@ -28,10 +28,13 @@ FIXED: tuple[tuple[str, Any], ...] = (
 
 
 def check(folder: Path, ours: LlamaConfig) -> bool:
-    """Compares a folder's config with the recipe's; whether its output head is tied to the embedding.
+    """Compares a folder's config with the recipe's decoder.
+
+    Returns:
+        Whether the output head is tied to the embedding.
 
     Raises:
-        UserError: no config, another architecture, or numbers that differ: all of them, with the keys to set.
+        UserError: no config, another architecture, or values that differ; all of them, with the keys to set.
     """
     path = folder / "config.json"
     if not path.is_file():
@@ -69,7 +72,7 @@ def _differences(theirs: Mapping[str, Any], ours: LlamaConfig, path: Path) -> li
 
 
 def _foreign(theirs: Mapping[str, Any], path: Path) -> list[str]:
-    """What this decoder cannot do, in words."""
+    """What the folder's model has and this decoder does not support, a sentence each."""
     inner = _object(theirs, "rope_parameters", path)
     complaints = [
         f"its {key} is {value!r}, and the decoder is made for {made!r}"
@@ -86,7 +89,7 @@ def _foreign(theirs: Mapping[str, Any], path: Path) -> list[str]:
 
 
 def _rope(theirs: Mapping[str, Any], path: Path) -> tuple[float, RopeScaling | None]:
-    """Newer files keep all of it under 'rope_parameters'."""
+    """The base of the rotary wavelengths, and their stretch; newer files have both under 'rope_parameters'."""
     parameters = _object(theirs, "rope_parameters", path)
     scaling = _object(theirs, "rope_scaling", path) or parameters
     theta = _number(parameters if parameters.get("rope_theta") is not None else theirs, "rope_theta", 10000.0, path)
@@ -103,11 +106,12 @@ def _rope(theirs: Mapping[str, Any], path: Path) -> tuple[float, RopeScaling | N
 
 
 def _written(values: Mapping[str, Any], key: str, default: Any) -> Any:
-    """Null is as good as left out."""
+    """The value of a key; the default where the key is missing or null."""
     return default if values.get(key) is None else values[key]
 
 
 def _object(theirs: Mapping[str, Any], key: str, path: Path) -> Mapping[str, Any]:
+    """The object under a key; an empty one where the key is missing or null."""
     value = _written(theirs, key, {})
     if not isinstance(value, dict):
         raise UserError(f"{path}: its {key} is {value!r}, where an object of names and numbers belongs")
@@ -115,6 +119,7 @@ def _object(theirs: Mapping[str, Any], key: str, path: Path) -> Mapping[str, Any
 
 
 def _number(values: Mapping[str, Any], key: str, default: float | None, path: Path) -> float:
+    """The finite number under a key; the default where the key is missing or null."""
     value = _written(values, key, default)
     if value is None:
         raise UserError(f"{path}: its stretch of rotary positions lacks {key}")

@@ -1,4 +1,4 @@
-"""The rules that all BERT-shaped Q-Formers of the lineage share (BLIP-2, Video-LLaMA's video and audio branches)."""
+"""The rules of Q-Formers: BLIP-2's and those of Video-LLaMA's two branches, in BERT's and in Hugging Face's names."""
 
 import dataclasses
 
@@ -12,8 +12,8 @@ def bert_qformer(source: str, names: QFormerNames, cross_every: int) -> WeightTa
 
     Args:
         source: name of the source.
-        names: public ones.
-        cross_every: of its config: layer l is member l mod cross_every of group l // cross_every.
+        names: the public names.
+        cross_every: of its config. Public layer l is member l mod cross_every of our group l // cross_every.
     """
     norm = f"{names.prefix}.bert.embeddings.LayerNorm"
     layer = f"{names.prefix}.bert.encoder.layer.{{layer}}"
@@ -21,7 +21,7 @@ def bert_qformer(source: str, names: QFormerNames, cross_every: int) -> WeightTa
 
 
 def hugging_face_qformer(source: str, cross_every: int) -> WeightTable:
-    """The same under the names of `transformers.Blip2QFormerModel`, with 'query_tokens' beside it."""
+    """A Q-Former by the names of `transformers.Blip2QFormerModel`; the queries are under 'query_tokens'."""
     return _table(
         source, "query_tokens", "qformer.layernorm", "qformer.encoder.layer.{layer}", cross_every, "attention"
     )

@@ -1,7 +1,7 @@
-"""The rule engine: which public tensor fills which of our parameters, and every disagreement at once.
+"""Tables of weights: rules that say which public tensor fills which of our parameters.
 
-A table of rules is data. Laid beside the model's parameters it gives the full list of tensors that a public file must
-hold, with their shapes; laid beside a file, what is missing, what is too much, and what has another shape.
+From a table and the model's parameters follow the tensors that a public file must hold, with their shapes (`expected`);
+comparing these with a file gives every tensor that is missing, unknown, or of another shape (`match`).
 """
 
 import dataclasses
@@ -15,13 +15,14 @@ import numpy as np
 from deemo_jax.conversion.tables.transforms import SAME, Shape, Transform
 from deemo_jax.core.errors import UserError
 
+# In a public key: stands for the number of a layer. In our path: for the member of a group of layers.
 LAYER = "{layer}"
 MEMBER = "{member}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where a public layer stands among ours: the row of the stacked parameter, and the member of its group."""
+    """Which of our layers a public layer is: the row of a stacked parameter, and the member of a group of layers."""
 
     row: int
     member: str = ""
@@ -33,9 +34,9 @@ class Rule:
 
     Attributes:
         public: a public key; '{layer}' stands for a number.
-        ours: path of the parameter that it fills, or several; '{member}' is the member of a group, from `place`.
-        transform: how.
-        place: layer number -> place; rows ascend with the layers.
+        ours: path of the parameter that it fills, or of several; '{member}' stands for the member that `place` gives.
+        transform: from the public tensor to ours.
+        place: number of a public layer -> place of ours; rows ascend with the numbers.
     """
 
     public: str
@@ -50,7 +51,12 @@ class Rule:
 
 @dataclasses.dataclass(frozen=True)
 class Ignored:
-    """Public tensors that are knowingly left out: a regular expression for whole keys, and why."""
+    """Public tensors that are not used.
+
+    Attributes:
+        pattern: regular expression for whole keys.
+        why: the reason, for reports.
+    """
 
     pattern: str
     why: str
@@ -62,8 +68,8 @@ class WeightTable:
 
     Attributes:
         name: of the source.
-        rules: what is taken.
-        ignored: what is not.
+        rules: for tensors that are used.
+        ignored: tensors that are not.
     """
 
     name: str
@@ -84,14 +90,14 @@ class WeightTable:
 
 @dataclasses.dataclass(frozen=True)
 class Fill:
-    """One public tensor on its way.
+    """A public tensor and the parameters that it fills.
 
     Attributes:
-        key: public.
-        shape: that it must have.
-        targets: (path, row of the stacked parameter or None) for each of ours that it fills.
-        shapes: of those rows.
-        transform: how.
+        key: the public key.
+        shape: that the public tensor must have.
+        targets: (path, row of a stacked parameter or None) of each parameter that it fills.
+        shapes: of these parameters, or of these rows.
+        transform: from the public tensor to ours.
     """
 
     key: str
@@ -101,10 +107,10 @@ class Fill:
     transform: Transform
 
     def values(self, public: np.ndarray) -> list[np.ndarray]:
-        """Our values.
+        """The values of each of `targets`.
 
         Raises:
-            UserError: the public values are not what the transform can take.
+            UserError: the transform does not accept the public values.
         """
         try:
             return self.transform.forward(public, self.shapes)
@@ -113,10 +119,14 @@ class Fill:
 
 
 def expected(table: WeightTable, params: Mapping[str, Any]) -> dict[str, Fill]:
-    """The public tensors that a table asks for, given our parameters (path -> something with a shape).
+    """The public tensors that a table asks for, by their keys.
+
+    Args:
+        table: the rules.
+        params: path -> a parameter, or anything else with a `shape`.
 
     Raises:
-        ValueError: the table is wrong: a path that is no parameter, or two rules for one public key.
+        ValueError: the table is wrong: a rule fits no parameter, or two rules have one public key.
     """
     found: dict[str, Fill] = {}
     for rule in table.rules:
@@ -153,13 +163,13 @@ def _fills(rule: Rule, params: Mapping[str, Any]) -> Iterator[Fill]:
 
 @dataclasses.dataclass(frozen=True)
 class Match:
-    """A table beside a public file.
+    """The result of comparing a table with a public file.
 
     Attributes:
-        fills: what will be read, in the file's order.
-        ignored: why -> how many tensors, of those left out.
-        problems: everything that disagrees, in words.
-        reach: (path, row or None) of all that the table is for, whether the file holds it or not.
+        fills: the tensors that are used, in the file's order.
+        ignored: reason -> number of tensors that are not used.
+        problems: every disagreement, a sentence each.
+        reach: (path, row or None) of all parameters that the table fills, whether the file holds them or not.
     """
 
     fills: tuple[Fill, ...]
@@ -169,7 +179,7 @@ class Match:
 
 
 def pattern(allow_extra: str | None) -> re.Pattern[str] | None:
-    """`--allow_extra`, compiled.
+    """The regular expression of `--allow_extra`; None where it is not given.
 
     Raises:
         UserError: it is no regular expression.
@@ -183,13 +193,13 @@ def pattern(allow_extra: str | None) -> re.Pattern[str] | None:
 def match(
     table: WeightTable, params: Mapping[str, Any], file: Mapping[str, Shape], allowed: re.Pattern[str] | None = None
 ) -> Match:
-    """Lays a table beside a file's keys and shapes.
+    """Compares a table with the keys and shapes of a file.
 
     Args:
         table: the rules.
         params: our parameters.
         file: public key -> shape.
-        allowed: whole keys that it matches may be left out as well.
+        allowed: whole keys that it matches are ignored too.
     """
     wanted = expected(table, params)
     patterns = [(re.compile(reason.pattern), reason.why) for reason in table.ignored]
@@ -211,7 +221,7 @@ def match(
 
 
 def to_public(table: WeightTable, params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Our parameters under the public names, in the public shapes: the inverse of filling them from a file."""
+    """Our parameters under the public names and in the public shapes: the inverse of filling them from a file."""
     public = {}
     for key, fill in expected(table, params).items():
         values = [np.asarray(params[path] if row is None else params[path][row]) for path, row in fill.targets]

@@ -1,7 +1,9 @@
-"""How one public tensor becomes one or more of ours, and back: each a named, invertible rearrangement of numbers.
+"""Transforms from one public tensor to one or more of our parameters and back; each only rearranges numbers.
 
-Public shapes are PyTorch's (a linear layer is out x in, a convolution out x in x height x width). Ours are those of one
-layer: of a stacked parameter, one row. Axes: D width, N heads, H head width, O out, I in.
+Public shapes are PyTorch's: a linear layer is (out, in), a convolution (out, in, height, width). Ours are those of one
+layer, which is one row of a stacked parameter.
+
+Axes: D width, N heads, H head width, O out, I in.
 """
 
 import dataclasses
@@ -18,13 +20,13 @@ Arrays = Sequence[np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Transform:
-    """A rearrangement.
+    """A rearrangement of numbers that can be inverted.
 
     Attributes:
-        name: for reports.
-        public_shape: of the public tensor, from the shapes of our parameters that it fills.
-        forward: public tensor and those shapes to our values.
-        backward: our values to the public tensor.
+        name: for messages.
+        public_shape: from the shapes of our parameters to that of the public tensor.
+        forward: from the public tensor, and the shapes of our parameters, to their values.
+        backward: from our values to the public tensor.
     """
 
     name: str
@@ -43,9 +45,9 @@ def _reshaped(name: str, public_shape: Callable[[Shape], Shape]) -> Transform:
 
 
 SAME = _reshaped("same", lambda shape: shape)
-# Biases of projections: ours are split into heads.
+# Biases of projections, which are (N, H) here and (N*H,) in PyTorch.
 FLAT = _reshaped("flat", lambda shape: (math.prod(shape),))
-# Tokens and tables, which PyTorch keeps with leading axes of length 1.
+# Single tokens, and tables of tokens, which have leading axes of length 1 in PyTorch.
 TOKEN = _reshaped("token", lambda shape: (1, 1, math.prod(shape)))
 TABLE = _reshaped("table", lambda shape: (1, *shape))
 
@@ -57,7 +59,7 @@ LINEAR = Transform(
     lambda ours: ours[0].reshape(len(ours[0]), -1).T,
 )
 
-# (O, N*H) -> (N, H, O): the projection behind the heads.
+# (O, N*H) -> (N, H, O), for the projection behind the heads.
 LINEAR_FROM_HEADS = Transform(
     "linear from heads",
     lambda shapes: (shapes[0][-1], math.prod(shapes[0][:-1])),
@@ -97,7 +99,8 @@ def _without_key(public: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray
     return [query.reshape(shapes[0]), value.reshape(shapes[1])]
 
 
-# The same with a middle third of zeros: Hugging Face's form of EVA's biases on queries and values only.
+# (3*N*H,) with zeros in the middle third -> query and value, (N, H) each: Hugging Face's form of EVA's biases, which
+# keys do not have.
 FUSED_BIAS_WITHOUT_KEY = Transform(
     "fused bias without key",
     lambda shapes: (3 * math.prod(shapes[0]),),
@@ -107,10 +110,10 @@ FUSED_BIAS_WITHOUT_KEY = Transform(
 
 
 def constant(value: float) -> Transform:
-    """A public scalar that is no parameter here and must have this value."""
+    """For a public scalar that fills no parameter, but must have this value within 1e-3."""
 
     def confirm(public: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray]:
-        # Asked this way round: no comparison with a NaN is true.
+        # `not <=` instead of `>`, since every comparison with NaN is false.
         if not abs(float(public) - value) <= 1e-3:
             raise UserError(f"it is {float(public):.6g}, and this model is made for {value:.6g}")
         return []
