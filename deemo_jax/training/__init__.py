@@ -1,1 +1,1 @@
-"""Training: what is learnt, how it is spread over devices, and how a run survives being killed."""
+"""Training: the loss, the optimisation step, the loop, and how a run is stopped and continued."""

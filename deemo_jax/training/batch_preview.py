@@ -1,4 +1,4 @@
-"""What a recipe would train on, as text, before a weight is drawn or read."""
+"""The first batch that a recipe trains on, as text; no weight is drawn or read."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ def preview(config: Mapping[str, Any], rows: int = 4) -> str:
 
     Args:
         config: see `deemo_jax.core.recipe.Recipe`.
-        rows: how many at most.
+        rows: the most rows of the batch that are shown.
 
     Raises:
         UserError: a mistake in the config, or a dataset that is missing or damaged.

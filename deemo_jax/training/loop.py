@@ -1,4 +1,4 @@
-"""The loop: data and update are pure functions of the step, and a checkpoint holds where both stand."""
+"""The training loop. Data and updates are functions of the step number, so a checkpoint resumes a run exactly."""
 
 import dataclasses
 import itertools
@@ -42,10 +42,10 @@ class Ended:
     """How far a run got.
 
     Attributes:
-        step: steps done, which is also the newest checkpoint.
-        finished: False when it was asked to stop.
-        data_wait: share of the loop's time that went into waiting for data.
-        signal: what asked it to stop.
+        step: number of steps done; the newest checkpoint is of this step.
+        finished: False where the run was stopped before its last step.
+        data_wait: share of the loop's time that was spent waiting for data.
+        signal: the signal that stopped it; None where it was not stopped.
     """
 
     step: int
@@ -72,14 +72,15 @@ def train(
     Args:
         config: see `deemo_jax.core.recipe.Recipe`.
         workdir: see `deemo_jax.core.run_folder.workdir`.
-        resume: go on with the run that is there, or begin one.
-        overwrite: remove the run that is there.
-        from_step: go on from this checkpoint rather than from the newest; newer ones are set aside.
-        accept_data_change: go on with other data than the run was begun with, and put that on record.
-        verify_data: hold the hash of every shard against what `build` recorded.
+        resume: continues the run that is there, or begins one.
+        overwrite: removes the run that is there.
+        from_step: continues from this checkpoint instead of the newest; newer ones are moved to `set_aside/`.
+        accept_data_change: continues with other data than the run was begun with, and records that.
+        verify_data: compares the hash of every shard with the one that `build` recorded.
 
     Returns:
-        After SIGTERM, SIGHUP, SIGUSR1 or SIGUSR2 an outcome that is not finished; its checkpoint is written.
+        How far the run got; after SIGTERM, SIGHUP, SIGUSR1 or SIGUSR2 it is not finished, and its checkpoint is
+        written.
 
     Raises:
         UserError: a mistake in the config, the folder or the data, another run in the folder, a full disk, too much
@@ -89,7 +90,7 @@ def train(
     recipe, folder = Recipe.from_config(config), Workdir(Path(workdir))
     request = TrainingRequest(folder, recipe.resolved(), resume, overwrite, from_step)
     plan = request.check()
-    _meet("checked")  # every process must have looked before the first one writes
+    _meet("checked")  # the first process writes only when all have checked the folder
     if plan.start >= recipe.train.steps:
         _say(f"{folder.path}: trained to step {plan.start} already; nothing to do")
         return Ended(plan.start, True)
@@ -117,7 +118,7 @@ def _train(recipe: Recipe, request: TrainingRequest, plan: Plan, data: DataRecor
     setup = build(recipe, mesh, with_trainable=not plan.start)
     pipeline = _pipeline(recipe, setup, mesh)
     batches = pipeline.iterate(plan.start)
-    # The first is read here, so that what is wrong with the data is said before anything is written.
+    # The first batch is read here, so that an error in the data is raised before anything is written.
     batches = itertools.chain([next(batches)], batches)
     facts = describe(recipe.resolved(), setup.frozen, INSTRUCTION_VERSION)
     if plan.start:
@@ -203,10 +204,10 @@ def _pipeline(recipe: Recipe, setup: Setup, mesh: jax.sharding.Mesh) -> Pipeline
 
 
 def _hold(lock: Lock, request: TrainingRequest, plan: Plan, *, new: bool) -> None:
-    """Takes the lock of a workdir that is there, or of a `new` one; over several processes the first one has it.
+    """Takes the lock of a workdir that was there when the plan was made, or of a `new` one. The first process holds it.
 
     Raises:
-        UserError: on every process, where another run has it or came in between.
+        UserError: another run holds the lock or has changed the folder meanwhile; raised on every process.
     """
     refusal = ""
     if jax.process_index() == 0:

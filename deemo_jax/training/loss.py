@@ -1,9 +1,9 @@
-"""The loss on answers, with logits for answers only.
+"""The cross-entropy of answers, for which logits are computed at positions of answers only.
 
-Most positions of a sequence are media and prompt, and a row of logits is as long as the vocabulary. So each row's
-targets are brought to its front, and logits are made chunk by chunk, for as many chunks as hold a target. A chunk's
-gradient is taken while its logits are there, so that none is kept and none is made twice (as in Liger's fused linear
-cross-entropy, arXiv 2410.10989).
+Most positions of a sequence are media and prompt, and the logits of one position are as many as the vocabulary. So the
+targets of each row are moved to its front, the positions are cut into chunks, and logits are computed chunk by chunk,
+for chunks that hold a target. The gradient of a chunk is taken while its logits are in memory, so that they are neither
+kept nor computed twice (as in Liger's fused linear cross-entropy, arXiv 2410.10989).
 
 Axes: B batch, T positions, N chunks, C positions of a chunk, D width, V vocabulary.
 """
@@ -20,6 +20,7 @@ from deemo_jax.models.batch import Batch
 from deemo_jax.models.deemo_llama import DeemoLlama
 from deemo_jax.models.parts.llama import next_token_logits
 
+# C: large enough that few chunks cover an answer, small enough that a chunk's logits are a fraction of all.
 CHUNK = 64
 # Hidden states, token ids and weights of all chunks.
 Chunks = tuple[Float[Array, "N B C D"], Int[Array, "N B C"], Float[Array, "N B C"]]
@@ -28,7 +29,7 @@ Chunks = tuple[Float[Array, "N B C D"], Int[Array, "N B C"], Float[Array, "N B C
 def answer_loss(
     model: DeemoLlama, params: Mapping[str, Any], batch: Batch, rng: Array | None, chunk: int = CHUNK
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Mean cross-entropy over the targets of the whole batch, and their number.
+    """Mean cross-entropy (nats) over the targets of the whole batch, and their number, both float32.
 
     The token at t is predicted from the hidden state at t - 1. A batch without targets has loss 0.
 
@@ -36,8 +37,8 @@ def answer_loss(
         model: the model.
         params: all of its parameters.
         batch: `loss_mask` chooses the targets.
-        rng: dropout key; None = no dropout.
-        chunk: C, positions of a row whose logits exist at one time.
+        rng: dropout key; None for no dropout.
+        chunk: C, positions of a row whose logits are in memory at a time.
     """
     rngs = {} if rng is None else {"dropout": rng}
     hidden: Any = model.apply({"params": params}, batch, train=rng is not None, rngs=rngs)
@@ -49,12 +50,12 @@ def answer_loss(
 
 @jax.custom_vjp
 def _summed(head_DV: Float[Array, "D V"], chunks: Chunks) -> Float[Array, ""]:
-    """Weighted cross-entropy of all targets."""
+    """Weighted cross-entropy, summed over all chunks."""
     return _scan(head_DV, chunks, ())[0]
 
 
 def _forward(head_DV: Any, chunks: Any) -> tuple[Float[Array, ""], dict[int, Array]]:
-    """The sum, and its slopes in whichever of head (0) and hidden states (1) are differentiated."""
+    """The sum, and its gradients with respect to the head (key 0) and the hidden states (1), where they are needed."""
     hidden, token_ids, weights = chunks
     wanted = tuple(i for i, given in enumerate((head_DV, hidden)) if given.perturbed)
     return _scan(head_DV.value, (hidden.value, token_ids.value, weights.value), wanted)
@@ -98,7 +99,7 @@ def _scan(
 def _targets_first(
     hidden_BTD: Float[Array, "B T D"], token_ids: Int[Array, "B T"], weights: Float[Array, "B T"], chunk: int
 ) -> Chunks:
-    """Each row's positions with the targets in front, cut into N chunks; what fills the last one has weight 0."""
+    """Each row's positions, targets first, cut into N chunks; positions that fill the last chunk have weight 0."""
     B, T = weights.shape
     order = jnp.argsort(weights <= 0, axis=1, stable=True)
 

@@ -1,4 +1,4 @@
-"""Whether the loss is what it was: a spike is noticed, so that a checkpoint from before it is kept and named."""
+"""Finds spikes of the loss, so that a checkpoint from before a spike is kept and can be named."""
 
 import math
 import statistics
@@ -6,22 +6,23 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# Steps whose median says what a usual loss is.
+# The usual loss is the median of so many steps outside of spikes.
 WINDOW = 32
-# A loss above FACTOR times that, and MARGIN nats more (a small loss varies by more than its size), is a spike.
+# A loss above FACTOR times the usual loss plus MARGIN nats is a spike; the margin is for losses near 0, which vary by
+# more than a factor.
 FACTOR, MARGIN = 1.5, 0.5
-# Usual losses in a row that end a spike: a run that goes to pieces has good steps, too.
+# A spike ends after so many usual losses in a row: a run that diverges has single good steps, too.
 CALM = 10
 
 
 class LossSpikes:
-    """Of a run so far; the same on every process, since the loss is.
+    """The losses of a run so far; the same on every process, since the loss is.
 
     Args:
-        stored: of `to_json`; default: nothing was seen.
+        stored: what `to_json` gave; None before the first step.
 
     Attributes:
-        since: the first step of the spike that lasts, or None.
+        since: the first step of the spike that has not ended; None where there is none.
     """
 
     def __init__(self, stored: Mapping[str, Any] | None = None) -> None:
@@ -31,7 +32,7 @@ class LossSpikes:
         self._calm = int(stored.get("calm", 0))
 
     def see(self, step: int, loss: float, skipped: bool) -> None:
-        """Takes in a finished step."""
+        """Takes in a finished step: its number, its loss in nats, and whether it was skipped as not finite."""
         usual = statistics.median(self._usual) if self._usual else math.inf
         if skipped or not math.isfinite(loss) or loss > FACTOR * usual + MARGIN:
             self.since, self._calm = step if self.since is None else self.since, 0
@@ -42,10 +43,10 @@ class LossSpikes:
             self.since = None
 
     def before(self, checkpoints: Iterable[int]) -> int | None:
-        """The newest of these checkpoints from before the spike; None where there is no spike, or none so old.
+        """The newest of the steps `checkpoints` before the spike; None where there is no spike, or no older checkpoint.
 
-        The loss of a step is that of the parameters before its update, so the update that did the harm may be in the
-        checkpoint right before the spike. An older one is better.
+        The loss of a step is that of the parameters before its update, so the harmful update may already be in the
+        checkpoint of the step right before the spike; an older one is preferred.
         """
         if self.since is None:
             return None
@@ -53,5 +54,5 @@ class LossSpikes:
         return next((step for step in reversed(older) if step < self.since - 1), older[-1] if older else None)
 
     def to_json(self) -> dict[str, Any]:
-        """What a checkpoint keeps of it."""
+        """The state, as a checkpoint's metadata holds it."""
         return {"usual": list(self._usual), "since": self.since, "calm": self._calm}

@@ -1,4 +1,4 @@
-"""What a run tells: metrics.jsonl and TensorBoard for machines, a bar or plain lines with the time left for people."""
+"""Reports a run's metrics to metrics.jsonl and TensorBoard, and as a progress bar or plain lines with the time left."""
 
 import contextlib
 import json
@@ -15,18 +15,19 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import append_line, atomic
 from deemo_jax.training.tensorboard_file import TensorboardFile
 
+# Seconds between two plain lines, where stderr is no terminal.
 PLAIN_EVERY_S = 5.0
 
 
 def cut_back(path: Path, step: int) -> None:
-    """Removes what a metrics file says of steps after `step`, and a line that was only half written.
+    """Removes the lines of a metrics file on steps after `step`, and an incomplete last line.
 
     Raises:
         UserError: the file cannot be written.
     """
     if not path.exists():
         return
-    path = path.resolve()  # a link stays one
+    path = path.resolve()  # a link is kept, and its target is rewritten
     with atomic(path) as temporary, open(path, "rb") as old, open(temporary, "wb") as new:
         for line in old:
             try:
@@ -38,16 +39,16 @@ def cut_back(path: Path, step: int) -> None:
 
 
 class Monitor:
-    """Counts time and examples, and writes. Where `active` is False (all processes but the first) it only counts.
+    """Measures time and writes metrics; a context manager that opens and closes the files.
 
     Args:
-        metrics: the JSON-lines file, appended to.
+        metrics: the JSON-lines file, which is appended to.
         tensorboard: folder of event files.
         steps: of the whole run.
         start: steps that were done before.
         batch_size: examples in a step.
         log_every: steps between two lines.
-        active: whether to write and show.
+        active: False on all processes but the first: time is measured, nothing is written or shown.
     """
 
     def __init__(
@@ -80,23 +81,26 @@ class Monitor:
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """Around the wait for a batch."""
+        """To be entered while waiting for a batch."""
         begin = time.monotonic()
         yield
         self._waited += time.monotonic() - begin
 
     @property
     def data_wait(self) -> float:
-        """Share of the time since entering that went into waiting for data."""
+        """Share of the time since the monitor was entered that was spent waiting for data."""
         return self._waited / max(time.monotonic() - self._began, 1e-9)
 
     def report(self, step: int, metrics: Mapping[str, float], extra: Mapping[str, Any]) -> None:
-        """Takes in the metrics of finished step number `step` (from 1 on); writes every `log_every`-th and odd ones.
+        """Takes in the metrics of a finished step; writes every `log_every`-th step, the last, and skipped ones.
 
         Args:
-            step: steps done.
+            step: number of the step, from 1 on.
             metrics: scalars.
-            extra: written to the file beside them, in skipped steps only.
+            extra: written beside them in skipped steps only.
+
+        Raises:
+            UserError: a file cannot be written.
         """
         if not self._active:
             return
@@ -122,7 +126,7 @@ class Monitor:
         self._show(step, metrics["loss"], metrics["lr"], row, skipped)
 
     def _close_board(self) -> None:
-        with contextlib.suppress(OSError):  # a full disk was told when it was met
+        with contextlib.suppress(OSError):  # `report` has raised an error on a full disk already
             self._board.close()
 
     def _show(self, step: int, loss: float, rate: float, row: Mapping[str, Any], skipped: bool) -> None:
@@ -151,7 +155,7 @@ def _unwritten(path: Path, error: OSError) -> str:
 
 
 def _json_number(value: float) -> float | int | None:
-    """JSON has no NaN; whole numbers read better as such."""
+    """A number for JSON: None for NaN and infinity, which JSON lacks; whole numbers as integers."""
     if not math.isfinite(value):
         return None
     return int(value) if value == int(value) and abs(value) < 1e9 else float(value)

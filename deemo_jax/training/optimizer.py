@@ -1,4 +1,4 @@
-"""AdamW with linear warmup and cosine, as the paper's lineage trains (LAVIS, Video-LLaMA)."""
+"""AdamW with linear warmup and cosine decay of the learning rate, as in LAVIS and Video-LLaMA."""
 
 import re
 from typing import Any
@@ -10,15 +10,21 @@ from jaxtyping import Array, Float, Int
 
 from deemo_jax.core.recipe import OptimizerRecipe
 
-# Norms and biases by name, since scanned stacks give them one dimension more; `extra_key` is torch's `bias_k`.
+# Paths without weight decay: norms, biases, and ImageBind's extra key and value (`bias_k` and `bias_v` in PyTorch).
+# They are known by name, since in scanned stacks they have a dimension more.
 NOT_DECAYED = re.compile(r"(.*/)?([^/]*norm[^/]*/.*|bias|scale|extra_key|extra_value)")
 
 
 def learning_rate(recipe: OptimizerRecipe, steps: int, step: Int[Array, ""] | int) -> Float[Array, ""]:
-    """The rate of the update that follows `step` finished ones.
+    """The learning rate of the update behind `step` finished steps, float32.
 
     Warmup is linear from `warmup_start` to `lr`. The cosine counts from step 0, not from the end of the warmup:
     (lr - lr_min) * 0.5 * (1 + cos(pi * step / steps)) + lr_min (LAVIS, common/optims.py).
+
+    Args:
+        recipe: `config.optimizer`.
+        steps: of the whole run.
+        step: number of finished steps.
     """
     s = jnp.asarray(step, jnp.float32)
     cosine = (recipe.lr - recipe.lr_min) * 0.5 * (1 + jnp.cos(jnp.pi * s / steps)) + recipe.lr_min
@@ -27,7 +33,7 @@ def learning_rate(recipe: OptimizerRecipe, steps: int, step: Int[Array, ""] | in
 
 
 def decayed(params: Any) -> Any:
-    """Which leaves weight decay pulls at: matrices, query tokens and position tables; no norm, no bias, no vector."""
+    """The tree of whether a parameter has weight decay: matrices, query tokens and position tables have."""
 
     def one(path: Any, leaf: Any) -> bool:
         return leaf.ndim >= 2 and not NOT_DECAYED.fullmatch("/".join(str(key.key) for key in path))
@@ -36,9 +42,9 @@ def decayed(params: Any) -> Any:
 
 
 def make_optimizer(recipe: OptimizerRecipe) -> optax.GradientTransformation:
-    """AdamW's direction, uphill and of rate 1; the step multiplies by -`learning_rate`.
+    """AdamW without its learning rate and sign: the training step multiplies the updates by -`learning_rate`.
 
-    The rate is left out because it follows the step, and Adam's own count stands still in a skipped step.
+    The rate depends on the number of steps, and optax's own count does not grow in a skipped step.
     """
     clip = [optax.clip_by_global_norm(recipe.clip_norm)] if recipe.clip_norm else []
     adam = optax.scale_by_adam(recipe.b1, recipe.b2, recipe.eps)

@@ -1,4 +1,8 @@
-"""What a person asks for: a new run, the same one on, or anew; planned, checked again under the lock, then begun."""
+"""What a person asks for: a new run, one that is continued, or one that replaces another.
+
+A request is checked without touching anything, which gives a plan; checked again when the folder's lock is held; then
+begun.
+"""
 
 import dataclasses
 from typing import Any
@@ -11,12 +15,12 @@ from deemo_jax.training.resume import first_step, set_aside
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What will be done.
+    """What a request comes to.
 
     Attributes:
         start: steps that are done already.
-        changes: key -> (value before, value now) of the config.
-        found: whether a folder was there.
+        changes: key -> (value before, value now) where the config differs from the run's.
+        found: whether the folder was there.
     """
 
     start: int
@@ -26,7 +30,15 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingRequest:
-    """A folder, the resolved config, and the flags."""
+    """What a person asks for.
+
+    Attributes:
+        folder: of the run.
+        config: resolved.
+        resume: continues the run that is there.
+        overwrite: removes the run that is there.
+        from_step: continues from this checkpoint; None for the newest.
+    """
 
     folder: Workdir
     config: dict[str, Any]
@@ -35,10 +47,10 @@ class TrainingRequest:
     from_step: int | None = None
 
     def check(self) -> Plan:
-        """Whether it can be done; nothing is touched.
+        """The plan; nothing is touched.
 
         Raises:
-            UserError: it cannot.
+            UserError: the request cannot be met.
         """
         changes = check(
             self.folder, self.config, resume=self.resume, overwrite=self.overwrite, from_step=self.from_step
@@ -47,13 +59,13 @@ class TrainingRequest:
         return Plan(start, changes, self.folder.path.is_dir())
 
     def hold(self, lock: Lock, plan: Plan, *, new: bool) -> bool:
-        """Takes the lock of a folder that was there when the plan was made, or of a `new` one, which is made.
+        """Takes the lock of a folder that was there when the plan was made, or makes a `new` folder and takes its lock.
 
         Returns:
-            Whether `lock.note` has something to say.
+            Whether `lock.note` is to be shown.
 
         Raises:
-            UserError: another run holds it, or changed something since the plan was made.
+            UserError: another run holds the lock, or has changed the folder since the plan was made.
         """
         if plan.found == new:
             return False
@@ -69,13 +81,13 @@ class TrainingRequest:
         return bool(lock.note)
 
     def begin(self, plan: Plan) -> list[str]:
-        """Clears what is to be overwritten, sets aside what is newer, and writes the config and its history.
+        """Removes what is overwritten, moves newer checkpoints aside, and writes the config and its history.
 
         Returns:
-            Lines for people.
+            Lines to be shown.
 
         Raises:
-            UserError: something cannot be written.
+            UserError: the folder cannot be written.
         """
         begin(self.folder, self.config, overwrite=self.overwrite)
         aside = set_aside(self.folder.checkpoints, plan.start) if self.from_step is not None else []

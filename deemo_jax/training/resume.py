@@ -1,4 +1,4 @@
-"""Where a run goes on: at its newest checkpoint, or at an older one that is asked for."""
+"""The state that a run begins with: that of step 0, of its newest checkpoint, or of an older one that is asked for."""
 
 import dataclasses
 from pathlib import Path
@@ -17,11 +17,11 @@ from deemo_jax.training.step import abstract_state, init_state, state_shardings
 
 
 def first_step(folder: Path, from_step: int | None) -> int:
-    """The step of the checkpoint to go on from; 0 where there is none.
+    """The step of the checkpoint to continue from; 0 where there is none.
 
     Args:
         folder: of the checkpoints.
-        from_step: the step asked for; None = the newest.
+        from_step: the step asked for; None for the newest.
 
     Raises:
         UserError: there is no checkpoint of that step.
@@ -38,23 +38,24 @@ def fresh(recipe: Recipe, mesh: jax.sharding.Mesh, setup: Setup) -> TrainState:
 def restore(
     recipe: Recipe, mesh: jax.sharding.Mesh, setup: Setup, folder: Path, step: int, frozen: str
 ) -> tuple[TrainState, dict[str, Any]]:
-    """The state of a checkpoint, and what it says of itself.
+    """The state of a checkpoint, and its metadata.
 
     Args:
-        recipe: of the run; the optimizer's numbers may be others than the checkpoint's.
-        mesh: where it goes.
-        setup: its parameters, abstract.
+        recipe: of the run; numbers of the optimizer may differ from the checkpoint's.
+        mesh: of the devices that hold the state.
+        setup: the model, with abstract trainable parameters.
         folder: of the checkpoints.
-        step: which.
-        frozen: sha256 of the frozen parameters.
+        step: of the checkpoint.
+        frozen: `content_hash` of the frozen parameters.
 
     Raises:
-        UserError: it is damaged, or does not belong to this run.
+        UserError: the checkpoint is damaged, or does not belong to this run.
     """
     with Checkpoints(folder, read_only=True) as checkpoints:
         metadata = checkpoints.metadata(step)
         check_origin(metadata, frozen, INSTRUCTION_VERSION, checkpoints.path / str(step))
-        # Clipping has no values, but a place in the tree that the optimizer's state is stored as.
+        # Clipping has no state, but its empty node is part of the tree in which the optimizer's state is stored. So the
+        # state is read with the checkpoint's `clip_norm`, and put into the tree of the recipe's below.
         clip = metadata.get("config", {}).get("optimizer", {}).get("clip_norm", recipe.optimizer.clip_norm)
         then = dataclasses.replace(recipe, optimizer=dataclasses.replace(recipe.optimizer, clip_norm=float(clip)))
         state = TrainState.of(checkpoints.restore(step, abstract_state(then, setup.trainable, mesh).parts()))
@@ -69,10 +70,13 @@ def restore(
 
 
 def set_aside(folder: Path, step: int) -> list[int]:
-    """Moves checkpoints newer than `step` out of the way, into `set_aside/` beside them; returns their steps.
+    """Moves checkpoints newer than `step` into `set_aside/` beside them.
+
+    Returns:
+        Their steps.
 
     Raises:
-        UserError: one cannot be moved.
+        UserError: a checkpoint cannot be moved.
     """
     newer = [number for number in saved_steps(folder) if number > step]
     try:

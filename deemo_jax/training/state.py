@@ -1,4 +1,4 @@
-"""What a training step changes, as a checkpoint holds it; and a table of what learns."""
+"""What a training step changes and a checkpoint holds, and a table of the parameters that learn."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -13,14 +13,14 @@ from deemo_jax.models.weights import flatten
 
 @flax.struct.dataclass
 class TrainState:
-    """Everything that a step changes, and so everything that a checkpoint holds.
+    """Everything that a step changes.
 
     Attributes:
-        step: Int32[], steps taken, skipped ones included; also the position in the data.
+        step: Int32[], number of steps, skipped ones included; also the position in the data.
         trainable: float32 parameters that learn, nested by path.
-        opt_state: optax's, for them.
-        rng: UInt32[K], key data of the dropout key; each step folds its number in.
-        skipped_in_row: Int32[], steps without an update since the last good one.
+        opt_state: optax's state for them.
+        rng: UInt32[K], data of the dropout key; each step folds its number in.
+        skipped_in_row: Int32[], skipped steps since the last one that was not.
     """
 
     step: Any
@@ -30,7 +30,7 @@ class TrainState:
     skipped_in_row: Any
 
     def parts(self) -> dict[str, Any]:
-        """As a checkpoint has them: see `deemo_jax.core.run_folder.checkpoint.PARTS`."""
+        """The state in the parts of a checkpoint, `deemo_jax.core.run_folder.checkpoint.PARTS`."""
         loop = {name: getattr(self, name) for name in ("step", "rng", "skipped_in_row")}
         return {"trainable": self.trainable, "opt_state": self.opt_state, "loop": loop}
 
@@ -41,12 +41,12 @@ class TrainState:
 
 
 def table(trainable: Mapping[str, Any], frozen: Mapping[str, Any], resting: Collection[str] = ()) -> str:
-    """What learns and what does not: one row per part of the model ('video/connector'), half and dtype.
+    """A table of parameter counts: a row for each part of the model ('video/connector'), state and dtype, and totals.
 
     Args:
-        trainable: what the recipe lets learn.
-        frozen: the rest.
-        resting: branches of the model that the data never shows; no part of theirs learns.
+        trainable: parameters that the recipe lets learn.
+        frozen: the other parameters.
+        resting: branches of the model that the data never shows, whose parameters do not learn.
     """
     rows: dict[tuple[str, str, str], int] = {}
     for half, tree in (("trainable", trainable), ("frozen", frozen)):

@@ -1,4 +1,4 @@
-"""One optimisation step: loss, gradients of what learns, a guard against NaN, AdamW."""
+"""One optimisation step: the loss, its gradients for the parameters that learn, AdamW, and no update after a NaN."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,10 +25,10 @@ Step = Callable[[TrainState, Tree, Batch], tuple[TrainState, Metrics]]
 def make_step(model: DeemoLlama, recipe: Recipe) -> Step:
     """The step as a pure function of (state, frozen parameters, batch).
 
-    Metrics are float32 scalars: `loss`, `grad_norm` (before clipping), `lr`, `targets`, `masked_records`, `skipped` (1
-    when loss or gradient were not finite and nothing but the step number changed) and `skipped_in_row`. A batch without
-    targets, every record of which is masked, changes nothing but the step number either: no decay, no moments. Branches
-    that the recipe's data never shows stay as they are.
+    Its metrics are float32 scalars: `loss` (nats), `grad_norm` (before clipping), `lr`, `targets` (their number),
+    `masked_records`, `skipped` (1 where loss or gradient were not finite) and `skipped_in_row`. A skipped step, and one
+    whose batch has no targets, changes the step number only: no parameter, no moment. Branches of the model that the
+    recipe's data never shows are not changed.
     """
     optimizer, resting = make_optimizer(recipe.optimizer), recipe.resting()
 
@@ -46,7 +46,7 @@ def make_step(model: DeemoLlama, recipe: Recipe) -> Step:
             taught = targets > 0
             rate = learning_rate(recipe.optimizer, recipe.train.steps, state.step)
             direction, opt_state = optimizer.update(gradient, state.opt_state, state.trainable)
-            # What is never shown has no gradient; without this, decay alone would wear it away.
+            # Parameters of branches that are never shown have no gradient; weight decay alone would bring them to 0.
             moves = {branch: tree for branch, tree in direction.items() if branch not in resting}
             moves = jax.tree.map(lambda d: -rate * d, moves)
             trainable = {**state.trainable, **optax.apply_updates({b: state.trainable[b] for b in moves}, moves)}
@@ -77,24 +77,24 @@ def make_step(model: DeemoLlama, recipe: Recipe) -> Step:
 
 
 def init_state(recipe: Recipe, trainable: Tree) -> TrainState:
-    """Step 0. Traceable."""
+    """The state of step 0; can be traced by `jit` and `eval_shape`."""
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         trainable=trainable,
         opt_state=make_optimizer(recipe.optimizer).init(trainable),
-        # Not the key of the initialisation: dropout must not repeat its draws.
+        # Another key than the one that drew the parameters, so that dropout does not repeat its random numbers.
         rng=jax.random.key_data(jax.random.fold_in(jax.random.key(recipe.seed), 1)),
         skipped_in_row=jnp.zeros((), jnp.int32),
     )
 
 
 def state_shardings(recipe: Recipe, trainable: Tree, mesh: Mesh) -> TrainState:
-    """The state's shardings: Adam's moments lie where their parameters do, all else on every device.
+    """Shardings of the state: Adam's moments lie where their parameters lie, everything else is on every device.
 
     Args:
         recipe: of the run.
-        trainable: sharded arrays, or `jax.ShapeDtypeStruct` with shardings.
-        mesh: theirs.
+        trainable: arrays, or `jax.ShapeDtypeStruct`s, with shardings.
+        mesh: of these shardings.
     """
     whole = mesh_lib.replicated(mesh)
     places = jax.tree.map(lambda leaf: leaf.sharding, trainable)
@@ -110,7 +110,7 @@ def state_shardings(recipe: Recipe, trainable: Tree, mesh: Mesh) -> TrainState:
 
 
 def abstract_state(recipe: Recipe, trainable: Tree, mesh: Mesh) -> TrainState:
-    """The state as `jax.ShapeDtypeStruct`s with shardings: what a checkpoint is restored into."""
+    """The state as `jax.ShapeDtypeStruct`s with shardings, into which a checkpoint is read."""
 
     def place(leaf: Any, sharding: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
@@ -120,10 +120,10 @@ def abstract_state(recipe: Recipe, trainable: Tree, mesh: Mesh) -> TrainState:
 
 
 def lower_step(model: DeemoLlama, recipe: Recipe, mesh: Mesh, state: TrainState, frozen: Tree, batch: Batch) -> Any:
-    """The step lowered for these (possibly abstract) arguments; `.compile()` gives a function that eats its state.
+    """The step lowered for these arguments, which may be abstract. The compiled function overwrites its state.
 
-    It is traced in the mesh's scope, and the shardings are demanded of the outputs too: left to itself, the compiler
-    returns gradients and moments whole on every device.
+    It is traced in the mesh's scope. Shardings are given for the outputs too: without them the compiler returns the
+    parameters and moments whole on every device.
     """
     whole = mesh_lib.replicated(mesh)
     at = jax.tree.map(lambda leaf: leaf.sharding, frozen)

@@ -1,4 +1,4 @@
-"""Reading finished steps: they are told, loss and data are watched, and a run that learns nothing more is ended."""
+"""Reads the metrics of finished steps, reports them, and ends a run whose loss or data are broken."""
 
 import contextlib
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ class StepGuard:
 
     Args:
         recipe: of the run.
-        monitor: is told.
-        health: watches the loss.
-        checkpoints: of which one from before a spike is named.
+        monitor: reports them.
+        health: finds spikes of the loss.
+        checkpoints: of the run; a message names the one to continue from.
         masked: counts the records that could not be read.
     """
 
@@ -32,12 +32,12 @@ class StepGuard:
         self._masked = masked
 
     def read(self, done: int, metrics: Mapping[str, jax.Array], indices: np.ndarray) -> None:
-        """Waits for the metrics of step number `done`.
+        """Waits for the metrics of a step and takes them in.
 
         Args:
-            done: steps that are done after it.
+            done: number of the step, from 1 on.
             metrics: of `deemo_jax.training.step.make_step`.
-            indices: Int32[B], the records of this process.
+            indices: Int32[B], the records of this process' rows.
 
         Raises:
             UserError: loss or gradient were not finite in `train.nan_limit` steps in a row, too many records could
@@ -45,12 +45,12 @@ class StepGuard:
         """
         values = {key: float(value) for key, value in jax.device_get(dict(metrics)).items()}
         records, limit = [int(index) for index in indices], self._recipe.train.nan_limit
-        if values["targets"]:  # the loss of none is 0, which says nothing
+        if values["targets"]:  # a batch without targets has loss 0
             self._health.see(done, values["loss"], bool(values["skipped"]))
         try:
             self._monitor.report(done, values, {"records": records})
         except UserError as error:
-            with contextlib.suppress(UserError):  # of a checkpoint that the same disk has no room for
+            with contextlib.suppress(UserError):  # a checkpoint that is being written may not fit onto the same disk
                 self._checkpoints.wait()
             raise UserError(f"{error}; {self._checkpoints.way_on()}") from error
         self._masked.add(done, int(values["masked_records"]))

@@ -1,4 +1,4 @@
-"""Being asked to stop: Ctrl-C, and the signals by which clusters take a machine back."""
+"""Signals that ask a run to stop: Ctrl-C, and those that clusters send before they take a machine back."""
 
 import signal
 import threading
@@ -7,7 +7,8 @@ from typing import Any
 
 import jax
 
-# SLURM gives notice with the one that `--signal` names, usually USR1, and ends jobs with TERM; HUP is a lost terminal.
+# SLURM announces the end with the signal that `--signal` names, usually USR1, and ends jobs with TERM; HUP means that
+# the terminal is gone.
 ASKED = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)
 )
@@ -17,7 +18,7 @@ class Stopped(BaseException):
     """A signal came before there was anything to save.
 
     Attributes:
-        signal: which.
+        signal: the signal.
     """
 
     def __init__(self, number: signal.Signals) -> None:
@@ -26,14 +27,14 @@ class Stopped(BaseException):
 
 
 class Stop:
-    """While entered, the first signal is noted rather than obeyed; the second one is obeyed, which ends the process.
+    """A context in which the first signal is recorded instead of ending the process; a second one ends it.
 
-    Before `saves` is called there is nothing to save, so the first one raises: `Stopped`, or `KeyboardInterrupt` for
-    Ctrl-C. Signals that are ignored (nohup) stay so. Over several processes SIGTERM is left to JAX's preemption
-    service, which lets all of them agree on a step, and the others are passed on to it.
+    Before `saves` is called there is nothing to save, and the first signal raises `Stopped`, or `KeyboardInterrupt` for
+    Ctrl-C. Signals that the process ignores (nohup) stay ignored. In a run of several processes SIGTERM is left to
+    JAX's preemption service, which has all processes stop at the same step, and other signals are turned into SIGTERM.
 
     Attributes:
-        signal: what arrived, or None.
+        signal: the signal that came; None where none did.
     """
 
     def __init__(self) -> None:
@@ -56,11 +57,11 @@ class Stop:
         self._restore()
 
     def saves(self) -> None:
-        """From here on a signal waits until the state is saved."""
+        """From here on the first signal is recorded, so that the state can be saved."""
         self._saves = True
 
     def after(self, step: int) -> bool:
-        """Whether to save and stop now that `step` steps are done. Every process must ask, at every step."""
+        """Whether to save and stop behind step `step`. Every process must call it at every step."""
         if not self._together:
             return self.signal is not None
         from jax.experimental import multihost_utils
@@ -74,7 +75,7 @@ class Stop:
         self.signal = signal.Signals(number)
         self._restore()
         if self._together:
-            # One process alone cannot stop the others between steps; SIGTERM reaches them all through the service.
+            # JAX's preemption service tells the other processes of a SIGTERM.
             signal.raise_signal(signal.SIGTERM)
         elif not self._saves:
             raise KeyboardInterrupt if number == signal.SIGINT else Stopped(self.signal)

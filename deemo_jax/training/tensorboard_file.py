@@ -1,6 +1,7 @@
-"""Scalars for TensorBoard, written by whoever reports them, so that a full disk is told there.
+"""Scalars for TensorBoard, written in the thread that reports them, so that a full disk raises an error there.
 
-tensorboardX's own `SummaryWriter` writes in a thread: where that dies of a full disk, the next reports wait for ever.
+tensorboardX's `SummaryWriter` writes in a thread of its own; when a full disk ends that thread, later calls never
+return.
 """
 
 import os
@@ -14,14 +15,14 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 
 class TensorboardFile:
-    """An event file of its own for each process and second.
+    """An event file, whose name holds the time in seconds and the process id.
 
     Args:
         folder: of event files; made when missing.
-        purge_step: the step from which on an earlier file no longer counts.
+        purge_step: TensorBoard leaves out what earlier event files say of this step and later ones.
 
     Raises:
-        OSError: it cannot be written; so does `add`.
+        OSError: the file cannot be written; raised by `add` too.
     """
 
     def __init__(self, folder: Path, purge_step: int) -> None:
@@ -32,12 +33,12 @@ class TensorboardFile:
         self._writer.flush()
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
-        """Writes name -> value of a step."""
+        """Writes name -> value of a step and flushes the file."""
         for name, value in values.items():
             event = Event(step=step, wall_time=time.time(), summary=summary.scalar(name, value))
             self._writer.write_event(event)
         self._writer.flush()
 
     def close(self) -> None:
-        """Closes the file; all is written already."""
+        """Closes the file."""
         self._writer.close()
