@@ -1,1 +1,1 @@
-"""What a trained run says of clips: prompts of a few lengths, answers, the odds of each emotion, clips from files."""
+"""Answers of a trained run on clips: clips read from files, prompts, answers, and a probability for each emotion."""

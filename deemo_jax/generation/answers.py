@@ -1,4 +1,4 @@
-"""A batch of prompts to a batch of answers, and how likely the model finds given texts as theirs.
+"""From a batch of prompts to answers, and to the likelihoods of given texts as answers.
 
 Axes: B batch, N new tokens, C candidate texts, K their tokens.
 """
@@ -24,14 +24,14 @@ from deemo_jax.models.sampling import Sampling
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Decoding:
-    """How answers are made of probabilities.
+    """How tokens are chosen, and where answers end.
 
     Attributes:
         max_new_tokens: N, the longest answer.
-        temperature: 0 says the most probable token; higher draws more freely.
-        top_p: only the fewest tokens that hold this probability are drawn from.
-        seed: of the draws. A clip's answer depends on it, not on the clips that are answered beside it.
-        stops: strings that end an answer, beside the end token; they are no part of it.
+        temperature: 0 takes the most probable token; above, logits are divided by it and tokens are drawn.
+        top_p: draws are made from the fewest tokens that together have this probability.
+        seed: of the draws. A clip's answer does not depend on the clips that are answered beside it.
+        stops: texts that end an answer, beside the end token; they are not part of it.
     """
 
     max_new_tokens: int = 160
@@ -53,12 +53,12 @@ class Decoding:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Answers:
-    """What was said to a batch.
+    """The answers to a batch of prompts.
 
     Attributes:
-        texts: B answers, up to their end or stop.
-        ended: whether each came to an end by itself; else N cut it.
-        log_likelihoods: Float[B C], natural logarithms, summed over each candidate's tokens.
+        texts: B answers, without end token and stop.
+        ended: for each answer, whether it ended by an end token or a stop; else it was cut at N tokens.
+        log_likelihoods: float32, natural logarithms, summed over each candidate's tokens.
     """
 
     texts: tuple[str, ...]
@@ -74,15 +74,15 @@ def answer(
     decoding: Decoding,
     candidates: Sequence[Sequence[int]] = (),
 ) -> Answers:
-    """Answers every prompt. The prompts' padding is reduced to a few lengths, each of which is compiled once.
+    """Answers every prompt. Prompts are padded to one of a few lengths, so that few shapes are compiled.
 
     Args:
         model: the model.
-        params: its parameters.
+        params: its parameters, a nested dict.
         batch: prompts without answers, padded to the longest that the model reads.
         tokenizer: of the run.
-        decoding: how.
-        candidates: ids of texts to score behind each prompt, as the answer's beginning.
+        decoding: how tokens are chosen.
+        candidates: token ids of texts whose likelihood as the beginning of the answer is computed for each prompt.
 
     Raises:
         UserError: the longest prompt and answer are more than the decoder's context.
@@ -111,10 +111,10 @@ def answer(
 
 
 def check_context(model: DeemoLlama, prompt: int, decoding: Decoding) -> None:
-    """Whether a prompt of so many tokens and its answer are no longer than the decoder's weights have learnt.
+    """Checks that a prompt of `prompt` tokens and its answer are within the decoder's context.
 
     Raises:
-        UserError: they are.
+        UserError: they are longer.
     """
     context = model.config.decoder.config.context
     if prompt + decoding.max_new_tokens > context:
@@ -138,7 +138,18 @@ def respond(
     stops: Stops,
     vocab: int | None = None,
 ) -> tuple[Int[Array, "B N"], Float[Array, "B C"]]:
-    """The compiled part of `answer`: the prompts are read once, for the candidates and for the answers."""
+    """The compiled part of `answer`: one pass over the prompts serves candidates and answers.
+
+    Args:
+        model: the model.
+        params: its parameters, a nested dict.
+        batch: prompts without answers.
+        candidates: ids, padded on the right, and False where they are padding; None for none.
+        sampling, max_new_tokens, eos_id, pad_id, stops, vocab: see `deemo_jax.models.decoding.proceed`.
+
+    Returns:
+        Token ids of the answers, Int32, and the candidates' log-likelihoods, float32.
+    """
     longest = candidates[0].shape[1] if candidates else 0
     prompted = read_prompt(model, params, batch, room=max(max_new_tokens, longest))
     scores = jax.numpy.zeros((batch.token_ids.shape[0], 0))

@@ -1,4 +1,4 @@
-"""Prompts of a handful of lengths, so that clips of other lengths need no new compilation."""
+"""Pads prompts to one of a few lengths, so that few shapes are compiled."""
 
 import dataclasses
 
@@ -7,11 +7,12 @@ import numpy as np
 from deemo_jax.core.errors import UserError
 from deemo_jax.models.batch import Batch
 
+# Tokens; the lengths double from here.
 SHORTEST = 64
 
 
 def lengths(longest: int) -> tuple[int, ...]:
-    """Powers of two from 64 up to `longest`, and `longest` itself."""
+    """64, 128, 256, ... below `longest`, and `longest` itself."""
     doubled: list[int] = []
     length = SHORTEST
     while length < longest:
@@ -21,10 +22,10 @@ def lengths(longest: int) -> tuple[int, ...]:
 
 
 def bucket(length: int, longest: int) -> int:
-    """The smallest of `lengths(longest)` that holds a prompt.
+    """The smallest of `lengths(longest)` that is at least `length`.
 
     Raises:
-        UserError: none does.
+        UserError: `length` is above `longest`.
     """
     for room in lengths(longest):
         if length <= room:
@@ -35,7 +36,7 @@ def bucket(length: int, longest: int) -> int:
 
 
 def fitted(batch: Batch) -> Batch:
-    """Prompts without the padding that none of them needs: T becomes the smallest bucket that holds them all."""
+    """The batch with less padding: its T becomes the smallest of the lengths that holds all prompts."""
     T = batch.token_ids.shape[1]
     room = bucket(int(np.asarray(batch.valid).sum(axis=1).max(initial=1)), T)
     names = ("token_ids", "slots", "positions", "valid", "loss_mask")

@@ -1,8 +1,8 @@
-"""Temperatures that make the probabilities of a run's answers honest, learnt on clips that it was not trained on.
+"""Temperatures that calibrate the probabilities of a run's answers, fitted on clips that it was not trained on.
 
-One number for each modality set divides the log-odds of the labels (temperature scaling, arXiv 1706.04599): the
-likeliest emotion stays the likeliest one. Sets have temperatures of their own, since what a model is sure of depends on
-what it is shown. They lie in the run's folder, a file for each checkpoint.
+The log-odds of the labels are divided by one number (temperature scaling, arXiv 1706.04599), which does not change
+which label is likeliest. Each modality set has its own, since a model's confidence depends on what it is shown. They
+are kept in the run's folder, in a file for each checkpoint.
 
 Axes: n clips, C labels in the dataset's order.
 """
@@ -21,20 +21,23 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, write_json
 from deemo_jax.generation.label_odds import calibration_error, negative_log_likelihood
 
+# The split that temperatures are fitted on.
 SPLIT = "validation"
-# Fewer clips say next to nothing of one number.
+# Clips that a fit needs; with fewer, its error is about as large as the temperature.
 LEAST_CLIPS = 20
+# Bounds of a temperature.
 COLDEST, HOTTEST = 0.05, 100.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Temperature:
-    """Of one modality set.
+    """The temperature of one modality set.
 
     Attributes:
-        temperature: above 1 the model was too sure.
-        n: clips that it was fitted on.
-        nll, ece: negative log-likelihood and calibration error on these clips, (before, after).
+        temperature: what log-odds are divided by; above 1 where the model was too confident.
+        n: number of clips that it was fitted on.
+        nll: negative log-likelihood (nats) on these clips, before and after.
+        ece: expected calibration error on these clips, before and after.
     """
 
     temperature: float
@@ -45,23 +48,23 @@ class Temperature:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Calibration:
-    """Of one checkpoint.
+    """The temperatures of one checkpoint.
 
     Attributes:
-        sets: by modality set, as `schema.set_name` writes it.
-        why_not: why there is none, for a person; else empty.
+        sets: modality set, as `schema.set_name` writes it -> its temperature.
+        why_not: why there are none, in words; empty where there are some.
     """
 
     sets: Mapping[str, Temperature] = dataclasses.field(default_factory=dict)
     why_not: str = "python -m deemo_jax.evaluate --workdir W does it, where the dataset has a split 'validation'"
 
     def of(self, name: str) -> float | None:
-        """The temperature of a modality set, where it is known."""
+        """The temperature of a modality set; None where it is not known."""
         found = self.sets.get(name)
         return None if found is None else found.temperature
 
     def note(self, name: str) -> str:
-        """What a reader of a probability must know, when the model was shown that modality set."""
+        """A sentence on whether probabilities are calibrated where the model is shown that modality set."""
         found = self.sets.get(name)
         if found is not None:
             return f"the probability is calibrated on {found.n} clips (temperature {found.temperature:.2f})"
@@ -70,27 +73,27 @@ class Calibration:
 
 
 def takes(split: str) -> bool:
-    """Whether a split by its name, 'train+validation[:50%]' for one, takes clips that temperatures are learnt on."""
+    """Whether a split, e.g. 'train+validation[:50%]', has clips of the split that temperatures are fitted on."""
     parts = {part.split("[")[0].strip() for part in split.split("+")}
     return bool(parts & {SPLIT, "all"})
 
 
 def lacking(truth: Int[np.ndarray, " n"]) -> str:
-    """Why a temperature cannot be fitted on clips with these labels, by index; empty when it can."""
+    """Why a temperature cannot be fitted on clips with these labels (indices); empty where it can."""
     if len(truth) < LEAST_CLIPS:
         return f"split {SPLIT!r} has {len(truth)} clips; {LEAST_CLIPS} are needed"
     return "" if len(np.unique(truth)) > 1 else f"split {SPLIT!r} has clips of one emotion only"
 
 
 def fit(odds: Float[np.ndarray, "n C"], truth: Int[np.ndarray, " n"]) -> Temperature:
-    """The temperature with the least cross-entropy.
+    """The temperature with the least cross-entropy on the given clips.
 
-    The targets are those of Platt (1999) for C labels, a little off 0 and 1 by how many clips are of each: clips that
-    are all answered right promise no certainty.
+    The targets are Platt's (1999), extended to C labels: near 0 and 1, nearer the more clips a label has, so that clips
+    which are all answered correctly do not give infinite confidence.
 
     Args:
-        odds: of each label against the first one (`odds.log_odds`).
-        truth: indices of the labels; of two at least.
+        odds: log-odds of each label against the first (`label_odds.log_odds`).
+        truth: indices of the true labels, of at least two.
     """
     C = odds.shape[1]
     count = np.bincount(truth, minlength=C)[truth]
@@ -110,30 +113,30 @@ def fit(odds: Float[np.ndarray, "n C"], truth: Int[np.ndarray, " n"]) -> Tempera
 
 
 def path_of(workdir: Path, step: int | None) -> Path:
-    """Where the calibration of a checkpoint lies; `step` None is a converted one, which has no steps."""
+    """The file of a checkpoint's calibration; `step` is None for a converted checkpoint, which has no steps."""
     return workdir / "evaluation" / f"calibration-{'converted' if step is None else f'step{step}'}.json"
 
 
 def save(calibration: Calibration, path: Path, weights: str) -> None:
-    """Writes it.
+    """Writes a calibration.
 
     Args:
         calibration: of a checkpoint.
         path: see `path_of`.
-        weights: names that very checkpoint, `run.checkpoint_identity`.
+        weights: the identity of the checkpoint's weights, `deemo_jax.generation.load.checkpoint_identity`.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the file cannot be written.
     """
     sets = {name: dataclasses.asdict(found) for name, found in calibration.sets.items()}
     write_json(path, {"weights": weights, "split": SPLIT, "why_not": calibration.why_not, "sets": sets})
 
 
 def load(path: Path, weights: str) -> Calibration | None:
-    """Reads it; None when there is none, or one of other weights. Arguments as for `save`.
+    """Reads a calibration; None where there is none, or one of other weights. Arguments as for `save`.
 
     Raises:
-        UserError: it is damaged.
+        UserError: the file is damaged.
     """
     if not path.exists():
         return None

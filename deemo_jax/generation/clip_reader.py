@@ -1,4 +1,4 @@
-"""From a file that a person names to a record like those of a dataset: nothing is read but through the privacy gate."""
+"""Reads a film that a person names into a record like a dataset's; a raw film is de-identified first."""
 
 import contextlib
 import dataclasses
@@ -21,18 +21,19 @@ from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.text.english_rules import Rules
 from deemo_jax.deid.text.redaction import redact
 
+# A folder in memory, on Linux.
 MEMORY = Path("/dev/shm")
-# The copy is seldom larger than its source; there is room to spare for one that is.
+# It is used where its free space is this many times the size of the film: a de-identified copy is seldom larger.
 ROOM = 4
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Question:
-    """A clip to describe, and what is known of it.
+    """A clip to describe, and what a person says of it.
 
     Attributes:
-        path: a raw video, or a de-identified one that lies beside its manifest.
-        transcript: what is said; empty when unknown.
+        path: a raw film, or a de-identified one beside its manifest.
+        transcript: the words that are said; empty where they are not known.
         nfbl: labels of non-facial body language, in order of time.
     """
 
@@ -44,26 +45,26 @@ class Question:
 def read_clip(
     question: Question, frames: int, clips: int, settings: Settings, key: VoiceKey
 ) -> tuple[Record, tuple[str, ...]]:
-    """Reads frames and sound as a dataset's builder does, so that a model sees what it was trained on.
+    """Reads frames and sound as the dataset's builder does.
 
-    A file named by the manifest that lies beside it is verified and used as it is. Any other is taken for raw: it is
-    de-identified first, into memory where there is some, else into a temporary folder; the copy does not outlive the
-    call. The words that are given with a raw clip lose names by the rules, too; those with a de-identified one are used
-    as they are.
+    A film that the manifest beside it names is verified and used as it is. Any other is taken for raw and
+    de-identified, into memory where there is enough, else into a temporary folder; the copy is removed before the call
+    returns. Names are removed from the words that are given with a raw film, by the rules for texts; words with a
+    de-identified film are used as they are.
 
     Args:
         question: the clip.
         frames: F, as many as the run is shown.
-        clips: M, likewise.
-        settings: of the de-identification of raw clips.
-        key: draws their voice.
+        clips: M, audio clips, as many as the run is shown.
+        settings: of the de-identification of raw films.
+        key: of the change of voices in raw films.
 
     Returns:
-        The record, whose emotion is not known (and empty), and notes for the reader.
+        The record, whose emotion is empty, and notes for a reader, a sentence each.
 
     Raises:
-        Refused: a raw clip in which a face may have been missed.
-        UserError: what cannot be read, or does not match its manifest.
+        Refused: a face may have been missed in a raw film.
+        UserError: the film cannot be read, or does not match its manifest.
     """
     path = Path(question.path)
     beside = path.with_name(f"{path.stem}{SUFFIX}")
@@ -72,7 +73,7 @@ def read_clip(
     clip_id = key.pseudonym(sha256(path))
     rules = Rules()
     said = redact(question.transcript, engine=rules)
-    # Words that the rules cannot read are raw, though nothing was found in them.
+    # Words in a script that the rules cannot read are recorded as raw, although nothing was found in them.
     text_deid = "" if rules.unread(said.text) else f"{rules.method}, {len(said.replacements)} replaced"
     with _workspace(path) as folder:
         deidentify_clip(path, folder, clip_id, settings, key)
@@ -104,10 +105,10 @@ def _admitted(
 
 @contextlib.contextmanager
 def _workspace(source: Path) -> Iterator[Path]:
-    """A folder that only the user can open and that is removed, whatever happens.
+    """A temporary folder that only the user can open; it is removed at the end and after an error.
 
     Raises:
-        UserError: there is no room for one.
+        UserError: it cannot be made.
     """
     try:
         in_memory = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM * source.stat().st_size

@@ -1,4 +1,4 @@
-"""A trained run that describes clips: `deemo_jax.load(workdir).describe(clip)`."""
+"""Describes clips with a trained run: `deemo_jax.load(workdir).describe(clip)`."""
 
 import dataclasses
 import functools
@@ -47,20 +47,20 @@ _Read = tuple[Record, tuple[str, ...]]
 
 
 class Describer:
-    """Says what the person in a clip feels, how sure that is, and why.
+    """Tells the emotion of the person in a clip, its probability, and the reasoning.
 
     Args:
         recipe: of the run.
-        model: its model.
-        params: all its parameters.
-        decoding: how answers are made; they stop where the run's prompt template does, too.
-        settings: how raw clips are de-identified.
-        key: draws their voice; default: a random one that is never written down.
-        calibration: of the checkpoint; default: none.
+        model: of the run.
+        params: all of its parameters, a nested dict.
+        decoding: how tokens are chosen; the stops of the run's prompt template are added.
+        settings: of the de-identification of raw clips.
+        key: of the change of voices in raw clips; None for a random one that is not stored.
+        calibration: of the checkpoint; None for none.
         labels: that the run was trained with.
 
     Raises:
-        UserError: a config value makes no sense.
+        UserError: a value of the recipe makes no sense.
     """
 
     def __init__(
@@ -90,8 +90,9 @@ class Describer:
 
         Args:
             workdir: of the run.
-            step: which checkpoint; default: the newest.
+            step: of the checkpoint; None for the newest.
             data_dir: where the run's dataset lies, if not where its config says.
+            **options: see the class.
 
         Raises:
             UserError: no run, no checkpoint, or they do not belong together.
@@ -106,15 +107,15 @@ class Describer:
         """Describes one clip, in this process.
 
         Args:
-            clip: a raw video, which is de-identified first and leaves no copy behind; or a de-identified one beside
+            clip: a raw film, which is de-identified first and of which no copy is kept; or a de-identified one beside
                 its manifest.
-            transcript: what is said; with a raw clip it loses names by rules, with a de-identified one it is used as it
-                is.
+            transcript: the words that are said; names are removed from those of a raw clip, those of a de-identified
+                one are used as they are.
             nfbl: labels of non-facial body language, in order of time.
 
         Raises:
-            Refused: a raw clip in which a face may have been missed.
-            UserError: it cannot be read, does not match its manifest, or has nothing that the run can be shown.
+            Refused: a face may have been missed in a raw clip.
+            UserError: the clip cannot be read, does not match its manifest, or has no modality that the run is shown.
         """
         question = Question(Path(clip), transcript, tuple(nfbl))
         prepared = self._prepare(question, *self._reader()(question))
@@ -123,12 +124,15 @@ class Describer:
     def describe_all(
         self, questions: Iterable[Question], batch_size: int = 8, workers: int = 0
     ) -> Iterator[Description | Failure]:
-        """Describes many clips, so many at once; yields in their order. A clip that cannot be described costs itself.
+        """Describes many clips, in batches, in their order. A clip that cannot be described gives a `Failure`.
 
         Args:
             questions: the clips.
             batch_size: B; the last batch is filled up, so that no other shape is compiled.
-            workers: processes that read clips; with 0 it is this one, which a damaged file may end.
+            workers: processes that read clips; 0 reads them in this process, which a damaged file may end.
+
+        Raises:
+            UserError: `batch_size` is below 1.
         """
         if batch_size < 1:
             raise UserError(f"batch_size {batch_size}: at least 1 is needed")
@@ -155,7 +159,7 @@ class Describer:
 
     def _prepare(self, question: Question, record: Record, notes: tuple[str, ...]) -> _Prepared:
         spec = self._spec
-        rng = np.random.default_rng(0)  # decides on dropout, of which there is none
+        rng = np.random.default_rng(0)  # for modality dropout, which `spec` leaves out
         modalities = shown(record, spec, rng)
         if not modalities:
             offered = ", ".join(modality for modality in Modality if modality in spec.modalities)

@@ -1,4 +1,4 @@
-"""What is said of one clip, for people and for programs."""
+"""The description of one clip, as text and as JSON."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,17 +10,18 @@ from deemo_jax.generation.label_odds import likeliest, probabilities
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Description:
-    """A model's view of one clip.
+    """What a run says of one clip.
 
     Attributes:
         clip: the file, as it was named.
-        log_likelihoods: of each label's statement, in the dataset's order, behind the prompt, natural logarithms.
-        answer: what the model said, whole.
-        reasoning: the answer without its opening statement.
+        log_likelihoods: label -> natural logarithm of the likelihood of its statement behind the prompt, in the
+            dataset's order.
+        answer: the whole answer.
+        reasoning: the answer without its first statement, of the emotion.
         modalities: what the model was shown.
-        notes: what a reader should know.
-        temperature: what the log-likelihoods are divided by, as learnt on other clips; None when it is not known.
-        warning: why the answer is not to be believed; empty when there is no such reason.
+        notes: what a reader should know, a sentence each.
+        temperature: what log-likelihoods are divided by, fitted on other clips; None where it is not known.
+        warning: why the answer is not to be believed; empty where there is no such reason.
     """
 
     clip: str
@@ -34,20 +35,21 @@ class Description:
 
     @property
     def probabilities(self) -> dict[str, float]:
-        """The statements' likelihoods, normalised over all; calibrated where the temperature is known."""
+        """Label -> its probability among all labels; calibrated where the temperature is known."""
         return probabilities(self.log_likelihoods, self.temperature or 1.0)
 
     @property
     def emotion(self) -> str:
-        """The likeliest one; the first of several that are alike."""
+        """The likeliest label; the first of several that are equally likely."""
         return likeliest(self.log_likelihoods)
 
     @property
     def probability(self) -> float:
-        """Of `emotion`."""
+        """The probability of `emotion`."""
         return self.probabilities[self.emotion]
 
     def to_json(self) -> dict[str, Any]:
+        """The description as `python -m deemo_jax.generate --json` prints it."""
         return {
             "clip": self.clip,
             "emotion": self.emotion,
@@ -76,7 +78,7 @@ class Failure:
 
     Attributes:
         clip: the file, as it was named.
-        reason: why, and how to mend it.
+        reason: why, and what to do.
         refused: whether its de-identification was refused.
     """
 

@@ -1,4 +1,4 @@
-"""What a person tells of clips on the command line: words and body language, as text or in files."""
+"""Transcripts and body language that a person gives with clips on the command line, as text or in files."""
 
 import json
 from collections.abc import Sequence
@@ -8,16 +8,17 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_text
 from deemo_jax.generation.clip_reader import Question
 
+# A value that ends so and has no blanks is a file, and an error where there is none.
 TEXT_SUFFIXES = (".txt", ".json")
 
 
 def questions(paths: Sequence[Path], transcripts: Sequence[str], nfbl: Sequence[str]) -> list[Question]:
-    """Clips with what was given to each, matched by position.
+    """Clips with the words and labels that are given for each, matched by position.
 
     Args:
         paths: the clips.
-        transcripts: none, or one for each clip (text or file; '' where there is none), in the same order.
-        nfbl: likewise (labels or file).
+        transcripts: none, or one for each clip in their order: text, or a file of it, or '' for none.
+        nfbl: none, or one for each clip in their order: labels, or a file of them, or '' for none.
 
     Raises:
         UserError: another number of them than of clips, or one that cannot be read.
@@ -34,19 +35,19 @@ def questions(paths: Sequence[Path], transcripts: Sequence[str], nfbl: Sequence[
 
 
 def read_transcript(value: str) -> str:
-    """A transcript, or the content of the UTF-8 text file that is named.
+    """A transcript: the value itself, or the content of the UTF-8 text file that it names.
 
     Raises:
-        UserError: it looks like a file that is not there or cannot be read.
+        UserError: it looks like a file that is not there, or cannot be read.
     """
     path = _file(value)
     return " ".join((read_text(path) if path else value).split())
 
 
 def read_nfbl(value: str) -> tuple[str, ...]:
-    """Labels in order of time: 'hand rub, nod', or a file.
+    """Labels in order of time: 'hand rub, nod', or those of a file.
 
-    A .json file holds a list of labels, or of {"start_s", "end_s", "label"} as annotations have it; any other file one
+    A .json file holds a list of labels, or of {"start_s", "end_s", "label"} as in annotations; any other file has one
     label a line.
 
     Raises:
@@ -78,7 +79,11 @@ def _labels(path: Path) -> list[str]:
 
 
 def _file(value: str) -> Path | None:
-    """The file that a value names, if it does. A path that leads nowhere is not taken for words."""
+    """The file that a value names; None where it is text.
+
+    Raises:
+        UserError: it looks like a file that is not there.
+    """
     try:
         if value.strip() and Path(value).is_file():
             return Path(value)

@@ -1,4 +1,4 @@
-"""What a run knows, where that is invented speakers only, and whether a clip is of them."""
+"""Which clips a run can be asked about, where it was trained on invented speakers only."""
 
 import functools
 from pathlib import Path
@@ -7,6 +7,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import DataRecipe
 from deemo_jax.data.clip_source import ClipSource, open_builder
 
+# Of `config.data.corpus`: all speakers are invented.
 SYNTHETIC = "synthetic"
 WARNING = (
     "this answer means nothing: the run knows the invented speakers of a synthetic corpus only, and this clip is not "
@@ -18,18 +19,21 @@ class KnownClips:
     """The clips of a run's dataset.
 
     Args:
-        data: of the run's recipe; `corpus` is the kind of its corpus.
+        data: `config.data` of the run.
+
+    Attributes:
+        synthetic: whether all speakers of the dataset are invented.
     """
 
     def __init__(self, data: DataRecipe) -> None:
         self._data, self.synthetic = data, data.corpus == SYNTHETIC
 
     def warning(self, path: Path, clip_id: str) -> str:
-        """What a reader of the answer must know first; empty where the run knows real people, or this clip.
+        """Why an answer on a clip means nothing; empty where the speakers are real, or the clip is in the dataset.
 
         Args:
-            path: of the clip; its name without the suffix may be the name of a clip in the dataset.
-            clip_id: its name in the dataset, whatever the file is called.
+            path: of the clip; the name of the file without its suffix may be a clip id of the dataset.
+            clip_id: of the clip by its manifest.
         """
         if not self.synthetic or path.stem in self._ids or clip_id in self._ids:
             return ""
@@ -37,7 +41,7 @@ class KnownClips:
 
     @functools.cached_property
     def _ids(self) -> frozenset[str]:
-        """Of all clips in the run's dataset; none where it is gone."""
+        """The ids of all clips in the run's dataset; empty where the dataset cannot be read."""
         data = self._data
         try:
             splits = list(open_builder(data.data_dir, data.dataset).info.splits)

@@ -1,6 +1,6 @@
-"""From the likelihoods of all statements, "The emotion is negative." and so on, to an emotion and how sure.
+"""From the likelihoods of each label's statement ("The emotion is negative.") to an emotion and its probability.
 
-Axes: n clips, C labels in the dataset's order, K bins.
+Axes: n clips, C labels in the dataset's order.
 """
 
 import math
@@ -14,12 +14,12 @@ from deemo_jax.data.prompts import Task, answer_text, opening_ids
 from deemo_jax.data.tokenizer import Tokenizer
 from deemo_jax.systems.prompt_template import Template
 
-# The likeliest of C labels has 1 / C of the probability at least: the bins divide [1 / C, 1].
+# Bins of `calibration_error`. They divide [1 / C, 1], since the likeliest of C labels has at least 1 / C.
 BINS = 10
 
 
 def statements(template: Template, tokenizer: Tokenizer, labels: Labels = DEEMO_LABELS) -> list[list[int]]:
-    """The ids with which an answer begins that states each label, in their order."""
+    """For each label in order, the token ids with which an answer begins that states it."""
     return [
         opening_ids(answer_text(Clip("", "", "", 0.0, 0.0, "", (), emotion, ""), Task.RECOGNITION), template, tokenizer)
         for emotion in labels
@@ -27,38 +27,38 @@ def statements(template: Template, tokenizer: Tokenizer, labels: Labels = DEEMO_
 
 
 def likeliest(log_likelihoods: Mapping[str, float]) -> str:
-    """The emotion whose statement is likeliest; the first one of several."""
+    """The label whose statement is likeliest; the first of several that are equally likely."""
     return max(log_likelihoods, key=log_likelihoods.__getitem__)
 
 
 def probabilities(log_likelihoods: Mapping[str, float], temperature: float = 1.0) -> dict[str, float]:
-    """The statements' likelihoods, divided by the temperature as logarithms, and normalised over all."""
+    """Label -> probability: the softmax of the log-likelihoods divided by the temperature."""
     highest = max(log_likelihoods.values())
     weights = {emotion: math.exp((value - highest) / temperature) for emotion, value in log_likelihoods.items()}
     return {emotion: weight / sum(weights.values()) for emotion, weight in weights.items()}
 
 
 def log_odds(log_likelihoods: Float[np.ndarray, "n C"]) -> Float[np.ndarray, "n C"]:
-    """Of each label against the first one."""
+    """Log-odds of each label against the first."""
     return log_likelihoods - log_likelihoods[:, :1]
 
 
 def negative_log_likelihood(odds: Float[np.ndarray, "n C"], truth: Int[np.ndarray, " n"]) -> float:
-    """The mean of -ln(probability of what is true), nats; 0 is certainty that is right, ln C a guess among C labels.
+    """The mean of -ln(probability of the true label), nats: 0 where the model is certain and right, ln C for a guess.
 
     Args:
-        odds: as `log_odds` gives them, divided by a temperature or not.
-        truth: indices of labels.
+        odds: of `log_odds`, divided by a temperature or not.
+        truth: indices of the true labels.
     """
     against_truth = odds - np.take_along_axis(odds, truth[:, None], axis=1)
     return float(np.logaddexp.reduce(against_truth, axis=1).mean())
 
 
 def calibration_error(odds: Float[np.ndarray, "n C"], truth: Int[np.ndarray, " n"]) -> float:
-    """The expected calibration error (arXiv 1706.04599): how far stated probability and share of right ones lie apart.
+    """The expected calibration error (arXiv 1706.04599): how far probabilities are from shares of right answers.
 
-    Clips are binned by the probability of the likeliest label, `BINS` equal bins over [1 / C, 1]; the gaps of the bins
-    are weighted by how many clips each has. Arguments as for `negative_log_likelihood`.
+    Clips are put into `BINS` equal bins over [1 / C, 1] by the probability of the likeliest label; the distances of the
+    bins are weighted by their numbers of clips. Arguments as for `negative_log_likelihood`.
     """
     least = 1 / odds.shape[1]
     sure = 1 / np.exp(odds - odds.max(axis=1, keepdims=True)).sum(axis=1)

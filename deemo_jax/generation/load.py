@@ -1,4 +1,4 @@
-"""How a run, or a converted checkpoint, is opened again."""
+"""Opens a run, or a converted checkpoint, for inference."""
 
 import dataclasses
 from pathlib import Path
@@ -22,14 +22,14 @@ from deemo_jax.models.weights import CONVERSION, flatten, open_tensors
 
 
 def read_recipe(workdir: str | Path, data_dir: str = "") -> Recipe:
-    """The recipe of a run, or the one that a converted checkpoint was made for. Reads no weights.
+    """The recipe of a run, or the one that a converted checkpoint was made for; no weights are read.
 
     Args:
-        workdir: of the run; or the folder of a converted checkpoint.
-        data_dir: where the dataset lies, if not where the config says.
+        workdir: of the run, or the folder of a converted checkpoint.
+        data_dir: where the dataset lies; empty for the folder that the config names.
 
     Raises:
-        UserError: no run, or its config cannot be read.
+        UserError: there is no run, or its config cannot be read.
     """
     folder = _opened(workdir)
     config = _converted_config(folder.path) if _converted(folder) else read_json(folder.config)
@@ -54,10 +54,14 @@ def chosen_step(workdir: str | Path, step: int | None = None) -> int | None:
 
 
 def checkpoint_identity(workdir: str | Path, step: int | None) -> str:
-    """Names the weights of a step, or of a converted checkpoint (`step` None): others of that step have another name.
+    """A text that identifies the weights of a checkpoint: other weights of the same step have another one.
+
+    Args:
+        workdir: see `read_recipe`.
+        step: of the checkpoint; None for a converted one.
 
     Raises:
-        UserError: they are not there.
+        UserError: the checkpoint is not there.
     """
     folder = _opened(workdir)
     if step is None:
@@ -67,14 +71,18 @@ def checkpoint_identity(workdir: str | Path, step: int | None) -> str:
 
 
 def load_run(workdir: str | Path, step: int | None = None, data_dir: str = "") -> tuple[Recipe, DeemoLlama, Tree]:
-    """Opens a run, or a converted checkpoint, on one device: (recipe, model, all parameters).
+    """Opens a run, or a converted checkpoint, on one device.
 
-    Of a run, the frozen part is built as it was for training (seed, then `config.init`), the trainable part is read.
+    The frozen parameters of a run are built as they were for training, from the seed and `config.init`; the others are
+    read from the checkpoint.
 
     Args:
-        workdir: of the run; or the folder of a converted checkpoint that lacks nothing.
-        step: which checkpoint of a run; default: the newest.
+        workdir: of the run, or the folder of a converted checkpoint that holds all parameters.
+        step: of the checkpoint; None for the newest.
         data_dir: see `read_recipe`.
+
+    Returns:
+        The recipe, the model, and all parameters as a nested dict.
 
     Raises:
         UserError: no run, no such checkpoint, a damaged one, or they do not belong together; a conversion without its
@@ -106,6 +114,7 @@ def _converted(folder: Workdir) -> bool:
 
 
 def _converted_config(folder: Path) -> dict[str, Any]:
+    """The config that a checkpoint was converted for, with the weights and the tokenizer of its folder."""
     record = read_json(folder / CONVERSION)
     config = record.get("config") if isinstance(record, dict) else None
     if not isinstance(config, dict):
@@ -118,7 +127,11 @@ def _converted_config(folder: Path) -> dict[str, Any]:
 
 
 def _load_converted(folder: Path, recipe: Recipe) -> tuple[Recipe, DeemoLlama, Tree]:
-    """All parameters of a conversion, with the recipe that it was made for."""
+    """The model and all parameters of a conversion.
+
+    Raises:
+        UserError: the conversion lacks some.
+    """
     check_text_fits(recipe)
     model = make_model(recipe)
     random = flatten(param_shapes(model)).keys() - open_tensors(folder).keys()
