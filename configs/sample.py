@@ -60,6 +60,8 @@ def get_config(modalities: str = "all") -> ConfigDict:
                 # with all of them always.
                 "modality_dropout": {"video": 0.3, "audio": 0.45, "transcript": 0.7, "nfbl": 0.9},
                 "workers": 2,
+                # What the encoders make of a clip takes 0.2 MB.
+                "encode_once_mb": 256,
                 # Shares of rows that may be unreadable before the run ends: of a batch, of 100 steps, of the split.
                 "masked_batch": 0.5,
                 "masked_window": 0.25,

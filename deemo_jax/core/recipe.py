@@ -110,6 +110,8 @@ class DataRecipe:
         modalities: what the model is shown, as `Modality.parse_set` reads it.
         modality_dropout: modality -> probability of withholding it from a training example.
         workers: threads that read records.
+        encode_once_mb: memory for the frozen encoders' outputs, in megabytes. Where those of all clips of a split take
+            no more, each clip is encoded once, before the first step, and not in every step. 0: in every step.
         masked_batch, masked_window, masked_split: the shares of `MaskedLimits`.
         corpus: 'synthetic' where all speakers are invented: answers about clips outside the dataset then bring a
             warning. Empty otherwise.
@@ -126,6 +128,7 @@ class DataRecipe:
     modalities: str = "all"
     modality_dropout: dict = dataclasses.field(default_factory=dict)
     workers: int = 2
+    encode_once_mb: int = 0
     masked_batch: float = MaskedLimits.masked_batch
     masked_window: float = MaskedLimits.masked_window
     masked_split: float = MaskedLimits.masked_split

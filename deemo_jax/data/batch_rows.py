@@ -6,13 +6,17 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from deemo_jax.core.schema import Modality
-from deemo_jax.data.clip_source import Record, decode_jpeg
+from deemo_jax.data.clip_source import Record
 from deemo_jax.data.prompts import PromptSpec, build_example
 from deemo_jax.data.record_features import IMAGE_SIZE
 from deemo_jax.media.imagebind_mel import MEL_BINS, MEL_FRAMES
-from deemo_jax.media.video import uniform_indices
+from deemo_jax.models.media_tokens import MediaTokens
 
 Row = dict[str, np.ndarray]
+# Shape and dtype of what a row holds of a modality; zeros of it where a record has none.
+Blank = tuple[tuple[int, ...], np.dtype]
+INPUTS = {Modality.VIDEO: "frames", Modality.AUDIO: "mel"}
+ENCODED = {Modality.VIDEO: "encoded_video", Modality.AUDIO: "encoded_audio"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,12 +28,28 @@ class RowSpec(PromptSpec):
         clips: M.
         modalities: what may be shown at all.
         dropout: in training, the probability that a modality is withheld from a record.
+        encoded: of each modality whose encoder's output the records have in place of its input, what that looks like.
     """
 
     frames: int
     clips: int
     modalities: frozenset[Modality]
     dropout: Mapping[Modality, float]
+    encoded: Mapping[Modality, Blank] | None = None
+
+    @property
+    def inputs(self) -> dict[Modality, Blank]:
+        """What the model's encoders are given of a clip."""
+        return input_blanks(self.tokens, self.frames, self.clips)
+
+
+def input_blanks(tokens: MediaTokens, frames: int, clips: int) -> dict[Modality, Blank]:
+    """What encoders are given of a clip: of each modality for which the model has a branch."""
+    blanks: dict[Modality, Blank] = {
+        Modality.VIDEO: ((frames, IMAGE_SIZE, IMAGE_SIZE, 3), np.dtype(np.uint8)),
+        Modality.AUDIO: ((clips, MEL_BINS, MEL_FRAMES), np.dtype(np.float32)),
+    }
+    return {modality: blank for modality, blank in blanks.items() if getattr(tokens, modality)}
 
 
 def shown(record: Record, spec: RowSpec, rng: np.random.Generator) -> frozenset[Modality]:
@@ -37,12 +57,8 @@ def shown(record: Record, spec: RowSpec, rng: np.random.Generator) -> frozenset[
 
     The random numbers do not depend on what the record has, so that one record's lack does not shift another draw.
     """
-    has = {
-        Modality.AUDIO: len(record.mel) > 0 and spec.tokens.audio > 0,
-        Modality.VIDEO: len(record.jpegs) > 0 and spec.tokens.video > 0,
-        Modality.TRANSCRIPT: bool(record.clip.transcript.strip()),
-        Modality.NFBL: bool(record.clip.nfbl),
-    }
+    has = {modality: modality in record.media and modality in spec.inputs for modality in INPUTS}
+    has |= {Modality.TRANSCRIPT: bool(record.clip.transcript.strip()), Modality.NFBL: bool(record.clip.nfbl)}
     draws = dict(zip(Modality, rng.random(len(Modality)), strict=True))
     keep_one = rng.random()
     present = [modality for modality in Modality if has[modality] and modality in spec.modalities]
@@ -61,15 +77,8 @@ def make_row(record: Record, spec: RowSpec, rng: np.random.Generator, index: int
     """
     modalities = shown(record, spec, rng)
     row = blank_row(spec, index)
-    if Modality.VIDEO in modalities:
-        row["frames"] = np.stack(
-            [decode_jpeg(record.jpegs[i]) for i in uniform_indices(len(record.jpegs), spec.frames)]
-        )
-    if Modality.AUDIO in modalities:
-        mel = record.mel[uniform_indices(len(record.mel), spec.clips)]
-        if not np.isfinite(mel).all():
-            raise ValueError("the spectrogram is not finite")
-        row["mel"] = mel
+    for modality in modalities & INPUTS.keys():
+        row[_field(spec, modality)] = record.read(modality, spec.inputs[modality][0][0])
     example = build_example(record.clip, modalities, spec)
     length = len(example.token_ids)
     row["token_ids"][:length] = example.token_ids
@@ -97,11 +106,13 @@ def blank_row(spec: RowSpec, index: int) -> Row:
     }
     row["token_ids"][0] = spec.tokenizer.bos_id
     row["valid"][0] = True
-    if spec.tokens.video:
-        row["frames"] = np.zeros((spec.frames, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
-    if spec.tokens.audio:
-        row["mel"] = np.zeros((spec.clips, MEL_BINS, MEL_FRAMES), np.float32)
+    blanks = spec.inputs if spec.encoded is None else spec.encoded
+    row |= {_field(spec, modality): np.zeros(*blank) for modality, blank in blanks.items()}
     return row | _flags((), readable=False)
+
+
+def _field(spec: RowSpec, modality: Modality) -> str:
+    return (INPUTS if spec.encoded is None else ENCODED)[modality]
 
 
 def _flags(modalities: Collection[Modality], readable: bool) -> Row:

@@ -8,14 +8,15 @@ from typing import Any
 import cv2
 import numpy as np
 import tensorflow_datasets as tfds
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Shaped, UInt8
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import refuse_other_bytes, refuse_remote
-from deemo_jax.core.schema import Clip, Labels, NFBLSegment, Provenance
+from deemo_jax.core.schema import Clip, Labels, Modality, NFBLSegment, Provenance
 from deemo_jax.data import fingerprint
 from deemo_jax.data.file_watch import FileWatch
 from deemo_jax.data.record_features import IMAGE_SIZE, clip_features, labels_of
+from deemo_jax.media.video import uniform_indices
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,6 +27,32 @@ class Record:
     provenance: Provenance
     jpegs: tuple[bytes, ...]
     mel: Float[np.ndarray, "M 128 204"]
+
+    @property
+    def media(self) -> frozenset[Modality]:
+        """Which of video and audio it has."""
+        has = {Modality.VIDEO: bool(self.jpegs), Modality.AUDIO: len(self.mel) > 0}
+        return frozenset(modality for modality, there in has.items() if there)
+
+    def read(self, modality: Modality, count: int) -> Shaped[np.ndarray, "count ..."]:
+        """What the model is shown of a modality that the record has.
+
+        Args:
+            modality: video or audio.
+            count: of frames or spectrograms, taken at even distances; where there are fewer, the last is repeated.
+
+        Returns:
+            UInt8[count 224 224 3], or Float32[count 128 204].
+
+        Raises:
+            ValueError: pixels or samples are damaged.
+        """
+        if modality is Modality.VIDEO:
+            return np.stack([decode_jpeg(self.jpegs[i]) for i in uniform_indices(len(self.jpegs), count)])
+        mel = self.mel[uniform_indices(len(self.mel), count)]
+        if not np.isfinite(mel).all():
+            raise ValueError("the spectrogram is not finite")
+        return mel
 
 
 class ClipSource:
@@ -45,6 +72,7 @@ class ClipSource:
     """
 
     def __init__(self, data_dir: str | Path, dataset: str, split: str) -> None:
+        cv2.setNumThreads(1)  # several threads read; more threads in each of them would take turns with the model's
         builder = open_builder(data_dir, dataset)
         self.labels = labels_of(builder.info.features, builder.data_path)
         fingerprint.check_files(builder)

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import cv2
 import grain
 import numpy as np
 
@@ -19,6 +18,7 @@ from deemo_jax.core.recipe import MaskedLimits, Recipe
 from deemo_jax.core.schema import Modality
 from deemo_jax.data.batch_rows import Row, RowSpec, blank_row, make_row
 from deemo_jax.data.clip_source import ClipSource, Record
+from deemo_jax.data.encoded_clips import EncodedClips
 from deemo_jax.data.file_watch import FileWatch
 from deemo_jax.data.masked_records import MaskedCount, check_split
 from deemo_jax.data.prompts import parse_prompt
@@ -181,6 +181,7 @@ def make_pipeline(
     train: bool,
     tokenizer: Tokenizer | None = None,
     modalities: frozenset[Modality] | None = None,
+    source: ClipSource | EncodedClips | None = None,
     process_index: int = 0,
     process_count: int = 1,
 ) -> Pipeline:
@@ -193,6 +194,7 @@ def make_pipeline(
             batch filled up with masked rows of index -1.
         tokenizer: default: made from the recipe.
         modalities: restricts what is shown; default: `config.data.modalities`.
+        source: the split, opened; default: it is opened.
         process_index: which of `process_count` processes reads; batch_size is global.
         process_count: how many.
 
@@ -201,12 +203,12 @@ def make_pipeline(
     """
     data = recipe.data
     spec = make_spec(recipe, tokens, train=train, tokenizer=tokenizer, modalities=modalities)
-    cv2.setNumThreads(1)  # the pipeline's own threads are the parallelism; OpenCV's would fight the accelerator's host
     split = data.train_split if train else data.test_split
-    source = ClipSource(data.data_dir, data.dataset, split)
+    source = source or ClipSource(data.data_dir, data.dataset, split)
+    encoded = source.outputs if isinstance(source, EncodedClips) else None
     return Pipeline(
         source,
-        dataclasses.replace(spec, labels=source.labels),
+        dataclasses.replace(spec, labels=source.labels, encoded=encoded),
         limits=data.masked,
         split=split,
         batch_size=data.batch_size,

@@ -10,7 +10,8 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.schema import Labels, Modality, set_name
-from deemo_jax.data.clip_source import Record, dataset_labels
+from deemo_jax.data.clip_source import ClipSource, Record
+from deemo_jax.data.encoded_clips import encoded_once
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.data.prompt_config import parse_template
 from deemo_jax.data.prompts import parse_emotion
@@ -69,7 +70,9 @@ def answer_split(
         UserError: there is no such data, or the split is empty or cannot be read.
     """
     split = split or recipe.data.test_split
-    asker = SplitAsker(recipe, model, params, max_new_tokens, split=split, batch_size=batch_size)
+    asker = SplitAsker(
+        recipe, model, params, max_new_tokens, split=split, batch_size=batch_size, sets=sets, limit=limit
+    )
     whole = asker.pipeline(sets[0])
     count = min(len(whole), limit or len(whole))
     if not count:
@@ -101,6 +104,8 @@ class SplitAsker:
         max_new_tokens: tokens of an answer, at most.
         split: of the dataset.
         batch_size: clips at once.
+        sets: modality sets that will be asked about.
+        limit: so many clips of the split, at most; 0 is all.
 
     Attributes:
         labels: of the dataset.
@@ -110,16 +115,28 @@ class SplitAsker:
     """
 
     def __init__(
-        self, recipe: Recipe, model: DeemoLlama, params: Any, max_new_tokens: int, *, split: str, batch_size: int
+        self,
+        recipe: Recipe,
+        model: DeemoLlama,
+        params: Any,
+        max_new_tokens: int,
+        *,
+        split: str,
+        batch_size: int,
+        sets: Sequence[frozenset[Modality]],
+        limit: int,
     ) -> None:
         template, data = parse_template(recipe.prompt), recipe.data
         self._recipe = dataclasses.replace(
             recipe, data=dataclasses.replace(data, test_split=split, batch_size=batch_size)
         )
         self._model, self._params = model, params
+        source = ClipSource(data.data_dir, data.dataset, split)
+        shown = frozenset[Modality]().union(*sets)
+        self._source = encoded_once(source, self._recipe, model, params, modalities=shown, limit=limit)
         self._tokenizer = make_tokenizer(recipe.tokenizer)
         self._decoding = Decoding(max_new_tokens=max_new_tokens, stops=template.stops)
-        self.labels = dataset_labels(data.data_dir, data.dataset)
+        self.labels = source.labels
         self._statements = statements(template, self._tokenizer, self.labels)
 
     def pipeline(self, chosen: frozenset[Modality]) -> Pipeline:
@@ -129,7 +146,9 @@ class SplitAsker:
             UserError: no such data or split.
         """
         tokens = self._model.config.tokens
-        return make_pipeline(self._recipe, tokens, train=False, tokenizer=self._tokenizer, modalities=chosen)
+        return make_pipeline(
+            self._recipe, tokens, train=False, tokenizer=self._tokenizer, modalities=chosen, source=self._source
+        )
 
     def ask(
         self, chosen: frozenset[Modality], count: int, log: AnswerLog, doing: str = "answers"

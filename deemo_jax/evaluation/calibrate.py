@@ -41,14 +41,17 @@ def calibrate(recipe: Recipe, model: DeemoLlama, params: Any, *, batch_size: int
     if takes(data.train_split):
         return Calibration(why_not=f"the run was trained on split {SPLIT!r}")
     # Answers of one token: only the likelihoods of the labels are used.
-    asker = SplitAsker(recipe, model, params, 1, split=SPLIT, batch_size=batch_size)
-    whole = asker.pipeline(shown_to(recipe))
+    everything = shown_to(recipe)
+    asker = SplitAsker(
+        recipe, model, params, 1, split=SPLIT, batch_size=batch_size, sets=(everything,), limit=MOST_CLIPS
+    )
+    whole = asker.pipeline(everything)
     count = min(len(whole), MOST_CLIPS)
     records, _ = read_records(whole, count)
     truth = {index: asker.labels.index(record.clip.emotion) for index, record in records.items()}
     if why_not := lacking(np.array([*truth.values()], int)):
         return Calibration(why_not=why_not)
-    known = [modality for modality in Modality if modality in shown_to(recipe)]
+    known = [modality for modality in Modality if modality in everything]
     found = {}
     for size in range(len(known), 0, -1):
         for chosen in map(frozenset, itertools.combinations(known, size)):

@@ -1,6 +1,7 @@
 """The batch that `deemo_jax.data` makes and the model reads: arrays of fixed shapes, all modalities in one sequence.
 
-Axes: B batch, T sequence, F frames, H height, W width, M audio clips, Ka audio tokens, Kv video tokens.
+Axes: B batch, T sequence, F frames, H height, W width, M audio clips, Ka audio tokens, Kv video tokens, P tokens that
+an encoder makes of a frame or clip, E their width.
 """
 
 from typing import Any
@@ -19,11 +20,16 @@ class Batch:
         positions: Int32[B T], rotary positions: 0, 1, ... over the real tokens.
         valid: Bool[B T], False = padding on the right, which no token sees.
         loss_mask: Float32[B T], 1 where the token at t is a target, predicted from t - 1.
-        frames: UInt8[B F H W 3], RGB, zeros where a record has none; None for a model without video.
-        mel: Float32[B M 128 204], zeros where a record has none; None for a model without audio.
+        frames: UInt8[B F H W 3], RGB, zeros where a record has none; None for a model without video, or
+            beside `encoded_video`.
+        mel: Float32[B M 128 204], zeros where a record has none; None for a model without audio, or
+            beside `encoded_audio`.
         has_video, has_audio, has_transcript, has_nfbl: Bool[B], which modalities a row shows the model.
         record_valid: Bool[B], False = an unreadable record, whose loss_mask is all 0.
         index: Int32[B], the record's index in its split.
+        encoded_video: Float[B F P E], what the video encoder makes of the frames, in the model's dtype, zeros where a
+            record has none; None where the model encodes `frames`.
+        encoded_audio: Float[B M P E], what the audio encoder makes of the spectrograms; None where it encodes `mel`.
     """
 
     token_ids: Any
@@ -39,6 +45,8 @@ class Batch:
     has_nfbl: Any
     record_valid: Any
     index: Any
+    encoded_video: Any = None
+    encoded_audio: Any = None
 
     @classmethod
     def zeros(cls, batch: int, length: int, frames: tuple[int, ...] | None, mel: tuple[int, ...] | None) -> "Batch":

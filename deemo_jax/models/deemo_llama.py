@@ -134,14 +134,17 @@ class Branch(nn.Module):
         self.connector = connector.module(config=connector.config, dtype=self.dtype, backend=self.backend)
         self.projector = projector.module(config=projector.config, width=self.width, dtype=self.dtype)
 
-    def __call__(self, raw: Array, *, train: bool = False) -> Float[Array, "B K D"]:
+    def __call__(
+        self, raw: Array | None, encoded: Float[Array, "B F P E"] | None = None, *, train: bool = False
+    ) -> Float[Array, "B K D"]:
         """Query tokens of the decoder's width.
 
         Args:
             raw: what the encoder takes: UInt8[B F H W 3] frames, or Float[B M mel time] clips.
+            encoded: what the encoder made of them before; `raw` is not read then.
             train: dropout on; needs an rng named 'dropout'.
         """
-        return self.projector(self.connector(self.encoder(raw), train=train))
+        return self.projector(self.connector(self.encoder(raw) if encoded is None else encoded, train=train))
 
 
 class DeemoLlama(nn.Module):
@@ -170,18 +173,27 @@ class DeemoLlama(nn.Module):
         """
         return self.decoder(self.embed(batch, train=train), batch.positions, batch.valid)
 
+    def encode(self, modality: str, raw: Array) -> Float[Array, "B F P E"]:
+        """What the encoder of a branch, 'audio' or 'video', makes of spectrograms or frames, and of nothing else."""
+        return getattr(self, modality).encoder(raw)
+
     def embed(self, batch: Batch, *, train: bool = False) -> Float[Array, "B T D"]:
         """The sequence that the decoder reads: embedded text, with media tokens where `batch.slots` says so.
 
-        A slot of a modality whose input is None gives NaN.
+        A slot of a modality whose input and encoded form are both None gives NaN.
         """
         text_BTD = self.decoder.embed(batch.token_ids)
         B, _, D = text_BTD.shape
-        config = self.config
-        sources = (self.audio, batch.mel, config.tokens.audio), (self.video, batch.frames, config.tokens.video)
+        counts = self.config.tokens
+        sources = (
+            (self.audio, batch.mel, batch.encoded_audio, counts.audio),
+            (self.video, batch.frames, batch.encoded_video, counts.video),
+        )
         media = [
-            jnp.full((B, tokens, D), jnp.nan, text_BTD.dtype) if raw is None else branch(raw, train=train)
-            for branch, raw, tokens in sources
+            branch(raw, encoded, train=train)
+            if raw is not None or encoded is not None
+            else jnp.full((B, count, D), jnp.nan, text_BTD.dtype)
+            for branch, raw, encoded, count in sources
             if branch is not None
         ]
         if not media:

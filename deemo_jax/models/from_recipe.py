@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 from typing import Any
 
 import jax
@@ -21,6 +22,9 @@ from deemo_jax.models.deemo_llama import (
 )
 from deemo_jax.models.params import Tree, split, trainable_paths
 from deemo_jax.models.weights import flatten, open_tensors, overlay, unflatten
+
+# Paths of the encoders' parameters.
+ENCODERS = r"[^/]+/encoder/.*"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,10 +79,17 @@ def abstract_params(model: DeemoLlama, recipe: Recipe, mesh: Mesh) -> tuple[dict
         Path -> `jax.ShapeDtypeStruct` with dtype and sharding, and the paths that learn.
 
     Raises:
-        UserError: `config.trainable` or `config.mesh` do not fit the model.
+        UserError: `config.trainable` or `config.mesh` do not fit the model, or an encoder learns whose outputs are to
+            be kept.
     """
     shapes = flatten(param_shapes(model))
     chosen = trainable_paths(shapes, recipe.trainable)
+    learning = min((path for path in chosen if re.fullmatch(ENCODERS, path)), default="")
+    if learning and recipe.data.encode_once_mb:
+        raise UserError(
+            f"config.data.encode_once_mb: {learning} learns, so that the encoders' outputs change with every step; set "
+            "it to 0, or put '!.*/encoder/.*' in front of config.trainable"
+        )
     places = mesh_lib.param_shardings(
         mesh,
         flatten(param_axes(model)),

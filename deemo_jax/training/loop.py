@@ -18,6 +18,8 @@ from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.run_folder.checkpoint import Checkpoints
 from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.core.run_folder.workdir import Workdir, told
+from deemo_jax.data.clip_source import ClipSource
+from deemo_jax.data.encoded_clips import encoded_once
 from deemo_jax.data.masked_records import MaskedCount
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.data.prompts import INSTRUCTION_VERSION
@@ -199,8 +201,11 @@ def _run(
 
 def _pipeline(recipe: Recipe, setup: Setup, mesh: jax.sharding.Mesh) -> Pipeline:
     which, count = mesh_lib.rows_of_process(mesh, recipe.data.batch_size)
-    tokens = setup.model.config.tokens
-    return make_pipeline(recipe, tokens, train=True, process_index=which, process_count=count)
+    model, data = setup.model, recipe.data
+    source = encoded_once(ClipSource(data.data_dir, data.dataset, data.train_split), recipe, model, setup.frozen, mesh)
+    return make_pipeline(
+        recipe, model.config.tokens, train=True, source=source, process_index=which, process_count=count
+    )
 
 
 def _hold(lock: Lock, request: TrainingRequest, plan: Plan, *, new: bool) -> None:

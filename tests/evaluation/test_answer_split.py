@@ -109,6 +109,15 @@ def test_an_answer_is_its_own_clips_whatever_its_neighbours(config, model):
         assert answers[pipeline.record(index).clip.clip_id] == text
 
 
+def test_clips_that_are_encoded_once_get_the_same_answers(config, model):
+    once = dataclasses.replace(config, data=dataclasses.replace(config.data, encode_once_mb=1))
+    for more in ({}, {"limit": 1}):
+        plain, encoded = (ask(given, model, "all;audio", **more).predictions for given in (config, once))
+        assert [row.answer for row in plain] == [row.answer for row in encoded]
+        for one, other in zip(plain, encoded, strict=True):
+            assert one.log_likelihoods == pytest.approx(other.log_likelihoods, abs=1e-3)
+
+
 def test_limit_and_split(config, model):
     assert len(ask(config, model, limit=1).predictions) == 1
     both = by_set(ask(config, model, "all;video", split="train").predictions)

@@ -173,6 +173,23 @@ def test_eight_devices_give_the_losses_of_one_and_one_goes_on_where_they_stopped
     assert rows[-1]["loss"] == pytest.approx(one[-1]["loss"], rel=0.5)
 
 
+def test_encoding_each_clip_once_changes_no_loss_and_a_continued_run_is_bit_equal(
+    tiny_run: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    config = tiny.get_config(str(tiny_data))
+    config.data.encode_once_mb, config.train.steps = 1, 9
+    assert train(config, tmp_path).finished
+    plain, once = (list(read_jsonl(folder / "metrics.jsonl")) for folder in (tiny_run, tmp_path))
+    # Three steps in, the rates are those of the warmup, which the number of steps does not bend.
+    for row, encoded in zip(plain[:3], once, strict=False):
+        assert encoded["loss"] == pytest.approx(row["loss"], rel=1e-5)
+        assert encoded["grad_norm"] == pytest.approx(row["grad_norm"], rel=1e-4)
+    whole = parameters(tmp_path)
+    assert train(config, tmp_path, resume=True, from_step=7).finished
+    assert [row["loss"] for row in read_jsonl(tmp_path / "metrics.jsonl")] == [row["loss"] for row in once]
+    assert [path for path, leaf in parameters(tmp_path).items() if leaf.tobytes() != whole[path].tobytes()] == []
+
+
 def test_a_loss_that_stays_nan_ends_the_run_and_names_the_records_and_a_checkpoint_from_before(
     tiny_run: Path, tiny_data: Path, tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ CHANGEABLE = (
     "mesh.",
     "data.data_dir",
     "data.workers",
+    "data.encode_once_mb",
     "data.test_split",
     "data.masked_",
     "data.corpus",
