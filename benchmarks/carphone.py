@@ -24,8 +24,10 @@ from deemo_jax.media.video import read_frames
 from deemo_jax.sample.render.phone_file import Metadata, write_mp4
 
 FRAME_RATE = Fraction(30_000, 1001)
+# A face counts as covered where this share of its box is.
 COVERED = 0.98
-# Frame -> hair line to chin, without ears: x0, y0, x1, y1 in pixels, marked by hand to about two pixels.
+# Number of a frame -> box of the face from hair line to chin, without ears: left, top, right, bottom in pixels, marked
+# by hand to about two pixels.
 FACES: Mapping[int, tuple[int, int, int, int]] = {
     5: (62, 36, 110, 101),
     15: (60, 36, 110, 101),
@@ -102,6 +104,7 @@ def _compare(folder: Path, film: Path, repeats: int) -> None:
         )
 
 
+# The command without work, whose time is that of starting Python.
 _NOTHING: list[object] = [sys.executable, "-m", "deemo_jax.deidentify", "--help"]
 
 

@@ -1,10 +1,10 @@
-"""How long a 7B decoder's conversion takes and how much memory: a made-up folder of its size, converted by the command.
+"""Time and memory of converting a 7B decoder: a folder of its size with random numbers is converted by the command.
 
     python -m benchmarks.convert_7b --out /scratch/convert_7b        # needs about 27 GB there for a while
     python -m benchmarks.convert_7b --out /tmp/convert --layers 2
 
-The numbers in the folder are noise in Vicuna-7B's shapes, bfloat16, two layers a shard. The command runs as a process
-of its own, so that its memory is its own; what was written is removed.
+The folder holds noise in Vicuna-7B's shapes, bfloat16, two layers a shard. The command runs in a process of its own,
+whose memory is measured; all files are removed at the end.
 """
 
 import argparse
@@ -25,11 +25,14 @@ from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.progress import with_progress
 
+# Of Vicuna-7B.
 WIDTH, MLP, VOCAB, HEADS, DEPTH = 4096, 11008, 32000, 32, 32
 LAYERS_A_SHARD = 2
+# Of a bfloat16.
 BYTES = 2
-# The folder, the checkpoint, and some room.
+# Disk space that is needed, in sizes of the folder: the folder, the checkpoint, and some room.
 TIMES = 2.1
+# Seconds between two looks at the command's memory.
 EVERY_S = 0.1
 RECIPE = """
 from ml_collections import ConfigDict
@@ -117,7 +120,7 @@ def convert(folder: Path, layers: int, out: Path, recipe: Path) -> tuple[float, 
 
 
 def _peak(process: int) -> float:
-    """Linux's own high-water mark; what `getrusage` says of a child counts this process in."""
+    """Linux's record of the most memory of a process, GB; `getrusage` of a child would include this process."""
     try:
         text = Path(f"/proc/{process}/status").read_text()
     except OSError:

@@ -1,8 +1,8 @@
 """Greedy decoding beside Hugging Face's: `python -m benchmarks.decoding [--new 64] [--repeats 7]`.
 
-What is timed is `generation.answers.respond`, which answers every question, without candidates to score. Same weights,
-same prompts, float32, all cores for both, in turns; their tokens must be ours. The floor is the time that
-reading the weights once per token takes on this machine. Needs PyTorch.
+Our side is `deemo_jax.generation.answers.respond`, which answers every question, without candidates. Both sides have
+the same weights and prompts, float32 and all cores, and run in turns; how many of their tokens are the same is printed.
+The floor is the time in which this machine reads the weights once for each token. Needs PyTorch.
 """
 
 import functools
@@ -19,6 +19,7 @@ from deemo_jax.core import cli
 from deemo_jax.generation.answers import respond
 from deemo_jax.models.batch import Batch
 
+# Tokens of a prompt.
 PROMPT = 64
 
 

@@ -1,8 +1,8 @@
 """De-identification beside the `deface` command: `python -m benchmarks.deface [--seconds 8] [--repeats 3]`.
 
-Both commands take the same 720p file, on all cores, from start to end, in turns; deface with its OpenCV backend and
-with the sound kept, which it copies unchanged. Then, for a ladder of face heights in 720p pictures, who finds them and
-how long a look takes: recall is the share of true faces of which 98 % of the box lies within what would be covered.
+Both commands de-identify the same 720p file, on all cores, in turns; deface with its OpenCV backend and with the sound,
+which it copies unchanged. Then both detectors look for faces of several heights in 720p pictures: recall is the share
+of true faces of which 98 % of the box would be covered.
 """
 
 import dataclasses
@@ -28,8 +28,9 @@ from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.detection.centerface import FaceDetector
 from deemo_jax.deid.video.leak_check import covered_share
 
-# The smallest face that both are asked for, pixels.
+# Height of the smallest face that our command is asked for, pixels.
 SMALLEST = 40
+# deface's defaults: the least score of a face, and the share by which its box is enlarged.
 DEFACE_THRESHOLD, DEFACE_MARGIN = 0.2, 0.3
 
 
@@ -60,7 +61,7 @@ def _whole(folder: Path, seconds: float, repeats: int) -> None:
 
 
 def in_turns(ours: list[object], theirs: list[object], folder: Path, repeats: int) -> tuple[tuple[float, float], str]:
-    """Seconds that one of our runs and one of theirs take, and the ratios of the pairs."""
+    """Runs two commands in turns; median seconds of each, and a text on the ratios of the pairs."""
     costs = np.array(
         [
             (
@@ -84,7 +85,7 @@ def cost_of(command: list[object]) -> tuple[float, float]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Looker:
-    """A detector, its threshold, and by how much its boxes are enlarged."""
+    """A detector, the least score of a face, and the share by which boxes are enlarged."""
 
     name: str
     detector: FaceDetector

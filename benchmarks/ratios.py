@@ -12,9 +12,12 @@ def spread(values: Float[np.ndarray, " n"] | Sequence[float], form: str = ".2f")
 
 
 def clock_and_processor(ours: Float[np.ndarray, "n 2"], theirs: Float[np.ndarray, "n 2"]) -> str:
-    """Pairs of runs, each in seconds on the clock and of processor time; above 1, ours is faster.
+    """The ratios of pairs of runs as text; above 1, ours is faster.
 
-    A virtual machine whose processors are lent away in the middle shows it on the clock, less in processor time.
+    On a virtual machine that shares its processors with others, processor time varies less than the clock.
+
+    Args:
+        ours, theirs: seconds of each run, on the clock and of processor time.
     """
     ratios = theirs / ours
     return f"ratio {spread(ratios[:, 0])}, of processor time {spread(ratios[:, 1])}, n {len(ratios)}"

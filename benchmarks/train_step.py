@@ -1,10 +1,10 @@
 """One training step beside PyTorch's: `python -m benchmarks.train_step [--rows 4] [--repeats 7]`.
 
-A frozen ViT and a frozen LLaMA with 32,000 ids, between them a Q-Former and a projection that learn; Hugging Face's
-modules with the same weights on the other side, the usual way: labels in, AdamW on what learns. Our decoder keeps its
-matrix products and makes the rest again in the backward pass (remat "dots"), which on CPUs is the faster way. Float32,
-all cores for both, in turns; the first losses must agree. Also prints what logits for answers only save in memory.
-Needs PyTorch.
+A frozen ViT, a Q-Former and a projection that are trained, and a frozen LLaMA with 32,000 ids; on the other side
+Hugging Face's modules with the same weights, trained with their own loss and PyTorch's AdamW. Our decoder keeps its
+matrix products and recomputes the rest in the backward pass (remat "dots"), which is faster on CPUs. Both sides have
+float32 and all cores and run in turns; their first losses are printed. Also prints the memory that logits for answers
+only save. Needs PyTorch.
 """
 
 import os
@@ -30,6 +30,7 @@ from deemo_jax.models.weights import flatten
 from deemo_jax.training.loss import answer_loss
 from deemo_jax.training.step import init_state, make_step
 
+# Tokens of a sequence and of its answer, frames of a video, and its query tokens.
 LENGTH, ANSWER, FRAMES, QUERIES = 256, 64, 8, 32
 VIT: dict[str, Any] = {
     "name": "vit",
@@ -70,7 +71,7 @@ def main() -> int:
 
 
 def example(rows: int) -> Any:
-    """Random frames and tokens: video in front, the answer at the end."""
+    """A batch of random frames and tokens: video in front, the answer at the end."""
     rng = np.random.default_rng(0)
     batch: Any = Batch.zeros(rows, LENGTH, (FRAMES, 224, 224, 3), None)
     slots = np.full((rows, LENGTH), -1, np.int32)
@@ -89,13 +90,13 @@ def example(rows: int) -> Any:
 
 
 def our_step(model: Any, params: Any, batch: Any) -> Callable[[], float]:
-    """A step that keeps its state."""
+    """A function that does one step and gives its loss; the state is kept between calls."""
     config = sample.get_config()
     config.model = {"decoder": {"name": "llama", **DECODER}, "video": VIDEO}
     recipe = Recipe.from_config(config)
     trainable, frozen = split(params, trainable_paths(flatten(params), recipe.trainable))
     step = jax.jit(make_step(model, recipe), donate_argnums=0)
-    # The state is given away at every step, the parameters that were handed in are not.
+    # A step overwrites its state, so that begins with a copy of the parameters.
     held = [init_state(recipe, jax.tree.map(lambda leaf: leaf.copy(), trainable))]
 
     def run() -> float:
@@ -106,7 +107,7 @@ def our_step(model: Any, params: Any, batch: Any) -> Callable[[], float]:
 
 
 def their_step(params: Any, batch: Any) -> Callable[[], float]:
-    """The same of Hugging Face's modules."""
+    """The same with Hugging Face's modules."""
     values = peers.on_host(params)
     vision, qformer, decoder = towers(values)
     projector = torch.nn.Linear(QFORMER["width"], DECODER["width"])
@@ -157,7 +158,7 @@ def towers(values: dict[str, np.ndarray]) -> tuple[Any, Any, Any]:
 
 
 def temporary_bytes(model: Any, params: Any, batch: Any, chunk: int) -> int:
-    """What the compiled loss and gradient need beside arguments and results."""
+    """Memory of the compiled loss and gradient, beside that of arguments and results."""
     trainable, frozen = split(params, trainable_paths(flatten(params), (".*/connector/.*", ".*/projector/.*")))
 
     def loss(trainable: Any, frozen: Any) -> Any:

@@ -1,4 +1,4 @@
-"""DEEMO-LLaMA at full size: stage 2 of the paper (sections 4 and 5.2), from the public weights.
+"""DEEMO-LLaMA at full size: stage 2 of the DEEMO paper (sections 4 and 5.2), from public weights.
 
     python -m deemo_jax.convert --config configs/deemo_llama_7b.py --out weights/deemo_llama_7b \\
         --source eva_vit_g=eva_vit_g.pth --source blip2=blip2_pretrained_flant5xxl.pth \\
@@ -7,26 +7,27 @@
         --config.init=weights/deemo_llama_7b --config.tokenizer.path=weights/deemo_llama_7b \\
         --config.data.data_dir=DATA
 
-The paper fixes: ViT-g/14 and ImageBind frozen, 8 frames, 32 video and 8 audio queries of width 768, Vicuna 7B frozen,
-Q-Formers and projections trained, batch size 2. It leaves open, and arguments choose (`configs/deemo_llama_7b.py:
-connector=joint,vicuna=v0`):
+The paper states: ViT-g/14, ImageBind and Vicuna 7B frozen, Q-Formers and projections trained, 8 frames, 32 video and 8
+audio queries of width 768, batch size 2. What it leaves open is chosen by arguments (`configs/deemo_llama_7b.py:
+connector=joint,vicuna=v0`); the first choice is the default:
 
-    connector   per_frame: BLIP-2's Q-Former on each frame, then a small one (Video-LLaMA's way); joint: the paper's
-                words, one BLIP-2 Q-Former over the tokens of all frames
+    connector   per_frame: BLIP-2's Q-Former on each frame, then a small one, as in Video-LLaMA; joint: one BLIP-2
+                Q-Former over the tokens of all frames, which is the paper taken literally
     decoder     vicuna; llama3, llama3.1: LLaMA-3's 8B, whose tokenizer is a tokenizer.json
-    vicuna      v1.5: public and ungated; v1.1; v0: what Video-LLaMA's public connectors were trained with
-    template    deemo: the paper's Eq. 1; with vicuna=v0, video_llama: the form those connectors were trained on. Any
-                other name in `deemo_jax/systems/registry.py`, where its decoder's special ids are the same
-    audio       vector: one ImageBind vector per 2-second clip; patches: its 229 patch tokens
-    precision   bfloat16, or float32 for comparisons
+    vicuna      v1.5: public and ungated; v1.1; v0: the one that Video-LLaMA's public connectors were trained with
+    template    deemo: the paper's Eq. 1; with vicuna=v0 the default is video_llama, which those connectors were trained
+                with. Any other name in `deemo_jax/systems/registry.py` whose decoder has the same special ids
+    audio       vector: one ImageBind vector for each 2-second clip; patches: its 229 patch tokens
+    precision   bfloat16; float32 for comparisons
 
-Sizes can be overridden one by one. A decoder without stretched RoPE gets it as a whole, one that has it key by key:
+Sizes can be overridden one by one. Scaled rotary positions are given as a whole to a decoder without them, and key by
+key to one that has them:
 
     --config configs/deemo_llama_7b.py --config.model.decoder.rope_scaling='{"factor": 4.0, "original": 4096}'
     --config configs/deemo_llama_7b.py:decoder=llama3.1 --config.model.decoder.rope_scaling.factor=32.0
 
-Learning rate, schedule and number of steps are not in the paper either: they are AffectGPT's, the nearest ancestor. So
-are 8 audio clips, and no dropout of modalities.
+The paper states neither learning rate, schedule and number of steps nor the number of audio clips; these, and no
+dropout of modalities, are AffectGPT's, on which DEEMO-LLaMA builds.
 """
 
 from typing import Any
@@ -39,6 +40,7 @@ from deemo_jax.systems.deemo.template import DEEMO
 from deemo_jax.systems.registry import TEMPLATES
 from deemo_jax.systems.video_llama.template import VIDEO_LLAMA
 
+# Argument -> its choices, the default first.
 CHOICES: dict[str, tuple[str, ...]] = {
     "connector": ("per_frame", "joint"),
     "decoder": ("vicuna", "llama3", "llama3.1"),
@@ -59,7 +61,7 @@ VIDEO = {"per_frame": presets.VIDEO_BRANCH, "joint": presets.JOINT_VIDEO_BRANCH}
 def get_config(arguments: str = "") -> ConfigDict:
     """The recipe; `arguments` are 'name=choice' pairs, comma-separated.
 
-    What is not named has its first choice, but for the template of vicuna=v0.
+    An argument that is not named has its first choice, except the template of vicuna=v0.
 
     Raises:
         ValueError: an unknown name or choice, or a Vicuna for another decoder.
@@ -67,10 +69,10 @@ def get_config(arguments: str = "") -> ConfigDict:
     chosen = _parse(arguments)
     decoder = {**(LLAMAS.get(chosen["decoder"]) or VICUNAS[chosen["vicuna"]]), "remat": "block"}
     if decoder["rope_scaling"] is None:
-        # A flag can replace a None only where it is told what else may stand there.
+        # ml_collections lets a flag replace a None only where the type of other values is declared.
         decoder["rope_scaling"] = placeholder(ConfigDict)
     audio = {**presets.AUDIO_BRANCH, "encoder": {**presets.IMAGEBIND_AUDIO, "output": chosen["audio"]}}
-    # What remains frozen of the connector: Video-LLaMA keeps BLIP-2's frame Q-Former as it is.
+    # As in Video-LLaMA, BLIP-2's Q-Former on each frame is the part of the connector that stays frozen.
     trainable = ["!.*/frame_qformer/.*"] if chosen["connector"] == "per_frame" else []
     return ConfigDict(
         {

@@ -1,7 +1,7 @@
-"""The sample: the paper's architecture and recipe (section 5.2) at toy width, for the corpus of `deemo_jax.sample`.
+"""The sample: the DEEMO paper's architecture and recipe (section 5.2) in small, for the corpus of `deemo_jax.sample`.
 
-Frozen are the pre-trained encoders and the decoder (configs/sample_towers); learnt are the Q-Formers, their queries,
-the position tables and the projections. The per-frame Q-Former is learnt too: nobody pre-trained one at this width.
+The pre-trained encoders and decoder (configs/sample_towers) are frozen; Q-Formers, their queries, position tables and
+projections are trained. So is the Q-Former on each frame, of which there is no pre-trained one of this width.
 
     python -m deemo_jax.train --config configs/sample.py --workdir runs/sample
     python -m deemo_jax.train --config configs/sample.py:transcript --workdir runs/text   # modalities, comma-separated
@@ -11,9 +11,10 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+# Of both encoders and all Q-Formers.
 WIDTH = 96
 BLOCKS: dict[str, Any] = {"width": WIDTH, "depth": 4, "heads": 4, "mlp": 4 * WIDTH}
-# No dropout (BLIP-2 has 0.1): with it, a few hundred steps learn to use the video in some runs only.
+# Without dropout: at BLIP-2's rate of 0.1 some runs do not learn to use the video in a few hundred steps.
 QFORMER: dict[str, Any] = {"width": WIDTH, "heads": 4, "mlp": 4 * WIDTH, "depth": 2}
 QFORMER |= {"dropout": 0.0, "attention_dropout": 0.0}
 MODEL: dict[str, Any] = {
@@ -47,7 +48,7 @@ def get_config(modalities: str = "all") -> ConfigDict:
             "data": {
                 "dataset": "deemo_mer",
                 "data_dir": "runs/sample_data/tfds",
-                # All speakers are invented: `generate` warns when a clip is not in the dataset.
+                # All speakers are invented, so `generate` warns of clips that are not in the dataset.
                 "corpus": "synthetic",
                 "train_split": "train",
                 "test_split": "test",
@@ -56,13 +57,13 @@ def get_config(modalities: str = "all") -> ConfigDict:
                 "frames": 8,
                 "clips": 4,
                 "modalities": modalities or "all",
-                # One model answers every subset of modalities, so each must often be the only one. The paper trains
-                # with all of them always.
+                # Probabilities that a record does not show a modality. One model is to answer from every subset of
+                # them, so each must often be the only one. The paper always shows all.
                 "modality_dropout": {"video": 0.3, "audio": 0.45, "transcript": 0.7, "nfbl": 0.9},
                 "workers": 2,
-                # What the encoders make of a clip takes 0.2 MB.
+                # Memory for the frozen encoders' outputs, of which a clip has 0.2 MB.
                 "encode_once_mb": 256,
-                # Shares of rows that may be unreadable before the run ends: of a batch, of 100 steps, of the split.
+                # Shares of unreadable rows above which the run ends: of a batch, of 100 steps, of the split.
                 "masked_batch": 0.5,
                 "masked_window": 0.25,
                 "masked_split": 0.25,
@@ -73,7 +74,8 @@ def get_config(modalities: str = "all") -> ConfigDict:
             "init": "configs/sample_towers/towers.safetensors",
             "trainable": [".*/connector/.*", ".*/projector/.*"],
             "frozen_dtype": "float32",
-            # Video-LLaMA peaks at 3e-5 over 100,000 steps at width 768; a few hundred steps at width 96 need more.
+            # A few hundred steps at width 96 need a higher rate than Video-LLaMA's 3e-5, for 100,000 steps at width
+            # 768.
             "optimizer": {
                 "lr": 1e-3,
                 "lr_min": 3e-5,

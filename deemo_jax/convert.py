@@ -1,13 +1,13 @@
-"""Public PyTorch weights into one checkpoint, with a report that accounts for every tensor; and connectors back out.
+"""Converts public PyTorch weights into one checkpoint, with a report on every tensor; and trained connectors back.
 
     python -m deemo_jax.convert --config configs/deemo_llama_7b.py --out CKPT --source eva_vit_g=eva_vit_g.pth \\
         --source blip2=blip2_pretrained_flant5xxl.pth --source imagebind=imagebind_huge.pth --source llama=DIR
-    python -m deemo_jax.convert --config ... --out CKPT --check [--source ...]      # hash, and values against sources
-    python -m deemo_jax.convert --config ... --out CKPT --parity --source ...       # outputs against PyTorch's
-    python -m deemo_jax.convert --workdir runs/deemo_7b --to_pytorch connectors.pth # trained here, used there
+    python -m deemo_jax.convert --config ... --out CKPT --check [--source ...]      # compares hashes, and values
+    python -m deemo_jax.convert --config ... --out CKPT --parity --source ...       # compares outputs with PyTorch's
+    python -m deemo_jax.convert --workdir runs/deemo_7b --to_pytorch connectors.pth # writes a run's connectors
 
-What a table does not know is an error, and all errors are named together; nothing is written before all fits. Reading
-.pth files, --parity and writing .pth need PyTorch: make setup EXTRAS=convert.
+A tensor that no table knows is an error; all errors are named together, and nothing is written where there is one.
+Reading .pth files, --parity and writing .pth need PyTorch: make setup EXTRAS=convert.
 """
 
 from absl import flags

@@ -14,9 +14,9 @@ from deemo_jax.deid.folder.refused_list import REFUSALS
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT
 from deemo_jax.deid.settings import EMPTY_SCENES, MASKS, MIXED, MODES, NO_TRACK, POLICIES, VOICES, Settings
 
-# Worker processes import this module too, so it imports nothing that only its own process needs.
+# Worker processes import this module too, so it imports only what they need.
 
-# Flags of commands that are elsewhere -> how to call those.
+# How to call a command -> its flags that this command had in early versions.
 ELSEWHERE = {
     "python -m deemo_jax.redact FILE --out FILE": ("text", "transcripts", "names", "source_map", "text_engine"),
     "python -m deemo_jax.probe FILE...": ("probe",),
@@ -27,7 +27,7 @@ ELSEWHERE = {
 
 
 class _Elsewhere(argparse.Action):
-    """A flag of another command: says which."""
+    """A flag that belongs to another command: the error names that."""
 
     def __call__(self, *about: Any, **_: Any) -> NoReturn:
         raise UserError(f"{about[-1]}: is of another command: {self.const} (--help lists its flags)")

@@ -67,7 +67,7 @@ ACCEPT_DATA_CHANGE = flags.DEFINE_bool(
 VERIFY_DATA = flags.DEFINE_bool("verify_data", False, "First hold the hash of every shard against what build recorded.")
 ROWS = flags.DEFINE_integer("rows", 8, "Rows of the sheet.", lower_bound=1, upper_bound=40)
 SHOW_FORMAT = flags.DEFINE_bool("show_format", False, "Show what predictions and truth look like, and stop.")
-# What says which evaluation is meant.
+# Flags that choose an evaluation; without any of them --sheet draws that of the last one.
 WHICH = (OUT, OVERWRITE, MODALITIES, FROM_STEP, SPLIT, LIMIT, MAX_NEW_TOKENS, DATA_DIR, CALIBRATE, PREDICTIONS, TRUTH)
 
 

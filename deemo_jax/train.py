@@ -1,4 +1,4 @@
-"""Trains a recipe, either stage, on any number of devices and hosts.
+"""Trains a recipe on any number of devices and hosts.
 
     python -m deemo_jax.train --config configs/sample.py --workdir runs/sample
     python -m deemo_jax.train --config configs/sample.py --workdir runs/sample --resume

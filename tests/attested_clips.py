@@ -15,7 +15,7 @@ RATE = 16_000
 def write_attested(
     folder: Path, clips: int = 6, persons: int = 3, frames: int = 3, seconds: float = 0.5
 ) -> tuple[Path, Path]:
-    """Writes `clips` clips of `persons` persons: grey pictures that grow brighter, and tones (odd clips as mel arrays).
+    """Writes clips of several persons: grey pictures that grow brighter, and tones (of odd clips, mel arrays of noise).
 
     Args:
         folder: where to; clip folders, `attestation.json` (filled in) and `clips.jsonl` appear in it.

@@ -1,7 +1,7 @@
-"""Interview sentences with planted identities: what a redaction of transcripts must find, and what it must leave.
+"""Interview sentences with planted names, places and numbers, which a redaction of transcripts must find.
 
-Names, teams and places are put together from syllables, so no list holds them. Templates come in two sets with nothing
-in common: rules may be tuned on "tuned"; what is measured on "held_out" is what to believe.
+Names, teams and places are made of syllables, so that no word list has them. There are two sets of templates without a
+sentence in common: rules may be tuned on "tuned", and are judged by "held_out".
 """
 
 import dataclasses
@@ -86,7 +86,8 @@ TEMPLATES: dict[TemplateSet, tuple[str, ...]] = {
     ),
 }
 
-# Nothing in these identifies anybody, though capitals, small numbers and likely words are there.
+# Sentences in which nothing identifies anybody, although they have capitals, small numbers, and words that are names
+# too.
 PLAIN: dict[TemplateSet, tuple[str, ...]] = {
     "tuned": (
         "Well, I was gutted, but Monday is another day.",
@@ -162,7 +163,7 @@ class Planted:
     Attributes:
         text: the sentence.
         spans: (kind, start, end) of each planted value, in characters of `text`.
-        template: number of the template within its set; plain sentences follow those with slots.
+        template: number of the template within its set; plain sentences come behind those with slots.
     """
 
     text: str
@@ -254,7 +255,7 @@ def _word(rng: np.random.Generator) -> str:
 
 
 def _surname(word: str, rng: np.random.Generator) -> str:
-    """Now and then with an apostrophe, a hyphen or a letter beyond ASCII, as names have them."""
+    """A surname; half of them have an apostrophe, a hyphen or a letter beyond ASCII."""
     return _pick((word, word, word, f"O'{word}", f"{word}-{_word(rng)}", word[:-1] + "ć"), rng)
 
 

@@ -1,7 +1,7 @@
-"""How much of what identifies do the text rules find, and what do they take that they should leave?
+"""How many names, places and numbers the rules for texts find, and how many other words they remove.
 
-Measured on sentences with planted values (`benchmarks.privacy.planted`), not on a user's transcripts, of which nobody
-knows what should be found.
+Measured on sentences with planted values (`benchmarks.privacy.planted`): of real transcripts it is not known what
+should be found.
 """
 
 import collections
@@ -39,14 +39,14 @@ _EMOTION_WORDS = word_set(
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Share:
-    """So many of so many."""
+    """A share: `hits` of `count`."""
 
     hits: int
     count: int
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Its exact 95 % interval; (0, 1) of nothing."""
+        """Its exact 95 % interval; (0, 1) where `count` is 0."""
         return stats.rate_interval(self.hits, self.count)
 
     def __str__(self) -> str:
@@ -61,11 +61,11 @@ class Score:
     """What was found in a set of sentences.
 
     Attributes:
-        recall: by kind: planted values that are covered whole, under whatever tag.
-        typed: those under the right tag, of those covered.
-        precision: replaced stretches that touch a planted value.
-        kept: words outside planted values that stayed.
-        kept_emotion: those of them that tell of emotion.
+        recall: kind -> planted values that were replaced whole, by any tag.
+        typed: of these, those that were replaced by the right tag.
+        precision: of replaced parts of texts, those that overlap a planted value.
+        kept: of words outside planted values, those that were kept.
+        kept_emotion: of these words, those for emotions.
     """
 
     recall: dict[str, Share]
@@ -121,7 +121,7 @@ def score(said: Iterable[Planted], engine: Engine | None = None, listed: bool = 
     )
 
 
-# Column -> its title, and what is asked of the rules: templates, style, whether the project's list names the values.
+# Column -> (its title, set of templates, style, whether a list of names holds the planted values).
 COLUMNS: dict[str, tuple[str, TemplateSet, Style, bool]] = {
     "held_out": ("held-out templates", "held_out", "written", False),
     "tuned": ("tuned templates", "tuned", "written", False),
@@ -162,7 +162,7 @@ def table(scores: Mapping[str, Score], count: int) -> Table:
 
 
 def main() -> int:
-    """Prints the table, and what to make of it."""
+    """Prints the table, and notes on how to read it."""
     parser = cli.Parser("python -m benchmarks.privacy.words", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="of the planted values (%(default)s)")
     parser.add_argument("--sentences", type=int, default=SENTENCES, help="of each column (%(default)s)")

@@ -1,1 +1,1 @@
-"""From de-identified clips on disk to fixed-shape batches."""
+"""From de-identified clips on disk to batches of fixed shapes."""

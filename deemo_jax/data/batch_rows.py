@@ -1,4 +1,4 @@
-"""One record to one row of a batch: which modalities it shows, its sequence, its pixels and spectrograms."""
+"""Turns a record into a row of a batch: the modalities that it shows, its sequence, pixels and spectrograms."""
 
 import dataclasses
 from collections.abc import Collection, Mapping
@@ -12,23 +12,25 @@ from deemo_jax.data.record_features import IMAGE_SIZE
 from deemo_jax.media.imagebind_mel import MEL_BINS, MEL_FRAMES
 from deemo_jax.models.media_tokens import MediaTokens
 
+# Field of `Batch` -> its value for one row.
 Row = dict[str, np.ndarray]
-# Shape and dtype of what a row holds of a modality; zeros of it where a record has none.
+# Shape and dtype of what a row holds of a modality; it is zeros where a record has none.
 Blank = tuple[tuple[int, ...], np.dtype]
+# Modality -> field of `Batch` with its input, or with its encoder's output.
 INPUTS = {Modality.VIDEO: "frames", Modality.AUDIO: "mel"}
 ENCODED = {Modality.VIDEO: "encoded_video", Modality.AUDIO: "encoded_audio"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RowSpec(PromptSpec):
-    """What a row looks like, the same for every record.
+    """How records become rows.
 
     Attributes:
-        frames: F.
-        clips: M.
-        modalities: what may be shown at all.
-        dropout: in training, the probability that a modality is withheld from a record.
-        encoded: of each modality whose encoder's output the records have in place of its input, what that looks like.
+        frames: F, frames of a row.
+        clips: M, audio clips of a row.
+        modalities: those that may be shown.
+        dropout: modality -> probability that a record does not show it, in training.
+        encoded: modality -> shape and dtype of its encoder's output, where records have that in place of the input.
     """
 
     frames: int
@@ -53,9 +55,10 @@ def input_blanks(tokens: MediaTokens, frames: int, clips: int) -> dict[Modality,
 
 
 def shown(record: Record, spec: RowSpec, rng: np.random.Generator) -> frozenset[Modality]:
-    """The modalities that a record has, the recipe allows, and dropout leaves; never none where there was one.
+    """The modalities that a record has, the recipe allows, and dropout leaves; of some that are there at least one.
 
-    The random numbers do not depend on what the record has, so that one record's lack does not shift another draw.
+    A random number is drawn for every modality, whether the record has it or not, so that the draw for one modality
+    does not depend on which others are there.
     """
     has = {modality: modality in record.media and modality in spec.inputs for modality in INPUTS}
     has |= {Modality.TRANSCRIPT: bool(record.clip.transcript.strip()), Modality.NFBL: bool(record.clip.nfbl)}
@@ -69,11 +72,17 @@ def shown(record: Record, spec: RowSpec, rng: np.random.Generator) -> frozenset[
 
 
 def make_row(record: Record, spec: RowSpec, rng: np.random.Generator, index: int) -> tuple[Row, bool]:
-    """A record's row of every field of `Batch`, and whether its transcript was cut.
+    """A record's row, and whether its transcript was shortened.
+
+    Args:
+        record: the record.
+        spec: how records become rows.
+        rng: for modality dropout.
+        index: of the record in its split.
 
     Raises:
-        UserError: the prompt cannot fit.
-        ValueError: the record's pixels or samples are damaged.
+        UserError: the prompt does not fit.
+        ValueError: the record's frames or spectrograms are damaged.
     """
     modalities = shown(record, spec, rng)
     row = blank_row(spec, index)
@@ -91,10 +100,7 @@ def make_row(record: Record, spec: RowSpec, rng: np.random.Generator, index: int
 
 
 def blank_row(spec: RowSpec, index: int) -> Row:
-    """A masked record: it teaches nothing and counts for nothing.
-
-    Its bos is valid all the same, because attention over no token at all is not a number.
-    """
+    """The row of a masked record, which has no targets. Its first token is valid: attention over no token gives NaN."""
     length = spec.max_length
     row: Row = {
         "token_ids": np.full(length, spec.tokenizer.pad_id, np.int32),

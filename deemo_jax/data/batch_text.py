@@ -1,4 +1,4 @@
-"""A batch for human eyes: who stands where, and what is trained on."""
+"""A batch as text: what stands at which position, and what is trained on."""
 
 import itertools
 
@@ -12,13 +12,13 @@ from deemo_jax.models.media_tokens import MediaTokens
 
 
 def describe_first(pipeline: Pipeline, tokenizer: Tokenizer, tokens: MediaTokens, rows: int = 4) -> str:
-    """The first rows of a pipeline's first batch, a paragraph each, and what became of their records.
+    """The first rows of a pipeline's first batch, a paragraph for each, and what was wrong with their records.
 
     Args:
         pipeline: of the recipe.
-        tokenizer: its.
+        tokenizer: of the recipe.
         tokens: of the model's branches.
-        rows: how many at most.
+        rows: the most rows that are described.
 
     Raises:
         UserError: a prompt does not fit.
@@ -37,10 +37,10 @@ def describe_first(pipeline: Pipeline, tokenizer: Tokenizer, tokens: MediaTokens
 
 
 def describe_row(batch: Batch, tokenizer: Tokenizer, tokens: MediaTokens, row: int = 0) -> list[str]:
-    """One row of a batch in lines: what it shows and how much it teaches, then one for each stretch of equal role.
+    """One row of a batch in lines: a summary, then a line for each stretch of positions with the same role.
 
-    Those give positions, role (text, audio, video or padding), 'loss' where the tokens are targets, and the decoded
-    text, or which tokens of its branch they are.
+    A line gives the positions, the role (text, audio, video or padding), 'loss' where the tokens are targets, and the
+    decoded text, or the numbers of the tokens within their branch.
     """
     slots, valid = np.asarray(batch.slots[row]), np.asarray(batch.valid[row])
     ids, loss = np.asarray(batch.token_ids[row]), np.asarray(batch.loss_mask[row])
@@ -71,7 +71,7 @@ def _role(slot: int, real: bool, audio_tokens: int) -> str:
 
 
 def _text(ids: list[int], tokenizer: Tokenizer) -> str:
-    """Decoded, on one line, with its special tokens to be seen."""
+    """Decoded text on one line, with special tokens shown as <bos> and <eos>."""
     special = {tokenizer.bos_id: "<bos>", tokenizer.eos_id: "<eos>"}
     text = ""
     for is_special, group in itertools.groupby(ids, special.__contains__):

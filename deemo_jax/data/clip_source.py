@@ -1,4 +1,4 @@
-"""A built dataset as a random-access sequence of clips: opened, checked, decoded."""
+"""A built dataset as a sequence of clips, which are read by their index."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -21,7 +21,14 @@ from deemo_jax.media.video import uniform_indices
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Record:
-    """One clip as stored: `jpegs` still encoded, `mel` Float32[M 128 204] with M = 0 when there is no audio."""
+    """One clip as it is stored.
+
+    Attributes:
+        clip: ids, texts and label.
+        provenance: how it was de-identified.
+        jpegs: frames, encoded; empty where there is no video.
+        mel: float32; M = 0 where there is no audio.
+    """
 
     clip: Clip
     provenance: Provenance
@@ -56,19 +63,19 @@ class Record:
 
 
 class ClipSource:
-    """The records of one split, by index. Safe to read from several threads.
+    """The records of one split, by index; may be read from several threads.
 
     Args:
         data_dir: the root that holds `<dataset>/<version>/`.
         dataset: e.g. 'deemo_mer'.
-        split: a TFDS split name, slices such as 'train[:10%]' included.
+        split: a split of TFDS; slices such as 'train[:10%]' are possible.
 
     Attributes:
-        files: the shards of the split, watched.
+        files: the shards of the split, which must not change while they are read.
         labels: of the dataset.
 
     Raises:
-        UserError: no such dataset or split, it was built with other features, or a shard is missing or not whole.
+        UserError: no such dataset or split, it was built with other features, or a shard is missing or damaged.
     """
 
     def __init__(self, data_dir: str | Path, dataset: str, split: str) -> None:
@@ -100,12 +107,10 @@ class ClipSource:
 
 
 def open_builder(data_dir: str | Path, dataset: str) -> tfds.core.DatasetBuilder:
-    """Opens `<data_dir>/<dataset>/<newest version>` and checks that its features are the ones this code reads.
-
-    Where `data_dir` is the folder of one version, that version is opened.
+    """Opens the newest version in `<data_dir>/<dataset>/`, or the one in `data_dir` itself, and checks its features.
 
     Raises:
-        UserError: there is none, it is damaged, or its features differ.
+        UserError: there is none, it is damaged, or its features differ from `clip_features`.
     """
     refuse_remote(data_dir)
     refuse_other_bytes(data_dir)
@@ -136,10 +141,10 @@ def dataset_labels(data_dir: str | Path, dataset: str) -> Labels:
 
 
 def check_features(stored: Any, where: str | Path) -> None:
-    """Compares a dataset's features with `clip_features`; its labels are its own.
+    """Compares a dataset's features with `clip_features`; the labels may be others.
 
     Raises:
-        UserError: naming the features that differ.
+        UserError: features differ; it names them.
     """
     expected = _flat(clip_features())
     found = _flat(stored) if isinstance(stored, tfds.features.FeaturesDict) else {}
@@ -158,7 +163,7 @@ def decode_jpeg(data: bytes) -> UInt8[np.ndarray, "224 224 3"]:
     """One stored frame as RGB.
 
     Raises:
-        ValueError: not an image, or not of the stored size.
+        ValueError: not an image, or of another size.
     """
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if image is None or image.shape != (IMAGE_SIZE, IMAGE_SIZE, 3):
@@ -171,7 +176,7 @@ def _version(path: Path) -> list[int]:
 
 
 class _KeepEncoded(tfds.decode.SkipDecoding):
-    """Leaves frames encoded, so that only the frames a recipe samples are decoded."""
+    """Leaves frames encoded, so that only frames that a row shows are decoded."""
 
     def decode_batch_example_np(self, example: Any, **_: Any) -> Any:
         return example
@@ -183,7 +188,7 @@ def _flat(features: tfds.features.FeaturesDict, prefix: str = "") -> dict[str, s
         if isinstance(feature, tfds.features.FeaturesDict):
             flat |= _flat(feature, f"{prefix}{key}/")
         else:
-            # How many labels there are is the dataset's own.
+            # Its text has the number of labels in it, in which datasets may differ.
             label = isinstance(feature, tfds.features.ClassLabel)
             flat[prefix + key] = "ClassLabel" if label else " ".join(repr(feature).split())
     return flat

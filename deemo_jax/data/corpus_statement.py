@@ -1,13 +1,14 @@
-"""What a corpus says of itself in its truth file: its kind, and, where it was made, its cues and what can be reached.
+"""What a truth file states of its corpus: its kind and, for an artificial one, its cues and the best accuracies.
 
-Every row carries the same statement (docs/formats.md):
+Every row has the same statement (docs/evaluate.md):
 
     "corpus": {"kind": "synthetic",
                "cues": {"voice": {"negative": "flat", "neutral": "even", "positive": "lively"}},
                "optimal_accuracy": {"": 0.6, "audio": 0.735},
                "optimal_balanced_accuracy": {"": 0.5, "audio": 0.68}}
 
-and, where cues are stated, which of them its clip shows: "cues": {"voice": "neutral"}. Anybody may have written it.
+and, where cues are stated, the state of each in its clip: "cues": {"voice": "neutral"}. The file may come from anybody,
+so everything is checked.
 """
 
 import dataclasses
@@ -18,11 +19,13 @@ from typing import Any
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Modality, set_name
 
+# Of the statement, in a row of a truth file.
 KEY = "corpus"
-# The state of a cue that is not there.
+# The state of a cue that is not expressed.
 NEUTRAL = "neutral"
-# No corpus needs more of anything; what is written by hand or by mistake does.
+# The most keys that an object of the statement may have.
 MOST = 32
+# A name: 1 to 40 letters, digits, blanks, hyphens and apostrophes.
 _NAME = re.compile(r"\w(?:[\w' -]{0,38}\w)?")
 
 
@@ -32,10 +35,10 @@ class CorpusStatement:
 
     Attributes:
         kind: e.g. "synthetic".
-        cues: cue -> state -> the word that a reasoning uses for it. The state "neutral" is the cue's absence.
-        optimal_accuracy: modality set, as `schema.set_name` writes it ("" for none) -> the best accuracy that anybody
-            can reach; empty where it is not known.
-        optimal_balanced_accuracy: likewise the best mean recall of the emotions.
+        cues: cue -> state -> the word that a reasoning uses for it. In the state "neutral" a cue is not expressed.
+        optimal_accuracy: modality set, as `schema.set_name` writes it ("" for none) -> the best accuracy that can be
+            reached, a share; empty where it is not known.
+        optimal_balanced_accuracy: modality set -> the best mean recall of the labels, a share.
     """
 
     kind: str
@@ -45,7 +48,7 @@ class CorpusStatement:
 
     @classmethod
     def from_json(cls, value: object) -> "CorpusStatement":
-        """Reads a statement; unknown keys are left alone.
+        """Reads a statement; unknown keys are ignored.
 
         Raises:
             UserError: it is malformed.
@@ -61,13 +64,14 @@ class CorpusStatement:
         )
 
     def to_json(self) -> dict[str, Any]:
+        """The statement, as `from_json` reads it."""
         return dataclasses.asdict(self)
 
     def states_of(self, row: Mapping[str, Any]) -> dict[str, str]:
-        """The state of every cue in the clip of a row of the truth.
+        """Cue -> its state in the clip of a row of the truth file.
 
         Raises:
-            UserError: the row does not name them.
+            UserError: the row does not name the state of a cue.
         """
         named = row.get("cues")
         found = {}
@@ -80,10 +84,10 @@ class CorpusStatement:
 
 
 def stated_corpus(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> CorpusStatement | None:
-    """The statement of a truth file; None where it makes none.
+    """The statement of a truth file; None where there is none.
 
     Args:
-        rows: where each row stands, for messages, and the row.
+        rows: the place of each row, for messages, and the row.
 
     Raises:
         UserError: a malformed statement, or rows of several corpora.

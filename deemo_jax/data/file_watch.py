@@ -1,4 +1,4 @@
-"""Files that must stay as they are while they are read: one that is gone, cut or replaced is named, not read over."""
+"""Notices files that are removed, truncated or replaced while they are being read."""
 
 import threading
 import time
@@ -8,18 +8,21 @@ from pathlib import Path
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import sha256
 
+# Seconds between two checks of files that can be read: few enough to notice a change soon, many enough for network
+# disks.
 EVERY_S = 5.0
-"""Between two looks at files that read well: often enough to stop within seconds, rare enough for network disks."""
 
+# Size in bytes, time of the last change in nanoseconds, and number of the inode.
 Signature = tuple[int, int, int]
 
 
 class FileWatch:
-    """Remembers size, time of change and identity of files; safe to ask from several threads.
+    """Remembers size, time of change and identity of files; may be called from several threads.
 
     Args:
-        files: path -> sha256 where it is known. A file that was touched or copied anew is the same while its hash is.
-        every_s: seconds between two looks of `glance`.
+        files: path -> SHA-256, or None where it is not known. A file with another time or identity counts as unchanged
+            where its hash is the same.
+        every_s: the least seconds between two checks by `glance`.
     """
 
     def __init__(self, files: Mapping[Path, str | None], every_s: float = EVERY_S) -> None:
@@ -30,19 +33,19 @@ class FileWatch:
         self._looked = time.monotonic()
 
     def glance(self) -> None:
-        """`check`, unless the last look was only just now.
+        """Calls `check`, unless the last check was less than `every_s` ago.
 
         Raises:
-            UserError: see there.
+            UserError: see `check`.
         """
         if time.monotonic() - self._looked >= self._every_s:
             self.check()
 
     def check(self) -> None:
-        """Whether all files are still what they were.
+        """Checks that all files are what they were.
 
         Raises:
-            UserError: naming the first that is not.
+            UserError: a file is not; it names the file.
         """
         with self._lock:
             self._looked = time.monotonic()

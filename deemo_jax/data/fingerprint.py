@@ -1,7 +1,8 @@
-"""What a dataset consists of on disk: `build` writes it beside the dataset, whoever reads holds the files against it.
+"""The fingerprint of a dataset: its version, the sizes of its splits, and the hashes of all its shards.
 
-Two datasets are the same when version, sizes of splits, and hashes of all shards are. A dataset without the file comes
-from a `build` that wrote none: its shards are opened and counted all the same, and hashed by who needs their hashes.
+`build` writes it beside the dataset, and readers compare the files with it. Two datasets with equal fingerprints are
+the same. A dataset may lack the file, as one built by an early version; its shards are then counted, and hashed when
+their hashes are needed.
 """
 
 import dataclasses
@@ -18,14 +19,14 @@ from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.data.record_features import labels_of
 
 FILE = "fingerprint.json"
+# The most files that are named in a message.
 NAMED = 3
-"""So many files are named in a message."""
 MEND = "copy the dataset again, or build it again with --overwrite"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Shard:
-    """One file of records: its size in bytes, and its hash."""
+    """One file of records: its size in bytes, and its SHA-256."""
 
     bytes: int
     sha256: str
@@ -33,14 +34,14 @@ class Shard:
 
 @dataclasses.dataclass(frozen=True)
 class Fingerprint:
-    """A dataset, as known by what lies on disk.
+    """What identifies a dataset.
 
     Attributes:
         dataset: its name.
         version: e.g. '1.0.0'.
         splits: name -> number of records.
         shards: file name -> size and hash.
-        labels: of its emotions.
+        labels: the emotions that its records name.
     """
 
     dataset: str
@@ -50,7 +51,7 @@ class Fingerprint:
     labels: Labels = DEEMO_LABELS
 
     def to_json(self) -> dict[str, Any]:
-        """As it is written: DEEMO's labels are left out, as by versions that knew no others."""
+        """The fingerprint as it is written; DEEMO's own labels are left out, as early versions knew no others."""
         content = dataclasses.asdict(self) | {"labels": list(self.labels)}
         if self.labels == DEEMO_LABELS:
             del content["labels"]
@@ -61,7 +62,7 @@ class Fingerprint:
         """Reads what `to_json` gave.
 
         Raises:
-            UserError: it is something else.
+            UserError: the value is something else.
         """
         try:
             shards = {str(name): Shard(int(of["bytes"]), str(of["sha256"])) for name, of in value["shards"].items()}
@@ -73,7 +74,7 @@ class Fingerprint:
 
 
 def measure(builder: tfds.core.DatasetBuilder) -> Fingerprint:
-    """The fingerprint of what is on disk. Every byte is read.
+    """The fingerprint of a dataset, from its files; every byte is read.
 
     Raises:
         UserError: a shard is missing or cannot be read.
@@ -86,19 +87,19 @@ def measure(builder: tfds.core.DatasetBuilder) -> Fingerprint:
 
 
 def write(builder: tfds.core.DatasetBuilder) -> None:
-    """Measures a dataset and writes the fingerprint into its folder.
+    """Writes the fingerprint of a dataset into its folder.
 
     Raises:
-        UserError: it cannot be read or written.
+        UserError: the dataset cannot be read, or its folder cannot be written.
     """
     write_json(Path(builder.data_path) / FILE, measure(builder).to_json())
 
 
 def stored(builder: tfds.core.DatasetBuilder) -> Fingerprint | None:
-    """What `write` left in a dataset's folder; None where a dataset was built before there was such a file.
+    """The fingerprint in a dataset's folder; None where there is none.
 
     Raises:
-        UserError: it is malformed, or of another dataset than the one that lies there.
+        UserError: it is malformed, or of another dataset.
     """
     path = Path(builder.data_path) / FILE
     if not path.exists():
@@ -114,7 +115,7 @@ def stored(builder: tfds.core.DatasetBuilder) -> Fingerprint | None:
 
 
 def fingerprint_of(builder: tfds.core.DatasetBuilder) -> tuple[Fingerprint, bool]:
-    """(the stored fingerprint, True), or (one that is measured, False) where `build` stored none.
+    """The fingerprint of a dataset, and whether it was stored; where it was not, it is measured.
 
     Raises:
         UserError: see `stored` and `measure`.
@@ -124,14 +125,14 @@ def fingerprint_of(builder: tfds.core.DatasetBuilder) -> tuple[Fingerprint, bool
 
 
 def check_files(builder: tfds.core.DatasetBuilder, *, hashes: bool = False) -> None:
-    """Whether every shard is there and whole: size as recorded, and as many records as the dataset's index says.
+    """Checks that every shard has its recorded size, and as many records as the dataset's index says.
 
     Args:
         builder: of the dataset.
-        hashes: also read every byte and compare hashes; needs a fingerprint beside the dataset.
+        hashes: whether hashes are compared too, for which every byte is read; needs a stored fingerprint.
 
     Raises:
-        UserError: naming the shard.
+        UserError: a shard is missing or damaged; it names the shard.
     """
     known = stored(builder)
     if hashes and known is None:
@@ -150,7 +151,7 @@ def check_files(builder: tfds.core.DatasetBuilder, *, hashes: bool = False) -> N
 
 
 def differences(before: Fingerprint, now: Fingerprint) -> list[str]:
-    """How a dataset differs from what it was, a phrase each; nothing when it is the same."""
+    """The differences between two fingerprints, a phrase for each; empty where they are equal."""
     found = []
     for name in ("dataset", "version"):
         if (was := getattr(before, name)) != (is_now := getattr(now, name)):
@@ -183,7 +184,11 @@ def _size(path: Path) -> int:
 
 
 def _check_count(path: Path, count: int) -> None:
-    """A shard's own index lies at its end: a file that was cut cannot say how many records it has."""
+    """Checks the number of records in a shard. A shard's index is at its end, so a truncated shard has none.
+
+    Raises:
+        UserError: the shard is damaged, or has another number of records.
+    """
     from array_record.python.array_record_module import ArrayRecordReader
 
     try:

@@ -1,4 +1,4 @@
-"""How many records may be unreadable before a pass over the data ends: a few cost themselves, many cost the result."""
+"""Ends a pass over the data where too many records cannot be read; single ones are masked and the pass goes on."""
 
 import collections
 from collections.abc import Mapping
@@ -6,24 +6,25 @@ from collections.abc import Mapping
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import MaskedLimits
 
+# Steps that the limit `masked_window` is counted over.
 WINDOW = 100
-"""Steps that `masked_window` looks back over."""
+# The limits `masked_batch` and `masked_split` end nothing below so many records: in a batch of two, one bad record is
+# half of it.
 LEAST = 4
-"""So many rows of a batch, or records of a split, at least: in batches of two or three, chance alone would mask all."""
 MEND = "look at the disk, copy the dataset again or build it again with --overwrite"
 
 
 def check_split(limits: MaskedLimits, unreadable: Mapping[int, str], size: int, split: str) -> None:
-    """Whether so many different records of a split may be unreadable.
+    """Checks the number of unreadable records of a split.
 
     Args:
-        limits: the shares.
-        unreadable: index -> what was wrong.
-        size: records of the split.
-        split: its name.
+        limits: the shares that are accepted.
+        unreadable: index of a record -> what was wrong with it.
+        size: number of records in the split.
+        split: its name, for the message.
 
     Raises:
-        UserError: there are too many.
+        UserError: more than the share `masked_split` is unreadable.
     """
     if len(unreadable) > max(limits.masked_split * size, LEAST - 1):
         index, reason = next(iter(unreadable.items()))
@@ -34,14 +35,14 @@ def check_split(limits: MaskedLimits, unreadable: Mapping[int, str], size: int, 
 
 
 class MaskedCount:
-    """Masked rows of a run's steps, over all processes.
+    """Counts the masked rows of a run's steps, of all processes.
 
     Args:
-        limits: when to end the run.
+        limits: the shares that are accepted.
         batch_size: rows of a step.
-        size: records of the training split.
-        split: its name.
-        reasons: what this process knows of unreadable records, by index; grows meanwhile.
+        size: number of records in the training split.
+        split: its name, for messages.
+        reasons: index -> what was wrong, of the unreadable records that this process has met; others add to it.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class MaskedCount:
     ) -> None:
         epoch = -(-size // batch_size)
         self._split, self._reasons = split, reasons
-        # Limit -> how many steps it looks back over, its share, and the masked rows in them that it still allows.
+        # Limit -> number of last steps that it is counted over, its share, and the most masked rows in these steps.
         self._spans = {
             "masked_batch": (1, limits.masked_batch, max(limits.masked_batch * batch_size, LEAST - 1)),
             "masked_window": (WINDOW, limits.masked_window, limits.masked_window * WINDOW * batch_size),
@@ -63,10 +64,10 @@ class MaskedCount:
 
         Args:
             step: its number, for the message.
-            masked: rows of its batch that were masked, over all processes.
+            masked: masked rows of its batch, of all processes.
 
         Raises:
-            UserError: a limit is passed.
+            UserError: a limit is exceeded.
         """
         self._steps.append(masked)
         for key, (span, share, most) in self._spans.items():

@@ -1,8 +1,9 @@
-"""Batches as a pure function of the step, so that any number of hosts can resume anywhere, exactly.
+"""Batches as a function of the step number only, so that a run resumes exactly, on any number of hosts.
 
-source -> shuffle by (seed, epoch) -> repeat -> map with a generator seeded by (seed, index) -> fixed-shape batch.
-Nothing is filtered and nothing is packed: an unreadable record becomes a masked one. A file that is gone or changed, or
-too many unreadable records, end the pass.
+source -> shuffle by (seed, epoch) -> repeat -> map with a generator seeded by (seed, index) -> batch of fixed shapes.
+No record is left out and none share a row: an unreadable record becomes a masked row. A file that is missing or
+    changed,
+or too many unreadable records, end the pass.
 """
 
 import dataclasses
@@ -26,17 +27,17 @@ from deemo_jax.data.tokenizer import Tokenizer, make_tokenizer
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.media_tokens import MediaTokens
 
+# `Batch.index` of rows that fill up the last batch of an evaluation.
 PADDING = -1
-"""The index of a row that fills up the last batch of an evaluation."""
 
 
 @dataclasses.dataclass
 class Counts:
-    """What did not go smoothly so far, by record index: idempotent, whatever is read again.
+    """Records with a difficulty so far, by index; reading a record again changes nothing.
 
     Attributes:
         unreadable: index -> what was wrong with the record.
-        cut: indices whose transcript was shortened to fit.
+        cut: indices of records whose transcript was shortened to fit.
     """
 
     unreadable: dict[int, str] = dataclasses.field(default_factory=dict)
@@ -47,8 +48,8 @@ class Pipeline:
     """The batches of one split on one process.
 
     Attributes:
-        counts: unreadable records and cut transcripts met so far.
-        steps: batches in one pass over the split.
+        counts: unreadable records and cut transcripts so far.
+        steps: number of batches in one pass over the split.
     """
 
     def __init__(
@@ -65,9 +66,22 @@ class Pipeline:
         limits: MaskedLimits | None = None,
         split: str = "",
     ) -> None:
-        """See `make_pipeline`; `source` is any sequence of `Record`, `split` its name for messages.
+        """Sets the pipeline up; nothing is read yet.
 
-        `files` of a source, a `FileWatch`, are looked at when a record cannot be read, and now and then.
+        Args:
+            source: any sequence of `Record`. Where it has `files`, a `FileWatch`, these are checked every few seconds,
+                and when a record cannot be read.
+            spec: how a record becomes a row.
+            batch_size: rows of a batch, of all processes.
+            train: shuffled and endless; else one pass in order.
+            seed: of the order and of modality dropout.
+            process_index, process_count: see `make_pipeline`.
+            threads: that read ahead.
+            limits: shares of records that may be unreadable.
+            split: name of the split, for messages.
+
+        Raises:
+            UserError: the batch does not divide over the processes, or the training split is empty.
         """
         if batch_size < 1 or batch_size % process_count:
             raise UserError(
@@ -90,11 +104,11 @@ class Pipeline:
         self._train = train
 
     def batch_at(self, step: int) -> Batch:
-        """This process' rows of the global batch of `step`, counted from 0. The same on every call.
+        """This process' rows of the batch of `step`, counted from 0; the same on every call.
 
         Raises:
-            IndexError: an evaluation has no such step.
-            UserError: a file of the split is gone or was replaced; a prompt does not fit; or, in an evaluation, too
+            IndexError: there is no such step.
+            UserError: a file of the split is missing or was replaced; a prompt does not fit; or, in an evaluation, too
                 many records cannot be read.
         """
         if step < 0 or (not self._train and step >= self.steps):
@@ -104,7 +118,7 @@ class Pipeline:
         return stack([self._rows[position] for position in self._positions(step)])
 
     def iterate(self, start_step: int = 0) -> Iterator[Batch]:
-        """The batches from `start_step` on, read ahead in threads; endless in training, to the end of the pass else.
+        """The batches from `start_step` on, read ahead in threads; in training they never end.
 
         Raises:
             IndexError: `start_step` is negative.
@@ -116,7 +130,7 @@ class Pipeline:
         return iter(batches.to_iter_dataset(options))
 
     def record(self, index: int) -> Record:
-        """A record of the split by `Batch.index`: ids, references and provenance, for evaluation.
+        """The record of a row, by its `Batch.index`.
 
         Raises:
             UserError: it cannot be read.
@@ -127,15 +141,17 @@ class Pipeline:
             raise UserError(f"record {index}: cannot be read ({type(error).__name__}: {error})") from error
 
     def masked_count(self) -> MaskedCount:
-        """What counts this pipeline's masked rows in a training run."""
+        """A counter for the masked rows of a training run with this pipeline."""
         return MaskedCount(self._limits, self._batch, len(self._source), self._split, self.counts.unreadable)
 
     def __len__(self) -> int:
-        """How many records the split has."""
+        """Number of records in the split."""
         return len(self._source)
 
     def _positions(self, step: int) -> range:
-        """Neighbouring processes hold neighbouring rows, so the global batch is the same for any process count."""
+        """This process' rows of a batch. Each process has consecutive rows, so a batch is the same for any number of
+        processes.
+        """
         first = step * self._batch + self._process * self._local
         return range(first, first + self._local)
 
@@ -146,12 +162,12 @@ class Pipeline:
             row, cut = make_row(self._source[index], self._spec, rng, index)
         except UserError:
             raise
-        except Exception as error:  # whatever a damaged file makes the readers raise, it costs one record only
+        except Exception as error:  # readers raise exceptions of many types on damaged bytes
             if self._files:
                 self._files.check()
             with self._lock:
                 self.counts.unreadable[index] = f"{type(error).__name__}: {error}"
-                if not self._train:  # in training, the loop asks for all processes together
+                if not self._train:  # in training, `masked_count` counts the records of all processes
                     check_split(self._limits, self.counts.unreadable, len(self._source), self._split)
             return blank_row(self._spec, index)
         if cut:
@@ -161,7 +177,7 @@ class Pipeline:
 
 
 class _Steps:
-    """`Pipeline.batch_at` as the random-access source that grain reads ahead in."""
+    """`Pipeline.batch_at` as a sequence, which grain reads ahead."""
 
     def __init__(self, pipeline: Pipeline, start: int) -> None:
         self._pipeline, self._start = pipeline, start
@@ -190,13 +206,13 @@ def make_pipeline(
     Args:
         recipe: of the run.
         tokens: of its model's branches.
-        train: shuffled, repeated, answers and modality dropout; else one pass in order, prompts only, the last
-            batch filled up with masked rows of index -1.
-        tokenizer: default: made from the recipe.
-        modalities: restricts what is shown; default: `config.data.modalities`.
-        source: the split, opened; default: it is opened.
-        process_index: which of `process_count` processes reads; batch_size is global.
-        process_count: how many.
+        train: shuffled and endless, with answers and modality dropout; else one pass in order, prompts without answers,
+            the last batch filled up with masked rows of index -1.
+        tokenizer: None makes it from the recipe.
+        modalities: that may be shown; None for `config.data.modalities`.
+        source: the opened split; None opens it.
+        process_index: number of this process, from 0.
+        process_count: processes over which the rows of a batch are divided.
 
     Raises:
         UserError: the dataset is missing or has other features, or a config value makes no sense.
@@ -228,10 +244,10 @@ def make_spec(
     tokenizer: Tokenizer | None = None,
     modalities: frozenset[Modality] | None = None,
 ) -> RowSpec:
-    """What rows look like by a recipe; arguments as for `make_pipeline`. The labels are DEEMO's.
+    """How a recipe turns a record into a row, with DEEMO's labels. Arguments as for `make_pipeline`.
 
     Raises:
-        UserError: a config value makes no sense.
+        UserError: a value of the recipe makes no sense.
     """
     data, (task, template) = recipe.data, parse_prompt(recipe.prompt)
     return RowSpec(
@@ -249,12 +265,17 @@ def make_spec(
 
 
 def stack(rows: Sequence[Row]) -> Batch:
-    """Rows to a batch; fields that no row has are None."""
+    """Rows as a batch; fields that rows lack are None."""
     fields = {field.name: None for field in dataclasses.fields(Batch)}
     return Batch(**(fields | {key: np.stack([row[key] for row in rows]) for key in rows[0]}))
 
 
 def _dropout(config: Mapping[str, float]) -> dict[Modality, float]:
+    """Reads `config.data.modality_dropout`.
+
+    Raises:
+        UserError: an unknown modality, or a number that is no probability.
+    """
     probabilities = dict(config)
     for name, value in probabilities.items():
         if name not in set(Modality) or not 0.0 <= float(value) <= 1.0:

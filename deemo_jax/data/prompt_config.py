@@ -1,4 +1,4 @@
-"""`config.prompt` of a recipe: which prompt template of `deemo_jax.systems` it names, and its own texts in it."""
+"""`config.prompt` of a recipe: a prompt template of `deemo_jax.systems`, and the recipe's own texts in it."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,17 +13,18 @@ from deemo_jax.systems.registry import TEMPLATES
 
 @dataclasses.dataclass(frozen=True)
 class PromptConfig:
-    """`config.prompt`. What is None keeps the template's own text.
+    """`config.prompt`. Where a text is None, the template's own is used.
 
-    The public sentences are not in this repository; to run those checkpoints as they were trained, give them here.
+    The sentences of the public systems are not in this repository; a recipe that is to use a public checkpoint as it
+    was trained gives them here.
 
     Attributes:
         task: see `deemo_jax.data.prompts.Task`.
         template: a key of `deemo_jax.systems.registry.TEMPLATES`.
         system: the system text, in templates that have one.
         question: what is asked, instead of the template's question or the task's instruction.
-        audio, video, transcript, nfbl, user: what surrounds each input and the question, with '{}' in its place and
-            its own separator at the end. A sentence that names another modality would betray it where that is absent.
+        audio, video, transcript, nfbl, user: the text around each input and around the question, with '{}' in its place
+            and the separator at its end. It should not name other modalities, which may be absent.
     """
 
     task: str
@@ -66,6 +67,6 @@ def parse_template(prompt: Mapping[str, Any]) -> Template:
 
 
 def around(wording: str) -> tuple[str, str]:
-    """What stands before and behind the '{}' of a text."""
+    """The parts of a text before and behind its '{}'."""
     before, _, behind = wording.partition(PLACE)
     return before, behind

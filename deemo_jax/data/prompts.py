@@ -1,9 +1,8 @@
-"""What the model is told, what it should answer, and how an answer is read. By default the paper's Eq. 1:
+"""Prompts, the answers to be learnt, and how an answer is read. By default they have the form of the paper's Eq. 1:
 
     <Audio>A</Audio>, <Video>V</Video>, <Transcription>T</Transcription>, <NFBL>labels</NFBL>, <User>Prompt</User>answer
 
-A modality that is absent leaves no trace: its tags, its tokens and its comma vanish. Other forms are the templates of
-`deemo_jax.systems`.
+Of an absent modality tags, tokens and comma are left out. Other forms are the templates of `deemo_jax.systems`.
 """
 
 import dataclasses
@@ -24,31 +23,36 @@ from deemo_jax.systems.prompt_template import Template, Text
 
 
 class Task(enum.StrEnum):
-    """What is asked for."""
+    """What the model is asked for: the emotion, the reasoning, or both."""
 
     RECOGNITION = "recognition"
     REASONING = "reasoning"
     RECOGNITION_REASONING = "recognition_reasoning"
 
 
+# Raised whenever a text below, or one of a template, changes: a checkpoint is used with the texts of its training only.
 INSTRUCTION_VERSION = 1
-"""Grows whenever a text below, or one in `templates`, changes: a model is told what it was trained with."""
 
-# Ours: the paper gives its instructions in a supplement that is not public. `config.prompt.question` replaces them.
+# This project's own: those of the paper are in a supplement that is not public. `config.prompt.question` replaces them.
 INSTRUCTIONS: dict[Task, str] = {
     Task.RECOGNITION: "What does the person feel?",
     Task.REASONING: "Why does the person feel so?",
     Task.RECOGNITION_REASONING: "What does the person feel, and why?",
 }
-# Labels are named behind these words.
+# The words of an instruction behind which labels are named.
 ASKED = "What does the person feel"
-# What a recipe's own question may hold, in whose place the labels are named.
+# In a recipe's own question, the place where labels are named.
 LABELS = "{labels}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Slots:
-    """Where media tokens stand in a sequence: `count` tokens, the first being `first` in concat(audio, video)."""
+    """A place for media tokens in a prompt.
+
+    Attributes:
+        first: number of the first token, among all audio tokens and then all video tokens.
+        count: number of tokens.
+    """
 
     first: int
     count: int
@@ -59,9 +63,9 @@ class Example:
     """One sequence before padding; all tuples have the same length.
 
     Attributes:
-        token_ids: text ids, the pad id at media tokens.
-        slots: -1 at text, else the token's place in concat(audio tokens, video tokens).
-        loss: True at the tokens of the answer and its eos.
+        token_ids: ids of text; the pad id at media tokens.
+        slots: -1 at text, else the number of the media token, among all audio tokens and then all video tokens.
+        loss: True at the tokens that are trained: the answer and its end.
         cut: whether the transcript was shortened to fit.
     """
 
@@ -73,15 +77,15 @@ class Example:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PromptSpec:
-    """How sequences are written, the same for every clip.
+    """How the sequences of all clips are written.
 
     Attributes:
         tokenizer: text to ids.
-        task: which instruction, unless the template has a question of its own, and which answer.
-        template: the form.
+        task: chooses the answer, and the instruction unless the template has a question of its own.
+        template: the form of the prompt.
         tokens: of the model's branches.
-        max_length: T, the longest sequence.
-        with_answer: whether the answer follows the prompt (training) or not (generation).
+        max_length: T, the longest sequence, tokens.
+        with_answer: whether the answer follows the prompt, as in training.
         labels: of the dataset; the instruction names them, unless they are DEEMO's.
     """
 
@@ -107,7 +111,7 @@ def parse_task(name: str) -> Task:
 
 
 def parse_prompt(prompt: Mapping[str, Any]) -> tuple[Task, Template]:
-    """Reads `config.prompt`: what is asked for, and in which form.
+    """Reads `config.prompt`: what is asked for, and the form of the prompt.
 
     Raises:
         UserError: see `parse_task` and `deemo_jax.data.prompt_config.parse_template`.
@@ -117,7 +121,7 @@ def parse_prompt(prompt: Mapping[str, Any]) -> tuple[Task, Template]:
 
 
 def instruction(task: Task, labels: Labels = DEEMO_LABELS) -> str:
-    """What is asked for; labels other than DEEMO's are named: 'What does the person feel (sad or glad), and why?'"""
+    """The question of a task. Labels other than DEEMO's are named: 'What does the person feel (sad or glad)?'"""
     text = INSTRUCTIONS[task]
     return text if labels == DEEMO_LABELS else text.replace(ASKED, f"{ASKED} ({labels})")
 
@@ -140,15 +144,15 @@ def build_prompt(
     template: Template,
     labels: Labels = DEEMO_LABELS,
 ) -> list[str | Slots]:
-    """The prompt as alternating text and media slots, in the order audio, video, transcript, NFBL, user.
+    """The prompt as texts and places of media tokens in turn, in the order audio, video, transcript, NFBL, user.
 
     Args:
-        transcript: what is said.
-        nfbl: labels, in order of time.
-        modalities: the ones to mention.
+        transcript: the words that are said.
+        nfbl: labels of body language, in order of time.
+        modalities: those that the prompt has.
         task: chooses the instruction, unless the template has a question of its own.
         tokens: of the model's branches.
-        template: the form.
+        template: the form of the prompt.
         labels: of the dataset; the instruction names them, unless they are DEEMO's.
     """
     parts: list[str | Slots] = []
@@ -159,7 +163,13 @@ def build_prompt(
 
 
 def build_example(clip: Clip, modalities: Collection[Modality], spec: PromptSpec) -> Example:
-    """A clip's sequence: bos, prompt and, in training, the answer and its end. Only the transcript is ever shortened.
+    """A clip's sequence: bos, prompt and, in training, the answer and its end. Where it is too long the transcript is
+    shortened.
+
+    Args:
+        clip: the clip.
+        modalities: those that the prompt has.
+        spec: how sequences are written.
 
     Raises:
         UserError: it does not fit into `max_length` even without the transcript.
@@ -186,20 +196,20 @@ def build_example(clip: Clip, modalities: Collection[Modality], spec: PromptSpec
 
 
 def opening_ids(text: str, template: Template, tokenizer: Tokenizer) -> list[int]:
-    """The ids with which an answer that begins with `text` begins behind its prompt, as in training."""
+    """The first ids of an answer whose first words are `text`, as it is tokenized behind its prompt in training."""
     said = around(template.answer)[0] + text
     if not template.joined:
         return tokenizer.encode(said)
-    # In one text with the prompt a tokenizer puts no dummy space in front.
+    # Where prompt and answer are tokenized as one text, the answer gets no dummy space in front.
     reply = "".join(part.text for part in template.reply)
     return tokenizer.encode(reply + said)[len(tokenizer.encode(reply)) :]
 
 
 def parse_emotion(answer: str, labels: Labels = DEEMO_LABELS) -> str | None:
-    """Reads which of the labels an answer states; None when it states none, or leaves it open.
+    """The label that an answer states; None where it states none, or several.
 
-    The first sentence that says "emotion is ..." (or appears, seems, leans) and names one label decides. Without such
-    a sentence, the answer must name one label only. A label that is denied ("not positive") is not named.
+    The first sentence that says "emotion is ..." (or appears, seems, leans) and names one label decides. Without such a
+    sentence the answer must name one label only. A label behind a negation ("not positive") does not count.
     """
     sentences = [sentence for sentence in re.split(r"[.!?;\n]+", answer.lower()) if sentence.strip()]
     for sentence in sentences:
@@ -227,7 +237,7 @@ def _named(text: str, labels: Labels) -> set[str]:
 
 @functools.cache
 def _naming(labels: Labels) -> re.Pattern[str]:
-    # The longest first, so that "very happy" is not "very", where both are labels.
+    # Longer labels first, so that "very happy" is not read as the label "very", where both are labels.
     names = sorted((name.lower() for name in labels), key=len, reverse=True)
     choice = "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in names)
     return re.compile(rf"{_DENIED}\b({choice})(?:ly)?\b")
@@ -235,7 +245,7 @@ def _naming(labels: Labels) -> re.Pattern[str]:
 
 @dataclasses.dataclass(slots=True)
 class _Sequence:
-    """An `Example` that grows."""
+    """An `Example` that is being made."""
 
     ids: list[int]
     slots: list[int]
@@ -277,7 +287,7 @@ def _parts(
 
 
 def _stretches(parts: Sequence[Text | Slots]) -> list[list[Text] | Slots]:
-    """Neighbouring texts together, so that a tokenizer sees whole stretches; empty ones vanish."""
+    """Neighbouring texts in one list, to be tokenized as one text; empty texts are left out."""
     stretches: list[list[Text] | Slots] = []
     for is_text, group in itertools.groupby(parts, lambda part: isinstance(part, Text)):
         if is_text:
@@ -289,7 +299,7 @@ def _stretches(parts: Sequence[Text | Slots]) -> list[list[Text] | Slots]:
 
 
 def _sequence(parts: list[Text | Slots], answer: str | None, template: Template, tokenizer: Tokenizer) -> _Sequence:
-    """The ids of a prompt, and of an answer unless it is None; without one, nothing is trained."""
+    """The sequence of a prompt, and of an answer unless that is None; without an answer nothing is trained."""
     said = [] if answer is None else [Text(answer.join(around(template.answer)), trained=True)]
     texts: list[list[Text | Slots]] = [[*parts, *said]] if template.joined else [parts, [*said]]
     one = _Sequence([tokenizer.bos_id], [-1], [False])
@@ -312,7 +322,8 @@ def _sequence(parts: list[Text | Slots], answer: str | None, template: Template,
 
 
 def _encoded(stretch: Sequence[Text], tokenizer: Tokenizer) -> tuple[list[int], list[bool]]:
-    """A stretch as one text; a token across a border of what is trained belongs to the later side."""
+    """The ids of texts that are tokenized as one, and which are trained; a token across a border counts as the later
+    text's."""
     spans = [
         Text("".join(span.text for span in group), trained)
         for trained, group in itertools.groupby(stretch, lambda span: span.trained)
@@ -328,13 +339,13 @@ def _encoded(stretch: Sequence[Text], tokenizer: Tokenizer) -> tuple[list[int], 
 
 
 def _agreement(first: Sequence[int], second: Sequence[int]) -> int:
-    """How many ids two lists begin with in common."""
+    """The number of ids that two lists have in common at their beginning."""
     pairs = zip(first, second, strict=False)
     return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))
 
 
 def _shortened(transcript: str, sequence: Callable[[str], _Sequence], tokenizer: Tokenizer, room: int) -> _Sequence:
-    """The sequence with the longest start of the transcript, in its own tokens, that fits (or with none of it)."""
+    """The sequence with as many of the transcript's first tokens as fit, or with none."""
     words = tokenizer.encode(transcript)
     kept, too_many = 0, len(words)
     best = sequence("")

@@ -1,4 +1,4 @@
-"""The clip record as it lies on disk: one definition, used to write a dataset and to check one before it is read."""
+"""The features of a clip record on disk: with this one definition datasets are written, and checked before reading."""
 
 from pathlib import Path
 
@@ -9,11 +9,12 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.media.imagebind_mel import MEL_BINS, MEL_FRAMES
 
+# Height and width of stored frames, pixels: what the image encoder takes.
 IMAGE_SIZE = 224
 
 
 def clip_features(labels: Labels = DEEMO_LABELS) -> tfds.features.FeaturesDict:
-    """`deemo_mer`'s features. Frames are encoded JPEGs; no frames or no mel clips means that the modality is absent."""
+    """The features of `deemo_mer`. Frames are JPEGs; a record without frames, or mel clips, lacks the modality."""
     text = tfds.features.Text
     return tfds.features.FeaturesDict(
         {
@@ -55,13 +56,17 @@ def clip_features(labels: Labels = DEEMO_LABELS) -> tfds.features.FeaturesDict:
 
 
 def labels_of(features: tfds.features.FeaturesDict, where: str | Path) -> Labels:
-    """The labels that a dataset was built with, from its own features (of the form of `clip_features`).
+    """The labels that a dataset was built with.
+
+    Args:
+        features: of the dataset, in the form of `clip_features`.
+        where: the dataset, for messages.
 
     Raises:
-        UserError: their names are gone, or are none that an answer can state.
+        UserError: the names of the labels are missing, or cannot be labels (see `Labels`).
     """
     names = features["emotion"].names
-    # TFDS makes up numbers where the file of the names is gone.
+    # TFDS gives numbers as names where the file of the names is missing.
     if names == [str(index) for index in range(len(names))]:
         raise UserError(f"{where}: names no labels of emotion; copy the dataset whole, emotion.labels.txt included")
     try:

@@ -1,6 +1,6 @@
-"""What a run was trained on, kept in its folder: data that differs is named and refused, or accepted and put on record.
+"""Which data a run was trained on, recorded in its folder; other data is refused, or accepted and recorded.
 
-data.json: {"data": the fingerprint of now, "changes": [{"step", "differences", "before": the fingerprint until then}]}
+data.json: {"data": the present fingerprint, "changes": [{"step", "differences", "before": the fingerprint until then}]}
 """
 
 import dataclasses
@@ -24,18 +24,24 @@ class DataRecord:
     """The data of a run.
 
     Attributes:
-        data: what it is trained on; None for a run that kept no record.
-        changes: what was accepted on the way, oldest first.
+        data: fingerprint of what it is trained on; None for a run without a record.
+        changes: the changes of data that were accepted, oldest first.
     """
 
     data: Fingerprint | None = None
     changes: tuple[Mapping[str, Any], ...] = ()
 
     def agreeing(self, now: Fingerprint, where: Path, step: int, *, accept: bool) -> "DataRecord":
-        """The record of a run that goes on from `step` with the data of `now`.
+        """The record of a run that continues with the data `now`.
+
+        Args:
+            now: fingerprint of the data.
+            where: the run's folder, for messages.
+            step: number of steps done.
+            accept: whether other data is accepted.
 
         Raises:
-            UserError: it is other data, and that is not accepted; or it has other labels, which no run takes.
+            UserError: it is other data, and that is not accepted; or it has other labels, which is never accepted.
         """
         if step:
             refuse_other_labels(self.data.labels if self.data else DEEMO_LABELS, now.labels, where)
@@ -50,11 +56,11 @@ class DataRecord:
         return DataRecord(now, (*self.changes, change))
 
     def notes(self) -> list[str]:
-        """What a reader of the run's scores must know, a line each."""
+        """The changes of data, a sentence each, for readers of the run's scores."""
         return [f"The run's data changed at step {of['step']}: {'; '.join(of['differences'])}." for of in self.changes]
 
     def write(self, path: Path) -> None:
-        """Writes it, as `Workdir.data`.
+        """Writes the record to `path`, `Workdir.data`.
 
         Raises:
             UserError: the folder cannot be written.
@@ -64,7 +70,7 @@ class DataRecord:
 
 
 def read_record(path: Path) -> DataRecord:
-    """The record of `Workdir.data`; an empty one where there is none.
+    """The record in `path`, `Workdir.data`; an empty one where there is none.
 
     Raises:
         UserError: it is malformed.
@@ -84,11 +90,14 @@ def read_record(path: Path) -> DataRecord:
 
 
 def examine(data: DataRecipe, *, verify: bool) -> tuple[Fingerprint, list[str]]:
-    """The fingerprint of a config's data, with its files looked at, and a line on what a person should know of it.
+    """The fingerprint of a config's data, whose files are checked.
 
     Args:
         data: `config.data`.
-        verify: also hold the hash of every shard against what `build` recorded; reads every byte.
+        verify: whether the hash of every shard is compared with the one that `build` recorded; every byte is read.
+
+    Returns:
+        The fingerprint, and remarks for a person, a line each.
 
     Raises:
         UserError: no such dataset, or a shard is missing or not what was built.
@@ -101,16 +110,16 @@ def examine(data: DataRecipe, *, verify: bool) -> tuple[Fingerprint, list[str]]:
 
 
 def check_run(workdir: str | Path, data: DataRecipe, *, accept: bool = False, verify: bool = False) -> list[str]:
-    """Whether what is about to be read is the data of the run in `workdir`.
+    """Checks that the data that is about to be read is that of the run in `workdir`.
 
     Args:
-        workdir: of a run, or of a converted checkpoint, which has no data.
+        workdir: of a run, or of a converted checkpoint, which has no data of its own.
         data: the `config.data` that is read.
-        accept: other data is taken, and noted.
+        accept: whether other data is accepted.
         verify: see `examine`.
 
     Returns:
-        What a reader of the scores must know of it, a line each.
+        Remarks for readers of the scores, a line each.
 
     Raises:
         UserError: the run was trained on other data, and that is not accepted; or with other labels; or see `examine`.
@@ -128,7 +137,7 @@ def check_run(workdir: str | Path, data: DataRecipe, *, accept: bool = False, ve
 
 
 def trained_labels(workdir: str | Path) -> Labels | None:
-    """The labels that a run was trained with; None for a converted checkpoint, which follows its dataset's.
+    """The labels that a run was trained with; None for a converted checkpoint, which takes those of any dataset.
 
     Raises:
         UserError: the run's record of its data is malformed.
@@ -141,10 +150,10 @@ def trained_labels(workdir: str | Path) -> Labels | None:
 
 
 def refuse_other_labels(trained: Labels, now: Labels, where: Path) -> None:
-    """Whether a run and a dataset have the same labels, in the same order.
+    """Checks that a run and a dataset have the same labels in the same order.
 
     Raises:
-        UserError: they have not; no flag takes that.
+        UserError: they have not.
     """
     if trained != now:
         raise UserError(

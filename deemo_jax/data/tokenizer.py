@@ -1,4 +1,4 @@
-"""Text to ids and back: a byte-level tokenizer that needs no download, and the user's own LLaMA tokenizer."""
+"""Tokenizers: one for bytes, which needs no files, and those that are published beside LLaMA weights."""
 
 import re
 import unicodedata
@@ -12,16 +12,18 @@ from deemo_jax.core.files import open_input, read_json
 from deemo_jax.core.recipe import TokenizerRecipe
 from deemo_jax.systems.prompt_template import Template
 
+# The most rows that a published embedding has beyond the ids of its tokenizer: none, or up to a round number.
 SPARE_ROWS = 256
-"""A published embedding has at most so many rows more than its tokenizer has ids: none, or up to a round number."""
+# A tokenizer that makes text lower case, or removes accents, does not give this text back.
 PROBE = "AÉ"
 
 
 @runtime_checkable
 class Tokenizer(Protocol):
-    """What the data and evaluation rooms ask of a tokenizer. `encode` adds no special token.
+    """What is asked of a tokenizer. `encode` adds no special token; `decode` gives the text up to the first eos.
 
-    The pad id stands at media tokens and behind a sequence's end, where nobody reads it: it may be the eos.
+    The pad id stands at media tokens and behind a sequence's end, where the model does not read it, so it may be the
+    eos.
     """
 
     bos_id: int
@@ -35,7 +37,7 @@ class Tokenizer(Protocol):
 
 
 class ByteTokenizer:
-    """UTF-8 bytes, shifted past three special ids: pad 0, bos 1, eos 2, byte b is b + 3."""
+    """The bytes of UTF-8. Ids: pad 0, bos 1, eos 2, and b + 3 for byte b."""
 
     pad_id = 0
     bos_id = 1
@@ -43,6 +45,7 @@ class ByteTokenizer:
     vocab_size = 259
 
     def encode(self, text: str) -> list[int]:
+        """An id for each byte."""
         return [byte + 3 for byte in text.encode("utf-8")]
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -59,25 +62,24 @@ class ByteTokenizer:
 class HFTokenizer:
     """A decoder's tokenizer from local files, as published beside LLaMA, Vicuna and LLaMA-3 weights.
 
-    `tokenizer.model` (SentencePiece) is preferred to `tokenizer.json`: it is the one that LLaMA-1, LLaMA-2 and Vicuna
-    were trained with. LLaMA-3 has a `tokenizer.json` only; its own `tokenizer.model` is of another kind and passed
-    over. A special token in a text ("</s>", "<|eot_id|>") is only text: a transcript can end no sequence. Where a
-    SentencePiece model, like LLaMA's, has a dummy space prefix, every separately encoded text gets it.
+    `tokenizer.model` (SentencePiece) is preferred to `tokenizer.json`: LLaMA-1, LLaMA-2 and Vicuna were trained with
+    it. LLaMA-3 has a usable `tokenizer.json` only; its `tokenizer.model` has another format and is ignored. The name of
+    a special token in a text ("</s>", "<|eot_id|>") is encoded as text, so that no transcript can end a sequence. Where
+    a SentencePiece model has a dummy space prefix, as LLaMA's has, every text that is encoded by itself gets it.
 
-    bos and eos are those that a `tokenizer.model` has, or that `tokenizer_config.json` or else
+    bos and eos are those of a `tokenizer.model`, or those that `tokenizer_config.json` or else
     `special_tokens_map.json` name beside a `tokenizer.json`; failing these, <s> and </s>. The pad id is that of a token
-    that is no text: the pad of the same files, else unk (LLaMA's 0), else eos.
+    which is no text: the pad of the same files, else unk (LLaMA's 0), else eos.
 
-    Every text is encoded whole, once and always alike: truncation, padding and BPE-dropout that a `tokenizer.json` was
-    saved with are switched off, and the special tokens that it would put around a text are left out. The data room
-    places them itself.
+    Truncation, padding and BPE-dropout that a `tokenizer.json` was saved with are switched off, and the special tokens
+    that it would put around a text are left out: `deemo_jax.data.prompts` adds them.
 
     Args:
         path: one of these two files, or the folder that holds it.
 
     Raises:
         UserError: neither file is there, it cannot be read, lacks a bos or eos, gives its added tokens other ids than
-            it says, or loses capitals or accents, which no LLaMA's does.
+            it states, or loses capitals or accents, which a LLaMA tokenizer keeps.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -88,7 +90,7 @@ class HFTokenizer:
             if self._sentencepiece:
                 import sentencepiece
 
-                # The files beside it are not asked: early conversions of LLaMA name </s> as bos there, or nothing.
+                # The files beside it are not read: in early conversions of LLaMA they name </s>, or nothing, as bos.
                 self._model = sentencepiece.SentencePieceProcessor(model_file=str(file))
                 self.bos_id, self.eos_id = self._model.bos_id(), self._model.eos_id()
                 self.pad_id = self._model.pad_id() if self._model.pad_id() >= 0 else self._model.unk_id()
@@ -100,14 +102,14 @@ class HFTokenizer:
                 _encode_whole(self._model)
                 _check_added(self._model, file)
                 self.bos_id, self.eos_id, self.pad_id = _special_ids(self._model, file)
-                # Not how many there are: numbers may be left out.
+                # The greatest id, not the number of ids, some of which may be unused.
                 self.vocab_size = max(self._model.get_vocab(with_added_tokens=True).values()) + 1
             _check_kept(self._normalized(PROBE), file)
         except ImportError as error:
             raise UserError(f"{file}: reading it needs the package {error.name}; pip install {error.name}") from error
         except UserError:
             raise
-        except Exception as error:  # both libraries raise bare RuntimeError/Exception on a malformed file
+        except Exception as error:  # both libraries raise plain RuntimeError or Exception on a malformed file
             raise UserError(f"{file}: not a tokenizer that can be read ({error})") from error
 
     def _normalized(self, text: str) -> str:
@@ -116,12 +118,13 @@ class HFTokenizer:
         return self._model.normalizer.normalize_str(text) if self._model.normalizer else text
 
     def encode(self, text: str) -> list[int]:
+        """The ids of a text, without special tokens."""
         if self._sentencepiece:
             return list(self._model.encode(text))
         return list(self._model.encode(text, add_special_tokens=False).ids)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text up to the first eos, without pad, bos and what is no id of this tokenizer."""
+        """Text up to the first eos; pad, bos and numbers that are no ids are left out."""
         kept: list[int] = []
         for token in ids:
             if token == self.eos_id:
@@ -132,7 +135,7 @@ class HFTokenizer:
 
 
 def make_tokenizer(config: Mapping[str, Any]) -> Tokenizer:
-    """`config.tokenizer`, see `TokenizerRecipe`, to a tokenizer.
+    """The tokenizer of `config.tokenizer` (see `TokenizerRecipe`).
 
     Raises:
         UserError: an unknown name or key, or no path for 'llama'.
@@ -150,17 +153,17 @@ def make_tokenizer(config: Mapping[str, Any]) -> Tokenizer:
 
 
 def check_tokenizer(tokenizer: Tokenizer, rows: int, template: Template) -> None:
-    """Whether a tokenizer can belong to a decoder.
+    """Checks that a tokenizer can belong to a decoder.
 
     Args:
         tokenizer: of the recipe.
-        rows: of the decoder's embedding. A few more than the tokenizer has ids are usual (Vicuna v0 has one), and any
-            number for bytes, which belong to no published decoder.
+        rows: of the decoder's embedding. Up to `SPARE_ROWS` more than ids are accepted (Vicuna v0 has one more), and
+            any number for the tokenizer of bytes, which no published decoder has.
         template: of the recipe.
 
     Raises:
-        UserError: it has more ids than the decoder has rows or far fewer, lacks a special id, has one for both ends of
-            a text, or has others than the decoders that the template was made for.
+        UserError: the tokenizer has more ids than the decoder has rows, or far fewer; lacks a special id, or has one
+            twice; or has other special ids than the decoders that the template was made for.
     """
     mend = "give in config.tokenizer the tokenizer that was published beside the decoder's weights"
     if rows < tokenizer.vocab_size:
@@ -204,13 +207,13 @@ def _tokenizer_file(path: Path) -> Path:
 
 
 def _is_tiktoken(file: Path) -> bool:
-    """Lines of a piece in base 64 and its rank; a SentencePiece model and JSON begin otherwise."""
+    """Whether a file has LLaMA-3's format: lines with a piece in base 64 and its rank."""
     with open_input(file) as handle:
         return re.match(rb"[A-Za-z0-9+/]+={0,2} \d+\r?\n", handle.read(256)) is not None
 
 
 def _encode_whole(model: Any) -> None:
-    """Undoes what `save` keeps of how a tokenizer was last used."""
+    """Switches off truncation, padding and dropout, which a file keeps from the last use of a tokenizer."""
     model.encode_special_tokens = True
     model.no_truncation()
     model.no_padding()
@@ -219,7 +222,11 @@ def _encode_whole(model: Any) -> None:
 
 
 def _check_added(model: Any, file: Path) -> None:
-    """The library gives an added token the next free id, whatever the file says of it."""
+    """Checks the ids of added tokens: the library gives them the next free ids, whatever the file states.
+
+    Raises:
+        UserError: an id differs from the one in the file.
+    """
     for token in read_json(file).get("added_tokens") or ():
         said, given = token["id"], model.token_to_id(token["content"])
         if said != given:
@@ -230,6 +237,11 @@ def _check_added(model: Any, file: Path) -> None:
 
 
 def _check_kept(normalized: str, file: Path) -> None:
+    """Checks that `PROBE` keeps its capital and its accent when it is normalized.
+
+    Raises:
+        UserError: it does not.
+    """
     kept = unicodedata.normalize("NFC", normalized)
     if lost := [letter for letter in PROBE if letter not in kept]:
         raise UserError(
@@ -239,7 +251,7 @@ def _check_kept(normalized: str, file: Path) -> None:
 
 
 def _special_ids(model: Any, file: Path) -> tuple[int, int, int]:
-    """bos, eos and pad of a `tokenizer.json`."""
+    """The ids of bos, eos and pad of a `tokenizer.json`."""
     named = _named(file.parent)
     found = []
     for name, usual in (("bos", "<s>"), ("eos", "</s>")):
@@ -252,7 +264,7 @@ def _special_ids(model: Any, file: Path) -> tuple[int, int, int]:
             )
         found.append(int(number))
     bos, eos = found
-    # Some name a pad that is a word like any other; decoding would drop it from answers.
+    # Some files name an ordinary word as pad; decoding would drop it from answers, so only special tokens are accepted.
     reserved = {number for number, token in model.get_added_tokens_decoder().items() if token.special}
     pad, *unknown = (
         model.token_to_id(token) if token else None
@@ -263,7 +275,7 @@ def _special_ids(model: Any, file: Path) -> tuple[int, int, int]:
 
 
 def _named(folder: Path) -> dict[str, str]:
-    """The special tokens that the files beside a tokenizer name; as in Hugging Face's code, the config's come first."""
+    """The special tokens that files beside a tokenizer name; tokenizer_config.json wins, as in Hugging Face's code."""
     named: dict[str, str] = {}
     for file in (folder / "special_tokens_map.json", folder / "tokenizer_config.json"):
         content = read_json(file) if file.is_file() else {}

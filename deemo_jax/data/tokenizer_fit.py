@@ -1,4 +1,4 @@
-"""Whether the tokenizer, the prompt's template and the decoder of a recipe belong together."""
+"""Checks that the tokenizer, the prompt template and the decoder of a recipe belong together."""
 
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.data.prompt_config import parse_template
@@ -7,7 +7,7 @@ from deemo_jax.models.deemo_llama import DeemoLlamaConfig
 
 
 def check_text_fits(recipe: Recipe) -> None:
-    """For whoever opens a recipe, before its model is built.
+    """To be called before a recipe's model is built.
 
     Raises:
         UserError: the tokenizer cannot be read, or does not belong to the decoder or the template; or the config of

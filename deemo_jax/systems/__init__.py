@@ -1,1 +1,1 @@
-"""Published systems as plain data: how each writes a conversation down, and what its weights are called."""
+"""Published systems as plain data: the form of their prompts, and the names of their weights."""

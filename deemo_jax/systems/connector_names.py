@@ -1,15 +1,15 @@
-"""What a published checkpoint calls the tensors of its connector."""
+"""How the names of a connector's tensors in a published checkpoint are described."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class QFormerNames:
-    """A Q-Former in BLIP-2's code, without its text branch.
+    """Names of a Q-Former in BLIP-2's code, without its branch for text.
 
     Attributes:
-        prefix: of its keys; '.bert.embeddings...' and '.bert.encoder...' follow.
-        queries: key of its query tokens.
+        prefix: of the keys, which go on with '.bert.embeddings...' and '.bert.encoder...'.
+        queries: key of the query tokens.
     """
 
     prefix: str
@@ -18,11 +18,11 @@ class QFormerNames:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProjectionNames:
-    """A linear layer to the decoder's width, the one part that is taken from a checkpoint.
+    """Names of a linear layer to the decoder's width, in a checkpoint of which nothing else is used.
 
     Attributes:
-        prefix: of its keys; '.weight' and '.bias' follow.
-        ignored: (regular expression for whole keys, why they are left out), of what else the file holds.
+        prefix: of the keys, which go on with '.weight' and '.bias'.
+        ignored: (regular expression for whole keys, why they are not used) of the other tensors.
     """
 
     prefix: str
@@ -31,13 +31,13 @@ class ProjectionNames:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ConnectorNames:
-    """A Q-Former over frames or clips, their positions in time, and the projection behind it.
+    """Names of a Q-Former over frames or clips, of their positions, and of the projection behind the Q-Former.
 
     Attributes:
         qformer: the Q-Former.
         positions: key of the table with a row for each frame or clip.
         projection: prefix of the projection's keys.
-        ignored: (regular expression for whole keys, why they are left out), of what else the file holds.
+        ignored: (regular expression for whole keys, why they are not used) of the other tensors.
     """
 
     qformer: QFormerNames

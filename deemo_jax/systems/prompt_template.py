@@ -1,24 +1,24 @@
-"""What a prompt template is made of: how a conversation is written down for a decoder, and what of it is trained.
+"""Prompt templates: the form in which a conversation is written for a decoder, and which parts of it are trained.
 
     bos  header  opening  audio  video  transcript  NFBL  user  reply  answer  [eos]
 
-The public code that a template follows fixes roles, separators, tags, order, what is tokenized together and where the
-loss lies; so do the templates of this package. The public code's English sentences are not in this repository: the
-sentences here are ours, and a recipe that is to run a public checkpoint as it was trained gives the originals in
-`config.prompt` (see `deemo_jax.data.prompt_config.PromptConfig`).
+A template has the roles, separators, tags and order of the public code that it follows; what is tokenized together and
+what is trained are the same too. The English sentences are this project's own, as those of the public code are not in
+this repository: a recipe that is to use a public checkpoint as it was trained gives the originals in `config.prompt`
+(see `deemo_jax.data.prompt_config.PromptConfig`).
 """
 
 import dataclasses
 
+# In a text, the place for what the text surrounds.
 PLACE = "{}"
-"""Stands in a text where what the text surrounds will go."""
+# Ids of bos and eos of LLaMA-1, LLaMA-2 and every Vicuna; the config.json of some conversions states others.
 LLAMA_SPECIALS = (1, 2)
-"""bos and eos of LLaMA-1, LLaMA-2 and every Vicuna, whatever a converted config.json says."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Text:
-    """A stretch of text, and whether the model learns to say it."""
+    """A piece of text, and whether it is trained."""
 
     text: str
     trained: bool = False
@@ -26,13 +26,13 @@ class Text:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wording:
-    """What surrounds each input, separators included, so that an absent one leaves no trace. Each has one '{}'.
+    """The text around each input, with one '{}' for the input, and with its separator: both are left out together.
 
     Attributes:
         audio: around the audio tokens.
         video: around the video tokens.
-        transcript: around what is said.
-        nfbl: around the labels.
+        transcript: around the words that are said.
+        nfbl: around the labels of body language.
         user: around the question.
     """
 
@@ -45,24 +45,24 @@ class Wording:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Template:
-    """A template, as a recipe has completed it.
+    """A template, into which a recipe can put texts of its own.
 
-    Texts between two media slots are tokenized as one, each such piece with the tokenizer's dummy space in front, as
+    All text between two places of media tokens is tokenized as one, with the tokenizer's dummy space in front, as
     LLaMA's first tokenizer does around an added token.
 
     Attributes:
-        name: its key in `deemo_jax.systems.registry.TEMPLATES`.
-        header: precedes everything; its '{}' takes `system`. Empty in a template without a system text.
+        name: key in `deemo_jax.systems.registry.TEMPLATES`.
+        header: first text of the prompt; `system` takes the place of its '{}'. Empty without a system text.
         opening: begins the user's turn.
-        wording: of the inputs and the question.
+        wording: around the inputs and the question.
         reply: ends the user's turn and begins the answer's.
-        answer: its '{}' takes the answer; all of it is trained.
-        joined: whether the prompt's last stretch and the answer are tokenized as one text.
-        eos: whether the end token follows the answer, trained.
+        answer: the answer takes the place of its '{}'; all of it is trained.
+        joined: whether the last text of the prompt and the answer are tokenized as one.
+        eos: whether an end token follows the answer and is trained.
         stops: texts at which generation ends, beside the end token.
-        special_ids: bos and eos of the decoders that were trained on this template; None = any.
+        special_ids: bos and eos of the decoders that were trained with this template; None for any.
         system: the system text.
-        question: replaces the task's instruction; None = it stays, '' = nothing is asked.
+        question: asked in place of the task's instruction; None keeps that, '' asks nothing.
     """
 
     name: str

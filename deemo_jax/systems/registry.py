@@ -1,4 +1,4 @@
-"""The prompt templates by the name that a recipe calls them (`config.prompt.template`)."""
+"""All prompt templates, by the names that recipes use in `config.prompt.template`."""
 
 from collections.abc import Mapping
 

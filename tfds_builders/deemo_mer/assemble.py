@@ -1,4 +1,4 @@
-"""The way into the dataset: gate, splits, records, files - and an honest account of what went in."""
+"""Builds the dataset: privacy gate, splits, records, files; and reports what went in and what was left out."""
 
 import collections
 import contextlib
@@ -39,24 +39,24 @@ class BuildRequest:
     """What a person asks for; see `python -m deemo_jax.build --help`.
 
     Attributes:
-        manifests: the first door: manifest files, or folders of them.
-        attestation: the second door; exactly one of the two is given.
-        annotations: JSON lines of clips.
+        manifests: manifest files, or folders of them, of clips that this project de-identified.
+        attestation: of data that was de-identified elsewhere; either this or `manifests` is given.
+        annotations: JSON lines, or a table, of clips.
         data_dir: the root of datasets.
-        labels: that annotations may have.
-        frames: stored per clip.
-        clips: 2-second mel clips stored per clip.
-        fractions: our own splits; ignored when `splits` is given.
-        split_seed: of our own splits.
-        splits: a published id file.
-        validation: share of the training clips to set apart, by person, as `validation`; None is 0.1 of our own splits
-            where they do not name it, and nothing of an id file.
-        strict_persons: refuse an id file in which a person recurs.
+        labels: emotions that annotations may name.
+        frames: frames that are stored of a clip.
+        clips: 2-second mel clips that are stored of a clip.
+        fractions: name of a split -> its share of the clips, split by person; not used where `splits` is given.
+        split_seed: of that split.
+        splits: a file of published splits; None for none.
+        validation: share of the training clips that is moved, by person, to a split `validation`; None for 0.1 of
+            splits by person that do not name it, and for 0 of published splits.
+        strict_persons: refuses published splits in which a person is in two.
         source_map: the private list of which clip was made from which raw file, for annotations by file name; None for
             the one beside the default key, where there is one.
-        skip_missing: leave out annotated or listed clips that have no paper trail.
-        overwrite: replace a dataset made from other inputs.
-        workers: processes; with 0, media are read in this one, which a damaged file may end.
+        skip_missing: leaves annotated or listed clips without a paper trail out.
+        overwrite: replaces a dataset that was made from other inputs.
+        workers: processes that read media; 0 reads them in this process, which a damaged file may end.
     """
 
     manifests: tuple[Path, ...]
@@ -79,14 +79,14 @@ class BuildRequest:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What was built, or found built already.
+    """A dataset that was built, or was there.
 
     Attributes:
-        path: where the dataset lies.
+        path: of the dataset.
         built: whether this call has written it.
-        facts: what is kept beside it, as its `metadata`.
+        facts: the `metadata` that is stored with it.
         unreadable: clip id -> why its media could not be read; these clips are not in the dataset.
-        notes: about files that were not taken.
+        notes: about files and keys that were not used, a sentence each.
     """
 
     path: Path
@@ -185,18 +185,22 @@ def build(request: BuildRequest) -> Report:
     return Report(path, True, facts(), seen.unreadable, notes)
 
 
-# A dataset is known by hashes, not by the folder that its files lay in.
+# Paths are left out of what identifies a dataset: the hashes of its files identify it wherever they lie.
 _NO_PATHS = {"movie": None, "images": None, "sound": None}
-# Share of a clip, in time, that its stored sound is at least, or it is told.
+# A note tells of clips of which the stored sound is less than this share, in time.
 LEAST_STORED = 0.25
-# What an annotator's hand may be late by.
+# Seconds by which annotated body language may end behind its clip before a note tells of it.
 LATE_S = 0.5
+# Length of a mel clip.
 CLIP_SECONDS = CLIP_SAMPLES / SAMPLE_RATE
 _UNREAD = "could not be read when the dataset was built"
 
 
 def _identity(admitted: Admitted) -> dict[str, Any]:
-    """What a clip's record is made from; without what earlier versions did not have, where it changes nothing."""
+    """What a clip's record is made from.
+
+    Fields that early versions lacked are left out where they have no effect, so that their datasets are recognised.
+    """
     known = dataclasses.asdict(admitted) | _NO_PATHS
     del known["lasts_s"]
     if admitted.span is None:
@@ -205,7 +209,7 @@ def _identity(admitted: Admitted) -> dict[str, Any]:
 
 
 def _too_long(admitted: Sequence[Admitted], request: BuildRequest) -> list[str]:
-    """A note on clips of which next to nothing would be stored."""
+    """A note on clips of whose sound less than `LEAST_STORED` is stored, if there are any."""
     long = [one for one in admitted if one.lasts_s * LEAST_STORED > request.clips * CLIP_SECONDS]
     if not long:
         return []
@@ -218,7 +222,7 @@ def _too_long(admitted: Sequence[Admitted], request: BuildRequest) -> list[str]:
 
 
 def _too_late(admitted: Sequence[Admitted]) -> list[str]:
-    """A note on clips whose body language lies beyond their end, as where its times are those of the recording."""
+    """A note on clips whose body language ends behind them, as where its times are those of the recording."""
     late = [
         (one.clip.clip_id, segment.end_s, lasts_s)
         for one in admitted
@@ -238,13 +242,18 @@ def _too_late(admitted: Sequence[Admitted]) -> list[str]:
 def _settings(request: BuildRequest) -> dict[str, Any]:
     stored: dict[str, Any] = {"frames": request.frames, "clips": request.clips, "jpeg_quality": JPEG_QUALITY}
     stored["version"] = str(Builder.VERSION)
-    # A dataset of DEEMO's labels is known by what it was known by before there were others.
+    # DEEMO's own labels are left out, so that datasets of versions that knew no others are recognised.
     return stored if request.labels == DEEMO_LABELS else stored | {"labels": list(request.labels)}
 
 
 @dataclasses.dataclass
 class _Seen:
-    """What the reading of media tells: clips that cannot be read and why, and how many of the others are silent."""
+    """What was found while media were read.
+
+    Attributes:
+        unreadable: clip id -> why it could not be read.
+        without_sound: number of readable clips without sound.
+    """
 
     unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
     without_sound: int = 0
@@ -285,7 +294,11 @@ def _splits(request: BuildRequest, by_id: Mapping[str, Admitted]) -> Splits:
 
 
 def _listed(path: Path, by_id: Mapping[str, Admitted], skip_missing: bool) -> Splits:
-    """The splits of an id file, of clips that are there."""
+    """The published splits, without clips that are not there.
+
+    Raises:
+        UserError: clips are missing, and that is not accepted; or all of a split.
+    """
     splits = read_splits(path)
     missing = sorted({clip_id for ids in splits.values() for clip_id in ids} - by_id.keys())
     if missing and not skip_missing:
@@ -300,7 +313,7 @@ def _listed(path: Path, by_id: Mapping[str, Admitted], skip_missing: bool) -> Sp
 
 
 def _share(request: BuildRequest, splits: Splits) -> float:
-    """Of the training clips that is to become `validation`."""
+    """The share of the training clips that is moved to `validation`."""
     if request.validation is None:
         ours = request.splits is None and TRAIN in splits and VALIDATION not in splits
         return VALIDATION_SHARE if ours else 0.0
@@ -310,7 +323,7 @@ def _share(request: BuildRequest, splits: Splits) -> float:
 
 
 def _no_validation(request: BuildRequest, splits: Splits) -> str:
-    """Why there is no `validation`, and what follows from that; empty where there is one."""
+    """A sentence on why there is no `validation`; empty where there is one."""
     if VALIDATION in splits:
         return ""
     why = "not asked for"
@@ -346,5 +359,5 @@ def _facts(
         "without_sound": seen.without_sound,
         "skipped": annotated - len(by_id),
         "unsplit": len(by_id) - sum(map(len, splits.values())),
-        "unreadable": sorted(seen.unreadable),  # without the reasons, which name files of this machine
+        "unreadable": sorted(seen.unreadable),  # without the reasons, which hold paths on this machine
     }

@@ -1,4 +1,4 @@
-"""DEEMO-MER as a TFDS dataset. Records come from `python -m deemo_jax.build deemo_mer`, behind the privacy gate."""
+"""DEEMO-MER as a TFDS dataset; `python -m deemo_jax.build deemo_mer` makes its records, behind the privacy gate."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
@@ -12,14 +12,14 @@ from deemo_jax.data.record_features import clip_features
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """Writes records that have passed the privacy gate; reads them, like any TFDS dataset, without this class.
+    """Writes records that have passed the privacy gate. Reading the dataset does not need this class.
 
     Args:
-        records: split -> records of `deemo_jax.data.build.records.make_record`; each is read once, in order.
-        metadata: gives JSON-able facts to keep beside the data (fingerprint, settings, counts); asked when the records
-            of a split have been read.
-        labels: that the clips may have.
-        **settings: `data_dir` and whatever else TFDS takes.
+        records: split -> records of `deemo_jax.data.build.records.make_record`, which are read once, in order.
+        metadata: gives the facts that are stored with the data (fingerprint, settings, counts), as JSON has them;
+            called after the records of a split were read.
+        labels: emotions that the clips may have.
+        **settings: `data_dir` and other arguments of TFDS's builders.
     """
 
     VERSION = tfds.core.Version("1.0.0")

@@ -1,4 +1,4 @@
-"""Annotations, and what both doors of the privacy gate ask of them."""
+"""Annotations of clips, and the checks that both ways through the privacy gate share."""
 
 import collections
 import dataclasses
@@ -10,8 +10,11 @@ from deemo_jax.core.schema import ABSENT, DEEMO_LABELS, Clip, Labels, close_key
 from deemo_jax.deid.text.annotation_tables import annotation_rows
 from deemo_jax.deid.text.transcripts import STAMP, text_deid
 
+# Keys of a row that are read.
 KEYS = frozenset(field.name for field in dataclasses.fields(Clip) if field.name != "text_deid") | {STAMP, "file"}
+# The most unused keys that a note names.
 MOST_KEYS = 20
+# Of provenance: a transcript from which names were not removed.
 RAW_TRANSCRIPT = "not de-identified"
 
 
@@ -20,12 +23,12 @@ class Annotation:
     """A row of annotations.
 
     Attributes:
-        where: file and row, for messages.
+        where: file and number of the row, for messages.
         number: of the row, from 1.
-        clip: what it says; the clip id is `named` where the row has none.
-        named: what names the recording: "file" where there is one, else the clip id.
-        by_file: whether that is a raw file, by its name or path.
-        has_id: whether the row gives its record an id, beside the name of a file.
+        clip: the content of the row; its clip id is `named` where the row has none.
+        named: the recording: the row's "file" where there is one, else its clip id.
+        by_file: whether `named` is the name or path of a raw file.
+        has_id: whether a row with "file" has a clip id too.
     """
 
     where: str
@@ -37,15 +40,15 @@ class Annotation:
 
 
 def read_rows(path: str | Path, labels: Labels = DEEMO_LABELS) -> list[Annotation]:
-    """Reads annotations, JSON lines or a table (`Clip.from_json`; extra keys are left alone).
+    """Reads annotations, JSON lines or a table (see `Clip.from_json`); unknown keys are ignored.
 
     Args:
         path: of the file.
-        labels: of the dataset; a row with another one is refused.
+        labels: of the dataset; a row with another label is refused.
 
     Raises:
-        UserError: unreadable, a malformed row, texts that are not those of their stamp
-            (`deemo_jax.deid.text.transcripts`), or no row at all.
+        UserError: the file cannot be read, has a malformed row or none, or texts that were changed since they were
+            redacted (`deemo_jax.deid.text.transcripts`).
     """
     rows = []
     for number, row in enumerate(annotation_rows(path), 1):
@@ -62,12 +65,12 @@ def read_rows(path: str | Path, labels: Labels = DEEMO_LABELS) -> list[Annotatio
 
 
 def read_annotations(path: str | Path, labels: Labels = DEEMO_LABELS) -> dict[str, Clip]:
-    """The clips of annotations by their ids; the id of a row that only names a file is that name without its suffix.
+    """The clips of annotations by their ids. A row that has no id but a file gets the file's name without its suffix.
 
     Arguments as for `read_rows`.
 
     Raises:
-        UserError: as `read_rows`, or a clip id that comes twice.
+        UserError: see `read_rows`; or a clip id occurs twice.
     """
     clips: dict[str, Clip] = {}
     first: dict[str, Annotation] = {}
@@ -82,7 +85,7 @@ def read_annotations(path: str | Path, labels: Labels = DEEMO_LABELS) -> dict[st
 
 
 def unused_keys(path: str | Path) -> list[str]:
-    """A note on keys of annotation rows that nothing reads, where there are any: they may be slips of the pen."""
+    """A note on keys of annotation rows that are not read, which may be misspelt; empty where there are none."""
     counts = collections.Counter(key for row in annotation_rows(path) for key in row.keys() - KEYS)
     said = []
     for key in sorted(counts):
@@ -92,7 +95,18 @@ def unused_keys(path: str | Path) -> list[str]:
 
 
 def require(clips: Mapping[str, Clip], found: Iterable[str], what: str, mend: str, skip_missing: bool) -> None:
-    """Raises a `UserError` naming the annotated clips that lack `what`, unless they may be skipped."""
+    """Checks that annotated clips have a paper trail.
+
+    Args:
+        clips: the annotated clips, by their ids.
+        found: ids of clips with a paper trail.
+        what: the paper trail, in words.
+        mend: how to make one.
+        skip_missing: whether clips without one are accepted, as long as some have one.
+
+    Raises:
+        UserError: clips lack it.
+    """
     have = set(found)
     lacking = sorted(clips.keys() - have)
     if len(lacking) == len(clips):
@@ -105,5 +119,5 @@ def require(clips: Mapping[str, Clip], found: Iterable[str], what: str, mend: st
 
 
 def transcript_provenance(clip: Clip) -> str:
-    """What happened to the words, if there are any."""
+    """How a clip's transcript was de-identified, for its provenance."""
     return (clip.text_deid or RAW_TRANSCRIPT) if clip.transcript.strip() else ABSENT

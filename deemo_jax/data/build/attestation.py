@@ -1,4 +1,4 @@
-"""The privacy gate, second door: an attestation for a folder that was de-identified elsewhere.
+"""The privacy gate for data that was de-identified elsewhere: its holder attests how.
 
 The folder holds the files of every clip under its clip id (`deemo_jax.core.formats.ATTESTATION`). The attestation says
 who de-identified the data, by what method and when, and gives the hash of every file.
@@ -28,21 +28,23 @@ from deemo_jax.data.build.folder_survey import (
 )
 from deemo_jax.data.build.records import Admitted
 
+# Of the file's form.
 VERSION = 1
 FILE_NAME = "attestation.json"
+# The most files of an attestation, and the most characters of each of its statements.
 MAX_FILES = 5_000_000
 MAX_STATEMENT = 2_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Attestation:
-    """Who vouches for which bytes.
+    """A statement that files were de-identified.
 
     Attributes:
-        holder: the person or institution that makes the statement.
+        holder: the person or institution that makes it.
         method: how faces and voices were de-identified.
         date: when, ISO 8601.
-        files: path relative to the attestation -> sha256.
+        files: path relative to the attestation -> SHA-256.
     """
 
     holder: str
@@ -52,13 +54,13 @@ class Attestation:
 
 
 def write_template(folder: str | Path) -> tuple[Path, list[str]]:
-    """Writes `attestation.json` into `folder`: hashes computed, holder, method and date left for the holder to fill in.
+    """Writes `attestation.json` into `folder` with the hash of every file; the holder fills in holder, method and date.
 
     Returns:
-        Its path, and notes about files that it does not speak of.
+        The path of the file, and notes about files that it does not list.
 
     Raises:
-        UserError: no such folder, nothing in it, or an attestation is there already.
+        UserError: there is no such folder, nothing is in it, or it has an attestation.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -78,10 +80,10 @@ def write_template(folder: str | Path) -> tuple[Path, list[str]]:
 
 
 def load_attestation(path: str | Path) -> Attestation:
-    """Reads and validates an attestation; hashes are compared by `admit_attested`.
+    """Reads an attestation; `admit_attested` compares its hashes with the files.
 
     Raises:
-        UserError: malformed, of another version, with a blank statement, or naming a file outside its folder.
+        UserError: it is malformed, of another version, has a blank statement, or names a file outside its folder.
     """
     value = read_json(path, limit=1 << 30)
     if not isinstance(value, dict) or value.get("version") != VERSION:
@@ -111,19 +113,19 @@ def load_attestation(path: str | Path) -> Attestation:
 def admit_attested(
     path: str | Path, clips: Mapping[str, Clip], *, skip_missing: bool, known: Iterable[Path] = ()
 ) -> tuple[list[Admitted], list[str]]:
-    """Admits every annotated clip whose files are attested, one by one.
+    """Admits every annotated clip whose files are attested.
 
     Args:
-        path: the attestation, in the folder that it speaks of.
-        clips: annotations; an attested clip without one is left out.
-        skip_missing: leave out annotated clips without files instead of raising.
-        known: files that have another use, should they lie in the folder.
+        path: of the attestation, which lies in the folder of the files.
+        clips: annotations, by clip id; an attested clip without one is left out.
+        skip_missing: leaves annotated clips without files out instead of raising an error.
+        known: files with another use, which no note mentions where they lie in the folder.
 
     Returns:
         The clips, in order of their ids, and notes about what was left out.
 
     Raises:
-        UserError: the attestation lacks a file that is there, names one that is not, or a hash differs.
+        UserError: the attestation lacks a file that is there, lists one that is not, or a hash differs.
     """
     attestation = load_attestation(path)
     folder = Path(path).resolve().parent
@@ -156,6 +158,11 @@ def admit_attested(
 
 
 def _verify(folder: Path, name: str, attestation: Attestation, where: str | Path) -> None:
+    """Checks that an attested file is there, in the folder, with its hash.
+
+    Raises:
+        UserError: it is not.
+    """
     file = folder / name
     if not file.is_file() or not file.resolve().is_relative_to(folder):
         raise UserError(f"{where}: {name} is attested but not there (or leads out of the folder); restore it")
@@ -164,6 +171,18 @@ def _verify(folder: Path, name: str, attestation: Attestation, where: str | Path
 
 
 def _admit(clip: Clip, folder: Path, names: list[str], attestation: Attestation, who: str) -> Admitted:
+    """A clip of attested files.
+
+    Args:
+        clip: its annotation.
+        folder: of the attestation.
+        names: its files, relative to the folder, in order.
+        attestation: that lists them.
+        who: for the clip's provenance.
+
+    Raises:
+        UserError: the files are no clip: several films or sounds, frames and a film, or none of them.
+    """
     taken = [name for name in names if not is_of_the_system(name)]
     images, sounds, films = ([name for name in taken if is_(name)] for is_ in (is_picture, is_sound, is_film))
     if len(sounds) > 1 or len(films) > 1 or (films and images) or not (images or sounds or films):

@@ -1,4 +1,4 @@
-"""Writes a TFDS dataset whole or not at all, and only when it is not there already. No TensorFlow."""
+"""Writes a TFDS dataset, without TensorFlow; it appears when it is complete, and not where it is there already."""
 
 import contextlib
 import hashlib
@@ -22,15 +22,15 @@ FILE_FORMAT = "array_record"
 
 
 def fingerprint(value: Any) -> str:
-    """sha256 of the canonical JSON of everything that a dataset is made from."""
+    """SHA-256 of a value as JSON with sorted keys; used for everything that a dataset is made from."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def already_built(target: Path, wanted: str) -> Mapping[str, Any] | None:
-    """The metadata of the dataset in `target`, if that has the fingerprint that is wanted; None where there is none.
+    """The metadata of the dataset in `target`; None where there is none.
 
     Raises:
-        UserError: it holds another one.
+        UserError: the dataset has another fingerprint than `wanted`, or the folder holds something else.
     """
     if not target.exists():
         return None
@@ -50,18 +50,18 @@ def already_built(target: Path, wanted: str) -> Mapping[str, Any] | None:
 
 
 def write_dataset(make_builder: Callable[[Path], tfds.core.DatasetBuilder], data_dir: Path, *, overwrite: bool) -> Path:
-    """Builds into a folder beside and renames it into `data_dir/<name>/<version>`.
+    """Builds in a temporary folder in `data_dir`, which then becomes `data_dir/<name>/<version>`.
 
     Args:
-        make_builder: the builder for a given data_dir.
+        make_builder: gives the builder for a data_dir.
         data_dir: the root of datasets.
-        overwrite: replace what is there.
+        overwrite: replaces a dataset that is there.
 
     Returns:
-        Where the dataset lies.
+        The dataset's folder.
 
     Raises:
-        UserError: what the records raise; or the folder cannot be written.
+        UserError: the folder cannot be written; and whatever is raised while records are made.
     """
     open_output(data_dir, "--data_dir")
     tfds.disable_progress_bar()
@@ -69,7 +69,7 @@ def write_dataset(make_builder: Callable[[Path], tfds.core.DatasetBuilder], data
     try:
         with tempfile.TemporaryDirectory(dir=data_dir, prefix=".building-") as scratch:
             builder = make_builder(Path(scratch))
-            with contextlib.redirect_stdout(io.StringIO()):  # TFDS would print the scratch folder as the dataset's home
+            with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints the temporary folder as the dataset's
                 builder.download_and_prepare(download_config=settings, file_format=FILE_FORMAT)
             write_fingerprint(builder)
             target = data_dir / Path(builder.data_path).relative_to(scratch)
@@ -86,7 +86,7 @@ def write_dataset(make_builder: Callable[[Path], tfds.core.DatasetBuilder], data
     return target
 
 
-# ArrayRecord's C++ writer tells of a full disk in the text of a RuntimeError only.
+# ArrayRecord's C++ writer reports a full disk as a RuntimeError with this text.
 _WRITER_FAILURE = re.compile(r"\b(?:open|write|fsync|close)\(\) failed: ([^;]+)")
 
 

@@ -1,6 +1,6 @@
-"""What lies in a folder that was de-identified elsewhere: what is taken of each clip, in which order, and what is not.
+"""Lists the files of a folder that was de-identified elsewhere: those of each clip, in order, and those of no use.
 
-The layout is told by `deemo_jax.core.formats.ATTESTATION`. Nothing is passed over in silence: `notes` names the rest.
+`deemo_jax.core.formats.ATTESTATION` describes the layout; `notes` names the files that are not used.
 """
 
 import dataclasses
@@ -16,7 +16,9 @@ from deemo_jax.deid.find_films import SYSTEM_FILES, VIDEO_SUFFIXES
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 SOUND_SUFFIXES = frozenset({".wav", ".npy"})
+# The most folders within each other that are looked into.
 MAX_DEPTH = 16
+# The most files that a note names.
 NAMED = 5
 
 
@@ -25,9 +27,9 @@ class Survey:
     """The files of a folder, as paths relative to it.
 
     Attributes:
-        media: frames, sounds and films, by the clip that they belong to.
-        system: files of the system's own, which are ignored.
-        other: whatever else is there, and is not taken.
+        media: clip id -> its frames, sounds and films.
+        system: files that operating systems leave in folders, which are ignored.
+        other: all other files, which are not used.
     """
 
     media: dict[str, list[str]]
@@ -36,10 +38,10 @@ class Survey:
 
 
 def survey(folder: Path) -> Survey:
-    """Looks at all files of a folder; links to folders are not followed.
+    """Lists all files of a folder; links to folders are not followed.
 
     Raises:
-        UserError: a name that is not UTF-8, which no attestation can hold; or a folder that cannot be read.
+        UserError: a name is not UTF-8, which JSON cannot hold, or a folder cannot be read.
     """
     media: dict[str, list[str]] = {}
     system: list[str] = []
@@ -68,7 +70,7 @@ def _refuse(error: OSError) -> NoReturn:
 
 
 def clip_of(name: str) -> str | None:
-    """The clip that a relative path belongs to; None for what is no picture, sound or film of a clip."""
+    """The id of the clip that a relative path belongs to; None where it is no picture, sound or film of a clip."""
     path = PurePosixPath(name)
     if not (is_picture(name) or is_sound(name) or is_film(name)) or len(path.parts) > MAX_DEPTH:
         return None
@@ -90,7 +92,7 @@ def is_film(name: str) -> bool:
 
 
 def natural(name: str) -> tuple[object, ...]:
-    """A key that sorts names as people count: numbers within them by their value, the rest by its letters."""
+    """A key that sorts names by the values of numbers in them and the letters of the rest: 'a2' comes before 'a10'."""
     text, *rest = re.split("([0-9]+)", name.casefold())
     key: list[object] = [text]
     for digits, letters in zip(rest[::2], rest[1::2], strict=True):
@@ -100,7 +102,13 @@ def natural(name: str) -> tuple[object, ...]:
 
 
 def notes(found: Survey, known: Iterable[Path] = (), folder: Path | None = None) -> list[str]:
-    """A line each about what is ignored and what is not taken; `known` files have another use."""
+    """Notes, a line each, on files that are ignored or not used.
+
+    Args:
+        found: the files.
+        known: files with another use, which are not mentioned.
+        folder: that was listed.
+    """
     used = {path.resolve() for path in known}
     other = [name for name in found.other if folder is None or (folder / name).resolve() not in used]
     lines = []
@@ -112,7 +120,7 @@ def notes(found: Survey, known: Iterable[Path] = (), folder: Path | None = None)
 
 
 def listed(names: Sequence[str]) -> str:
-    """How many names, and the first of them."""
+    """The number of names, and the first of them: "2 ('a.txt', 'b.txt')"."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return f"{len(names)} ({', '.join(map(repr, names[:NAMED]))}{more})"
 

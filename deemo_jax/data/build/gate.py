@@ -1,7 +1,7 @@
-"""The privacy gate, first door: annotations meet the manifests of this project's own de-identification.
+"""The privacy gate for clips of this project's de-identification: each needs a manifest with the hash of its file.
 
-Nothing becomes a record without a paper trail. Here the trail is a manifest for every clip: complete, and with the
-hash of the very file that is read. The second door is `deemo_jax.data.build.attestation`.
+Nothing becomes a record without a paper trail. Data that was de-identified elsewhere comes through
+`deemo_jax.data.build.attestation`.
 """
 
 import json
@@ -17,23 +17,24 @@ from deemo_jax.deid.manifest import Manifest, find_manifests, load_manifest, ver
 from deemo_jax.deid.source_map import load
 from deemo_jax.media.audio import sound_tracks
 
+# For messages: the paper trail, and the command that makes it.
 WHAT, MEND = "a de-identification manifest", "python -m deemo_jax.deidentify"
 
 
 def admit_deidentified(paths: Iterable[str | Path], clips: Mapping[str, Clip], *, skip_missing: bool) -> list[Admitted]:
-    """Admits every annotated clip that has a complete manifest whose hash matches its file, whole.
+    """Admits every annotated clip that has a manifest, as a whole clip.
 
     Args:
         paths: manifests, or folders of them.
-        clips: annotations; a manifest without one is left out.
-        skip_missing: leave out annotated clips without a manifest instead of raising.
+        clips: annotations, by clip id; a manifest without one is left out.
+        skip_missing: leaves annotated clips without a manifest out instead of raising an error.
 
     Returns:
         The clips, in order of their ids.
 
     Raises:
-        UserError: a clip without a manifest, two manifests for one clip, or a manifest that is incomplete or whose
-            file is missing or has another hash.
+        UserError: a clip has no manifest or several, or a manifest is incomplete, or its file is missing or has another
+            hash.
     """
     found = _find(paths)
     require(clips, found, WHAT, MEND, skip_missing)
@@ -43,19 +44,20 @@ def admit_deidentified(paths: Iterable[str | Path], clips: Mapping[str, Clip], *
 def admit_rows(
     paths: Iterable[str | Path], rows: Sequence[Annotation], source_map: Path | None, *, skip_missing: bool
 ) -> list[Admitted]:
-    """Admits what rows of annotations speak of: clips, or spans of them, by id or by the name of the raw file.
+    """Admits the clips, or spans of clips, that rows of annotations name by a clip id or by a raw file.
 
     Args:
         paths: manifests, or folders of them.
         rows: of annotations.
-        source_map: the private list of `deemo_jax.deid.source_map`; None where there is none.
-        skip_missing: leave out rows without a manifest instead of raising.
+        source_map: the private list of which clip was made from which file (`deemo_jax.deid.source_map`); None where
+            there is none.
+        skip_missing: leaves rows without a manifest out instead of raising an error.
 
     Returns:
         The clips, in order of their ids.
 
     Raises:
-        UserError: as `admit_deidentified` and `place`; a row that names a file says what is missing for that.
+        UserError: see `admit_deidentified` and `place`.
     """
     found = _find(paths)
     manifests = [manifest for manifest, _ in found.values()]
@@ -75,6 +77,7 @@ def admit_rows(
     return _admit(placed, found)
 
 
+# Clip id -> its manifest, and the manifest's path.
 _Found = Mapping[str, tuple[Manifest, Path]]
 
 
@@ -91,7 +94,11 @@ def _find(paths: Iterable[str | Path]) -> _Found:
 
 
 def _admit(placed: Sequence[Placed], found: _Found) -> list[Admitted]:
-    """The clips whose files are those of their manifests, in order of their ids."""
+    """The clips, in order of their ids, after comparing each film with its manifest.
+
+    Raises:
+        UserError: a film is missing, has another hash, or has sound that its manifest does not know of.
+    """
     films: dict[str, Path] = {}
     for one in placed:
         if (manifest := one.manifest).clip_id not in films:

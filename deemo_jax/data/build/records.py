@@ -1,4 +1,4 @@
-"""From an admitted clip to what a dataset stores. Runs in worker processes; one clip is in memory at a time in each."""
+"""Turns an admitted clip into the record that a dataset stores; runs in worker processes, with one clip at a time."""
 
 import dataclasses
 import functools
@@ -19,11 +19,15 @@ from deemo_jax.media.container.media_file import open_media
 from deemo_jax.media.container.picture_track import video_stream
 from deemo_jax.media.container.truncation import refuse_cut_wav
 
+# Height and width of stored frames, pixels.
 SIZE = 224
+# Of 100.
 JPEG_QUALITY = 95
+# The most 2-second clips of a mel array that is given.
 MAX_MEL_CLIPS = 1024
-# ImageBind's normalisation takes silence to -1.3 and a loud sound to 3; no kind of log-mel comes near this.
+# The greatest magnitude in a mel array that is given; in ImageBind's normalisation silence is -1.3 and loud sound 3.
 MAX_MEL = 1000.0
+# Mel bins and columns of one clip.
 MEL_SHAPE = (imagebind_mel.MEL_BINS, imagebind_mel.MEL_FRAMES)
 
 
@@ -34,12 +38,12 @@ class Admitted:
     Attributes:
         clip: its annotation.
         provenance: its paper trail.
-        hashes: relative path -> sha256 of every file it is made from, as verified.
-        movie: the de-identified video file, or None where `images` are given instead.
-        images: pre-extracted frames in order.
-        sound: a WAV file, or a mel array as .npy, in place of the movie's own sound; None without one.
-        span: of the movie, seconds; None for all of it.
-        lasts_s: how long the clip is; 0 where that is not known.
+        hashes: (relative path, SHA-256) of every file that it is made from, which were verified.
+        movie: the de-identified film; None where there are `images` instead.
+        images: extracted frames in order.
+        sound: a WAV file, or a mel array as .npy, used in place of the film's own sound; None without one.
+        span: of the film, clip times, seconds; None for all of it.
+        lasts_s: length of the clip, seconds; 0 where it is not known.
     """
 
     clip: Clip
@@ -61,8 +65,8 @@ def make_record(admitted: Admitted, frames: int, clips: int) -> dict[str, Any]:
 
     Args:
         admitted: the clip.
-        frames: F, frames to store.
-        clips: M, 2-second stretches of audio to store; a ready mel array keeps its own number.
+        frames: F, frames that are stored.
+        clips: M, audio clips of 2 seconds that are stored; a mel array that is given keeps its own number.
 
     Raises:
         UserError: a file cannot be decoded.
@@ -70,7 +74,7 @@ def make_record(admitted: Admitted, frames: int, clips: int) -> dict[str, Any]:
     clip = admitted.clip
     pixels = _pixels(admitted, frames)
     sound = _mel(admitted, clips)
-    # Only now is it known whether a film has sound.
+    # Whether a film has sound is known only when it is read.
     trail = admitted.provenance if len(sound) else dataclasses.replace(admitted.provenance, audio=ABSENT)
     return {
         "clip_id": clip.clip_id,
@@ -89,9 +93,10 @@ def make_record(admitted: Admitted, frames: int, clips: int) -> dict[str, Any]:
 
 
 def make_records(admitted: Iterable[Admitted], frames: int, clips: int, workers: int) -> Generator[Made]:
-    """Every clip in order with its record, or with why it has none; few wait in memory.
+    """Yields every clip in order with its record, or with why it has none; few are in memory at a time.
 
-    Made by `workers` child processes, so that a damaged file costs its clip only; 0 works in this process.
+    Records are made in `workers` child processes, so that a damaged file which ends one costs its own clip only; with 0
+    they are made in this process.
     """
     yield from processes.settled(functools.partial(make_record, frames=frames, clips=clips), admitted, workers)
 
@@ -110,10 +115,11 @@ def encodable(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_mel(path: Path) -> Float[np.ndarray, "M 128 204"]:
-    """A mel array that somebody else made.
+    """A mel array that was made elsewhere.
 
     Raises:
-        UserError: not a .npy of floats of shape (M, 128, 204), 0 < M <= 1024, all of a size that a log-mel has.
+        UserError: the file is no .npy of floats of shape (M, 128, 204) with 0 < M <= 1024, or holds numbers beyond
+            `MAX_MEL`.
     """
     wanted = f"(M, {MEL_SHAPE[0]}, {MEL_SHAPE[1]}) with 1 <= M <= {MAX_MEL_CLIPS}"
     try:
@@ -150,7 +156,7 @@ def _mel(admitted: Admitted, clips: int) -> Float[np.ndarray, "M 128 204"]:
     if admitted.sound is not None:
         refuse_cut_wav(admitted.sound)
         _refuse_film(admitted.sound)
-    # Ours have one channel; others may have the voice in any.
+    # Films of this project have one channel; in others the voice may be in any channel, so all are mixed.
     start_s, end_s = admitted.span or (0.0, None)
     mix = admitted.provenance.source == "external"
     waveform, _ = audio.read_audio(source, SAMPLE_RATE, start_s, end_s, mix)
@@ -164,7 +170,7 @@ def _refuse_film(path: Path) -> None:
 
 
 def _image(path: Path) -> UInt8[np.ndarray, "224 224 3"]:
-    """Scaled to the stored size; decoding and encoding anew leaves EXIF and every other tag behind."""
+    """An image in the stored size. Being decoded and encoded again, it loses EXIF and all other tags."""
     image = image_file.read_still(path)
     if image.shape[:2] != (SIZE, SIZE):
         image = cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)

@@ -1,7 +1,7 @@
-"""Which de-identified clip a row of annotations speaks of, and which span of it.
+"""Finds the de-identified clip, and the span of it, that a row of annotations is about.
 
-A row names its recording by "file" (the raw file, found through the private map of `deemo_jax.deid.source_map`), or by
-the id of a clip. Where the recording is longer than the row's times, they are the span that is cut from it.
+A row names its recording by "file" (the raw file, found by the private list of `deemo_jax.deid.source_map`), or by the
+id of a clip. Where the recording is longer than the row's times say, these times are the span that is cut from it.
 """
 
 import collections
@@ -16,22 +16,24 @@ from deemo_jax.data.build.annotations import Annotation
 from deemo_jax.deid.manifest import Manifest, span_id
 from deemo_jax.deid.source_map import SourceMap
 
-# Times of people: a row that is as long as its clip, within this or a tenth, is all of it.
+# A row whose length differs from its clip's by at most so many seconds, or by this share, is about the whole clip:
+# times that people note are rough.
 ROUGHLY_S, ROUGHLY = 0.25, 0.1
-# How far a row may reach beyond its recording, or a piece of it.
+# Seconds by which a row may reach beyond its recording, or beyond a piece of it.
 BEYOND_S = 0.5
-# A piece begins and ends with a frame.
+# A span that leaves at most so many seconds of a piece out is taken as the whole piece, which begins and ends with a
+# frame.
 NEAR_S = 0.25
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Placed:
-    """A row and where it lies.
+    """A row and the clip that it is about.
 
     Attributes:
-        clip: the annotation, under the id that its record gets.
-        manifest: of the clip that it is cut from.
-        span: clip times, seconds; None for all of it.
+        clip: the annotation, with the id of its record.
+        manifest: of the de-identified clip.
+        span: clip times, seconds; None for the whole clip.
     """
 
     clip: Clip
@@ -40,7 +42,7 @@ class Placed:
 
     @property
     def lasts_s(self) -> float:
-        """How long it is, as far as is known."""
+        """Length, seconds, as far as it is known."""
         start, end = self.span or self.manifest.span or (self.clip.start_s, self.clip.end_s)
         return end - start
 
@@ -59,8 +61,9 @@ def place(
         The rows that have a clip, and those that have none.
 
     Raises:
-        UserError: a name that several files have, times outside of the recording or across a seam of its pieces, one id
-            for two rows, or rows of one recording that may be of one person and do not say so.
+        UserError: a name belongs to several files, times lie outside of the recording or across the border of two
+            pieces of it, two rows have one id, or rows of one recording, whose person is not named, name several
+            recordings.
     """
     found = _Recordings(manifests, known)
     meant = {row.number: found.of(row) for row in rows}
@@ -84,7 +87,7 @@ def place(
 
 
 def explain(row: Annotation, known: SourceMap | None) -> str | None:
-    """Why a row that names a file has no clip, in words; None where it names none."""
+    """Why a row that names a file has no clip, a sentence; None where it names no file."""
     if not (row.by_file or re.search(r"[/\\]|\.[A-Za-z0-9]{2,5}$", row.named)):
         return None
     if known is None:
@@ -101,7 +104,7 @@ def _ids(clips: Iterable[Manifest]) -> frozenset[str]:
 
 
 class _Recordings:
-    """Clips by all that rows may call them."""
+    """Clips by the names that rows may use for them: id, recording, raw file."""
 
     def __init__(self, manifests: Iterable[Manifest], known: SourceMap | None) -> None:
         self._known = known
@@ -131,7 +134,13 @@ class _Recordings:
 
 
 def _span(row: Annotation, candidates: Sequence[Manifest], shared: bool) -> tuple[Manifest, tuple[float, float] | None]:
-    """The clip in which a row's times lie, and the span of it; None for all of it."""
+    """The clip in which a row's times lie, and the span of it, None for the whole clip.
+
+    Args:
+        row: of annotations.
+        candidates: the clips of its recording.
+        shared: whether other rows are about the same recording.
+    """
     start, end = row.clip.start_s, row.clip.end_s
     whole = [m for m in candidates if not m.recording]
     if len(whole) > 1:
@@ -139,7 +148,7 @@ def _span(row: Annotation, candidates: Sequence[Manifest], shared: bool) -> tupl
         raise UserError(f"{row.where}: {row.named!r} was de-identified {len(whole)} times ({ids}); name one by its id")
     if not whole:
         return _in_piece(row, candidates, shared)
-    if (recorded := whole[0].span) is None:  # of an earlier version, which did not say how long it is
+    if (recorded := whole[0].span) is None:  # manifests of early versions do not state the length
         return whole[0], (start, end) if shared else None
     length = recorded[1] - recorded[0]
     if end <= start or _alike(end - start, length):
@@ -150,7 +159,7 @@ def _span(row: Annotation, candidates: Sequence[Manifest], shared: bool) -> tupl
         raise UserError(
             f"{row.where}: {start:g} to {end:g} s lies outside of its recording, which lasts {length:.1f} s"
         )
-    return whole[0], None  # times in a recording that it was cut from before
+    return whole[0], None  # the times are those of the recording that the clip was cut from
 
 
 def _in_piece(row: Annotation, pieces: Sequence[Manifest], shared: bool) -> tuple[Manifest, tuple[float, float] | None]:
@@ -171,17 +180,18 @@ def _in_piece(row: Annotation, pieces: Sequence[Manifest], shared: bool) -> tupl
 
 
 def _lies_in(start: float, end: float, a: float, b: float) -> bool:
-    """Whether a row lies in a piece: it may reach beyond it a little, and most of it is there."""
+    """Whether a row (`start` to `end`) lies in a piece (`a` to `b`), within `BEYOND_S` and for the greater part."""
     near = a - BEYOND_S <= start and end <= b + BEYOND_S
     return near and min(end, b) - max(start, a) > 0.5 * (end - start)
 
 
 def _alike(seconds: float, others: float) -> bool:
+    """Whether a row of `seconds` is as long as a clip of `others`, roughly."""
     return abs(seconds - others) <= max(ROUGHLY_S, ROUGHLY * others)
 
 
 def _record_id(row: Annotation, manifest: Manifest, span: tuple[float, float] | None, shared: bool) -> str:
-    """The row's own id, or one of the clip's and the times."""
+    """The id of a row's record: the row's own, the clip's, or one made of the clip's and the times."""
     if row.has_id:
         return row.clip.clip_id
     if span is None or not (shared or row.by_file or manifest.recording):
@@ -190,7 +200,11 @@ def _record_id(row: Annotation, manifest: Manifest, span: tuple[float, float] | 
 
 
 def _refuse_strangers(placed: Sequence[Placed]) -> None:
-    """Rows of one recording whose person is not known are kept together by its video_id: it must be the same."""
+    """Checks that rows of one recording have one video_id where their person is not named: splits go by it then.
+
+    Raises:
+        UserError: they have several.
+    """
     first: dict[str, Clip] = {}
     nameless = {p.manifest.source_sha256 for p in placed if not p.clip.person_id}
     for one in placed:

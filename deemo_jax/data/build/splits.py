@@ -1,6 +1,6 @@
-"""Who is tested on whom: our own splits never share a person; a published id file is taken as it is.
+"""Splits of a dataset: by person, so that no person is in two, or as a published list of ids has them.
 
-A part of the training persons can be set apart, to calibrate probabilities on (`set_apart`).
+Some of the training persons can be moved to a split of their own, on which probabilities are calibrated (`set_apart`).
 """
 
 import dataclasses
@@ -14,24 +14,29 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json
 from deemo_jax.core.schema import Clip
 
+# Name of a split -> ids of its clips.
 Splits = dict[str, list[str]]
 TRAIN, VALIDATION = "train", "validation"
+# Share of the training clips that `build` moves to the validation split by default.
 VALIDATION_SHARE = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
 class Recurring:
-    """Persons who are in more than one split, and how many clips of theirs there are."""
+    """Persons who are in more than one split, and the number of their clips."""
 
     persons: tuple[str, ...]
     clips: int
 
 
 def parse_fractions(text: str) -> dict[str, float]:
-    """'train=0.4,test=0.6' to a table.
+    """Reads 'train=0.4,test=0.6'.
+
+    Returns:
+        Name of a split -> its share of the clips.
 
     Raises:
-        UserError: malformed, or the fractions are not positive and 1 in sum.
+        UserError: it is malformed, or the fractions are not positive with the sum 1.
     """
     fractions: dict[str, float] = {}
     for part in text.split(","):
@@ -49,9 +54,10 @@ def parse_fractions(text: str) -> dict[str, float]:
 
 
 def split_by_person(clips: Sequence[Clip], fractions: Mapping[str, float], seed: int) -> Splits:
-    """Splits clips so that no person is in two splits, near the fractions, the same for the same seed and clips.
+    """Splits clips near the fractions so that no person is in two splits; equal seeds and clips give equal splits.
 
-    Groups go, largest first and in seeded order among equals, to the split that lacks the most clips.
+    Persons are dealt out in order of their numbers of clips, those with as many in an order of the seed, each to the
+    split that lacks the most clips.
 
     Raises:
         UserError: there are fewer persons than splits.
@@ -78,16 +84,16 @@ def split_by_person(clips: Sequence[Clip], fractions: Mapping[str, float], seed:
 
 
 def set_apart(clips: Sequence[Clip], splits: Splits, share: float, seed: int) -> Splits:
-    """Moves whole persons from `train` to a new split, `validation`; the other splits stay as they are.
+    """Moves whole persons from `train` to a new split `validation`; other splits are not changed.
 
-    Persons are taken in seeded order as long as each brings the new split nearer to `share` of the training clips, so
-    that it never holds more than twice that.
+    Persons are looked at in an order of the seed, and each is moved that brings the new split nearer to `share` of the
+    training clips, so that it has at most twice that.
 
     Returns:
-        The splits; as they were where even one person would be too many.
+        The splits; without `validation` where even one person would be too many.
 
     Raises:
-        UserError: there is no `train`, or `validation` is there already.
+        UserError: there is no `train`, or there is a `validation`.
     """
     if TRAIN not in splits or VALIDATION in splits:
         lacks = f"there is no split {TRAIN!r}" if TRAIN not in splits else f"the split {VALIDATION!r} is there already"
@@ -112,10 +118,10 @@ def set_apart(clips: Sequence[Clip], splits: Splits, share: float, seed: int) ->
 
 
 def read_splits(path: str | Path) -> Splits:
-    """Reads {split: [clip ids]}.
+    """Reads a JSON file of {split: [clip ids]}.
 
     Raises:
-        UserError: malformed, or a clip is in two splits, or twice in one.
+        UserError: it is malformed, or a clip is in two splits, or twice in one.
     """
     value = read_json(path)
     if not isinstance(value, dict) or not value:
@@ -147,7 +153,7 @@ def recurring(clips: Sequence[Clip], splits: Splits) -> Recurring:
 
 
 def person_groups(clips: Sequence[Clip]) -> dict[str, str]:
-    """Clip id -> a name for its person. Where the person is unknown, everybody in that recording is one group."""
+    """Clip id -> a name for its person. Where a person is not named, all persons of that recording are one group."""
     parent: dict[str, str] = {}
 
     def root(node: str) -> str:

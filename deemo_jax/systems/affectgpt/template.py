@@ -1,12 +1,12 @@
-"""AffectGPT's prompts: of 2023/24, on Vicuna v0, and of 2025, on Qwen2.5."""
+"""AffectGPT's prompts: those of 2023 and 2024, for Vicuna v0, and those of 2025, for Qwen2.5."""
 
 import dataclasses
 
 from deemo_jax.systems.prompt_template import LLAMA_SPECIALS, Template, Text, Wording
 
-# No end token is trained: "###" ends the answer. Prompt and answer are tokenized separately, so the space behind
-# "Assistant:" is a token of its own. The public code replaces a sample that is too long by another one; here its
-# transcript is shortened.
+# "###" ends the answer, and no end token is trained. Prompt and answer are tokenized separately, so the space behind
+# "Assistant:" is a token of its own. Of a sample that is too long the transcript is shortened; the public code takes
+# another sample instead.
 AFFECTGPT = Template(
     name="affectgpt",
     header="",
@@ -26,6 +26,6 @@ AFFECTGPT = Template(
     special_ids=LLAMA_SPECIALS,
 )
 
-# The form of 2025 has an end token behind the "###". Its decoder, Qwen2.5, has other special ids than LLaMA, so any
-# will do; the public code's sequences have up to 1024 tokens (config.data.max_length).
+# The form of 2025 has an end token behind the "###". Any special ids are accepted, since Qwen2.5 has others than LLaMA.
+# The public code's sequences have up to 1024 tokens (`config.data.max_length`).
 AFFECTGPT_V2 = dataclasses.replace(AFFECTGPT, name="affectgpt_v2", eos=True, special_ids=None)

@@ -1,4 +1,4 @@
-"""The paper's prompt: Eq. 1 and nothing else."""
+"""The DEEMO paper's prompt: its Eq. 1, without roles or a system text."""
 
 from deemo_jax.systems.prompt_template import Template, Wording
 

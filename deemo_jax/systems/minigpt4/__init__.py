@@ -1,1 +1,1 @@
-"""MiniGPT-4 (arXiv 2304.10592): one projection between BLIP-2 and Vicuna v0."""
+"""MiniGPT-4 (arXiv 2304.10592): one linear layer between BLIP-2's Q-Former and Vicuna v0."""

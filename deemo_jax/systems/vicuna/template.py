@@ -1,4 +1,4 @@
-"""FastChat's conversation of one round, for Vicuna v1.1 to v1.5; the user's turn is the paper's Eq. 1."""
+"""FastChat's conversation of one round, for Vicuna v1.1 to v1.5; the user's turn has the form of the paper's Eq. 1."""
 
 from deemo_jax.systems.deemo.template import EQUATION_1
 from deemo_jax.systems.prompt_template import LLAMA_SPECIALS, Template, Text

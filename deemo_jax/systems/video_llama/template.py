@@ -1,12 +1,12 @@
-"""Video-LLaMA's prompts, one for each kind of data that it was trained on. All are for Vicuna v0.
+"""Video-LLaMA's prompts, one for each kind of data that it was trained on, all for Vicuna v0.
 
-Its code knows neither transcript nor NFBL labels. Where a recipe shows them, all three templates write them alike.
+Its code has neither transcripts nor labels of body language; the tags for them here are this project's own.
 """
 
 from deemo_jax.systems.prompt_template import LLAMA_SPECIALS, Template, Text, Wording
 
-# First stage, media and their caption: no word stands before the caption, and a line feed ends it. The public code cuts
-# captions to 32 tokens; here they stay whole.
+# First stage, media and their captions: nothing stands before a caption, and a line feed ends it. Captions are whole;
+# the public code cuts them to 32 tokens.
 VIDEO_LLAMA_STAGE1 = Template(
     name="video_llama_stage1",
     header="",
@@ -27,8 +27,8 @@ VIDEO_LLAMA_STAGE1 = Template(
     question="",
 )
 
-# Second stage, captions of images: MiniGPT-4's form, prompt and caption tokenized separately. The public code draws one
-# of four questions for each sample; a recipe has one.
+# Second stage, captions of images: MiniGPT-4's form, with prompt and caption tokenized separately. A recipe has one
+# question; the public code draws one of four for each sample.
 VIDEO_LLAMA_IMAGE = Template(
     name="video_llama_image",
     header="",
@@ -48,14 +48,14 @@ VIDEO_LLAMA_IMAGE = Template(
     special_ids=LLAMA_SPECIALS,
 )
 
-# Second stage, a conversation of one round: tokenized as one text, trained on the answer, on the answer's role
-# ("###Assistant:") and on the "###" before the user's role, which so is learnt as the stop.
+# Second stage, a conversation of one round: tokenized as one text, trained on the answer, on the role before it
+# ("###Assistant:") and on the "###" before the user's role, which the model thus learns to end an answer with.
 #
-# The public code finds these places by counting: a turn is taken to be as long as it is when tokenized alone, and the
-# first two ids of a user's turn, its "###", stay trained. Tokenized alone, a turn has a bos too many, which would shift
-# every later turn by one; and its "###" is one piece (with the dummy space) where it is two ("##", "#") in the running
-# text. With LLaMA's vocabulary the two errors cancel. Here the places are marked in the text, so that the mask is the
-# same with LLaMA's vocabulary and right with any other. Sentences on the frames' times are left out: records have none.
+# The public code finds these places by counting tokens of turns that are tokenized alone, and trains the first two ids
+# of a user's turn as its "###". Tokenized alone, a turn has one bos too many, and its "###" is one token (with the
+# dummy space) where it is two ("##", "#") in the whole text. With LLaMA's vocabulary the two errors cancel out. Here
+# the places are marked in the text, which gives the same with LLaMA's vocabulary and is right with others. The public
+# sentences on the times of frames are left out, since records have no such times.
 VIDEO_LLAMA = Template(
     name="video_llama",
     header="{}\n\n",

@@ -1,7 +1,7 @@
 """The names in Video-LLaMA's two checkpoints: finetune-vicuna7b-v2.pth (video), finetune_vicuna7b_audiobranch.pth.
 
-They hold optimizer state and buffers beside the weights. The audio branch was trained on ImageBind's picture vectors of
-length 1, not on its audio vectors of length 20: a rough start, no more.
+They hold optimizer state and buffers beside the weights. The audio branch was trained on ImageBind's vectors of images,
+of length 1, not on its vectors of audio, of length 20, so it must be trained further before it is of use.
 """
 
 from deemo_jax.systems.connector_names import ConnectorNames, QFormerNames
