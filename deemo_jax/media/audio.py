@@ -226,13 +226,13 @@ def _mixed(reader: TrackReader) -> Mono:
     powers: dict[str, Powers] = {}
 
     def mean(piece: Piece) -> Mono:
-        mixed: Mono = piece.samples.mean(axis=0, dtype=np.float32)
+        mixed = _mean(piece)
         powers.setdefault(piece.layout, Powers()).add(mixed, piece.samples)
         return mixed
 
     def loudest(piece: Piece) -> Mono:
         of = powers[piece.layout]
-        return piece.samples[of.loudest] if of.cancelled else piece.samples.mean(axis=0, dtype=np.float32)
+        return piece.samples[of.loudest] if of.cancelled else _mean(piece)
 
     blocks = list(reader.blocks(mean, steady=True))
     if any(of.cancelled for of in powers.values()):
@@ -246,6 +246,10 @@ def _mixed(reader: TrackReader) -> Mono:
             ]
             mixing.amplify(parts, of.gain)
     return waveform
+
+
+def _mean(piece: Piece) -> Mono:
+    return piece.samples[0] if len(piece.samples) == 1 else piece.samples.mean(axis=0, dtype=np.float32)
 
 
 def _first_channel(piece: Piece) -> Mono:

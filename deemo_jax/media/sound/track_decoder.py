@@ -102,7 +102,7 @@ def pieces(container: InputContainer, stream: "av.AudioStream", tally: Tally) ->
             if samples.size:
                 tally.samples += samples.size
                 tally.channels = max(tally.channels, len(samples))
-                if not np.abs(samples).max() <= MOST_LEVEL:  # also true where a sample is NaN
+                if not max(samples.max(), -samples.min()) <= MOST_LEVEL:  # also true where a sample is NaN
                     wrong = ~(np.abs(samples) <= MOST_LEVEL)
                     tally.wrong += int(wrong.sum())
                     _bridge(samples, wrong)
@@ -126,7 +126,7 @@ def without_offset(track: Iterable[Piece]) -> Iterator[Piece]:
             mean *= decay
             level = mean[:, -1:]
             part -= mean
-        yield dataclasses.replace(piece, samples=samples.astype(np.float32))
+        yield Piece(piece.time_s, piece.rate, piece.layout, samples.astype(np.float32))
 
 
 @functools.lru_cache(64)
