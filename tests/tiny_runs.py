@@ -5,6 +5,7 @@ Libraries are imported where they are used: pytest imports this file before it s
 
 import dataclasses
 import resource
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,7 +39,7 @@ def _trace_once(monkeypatch: pytest.MonkeyPatch) -> None:
     from deemo_jax.models import from_recipe
     from deemo_jax.training import loop
 
-    draw, lower = from_recipe._draw, loop.lower_step
+    draw, check, lower = from_recipe._draw, from_recipe.check_shapes, loop.lower_step
 
     def drawn(model: Any, seed: int, wanted: dict[str, Any]) -> dict[str, jax.Array]:
         key = f"draw {model} {seed} {wanted}"
@@ -46,15 +47,24 @@ def _trace_once(monkeypatch: pytest.MonkeyPatch) -> None:
             _TRACED[key] = draw(model, seed, wanted)
         return jax.tree.map(lambda leaf: leaf.copy(), _TRACED[key])  # a step eats what it is given
 
+    def checked(model: Any, recipe: Any) -> None:
+        key = f"check {model} {recipe.data.frames} {recipe.data.clips}"
+        if key not in _TRACED:
+            check(model, recipe)
+            _TRACED[key] = None
+
     def lowered(model: Any, recipe: Any, mesh: Any, *arguments: Any) -> Any:
+        # What a step does not know.
         data = dataclasses.replace(recipe.data, data_dir="")
+        saves = dataclasses.replace(recipe.train, checkpoint_every=1)
         shapes = jax.tree.map(lambda leaf: jax.typeof(leaf), arguments)
-        key = f"step {dataclasses.replace(recipe, data=data, init='')} {mesh} {shapes}"
+        key = f"step {dataclasses.replace(recipe, data=data, train=saves, init='')} {mesh} {shapes}"
         if key not in _TRACED:
             _TRACED[key] = lower(model, recipe, mesh, *arguments).compile()
         return SimpleNamespace(compile=lambda: _TRACED[key])
 
     monkeypatch.setattr(from_recipe, "_draw", drawn)
+    monkeypatch.setattr(from_recipe, "check_shapes", checked)
     monkeypatch.setattr(loop, "lower_step", lowered)
 
 
@@ -76,6 +86,22 @@ def tiny_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         outcome = train(tiny.get_config(str(tiny_data)), workdir)
     assert outcome.finished and outcome.step == tiny.STEPS
     return workdir
+
+
+# The last checkpoint of `tiny_run` but one.
+KEPT = 35
+
+
+@pytest.fixture
+def killed_run(tiny_run: Path, tmp_path: Path) -> Path:
+    """A copy of `tiny_run` as it is left by who is killed while saving step 40, with a checkpoint of step 35."""
+    folder = Path(shutil.copytree(tiny_run, tmp_path / "killed"))
+    checkpoints = folder / "checkpoints"
+    half = (checkpoints / "40").rename(checkpoints / "40.orbax-checkpoint-tmp")
+    shutil.rmtree(half / "opt_state")
+    rows = (folder / "metrics.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "metrics.jsonl").write_bytes(b"".join(rows[:39]) + rows[39][:30])
+    return folder
 
 
 @pytest.fixture(scope="session")

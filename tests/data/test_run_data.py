@@ -17,6 +17,7 @@ from deemo_jax.data.build.dataset_writer import write_dataset
 from deemo_jax.data.fingerprint import FILE as FINGERPRINT
 from deemo_jax.data.pipeline import Pipeline
 from deemo_jax.training.loop import train
+from tests.tiny_runs import KEPT
 from tests.training import tiny
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 
@@ -128,54 +129,54 @@ def test_a_run_whose_data_is_not_whole_does_not_begin(damage: Any, data: Path, t
 
 
 def test_a_shard_that_is_emptied_on_the_way_ends_the_run_and_the_last_checkpoint_is_whole(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    killed_run: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, whole = tmp_path / "run", Pipeline.batch_at
+    whole = Pipeline.batch_at
 
     def emptied(self: Pipeline, step: int) -> Any:
-        if step == 20:
+        if step == KEPT + 2:
             os.truncate(data / VERSION / TRAIN, 0)
         return whole(self, step)
 
     monkeypatch.setattr(Pipeline, "batch_at", emptied)
     with pytest.raises(UserError, match=rf"{TRAIN}: has 0 bytes instead of \d+ since reading began"):
-        train(tiny.get_config(str(data)), folder)
-    rows = list(read_jsonl(folder / "metrics.jsonl"))
-    assert len(rows) <= 20 and not any(row["masked_records"] for row in rows)
-    assert read_json(folder / RECORD)["data"] == read_json(data / VERSION / FINGERPRINT)
-    with Checkpoints(folder / "checkpoints", read_only=True) as checkpoints:
-        latest = max(checkpoints.steps())
-        assert latest in (7, 14) and checkpoints.metadata(latest)["data"]["next_step"] == latest
+        train(tiny.get_config(str(data)), killed_run, resume=True)
+    rows = list(read_jsonl(killed_run / "metrics.jsonl"))
+    assert len(rows) <= KEPT + 2 and not any(row["masked_records"] for row in rows)
+    assert read_json(killed_run / RECORD)["data"] == read_json(data / VERSION / FINGERPRINT)
+    with Checkpoints(killed_run / "checkpoints", read_only=True) as checkpoints:
+        latest = checkpoints.steps()[-1]
+        assert latest == KEPT and checkpoints.metadata(latest)["data"]["next_step"] == latest
 
 
-def test_a_few_unreadable_records_are_masked_and_many_end_the_run(tmp_path: Path) -> None:
-    def built(name: str, damaged: int) -> Path:
+def test_a_few_unreadable_records_are_masked_and_many_end_the_run(killed_run: Path, data: Path, tmp_path: Path) -> None:
+    def built(damaged: int) -> None:
         records = tiny.records(12, 0)
         for record in records[:damaged]:
             record["frames"] = [b"\xff\xd8 no picture"] * 2
         splits = {"train": records, "test": tiny.records(2, 1)}
-        write_dataset(lambda folder: Builder(records=splits, data_dir=folder), tmp_path / name, overwrite=False)
-        return tmp_path / name
+        write_dataset(lambda folder: Builder(records=splits, data_dir=folder), data, overwrite=True)
 
-    config = tiny.get_config(str(built("few", 2)))
-    assert train(config, tmp_path / "a").finished
-    masked = [row["masked_records"] for row in read_jsonl(tmp_path / "a" / "metrics.jsonl")]
-    assert sum(masked[:3]) == 4  # three steps are two passes over twelve records
-    config.data.data_dir = str(built("many", 8))
+    another = shutil.copytree(killed_run, tmp_path / "another")
+    config = tiny.get_config(str(data))
+    built(2)
+    assert train(config, killed_run, resume=True, accept_data_change=True).finished
+    masked = {row["step"]: row["masked_records"] for row in read_jsonl(killed_run / "metrics.jsonl")}
+    assert sum(masked[step] for step in (37, 38, 39)) == 2  # a pass over twelve records
+    built(8)
     with pytest.raises(UserError, match=r"rows of .* could not be read from split 'train', .* 224x224 JPEG.*--resume"):
-        train(config, tmp_path / "b")
-    assert not any((tmp_path / "b" / "checkpoints").glob("40"))
+        train(config, another, resume=True, accept_data_change=True)
+    assert not (another / "checkpoints" / str(tiny.STEPS)).exists()
 
 
 def test_a_run_goes_on_with_other_data_that_is_accepted_and_records_it(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    killed_run: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = begun(data, tmp_path / "run")
-    before = read_json(folder / RECORD)["data"]
+    before = read_json(killed_run / RECORD)["data"]
     rebuild(data)
-    assert train(tiny.get_config(str(data)), folder, resume=True, accept_data_change=True).finished
-    content = read_json(folder / RECORD)
+    assert train(tiny.get_config(str(data)), killed_run, resume=True, accept_data_change=True).finished
+    content = read_json(killed_run / RECORD)
     assert content["data"] == read_json(data / VERSION / FINGERPRINT) != before
     (change,) = content["changes"]
-    assert change == {"step": 0, "differences": [f"other content in {TRAIN}"], "before": before}
-    assert f"The run's data changed at step 0: other content in {TRAIN}." in capsys.readouterr().err
+    assert change == {"step": KEPT, "differences": [f"other content in {TRAIN}"], "before": before}
+    assert f"The run's data changed at step {KEPT}: other content in {TRAIN}." in capsys.readouterr().err

@@ -17,7 +17,7 @@ def test_a_recipe_is_shown_without_a_weight(tiny_data: Path, monkeypatch: pytest
     config.init = "no/such/weights.safetensors"
     text = preview(config, rows=2)
     head, *rows = text.split("\n\n")
-    assert head == "the first 2 of 8 rows of the first batch, of 2 in an epoch"
+    assert head == "the first 2 of 4 rows of the first batch, of 3 in an epoch"
     assert len(rows) == 2
     for one in rows:
         assert re.match(r"row \d, record \d+: shows audio, video, transcript, nfbl; \d+ of 192 .*transcript whole", one)

@@ -1,5 +1,6 @@
 """Whole runs of the tiny recipe: learning, being killed, being stopped, and being opened again."""
 
+import functools
 import json
 import os
 import random
@@ -7,9 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import flax.traverse_util
 import jax
@@ -21,9 +22,13 @@ from deemo_jax.core.files import read_json, read_jsonl, write_json
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.run_folder.checkpoint import Checkpoints, saved_steps
 from deemo_jax.core.run_folder.lock import Lock
+from deemo_jax.data.pipeline import Pipeline
 from deemo_jax.generation.load import load_run
+from deemo_jax.models.batch import Batch
 from deemo_jax.models.weights import flatten, save_tree
 from deemo_jax.training.loop import train
+from deemo_jax.training.monitor import Monitor
+from tests.tiny_runs import KEPT
 from tests.training import tiny
 
 ROOT = Path(__file__).parents[2]
@@ -34,9 +39,14 @@ def parameters(workdir: Path) -> dict[str, np.ndarray]:
     return {path: np.asarray(leaf) for path, leaf in flatten(load_run(workdir)[2]).items()}
 
 
+@functools.cache
+def unchanged(workdir: Path) -> dict[str, np.ndarray]:
+    return parameters(workdir)
+
+
 def assert_same_run(workdir: Path, whole: Path) -> None:
     """The same parameters, bit for bit, and the same metrics, each step once."""
-    found, expected = parameters(workdir), parameters(whole)
+    found, expected = parameters(workdir), unchanged(whole)
     assert found.keys() == expected.keys()
     assert [path for path in expected if found[path].tobytes() != expected[path].tobytes()] == []
     rows, whole_rows = list(read_jsonl(workdir / "metrics.jsonl")), list(read_jsonl(whole / "metrics.jsonl"))
@@ -70,7 +80,7 @@ def test_the_loss_falls_and_everything_is_left_behind(tiny_run: Path, tiny_data:
 
 
 def test_only_what_is_trainable_moved_and_frozen_weights_are_in_no_checkpoint(tiny_run: Path) -> None:
-    params = parameters(tiny_run)
+    params = unchanged(tiny_run)
     assert {str(leaf.dtype) for path, leaf in params.items() if "/encoder/" in path} == {"bfloat16"}
     assert {str(leaf.dtype) for path, leaf in params.items() if "/encoder/" not in path} == {"float32"}
     everything = load_run(tiny_run)[2]
@@ -93,6 +103,12 @@ def command(data_dir: Path, workdir: Path, *flags: str) -> list[str]:
     return [sys.executable, "-m", "deemo_jax.train", "--config", config, "--workdir", str(workdir), *flags]
 
 
+def test_what_a_kill_leaves_behind_ends_bit_equal(killed_run: Path, tiny_run: Path, tiny_data: Path) -> None:
+    assert train(tiny.get_config(str(tiny_data)), killed_run, resume=True).finished
+    assert_same_run(killed_run, tiny_run)
+
+
+@pytest.mark.slow
 def test_killed_at_a_random_step_and_continued_it_ends_bit_equal(
     tiny_run: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
@@ -110,33 +126,32 @@ def test_killed_at_a_random_step_and_continued_it_ends_bit_equal(
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGINT])
 def test_a_signal_saves_and_stops_and_the_run_goes_on(
-    number: signal.Signals, tiny_run: Path, tiny_data: Path, tmp_path: Path
+    number: signal.Signals, killed_run: Path, tiny_run: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config, metrics = tiny.get_config(str(tiny_data)), tmp_path / "metrics.jsonl"
-    handler = signal.getsignal(number)
+    config, metrics = tiny.get_config(str(tiny_data)), killed_run / "metrics.jsonl"
+    handler, report = signal.getsignal(number), Monitor.report
 
-    def ask() -> None:
-        while lines(metrics) < 10:
-            time.sleep(0.01)
-        os.kill(os.getpid(), number)
+    def asked(self: Monitor, step: int, *facts: Any) -> None:
+        report(self, step, *facts)
+        if step == KEPT + 1:
+            os.kill(os.getpid(), number)
 
-    asker = threading.Thread(target=ask)
-    asker.start()
-    if number == signal.SIGINT:
-        with pytest.raises(KeyboardInterrupt):
-            train(config, tmp_path)
-    else:
-        outcome = train(config, tmp_path)
-        assert not outcome.finished and outcome.signal == number
-    asker.join()
+    with monkeypatch.context() as patch:
+        patch.setattr(Monitor, "report", asked)
+        if number == signal.SIGINT:
+            with pytest.raises(KeyboardInterrupt):
+                train(config, killed_run, resume=True)
+        else:
+            outcome = train(config, killed_run, resume=True)
+            assert not outcome.finished and outcome.signal == number
     assert signal.getsignal(number) == handler
-    with Checkpoints(tmp_path / "checkpoints", read_only=True) as checkpoints:
+    with Checkpoints(killed_run / "checkpoints", read_only=True) as checkpoints:
         older, stopped = checkpoints.steps()
-    assert 10 <= stopped < tiny.STEPS and lines(metrics) == stopped
+    assert older == KEPT < stopped < tiny.STEPS and lines(metrics) == stopped
     if number == signal.SIGUSR1:  # after either the same files are there
-        assert train(config, tmp_path, resume=True, from_step=older).finished
-        assert_same_run(tmp_path, tiny_run)
-        assert (tmp_path / "checkpoints" / "set_aside" / str(stopped)).is_dir()
+        assert train(config, killed_run, resume=True, from_step=older).finished
+        assert_same_run(killed_run, tiny_run)
+        assert (killed_run / "checkpoints" / "set_aside" / str(stopped)).is_dir()
 
 
 def test_a_second_run_in_the_same_folder_is_refused(tiny_run: Path, tiny_data: Path) -> None:
@@ -151,6 +166,7 @@ def test_a_second_run_in_the_same_folder_is_refused(tiny_run: Path, tiny_data: P
     assert (tiny_run / "config.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_eight_devices_give_the_losses_of_one_and_one_goes_on_where_they_stopped(
     tiny_run: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
@@ -191,8 +207,29 @@ def test_encoding_each_clip_once_changes_no_loss_and_a_continued_run_is_bit_equa
 
 
 def test_a_loss_that_stays_nan_ends_the_run_and_names_the_records_and_a_checkpoint_from_before(
-    tiny_run: Path, tiny_data: Path, tmp_path: Path
+    killed_run: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    config, whole = tiny.get_config(str(tiny_data)), Pipeline.batch_at
+    config.train.checkpoint_every = 2
+
+    def spoilt(self: Pipeline, step: int) -> Batch:
+        batch = whole(self, step)
+        return batch.replace(mel=batch.mel * np.nan) if step > KEPT else batch
+
+    monkeypatch.setattr(Pipeline, "batch_at", spoilt)
+    said = r"step 39: loss or gradient were not finite in 3 steps in a row, .*records \[.* --resume --from_step 35$"
+    with pytest.raises(UserError, match=said):
+        train(config, killed_run, resume=True)
+    rows = list(read_jsonl(killed_run / "metrics.jsonl"))[-4:]
+    assert [(row["step"], row.get("skipped_in_row")) for row in rows] == [(36, 0), (37, 1), (38, 2), (39, 3)]
+    assert rows[0]["loss"] is not None and rows[1]["loss"] is None and len(rows[1]["records"]) == 4
+    assert saved_steps(killed_run / "checkpoints") == [35, 36, 38]
+    record = next(read_jsonl(killed_run / "config_history.jsonl"))
+    assert record["step"] == KEPT and record["changed"]["train.checkpoint_every"] == [7, 2]
+
+
+@pytest.mark.slow
+def test_a_rate_that_is_much_too_high_ends_the_run(tiny_run: Path, tiny_data: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny_run, tmp_path / "run")
     config = tiny.get_config(str(tiny_data))
     config.train.steps, config.optimizer.lr, config.optimizer.clip_norm = 60, 1e30, 1.0
@@ -201,7 +238,7 @@ def test_a_loss_that_stays_nan_ends_the_run_and_names_the_records_and_a_checkpoi
         train(config, tmp_path / "run", resume=True)
     rows = list(read_jsonl(tmp_path / "run" / "metrics.jsonl"))[-4:]
     assert [(row["step"], row.get("skipped_in_row")) for row in rows] == [(41, 0), (42, 1), (43, 2), (44, 3)]
-    assert rows[0]["loss"] is not None and rows[1]["loss"] is None and len(rows[1]["records"]) == 8
+    assert rows[0]["loss"] is not None and rows[1]["loss"] is None and len(rows[1]["records"]) == 4
     assert saved_steps(tmp_path / "run" / "checkpoints") == [40, 42]
     record = next(read_jsonl(tmp_path / "run" / "config_history.jsonl"))
     assert record["step"] == 40 and record["changed"]["optimizer.lr"] == [1e-2, 1e30]
@@ -213,13 +250,13 @@ def test_a_run_begun_from_a_file_has_its_weights_and_refuses_another_one(
     """`config.init` gives both halves; afterwards the frozen half is known by its hash."""
     begun = tmp_path / "run"
     shutil.copytree(tiny_run, begun)
-    towers = {path: leaf.astype(np.float32) for path, leaf in parameters(tiny_run).items()}
+    towers = {path: leaf.astype(np.float32) for path, leaf in unchanged(tiny_run).items()}
     towers = {path: leaf for path, leaf in towers.items() if "/encoder/" in path or path.startswith("decoder")}
     same = tmp_path / "towers.safetensors"
     save_tree(same, flax.traverse_util.unflatten_dict(towers, sep="/"))
     config = read_json(begun / "config.json")
     write_json(begun / "config.json", config | {"init": str(same)})
-    assert parameters(begun).keys() == parameters(tiny_run).keys()
+    assert parameters(begun).keys() == unchanged(tiny_run).keys()
     towers["video/encoder/patch/kernel"] = towers["video/encoder/patch/kernel"] + 1
     save_tree(same, flax.traverse_util.unflatten_dict(towers, sep="/"))
     with pytest.raises(UserError, match="was trained beside other frozen weights"):

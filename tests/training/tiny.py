@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 STEPS = 40
+INIT = "init.safetensors"
 # Compiling is what the tests of whole runs wait for: the smaller connector, and one Q-Former that drops out.
 QFORMER = {"width": 16, "heads": 2, "mlp": 32, "dropout": 0.0, "attention_dropout": 0.0}
 MODEL = {
@@ -41,16 +42,17 @@ MODEL = {
 
 
 def get_config(data_dir: str) -> ConfigDict:
-    """Everything but the encoders learns, so that a few steps show."""
+    """Everything but the encoders learns, so that a few steps show; from the weights beside the data, if any are."""
+    init = Path(data_dir, INIT)
     return ConfigDict(
         {
             "name": "tiny",
             "seed": 3,
-            "data": {"data_dir": data_dir, "batch_size": 8, "max_length": 192, "frames": 2, "clips": 2, "workers": 1},
+            "data": {"data_dir": data_dir, "batch_size": 4, "max_length": 192, "frames": 2, "clips": 2, "workers": 1},
             "tokenizer": {"name": "bytes"},
             "prompt": {"task": "recognition_reasoning"},
             "model": MODEL,
-            "init": "",
+            "init": str(init) if init.exists() else "",
             "trainable": ["!.*/encoder/.*", ".*"],
             "frozen_dtype": "bfloat16",
             "optimizer": {"lr": 1e-2, "lr_min": 1e-4, "warmup_steps": 2},
@@ -66,13 +68,23 @@ def records(count: int, seed: int) -> list[dict[str, Any]]:
     return [_record(index, rng) for index in range(count)]
 
 
+def write_init(data_dir: Path, model: dict[str, Any] = MODEL) -> None:
+    """Weights to begin with: to compile hundreds of random draws takes longer than to train."""
+    from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig, param_shapes
+    from deemo_jax.models.weights import save_tree
+    from tests.models.tiny import drawn
+
+    save_tree(data_dir / INIT, drawn(param_shapes(DeemoLlama(DeemoLlamaConfig.from_config(model)))))
+
+
 def write_tiny_dataset(data_dir: Path) -> Path:
-    """Twelve clips to train on and four to test on."""
+    """Twelve clips to train on and four to test on, beside weights to begin with."""
     from deemo_jax.data.build.dataset_writer import write_dataset
     from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 
     splits = {"train": records(12, 0), "test": records(4, 1)}
     write_dataset(lambda folder: Builder(records=splits, data_dir=folder), data_dir, overwrite=False)
+    write_init(data_dir)
     return data_dir
 
 
@@ -88,7 +100,9 @@ def write_tiny_run(folder: Path, frame_embedding: bool = True) -> Path:
     from deemo_jax.training.step import init_state
 
     config = get_config(str(write_tiny_dataset(folder / "data")))
-    config.model.video.connector.frame_embedding = frame_embedding
+    if not frame_embedding:
+        config.model.video.connector.frame_embedding = False
+        write_init(folder / "data", config.model.to_dict())
     recipe = Recipe.from_config(config)
     workdir = Workdir(folder / "work")
     begin(workdir, recipe.resolved(), overwrite=False)
