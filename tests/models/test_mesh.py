@@ -1,4 +1,4 @@
-"""Meshes and rule tables. Runs on several devices are in test_loop.py."""
+"""Meshes and rule tables. Steps on several devices are in training/test_eight_devices.py, runs in test_loop.py."""
 
 import jax
 import pytest
