@@ -33,8 +33,8 @@ def read(out: Path) -> dict[str, Any]:
 
 def other_config(record: Mapping[str, Any], recipe: Recipe) -> list[str]:
     """Names of the parts of a recipe that differ from those that a checkpoint was made with."""
-    ours, theirs = recipe.resolved(), record["config"]
-    return [f"config.{part}" for part in DECISIVE if theirs.get(part) != ours.get(part)]
+    made_with = Recipe.from_config(record["config"])
+    return [f"config.{part}" for part in DECISIVE if getattr(made_with, part) != getattr(recipe, part)]
 
 
 def report(record: Mapping[str, Any]) -> str:

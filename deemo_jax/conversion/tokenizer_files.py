@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 from deemo_jax.core import files
-from deemo_jax.core.config import from_plain
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe, TokenizerRecipe
 from deemo_jax.data.prompt_config import parse_template
@@ -50,10 +49,9 @@ def find_tokenizer_files(decoder: str | None, recipe: Recipe, rows: int) -> Toke
     """
     found = tuple(Path(decoder) / name for name in NAMES if (Path(decoder) / name).is_file()) if decoder else ()
     if decoder and any(file.name in VOCABULARIES for file in found):
-        used = from_plain(TokenizerRecipe, recipe.tokenizer, "config.tokenizer").name == "llama"
-        opened = make_tokenizer({"name": "llama", "path": decoder})
+        opened = make_tokenizer(TokenizerRecipe("llama", decoder))
         try:
-            if used:
+            if recipe.tokenizer.name == "llama":
                 check_tokenizer(opened, rows, parse_template(recipe.prompt))
         except UserError as error:
             raise UserError(f"{decoder}: its tokenizer does not fit: {error}") from error

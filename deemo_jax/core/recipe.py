@@ -159,14 +159,39 @@ class TokenizerRecipe:
 
 
 @dataclasses.dataclass(frozen=True)
+class PromptRecipe:
+    """`config.prompt`. Where a text is None, the template's own is used.
+
+    The sentences of the public systems are not in this repository: a recipe that is to use a public checkpoint as it
+    was trained gives them here.
+
+    Attributes:
+        task: see `deemo_jax.data.prompts.Task`.
+        template: a key of `deemo_jax.systems.registry.TEMPLATES`.
+        system: the system text, in templates that have one.
+        question: what is asked, instead of the template's question or the task's instruction.
+        audio, video, transcript, nfbl, user: the text around each input and around the question, with '{}' in its place
+            and the separator at its end. It should not name other modalities, which may be absent.
+    """
+
+    task: str
+    template: str | None = "deemo"
+    system: str | None = None
+    question: str | None = None
+    audio: str | None = None
+    video: str | None = None
+    transcript: str | None = None
+    nfbl: str | None = None
+    user: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Recipe:
-    """The whole config. `model`, `tokenizer` and `prompt` stay plain dictionaries, which other rooms read.
+    """The whole config. `model` stays a plain dictionary: which fields its parts have depends on the parts it names.
 
     Attributes:
         model: see `deemo_jax.models.deemo_llama.DeemoLlamaConfig.from_config`.
-        data, optimizer, train, mesh: see their classes.
-        tokenizer: see `TokenizerRecipe`.
-        prompt: see `deemo_jax.data.prompt_config.PromptConfig`.
+        data, optimizer, train, mesh, tokenizer, prompt: see their classes.
         trainable: which parameters learn; see `deemo_jax.models.params.is_trainable`.
         init: path of a safetensors tree laid over the random initialisation; empty for none.
         frozen_dtype: 'float32' or 'bfloat16', of the parameters that do not learn.
@@ -178,8 +203,8 @@ class Recipe:
     data: DataRecipe
     train: TrainRecipe
     trainable: tuple[str, ...]
-    tokenizer: dict
-    prompt: dict
+    tokenizer: TokenizerRecipe
+    prompt: PromptRecipe
     optimizer: OptimizerRecipe = OptimizerRecipe()
     mesh: MeshRecipe = MeshRecipe()
     init: str = ""
@@ -198,7 +223,7 @@ class Recipe:
         for key, path in (
             ("data.data_dir", recipe.data.data_dir),
             ("init", recipe.init),
-            ("tokenizer.path", from_plain(TokenizerRecipe, recipe.tokenizer, "config.tokenizer").path or ""),
+            ("tokenizer.path", recipe.tokenizer.path or ""),
         ):
             refuse_remote(path, f"config.{key}")
         train, optimizer = recipe.train, recipe.optimizer
@@ -253,5 +278,8 @@ class Recipe:
         return found
 
     def resolved(self) -> dict[str, Any]:
-        """The config with every default written out, as config.json has it."""
-        return plain(dataclasses.asdict(self))
+        """The config with every default written out, as config.json has it; texts that are None are left out."""
+        config = plain(dataclasses.asdict(self))
+        for part in ("tokenizer", "prompt"):
+            config[part] = {key: value for key, value in config[part].items() if value is not None}
+        return config

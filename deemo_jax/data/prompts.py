@@ -10,13 +10,12 @@ import enum
 import functools
 import itertools
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Sequence
 
-from deemo_jax.core.config import from_plain
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import PromptRecipe
 from deemo_jax.core.schema import DEEMO_LABELS, Clip, Labels, Modality
-from deemo_jax.data.prompt_config import PromptConfig, around, parse_template
+from deemo_jax.data.prompt_config import around, parse_template
 from deemo_jax.data.tokenizer import Tokenizer
 from deemo_jax.models.media_tokens import MediaTokens
 from deemo_jax.systems.prompt_template import Template, Text
@@ -110,14 +109,14 @@ def parse_task(name: str) -> Task:
         raise UserError(f"config.prompt.task: {name!r} is unknown; choose from {', '.join(Task)}") from error
 
 
-def parse_prompt(prompt: Mapping[str, Any]) -> tuple[Task, Template]:
+def parse_prompt(prompt: PromptRecipe) -> tuple[Task, Template]:
     """Reads `config.prompt`: what is asked for, and the form of the prompt.
 
     Raises:
         UserError: see `parse_task` and `deemo_jax.data.prompt_config.parse_template`.
     """
     template = parse_template(prompt)
-    return parse_task(from_plain(PromptConfig, prompt, "config.prompt").task), template
+    return parse_task(prompt.task), template
 
 
 def instruction(task: Task, labels: Labels = DEEMO_LABELS) -> str:

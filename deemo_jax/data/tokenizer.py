@@ -2,11 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from deemo_jax.core.config import from_plain
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import open_input, read_json
 from deemo_jax.core.recipe import TokenizerRecipe
@@ -134,13 +133,12 @@ class HFTokenizer:
         return self._model.decode(kept)
 
 
-def make_tokenizer(config: Mapping[str, Any]) -> Tokenizer:
-    """The tokenizer of `config.tokenizer` (see `TokenizerRecipe`).
+def make_tokenizer(recipe: TokenizerRecipe) -> Tokenizer:
+    """The tokenizer of `config.tokenizer`.
 
     Raises:
-        UserError: an unknown name or key, or no path for 'llama'.
+        UserError: an unknown name, no path for 'llama', or see `HFTokenizer`.
     """
-    recipe = from_plain(TokenizerRecipe, config, "config.tokenizer")
     if recipe.name == "bytes":
         return ByteTokenizer()
     if recipe.name == "llama":

@@ -5,7 +5,7 @@
 A template has the roles, separators, tags and order of the public code that it follows; what is tokenized together and
 what is trained are the same too. The English sentences are this project's own, as those of the public code are not in
 this repository: a recipe that is to use a public checkpoint as it was trained gives the originals in `config.prompt`
-(see `deemo_jax.data.prompt_config.PromptConfig`).
+(see `deemo_jax.core.recipe.PromptRecipe`).
 """
 
 import dataclasses

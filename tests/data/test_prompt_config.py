@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from deemo_jax.core.config import from_plain
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import PromptRecipe
 from deemo_jax.core.schema import Clip, Modality
 from deemo_jax.data.prompt_config import parse_template
 from deemo_jax.data.prompts import (
@@ -94,6 +96,11 @@ def slow(folder: Path) -> Any:
 def fast(folder: Path) -> Any:
     transformers = pytest.importorskip("transformers")
     return with_placeholders(transformers.LlamaTokenizer.from_pretrained(folder, legacy=True))
+
+
+def template_of(prompt: dict[str, Any]) -> Template:
+    """The template of a recipe's `config.prompt`."""
+    return parse_template(from_plain(PromptRecipe, prompt, "config.prompt"))
 
 
 def with_placeholders(tokenizer: Any) -> Any:
@@ -186,7 +193,7 @@ def test_video_llama_s_captions_follow_media_alone_or_a_question(
     """Prompt, if there is one, and caption are tokenized separately; the caption ends with its mark, without an eos."""
     theirs = request.getfixturevalue(which)
     words = ("<Subtitle>@</Subtitle> ", "<NFBL>@</NFBL> ")
-    image = parse_template({"task": TASK.value, "template": "video_llama_image", "question": "What is this?"})
+    image = template_of({"task": TASK.value, "template": "video_llama_image", "question": "What is this?"})
     shown = pieces(subset, "<Audio>@</Audio> ", "<Image>@</Image> ", *words)
     asked = f"###Human: {shown}What is this? ###Assistant: "
     for template, prompt, end in (
@@ -204,7 +211,7 @@ def test_the_first_stage_asks_nothing_unless_it_is_told_to() -> None:
     prompt = {"task": TASK.value, "template": "video_llama_stage1"}
     shown = {Modality.AUDIO, Modality.VIDEO}
     for own, text in (({}, []), ({"question": "Why?"}, ["Why?"])):
-        template = parse_template({**prompt, **own})
+        template = template_of({**prompt, **own})
         parts = build_prompt("T", [], shown, TASK, TOKENS, template=template)
         assert parts == [Slots(0, AUDIO), Slots(AUDIO, VIDEO), *text]
 
@@ -215,7 +222,7 @@ def test_video_llama_is_one_text_and_its_mask_is_the_public_count(
     subset: frozenset[Modality], system: str, ours: HFTokenizer, slow: Any
 ) -> None:
     """The count: each turn's length alone, with a bos; the first two ids of the user's turn are not masked."""
-    template = parse_template({"task": TASK.value, "template": "video_llama", "system": system})
+    template = template_of({"task": TASK.value, "template": "video_llama", "system": system})
     tags = ("<Audio>@</Audio> ", "<Video>@</Video> ", "<Subtitle>@</Subtitle> ", "<NFBL>@</NFBL> ")
     header, user = f"{system}\n\n", f"###Human: {pieces(subset, *tags)}{QUESTION}\n"
     whole = [1, *public_ids(f"{header}{user}###Assistant: {ANSWER}\n###", slow)]
@@ -236,7 +243,7 @@ def test_vicuna_v1_is_one_text_trained_behind_its_role(
 ) -> None:
     """The public count: the prompt with the space behind 'ASSISTANT:' is one id longer than what is masked."""
     theirs = request.getfixturevalue(which)
-    template = parse_template({"task": TASK.value, "template": "vicuna_v1", "system": "A chat."})
+    template = template_of({"task": TASK.value, "template": "vicuna_v1", "system": "A chat."})
     asked = f"A chat. USER: {equation_1(subset)} ASSISTANT: "
     whole = [1, *public_ids(f"{asked}{ANSWER}</s>", theirs)]
     masked = 1 + len(public_ids(asked, theirs)) - 1
@@ -297,7 +304,7 @@ def test_the_transcript_is_cut_in_every_template_and_the_mask_with_it(template: 
 
 def test_a_recipe_s_own_texts_replace_the_template_s() -> None:
     own = {"system": "S.", "question": "Q {} Q", "audio": "I hear {} now; ", "user": "I ask: {}!"}
-    template = parse_template({"task": TASK.value, "template": "video_llama", **own})
+    template = template_of({"task": TASK.value, "template": "video_llama", **own})
     parts = build_prompt("T", [], {Modality.AUDIO, Modality.TRANSCRIPT}, TASK, TOKENS, template=template)
     assert parts == [
         "S.\n\n###Human: I hear ",
@@ -306,7 +313,7 @@ def test_a_recipe_s_own_texts_replace_the_template_s() -> None:
     ]
     braces = build_prompt("{} {x}", [], {Modality.TRANSCRIPT}, TASK, TOKENS, template=DEEMO)
     assert braces == [f"<Transcription>{{}} {{x}}</Transcription>, <User>{QUESTION}</User>"]
-    assert parse_template({"task": TASK.value}) == DEEMO
+    assert template_of({"task": TASK.value}) == DEEMO
 
 
 def test_what_was_generated_ends_at_a_stop() -> None:
@@ -333,14 +340,14 @@ def test_what_was_generated_ends_at_a_stop() -> None:
 )
 def test_a_wrong_prompt_config_says_how_to_mend_it(prompt: dict[str, Any], says: str) -> None:
     with pytest.raises(UserError, match=says):
-        parse_template({"task": TASK.value, **prompt})
+        template_of({"task": TASK.value, **prompt})
 
 
 def test_a_candidate_answer_has_the_ids_that_training_gives_it() -> None:
     """For the odds of the two labels: behind the prompt's ids, those of the trained sequence."""
     clip, tokenizer = CLIP, ByteTokenizer()
     for name in TEMPLATES:
-        template = parse_template({"task": "recognition", "template": name})
+        template = template_of({"task": "recognition", "template": name})
         shown = ALL
         asked, whole = (
             build_example(clip, shown, spec(template, tokenizer, task=Task.RECOGNITION, with_answer=answer))

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from deemo_jax.core.config import from_plain
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import TokenizerRecipe
 from deemo_jax.core.schema import Modality
 from deemo_jax.data.prompts import PromptSpec, Task, answer_text, build_example
 from deemo_jax.data.tokenizer import ByteTokenizer, HFTokenizer, check_tokenizer, make_tokenizer
@@ -20,7 +22,7 @@ TEXT = 'She said: "27 chances –  and a day", naïve 日本 🙂\n\n'
 
 
 def test_bytes_round_trip_any_text() -> None:
-    tokenizer = make_tokenizer({"name": "bytes"})
+    tokenizer = make_tokenizer(TokenizerRecipe("bytes"))
     text = "Why? Ääkköset, 日本語 🙂"
     ids = tokenizer.encode(text)
     assert min(ids) >= 3 and max(ids) < tokenizer.vocab_size == 259
@@ -39,7 +41,7 @@ def test_a_tokenizer_json_reads_like_llama(tmp_path: Path) -> None:
     built.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
     built.add_special_tokens(["<s>", "</s>"])
     built.save(str(tmp_path / "tokenizer.json"))
-    tokenizer = make_tokenizer({"name": "llama", "path": str(tmp_path)})
+    tokenizer = make_tokenizer(TokenizerRecipe("llama", str(tmp_path)))
     assert (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.vocab_size) == (0, 1, 2, 5)
     assert tokenizer.encode("good day") == [3, 4]
     assert tokenizer.decode([1, 3, 4, 2, 4, 0]) == "good day"
@@ -199,7 +201,7 @@ def test_a_llama3_tokenizer_reads_as_huggingface_reads_it(eos: str, tmp_path: Pa
     }
     written = {"content": END, "lstrip": False, "normalized": False, "rstrip": False, "single_word": False}
     write_llama3(tmp_path, tokenizer_config=config, special_tokens_map={"bos_token": BEGIN, "eos_token": written})
-    ours = make_tokenizer({"name": "llama", "path": str(tmp_path)})
+    ours = make_tokenizer(TokenizerRecipe("llama", str(tmp_path)))
     theirs = transformers.PreTrainedTokenizerFast.from_pretrained(tmp_path)
     assert (ours.bos_id, ours.eos_id) == (theirs.bos_token_id, theirs.eos_token_id)
     assert ours.vocab_size == len(theirs) == ours.bos_id + 4
@@ -294,7 +296,7 @@ def test_nothing_is_read_out_of_the_pad_id(template: Template, tmp_path: Path) -
 )
 def test_a_wrong_config_says_how_to_mend_it(config: dict[str, str], says: str) -> None:
     with pytest.raises(UserError, match=says):
-        make_tokenizer(config)
+        make_tokenizer(from_plain(TokenizerRecipe, config, "config.tokenizer"))
 
 
 def test_a_malformed_file_is_a_user_error(tmp_path: Path) -> None:

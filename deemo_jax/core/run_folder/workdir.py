@@ -14,6 +14,7 @@ from typing import Any
 from deemo_jax.core.config import leaves
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import append_line, read_json, refuse_remote, write_json
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.run_folder.overwrite import check_clearable, check_links, clear
 
 # Beginnings of the keys that may change when a run is resumed: where it runs, what it logs, and what is changed to save
@@ -152,7 +153,8 @@ def check(
         )
     if not workdir.config.exists():
         raise UserError(f"{workdir.config}: is missing, so the run cannot go on; give --overwrite or another --workdir")
-    before, now = leaves(read_json(workdir.config)), leaves(config)
+    # Keys that the stored config lacks, since it was written before they existed, have their defaults.
+    before, now = leaves(Recipe.from_config(read_json(workdir.config)).resolved()), leaves(config)
     changed = {
         key: (before.get(key, _ABSENT), now.get(key, _ABSENT))
         for key in sorted(before | now)
