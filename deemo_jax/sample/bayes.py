@@ -1,4 +1,4 @@
-"""The best accuracy that anybody can reach, by enumeration of everything the cues can say."""
+"""The best accuracies that can be reached (Bayes-optimal), by enumeration of all states of the cues."""
 
 import itertools
 import math
@@ -8,7 +8,7 @@ from deemo_jax.core import tables
 from deemo_jax.core.schema import DEEMO_LABELS, Modality, set_name
 from deemo_jax.sample.cues import MODELS, NEGATIVE, POSITIVE, POSITIVE_RATE, Tone
 
-# Which cue a modality shows. NFBL as text names the body's cue, which the video shows too.
+# The cue that a modality shows. NFBL as text names the body's cue, which the video shows too.
 CUE_OF: dict[Modality, str] = {
     Modality.VIDEO: "body",
     Modality.NFBL: "body",

@@ -1,7 +1,8 @@
-"""The latent coin and the three cues that know of it, independently of each other.
+"""The emotion of a clip, which is drawn at random, and the three cues that show it, independently of each other.
 
-The coin is positive with probability 0.6, as in DEEMO-MER. A cue is expressive with its `rate`; an expressive
-cue shows the coin's side with its `reliability` and the other side else; a cue that is not expressive is neutral.
+The emotion is positive with probability 0.6, as in DEEMO-MER. A cue is expressive with probability `rate`; an
+expressive cue shows the emotion with probability `reliability`, else the other one; a cue that is not expressive is
+neutral.
 """
 
 import dataclasses
@@ -54,7 +55,7 @@ MODELS: dict[str, CueModel] = {
 
 
 def draw(rng: np.random.Generator) -> tuple[str, Cues]:
-    """Tosses the coin, then lets each cue look at it."""
+    """Draws an emotion, then the tone of each cue given that emotion."""
     emotion = POSITIVE if rng.random() < POSITIVE_RATE else NEGATIVE
     tones = {}
     for name, model in MODELS.items():

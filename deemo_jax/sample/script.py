@@ -1,4 +1,4 @@
-"""What is said, and why it is felt: scripted sentences of a post-match interview, and the reasoning text.
+"""The sentences that speakers say, those of a post-match interview, and the text of the reasoning.
 
 A sentence is opener + subject + phrase + tail; the phrase carries the tone. Openers and tails come in two sets with
 nothing in common, so no sentence of one set is in the other; the phrases are shared, since they are what a

@@ -136,7 +136,7 @@ class Stage:
         self.noise = np.rint(camera.noise * noise).astype(np.int16)
 
     def frame(self, pose: Pose, index: int) -> UInt8[np.ndarray, "H W 3"]:
-        """Back to front."""
+        """A frame, drawn from back to front."""
         canvas = self.back.copy()
         torso = self._canvas(np.add(wardrobe.TORSO_ORIGIN, pose.lean))
         paste_at(canvas, self.torso, torso)

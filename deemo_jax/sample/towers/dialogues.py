@@ -1,9 +1,9 @@
-"""What the sample's decoder reads before it sees any clip: written dialogues in the form of Eq. 1.
+"""The texts that the sample's decoder is pre-trained on: written dialogues in the form of the paper's Eq. 1.
 
-A large language model knows from its reading that "gutted" is no good news, that arms folded are closed and that high
-and fast is lively. This corpus teaches as much: where the audio and video tokens will stand, words describe what is
-heard and seen; the answer restates the tones of words, voice and body, and their balance. The balance is a fixed
-function of the words on the page (`balance`); no clip, no speaker and no emotion label enters.
+A large language model knows that "gutted" is no good news, that folded arms are closed, and that a high and fast voice
+is lively. These dialogues teach as much: in the place of audio and video tokens, words describe what is heard and seen;
+the answer restates the tones of words, voice and body, and the emotion that follows from them by a fixed rule
+(`balance`). No clip, speaker or emotion label of a corpus is used.
 """
 
 import dataclasses
@@ -56,7 +56,7 @@ class Dialogues:
 
 
 def balance(tones: Mapping[str, Tone]) -> str:
-    """What the tones add up to: words weigh most, two against one win, and nothing at all is taken kindly."""
+    """The emotion that follows from the tones by their weighted sum; a sum of 0 is positive."""
     sign = {Tone.POSITIVE: 1.0, Tone.NEUTRAL: 0.0, Tone.NEGATIVE: -1.0}
     total = sum(WEIGHTS[cue] * sign[tone] for cue, tone in tones.items())
     return NEGATIVE if total < 0 else POSITIVE

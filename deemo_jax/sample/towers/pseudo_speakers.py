@@ -1,7 +1,7 @@
 """The audit's speaker encoders, trained to tell invented speakers apart that the sample corpus never lets speak.
 
 Twenty-five voices of the family `towers`, each with other vocal tracts and pitches, make a few hundred speakers.
-"plain" has heard them as they are; "informed", VoicePrivacy's semi-informed attacker, went on with changed voices.
+"plain" is trained on them as they are; "informed", VoicePrivacy's semi-informed attacker, further on changed voices.
 Axes: N utterances, B windows, F frames, K mel bands, S speakers.
 """
 
