@@ -76,8 +76,8 @@ def test_another_config_is_refused_by_name_and_what_may_change_is_told(tmp_path:
         found = check(folder, changed(section, **{key: now}), resume=True, overwrite=False)
         assert found == {f"{section}.{key}": (before, now)}
         assert told(found) == [f"config.{section}.{key}: {before} -> {now}"]
-    with pytest.raises(UserError, match=r"config\.data\.batch_size: 8 -> 4"):
-        check(folder, changed("data", batch_size=4), resume=True, overwrite=False)
+    with pytest.raises(UserError, match=r"config\.data\.batch_size: 4 -> 8"):
+        check(folder, changed("data", batch_size=8), resume=True, overwrite=False)
 
 
 def found_other(key: str, folder: Path) -> dict[str, Any]:
