@@ -140,7 +140,7 @@ class Picture:
         """The brightness, scaled by a fast and coarse method; of HDR the codes as they are in the file."""
         stored = self._orientation.swap(width, height)
         small = _reformat(self._decoded, *stored, "gray", Interpolation.FAST_BILINEAR)
-        return self._orientation.shown(small.to_ndarray())
+        return np.ascontiguousarray(self._orientation.shown(small.to_ndarray()))
 
 
 def _turned(planes: UInt8[np.ndarray, "r w"], orientation: Orientation) -> UInt8[np.ndarray, "R W"]:

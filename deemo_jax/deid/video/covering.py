@@ -24,7 +24,6 @@ from deemo_jax.deid.video.detection.first_pass import (
     LOOK_EVERY_S,
     first_pass,
     spaced_frames,
-    unseen_frames,
 )
 from deemo_jax.deid.video.kept_frames import KeptFrames
 from deemo_jax.deid.video.recheck import INSIDE, Recheck, cover_until_clean, faces_still_seen
@@ -160,9 +159,9 @@ def _looked_again(
     """
     place, finder = {t: i for i, t in enumerate(kept.indices)}, FaceFinder(settings, seen.turns)
     if seen.looked:
-        asked = {*unseen_frames(seen), *_left_over(kept, rectangles, seen)}
-        looks = frozenset(place[t] for t in asked if t in place)
-        recheck = Recheck(finder, looks, _small(kept, seen, found, settings))
+        looks = frozenset(place[t] for t in _left_over(kept, rectangles, seen) if t in place)
+        known = {place[t]: faces for t, faces in zip(seen.looked, seen.faces, strict=True) if t in place}
+        recheck = Recheck(finder, looks, _small(kept, seen, found, settings), known=known)
         rectangles, exposed = cover_until_clean(kept, rectangles, recheck)
         what, mend = "a face is still seen beside the masks", MENDS
     else:

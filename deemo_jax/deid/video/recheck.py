@@ -7,16 +7,20 @@ little, so detections that score somewhat below the threshold are covered as wel
 import bisect
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 
 from deemo_jax.core import parallel
 from deemo_jax.deid.manifest import Rectangle, Rectangles
 from deemo_jax.deid.video import leak_check, masks
+from deemo_jax.deid.video.changes import shows_something_new
 from deemo_jax.deid.video.detection.boxes import Boxes
+from deemo_jax.deid.video.detection.centerface import input_size
 from deemo_jax.deid.video.detection.close_up import faces_close_up, refuted
+from deemo_jax.deid.video.detection.detections import Faces
 from deemo_jax.deid.video.detection.face_finder import FaceFinder
 from deemo_jax.deid.video.kept_frames import KeptFrames
 from deemo_jax.deid.video.small_faces import CONTEXT
@@ -26,6 +30,8 @@ from deemo_jax.media.picture import Picture, Planar
 # Searches of a picture, and passes over the film, before a clip is refused. The edges of a new mask may look like a
 # face, but seldom several times in a row.
 LOOKS = 8
+# Seconds between two frames that are searched again, at most.
+AGAIN_EVERY_S = 0.5
 # Share of a detection that must be covered: more than the 0.8 of `leak_check`, since encoding moves boxes.
 INSIDE = 0.95
 # A detection that is covered by this share or more, and not surely a face, is taken for the mask itself.
@@ -38,15 +44,18 @@ class Recheck:
 
     Attributes:
         finder: the detector and its settings.
-        looks: frames of the copy that are searched.
+        looks: frames of the copy that are searched whatever they show.
         small: frame of the copy -> boxes of small faces, around which close-ups are searched, too.
         full_size: frames of the copy that are searched at full size, too.
+        known: frame of the copy -> detections of the first pass, where that searched the frame. If there are any, the
+            frames that show something new beside their masks since then are searched, too, and one in `AGAIN_EVERY_S`.
     """
 
     finder: FaceFinder
     looks: frozenset[int]
     small: Mapping[int, Boxes] = dataclasses.field(default_factory=dict)
     full_size: frozenset[int] = frozenset()
+    known: Mapping[int, Faces] = dataclasses.field(default_factory=dict)
 
     def faces(self, t: int, picture: Planar, threshold: float) -> Float32[np.ndarray, "N 5"]:
         """The detections in the covered picture of frame `t` of the copy that score at least `threshold`."""
@@ -71,9 +80,11 @@ def cover_until_clean(kept: KeptFrames, rectangles: Rectangles, recheck: Recheck
         The rectangles of every frame, after; and the frames in which a face is still seen. With "mask_frame" those
             frames are covered whole instead.
     """
-    looks, asked, passing = recheck.looks, recheck.looks, frozenset[int]()
+    looks, asked, passing = frozenset[int](), recheck.looks, frozenset[int]()
     for turn in range(LOOKS):
-        seen, lost = _beside(kept, rectangles, asked, recheck)
+        pictures = _pictures(kept, asked) if turn else _worth_a_look(kept, rectangles, recheck)
+        looked, seen, lost = _beside(kept, rectangles, pictures, recheck)
+        looks |= looked
         settled = _joined(rectangles, {t: (*first, *later) for t, (first, later) in seen.items()})
         # In the first turn, frames that were searched without a find are left as they are; in later turns, and around
         # detections that come back once covered, the frames nearby are covered, too.
@@ -126,21 +137,48 @@ def _pictures(kept: KeptFrames, looks: frozenset[int]) -> Iterator[tuple[int, Pi
             return
 
 
+def _worth_a_look(kept: KeptFrames, rectangles: Rectangles, recheck: Recheck) -> Iterator[tuple[int, Picture]]:
+    """The frames of the copy to search in the first turn, not covered yet."""
+    if not recheck.known:
+        yield from _pictures(kept, recheck.looks)
+        return
+    size, again_s = kept.size, -math.inf
+    seen_as = input_size(*size, recheck.finder.settings.detection_scale(*size))
+    before: UInt8[np.ndarray, "h w"] | None = None
+    faces: Faces = np.empty((0, 6))
+    for t, picture in _pictures(kept, frozenset(range(len(kept.times)))):
+        now = picture.grey(*seen_as)
+        if t in recheck.known:
+            before, faces = now, recheck.known[t]
+        if (
+            t in recheck.looks
+            or before is None
+            or picture.time_s + picture.lasts_s - again_s > AGAIN_EVERY_S + 1e-3
+            or (t in recheck.small and t not in recheck.known)  # which only close-ups show
+            or len(leak_check.outside(faces[:, :5], masks.region(rectangles[t], *size), INSIDE))
+            or shows_something_new(before, now, size, rectangles[t])
+        ):
+            again_s = picture.time_s
+            yield t, picture
+
+
 # Rectangles over what a first search of a frame found beside its masks, and over what further searches found then.
 _Seen = tuple[tuple[Rectangle, ...], tuple[Rectangle, ...]]
 
 
 def _beside(
-    kept: KeptFrames, rectangles: Rectangles, looks: frozenset[int], recheck: Recheck
-) -> tuple[dict[int, _Seen], frozenset[int]]:
+    kept: KeptFrames, rectangles: Rectangles, pictures: Iterable[tuple[int, Picture]], recheck: Recheck
+) -> tuple[frozenset[int], dict[int, _Seen], frozenset[int]]:
     """Searches frames of the copy.
 
     Returns:
-        Frame -> rectangles over what is found, where something is; and the frames in which a face is found to the end.
+        The frames; frame -> rectangles over what is found, where something is; and the frames in which a face is found
+        to the end.
     """
     look = functools.partial(_look, recheck, rectangles)
-    found = list(parallel.ahead(look, _pictures(kept, looks), kept.video.threads))
-    return {t: seen for t, seen, _ in found if seen[0]}, frozenset(t for t, _, passes in found if passes)
+    found = list(parallel.ahead(look, pictures, kept.video.threads))
+    looked = frozenset(t for t, _, _ in found)
+    return looked, {t: seen for t, seen, _ in found if seen[0]}, frozenset(t for t, _, passes in found if passes)
 
 
 def _look(recheck: Recheck, rectangles: Rectangles, frame: tuple[int, Picture]) -> tuple[int, _Seen, bool]:

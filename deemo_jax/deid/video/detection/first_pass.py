@@ -1,15 +1,16 @@
 """The first pass over a film: finds faces, and cuts between scenes.
 
 Not every frame is searched: between two searched frames lies a twelfth of a second at most, in which a face that
-crosses the picture in half a second moves by little more than its width. The first and the last frame and both sides of
-every cut are always searched.
+crosses the picture in half a second moves by little more than its width; and a fifth of a second where all faces are at
+rest. The first and the last frame and both sides of every cut are always searched.
 Axes: N faces; h and w pixels of a thumbnail.
 """
 
 import functools
-import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
@@ -18,21 +19,20 @@ from deemo_jax.core import parallel
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid import source_spans
 from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.video.detection.between_looks import where_faces_move
 from deemo_jax.deid.video.detection.detections import Detections
 from deemo_jax.deid.video.detection.face_finder import FaceFinder
-from deemo_jax.deid.video.detection.frame_search import FrameToSearch, search_frame
+from deemo_jax.deid.video.detection.frame_search import FrameDetections, FrameToSearch, search_frame
 from deemo_jax.deid.video.detection.turned_faces import UPRIGHT
 from deemo_jax.media.cached_video import CachedVideo
 from deemo_jax.media.picture import Picture
 from deemo_jax.media.video import film_seconds
 
-# Seconds between two searched frames, and between two that are searched at full size, at most.
+Result = TypeVar("Result")
+# Seconds between two searched frames, at most: in general, where all faces are at rest, and at full size.
 LOOK_EVERY_S = 1 / 12
+AT_REST_EVERY_S = 0.2
 FULL_SIZE_EVERY_S = 1.0
-# Seconds between frames that are searched again once they are covered, where the first pass searched every frame. A
-# find is covered a tenth of a second before and after, too (`tracks.AROUND_S`), which at 10 frames a second leaves no
-# frame between.
-AGAIN_EVERY_S = 0.3
 # Seconds between frames that are searched turned, at least; sooner where no face scores well, as with a face that lies.
 TURNED_EVERY_S = 5.0
 # Width and height of the thumbnails by which cuts are found, pixels.
@@ -73,7 +73,7 @@ def _pass(video: CachedVideo, finder: FaceFinder) -> tuple[Detections, frozenset
         nonlocal size
         before: Picture | None = None
         thumbnail_before, looked = None, -1
-        full_size_s = turned_s = -math.inf
+        full_size_s = turned_s = firm_s = -math.inf
         for picture in video:
             if before is not None and picture.size != size:
                 raise UserError(f"{path}: the picture changes its size at {picture.time_s:.2f} s; cut the clip there")
@@ -93,26 +93,44 @@ def _pass(video: CachedVideo, finder: FaceFinder) -> tuple[Detections, frozenset
                 turned = full_size and (cut or time_s - turned_s >= TURNED_EVERY_S)
                 full_size_s = time_s if full_size else full_size_s
                 turned_s = time_s if turned else turned_s
-                yield FrameToSearch(picture, full_size, turned)
+                soon_s = time_s - firm_s + max(LOOK_EVERY_S, picture.lasts_s)
+                between = not full_size and soon_s <= AT_REST_EVERY_S + 1e-3
+                firm_s = firm_s if between else time_s
+                yield FrameToSearch(picture, full_size, turned, cut, between)
             before, thumbnail_before = picture, thumbnail
         if before is not None and looked < before.index:
             yield FrameToSearch(before)
 
-    looks = dict(
-        parallel.ahead(
-            functools.partial(search_frame, finder, path),
-            worth_a_look(),
-            video.threads,
-            lambda asked: asked.picture.nbytes,
-            ROOM,
-        )
-    )
+    looks: dict[int, FrameDetections] = {}
+
+    def firm_looks() -> Iterator[tuple[FrameToSearch, FrameDetections | None]]:
+        """Fills in `looks`; the frames between are not searched yet."""
+        for asked, seen in _looks(functools.partial(_unless_between, finder, path), worth_a_look(), video):
+            if seen is not None:
+                looks[asked.picture.index] = seen
+            yield asked, seen
+
+    restless = where_faces_move(firm_looks(), finder.settings.threshold)
+    others = dict(_looks(functools.partial(search_frame, finder, path), restless, video))
+    looks = dict(sorted((looks | others).items()))
     if not times:
         raise UserError(f"{path}: not one frame can be decoded; is the file whole?")
     small = {t: seen.small for t, seen in looks.items() if seen.small is not None}
     faces = tuple(seen.faces for seen in looks.values())
     better = frozenset[int]().union(*(seen.turns for seen in looks.values()))
     return Detections(*size, tuple(times), tuple(looks), faces, tuple(cuts), small, finder.turns), better
+
+
+def _looks(
+    job: Callable[[FrameToSearch], Result], asked: Iterable[FrameToSearch], video: CachedVideo
+) -> Iterator[Result]:
+    return parallel.ahead(job, asked, video.threads, lambda frame: frame.picture.nbytes, ROOM)
+
+
+def _unless_between(
+    finder: FaceFinder, path: Path, asked: FrameToSearch
+) -> tuple[FrameToSearch, FrameDetections | None]:
+    return asked, None if asked.between else search_frame(finder, path, asked)[1]
 
 
 def is_cut(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]) -> bool:
@@ -131,18 +149,3 @@ def spaced_frames(times: Sequence[float], every_s: float = LOOK_EVERY_S) -> Iter
         if time - before >= every_s - 1e-3 or t == len(times) - 1:
             before = time
             yield t
-
-
-def unseen_frames(detections: Detections) -> Iterator[int]:
-    """The frames to search again once they are covered: those that the first pass did not search.
-
-    Where it searched every frame, these are frames no further apart than `AGAIN_EVERY_S`, with the first frame of every
-    scene and the last frame of all.
-    """
-    times, cuts, again_s = detections.times, frozenset(detections.cuts), -math.inf
-    for a, b in itertools.pairwise([*detections.looked, len(times)]):
-        unseen = range(a + 1, b)
-        if not unseen and (a in cuts or b == len(times) or times[b] - again_s > AGAIN_EVERY_S + 1e-3):
-            unseen = range(a, b)
-        yield from unseen
-        again_s = times[unseen[-1]] if unseen else again_s

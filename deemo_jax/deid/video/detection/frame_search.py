@@ -34,11 +34,15 @@ class FrameToSearch:
         picture: the picture.
         full_size: whether it is searched at full size, too.
         turned: whether it is searched turned, too.
+        begins_scene: whether it is the first after a cut.
+        between: whether it is searched only if faces move from the frame searched before to the one searched after it.
     """
 
     picture: Picture
     full_size: bool = False
     turned: bool = False
+    begins_scene: bool = False
+    between: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
