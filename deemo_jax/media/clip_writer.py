@@ -124,7 +124,7 @@ class _SoundEncoder:
         if rate not in AAC_RATES:
             waveform, rate = soxr.resample(waveform, rate, 48_000), 48_000
         self._container, self._waveform, self._rate, self._done = container, waveform, rate, 0
-        # The fast coder takes a third of the time of the usual one; at 16 kHz the sound is 41 dB above its error, 1 dB less.
+        # The fast coder takes a third of the usual one's time. Its error lies 41 dB below a voice at 16 kHz, not 42 dB.
         options = {"flags": "+bitexact", "aac_coder": "fast"}
         self._stream = container.add_stream("aac", rate=rate, layout="mono", options=options)
 

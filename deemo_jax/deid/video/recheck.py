@@ -149,15 +149,17 @@ def _worth_a_look(kept: KeptFrames, rectangles: Rectangles, recheck: Recheck) ->
     for t, picture in _pictures(kept, frozenset(range(len(kept.times)))):
         now = picture.grey(*seen_as)
         if t in recheck.known:
-            before, faces = now, recheck.known[t]
-        if (
-            t in recheck.looks
-            or before is None
-            or picture.time_s + picture.lasts_s - again_s > AGAIN_EVERY_S + 1e-3
-            or (t in recheck.small and t not in recheck.known)  # which only close-ups show
-            or len(leak_check.outside(faces[:, :5], masks.region(rectangles[t], *size), INSIDE))
-            or shows_something_new(before, now, size, rectangles[t])
-        ):
+            before, faces, is_new = now, recheck.known[t], False
+        else:
+            beside = leak_check.outside(faces[:, :5], masks.region(rectangles[t], *size), INSIDE)
+            is_new = (
+                before is None
+                or t in recheck.small  # close-ups alone show small faces
+                or len(beside) > 0
+                or shows_something_new(before, now, size, rectangles[t])
+            )
+        is_due = picture.time_s + picture.lasts_s - again_s > AGAIN_EVERY_S + 1e-3
+        if is_new or is_due or t in recheck.looks:
             again_s = picture.time_s
             yield t, picture
 
