@@ -19,9 +19,9 @@ from deemo_jax.models.deemo_llama import (
     param_axes,
     param_shapes,
 )
-from tests.models import tiny
+from tests.models import tiny, toy_values
 
-ROWS = [1, 5, tiny.AUDIO, 6, tiny.VIDEO, 7, 8], [1, 9, 10]
+ROWS, SEEN = tiny.ROWS, tiny.SEEN
 
 
 def hidden(**changes: object) -> np.ndarray:
@@ -29,22 +29,33 @@ def hidden(**changes: object) -> np.ndarray:
     return np.asarray(tiny.jitted(model)(params, tiny.batch(*ROWS).replace(**changes)))
 
 
-@pytest.mark.parametrize("connector", ["per_frame", "joint"])
-def test_media_tokens_stand_where_the_slots_say(connector: str) -> None:
-    model, params = tiny.built(connector)
-    batch = tiny.batch(*ROWS)
-
-    @jax.jit
-    def run(params: Any, batch: Batch) -> Any:
-        audio = tiny.branch(model, "audio").apply({"params": params["audio"]}, batch.mel)
-        video = tiny.branch(model, "video").apply({"params": params["video"]}, batch.frames)
-        return model.apply({"params": params}, batch, method="embed"), audio, video
-
-    x, audio, video = run(params, batch)
+def test_media_tokens_stand_where_the_slots_say() -> None:
+    _, params = tiny.built()
+    x, tokens, _ = tiny.embedded(params, tiny.batch(*ROWS))
     table = params["decoder"]["embedding"]
-    expected = np.concatenate([table[[1, 5]], audio[0], table[[6]], video[0], table[[7, 8]]])
+    said = [table[[1, 5]], tokens["audio"][0], table[[6]], tokens["video"][0], table[[7, 8]]]
+    expected = np.concatenate(said)
     np.testing.assert_allclose(x[0, : len(expected)], expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(x[1, :3], table[[1, 9, 10]])
+
+
+def test_tokens_of_the_joint_connector_stand_where_the_slots_say() -> None:
+    _, params = tiny.part("audio")
+    x, tokens, _ = tiny.embedded(params, tiny.batch(*SEEN))
+    table = params["decoder"]["embedding"]
+    expected = np.concatenate([table[[1, 5]], tokens["video"][0], table[[7, 8]]])
+    np.testing.assert_allclose(x[0, : len(expected)], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(x[1, :3], table[[1, 9, 10]])
+
+
+def test_every_part_gives_the_values_that_it_gave_when_the_published_ones_met_the_reference() -> None:
+    """Those of full width are in test_golden.py, which is slow."""
+    with np.load(toy_values.FILE) as stored:
+        expected = dict(stored)
+    found = toy_values.values()
+    assert found.keys() == expected.keys()
+    off = {name: np.linalg.norm(found[name] - old) / np.linalg.norm(old) for name, old in expected.items()}
+    assert max(off.values()) < toy_values.TOLERANCE, off
 
 
 @pytest.mark.parametrize(
@@ -91,17 +102,17 @@ def test_padding_and_rows_do_not_leak() -> None:
 
 @pytest.mark.parametrize("missing", ["audio", "video"])
 def test_a_model_may_lack_a_branch(missing: str) -> None:
-    config = tiny.config(**{missing: None})
-    model, params = tiny.built_from(config)
+    model, params = tiny.part(missing)
+    config = model.config
     assert missing not in params and config.tokens.audio + config.tokens.video == {"audio": 4, "video": 3}[missing]
     shown = range(config.tokens.audio + config.tokens.video)
-    assert np.isfinite(tiny.jitted(model)(params, tiny.batch([1, shown, 5]))).all()
+    assert np.isfinite(tiny.jitted(model)(params, tiny.batch([1, shown, 5], [1, 9]))).all()
 
 
 def test_dropout_needs_training_and_a_key() -> None:
-    model, params = tiny.built()
-    batch = tiny.batch(*ROWS)
-    still = hidden()
+    model, params = tiny.part("video")
+    batch = tiny.batch([1, 5, tiny.AUDIO, 7, 8], [1, 9])
+    still = tiny.jitted(model)(params, batch)
     trained = tiny.jitted(model, train=True)(params, batch, dropout=jax.random.key(0))
     assert not np.allclose(trained[0], still[0], atol=1e-4)
     np.testing.assert_allclose(trained[1], still[1], rtol=1e-4, atol=1e-5)  # no media, no dropout
@@ -143,11 +154,12 @@ def test_initial_values() -> None:
 
 
 def test_constraints_are_in_the_lowered_step() -> None:
-    model, params = tiny.built()
+    model, params = tiny.part("video")
+    batch = tiny.batch([1, tiny.AUDIO, 5])
     mesh = jax.make_mesh((1,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
 
     def lowered() -> str:
-        return jax.jit(lambda p, b: model.apply({"params": p}, b)).lower(params, tiny.batch(*ROWS)).as_text()
+        return jax.jit(lambda p, b: model.apply({"params": p}, b)).lower(params, batch).as_text()
 
     assert "sharding_constraint" not in lowered()
     with jax.set_mesh(mesh), nn.logical_axis_rules([("batch", "data")]):
@@ -183,7 +195,7 @@ def test_full_width_parameter_counts() -> None:
 
 def test_the_audio_branch_takes_patches_too() -> None:
     audio = {**tiny.CONFIG["audio"], "encoder": {**tiny.IMAGEBIND, "output": "patches"}}
-    model, params = tiny.built_from(tiny.config(audio=audio))
+    model, params = tiny.built_from(tiny.config(audio=audio, video=None))
     tokens = tiny.jitted(tiny.branch(model, "audio"))(params["audio"], tiny.batch([1, tiny.AUDIO]).mel)
     assert tokens.shape == (1, 3, 32)
 
@@ -206,7 +218,7 @@ def test_a_new_part_needs_no_change_here(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setitem(deemo_llama.CONNECTORS, "mean", (MeanConfig, Mean))
     video = {**tiny.CONFIG["video"], "connector": {"name": "mean"}}
-    config = tiny.config(video=video)
+    config = tiny.config(audio=None, video=video)
     assert isinstance(config.video, BranchConfig) and config.tokens.video == 1
     model, params = tiny.built_from(config)
-    assert np.isfinite(tiny.jitted(model)(params, tiny.batch([1, tiny.AUDIO, range(3, 4), 5]))).all()
+    assert np.isfinite(tiny.jitted(model)(params, tiny.batch([1, range(1), 5]))).all()

@@ -1,4 +1,7 @@
-"""The towers and one training step, from converted files, against the public reference code (PyTorch, float64)."""
+"""The towers and one training step, from converted files, against the public reference code (PyTorch, float64).
+
+That nothing has changed since is seen by the toy in test_deemo_llama.py.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +28,8 @@ from deemo_jax.models.parts.vit import ViT, ViTConfig
 from deemo_jax.models.weights import WEIGHTS, flatten, load_tree
 from deemo_jax.training.loss import answer_loss
 from tests import public_weights as public
+
+pytestmark = pytest.mark.slow
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 DEPTH = 3

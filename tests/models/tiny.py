@@ -37,6 +37,9 @@ CONFIG: dict[str, Any] = {
     "decoder": LLAMA,
 }
 AUDIO, VIDEO = range(3), range(3, 7)
+ROWS = [1, 5, AUDIO, 6, VIDEO, 7, 8], [1, 9, 10]
+# The same of the model without audio.
+SEEN = [1, 5, range(4), 7, 8], [1, 9, 10]
 
 
 @functools.cache
@@ -70,10 +73,9 @@ def config(**changes: Any) -> DeemoLlamaConfig:
 
 
 @functools.cache
-def built(connector: str = "per_frame") -> tuple[DeemoLlama, dict[str, Any]]:
-    """The toy model with either video connector, and its parameters."""
-    video = {**CONFIG["video"], "connector": {"per_frame": PER_FRAME, "joint": JOINT}[connector]}
-    return built_from(config(video=video))
+def built() -> tuple[DeemoLlama, dict[str, Any]]:
+    """The toy model and its parameters."""
+    return built_from(config())
 
 
 def branch(model: DeemoLlama, name: str) -> Branch:
@@ -81,6 +83,34 @@ def branch(model: DeemoLlama, name: str) -> Branch:
     config = model.config
     dtype = jnp.dtype(config.dtype.value)
     return Branch(getattr(config, name), config.decoder.config.width, dtype, config.attention)
+
+
+@functools.cache
+def part(missing: str) -> tuple[DeemoLlama, dict[str, Any]]:
+    """The toy without its "video", "audio" or "media", which is traced faster; without "audio" its connector is joint.
+
+    What takes time is tracing and compiling, so that a test takes the smallest model that shows what it is about.
+    """
+    joint = {**CONFIG["video"], "connector": JOINT}
+    parts = {
+        "video": {"video": None},
+        "audio": {"audio": None, "video": joint},
+        "media": {"audio": None, "video": None},
+    }
+    return built_from(config(**parts[missing]))
+
+
+@jax.jit
+def embedded(params: dict[str, Any], batch: Batch) -> tuple[jax.Array, dict[str, jax.Array], dict[str, jax.Array]]:
+    """What goes into the decoder of `built()` or `part("audio")`, each branch's tokens, and what its encoder gives."""
+    model, _ = built() if "audio" in params else part("audio")
+    tokens, encoded = {}, {}
+    for name, raw in {"audio": batch.mel, "video": batch.frames}.items():
+        if name in params:
+            one, values = branch(model, name), {"params": params[name]}
+            encoded[name] = one.apply(values, raw, method=lambda one, raw: one.encoder(raw))
+            tokens[name] = one.apply(values, None, encoded[name])
+    return model.apply({"params": params}, batch, method="embed"), tokens, encoded
 
 
 def built_from(config: DeemoLlamaConfig) -> tuple[DeemoLlama, dict[str, Any]]:
