@@ -10,7 +10,6 @@ import pytest
 from flax import linen as nn
 
 from deemo_jax.models import presets
-from deemo_jax.models.batch import Batch
 from deemo_jax.models.deemo_llama import (
     BranchConfig,
     DeemoLlama,

@@ -1,4 +1,4 @@
-"""What every part of the toy model gives: `python -m tests.models.toy_values` writes it, after test_golden.py passed."""
+"""What every part of the toy gives: `python -m tests.models.toy_values` writes it, when test_golden.py has passed."""
 
 from pathlib import Path
 
