@@ -6,8 +6,8 @@ JAX is imported once the request is known to make sense, so that a mistake in th
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from deemo_jax.core.config import Config
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
 
@@ -31,7 +31,7 @@ class ConversionRequest:
         layers: of each tower in `parity`; 0 is all.
     """
 
-    config: Mapping[str, Any] | None = None
+    config: Config | None = None
     out: str = ""
     sources: Sequence[str] = ()
     allow_extra: str | None = None

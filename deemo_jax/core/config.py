@@ -13,11 +13,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from absl import flags
+from ml_collections import ConfigDict
 from ml_collections.config_flags import config_flags, tuple_parser
 
 from deemo_jax.core.errors import UserError
 
 T = TypeVar("T")
+# What a recipe's file gives, or the same as plain nested dictionaries.
+Config = ConfigDict | Mapping[str, Any]
 # How a list is given on the command line, for messages.
 FORM = """'["first", "second"]'"""
 # How messages name a type.

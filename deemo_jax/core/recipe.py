@@ -1,10 +1,9 @@
 """A run's config, read and checked before anything is built: plain data in, frozen dataclasses out."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
-from deemo_jax.core.config import from_plain, plain
+from deemo_jax.core.config import Config, from_plain, plain
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import refuse_remote
 from deemo_jax.core.schema import Modality
@@ -213,7 +212,7 @@ class Recipe:
     name: str = ""
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> "Recipe":
+    def from_config(cls, config: Config) -> "Recipe":
         """Reads a ConfigDict or plain nested dict.
 
         Raises:

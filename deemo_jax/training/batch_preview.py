@@ -1,8 +1,6 @@
 """The first batch that a recipe trains on, as text; no weight is drawn or read."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from deemo_jax.core.config import Config
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.data.batch_text import describe_first
 from deemo_jax.data.pipeline import make_pipeline
@@ -11,7 +9,7 @@ from deemo_jax.data.tokenizer_fit import check_text_fits
 from deemo_jax.models.from_recipe import check_shapes, make_model
 
 
-def preview(config: Mapping[str, Any], rows: int = 4) -> str:
+def preview(config: Config, rows: int = 4) -> str:
     """The first rows of the batch of step 0.
 
     Args:

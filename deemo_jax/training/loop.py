@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from deemo_jax.core.config import Config
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.progress import duration
 from deemo_jax.core.recipe import Recipe
@@ -57,7 +58,7 @@ class Ended:
 
 
 def train(
-    config: Mapping[str, Any],
+    config: Config,
     workdir: str | Path,
     *,
     resume: bool = False,
