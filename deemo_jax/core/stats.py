@@ -85,7 +85,7 @@ def over_persons(
     return interval(value, replicates[known]) if known.any() else Interval(math.nan, math.nan, math.nan)
 
 
-def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def ratio(part: np.ndarray | np.number, whole: np.ndarray | np.number) -> np.ndarray:
     """part / whole, broadcast; 0 where `whole` is 0, as for the precision of a class that is never predicted."""
     return np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=whole > 0)
 

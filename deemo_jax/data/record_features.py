@@ -1,6 +1,6 @@
 """The features of a clip record on disk: with this one definition datasets are written, and checked before reading."""
 
-from pathlib import Path
+import os
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -55,7 +55,7 @@ def clip_features(labels: Labels = DEEMO_LABELS) -> tfds.features.FeaturesDict:
     )
 
 
-def labels_of(features: tfds.features.FeaturesDict, where: str | Path) -> Labels:
+def labels_of(features: tfds.features.FeaturesDict, where: str | os.PathLike[str]) -> Labels:
     """The labels that a dataset was built with.
 
     Args:

@@ -11,7 +11,7 @@ from deemo_jax.generation.buckets import bucket, fitted, lengths
 from tests.models import tiny
 
 
-class Llama:
+class Llama(ByteTokenizer):
     """Writes '###' as LLaMA does: one id at the start of a word, two behind a letter."""
 
     def encode(self, text):
