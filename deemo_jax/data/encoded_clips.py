@@ -27,7 +27,7 @@ from deemo_jax.models.deemo_llama import DeemoLlama
 from deemo_jax.models.encoding import Encode, encoded_shape, encoder
 
 # What encoders are given of a clip, or why that cannot be had.
-_Inputs = dict[Modality, Shaped[np.ndarray, "F ..."] | Exception]
+_Inputs = dict[Modality, Shaped[np.ndarray, "_ ..."] | Exception]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class EncodedRecord(Record):
         encoded: what the encoder made of each modality that the record had, or why it could not.
     """
 
-    encoded: Mapping[Modality, Float[np.ndarray, "F P E"] | Exception]
+    encoded: Mapping[Modality, Float[np.ndarray, "_ _ _"] | Exception]
 
     @property
     def media(self) -> frozenset[Modality]:
@@ -151,7 +151,7 @@ class _Group:
                 rows[place] = found
         return rows
 
-    def records(self, encoded: Mapping[Modality, Float[np.ndarray, "B F P E"]]) -> Iterator[EncodedRecord | Exception]:
+    def records(self, encoded: Mapping[Modality, Float[np.ndarray, "B _ _ _"]]) -> Iterator[EncodedRecord | Exception]:
         """With the encoders' outputs in place of the inputs."""
         for place, read in enumerate(self.read):
             if isinstance(read, Exception):
