@@ -23,7 +23,7 @@ class CachedVideo:
         path: the file.
         threads: that decode it, and that may work on its pictures.
         span: where in the file the film starts and ends, seconds; an end of None is the file's.
-        stage: what it is read for, a word for reports of progress; whoever reads it sets it.
+        stage: what it is read for, a word for reports of progress; the reader sets it.
     """
 
     def __init__(

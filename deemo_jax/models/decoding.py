@@ -141,7 +141,7 @@ def proceed(
         eos_id: ends a row, and is part of the output.
         pad_id: fills the output behind that.
         stops: sequences of ids that end a row too, and are part of the output. They only save time: a stop text can be
-            tokenized in other ways, which are not recognised here, so whoever decodes an answer cuts it at stop texts.
+            tokenized in other ways, which are not recognised here, so the decoded answer is cut at stop texts.
         sampling: None takes the most probable token.
         vocab: number of ids of the tokenizer; ids from there on, for which the decoder has rows, are never given. None
             for all rows.

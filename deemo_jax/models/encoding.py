@@ -1,4 +1,4 @@
-"""Encoders by themselves, for whoever keeps what they make of an input.
+"""Encoders by themselves, without connectors and language model, for outputs that are kept.
 
 Axes: B clips, F frames or spectrograms of each, P tokens of each of those, E their width.
 """

@@ -1,4 +1,4 @@
-"""Media files opened with libav; whatever it cannot read is told in a sentence that a person can act on."""
+"""Media files opened with libav; what it cannot read becomes one sentence that says what the file is and lacks."""
 
 import contextlib
 import io

@@ -200,7 +200,7 @@ class Llama(nn.Module):
         Args:
             x_BTD: token and media embeddings.
             positions: rotary positions.
-            valid: False = padding, seen by nobody.
+            valid: False = padding, which no position attends to.
 
         Returns:
             Hidden states after the final norm, for `logits`.
