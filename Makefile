@@ -50,14 +50,13 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
-# Clips that de-identification refuses are named and left out; clips of which the audit says that a promise is broken are
-# named and stay, since all speakers are invented; any other mistake stops the way.
+# Clips that de-identification refuses are named and left out; any other mistake stops the way.
 train: setup
 	$(PY) -m deemo_jax.sample clips --out $(DATA)/raw --clips $(CLIPS) --seed $(SEED) --workers $(WORKERS)
 	$(PY) -m deemo_jax.deidentify $(DATA)/raw/clips --out $(DATA)/deid --clip_ids stem --key_file $(DATA)/voice.key \
 	  --smallest_face $(SMALLEST_FACE) --workers $(WORKERS) || [ -s $(DATA)/deid/refused.jsonl ]
 	$(PY) -m deemo_jax.audit $(DATA)/deid --source $(DATA)/raw/clips --truth $(DATA)/raw/truth.jsonl \
-	  --every $(AUDIT_EVERY) --workers $(WORKERS) || [ -s $(DATA)/deid/audit.json ]
+	  --every $(AUDIT_EVERY) --workers $(WORKERS)
 	$(PY) -m deemo_jax.build deemo_mer --manifest $(DATA)/deid --annotations $(DATA)/raw/truth.jsonl \
 	  --data_dir $(DATA)/tfds --fractions train=0.4,test=0.6 --clips 4 --skip_missing --workers $(WORKERS)
 	$(PY) -m deemo_jax.train --config configs/sample.py --workdir $(RUN) --resume

@@ -1,5 +1,6 @@
 """What all rooms share: checked signatures, clips, runs, signals that interrupt, one folder of what was compiled."""
 
+import gc
 import os
 import shutil
 import signal
@@ -32,18 +33,27 @@ LAZY = {
 }
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def _compile_lazily() -> str:
     """Has JAX compile lazily and once for all: for the workers of this session and the commands that they start.
 
-    JAX reads these variables when it is imported. The folder is of this session: nothing is used that was made before.
+    JAX reads these variables when it is imported, which the conftest.py of a folder may do: they are set before that.
+
+    Returns:
+        The folder of what is compiled. It is of this session: nothing is used that was made before.
     """
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        return
     os.environ[COMPILED] = tempfile.mkdtemp(prefix="compiled-")
     # XLA ends a process whose flags it does not know, and other versions may know others.
     known = version("jaxlib").startswith(("0.10.", "0.12."))
     os.environ.update({name: value for name, value in LAZY.items() if name != "XLA_FLAGS" or known})
-    config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(COMPILED), ignore_errors=True))
+    return os.environ[COMPILED]
+
+
+_COMPILED = "" if "PYTEST_XDIST_WORKER" in os.environ else _compile_lazily()
+
+
+def pytest_unconfigure() -> None:
+    if _COMPILED:
+        shutil.rmtree(_COMPILED, ignore_errors=True)
 
 
 # Files that share what a session makes in seconds: one worker takes all of them, and these before others, so that what
@@ -67,6 +77,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Groups come in the order in which workers are to take them."""
     order = {files[0]: number for number, files in enumerate(TOGETHER)}
     items.sort(key=lambda item: order.get(_group(item.nodeid), len(order)))
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays until the end: the collector, which JAX calls often, need not look at it each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -10,6 +10,7 @@ import pytest
 
 from tests import commands
 from tests.evaluation.samples import imagined, media_folders
+from tests.tiny_runs import NEW
 
 evaluate = functools.partial(commands.run, "evaluate")
 
@@ -112,9 +113,10 @@ def test_a_run_keeps_its_own_scores(theirs, tmp_path):
     assert "holds a run" in done.stderr
 
 
+@pytest.mark.usefixtures("one_length")
 def test_answers_and_scores_a_run(untrained_run, tmp_path):
     run = shutil.copytree(untrained_run, tmp_path / "run")
-    done = evaluate("--workdir", run, "--modalities", "all;video", "--batch_size", 3, "--max_new_tokens", 5)
+    done = evaluate("--workdir", run, "--modalities", "all;video", "--batch_size", 2, "--max_new_tokens", NEW)
     assert done.returncode == 0, done.stderr
     assert "weighted F1" in done.stdout and "not calibrated: the dataset has no split 'validation'" in done.stdout
     folder = run / "evaluation" / "test-step0-all+video"

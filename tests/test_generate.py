@@ -8,8 +8,10 @@ import sys
 import pytest
 
 from tests import commands
+from tests.tiny_runs import NEW
 
 generate = functools.partial(commands.run, "generate")
+pytestmark = pytest.mark.usefixtures("one_length")
 
 
 def test_json_lines_of_several_clips_one_of_which_is_refused(untrained_run, deidentified, refused, tmp_path):
@@ -17,7 +19,7 @@ def test_json_lines_of_several_clips_one_of_which_is_refused(untrained_run, deid
     said.write_text("I am glad.")
     given = ["--transcript", "", "--transcript", "", "--transcript", said, "--nfbl", "", "--nfbl", "", "--nfbl", labels]
     paths = [deidentified[0], refused.path, deidentified[1]]
-    done = generate(*paths, "--workdir", untrained_run, "--json", "--max_new_tokens", 5, *given, "--batch_size", 2)
+    done = generate(*paths, "--workdir", untrained_run, "--json", "--max_new_tokens", NEW, *given, "--batch_size", 2)
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
     assert f"refused: {refused.path}: no face" in done.stderr
     assert done.stderr.strip().splitlines()[-1] == "error: 1 of 3 clips were not described"
@@ -33,16 +35,22 @@ def test_json_lines_of_several_clips_one_of_which_is_refused(untrained_run, deid
     assert rows[1]["modalities"] == ["audio", "video", "transcript", "nfbl"]
 
 
-def test_a_raw_clip_as_text_with_draws(untrained_run, raw, tmp_path):
-    options = ["--max_new_tokens", 5, "--temperature", 0.9, "--top_p", 0.9, "--seed", 3]
+@pytest.mark.parametrize("run", [commands.run, pytest.param(commands.run_alone, marks=pytest.mark.slow)])
+def test_a_raw_clip_as_text_with_draws(run, untrained_run, raw, tmp_path):
+    options = ["--max_new_tokens", NEW, "--temperature", 0.9, "--top_p", 0.9, "--seed", 3, "--batch_size", 2]
     options += ["--key_file", tmp_path / "voice.key"]
-    done = commands.run_alone("generate", raw.path, "--workdir", untrained_run, *options)
+    done = run("generate", raw.path, "--workdir", untrained_run, *options)
     assert done.returncode == 0, done.stderr
     first, *rest = done.stdout.splitlines()
     assert first.startswith(f"{raw.path}: ") and first.endswith("%)")
     assert "  from: audio, video" in rest
     assert any(line.startswith("  note: no transcript was given") for line in rest)
     assert (tmp_path / "voice.key").exists()
+
+
+def test_a_process_of_its_own_ends_with_one_message():
+    done = commands.run_alone("generate", "a.mp4", "--workdir", "absent")
+    assert done.returncode == 2 and done.stderr.startswith("error: absent: holds no run") and not done.stdout
 
 
 @pytest.mark.parametrize(

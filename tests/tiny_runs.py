@@ -90,6 +90,8 @@ def tiny_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # The last checkpoint of `tiny_run` but one.
 KEPT = 35
+# Tokens of answers where any number will do: another one is compiled anew.
+NEW = 6
 
 
 @pytest.fixture
@@ -110,3 +112,28 @@ def untrained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.training import tiny
 
     return tiny.write_tiny_run(tmp_path_factory.mktemp("untrained"))
+
+
+@pytest.fixture
+def one_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All prompts are padded to the longest that a run reads, so that tests share what is compiled for it."""
+    from deemo_jax.generation import buckets
+
+    monkeypatch.setattr(buckets, "SHORTEST", 1 << 20)
+
+
+@pytest.fixture
+def few_lengths(monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[int, int], int]]:
+    """Of each batch that is answered from here on: its [B, T], in usual lengths, and how many shapes were compiled."""
+    from deemo_jax.generation import answers, buckets
+
+    seen, respond = [], answers.respond
+
+    def watched(model: Any, params: Any, batch: Any, *rest: Any, **more: Any) -> Any:
+        found = respond(model, params, batch, *rest, **more)
+        seen.append((batch.token_ids.shape, respond._cache_size()))
+        return found
+
+    monkeypatch.setattr(buckets, "SHORTEST", 64)
+    monkeypatch.setattr(answers, "respond", watched)
+    return seen

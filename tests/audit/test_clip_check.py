@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -6,9 +7,7 @@ import pytest
 from deemo_jax.audit.clip_check import MOST_DEVIATION, CheckResult, _deviation, check_clip, coverage, si_snr
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid.clip import deidentify_clip
 from deemo_jax.deid.manifest import Masks, write_masks
-from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video.masks import FILL
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.clip_writer import write_clip
@@ -33,8 +32,8 @@ def test_si_snr():
 
 
 @pytest.fixture
-def made(raw, tmp_path, key):
-    return deidentify_clip(raw.path, tmp_path, "c1", Settings(), key), tmp_path
+def made(audited, tmp_path):
+    return audited.manifest, shutil.copytree(audited.folder, tmp_path / "made")
 
 
 def replaced(manifest, folder):

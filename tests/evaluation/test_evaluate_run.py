@@ -18,10 +18,12 @@ from deemo_jax.evaluation.output_folder import Setting
 from deemo_jax.evaluation.predictions import read_predictions
 from deemo_jax.generation.calibration import load, path_of
 from deemo_jax.generation.load import checkpoint_identity, load_run, read_recipe
+from tests.tiny_runs import NEW
 from tests.training import tiny
 from tfds_builders.deemo_mer.deemo_mer_dataset_builder import Builder
 
 CALIBRATION = "evaluation/calibration-step0.json"
+pytestmark = pytest.mark.usefixtures("one_length")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def work(run, loaded, tmp_path, monkeypatch):
 
 
 def ask(work, sets="transcript", **more):
-    usual = {"batch_size": 2, "max_new_tokens": 3, "calibrate": False}
+    usual = {"batch_size": 2, "max_new_tokens": NEW, "calibrate": False}
     found, folder, was_there = evaluate_run(EvaluationRequest(workdir=work, sets=sets, **(usual | more)))
     return found.to_json(), folder, was_there
 

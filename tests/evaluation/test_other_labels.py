@@ -24,6 +24,7 @@ from tests.attested_clips import write_attested
 from tests.training import tiny
 
 LABELS = Labels(("neutral", "angry", "very happy"))
+pytestmark = pytest.mark.usefixtures("one_length")
 
 
 def data_recipe(data_dir: Path) -> DataRecipe:
@@ -92,7 +93,7 @@ def test_a_dataset_whose_labels_are_lost_is_refused(data_dir, tmp_path):
 def test_a_run_follows_the_labels_of_its_dataset(run, data_dir, monkeypatch):
     assert read_json(run / "data.json")["data"]["labels"] == [*LABELS]
     monkeypatch.setattr(calibration, "LEAST_CLIPS", 2)
-    request = EvaluationRequest(workdir=run, sets="transcript", batch_size=2, max_new_tokens=3, calibrate=True)
+    request = EvaluationRequest(workdir=run, sets="transcript", batch_size=2, max_new_tokens=1, calibrate=True)
     found, folder, _ = evaluate_run(request)
     scores = found.sets["transcript"]
     assert tuple(scores.classes) == LABELS.names and scores.confusion.shape == (3, 4)
@@ -101,13 +102,13 @@ def test_a_run_follows_the_labels_of_its_dataset(run, data_dir, monkeypatch):
     assert all(tuple(row["log_likelihoods"]) == LABELS.names for row in rows)
     assert output_folder.scored_labels(folder) == LABELS
     again, _, was_there = evaluate_run(
-        EvaluationRequest(workdir=run, sets="transcript", batch_size=2, max_new_tokens=3)
+        EvaluationRequest(workdir=run, sets="transcript", batch_size=2, max_new_tokens=1)
     )
     assert was_there and again.to_json() == found.to_json()
 
     record = ClipSource(data_dir, "deemo_mer", "test")[0]
     monkeypatch.setattr(describer, "read_clip", lambda question, **_: (record, ()))
-    said = deemo_jax.load(run, decoding=Decoding(max_new_tokens=3)).describe("clip.mp4")
+    said = deemo_jax.load(run, decoding=Decoding(max_new_tokens=1)).describe("clip.mp4")
     assert tuple(said.probabilities) == LABELS.names and sum(said.probabilities.values()) == pytest.approx(1)
     assert said.emotion in LABELS.names
 

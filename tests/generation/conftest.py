@@ -5,8 +5,7 @@ import pytest
 import deemo_jax
 from deemo_jax.generation.answers import Decoding
 from deemo_jax.generation.describer import Describer
-
-NEW = 6
+from tests.tiny_runs import NEW
 
 
 @pytest.fixture(scope="session")

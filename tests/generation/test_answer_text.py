@@ -35,7 +35,7 @@ class Short(ByteTokenizer):
 @pytest.mark.parametrize("temperature", [0.0, 3.0])
 def test_an_answer_has_no_id_that_the_tokenizer_lacks(temperature):
     decoding = Decoding(max_new_tokens=8, temperature=temperature)
-    said = answer(*tiny.built(), tiny.batch([1, 3], [1, 2, 3], length=8), Short(), decoding)
+    said = answer(*tiny.part("media"), tiny.batch([1, 3], [1, 2, 3], length=8), Short(), decoding)
     assert len(said.texts) == 2
 
 

@@ -22,7 +22,7 @@ from deemo_jax.deid.clip import Refused
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
 from deemo_jax.generation import clip_reader
-from deemo_jax.generation.answers import Decoding, respond
+from deemo_jax.generation.answers import Decoding
 from deemo_jax.generation.buckets import lengths
 from deemo_jax.generation.calibration import Calibration, Temperature, path_of, save
 from deemo_jax.generation.clip_reader import Question, read_clip
@@ -31,10 +31,11 @@ from deemo_jax.generation.description import Failure
 from deemo_jax.generation.known_clips import KnownClips
 from deemo_jax.generation.label_odds import probabilities
 from deemo_jax.generation.load import checkpoint_identity, load_run
-from tests.generation.conftest import NEW
 from tests.models.tiny import jitted
+from tests.tiny_runs import NEW
 
 WORDS = "I am glad."
+pytestmark = pytest.mark.usefixtures("one_length")
 
 
 def with_data(recipe, **changes):
@@ -192,14 +193,13 @@ def test_a_clip_that_ends_who_reads_it_costs_itself_only(describer, deidentified
     assert "SIGABRT" in dead.reason and "RuntimeError: a bug" in odd.reason and not dead.refused
 
 
-def test_clips_of_other_lengths_compile_nothing_new(describer, deidentified):
-    respond.clear_cache()
-    counts = []
+def test_clips_of_other_lengths_compile_nothing_new(describer, deidentified, few_lengths):
     for length in (1, 2, 3, 20, 40, 60, 400):
         found = describer.describe(deidentified[0], transcript="x" * length)
-        counts.append(respond._cache_size())
+    shapes, compiled = zip(*few_lengths, strict=True)
     assert lengths(192) == (64, 128, 192)
-    assert counts == [1, 1, 1, 2, 2, 2, 2]
+    assert shapes == ((1, 128),) * 3 + ((1, 192),) * 4
+    assert compiled[0] == compiled[2] and compiled[3] == compiled[6]
     assert "the transcript was shortened to fit" in found.notes
 
 
