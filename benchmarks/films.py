@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 
 from deemo_jax.sample import corpus_clip as ordinary
 from deemo_jax.sample import hard
+from deemo_jax.sample.corpus_settings import CorpusSettings
 from deemo_jax.sample.render import scene
 from deemo_jax.sample.render.phone_file import write_mp4
 
@@ -56,10 +57,9 @@ def still(speaker: int, height: int) -> tuple[UInt8[np.ndarray, "H W 3"], tuple[
     Returns:
         The picture, RGB, and the true box of the face: left, top, right, bottom in pixels.
     """
-    plan = ordinary.plan(ordinary.Settings(11, *hard.STAGE, hard.FRAME_RATE), speaker)
-    pose = plan.motion.pose(plan.duration_s / 2)
-    stage = scene.render_frame(plan.identity, pose, plan.camera)
-    box = np.array(scene.face_box(plan.identity, pose, plan.camera))
+    plan = ordinary.plan(CorpusSettings(11, *hard.STAGE, hard.FRAME_RATE), speaker)
+    film = scene.Film(plan.identity, plan.camera, [plan.motion.pose(plan.duration_s / 2)])
+    stage, box = film.frame(0), film.placement.faces[0]
     scale = height / (box[3] - box[1])
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     stage = cv2.resize(stage, None, fx=scale, fy=scale, interpolation=way)

@@ -15,7 +15,7 @@ from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.manifest import find_manifests, load_manifest, load_masks
 from deemo_jax.deid.video import masks
 from deemo_jax.sample import corpus_clip as ordinary
-from deemo_jax.sample.render import scene
+from deemo_jax.sample.corpus_settings import CorpusSettings
 
 
 def main() -> int:
@@ -25,20 +25,20 @@ def main() -> int:
     parser.add_argument("--deid", type=Path, required=True, help="its de-identified clips, named by --clip_ids stem")
     flags = parser.parse_args()
     stamp = files.read_json(flags.raw / "settings.json")
-    settings = ordinary.Settings(stamp["seed"], stamp["width"], stamp["height"], stamp["frame_rate"])
+    settings = CorpusSettings(stamp["seed"], stamp["width"], stamp["height"], stamp["frame_rate"])
     shares, areas = defaultdict(list), []
     for path in with_progress(find_manifests([flags.deid]), "clips"):
         manifest = load_manifest(path)
         plan = ordinary.plan(settings, int(manifest.clip_id.rpartition("_")[2]))
         recorded = load_masks(path.parent / manifest.masks)
+        film = ordinary.film(plan)
         covered = seen = 0
         for t, rectangles in enumerate(recorded.rectangles):
             hidden = masks.region(rectangles, recorded.width, recorded.height)
-            pose = plan.motion.pose(t / plan.frame_rate)
-            hands = scene.hand_pixels(plan.identity, pose, plan.camera)
+            hands = film.hand_pixels(t)
             covered += int((hands & hidden).sum())
             seen += int(hands.sum())
-            x0, y0, x1, y1 = scene.face_box(plan.identity, pose, plan.camera)
+            x0, y0, x1, y1 = film.placement.faces[t]
             areas.append(hidden.sum() / ((x1 - x0) * (y1 - y0)))
         shares[plan.motion.gesture or "at rest"].append(covered / seen)
     print(f"covered area over face area: mean {np.mean(areas):.2f}, 95th percentile {np.percentile(areas, 95):.2f}")

@@ -51,24 +51,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _clips(flags: argparse.Namespace) -> None:
-    import cv2
-
+    from deemo_jax.core import parallel
     from deemo_jax.sample import bayes, corpus
-    from deemo_jax.sample.corpus_clip import Settings
+    from deemo_jax.sample.corpus_settings import CorpusSettings
 
-    cv2.setNumThreads(1)  # clips are made in processes side by side
-    settings = Settings(flags.seed, flags.width, flags.height, flags.fps)
+    if flags.workers == 1:
+        parallel.one_thread()  # as in processes side by side
+    settings = CorpusSettings(flags.seed, flags.width, flags.height, flags.fps)
     rendered, kept = corpus.make(flags.out, flags.clips, settings, flags.workers)
     print(f"{flags.out}: {rendered} clips made, {kept} were there; all invented, all faces warps of one portrait")
     print(bayes.table())
 
 
 def _hard(flags: argparse.Namespace) -> None:
-    import cv2
-
+    from deemo_jax.core import parallel
     from deemo_jax.sample import hard
 
-    cv2.setNumThreads(1)
+    if flags.workers == 1:
+        parallel.one_thread()  # as in processes side by side
     rendered = hard.make(flags.out, flags.clips, flags.seed, flags.workers)
     print(f"{flags.out}: {rendered} hard clips made, {flags.clips - rendered} were there ({', '.join(hard.KINDS)})")
 

@@ -1,6 +1,7 @@
 """The corpus as a folder: clips/<clip_id>.mp4, truth.jsonl, README.md, and the settings that it was made from."""
 
 import functools
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from deemo_jax.core.progress import with_progress
 from deemo_jax.core.versions import version
 from deemo_jax.data.corpus_statement import KEY, CorpusStatement
 from deemo_jax.sample import bayes
-from deemo_jax.sample.corpus_clip import CLIP_ID, Settings, clip_id, plan, render, truth
+from deemo_jax.sample.corpus_settings import CLIP_ID, CorpusSettings, clip_id, recordings
 from deemo_jax.sample.cues import Tone
 from deemo_jax.sample.identity import SPEAKERS
 from deemo_jax.sample.script import CUE_WORDS
@@ -39,7 +40,7 @@ _CARD = """# A synthetic corpus
 """
 
 
-def make(out: Path, clips: int, settings: Settings, workers: int = 1) -> tuple[int, int]:
+def make(out: Path, clips: int, settings: CorpusSettings, workers: int = 1) -> tuple[int, int]:
     """Writes a corpus, or what is missing of it.
 
     Returns:
@@ -51,14 +52,16 @@ def make(out: Path, clips: int, settings: Settings, workers: int = 1) -> tuple[i
     _check(clips, settings, workers)
     _claim(out, settings)
     stated = statement().to_json()
-    surplus = {path.stem for path in (out / "clips").glob("*.mp4")} - {clip_id(settings.seed, i) for i in range(clips)}
-    for name in surplus:
+    names = [clip_id(settings.seed, index) for index in range(clips)]
+    for name in {path.stem for path in (out / "clips").glob("*.mp4")}.difference(names):
         if CLIP_ID.fullmatch(name):
             (out / "clips" / f"{name}.mp4").unlink()
-    job = functools.partial(_make_clip, out, settings)
-    rows, rendered = [], 0
-    for row, fresh in with_progress(parallel.each(job, range(clips), workers), "synthetic clips", total=clips):
-        rows.append(row | {KEY: stated})
+    # Clips of one recording are made one after the other, by one process: they share a scene.
+    job = functools.partial(_make_clips, out, settings)
+    made = itertools.chain.from_iterable(parallel.each(job, recordings(clips), workers))
+    rows, rendered = {}, 0
+    for row, fresh in with_progress(made, "synthetic clips", total=clips):
+        rows[row["clip_id"]] = row | {KEY: stated}
         rendered += fresh
     card = _CARD.format(
         clips=clips,
@@ -71,7 +74,7 @@ def make(out: Path, clips: int, settings: Settings, workers: int = 1) -> tuple[i
     )
     with atomic(out / "README.md") as temporary:
         temporary.write_text(card, encoding="utf-8")
-    write_jsonl(out / "truth.jsonl", rows)
+    write_jsonl(out / "truth.jsonl", [rows[name] for name in names])
     return rendered, clips - rendered
 
 
@@ -81,18 +84,23 @@ def statement() -> CorpusStatement:
     return CorpusStatement(KIND, cues, **bayes.optima())
 
 
-def _make_clip(out: Path, settings: Settings, index: int) -> tuple[dict[str, Any], bool]:
-    """Renders one clip if it is missing; its truth, and whether it was rendered."""
-    clip = plan(settings, index)
-    row = truth(clip)
-    path = out / row["file"]
-    if path.exists():
-        return row, False
-    render(clip, path)
-    return row, True
+def _make_clips(out: Path, settings: CorpusSettings, indices: list[int]) -> list[tuple[dict[str, Any], bool]]:
+    """Renders what is missing of some clips; the truth of each, and whether it was rendered."""
+    # Imported where clips are made only: it takes a second or two.
+    from deemo_jax.sample.corpus_clip import plan, render, truth
+
+    made = []
+    for clip in (plan(settings, index) for index in indices):
+        row = truth(clip)
+        path = out / row["file"]
+        missing = not path.exists()
+        if missing:
+            render(clip, path)
+        made.append((row, missing))
+    return made
 
 
-def _check(clips: int, settings: Settings, workers: int) -> None:
+def _check(clips: int, settings: CorpusSettings, workers: int) -> None:
     if clips < 1 or workers < 1:
         raise UserError(f"--clips {clips} --workers {workers}: both must be at least 1")
     if settings.seed < 0:
@@ -108,7 +116,7 @@ def _check(clips: int, settings: Settings, workers: int) -> None:
         raise UserError(f"--fps {settings.frame_rate}: must be 1 to 60")
 
 
-def _claim(out: Path, settings: Settings) -> None:
+def _claim(out: Path, settings: CorpusSettings) -> None:
     """Stamps the folder with what it is made from; refuses one with another stamp."""
     software = {name: version(name, absent="absent") for name in _SOFTWARE}
     stamp = {"recipe": RECIPE, "seed": settings.seed, "width": settings.width, "height": settings.height,

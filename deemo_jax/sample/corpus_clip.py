@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,15 @@ from scipy import signal
 from deemo_jax.core.files import atomic
 from deemo_jax.sample import cues as coin
 from deemo_jax.sample import script, speech
+from deemo_jax.sample.corpus_settings import CorpusSettings, clip_id, place
 from deemo_jax.sample.cues import Cues, Tone
-from deemo_jax.sample.identity import SPEAKERS, Identity, make_identity
+from deemo_jax.sample.identity import Identity, make_identity
 from deemo_jax.sample.render import motion, scene
+from deemo_jax.sample.render.camera import Camera, draw_camera
 from deemo_jax.sample.render.phone_file import Metadata, write_mp4
 from deemo_jax.sample.seeds import generator
 
-# Length of a clip, seconds; clips that are cut from one recording.
-SHORTEST_S, LONGEST_S = 2.5, 4.0
-CLIPS_PER_VIDEO = 4
+SHORTEST_S, LONGEST_S = 2.5, 4.0  # length of a clip
 # The voice cue: semitones above the speaker's own pitch, pitch range, words a minute (one scale for everybody).
 PROSODY: dict[Tone, tuple[float, float, float]] = {
     Tone.POSITIVE: (4.5, 90.0, 210.0),
@@ -33,16 +32,6 @@ PROSODY: dict[Tone, tuple[float, float, float]] = {
 # follows from these, whatever its voice, so that lengths tell nothing of the voice.
 _SLOW_S, _SLOW_CHARACTER_S = 0.30, 0.068
 _SLOT_S = 9.0  # from the start of a clip's place in its recording to that of the next one
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Settings:
-    """What a corpus is made from. The frame rate is in frames per second."""
-
-    seed: int = 0
-    width: int = 320
-    height: int = 240
-    frame_rate: int = 10
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,7 +51,7 @@ class ClipPlan:
     frames: int
     frame_rate: int
     motion: motion.Motion
-    camera: scene.Camera
+    camera: Camera
     metadata: Metadata
 
     @property
@@ -71,27 +60,19 @@ class ClipPlan:
         return self.frames / self.frame_rate
 
 
-CLIP_ID = re.compile(r"s\d+_\d{6}")
-
-
-def clip_id(seed: int, index: int) -> str:
-    """The name of a clip, of the form `CLIP_ID`: 's3_000017'."""
-    return f"s{seed}_{index:06d}"
-
-
-def plan(settings: Settings, index: int) -> ClipPlan:
+def plan(settings: CorpusSettings, index: int) -> ClipPlan:
     """Decides the `index`-th clip of a corpus; clips do not depend on each other, nor on how many there are."""
     name = clip_id(settings.seed, index)
     rng = generator("clip", settings.seed, index)
     emotion, cues = coin.draw(rng)
-    take = index // SPEAKERS
-    identity = make_identity(settings.seed, index % SPEAKERS)
-    video_id = f"{identity.person_id}_v{take // CLIPS_PER_VIDEO:02d}"
+    speaker, recording, cut = place(index)
+    identity = make_identity(settings.seed, speaker)
+    video_id = f"{identity.person_id}_v{recording:02d}"
     sentence = script.sentence(rng, cues.words, "sample")
     pitch, pitch_range, rate = PROSODY[cues.voice]
     shortest = max(SHORTEST_S, _SLOW_S + _SLOW_CHARACTER_S * len(sentence))
     frames = round(float(rng.uniform(shortest, LONGEST_S)) * settings.frame_rate)
-    camera = scene.draw_camera(generator("camera", settings.seed, video_id), settings.width, settings.height)
+    camera = draw_camera(generator("camera", settings.seed, video_id), settings.width, settings.height)
     return ClipPlan(
         clip_id=name,
         video_id=video_id,
@@ -102,7 +83,7 @@ def plan(settings: Settings, index: int) -> ClipPlan:
         pitch=round(pitch + float(rng.uniform(-0.5, 0.5)), 3),
         pitch_range=pitch_range,
         rate=round(rate * float(rng.uniform(0.97, 1.03)), 2),
-        start_s=round(_SLOT_S * (take % CLIPS_PER_VIDEO) + float(rng.uniform(0, _SLOT_S - LONGEST_S)), 3),
+        start_s=round(_SLOT_S * cut + float(rng.uniform(0, _SLOT_S - LONGEST_S)), 3),
         frames=frames,
         frame_rate=settings.frame_rate,
         motion=motion.draw_motion(rng, cues.body, frames / settings.frame_rate, identity.set.microphone),
@@ -139,13 +120,17 @@ def sound(clip: ClipPlan) -> tuple[Float[np.ndarray, " n"], int, list[speech.Wor
     return np.clip(track, -0.98, 0.98), sample_rate, times
 
 
+@functools.lru_cache(maxsize=2)
+def film(clip: ClipPlan) -> scene.Film:
+    """The clip's pictures, and where face and hands are in them."""
+    poses = [clip.motion.pose(index / clip.frame_rate) for index in range(clip.frames)]
+    return scene.Film(clip.identity, clip.camera, poses)
+
+
 def render(clip: ClipPlan, path: Path) -> None:
     """Writes the MP4, whole or not at all."""
     samples, rate, _ = sound(clip)
-    frames = (
-        scene.render_frame(clip.identity, clip.motion.pose(index / clip.frame_rate), clip.camera, index)
-        for index in range(clip.frames)
-    )
+    frames = map(film(clip).frame, range(clip.frames))
     with atomic(path) as temporary:
         write_mp4(temporary, frames, Fraction(clip.frame_rate), samples, rate, clip.metadata)
 
@@ -157,9 +142,7 @@ def truth(clip: ClipPlan) -> dict[str, Any]:
     palms in every frame, shares of width and height), `words` (with times), `cues`, `planted` (metadata strings).
     """
     _, _, words = sound(clip)
-    poses = [clip.motion.pose(index / clip.frame_rate) for index in range(clip.frames)]
-    faces = [scene.face_box(clip.identity, pose, clip.camera) for pose in poses]
-    palms = [scene.hands(clip.identity, pose, clip.camera) for pose in poses]
+    placement = film(clip).placement
     return {
         "clip_id": clip.clip_id,
         "video_id": clip.video_id,
@@ -176,8 +159,8 @@ def truth(clip: ClipPlan) -> dict[str, Any]:
         "words": [
             {"start_s": round(word.start_s, 3), "end_s": round(word.end_s, 3), "text": word.text} for word in words
         ],
-        "faces": [[round(value, 2) for value in box] for box in faces],
-        "hands": [[round(value, 4) for point in pair for value in point] for pair in palms],
+        "faces": [[round(value, 2) for value in box] for box in placement.faces.tolist()],
+        "hands": [[round(value, 4) for point in pair for value in point] for pair in placement.palms.tolist()],
         "planted": sorted(
             {*dict(clip.metadata.container).values(), clip.metadata.video_handler, clip.metadata.audio_handler}
         ),

@@ -21,7 +21,7 @@ from deemo_jax.core.files import atomic, write_jsonl
 from deemo_jax.core.progress import with_progress
 from deemo_jax.data.corpus_statement import KEY, CorpusStatement
 from deemo_jax.sample import corpus_clip as ordinary
-from deemo_jax.sample.render import scene
+from deemo_jax.sample.corpus_settings import CorpusSettings
 from deemo_jax.sample.render.phone_file import write_mp4
 from deemo_jax.sample.seeds import generator
 
@@ -62,7 +62,7 @@ class HardClip:
 
 def plan(seed: int, index: int) -> HardClip:
     """Decides the `index`-th hard clip of a seed; kinds take turns."""
-    settings = ordinary.Settings(seed, *STAGE, FRAME_RATE)
+    settings = CorpusSettings(seed, *STAGE, FRAME_RATE)
     kind = KINDS[index % len(KINDS)]
     rng = generator("hard", seed, index)
     speakers = [ordinary.plan(settings, index), ordinary.plan(settings, index + 7)]
@@ -107,7 +107,7 @@ def pictures(hard: HardClip) -> Iterator[UInt8[np.ndarray, "H W 3"]]:
     for t in range(hard.frames):
         picture: UInt8[np.ndarray, "H W 3"] = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
         for speaker, matrix, (left, right) in _shots(hard, t):
-            stage = scene.render_frame(speaker.identity, speaker.motion.pose(t / FRAME_RATE), speaker.camera, t)
+            stage = ordinary.film(speaker).frame(t)
             shown = cv2.warpAffine(stage, matrix, SIZE, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             picture[:, left:right] = shown[:, left:right]
         if hard.kind == "occlusion":
@@ -118,9 +118,9 @@ def pictures(hard: HardClip) -> Iterator[UInt8[np.ndarray, "H W 3"]]:
 def _faces(hard: HardClip, t: int) -> list[Box]:
     found = []
     for speaker, matrix, (left, right) in _shots(hard, t):
-        box = scene.face_box(speaker.identity, speaker.motion.pose(t / FRAME_RATE), speaker.camera)
-        x0, y0, x1, y1 = (*(matrix @ (*box[:2], 1)), *(matrix @ (*box[2:], 1)))
-        clipped: Box = (max(float(x0), left), max(float(y0), 0), min(float(x1), right), min(float(y1), SIZE[1]))
+        box = ordinary.film(speaker).placement.faces[t].reshape(2, 2)
+        (x0, y0), (x1, y1) = (box @ matrix[:, :2].T + matrix[:, 2]).tolist()
+        clipped: Box = (max(x0, left), max(y0, 0), min(x1, right), min(y1, SIZE[1]))
         seen = max(0.0, clipped[2] - clipped[0]) * max(0.0, clipped[3] - clipped[1])
         if hard.kind == "occlusion" and seen:
             seen -= _hidden(clipped, _sheet(hard, t))

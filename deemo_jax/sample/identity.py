@@ -10,11 +10,27 @@ from typing import Literal
 import numpy as np
 
 from deemo_jax.sample.seeds import generator
-from deemo_jax.sample.speech import Voice
 
 Family = Literal["sample", "towers"]
 Color = tuple[int, int, int]
 SPEAKERS = 30  # of one seed in one family, each with a voice of its own
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Voice:
+    """A speaker's voice.
+
+    Attributes:
+        variant: name of a voice variant of eSpeak NG.
+        natural_hz: that variant's own pitch on a monotone, a measured constant.
+        pitch_hz: this speaker's pitch on a monotone.
+        tract: scale of all formants (above 1: a shorter vocal tract).
+    """
+
+    variant: str
+    natural_hz: float
+    pitch_hz: float
+    tract: float
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

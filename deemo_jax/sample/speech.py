@@ -19,6 +19,7 @@ from jaxtyping import Float
 from scipy import signal
 
 from deemo_jax.core.errors import UserError
+from deemo_jax.sample.identity import Voice
 
 RATE = 22050  # samples a second, eSpeak's
 LEVEL = 0.08  # RMS of the spoken part, about -22 dBFS
@@ -30,23 +31,6 @@ _UTF8_WITH_FINAL_PAUSE = 1 | 0x1000
 _PITCH_PARAMETERS, _PITCH_SEMITONES = (0.0, 50.0, 99.0), (-8.6, 0.0, 9.8)
 _PATH_LIMIT = 140  # eSpeak cuts its data path at 160 characters
 _lock = threading.Lock()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Voice:
-    """A speaker's voice.
-
-    Attributes:
-        variant: name of an eSpeak voice variant.
-        natural_hz: that variant's own pitch on a monotone, a measured constant.
-        pitch_hz: this speaker's pitch on a monotone.
-        tract: scale of all formants (above 1: a shorter vocal tract).
-    """
-
-    variant: str
-    natural_hz: float
-    pitch_hz: float
-    tract: float
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from deemo_jax.evaluation.scores.cue_scores import CueReader
 from deemo_jax.evaluation.truth import read_truth
 from deemo_jax.sample import corpus, script
 from deemo_jax.sample.__main__ import main
-from deemo_jax.sample.corpus_clip import PROSODY, Settings, plan, sound
+from deemo_jax.sample.corpus_clip import PROSODY, plan, sound
+from deemo_jax.sample.corpus_settings import CorpusSettings
 from deemo_jax.sample.cues import Cues, Tone
 
-SETTINGS = Settings(seed=3)
+SETTINGS = CorpusSettings(seed=3)
 
 
 def _decode(path):
@@ -104,7 +105,7 @@ def test_the_same_seed_gives_the_same_pixels_and_samples_in_other_processes(fold
 
 
 def test_what_is_there_is_reused_and_what_is_too_much_goes(tmp_path):
-    small = Settings(seed=1, width=160, height=120, frame_rate=4)
+    small = CorpusSettings(seed=1, width=160, height=120, frame_rate=4)
     assert corpus.make(tmp_path, 2, small) == (2, 0)
     kept = (tmp_path / "clips" / "s1_000000.mp4").stat().st_mtime_ns
     (tmp_path / "clips" / "s1_000001.mp4").unlink()
@@ -117,7 +118,7 @@ def test_what_is_there_is_reused_and_what_is_too_much_goes(tmp_path):
 def test_a_folder_of_other_settings_is_refused(folder):
     before = (folder / "truth.jsonl").read_bytes()
     with pytest.raises(UserError, match=r"other seed, frame_rate; delete it or choose another --out"):
-        corpus.make(folder, 3, Settings(seed=4, frame_rate=12))
+        corpus.make(folder, 3, CorpusSettings(seed=4, frame_rate=12))
     assert (folder / "truth.jsonl").read_bytes() == before
 
 
@@ -147,7 +148,7 @@ def test_the_card_says_what_is_synthetic(folder):
 
 
 def test_length_of_clip_and_sentence_do_not_tell_the_voice_cue():
-    plans = [plan(Settings(seed=0), index) for index in range(1500)]
+    plans = [plan(CorpusSettings(seed=0), index) for index in range(1500)]
     for measure in (lambda clip: clip.duration_s, lambda clip: len(clip.sentence)):
         means = [np.mean([measure(clip) for clip in plans if clip.cues.voice is tone]) for tone in Tone]
         spread = np.std([measure(clip) for clip in plans])
@@ -164,7 +165,7 @@ def test_the_slowest_voice_is_done_before_the_clip_ends():
 
 
 def test_people_are_spread_and_keep_their_videos_short():
-    plans = [plan(Settings(seed=0), index) for index in range(650)]
+    plans = [plan(CorpusSettings(seed=0), index) for index in range(650)]
     assert len({clip.identity.person_id for clip in plans}) >= 24
     videos = {}
     for clip in plans:

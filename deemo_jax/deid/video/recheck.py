@@ -7,6 +7,7 @@ little, so detections that score somewhat below the threshold are covered as wel
 import bisect
 import dataclasses
 import functools
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -59,7 +60,7 @@ class Recheck:
 
     def faces(self, t: int, picture: Planar, threshold: float) -> Float32[np.ndarray, "N 5"]:
         """The detections in the covered picture of frame `t` of the copy that score at least `threshold`."""
-        found = [self.finder.whole(picture, threshold)]
+        found = [self.finder.again(picture, threshold)]
         if t in self.full_size and not self.finder.sees_all(picture.size):
             found.append(self.finder.full_size(picture, threshold))
         if len(small := self.small.get(t, ())):
@@ -94,6 +95,7 @@ def cover_until_clean(kept: KeptFrames, rectangles: Rectangles, recheck: Recheck
         rectangles = _joined(wider, _around(back, kept.times, frozenset()))
         passing |= lost
         asked = frozenset(t for t in looks - passing if rectangles[t] != settled[t])
+        asked |= _up_to_clean(frozenset(seen), looks, len(kept.times))
         if not asked:
             break
     passing |= asked  # their last rectangles were not searched again
@@ -159,7 +161,7 @@ def _worth_a_look(kept: KeptFrames, rectangles: Rectangles, recheck: Recheck) ->
                 or shows_something_new(before, now, size, rectangles[t])
             )
         is_due = picture.time_s + picture.lasts_s - again_s > AGAIN_EVERY_S + 1e-3
-        if is_new or is_due or t in recheck.looks:
+        if is_new or is_due or t in recheck.looks or t == len(kept.times) - 1:
             again_s = picture.time_s
             yield t, picture
 
@@ -233,6 +235,15 @@ def _joined(rectangles: Rectangles, more: Mapping[int, tuple[Rectangle, ...]]) -
 
 def _lies_in(inner: Rectangle, outer: Rectangle) -> bool:
     return outer[0] <= inner[0] and outer[1] <= inner[1] and outer[2] >= inner[2] and outer[3] >= inner[3]
+
+
+def _up_to_clean(seen: frozenset[int], looks: frozenset[int], count: int) -> frozenset[int]:
+    """The frames, of `count`, between one in which something was seen and the searched ones before and after it."""
+    searched, asked = [-1, *sorted(looks), count], frozenset[int]()
+    for before, after in itertools.pairwise(searched):
+        if before in seen or after in seen:
+            asked |= frozenset(range(before + 1, after))
+    return asked
 
 
 def _around(

@@ -10,9 +10,8 @@ from fractions import Fraction
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from jaxtyping import Float, UInt8
-
-_AUDIO_BLOCK = 1024  # samples of an AAC frame
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,17 +46,15 @@ def write_mp4(
         picture.metadata["handler_name"] = metadata.video_handler
         sound = output.add_stream("aac", rate=rate, layout="mono", bit_rate=64_000, options={"aac_coder": "fast"})
         sound.metadata["handler_name"] = metadata.audio_handler
+        frame_s, convert = Fraction(1) / frame_rate, VideoReformatter().reformat
         for index, image in enumerate(frames):
             if index == 0:
                 picture.height, picture.width = image.shape[:2]
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-            frame.pts, frame.time_base = index, Fraction(1) / frame_rate
-            output.mux(picture.encode(frame))
+            frame = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="rgb24")
+            frame.pts, frame.time_base = index, frame_s
+            output.mux(picture.encode(convert(frame, format="yuv420p", threads=1)))
         output.mux(picture.encode(None))
-        for start in range(0, len(samples), _AUDIO_BLOCK):
-            block = av.AudioFrame.from_ndarray(
-                np.ascontiguousarray(samples[None, start : start + _AUDIO_BLOCK], np.float32), "fltp", "mono"
-            )
-            block.sample_rate, block.pts, block.time_base = rate, start, Fraction(1, rate)
-            output.mux(sound.encode(block))
+        track = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None], np.float32), "fltp", "mono")
+        track.sample_rate, track.pts, track.time_base = rate, 0, Fraction(1, rate)
+        output.mux(sound.encode(track))
         output.mux(sound.encode(None))

@@ -8,7 +8,7 @@ import functools
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.sample.identity import Face
@@ -66,9 +66,7 @@ def head(face: Face) -> Head:
     x0, y0, x1, y1 = _CROP
     width, height = (x1 - x0) * _OVERSAMPLE, (y1 - y0) * _OVERSAMPLE
     tinted = _tinted(face)
-    mask = np.zeros(tinted.shape[:2], np.uint8)
-    polygon(mask, smooth(_HEAD), 255)
-    cover = cv2.GaussianBlur(mask, (0, 0), 1.1).astype(np.float32) / 255
+    cover = _soft(_HEAD, 1.1)
     rows = np.arange(cover.shape[0], dtype=np.float32)[:, None]
     cover *= np.clip((NECK[1] + 3 - rows) / 8, 0, 1)  # the neck fades into the drawn one
 
@@ -103,18 +101,26 @@ def _portrait() -> np.ndarray:
     return data.astronaut()
 
 
-def _tinted(face: Face) -> np.ndarray:
-    """The portrait with this identity's skin and hair, uint8 (512, 512, 3)."""
-    image = _portrait().astype(np.float32) / 255
-    mask = np.zeros(image.shape[:2], np.uint8)
-    polygon(mask, smooth(_SKIN), 255)
-    skin_share = cv2.GaussianBlur(mask, (0, 0), 2.0)[..., None].astype(np.float32) / 255
+def _tinted(face: Face) -> UInt8[np.ndarray, "512 512 3"]:
+    """The portrait with this identity's skin and hair; black outside the crop."""
+    x0, y0, x1, y1 = _CROP
+    image = _portrait()[y0:y1, x0:x1].astype(np.float32) / 255
+    skin_share = _soft(_SKIN, 2.0)[y0:y1, x0:x1, None]
     *gains, gamma = face.skin
     skin = image**gamma * np.asarray(gains, np.float32)
     luminance = image @ np.array([0.30, 0.59, 0.11], np.float32)
     hair = (0.2 + 0.8 * luminance / 0.46)[..., None] * (np.asarray(face.hair, np.float32) / 255)
     mixed = skin_share * skin + (1 - skin_share) * hair
-    return np.rint(255 * np.clip(mixed, 0, 1)).astype(np.uint8)
+    tinted = np.zeros_like(_portrait())
+    tinted[y0:y1, x0:x1] = np.rint(255 * np.clip(mixed, 0, 1))
+    return tinted
+
+
+def _soft(outline: list[tuple[float, float]], sigma: float) -> Float[np.ndarray, "512 512"]:
+    """1 inside, 0 outside, blurred between."""
+    mask = np.zeros(_portrait().shape[:2], np.uint8)
+    polygon(mask, smooth(outline), 255)
+    return cv2.GaussianBlur(mask, (0, 0), sigma).astype(np.float32) / 255
 
 
 def _mean(patch: np.ndarray) -> RGB:

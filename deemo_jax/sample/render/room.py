@@ -1,11 +1,26 @@
 """The press-conference room: a backdrop of invented sponsors, a desk with a bottle, a microphone."""
 
+import functools
+
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from deemo_jax.sample.identity import Set
-from deemo_jax.sample.render.drawing import RGB, Sprite, limb, mix, polygon, smooth, sprite, stroke, tint
+from deemo_jax.sample.render.drawing import (
+    RGB,
+    Stamp,
+    fill,
+    fixed,
+    limb,
+    mix,
+    plain,
+    polygon,
+    smooth,
+    stamp,
+    stroke,
+    tint,
+)
 from deemo_jax.sample.seeds import generator
 
 # Scene units (`motion`): the desk's edge (y), and the microphone sprite's first pixel and size.
@@ -22,66 +37,57 @@ def backdrop(
     def at(*points: tuple[float, float]) -> np.ndarray:
         return (np.asarray(points, np.float64) - origin) * scale
 
-    image = np.full((height, width, 3), room.wall, np.uint8)
-    _sponsors(image, at, room, scale)
-    blurred = cv2.GaussianBlur(image, (0, 0), 0.6 * scale)  # the wall is out of focus
-    x = np.arange(width)[None] / scale + origin[0]
-    y = np.arange(height)[:, None] / scale + origin[1]
-    light = 0.74 + 0.36 * np.exp(-(((x + 30) / 150) ** 2) - ((y - 60) / 120) ** 2)
-    head = np.exp(-(((x - 16) / 58) ** 2) - ((y - 84) / 72) ** 2)
-    body = np.exp(-(((x - 12) / 98) ** 4) - ((y - 205) / 70) ** 4)
-    light = light * (1 - 0.34 * np.maximum(head, body))
-    lit = np.clip(blurred * light[..., None], 0, 255)
-
-    top = round((DESK_EDGE - origin[1]) * scale)
+    image = plain(width, height, room.wall)
+    _sponsors(image, at, room)
+    top = min(max(round((DESK_EDGE - origin[1]) * scale), 0), height)
+    if top:
+        blurred = cv2.GaussianBlur(image, (0, 0), 0.6 * scale)  # the wall is out of focus
+        light = _wall_light(np.arange(width) / scale + origin[0], np.arange(top) / scale + origin[1])
+        lit = [cv2.multiply(channel, light, dtype=cv2.CV_8U) for channel in cv2.split(blurred[:top])]
+        cv2.merge(lit, dst=image[:top])
     if top < height:
-        lit[max(top, 0) :] = _desk(room, width, height - max(top, 0), scale)
-        edge = slice(max(top, 0), max(top, 0) + max(1, round(1.2 * scale)))
-        lit[edge] = tint(room.desk, 1.35)
-    result = np.rint(lit).astype(np.uint8)
-    _bottle(result, at, room, scale)
-    return result
+        image[top:] = np.rint(_desk(room, width, height - top, scale))
+        image[top : top + max(1, round(1.2 * scale))] = tint(room.desk, 1.35)
+    _bottle(image, at, room, scale)
+    return image
 
 
-def _sponsors(image, at, room, scale) -> None:
+def _wall_light(x: Float[np.ndarray, " W"], y: Float[np.ndarray, " H"]) -> Float[np.ndarray, "H W"]:
+    """Brightest at the upper left, darker around the speaker's head and body; x and y in scene units."""
+    light = np.outer(np.exp(-(((y - 84) / 72) ** 2)), np.exp(-(((x - 16) / 58) ** 2)))
+    body = np.outer(np.exp(-(((y - 205) / 70) ** 4)), np.exp(-(((x - 12) / 98) ** 4)))
+    # In place: memory for pictures of this size is dearer than the sums.
+    np.maximum(light, body, out=light)
+    light *= -0.34
+    light += 1
+    lamp = np.outer(0.36 * np.exp(-(((y - 60) / 120) ** 2)), np.exp(-(((x + 30) / 150) ** 2)), out=body)
+    lamp += 0.74
+    light *= lamp
+    return light
+
+
+def _sponsors(image, at, room) -> None:
     rng = generator("sponsors", room.layout)
     kinds = rng.permutation(len(_LOGOS))
     for row, y in enumerate(range(-10, 210, 31)):
+        logos = []
         for column, x in enumerate(range(-260, 260, 54)):
-            x0 = x + (27 if row % 2 else 0) + int(room.layout % 23)
-            color = mix(room.wall, room.blocks[row % 2], 0.82)
-            kind = int(kinds[(row + column) % len(_LOGOS)])
-
-            def place(*points, x0=x0, y0=y):
-                return at(*[(x0 + 0.66 * a, y0 + 0.66 * b) for a, b in points])
-
-            _LOGOS[kind](image, place, color, room.wall, scale)
+            middle = (x + (27 if row % 2 else 0) + int(room.layout % 23), y)
+            logos += list(fixed(at(*(middle + 0.66 * _LOGOS[kinds[(row + column) % len(_LOGOS)]]))))
+        fill(image, logos, mix(room.wall, room.blocks[row % 2], 0.82))
 
 
-# Sponsors' logos are small, close together and never round: a face detector takes a disc, or an empty patch below two
-# marks, for a face.
-def _logo_lines(image, at, color, wall, scale):
-    for y, end in ((-9, 24), (-2, 8), (5, 16)):
-        polygon(image, at((-20, y), (end, y), (end, y + 4.5), (-20, y + 4.5)), color)
-
-
-def _logo_chevrons(image, at, color, wall, scale) -> None:
-    for x in (-18, -6, 6):
-        polygon(image, at((x, -9), (x + 6, -9), (x + 13, 0), (x + 6, 9), (x, 9), (x + 7, 0)), color)
-
-
-def _logo_slants(image, at, color, wall, scale):
-    for x in (-20, -6, 8):
-        polygon(image, at((x, 9), (x + 8, -9), (x + 15, -9), (x + 7, 9)), color)
-
-
-def _logo_bars(image, at, color, wall, scale) -> None:
-    for index, height in enumerate((6, 10, 14, 18)):
-        x = -20 + 11 * index
-        polygon(image, at((x, 9), (x, 9 - height), (x + 7, 9 - height), (x + 7, 9)), color)
-
-
-_LOGOS = (_logo_lines, _logo_chevrons, _logo_slants, _logo_bars)
+# Sponsors' logos, polygons about their middles. They are small, close together and never round: a face detector takes
+# a disc, or an empty patch below two marks, for a face.
+_LOGOS: tuple[Float[np.ndarray, "N points 2"], ...] = (
+    np.array([[(-20, y), (end, y), (end, y + 4.5), (-20, y + 4.5)] for y, end in ((-9, 24), (-2, 8), (5, 16))]),
+    np.array([[(x, -9), (x + 6, -9), (x + 13, 0), (x + 6, 9), (x, 9), (x + 7, 0)] for x in (-18, -6, 6)]),
+    np.array([[(x, 9), (x + 8, -9), (x + 15, -9), (x + 7, 9)] for x in (-20, -6, 8)]),
+    np.array([
+        [(x, 9), (x, 9 - height), (x + 7, 9 - height), (x + 7, 9)]
+        for x, height in ((-20, 6), (-9, 10), (2, 14), (13, 18))
+    ]),
+)  # fmt: skip
 
 
 def _desk(room: Set, width: int, height: int, scale: float) -> np.ndarray:
@@ -106,7 +112,8 @@ def _bottle(image, at, room, scale) -> None:
     stroke(image, at((x - 5.5, 168), (x - 5.5, 180)), (246, 250, 252), 1.2 * scale)
 
 
-def microphone(room: Set, scale: float) -> tuple[Sprite, tuple[float, float]]:
+@functools.lru_cache(maxsize=64)
+def microphone(room: Set, scale: float) -> tuple[Stamp, tuple[float, float]]:
     """A microphone on a gooseneck, and the scene point of the sprite's first pixel."""
     width, height = (round(length * scale) for length in _MIC_SIZE)
     mirrored = room.microphone < 0
@@ -129,4 +136,4 @@ def microphone(room: Set, scale: float) -> tuple[Sprite, tuple[float, float]]:
         limb(image, points, np.asarray(radii) * scale, color)
         limb(cover, points, np.asarray(radii) * scale, (255, 255, 255), 10.0)
     origin = (-(_MIC_ORIGIN[0] + _MIC_SIZE[0]) if mirrored else _MIC_ORIGIN[0], _MIC_ORIGIN[1])
-    return sprite(image, cover[..., 0].astype(np.float32) / 255), origin
+    return stamp(image, cover[..., 0].astype(np.float32) / 255), origin

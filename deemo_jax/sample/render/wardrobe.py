@@ -7,7 +7,21 @@ import cv2
 import numpy as np
 
 from deemo_jax.sample.identity import Outfit
-from deemo_jax.sample.render.drawing import RGB, Sprite, capsule, limb, mix, polygon, smooth, sprite, stroke, tint
+from deemo_jax.sample.render.drawing import (
+    RGB,
+    Sprite,
+    Stamp,
+    capsule,
+    limb,
+    mix,
+    plain,
+    polygon,
+    smooth,
+    sprite,
+    stamp,
+    stroke,
+    tint,
+)
 from deemo_jax.sample.seeds import generator
 
 SHOULDER = (63.0, 153.0)  # the joint, x for average shoulders
@@ -20,7 +34,7 @@ PALM = 20.0  # from the wrist to the middle of the palm
 
 
 @functools.lru_cache(maxsize=64)
-def torso(outfit: Outfit, shoulders: float, skin: RGB, shade: RGB, scale: float) -> tuple[Sprite, Sprite]:
+def torso(outfit: Outfit, shoulders: float, skin: RGB, shade: RGB, scale: float) -> tuple[Stamp, Stamp]:
     """Neck, shoulders and chest, and the yoke that is drawn again over the arms; `scale` is pixels per unit."""
 
     def at(points: Sequence[tuple[float, float]] | np.ndarray, both: bool = False) -> np.ndarray:
@@ -30,7 +44,7 @@ def torso(outfit: Outfit, shoulders: float, skin: RGB, shade: RGB, scale: float)
         return (p - TORSO_ORIGIN) * scale
 
     width, height = (round(length * scale) for length in _TORSO_SIZE)
-    image = np.full((height, width, 3), outfit.main, np.uint8)
+    image = plain(width, height, outfit.main)
     w = shoulders
     half = [(17, 96), (18, 118), (24, 127), (40 * w, 132), (56 * w, 136.5), (69 * w, 145), (74 * w, 166), (66 * w, 232)]
     side = smooth(half, closed=False)
@@ -44,17 +58,17 @@ def torso(outfit: Outfit, shoulders: float, skin: RGB, shade: RGB, scale: float)
     _COLLARS[outfit.style](image, at, outfit, scale)
 
     light = _cloth_light(width, height, scale)
-    image = np.clip(image * light[..., None], 0, 255)
     # The chin's shadow on neck and collar, in the colour that the photograph has there.
     rows = np.arange(height)[:, None] / scale + TORSO_ORIGIN[1]
     columns = np.arange(width)[None] / scale + TORSO_ORIGIN[0]
-    under = np.exp(-((columns / 24) ** 2) - (np.clip(rows - 110, 0, None) / 11) ** 2)[..., None]
-    image = image * (1 - under) + image * under * (np.asarray(shade) / np.maximum(np.asarray(skin), 1))
+    under = np.exp(-((columns / 24) ** 2)) * np.exp(-((np.clip(rows - 110, 0, None) / 11) ** 2))
+    lit = [np.minimum(channel * light, 255) for channel in cv2.split(image)]
+    shades = [1 + under * (dark / max(bright, 1) - 1) for dark, bright in zip(shade, skin, strict=True)]
+    color = cv2.merge([cv2.multiply(*pair, dtype=cv2.CV_8U) for pair in zip(lit, shades, strict=True)])
     soft = cv2.GaussianBlur(cover, (0, 0), 0.5).astype(np.float32) / 255
-    color = np.rint(np.clip(image, 0, 255)).astype(np.uint8)
     end = round((154 - TORSO_ORIGIN[1]) * scale)
     fade = np.clip((152 - rows) / 14, 0, 1) * np.clip((70 * w - np.abs(columns)) / 12, 0, 1)
-    return sprite(color, soft), sprite(color[:end], (soft * fade)[:end])
+    return stamp(color, soft), stamp(color[:end], (soft * fade)[:end])
 
 
 def _cloth_light(width: int, height: int, scale: float) -> np.ndarray:
@@ -162,7 +176,7 @@ def hand(level: int, skin: RGB, scale: float) -> Sprite:
             tube(((8.5, -8), (16, -19), (22 * openness, -28)), (5.0, 4.0, 3.3))
 
     width, height = (round(length * scale) for length in _HAND_SIZE)
-    image = np.full((height, width, 3), mix(skin, (0, 0, 0), 0.4), np.uint8)
+    image = plain(width, height, mix(skin, (0, 0, 0), 0.4))
     cover = np.zeros((height, width), np.uint8)
     draw(image, flat=False)
     draw(cover, flat=True)

@@ -1,16 +1,18 @@
-"""One optimisation loop for the three towers."""
+"""How towers learn from what was made beforehand: batches, one optimisation loop, a score. Axes: N rows, K targets."""
 
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import flax.linen as nn
 import jax
+import numpy as np
 import optax
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 
 Params = Any
+Rows = TypeVar("Rows")  # a pytree of arrays of N rows
 Loss = Callable[[Params, Any, PRNGKeyArray], Float[Array, ""]]
 
 
@@ -74,3 +76,25 @@ def fit(
             left = spent / (step + 1) * (steps - step - 1)
             print(f"{name}: step {step + 1}/{steps} loss {value:.4f}, {left:.0f} s left", file=sys.stderr, flush=True)
     return params
+
+
+def shuffled(made: Rows, batch: int, seed: int) -> Iterator[Rows]:
+    """Batches of what was made, without end: all rows in one order, then in another."""
+    rng = np.random.default_rng(seed)
+    while True:
+        order = rng.permutation(len(jax.tree.leaves(made)[0]))
+        for start in range(0, len(order) - batch + 1, batch):
+            rows = np.sort(order[start : start + batch])
+            yield jax.tree.map(lambda array, rows=rows: array[rows], made)
+
+
+def explained(
+    read: Callable[[Params, Any], Float[Array, "_ K"]],
+    params: Params,
+    made: Shaped[np.ndarray, "N ..."],
+    wanted: Float[np.ndarray, "N K"],
+) -> Float[np.ndarray, " K"]:
+    """Share of each target's variance that `read(params, made)` explains (R squared)."""
+    some = jax.jit(read)
+    guess = np.concatenate([np.asarray(some(params, made[i : i + 40])) for i in range(0, len(made), 40)])
+    return 1 - np.mean((guess - wanted) ** 2, axis=0) / np.var(wanted, axis=0)

@@ -4,7 +4,6 @@ Axes: N pictures, P patches, D width, K joint coordinates.
 """
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -20,11 +19,12 @@ from deemo_jax.core import parallel
 from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.video import masks
 from deemo_jax.models.parts.vit import ViT
-from deemo_jax.sample.identity import Identity, make_identity
+from deemo_jax.sample.identity import make_identity
 from deemo_jax.sample.render import scene
+from deemo_jax.sample.render.camera import draw_camera
 from deemo_jax.sample.render.motion import Pose, random_pose
 from deemo_jax.sample.seeds import generator
-from deemo_jax.sample.towers.optimise import apply, fit
+from deemo_jax.sample.towers.optimise import apply, explained, fit, shuffled
 
 SIDE = 224  # of the pictures, pixels
 # How much larger than the face a mask is, and how far it lies off, as shares of the face's box.
@@ -97,20 +97,18 @@ def pretrain_vit(vit: ViT, recipe: PoseRecipe, *, seed: int, workers: int) -> tu
         found = optax.sigmoid_binary_cross_entropy(hands, hand_patches(batch.hands, side))
         return jnp.mean(jnp.square(joints - batch.joints)) + 4 * jnp.mean(found)
 
-    def batches() -> Iterator[Pictures]:
-        rng = np.random.default_rng(seed)
-        while True:
-            order = rng.permutation(len(seen.frames))
-            for start in range(0, len(order) - recipe.batch + 1, recipe.batch):
-                rows = np.sort(order[start : start + recipe.batch])
-                yield jax.tree.map(lambda array, rows=rows: array[rows], seen)
-
-    params = fit(loss, params, batches(), steps=recipe.steps, learning_rate=recipe.learning_rate, seed=seed, name="vit")
+    params = fit(
+        loss,
+        params,
+        shuffled(seen, recipe.batch, seed),
+        steps=recipe.steps,
+        learning_rate=recipe.learning_rate,
+        seed=seed,
+        name="vit",
+    )
     unseen = pictures(seed, recipe.speakers, recipe.speakers + 40, 640, workers)
-    read = jax.jit(lambda params, frames: apply(reader, params, frames)[0])
-    guess = np.concatenate([np.asarray(read(params, unseen.frames[i : i + 40])) for i in range(0, 640, 40)])
-    explained = 1 - np.mean((guess - unseen.joints) ** 2, axis=0) / np.var(unseen.joints, axis=0)
-    return params["vit"], {"wrists": float(explained[:4].mean()), "lean": float(explained[6])}
+    score = explained(lambda params, frames: apply(reader, params, frames)[0], params, unseen.frames, unseen.joints)
+    return params["vit"], {"wrists": float(score[:4].mean()), "lean": float(score[6])}
 
 
 def plane_waves(rows: int, columns: int, width: int) -> Float[np.ndarray, "N D"]:
@@ -150,19 +148,18 @@ def joints(pose: Pose) -> Float[np.ndarray, " K"]:
 def _sitting(job: tuple[int, int, int]) -> Pictures:
     seed, speaker, index = job
     rng = generator("tower pictures", seed, speaker, index)
-    identity, camera = make_identity(seed, speaker, "towers"), scene.draw_camera(rng)
+    identity, camera = make_identity(seed, speaker, "towers"), draw_camera(rng)
     poses = [random_pose(rng) for _ in range(SITTING)]
-    frames = [_covered(identity, pose, camera, rng) for pose in poses]
-    hands = np.asarray([scene.hands(identity, pose, camera) for pose in poses], np.float32)
+    film = scene.Film(identity, camera, poses)
+    frames = [_covered(film, t, rng) for t in range(SITTING)]
+    hands = film.placement.palms.astype(np.float32)
     return Pictures(frames=np.stack(frames), joints=np.stack([joints(pose) for pose in poses]), hands=hands)
 
 
-def _covered(
-    identity: Identity, pose: Pose, camera: scene.Camera, rng: np.random.Generator
-) -> UInt8[np.ndarray, "224 224 3"]:
+def _covered(film: scene.Film, t: int, rng: np.random.Generator) -> UInt8[np.ndarray, "224 224 3"]:
     """A picture with a grey rectangle where a face detector, never quite exact, would have put one."""
-    image = scene.render_frame(identity, pose, camera, int(rng.integers(1 << 20)))
-    box = np.asarray(scene.face_box(identity, pose, camera), np.float64)
+    image = film.frame(t, int(rng.integers(1 << 20)))
+    box = film.placement.faces[t]
     box = box + np.tile(box[2:] - box[:2], 2) * rng.uniform(-WOBBLE, WOBBLE, 4)
     height, width = image.shape[:2]
     covered = masks.cover(image, masks.enlarge(box[None], MARGIN, width, height), "solid")

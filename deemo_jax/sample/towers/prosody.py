@@ -4,7 +4,6 @@ Axes: N clips, D width, K targets.
 """
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import flax.linen as nn
@@ -22,10 +21,10 @@ from deemo_jax.media.imagebind_mel import mel_clips
 from deemo_jax.models.parts.imagebind import ImageBindAudio
 from deemo_jax.sample import speech
 from deemo_jax.sample.cues import Tone
-from deemo_jax.sample.identity import make_identity
+from deemo_jax.sample.identity import Voice, make_identity
 from deemo_jax.sample.script import sentence
 from deemo_jax.sample.seeds import generator
-from deemo_jax.sample.towers.optimise import apply, fit
+from deemo_jax.sample.towers.optimise import apply, explained, fit, shuffled
 
 CLIPS = 2  # mel clips of an utterance
 # Prosody is drawn from spans far wider than the cues': semitones about the speaker's pitch, eSpeak's pitch range, words
@@ -72,30 +71,26 @@ def pretrain_trunk(
     Returns:
         The trunk's parameters, and its share of explained variance (R squared) on speakers it has not heard.
     """
-    mel, targets = utterances(seed, 0, recipe.speakers, recipe.utterances, workers)
+    heard = utterances(seed, 0, recipe.speakers, recipe.utterances, workers)
     reader = ProsodyReader(trunk)
-    params = nn.unbox(reader.init(jax.random.key(seed), mel[:1])["params"])
+    params = nn.unbox(reader.init(jax.random.key(seed), heard[0][:1])["params"])
 
     def loss(params: Any, batch: tuple[Array, Array], key: PRNGKeyArray) -> Float[Array, ""]:
-        heard, wanted = batch
-        return jnp.mean(jnp.square(apply(reader, params, heard) - wanted))
-
-    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        rng = np.random.default_rng(seed)
-        while True:
-            order = rng.permutation(len(mel))
-            for start in range(0, len(order) - recipe.batch + 1, recipe.batch):
-                rows = np.sort(order[start : start + recipe.batch])
-                yield mel[rows], targets[rows]
+        mel, wanted = batch
+        return jnp.mean(jnp.square(apply(reader, params, mel) - wanted))
 
     params = fit(
-        loss, params, batches(), steps=recipe.steps, learning_rate=recipe.learning_rate, seed=seed, name="audio trunk"
+        loss,
+        params,
+        shuffled(heard, recipe.batch, seed),
+        steps=recipe.steps,
+        learning_rate=recipe.learning_rate,
+        seed=seed,
+        name="audio trunk",
     )
     unheard, wanted = utterances(seed, recipe.speakers, recipe.speakers + 4, 200, workers)
-    read = jax.jit(lambda params, mel: apply(reader, params, mel))
-    guess = np.concatenate([np.asarray(read(params, unheard[i : i + 40])) for i in range(0, len(unheard), 40)])
-    explained = 1 - np.mean((guess - wanted) ** 2, axis=0) / np.var(wanted, axis=0)
-    return params["trunk"], dict(zip(("pitch", "pitch_range", "rate"), map(float, explained), strict=True))
+    score = explained(lambda params, mel: apply(reader, params, mel), params, unheard, wanted)
+    return params["trunk"], dict(zip(("pitch", "pitch_range", "rate"), map(float, score), strict=True))
 
 
 def utterances(
@@ -103,8 +98,8 @@ def utterances(
 ) -> tuple[Float[np.ndarray, "N 128 204"], Float[np.ndarray, "N 3"]]:
     """Mel clips of the speakers first..last of the family that the sample corpus never lets speak."""
     jobs = [(seed, first + i % (last - first), i) for i in range(count)]
-    heard = list(with_progress(parallel.each(_utterance, jobs, workers), "utterances", len(jobs)))
-    return np.concatenate([mel for mel, _ in heard]), np.concatenate([target for _, target in heard])
+    spoken = list(with_progress(parallel.each(_utterance, jobs, workers), "utterances", len(jobs)))
+    return np.concatenate([mel for mel, _ in spoken]), np.concatenate([target for _, target in spoken])
 
 
 def _utterance(job: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -113,10 +108,16 @@ def _utterance(job: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
     voice = make_identity(seed, speaker, "towers").voice
     pitch, span, tempo = rng.uniform(*PITCH), rng.uniform(*RANGE), rng.uniform(*TEMPO)
     text = sentence(rng, Tone(rng.choice(list(Tone))), "towers")
-    samples, rate, _ = speech.speak(text, voice, pitch, tempo, span)
-    samples = librosa.resample(samples, orig_sr=rate, target_sr=SAMPLE_RATE)
-    samples = samples + rng.uniform(0.0, 0.002) * rng.standard_normal(len(samples))
-    changed = mcadams(samples.astype(np.float32), float(rng.uniform(*ALPHA)), SAMPLE_RATE)
+    changed = mcadams(recording(text, voice, pitch, tempo, span, rng), float(rng.uniform(*ALPHA)))
     absolute = 12 * np.log2(voice.pitch_hz / 128) + pitch
     target = np.asarray([absolute / 5, (span - 50) / 30, (tempo - 180) / 45], np.float32)
     return mel_clips(changed.astype(np.float32), CLIPS), np.tile(target, (CLIPS, 1))
+
+
+def recording(
+    text: str, voice: Voice, pitch: float, rate: float, pitch_range: float, rng: np.random.Generator
+) -> Float[np.ndarray, " n"]:
+    """What a voice says, as `speech.speak` takes it, with a little noise; float32 at `SAMPLE_RATE`."""
+    samples, spoken_rate, _ = speech.speak(text, voice, pitch, rate, pitch_range)
+    samples = librosa.resample(samples, orig_sr=spoken_rate, target_sr=SAMPLE_RATE)
+    return (samples + rng.uniform(0.0, 0.002) * rng.standard_normal(len(samples))).astype(np.float32)

@@ -13,7 +13,6 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import librosa
 import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -23,17 +22,16 @@ from deemo_jax.core import parallel
 from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.voice.mcadams import mcadams
 from deemo_jax.deid.voice.recast import recast
-from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.speaker_mel import speech_frames
 from deemo_jax.models.weights import save_tree
-from deemo_jax.sample import speech
 from deemo_jax.sample.corpus_clip import PROSODY
 from deemo_jax.sample.cues import Tone
-from deemo_jax.sample.identity import SPEAKERS, make_identity
+from deemo_jax.sample.identity import SPEAKERS, Voice, make_identity
 from deemo_jax.sample.script import sentence
 from deemo_jax.sample.seeds import generator
 from deemo_jax.sample.towers.optimise import apply, fit
 from deemo_jax.sample.towers.pretrain import SCORES, SPEAKERS_FILE, write_card
+from deemo_jax.sample.towers.prosody import recording
 
 # How pseudo-speakers differ from the voice that they are made of: scale of the vocal tract, semitones.
 TRACT, PITCH = (0.92, 1.08), (-3.0, 3.0)
@@ -118,7 +116,7 @@ def _window(frames: Float[np.ndarray, "F K"], rng: np.random.Generator) -> Float
     return frames[start : start + WINDOW_FRAMES]
 
 
-def pseudo_speaker(seed: int, index: int) -> speech.Voice:
+def pseudo_speaker(seed: int, index: int) -> Voice:
     """A voice of the family `towers` with a vocal tract and a pitch of its own."""
     rng = generator("pseudo speaker", seed, index)
     voice = make_identity(seed, index % SPEAKERS, "towers").voice
@@ -133,8 +131,6 @@ def _utterance(job: tuple[int, int, int]) -> tuple[Float[np.ndarray, "_ K"], Flo
     tone = Tone(rng.choice(list(Tone)))
     pitch, span, tempo = PROSODY[tone]
     text = sentence(rng, tone, "towers")
-    samples, rate, _ = speech.speak(text, pseudo_speaker(seed, who), pitch + rng.uniform(-1, 1), tempo, span)
-    samples = librosa.resample(samples, orig_sr=rate, target_sr=SAMPLE_RATE)
-    samples = (samples + rng.uniform(0.0, 0.002) * rng.standard_normal(len(samples))).astype(np.float32)
+    samples = recording(text, pseudo_speaker(seed, who), pitch + rng.uniform(-1, 1), tempo, span, rng)
     changed = recast(samples, rng) if take % 2 else mcadams(samples, float(rng.uniform(*ALPHA)))
     return speech_frames(samples), speech_frames(changed)

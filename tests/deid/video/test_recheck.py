@@ -26,7 +26,8 @@ def kept(raw):
 
 @pytest.fixture
 def reporting(monkeypatch):
-    """Makes the detector report what a function of its picture says."""
+    """Makes the detector report what a function of its picture says, in all frames or in some."""
+    frame = [-1]
 
     class Reporter:
         input_size = (320, 256)
@@ -38,8 +39,19 @@ def reporting(monkeypatch):
             rows = [row for row in self.report(image) if row[4] >= threshold]
             return np.array(rows, np.float32).reshape(-1, 5)
 
-    def install(report):
-        monkeypatch.setattr("deemo_jax.deid.video.detection.turned_faces.FaceDetector", lambda *_: Reporter(report))
+    def remember(how, rectangles, asked, look=recheck._look):
+        frame[0] = asked[0]
+        return look(how, rectangles, asked)
+
+    def install(report, only=None):
+        monkeypatch.setattr(recheck, "_look", remember)
+
+        def report_in_some(image):
+            return report(image) if only is None or frame[0] in only else []
+
+        monkeypatch.setattr(
+            "deemo_jax.deid.video.detection.turned_faces.FaceDetector", lambda *_: Reporter(report_in_some)
+        )
         monkeypatch.setattr(recheck, "refuted", lambda _, faces, *__: np.zeros(len(faces), bool))
 
     return install
@@ -51,7 +63,7 @@ def covers(rectangles, box):
 
 @pytest.mark.parametrize("score,covered", [(0.3, True), (0.12, True), (0.05, False)])
 def test_detections_just_below_the_threshold_are_covered_too(kept, reporting, score, covered):
-    reporting(lambda _: [(40, 40, 80, 80, score)])
+    reporting(lambda _: [(40, 40, 80, 80, score)], only={2, 6})
     rectangles, exposed = cover_until_clean(kept, NOTHING_YET, looking_at({2, 6}))
     assert exposed == () and len(rectangles) == 12
     # At 10 frames a second the neighbours are a tenth of a second away.
@@ -86,8 +98,23 @@ def test_a_find_that_comes_back_is_covered_for_longer_and_searched_again(kept, r
     assert exposed == ()
     assert [covers(r, one) for r in rectangles] == [t in (1, 2) for t in range(12)]
     assert [covers(r, other) for r in rectangles] == [t in (1, 2, 3) for t in range(12)]
-    # The first frame until it is clean, the second, and this once more with what was added.
-    assert len(looks) == 5
+    # The first frame until it is clean, and the second; then this once more with what was added, and those before.
+    assert len(looks) == 7
+
+
+def test_all_frames_between_a_find_and_the_next_clean_ones_are_searched(kept, reporting):
+    box = (40, 40, 80, 80)
+    reporting(lambda _: [(*box, 0.3)], only={3, 4, 5, 6})
+    rectangles, exposed = cover_until_clean(kept, NOTHING_YET, looking_at({0, 4, 8, 11}))
+    assert exposed == () and [covers(r, box) for r in rectangles] == [3 <= t <= 7 for t in range(12)]
+
+
+def test_the_last_frame_is_searched_though_nothing_is_new(kept, reporting):
+    box = (40, 40, 80, 80)
+    reporting(lambda _: [(*box, 0.3)], only={11})
+    known = {t: np.empty((0, 6)) for t in range(0, 11)}
+    rectangles, _ = cover_until_clean(kept, NOTHING_YET, looking_at((), known=known))
+    assert covers(rectangles[11], box)
 
 
 @pytest.mark.parametrize("score,missed", [(0.3, (4,)), (0.15, ())])
@@ -98,7 +125,7 @@ def test_only_what_scores_as_a_face_gets_a_clip_refused(kept, reporting, score, 
         x = next(places)
         return [(x, 200, x + 10, 210, score)]
 
-    reporting(elsewhere)
+    reporting(elsewhere, only={4})
     assert cover_until_clean(kept, NOTHING_YET, looking_at({4}))[1] == missed
 
 
@@ -109,7 +136,7 @@ def test_frames_that_cannot_be_settled_are_covered_whole(kept, reporting):
         x = next(places)
         return [(x, 200, x + 10, 210, 0.3)]
 
-    reporting(elsewhere)
+    reporting(elsewhere, only={4})
     settings = Settings(on_missing="mask_frame")
     rectangles, exposed = cover_until_clean(kept, NOTHING_YET, looking_at({4}, settings))
     assert exposed == () and rectangles[4] == ((0, 0, 320, 240),)
@@ -133,8 +160,9 @@ def test_frames_that_were_not_searched_again_count_as_showing_a_face(kept, repor
     def new_places(_):
         return [(x := next(places), 200, x + 6, 206, 0.3)] if next(calls) % 3 < 2 else []
 
-    reporting(new_places)
-    assert cover_until_clean(kept, NOTHING_YET, looking_at({2, 3}))[1] == (2, 3)
+    reporting(new_places, only={2, 3})
+    # The frames around these are clean, but what was added to them in the last pass was not searched either.
+    assert cover_until_clean(kept, NOTHING_YET, looking_at({2, 3}))[1] == (1, 2, 3, 4)
 
 
 @pytest.mark.parametrize("share,more", [(0.9, True), (0.97, False)])

@@ -11,13 +11,15 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.video.detection.boxes import joined
+from deemo_jax.deid.settings import DETECTOR_FACE_PIXELS, Settings
+from deemo_jax.deid.video.detection.boxes import heights, joined
 from deemo_jax.deid.video.detection.centerface import input_size
 from deemo_jax.deid.video.detection.turned_faces import UPRIGHT, detect
 
 # Pixels of a tile, at most: the network takes some 250 bytes for each. A picture of 720p is one tile, of 4K nine.
 TILE = 1_300_000
+# Pixels at full size, for each that `whole` looks at, up to which a picture is searched again at full size.
+LITTLE_MORE = 2
 
 
 @runtime_checkable
@@ -56,6 +58,17 @@ class FaceFinder:
     def sees_all(self, size: tuple[int, int]) -> bool:
         """Whether `whole` searches pictures of this size at full size."""
         return self.settings.detection_scale(*size) == 1
+
+    def again(self, picture: ScalablePicture, threshold: float) -> Float32[np.ndarray, "N 5"]:
+        """As `whole`, but at full size where that takes at most twice as long: at another scale other faces are seen.
+
+        What is lower than the detector is made for must score `settings.threshold`.
+        """
+        size, scale = picture.size, self.settings.detection_scale(*picture.size)
+        if scale == 1 or math.prod(size) > LITTLE_MORE * math.prod(input_size(*size, scale)):
+            return self.whole(picture, threshold)
+        faces = self.full_size(picture, threshold)
+        return faces[(heights(faces) >= DETECTOR_FACE_PIXELS) | (faces[:, 4] >= self.settings.threshold)]
 
     def full_size(self, picture: ScalablePicture, threshold: float) -> Float32[np.ndarray, "N 5"]:
         """Faces of any size that fit in a tile, as in `whole`, which finds larger ones."""
