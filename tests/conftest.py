@@ -8,12 +8,11 @@ import tempfile
 from importlib.metadata import version
 
 import pytest
-from jaxtyping import install_import_hook
 
 from tests import shapes
 
 # Before anything of the product is imported: each annotated function checks its arguments and result.
-install_import_hook("deemo_jax", f"{shapes.__name__}.{shapes.checked.__name__}")
+shapes.install()
 
 pytest_plugins = ["tests.raw_clips", "tests.tiny_runs"]
 
