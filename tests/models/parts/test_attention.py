@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +16,13 @@ MASKS = {
     "causal": (make_mask(VALID, SLOTS), 6),
     "decoding": (make_mask(jnp.ones((2, 6), bool), jnp.array([[4], [1]])), 1),
 }
+
+
+@pytest.fixture(autouse=True)
+def whole_products() -> Iterator[None]:
+    """GPUs multiply float32 in TF32, with 10 bits, unless they are asked not to."""
+    with jax.default_matmul_precision("highest"):
+        yield
 
 
 def inputs(queries: int, kv_heads: int, dtype: type = jnp.float32) -> tuple[jax.Array, jax.Array, jax.Array]:
