@@ -26,6 +26,7 @@ from deemo_jax.data.pipeline import Pipeline
 from deemo_jax.generation.load import load_run
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.weights import flatten, save_tree
+from deemo_jax.training import loop
 from deemo_jax.training.loop import train
 from deemo_jax.training.monitor import Monitor
 from tests.tiny_runs import KEPT
@@ -189,6 +190,32 @@ def test_eight_devices_give_the_losses_of_one_and_one_goes_on_where_they_stopped
     assert rows[-1]["loss"] == pytest.approx(one[-1]["loss"], rel=0.5)
 
 
+class ReachedError(Exception):
+    """The batch for which a step was to be compiled."""
+
+
+def test_a_run_that_encodes_each_clip_once_hands_no_pictures_to_the_step(
+    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That the model reads the same of such a batch is in tests/data/test_encoded_clips.py."""
+
+    def reached(*arguments: Any) -> None:
+        raise ReachedError(arguments[-1])
+
+    monkeypatch.setattr(loop, "lower_step", reached)
+    config = tiny.get_config(str(tiny_data))
+    config.data.encode_once_mb = 1
+    with pytest.raises(ReachedError) as found:
+        train(config, tmp_path)
+    (batch,) = found.value.args
+    assert batch.frames is None and batch.mel is None
+    assert (
+        np.asarray(batch.encoded_video).any(axis=(1, 2, 3)).all()
+        and np.asarray(batch.encoded_audio).any(axis=(1, 2, 3)).all()
+    )
+
+
+@pytest.mark.slow
 def test_encoding_each_clip_once_changes_no_loss_and_a_continued_run_is_bit_equal(
     tiny_run: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
