@@ -56,7 +56,7 @@ def pipelines(source: Any) -> tuple[Pipeline, Pipeline]:
 @pytest.mark.parametrize("source", [Split(RECORDS), DamagedSplit(RECORDS), Split([record(0, 0), record(1, 8, 0)])])
 def test_a_batch_differs_in_nothing_but_its_media(source: Any) -> None:
     raw, encoded = pipelines(source)
-    for step in range(14):
+    for step in range(8):
         one, other = raw.batch_at(step), encoded.batch_at(step)
         assert other.frames is None and other.mel is None
         for field in dataclasses.fields(one):

@@ -92,10 +92,10 @@ def tell_otherwise(path: Path) -> None:
     [
         ("trainable/ocdbt*/d/*", cut, "trainable"),
         ("trainable/manifest.ocdbt", empty, "trainable"),
-        ("trainable/_METADATA", Path.unlink, "trainable"),
-        ("opt_state/array_metadatas/*", empty, "opt_state"),
+        pytest.param("trainable/_METADATA", Path.unlink, "trainable", marks=pytest.mark.slow),
+        pytest.param("opt_state/array_metadatas/*", empty, "opt_state", marks=pytest.mark.slow),
         ("loop", shutil.rmtree, "loop"),
-        ("_CHECKPOINT_METADATA", Path.unlink, "metadata"),
+        pytest.param("_CHECKPOINT_METADATA", Path.unlink, "metadata", marks=pytest.mark.slow),
         ("_CHECKPOINT_METADATA", tell_otherwise, "metadata"),
     ],
 )
