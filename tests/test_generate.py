@@ -36,9 +36,8 @@ def test_json_lines_of_several_clips_one_of_which_is_refused(untrained_run, deid
 
 
 @pytest.mark.parametrize("run", [commands.run, pytest.param(commands.run_alone, marks=pytest.mark.slow)])
-def test_a_raw_clip_as_text_with_draws(run, untrained_run, raw, tmp_path):
-    options = ["--max_new_tokens", NEW, "--temperature", 0.9, "--top_p", 0.9, "--seed", 3, "--batch_size", 2]
-    options += ["--key_file", tmp_path / "voice.key"]
+def test_a_raw_clip_as_text(run, untrained_run, raw, tmp_path):
+    options = ["--max_new_tokens", NEW, "--key_file", tmp_path / "voice.key"]
     done = run("generate", raw.path, "--workdir", untrained_run, *options)
     assert done.returncode == 0, done.stderr
     first, *rest = done.stdout.splitlines()
@@ -46,6 +45,17 @@ def test_a_raw_clip_as_text_with_draws(run, untrained_run, raw, tmp_path):
     assert "  from: audio, video" in rest
     assert any(line.startswith("  note: no transcript was given") for line in rest)
     assert (tmp_path / "voice.key").exists()
+
+
+def test_draws_as_text(untrained_run, deidentified):
+    """Of as many clips as in other tests of draws, which have compiled what answers them."""
+    options = ["--max_new_tokens", NEW, "--temperature", 0.9, "--top_p", 0.9, "--seed", 3, "--batch_size", 2]
+    done = generate(*deidentified, "--workdir", untrained_run, *options)
+    assert done.returncode == 0, done.stderr
+    firsts = [line for line in done.stdout.splitlines() if line and not line.startswith(" ")]
+    assert len(firsts) == 2
+    for path, first in zip(deidentified, firsts, strict=True):
+        assert first.startswith(f"{path}: ") and first.endswith("%)")
 
 
 def test_a_process_of_its_own_ends_with_one_message():
