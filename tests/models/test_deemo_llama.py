@@ -20,12 +20,12 @@ from deemo_jax.models.deemo_llama import (
 )
 from tests.models import tiny, toy_values
 
-ROWS, SEEN = tiny.ROWS, tiny.SEEN
+ROWS, THREE, SEEN = tiny.ROWS, tiny.THREE, tiny.SEEN
 
 
 def hidden(**changes: object) -> np.ndarray:
     model, params = tiny.built()
-    return np.asarray(tiny.jitted(model)(params, tiny.batch(*ROWS).replace(**changes)))
+    return np.asarray(tiny.jitted(model)(params, tiny.batch(*THREE).replace(**changes)))
 
 
 def test_media_tokens_stand_where_the_slots_say() -> None:
@@ -64,7 +64,7 @@ def test_every_part_gives_the_values_that_it_gave_when_the_published_ones_met_th
 )
 def test_any_subset_of_modalities(row: list[int | range]) -> None:
     """What a row does not show cannot move it, and an input that no row shows can be left out altogether."""
-    batch = tiny.batch(row, [1, 9])
+    batch = tiny.batch(row, [1, 9], [1, 4])
     valid = batch.valid
 
     def run(**changes: Any) -> np.ndarray:
@@ -74,7 +74,7 @@ def test_any_subset_of_modalities(row: list[int | range]) -> None:
     out = run()[valid]
     unseen = {}
     for name, slots in (("mel", tiny.AUDIO), ("frames", tiny.VIDEO)):
-        other = getattr(tiny.batch(row, [1, 9], seed=1), name)
+        other = getattr(tiny.batch(row, [1, 9], [1, 4], seed=1), name)
         assert (np.abs(run(**{name: other})[valid] - out).max() > 1e-6) == (slots in row), name
         if slots not in row:
             unseen[name] = None
@@ -90,7 +90,7 @@ def test_a_slot_without_its_input_is_not_silent() -> None:
 
 
 def test_padding_and_rows_do_not_leak() -> None:
-    batch = tiny.batch(*ROWS)
+    batch = tiny.batch(*THREE)
     out = hidden()
     garbage = np.where(batch.valid, batch.token_ids, 39)
     np.testing.assert_array_equal(out[batch.valid], hidden(token_ids=garbage)[batch.valid])
@@ -120,10 +120,10 @@ def test_dropout_needs_training_and_a_key() -> None:
 def test_bfloat16_agrees_coarsely() -> None:
     _, params = tiny.built()
     model = DeemoLlama(tiny.config(dtype="bfloat16"))
-    out = tiny.jitted(model)(params, tiny.batch(*ROWS))
+    out = tiny.jitted(model)(params, tiny.batch(*THREE))
     assert out.dtype == jnp.bfloat16
     logits = tiny.jitted(model, "logits")(params, out)
-    assert logits.dtype == jnp.float32 and logits.shape == (2, 24, 40)
+    assert logits.dtype == jnp.float32 and logits.shape == (3, 24, 40)
     np.testing.assert_allclose(out.astype(np.float32)[0, :14], hidden()[0, :14], atol=0.3)
 
 

@@ -38,6 +38,8 @@ CONFIG: dict[str, Any] = {
 }
 AUDIO, VIDEO = range(3), range(3, 7)
 ROWS = [1, 5, AUDIO, 6, VIDEO, 7, 8], [1, 9, 10]
+# Another row beside them: what is compiled for three is shared by the tests of hidden states and of decoding.
+THREE = *ROWS, [1, VIDEO]
 # The same of the model without audio.
 SEEN = [1, 5, range(4), 7, 8], [1, 9, 10]
 
