@@ -34,9 +34,12 @@ pytestmark = pytest.mark.usefixtures("one_length")
 
 @pytest.fixture(scope="module")
 def model(untrained_run):
-    """The model of that run, for which others compile too. Larger weights say different things to different clips."""
+    """The model of that run, for which others compile too. Larger weights say different things to different clips.
+
+    They lie as the run's do: for others it would be compiled anew.
+    """
     _, made, params = load_run(untrained_run)
-    return made, jax.tree.map(lambda leaf: 4 * leaf, params)
+    return made, jax.tree.map(lambda leaf: jax.device_put(4 * leaf, leaf.sharding), params)
 
 
 @pytest.fixture(scope="module")
