@@ -1,6 +1,7 @@
-"""Reads PyTorch's pickles with `torch.load(weights_only=True)` only, which refuses the code that a pickle can hold.
+"""Reads PyTorch's pickles: zip archives with `torch.load(weights_only=True)`, the older format with `old_pickles`.
 
-PyTorch's own message on a refusal advises to switch that off, so another one is given.
+Both refuse the code that a pickle can hold. PyTorch's own message on a refusal advises to switch that off, so another
+one is given.
 """
 
 import pickle
@@ -14,11 +15,10 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from deemo_jax.conversion.io.old_pickles import WRAPPERS, NotReadError, read_old_form
 from deemo_jax.conversion.io.tensor_entry import Entry
 from deemo_jax.core.errors import UserError
 
-# Keys under which training code stores a state dict.
-WRAPPERS = ("model", "state_dict")
 # First bytes of PyTorch's two formats: a zip archive, and before version 1.6 a bare pickle.
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
 # The class or function that PyTorch refused, in its message.
@@ -29,19 +29,22 @@ def open_pickle(path: Path) -> dict[str, Entry]:
     """The tensors of a file; of a zip archive they are mapped and not read yet, a bare pickle is read whole.
 
     Raises:
-        UserError: no PyTorch here, no PyTorch file, a damaged one, or one with more than tensors in it.
+        UserError: no PyTorch file, a damaged one, one with more than tensors in it, or a zip archive without PyTorch
+            installed.
     """
+    with open(path, "rb") as handle:
+        start = handle.read(len(ZIP))
+    if start.startswith(PICKLE):
+        return _old_form(path)
+    if start != ZIP:
+        raise UserError(f"{path}: not a PyTorch file; is the download complete?")
     try:
         import torch
     except ImportError as error:
         raise UserError(f"{path}: reading it needs PyTorch; make setup EXTRAS=convert") from error
-    with open(path, "rb") as handle:
-        start = handle.read(len(ZIP))
-    if start != ZIP and not start.startswith(PICKLE):
-        raise UserError(f"{path}: not a PyTorch file; is the download complete?")
     try:
         with warnings.catch_warnings(action="ignore"):
-            state = torch.load(path, map_location="cpu", weights_only=True, mmap=start == ZIP)
+            state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except pickle.UnpicklingError as error:
         raise UserError(f"{path}: {_refusal(str(error))}") from error
     # Damaged bytes make PyTorch raise exceptions of many types.
@@ -58,6 +61,17 @@ def open_pickle(path: Path) -> dict[str, Entry]:
         return _numpy(state[key])
 
     return {key: Entry(path, tuple(value.shape), _dtype(value), read) for key, value in state.items()}
+
+
+def _old_form(path: Path) -> dict[str, Entry]:
+    try:
+        with open(path, "rb") as handle:
+            values = read_old_form(handle)
+    except NotReadError as error:
+        raise UserError(f"{path}: {error}") from error
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; is the download complete?") from error
+    return {key: Entry(path, value.shape, value.dtype.name, values.__getitem__) for key, value in values.items()}
 
 
 def verify_pickle(path: Path) -> None:
