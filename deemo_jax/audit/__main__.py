@@ -1,4 +1,4 @@
-"""Audits de-identified clips: `python -m deemo_jax.audit DIR`."""
+"""Audits de-identified clips, `python -m deemo_jax.audit DIR`, or voices: `... --attacks --speech SPEECH`."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError
+from deemo_jax.deid.settings import VOICES
 
 
 def parser() -> argparse.ArgumentParser:
@@ -15,10 +16,11 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m deemo_jax.audit",
         description="Checks every clip that a manifest in DIR names, and prints what was found beside what is promised;"
         " all numbers go to DIR/audit.json. With --report and --attacks: what attackers still get; with --towers: what"
-        " use is left.",
+        " use is left. With --attacks --speech SPEECH and no DIR: what attackers get from changed voices of one's own"
+        " speech.",
         epilog="Exit code 0: every promise is kept; 2: one is broken, or something could not be checked.",
     )
-    flags.add_argument("folder", type=Path, metavar="DIR", help="de-identified clips with their manifests")
+    flags.add_argument("folder", type=Path, metavar="DIR", nargs="?", help="de-identified clips with their manifests")
     flags.add_argument("--truth", type=Path, metavar="FILE", help="truth.jsonl of the corpus, where there is one")
     flags.add_argument("--source", type=Path, metavar="DIR", help="the raw clips, where they are at hand")
     flags.add_argument("--every", type=int, default=1, metavar="N", help="look for faces left in one frame of N")
@@ -43,6 +45,23 @@ def parser() -> argparse.ArgumentParser:
         help="tells faces apart, RGB 112x112 to a vector (ArcFace's convention); 'grey' is a weak one",
     )
     long.add_argument(
+        "--speaker_encoder",
+        type=Path,
+        metavar="FILE",
+        help="tells voices apart: Resemblyzer's pretrained.pt or wheel, or ONNX, from a waveform or 80 mel bands to a"
+        " vector (default: the installed Resemblyzer, make audit_models)",
+    )
+    long.add_argument(
+        "--voices", choices=VOICES, nargs="+", default=VOICES, metavar="NAME", help=f"of {', '.join(VOICES)}: these"
+    )
+    long.add_argument(
+        "--speech",
+        type=Path,
+        metavar="SPEECH",
+        help="instead of clips, change and attack this speech, SPEECH/SPEAKER/*.flac or *.wav",
+    )
+    long.add_argument("--json", type=Path, metavar="FILE", help="with --speech, write all numbers to this file")
+    long.add_argument(
         "--towers",
         type=Path,
         metavar="CONFIG",
@@ -59,10 +78,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError(
             f"--workers {flags.workers}, --every {flags.every}, --clips {flags.clips}: at least 1 is needed"
         )
+    if (flags.face_embedder or flags.speaker_encoder or flags.speech) and not flags.attacks:
+        raise UserError("--face_embedder, --speaker_encoder and --speech need --attacks: they are for attackers")
+    if flags.speech is not None:
+        return _attack_speech(flags)
+    if flags.folder is None or flags.json is not None:
+        raise UserError("name the folder of the clips; or, for speech of your own, --attacks --speech SPEECH")
     if not flags.report and (flags.detector or flags.attacks or flags.towers):
         raise UserError("--detector, --attacks and --towers need --report")
-    if flags.face_embedder and not flags.attacks:
-        raise UserError("--face_embedder needs --report --attacks: it is what an attacker looks with")
     # Imported once the flags are checked: they load detectors, and for attacks and towers JAX.
     from deemo_jax.audit import human_check
     from deemo_jax.audit.audit import audit
@@ -84,6 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         detector=flags.detector,
         attacks=flags.attacks,
         face_embedder=flags.face_embedder,
+        speaker_encoder=flags.speaker_encoder,
+        voices=tuple(flags.voices),
         towers=towers,
         clips=flags.clips,
     )
@@ -93,6 +118,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(remark, file=sys.stderr)
     if found.verdict:
         raise UserError(f"{flags.folder}: {found.verdict}")
+    return 0
+
+
+def _attack_speech(flags: argparse.Namespace) -> int:
+    if flags.folder is not None or flags.report or flags.truth or flags.source:
+        raise UserError("--speech is attacked by itself: leave out DIR, --report, --truth and --source")
+    from deemo_jax.audit import report
+    from deemo_jax.audit.attacks.speech_folder import attack_speech
+    from deemo_jax.core import files
+
+    section = attack_speech(flags.speech, flags.speaker_encoder, flags.voices, flags.workers)
+    if flags.json is not None:
+        files.write_json(flags.json, section.numbers)
+    print(report.text([section]))
+    print("\n".join(section.notes))
     return 0
 
 

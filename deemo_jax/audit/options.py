@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from deemo_jax.audit.folder_check import CLIPS
 from deemo_jax.audit.human_check import FRAMES
+from deemo_jax.deid.settings import VOICES
 
 if TYPE_CHECKING:
     from deemo_jax.audit.attacks.embedders import FaceEmbedder
@@ -36,10 +37,12 @@ class AuditOptions:
         every: face detectors search one frame of so many.
         report: whether the long parts are measured and the page is written. All fields below are for them.
         detector: ONNX file of one more face detector (`detectors.YuNet`).
-        attacks: whether attackers are tried on voices and faces. The next two are for them.
+        attacks: whether attackers are tried on voices and faces. The next three are for them.
         face_embedder: an ONNX file (`embedders.OnnxEmbedder`), "grey", or an object (`embedders.FaceEmbedder`).
-        speaker_encoder: what attackers tell voices apart with, an object (`speaker_encoder.SpeakerEncoder`); None for
-            the project's own.
+        speaker_encoder: what attackers tell voices apart with: Resemblyzer's file or wheel, an ONNX file
+            (`onnx_encoder.OnnxEncoder`), or an object (`speaker_encoder.SpeakerEncoder`); None for the installed
+            Resemblyzer.
+        voices: methods to attack, as `Settings.voice` has them.
         towers: frozen encoders for the probes of what use is left; None leaves these out.
         clips: clips for those probes, at most.
         sheet: frames on the sheets of the human check.
@@ -51,7 +54,8 @@ class AuditOptions:
     detector: Path | None = None
     attacks: bool = False
     face_embedder: "str | FaceEmbedder | None" = None
-    speaker_encoder: "SpeakerEncoder | None" = None
+    speaker_encoder: "Path | SpeakerEncoder | None" = None
+    voices: tuple[str, ...] = VOICES
     towers: "Towers | None" = None
     clips: int = CLIPS
     sheet: int = FRAMES

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from deemo_jax.audit.attacks import reidentify, voice
 from deemo_jax.audit.attacks.embedders import face_embedder
-from deemo_jax.audit.attacks.speaker_encoder import SpeakerEncoder
+from deemo_jax.audit.attacks.speaker_encoder import speaker_encoder
 from deemo_jax.audit.attacks.trials import VoiceClip
-from deemo_jax.audit.attacks.vectors import check_encoder
 from deemo_jax.audit.audited_clips import AuditedClip, read_source_voice, read_voice
 from deemo_jax.audit.face_detection.detectors import given_detector
 from deemo_jax.audit.face_scan import LOWEST
@@ -51,7 +50,7 @@ def check_given(options: AuditOptions) -> None:
     if options.face_embedder is not None:
         face_embedder(options.face_embedder)
     if options.speaker_encoder is not None:
-        check_encoder(options.speaker_encoder, "speaker encoder")
+        speaker_encoder(options.speaker_encoder)
 
 
 def sections_of(clips: Sequence[AuditedClip], found: FolderCheck, folder: Path, options: AuditOptions) -> list[Section]:
@@ -87,16 +86,16 @@ def attack_sections(clips: Sequence[AuditedClip], options: AuditOptions) -> list
         return [not_measured(name, title, NOT_TRIED) for name, title in titles.items()]
     return [
         reidentify.reidentification_section(clips, options.face_embedder, options.workers),
-        voices_section(clips, options.speaker_encoder),
+        voices_section(clips, options),
     ]
 
 
-def voices_section(clips: Sequence[AuditedClip], encoder: SpeakerEncoder | None = None) -> Section:
+def voices_section(clips: Sequence[AuditedClip], options: AuditOptions) -> Section:
     """Attacks on the voices of the clips that have sound; needs their sources, and a truth with who speaks.
 
     Args:
         clips: with or without sound.
-        encoder: what attackers tell voices apart with; None for the project's own.
+        options: how the folder is audited.
     """
     clips = [clip for clip in clips if not clip.manifest.silent]
     if not clips:
@@ -118,7 +117,13 @@ def voices_section(clips: Sequence[AuditedClip], encoder: SpeakerEncoder | None 
         if clip.source is not None
     ]
     alike = len({(s.voice, s.alpha_fixed, s.alpha_low, s.alpha_high) for s in made_by}) == 1
-    found = voice.voice_section(voices, made_by=made_by[0] if alike else None, encoder=encoder)
+    found = voice.voice_section(
+        voices,
+        made_by=made_by[0] if alike else None,
+        modes=options.voices,
+        encoder=options.speaker_encoder,
+        workers=options.workers,
+    )
     other = "Voices as they were written: not measured: the clips were made with different voice settings."
     return found if alike else dataclasses.replace(found, notes=(*found.notes, other))
 

@@ -10,6 +10,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 # Okabe and Ito's palette (2008): told apart by every common kind of colour vision.
 BLUE, SKY, ORANGE, VERMILION, GREEN, INK = "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#009E73", "#222222"
+PINK = "#CC79A7"
 GRID = "#DDDDDD"
 
 

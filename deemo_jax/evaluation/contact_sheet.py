@@ -19,7 +19,8 @@ from deemo_jax.evaluation.predictions import Prediction
 from deemo_jax.evaluation.report import BLUE, INK, VERMILION
 from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.audio import read_audio
-from deemo_jax.media.imagebind_mel import CLIP_SAMPLES, HOP, WINDOW, mel_clips
+from deemo_jax.media.imagebind_mel import CLIP_SAMPLES, mel_clips
+from deemo_jax.media.kaldi_mel import HOP, WINDOW
 from deemo_jax.media.video import read_frames, video_info
 
 # Of a text on the sheet: characters of a line, and lines, at most.

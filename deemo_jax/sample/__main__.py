@@ -44,9 +44,6 @@ def _parser() -> argparse.ArgumentParser:
     towers.add_argument(
         "--only", choices=NAMES, nargs="+", default=list(NAMES), help="train these, keep the others from the file there"
     )
-    towers.add_argument(
-        "--speaker_encoder", action="store_true", help="instead, train the speaker encoders of the audit (minutes)"
-    )
     return parser
 
 
@@ -75,12 +72,9 @@ def _hard(flags: argparse.Namespace) -> None:
 
 def _towers(flags: argparse.Namespace) -> None:
     from configs import sample
-    from deemo_jax.sample.towers import pretrain, pseudo_speakers
+    from deemo_jax.sample.towers import pretrain
 
-    if flags.speaker_encoder:
-        pseudo_speakers.write_encoders(flags.out, seed=flags.seed, workers=flags.workers)
-    else:
-        pretrain.pretrain(sample.MODEL, flags.out, flags.only, seed=flags.seed, workers=flags.workers)
+    pretrain.pretrain(sample.MODEL, flags.out, flags.only, seed=flags.seed, workers=flags.workers)
 
 
 if __name__ == "__main__":

@@ -8,15 +8,17 @@ import functools
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from deemo_jax.audit.attacks.speaker_encoder import SpeakerEncoder
-from deemo_jax.audit.attacks.vectors import one_vector
-from deemo_jax.audit.attacks.verification import cosine_scores, equal_error_rate, trained_scores
+from deemo_jax.audit.attacks.discriminant import discriminant_scores
+from deemo_jax.audit.attacks.speaker_encoder import HOW, SpeakerEncoder, rows_of, speaker_encoder
+from deemo_jax.audit.attacks.speech_statistics import statistics
+from deemo_jax.audit.attacks.verification import Measures, cosine_scores, measures
 from deemo_jax.audit.voice_cues import Kept, kept
-from deemo_jax.core.stats import Interval
+from deemo_jax.core.errors import UserError
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.voice.anonymise import anonymise
@@ -28,11 +30,11 @@ Waveform = Float[np.ndarray, " _"]
 # Voice, clip id, speaker -> changed voice.
 Change = Callable[[Waveform, str, str], Waveform]
 # `voice.NOTES` explains them.
-ATTACKERS = ("ignorant", "lazy-informed", "alpha grid", "trained")
-# McAdams exponents that the "alpha grid" attacker undoes, and trials of each speaker on which it does: each exponent
-# costs another pass over them.
-GRID = (0.5, 0.6, 0.7, 0.8, 0.9)
-GRID_TRIALS = 2
+IGNORANT, LAZY, GRID = "ignorant", "lazy-informed", "grid inversion"
+TRAINED_EAR, TRAINED_STATISTICS, TRAINED = "trained: ear", "trained: statistics", "trained: both"
+ATTACKERS = (IGNORANT, LAZY, GRID, TRAINED_EAR, TRAINED_STATISTICS, TRAINED)
+# McAdams exponents that the grid inverts, beside the voice as it is.
+EXPONENTS = (0.5, 0.6, 0.7, 0.8, 0.9)
 # Seconds of a voice that are used.
 LONGEST_S = 10.0
 LEAST_SPEAKERS = 6
@@ -57,21 +59,47 @@ class VoiceClip:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Trials:
-    """The chosen clips.
+    """The chosen clips; it can be sent to another process.
 
     Attributes:
-        enrolled: clips by which the attacker knows the speakers.
-        trials: clips whose speaker the attacker looks for.
+        enrolled: ids of the clips by which the attacker knows the speakers.
+        trials: ids of the clips whose speaker the attacker looks for.
         owners: speakers 0..S-1 of the enrolled clips.
         speakers: speakers of the trials.
         voices: clip id -> the first ten seconds of the original voice.
+        written: the same of the voice in the de-identified file, of each trial that has one.
+        names: clip id -> pseudonym of who speaks.
     """
 
-    enrolled: tuple[VoiceClip, ...]
-    trials: tuple[VoiceClip, ...]
+    enrolled: tuple[str, ...]
+    trials: tuple[str, ...]
     owners: Int[np.ndarray, " N"]
     speakers: Int[np.ndarray, " M"]
     voices: Mapping[str, Waveform]
+    written: Mapping[str, Waveform]
+    names: Mapping[str, str]
+
+    @property
+    def size(self) -> dict[str, int]:
+        """How many speakers, enrolled clips and trials there are."""
+        speakers = int(self.owners.max()) + 1
+        return {"speakers": speakers, "enrolled": len(self.enrolled), "trials": len(self.trials)}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Method:
+    """A way to change voices.
+
+    Attributes:
+        name: in the report.
+        protect: the change that a user makes; None takes the voices in the de-identified files.
+        imitations: the same change as the attacker makes it, under keys of their own; none where voices are not
+            changed.
+    """
+
+    name: str
+    protect: Change | None
+    imitations: tuple[Change, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,14 +107,32 @@ class MethodScores:
     """What attackers get from voices that one method changed, and what use is left.
 
     Attributes:
-        errors: attacker -> equal error rate, with its interval over speakers.
+        found: attacker -> what they get.
         kept: of each trial, how much of the voice is left.
         seconds: processor seconds to change one second of sound.
     """
 
-    errors: Mapping[str, Interval]
+    found: Mapping[str, Measures]
     kept: tuple[Kept, ...]
     seconds: float
+
+    @property
+    def strongest(self) -> str:
+        """The attacker with the lowest equal error rate; of several, the one who finds most at 1 % false alarms."""
+        return min(self.found, key=lambda name: (self.found[name].eer.value, -self.found[name].tpr.value))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Heard:
+    """Voices as an attacker hears them.
+
+    Attributes:
+        ear: of each voice the encoder's vectors, one or many.
+        statistics: of each voice its long-term statistics, one row or many.
+    """
+
+    ear: Sequence[Float[np.ndarray, "_ E"]]
+    statistics: Sequence[Float[np.ndarray, "_ K"]]
 
 
 def choose(clips: Sequence[VoiceClip], per_speaker: int, most_speakers: int, seed: int) -> Trials | None:
@@ -113,12 +159,15 @@ def choose(clips: Sequence[VoiceClip], per_speaker: int, most_speakers: int, see
     enrolled = [own[: len(own) // 2] for own in picked]
     trials = [own[len(own) // 2 :] for own in picked]
     flat = list(itertools.chain(*picked))
+    tried = list(itertools.chain(*trials))
     return Trials(
-        enrolled=tuple(itertools.chain(*enrolled)),
-        trials=tuple(itertools.chain(*trials)),
+        enrolled=tuple(clip.clip_id for clip in itertools.chain(*enrolled)),
+        trials=tuple(clip.clip_id for clip in tried),
         owners=np.repeat(np.arange(len(names)), [len(own) for own in enrolled]),
         speakers=np.repeat(np.arange(len(names)), [len(own) for own in trials]),
         voices={clip.clip_id: _start(clip.raw()) for clip in flat},
+        written={clip.clip_id: _start(clip.written()) for clip in tried if clip.written is not None},
+        names={clip.clip_id: clip.speaker for clip in flat},
     )
 
 
@@ -132,80 +181,66 @@ def unchanged(voice: Waveform, clip_id: str, speaker: str) -> Waveform:
     return voice
 
 
-def put_on_trial(
-    trials: Trials,
-    protect: Change | None,
-    imitate: Change,
-    encoder: SpeakerEncoder,
-    informed: SpeakerEncoder,
-    seed: int,
-) -> MethodScores:
+def put_on_trial(trials: Trials, ear: Path | SpeakerEncoder | None, seed: int, method: Method) -> MethodScores:
     """Scores all attackers against one method.
 
     Args:
         trials: the chosen clips.
-        protect: the change that a user makes; None takes the voices in the de-identified files.
-        imitate: the change that the attacker makes: the same method with draws of their own.
-        encoder: tells voices apart; trained on original ones.
-        informed: the encoder of the "trained" attacker, which may be trained on changed voices.
-        seed: of folds and bootstrap samples.
+        ear: tells voices apart, as `speaker_encoder` takes it.
+        seed: of bootstrap samples.
+        method: how voices are changed.
+
+    Raises:
+        UserError: there is no encoder, or it gives no vectors.
     """
+    encoder = speaker_encoder(ear)
+    if encoder is None:
+        raise UserError(f"no speaker encoder is at hand; {HOW}")
+    heard = [trials.voices[clip] for clip in trials.trials]
     start = time.process_time()
-    changed = [
-        _start(clip.written()) if protect is None and clip.written else _apply(protect or unchanged, clip, trials)
-        for clip in trials.trials
-    ]
+    protect = method.protect
+    changed = [trials.written[clip] if protect is None else _apply(protect, clip, trials) for clip in trials.trials]
     spent = time.process_time() - start
-    own = [_apply(imitate, clip, trials) for clip in trials.enrolled]
-    raw = _embed(encoder, [trials.voices[clip.clip_id] for clip in trials.enrolled])
-    tried = _embed(encoder, changed)
-    learnt = trained_scores(_embed(informed, own), trials.owners, _embed(informed, changed), trials.speakers, seed)
-    scores = {
-        "ignorant": (cosine_scores(raw, trials.owners, tried), trials.speakers),
-        "lazy-informed": (cosine_scores(_embed(encoder, own), trials.owners, tried), trials.speakers),
-        "trained": (learnt, trials.speakers),
-    }
-    if imitate is not unchanged:
-        some, undone = _undone(trials, changed, encoder, raw)
-        scores["alpha grid"] = (undone, trials.speakers[some])
-    heard = [trials.voices[clip.clip_id] for clip in trials.trials]
+    tried = _hear(encoder, changed)
+    known = rows_of(encoder, [trials.voices[clip] for clip in trials.enrolled])
+    scores = {IGNORANT: cosine_scores(_means(known), trials.owners, _means(tried.ear))}
+    if method.imitations:
+        undone = [_means(rows_of(encoder, [mcadams(voice, 1 / alpha) for voice in changed])) for alpha in EXPONENTS]
+        inverted = [cosine_scores(_means(known), trials.owners, vectors) for vectors in undone]
+        scores[GRID] = np.max([scores[IGNORANT], *inverted], axis=0)
+    draws = [
+        _hear(encoder, [_apply(imitate, clip, trials) for clip in trials.enrolled])
+        for imitate in method.imitations or (unchanged,)
+    ]
+    scores[LAZY] = cosine_scores(_means(draws[0].ear), trials.owners, _means(tried.ear))
+    owners = np.tile(trials.owners, len(draws))
+    scores[TRAINED_EAR] = discriminant_scores([row for d in draws for row in d.ear], owners, tried.ear)
+    scores[TRAINED_STATISTICS] = discriminant_scores(
+        [row for d in draws for row in d.statistics], owners, tried.statistics
+    )
+    scores[TRAINED] = scores[TRAINED_EAR] + scores[TRAINED_STATISTICS]
     return MethodScores(
-        errors={name: equal_error_rate(*pair, seed) for name, pair in scores.items()},
+        found={name: measures(scores[name], trials.speakers, seed) for name in ATTACKERS if name in scores},
         kept=tuple(kept(before, after) for before, after in zip(heard, changed, strict=True)),
         seconds=spent / max(sum(x.size for x in heard) / SAMPLE_RATE, 1e-9),
     )
 
 
-def _undone(
-    trials: Trials, changed: Sequence[Waveform], encoder: SpeakerEncoder, raw: Float[np.ndarray, "N E"]
-) -> tuple[Int[np.ndarray, " M"], Float[np.ndarray, "M S"]]:
-    """Scores of the first `GRID_TRIALS` trials of each speaker, with each exponent of the grid undone.
+def _hear(encoder: SpeakerEncoder, voices: Sequence[Waveform]) -> _Heard:
+    return _Heard(rows_of(encoder, voices), [statistics(voice) for voice in voices])
 
-    Returns:
-        The numbers of these trials; and their scores against speakers, of which each is the best over the exponents
-        and over the voice as it is.
-    """
-    numbers = np.arange(len(trials.speakers))
-    some = np.array([i for i in numbers if np.sum(trials.speakers[:i] == trials.speakers[i]) < GRID_TRIALS])
-    versions = [
-        cosine_scores(raw, trials.owners, _embed(encoder, [mcadams(changed[i], 1 / alpha) for i in some]))
-        for alpha in GRID
-    ]
-    as_it_is = cosine_scores(raw, trials.owners, _embed(encoder, [changed[i] for i in some]))
-    return some, np.max([as_it_is, *versions], axis=0)
+
+def _means(rows: Sequence[Float[np.ndarray, "_ E"]]) -> Float[np.ndarray, "M E"]:
+    return np.stack([row.mean(axis=0) for row in rows])
 
 
 def _anonymised(settings: Settings, key: VoiceKey, voice: Waveform, clip_id: str, speaker: str) -> Waveform:
     return anonymise(voice, settings, key, clip_id, speaker)
 
 
-def _apply(change: Change, clip: VoiceClip, trials: Trials) -> Waveform:
-    return change(trials.voices[clip.clip_id], clip.clip_id, clip.speaker)
+def _apply(change: Change, clip: str, trials: Trials) -> Waveform:
+    return change(trials.voices[clip], clip, trials.names[clip])
 
 
 def _start(waveform: Waveform) -> Waveform:
     return np.asarray(waveform, np.float32)[: round(LONGEST_S * SAMPLE_RATE)]
-
-
-def _embed(encoder: SpeakerEncoder, voices: Sequence[Waveform]) -> Float[np.ndarray, "N E"]:
-    return np.stack([one_vector(encoder.embed(voice, SAMPLE_RATE), encoder) for voice in voices])

@@ -48,7 +48,7 @@ class NotReadError(ValueError):
 class _Storage(NamedTuple):
     key: str
     kind: str
-    count: int
+    size: int
 
 
 class _Tensor(NamedTuple):
@@ -104,7 +104,7 @@ def _plain(file: BinaryIO, storages: dict[str, _Storage]) -> Any:
         if not OPCODES.fullmatch(opcode.name):
             raise NotReadError(f"was not loaded: its opcode {opcode.name} is none that tensors need")
         # A pickler counts what it notes from 0 on; a great number alone would take memory.
-        if opcode.name == "LONG_BINPUT" and argument > number:
+        if opcode.name == "LONG_BINPUT" and int(argument or 0) > number:
             raise NotReadError("was not loaded: it is damaged")
     end = file.tell()
     file.seek(start)
@@ -172,7 +172,7 @@ def _filled(file: BinaryIO, state: Mapping[str, _Tensor], storages: Sequence[_St
     for storage in storages:
         dtype = np.dtype(STORAGES[storage.kind])
         count = int.from_bytes(file.read(8), "little")
-        if count != storage.count or count * dtype.itemsize > size - file.tell():
+        if count != storage.size or count * dtype.itemsize > size - file.tell():
             raise ValueError("it ends early")
         if storage.key in wanted:
             values[storage.key] = np.frombuffer(file.read(count * dtype.itemsize), dtype)

@@ -3,8 +3,7 @@
 The sample follows the paper's recipe, which starts from pre-trained encoders and a pre-trained LLM. Public weights
 of that size do not fit a laptop, so `python -m deemo_jax.sample towers` makes small ones, on a synthetic corpus that
 shares no speaker and no sentence with the sample: the ViT learns where hands and head are (`poses`), the audio trunk
-pitch and rate (`prosody`), the decoder what words say (`dialogues`, `decoder`). `pseudo_speakers` trains what the audit
-hears with.
+pitch and rate (`prosody`), the decoder what words say (`dialogues`, `decoder`).
 """
 
 NAMES = ("vit", "audio", "decoder")

@@ -22,7 +22,6 @@ from deemo_jax.sample.towers.prosody import ProsodyRecipe, pretrain_trunk
 
 MAX_BYTES = 8 << 20  # the file is kept in the repository
 FILE, SCORES = "towers.safetensors", "scores.json"
-SPEAKERS_FILE = "speaker_encoder.safetensors"
 HEADER = ("tower", "parameters", "seconds", "on held-out speakers or sentences")
 
 CARD = """# The sample's towers
@@ -42,19 +41,6 @@ sample only.
   words on the page (`deemo_jax/sample/towers/dialogues.py`). No emotion label of any clip was used.
 
 {table}
-{speakers}"""
-
-SPEAKERS_CARD = """
-# The audit's speaker encoders
-
-Two small x-vector networks that tell invented speakers apart: "plain" has heard voices as they are, "informed" went on
-with changed ones (McAdams and recast). They are the attacker's ear in the audit of voices, which prints how good they
-are on unprotected voices. They know synthetic speech only.
-
-- Command: `python -m deemo_jax.sample towers --out configs/sample_towers --seed {seed} --speaker_encoder`
-- File: `{file}`, {size:.2f} MiB, sha256 `{digest}`
-- What they heard: 300 pseudo-speakers, the voices of the family `towers` with other vocal tracts and pitches, none of
-  which is in the sample corpus.
 """
 
 
@@ -121,11 +107,11 @@ def _write(out: Path, tree: dict[str, Any], scores: dict[str, Any], seed: int) -
             )
     with atomic(out / SCORES) as temporary:
         temporary.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
-    write_card(out, seed)
+    _write_card(out, seed)
 
 
-def write_card(out: Path, seed: int) -> None:
-    """Describes the towers that lie in `out`, and the speaker encoders where they do."""
+def _write_card(out: Path, seed: int) -> None:
+    """Describes the towers that lie in `out`."""
     scores = json.loads((out / SCORES).read_text(encoding="utf-8"))
     rows = [
         (
@@ -137,15 +123,11 @@ def write_card(out: Path, seed: int) -> None:
         for name in NAMES
         if name in scores
     ]
-    encoders = out / SPEAKERS_FILE
-    speakers = SPEAKERS_CARD.format(seed=seed, **_described(encoders)) if encoders.is_file() else ""
-    card = CARD.format(seed=seed, table=tables.markdown(HEADER, rows), speakers=speakers, **_described(out / FILE))
+    file = out / FILE
+    described = {"file": file.name, "size": file.stat().st_size / (1 << 20), "digest": sha256(file)}
+    card = CARD.format(seed=seed, table=tables.markdown(HEADER, rows), **described)
     with atomic(out / "README.md") as temporary:
         temporary.write_text(card, encoding="utf-8")
-
-
-def _described(path: Path) -> dict[str, Any]:
-    return {"file": path.name, "size": path.stat().st_size / (1 << 20), "digest": sha256(path)}
 
 
 def _leaves(tree: Mapping[str, Any]) -> list[Any]:
