@@ -66,8 +66,8 @@ UPPER_BOUND = "An audit is an upper bound on privacy: a better attacker can only
 NOTES = (
     "EER: the rate at which misses and false alarms are equal; 50 % is chance. Rank-1: how often the right one of all"
     " enrolled speakers has the highest score. TPR: own speakers found where 1 % of others are taken for them."
-    " Worst: the lowest EER of any one speaker. Linkability: D_sys, 0 to 1 (Gomez-Barrero et al. 2018). 95 % bootstrap intervals"
-    " over speakers.",
+    " Worst: the lowest EER of any one speaker. Linkability: D_sys, 0 to 1 (Gomez-Barrero et al. 2018). 95 % bootstrap"
+    " intervals over speakers.",
     "Ignorant: knows original voices only. Lazy-informed: has changed them by the same method under another key. Grid"
     f" inversion: undoes McAdams with {', '.join(map(str, EXPONENTS))} and not at all; each pair keeps its best match."
     f" Trained: changes the enrolled clips of the very speakers {DRAWS} times under keys of their own and learns a"
