@@ -89,7 +89,8 @@ def test_attackers_of_ones_own(audited, tmp_path):
         row = {"clip_id": f"k{k}", "person_id": f"p{k // 2}", "file": audited.source.name}
         rows.append(json.dumps(dict(audited.truth) | row))
     truth.write_text("\n".join(rows))
-    options = AuditOptions(report=True, attacks=True, every=12, sheet=5, speaker_encoder=Ear(), face_embedder=Eye())
+    given = {"speaker_encoder": Ear(), "voices": ("mcadams_fixed",), "face_embedder": Eye()}
+    options = AuditOptions(report=True, attacks=True, every=12, sheet=5, **given)
     sections = audit(tmp_path, truth, audited.source.parent, options).sections
     notes = {section.name: " ".join(section.notes) for section in sections}
     assert (
