@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from scipy import signal
 
-from deemo_jax.audit.attacks import speaker_encoder
+from deemo_jax.audit.attacks import speaker_encoder, trials
 from deemo_jax.audit.attacks.trials import ATTACKERS, GRID, IGNORANT, LAZY, TRAINED, VoiceClip, choose
 from deemo_jax.audit.attacks.voice import voice_section
 from deemo_jax.audit.voice_cues import kept, pitch
@@ -22,9 +22,9 @@ SAID = ("the lads were thrilled at the whistle.", "we were gutted by the end.", 
 
 @pytest.fixture(scope="module")
 def spoken():
-    """Eight speakers of the sample's family, four clips of 1.25 s of each."""
+    """Six speakers of the sample's family, four clips of 1.25 s of each."""
     clips = []
-    for speaker in range(8):
+    for speaker in range(6):
         for take in range(4):
             voice = make_identity(0, speaker).voice
             samples, rate, _ = speech.speak(SAID[take % 3], voice, 2.0 * take - 3, 150.0 + 20 * take)
@@ -42,12 +42,13 @@ class MeanSpectrum:
         return vector - vector.mean()
 
 
-def test_the_section(spoken):
+def test_the_section(spoken, monkeypatch):
+    monkeypatch.setattr(trials, "EXPONENTS", (0.8,))  # one pass in place of five
     written = [dataclasses.replace(c, written=lambda c=c: mcadams(c.raw(), 0.8)) for c in spoken]
     section = voice_section(written, made_by=Settings(voice="mcadams_fixed"), modes=("recast",), encoder=MeanSpectrum())
     voices = section.numbers["voices"]
     assert list(voices) == ["unprotected", "recast", "as written (mcadams_fixed)"]
-    assert section.numbers["n"] == {"speakers": 8, "enrolled": 16, "trials": 16} and section.numbers["chance"] == 1 / 8
+    assert section.numbers["n"] == {"speakers": 6, "enrolled": 12, "trials": 12} and section.numbers["chance"] == 1 / 6
     attacks = {name: found["attacks"] for name, found in voices.items()}
     assert list(attacks["recast"]) == list(ATTACKERS) and GRID not in attacks["unprotected"]
     assert attacks["unprotected"][IGNORANT]["eer"]["value"] < 0.35
@@ -67,7 +68,7 @@ def test_the_section(spoken):
     assert voices["recast"]["utility"]["loudness_correlation"]["value"] > 0.9
     json.dumps(section.numbers)
     everything = " ".join([*section.notes, *(table.text() + table.caption for table in section.tables)])
-    for said in ("upper bound on privacy", "4.52", "8 speakers", "by chance 12.5", "an encoder that was given"):
+    for said in ("upper bound on privacy", "4.52", "6 speakers", "by chance 16.7", "an encoder that was given"):
         assert said in everything
     assert Image.open(io.BytesIO(section.figures[0].png)).size[0] > 500
 
@@ -84,11 +85,11 @@ def test_too_few_speakers_are_not_measured(spoken):
 
 
 def test_trials_are_dealt_by_speaker_and_bounded(spoken):
-    trials = choose(spoken[::-1], 3, 6, seed=0)
-    assert len(trials.enrolled) == 6 and len(trials.trials) == 12 and len(trials.voices) == 18
-    assert not set(trials.enrolled) & set(trials.trials)
-    names = [trials.names[clip] for clip in trials.trials]
-    assert [sorted(set(names)).index(name) for name in names] == trials.speakers.tolist()
+    chosen = choose(spoken[::-1], 3, 6, seed=0)
+    assert len(chosen.enrolled) == 6 and len(chosen.trials) == 12 and len(chosen.voices) == 18
+    assert not set(chosen.enrolled) & set(chosen.trials)
+    names = [chosen.names[clip] for clip in chosen.trials]
+    assert [sorted(set(names)).index(name) for name in names] == chosen.speakers.tolist()
 
 
 def test_what_is_kept():
