@@ -61,7 +61,7 @@ HOSTILE = {
     "a name of torch": old.name("torch", "load") + old.row(old.text("stolen")) + b"R",
     "a builtin": old.name("builtins", "getattr") + old.row(old.text("stolen")) + b"R",
     "state of what may be called": old.name("torch._utils", "_rebuild_tensor_v2")
-    + old.table({"_parameter": b"N"})
+    + old.row(b"N", old.table({"_parameter": b"\x88"}))
     + b"b",
     "state of a class": old.name("collections", "OrderedDict") + old.table({"update": b"N"}) + b"b",
     "a new object": old.name("collections", "OrderedDict") + b")\x81",
@@ -79,6 +79,10 @@ def test_what_could_run_is_refused_and_not_run(what, tmp_path, monkeypatch):
         assert "mkdir) and was not loaded" in refused(data)
     assert not (tmp_path / "stolen").exists()
     assert read_old_form(io.BytesIO(old.state_file(TENSORS)))["count"] == 3  # nothing of the reader was changed
+
+
+def test_a_note_far_away_takes_no_memory():
+    assert "is damaged" in refused(old.old_file(old.table({"model": HOSTILE["a note far away"]}), {}))
 
 
 def test_claims_that_the_numbers_do_not_keep(tmp_path):
