@@ -12,7 +12,8 @@ from deemo_jax.deid.folder.all_clips import CLIP_IDS
 from deemo_jax.deid.folder.deidentify_run import Run, run
 from deemo_jax.deid.folder.refused_list import REFUSALS
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT
-from deemo_jax.deid.settings import EMPTY_SCENES, MASKS, MIXED, MODES, NO_TRACK, POLICIES, VOICES, Settings
+from deemo_jax.deid.settings import COMMAND, EMPTY_SCENES, MASKS, MIXED, MODES, NO_TRACK, POLICIES, VOICES, Settings
+from deemo_jax.deid.voice.command import TIMEOUT_S, VoiceTool
 
 # Worker processes import this module too, so it imports only what they need.
 
@@ -78,9 +79,27 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument(
         "--voice",
         choices=VOICES,
-        default="mcadams",
-        help="how the voice is changed; recast: pitch, formants and timbre; mcadams: formants, a coefficient a clip;"
-        " mcadams_speaker: one a speaker (--speakers); mcadams_fixed: the same for all, which anyone can undo",
+        help="how the voice is changed; mcadams (default): formants, a coefficient a clip; mcadams_speaker: one a"
+        " speaker (--speakers); mcadams_fixed: the same for all, which anyone can undo; recast: pitch, formants and timbre;"
+        " neutral: one voice for everybody, with the clip's course of pitch and loudness",
+    )
+    flags.add_argument(
+        "--prosody",
+        type=float,
+        metavar="SHARE",
+        help="with --voice neutral, how much of the course of pitch and loudness is kept, 0 to 1 (default 1)",
+    )
+    flags.add_argument(
+        "--voice_command",
+        metavar="'TOOL {in} {out}'",
+        help="instead of --voice, a program of yours that changes the voice in one WAV file (16 kHz, mono) into that in"
+        " another, run once a clip without a shell; {seed} stands for a number drawn under the key",
+    )
+    flags.add_argument(
+        "--voice_timeout",
+        type=float,
+        metavar="SECONDS",
+        help=f"that the program may take for a clip (default {TIMEOUT_S:g})",
     )
     flags.add_argument(
         "--audio_track",
@@ -93,7 +112,8 @@ def parser() -> argparse.ArgumentParser:
         "--speakers",
         type=Path,
         metavar="FILE",
-        help="who speaks: CSV with a header, or JSON lines, with clip_id or file, and speaker; with other speakers,"
+        help="who speaks: CSV with a header, or JSON lines, with clip_id or file, and speaker. With mcadams_speaker"
+        " each has one voice, with neutral prosody is taken around their mean over all clips; with other speakers,"
         " write to another folder",
     )
     flags.add_argument(
@@ -141,8 +161,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cli.tidy_when_terminated()
     if not flags.inputs or flags.out is None:
         raise UserError("nothing to do: name video files or folders, and --out DIR (--help explains)")
-    changes = {"voice": flags.voice, "audio_track": flags.audio_track, "empty_scenes": flags.empty_scenes}
-    changes |= {"mask": flags.mask} if flags.mask else {}
+    tool = voice_tool(flags)
+    changes: dict[str, Any] = {"audio_track": flags.audio_track, "empty_scenes": flags.empty_scenes}
+    changes |= {name: value for name in ("mask", "voice", "prosody") if (value := getattr(flags, name)) is not None}
+    changes |= {"voice": COMMAND, "voice_command": tool.told} if tool else {}
     settings = Settings.preset(flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face, **changes)
     run(
         Run(
@@ -153,6 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             segments=flags.segments,
             tracks=flags.tracks,
             speakers=flags.speakers,
+            tool=tool,
             key_file=flags.key_file,
             new_key=flags.new_key,
             clip_ids=flags.clip_ids,
@@ -162,6 +185,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     )
     return 0
+
+
+def voice_tool(flags: argparse.Namespace) -> VoiceTool | None:
+    """The tool that `--voice_command` names.
+
+    Raises:
+        UserError: it cannot be used, or other flags do not go with it.
+    """
+    if flags.voice_command is None:
+        if flags.voice_timeout is not None:
+            raise UserError("--voice_timeout belongs to --voice_command")
+        return None
+    if flags.voice is not None:
+        raise UserError(f"--voice_command and --voice {flags.voice}: give one of them")
+    return VoiceTool.of(flags.voice_command, TIMEOUT_S if flags.voice_timeout is None else flags.voice_timeout)
 
 
 if __name__ == "__main__":

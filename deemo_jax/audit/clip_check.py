@@ -1,6 +1,6 @@
 """Checks of one de-identified clip against what is promised, its raw file and, where there is one, the corpus's truth.
 
-Axes: B true boxes of a frame, R rectangles, H height, W width, n samples.
+Axes: B true boxes of a frame, R rectangles, H height, W width.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ from deemo_jax.deid.manifest import Manifest, Masks, Rectangle, load_masks, veri
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.leak_check import covered_share
-from deemo_jax.media import SAMPLE_RATE
+from deemo_jax.deid.voice.likeness import MOST_SI_SNR_DB, si_snr
 from deemo_jax.media.picture import Picture
 from deemo_jax.media.probe import PICTURES, contains, probe_header, remark_tags
 from deemo_jax.media.video import read_pictures
@@ -35,12 +35,8 @@ LEAST_COVERAGE = 0.98
 MOST_DEVIATION = 10.0
 # How far each grey level is from the fill colour.
 FROM_FILL = np.abs(np.arange(256) - masks.FILL).astype(np.uint8)
-# SI-SNR of the changed voice against the original, dB, that is too close to it.
-MOST_SI_SNR_DB = 10.0
 # CenterFace score from which a face counts as still seen; that of de-identification.
 RESIDUAL_THRESHOLD = 0.2
-# Seconds by which the changed voice may be shifted against the original; recast moves it by up to 15 ms.
-MOST_LAG_S = 0.05
 # Tags and handlers that libav itself writes into an MP4; any other may come from the source.
 ALLOWED_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "language", "handler_name", "vendor_id"})
 ALLOWED_HANDLERS = frozenset({"VideoHandler", "SoundHandler"})
@@ -223,27 +219,6 @@ def _deviation(image: UInt8[np.ndarray, "H W 3"], rectangles: Sequence[Rectangle
 def _level(output: Path, source: Path | None, manifest: Manifest) -> float | None:
     """SI-SNR of the voice in a clip against that in its source, dB; None without the source."""
     return None if source is None else si_snr(read_voice(output), read_source_voice(source, manifest))
-
-
-def si_snr(estimate: Float[np.ndarray, " n"], reference: Float[np.ndarray, " m"]) -> float:
-    """Scale-invariant signal-to-noise ratio (Le Roux et al. 2019), dB, at the lag within 50 ms where it is greatest.
-
-    Args:
-        estimate: mono, 16 kHz.
-        reference: mono, 16 kHz; of the longer of both the end is left out.
-    """
-    length = min(estimate.size, reference.size)
-    pair = [x[:length].astype(np.float64) - x[:length].mean() for x in (estimate, reference)]
-    reach = min(round(MOST_LAG_S * SAMPLE_RATE), length - 1)
-    # What wraps around the end meets zeros at every lag that is asked for.
-    padded = 1 << (length + reach - 1).bit_length()
-    spectra = [np.fft.rfft(x, padded) for x in pair]
-    correlation = np.fft.irfft(spectra[0] * spectra[1].conj(), padded)
-    best = np.abs(np.concatenate([correlation[: reach + 1], correlation[padded - reach :]])).max()
-    power = float(pair[0] @ pair[0]) * float(pair[1] @ pair[1])
-    # |<e, r>|^2 / (|e|^2 |r|^2) is the share of the estimate's energy that the reference explains.
-    share = min(float(best) ** 2 / power, 1 - 1e-12) if power > 0 else 0.0
-    return 10 * float(np.log10(max(share, 1e-12) / (1 - share)))
 
 
 def touch(box: Sequence[float] | Float[np.ndarray, "5"], other: Sequence[float]) -> bool:

@@ -33,6 +33,8 @@ from deemo_jax.deid.settings import Settings
 
 # So many rows are shown of long lists.
 LISTED = 20
+# Settings that change how a voice is changed.
+OF_VOICE = ("voice", "alpha_fixed", "alpha_low", "alpha_high", "prosody", "detail", "voice_command")
 # Why the sections on attacks are empty without --attacks.
 NOT_TRIED = "not measured: attackers were not tried; --attacks tries them"
 
@@ -116,7 +118,7 @@ def voices_section(clips: Sequence[AuditedClip], options: AuditOptions) -> Secti
         for clip in clips
         if clip.source is not None
     ]
-    alike = len({(s.voice, s.alpha_fixed, s.alpha_low, s.alpha_high) for s in made_by}) == 1
+    alike = len({tuple(getattr(s, name) for name in OF_VOICE) for s in made_by}) == 1
     found = voice.voice_section(
         voices,
         made_by=made_by[0] if alike else None,

@@ -31,7 +31,9 @@ from deemo_jax.deid.video.kept_frames import KeptFrames
 from deemo_jax.deid.video.preview import write_preview
 from deemo_jax.deid.video.refusal_messages import Refused as Refused
 from deemo_jax.deid.video.track_file import write_tracks
-from deemo_jax.deid.voice.anonymise import anonymise
+from deemo_jax.deid.voice import anonymise
+from deemo_jax.deid.voice.command import VoiceTool
+from deemo_jax.deid.voice.neutral.manner import Manner
 from deemo_jax.deid.voice.source_voice import NO_VOICE, Heard, listen
 from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.audio import sound_seconds, sound_tracks
@@ -57,6 +59,8 @@ def deidentify_clip(
     key: VoiceKey,
     *,
     speaker: str | None = None,
+    usual: Manner | None = None,
+    tool: VoiceTool | None = None,
     tracks: Path | None = None,
     preview: bool = False,
     threads: int = 1,
@@ -72,6 +76,8 @@ def deidentify_clip(
         settings: how faces and voice are changed.
         key: the secret from which the new voice is drawn.
         speaker: who speaks, for settings that give each speaker one voice; not recorded.
+        usual: how they speak on the whole, for settings that take prosody around it; not recorded.
+        tool: changes the voice, for settings that leave it to a tool.
         tracks: a corrected file of tracks: what it says is covered, in place of what a first pass would find.
         preview: whether a film with the tracks drawn on the masked frames is written too.
         threads: that decoder, detector and encoder may use.
@@ -104,7 +110,9 @@ def deidentify_clip(
     covering = find_covering(video, (info.width, info.height), settings, tracks, digest)
     kept, rectangles, found = covering.kept, covering.rectangles, covering.found
     named = recording or clip_id
-    changed = None if voice is None else (anonymise(voice, settings, key, named, speaker), SAMPLE_RATE)
+    changed = None
+    if voice is not None:
+        changed = (anonymise.anonymise(voice, settings, key, named, speaker, usual, tool), SAMPLE_RATE)
     del voice  # frees memory: it is as long as the clip
     with replacing(out_dir, clip_id) as draft:
         copy, covered, followed = (draft / name for name in (video_name, masks_name, tracks_name))
@@ -133,6 +141,7 @@ def deidentify_clip(
                 "method": settings.voice if changed else NO_VOICE,
                 "key_id": key.key_id,
                 "sample_rate": SAMPLE_RATE,
+                **(anonymise.on_record(settings, usual, tool) if changed else {}),
             },
             sound=heard.record,
             faces=covering.on_record(settings),

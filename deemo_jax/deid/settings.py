@@ -16,7 +16,9 @@ MODES = ("default", "paper")
 MASKS = ("solid", "mosaic", "gaussian")
 POLICIES = ("refuse", "mask_frame", "drop_frame")
 EMPTY_SCENES = ("refuse", "accept")
-VOICES = ("mcadams", "mcadams_speaker", "mcadams_fixed", "recast")
+VOICES = ("mcadams", "mcadams_speaker", "mcadams_fixed", "recast", "neutral")
+# `voice` for a tool of the user's own, which `deemo_jax.deid.voice.command` runs.
+COMMAND = "command"
 # `audio_track` for all sound tracks, and for none.
 MIXED, NO_TRACK = "mix", "none"
 
@@ -47,7 +49,11 @@ class Settings:
             frames, as `on_missing` says), or "accept" them if a search of all their frames at full size finds nobody.
         voice: "mcadams", a coefficient for each clip, drawn under the key; "mcadams_speaker", one for each speaker;
             "mcadams_fixed", the same for all, which anyone can undo; "recast", pitch, formants and timbre drawn for
-            each clip (`deemo_jax.deid.voice.recast`).
+            each clip (`deemo_jax.deid.voice.recast`); "neutral", one voice for everybody
+            (`deemo_jax.deid.voice.neutral`); "command", a tool of the user's own.
+        prosody: how much of the course of pitch and loudness "neutral" keeps, from 0 to 1.
+        detail: how near "neutral" keeps to each sound, from 0 to 1: clearer words, and more of who speaks.
+        voice_command: how the tool of "command" was called, without folders. It is a record, and is never run.
         alpha_fixed: the coefficient of "mcadams_fixed" (0.8, as in VoicePrivacy 2020).
         alpha_low, alpha_high: range from which McAdams coefficients are drawn.
         crf: constant rate factor of H.264, 0 to 51; smaller is better quality.
@@ -67,7 +73,10 @@ class Settings:
     extend_s: float = 0.2
     on_missing: Literal["refuse", "mask_frame", "drop_frame"] = "refuse"
     empty_scenes: Literal["refuse", "accept"] = "refuse"
-    voice: Literal["mcadams", "mcadams_speaker", "mcadams_fixed", "recast"] = "mcadams"
+    voice: Literal["mcadams", "mcadams_speaker", "mcadams_fixed", "recast", "neutral", "command"] = "mcadams"
+    prosody: float = 1.0
+    detail: float = 0.0
+    voice_command: str = ""
     alpha_fixed: float = 0.8
     alpha_low: float = 0.5
     alpha_high: float = 0.9
@@ -85,7 +94,14 @@ class Settings:
             raise UserError("settings: need 0 < smallest_face <= 1, 0 <= margin <= 4 and 0 <= crf <= 51")
         if not (0 <= self.hole_s <= 10 and 0 <= self.extend_s <= 10):
             raise UserError("settings: need 0 <= hole_s <= 10 and 0 <= extend_s <= 10, in seconds")
-        choices_of = {"mask": MASKS, "on_missing": POLICIES, "empty_scenes": EMPTY_SCENES, "voice": VOICES}
+        if not (0 <= self.prosody <= 1 and 0 <= self.detail <= 1):
+            raise UserError("settings: need 0 <= prosody <= 1 and 0 <= detail <= 1")
+        if self.voice != "neutral" and (self.prosody, self.detail) != (1.0, 0.0):
+            raise UserError(f"settings: prosody and detail belong to the voice neutral, not to {self.voice}")
+        if (self.voice == COMMAND) != bool(self.voice_command):
+            raise UserError("settings: the voice command and voice_command, how it is called, go together")
+        voices = (*VOICES, COMMAND)
+        choices_of = {"mask": MASKS, "on_missing": POLICIES, "empty_scenes": EMPTY_SCENES, "voice": voices}
         for name, choices in choices_of.items():
             if getattr(self, name) not in choices:
                 raise UserError(f"settings: {name} is one of {', '.join(choices)}, not {getattr(self, name)!r}")

@@ -1,6 +1,7 @@
 """De-identifies many sources into one folder, in parallel, and goes on where an earlier run stopped."""
 
 import contextlib
+import dataclasses
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from deemo_jax.deid.folder.one_source import DEFAULT, Options, SourceJob
 from deemo_jax.deid.folder.output_checks import check_output, refuse_lost_key
 from deemo_jax.deid.folder.refused_list import RefusedList
 from deemo_jax.deid.folder.source_outcome import Outcome
+from deemo_jax.deid.folder.speaker_manners import speaker_manners
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import CLIP_ID, WHOLE
 from deemo_jax.deid.replace_files import alone, discard, settle
@@ -68,6 +70,9 @@ def deidentify_all(
             with alone(out_dir, clip_id):
                 settle(out_dir, clip_id)
     job = SourceJob(out_dir, settings, key, clip_ids, refusals.by_clip, options)
+    if settings.voice == "neutral" and options.speakers:
+        options = dataclasses.replace(options, manners=speaker_manners(job, wanted, workers))
+        job = dataclasses.replace(job, options=options)
     outcomes: list[Outcome] = []
     unmapped: UserError | None = None
     refusals.write(outcomes)

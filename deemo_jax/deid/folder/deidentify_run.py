@@ -18,7 +18,11 @@ from deemo_jax.deid.keys import ENVIRONMENT, VoiceKey, key_file, load_key, refus
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.source_map import add, map_file
 from deemo_jax.deid.source_spans import SourceSpan, read_segments
+from deemo_jax.deid.voice.command import VoiceTool
 from deemo_jax.deid.voice.speakers import load_speakers
+
+# Voices for which it matters who speaks.
+USE_SPEAKERS = ("mcadams_speaker", "neutral")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,7 +36,8 @@ class Run:
         recursive: whether sub-folders are searched.
         segments: list of the spans that are wanted, each of which becomes a clip; None for whole films.
         tracks: file of corrected tracks, for a run of one clip.
-        speakers: list of who speaks, for settings that give each speaker one voice.
+        speakers: list of who speaks, for settings that give each speaker one voice, or take prosody around theirs.
+        tool: changes voices, for settings that leave it to a tool.
         key_file: of the voice key; None for the key in the environment, or the default file.
         new_key: whether to go on where `out` holds clips of another key.
         clip_ids: one of `all_clips.CLIP_IDS`.
@@ -48,6 +53,7 @@ class Run:
     segments: Path | None = None
     tracks: Path | None = None
     speakers: Path | None = None
+    tool: VoiceTool | None = None
     key_file: str | None = None
     new_key: bool = False
     clip_ids: str = "keyed"
@@ -67,12 +73,21 @@ def run(asked: Run) -> None:
         raise UserError(f"--workers {asked.workers}, --threads {threads}: at least 1 is needed")
     wanted = clips_of(asked)
     key = open_key(asked.key_file, asked.out, asked.new_key)
-    if (asked.settings.voice == "mcadams_speaker") != (asked.speakers is not None):
+    method = asked.settings.voice
+    if method == "mcadams_speaker" and asked.speakers is None:
         raise UserError("--voice mcadams_speaker and --speakers FILE go together: one voice for each speaker")
+    if asked.speakers is not None and method not in USE_SPEAKERS:
+        raise UserError(f"--speakers FILE belongs to --voice {' or '.join(USE_SPEAKERS)}, not to {method}")
     speakers = load_speakers(asked.speakers) if asked.speakers else None
     # `open_key` has checked that the folder holds no clips of another key, so `deidentify_all` need not.
     options = Options(
-        asked.tracks, asked.preview, threads, speakers, open_source_map(asked.key_file, asked.out), new_key=True
+        tracks=asked.tracks,
+        preview=asked.preview,
+        threads=threads,
+        speakers=speakers,
+        tool=asked.tool,
+        source_map=open_source_map(asked.key_file, asked.out),
+        new_key=True,
     )
     outcomes = deidentify_all(wanted, asked.out, asked.settings, key, asked.workers, asked.clip_ids, options=options)
     tell(outcomes, asked.out, key)

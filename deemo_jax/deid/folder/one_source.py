@@ -17,6 +17,8 @@ from deemo_jax.deid.manifest import span_id
 from deemo_jax.deid.replace_files import alone, discard, settle
 from deemo_jax.deid.settings import MIXED, Settings
 from deemo_jax.deid.source_spans import SourceSpan, TooLong, pieces
+from deemo_jax.deid.voice.command import VoiceTool
+from deemo_jax.deid.voice.neutral.manner import Manner
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Options:
         preview: whether a film with the tracks is written beside every clip.
         threads: of each worker.
         speakers: clip id, or stem of the source's name -> who speaks; for settings that give each speaker one voice.
+        manners: speaker -> how they speak on the whole; for settings that take prosody around it.
+        tool: changes voices, for settings that leave it to a tool.
         source_map: path of the private list to which sources and their clips are added (`deemo_jax.deid.source_map`).
         new_key: whether to go on where the folder holds clips of another key.
     """
@@ -36,6 +40,8 @@ class Options:
     preview: bool = False
     threads: int = 1
     speakers: Mapping[str, str] | None = None
+    manners: Mapping[str, Manner] = dataclasses.field(default_factory=dict)
+    tool: VoiceTool | None = None
     source_map: Path | None = None
     new_key: bool = False
 
@@ -119,7 +125,9 @@ class SourceJob:
         own = [preview, *(self.out_dir / name for name in manifest.file_names(clip_id))]
         refuse_links([*own, manifest.whole(self.out_dir, clip_id)])
         settle(self.out_dir, clip_id)
-        if self.options.tracks is None and self._is_kept(piece, clip_id, digest):
+        speaker = self.speaker_of(clip_id, recording, source)
+        usual = self.options.manners.get(speaker) if speaker else None
+        if self.options.tracks is None and self._is_kept(piece, clip_id, digest, usual):
             remarks: tuple[str, ...] = ()
             if self.options.preview and not preview.exists():
                 try:
@@ -134,14 +142,15 @@ class SourceJob:
         row = self.refusals.get(clip_id) if tracks is None else None
         if row and _stands(row, made_by) and row.get("source_sha256") == digest:
             return Outcome(source, clip_id, "refused", row["reason"], tuple(row["times_s"]), digest, "", made_by)
-        listed = self.options.speakers or {}
         made = deidentify_clip(
             source,
             self.out_dir,
             clip_id,
             self.settings,
             self.key,
-            speaker=listed.get(clip_id, listed.get(recording, listed.get(source.stem))),
+            speaker=speaker,
+            usual=usual,
+            tool=self.options.tool,
             tracks=tracks,
             preview=self.options.preview,
             threads=self.options.threads,
@@ -150,6 +159,11 @@ class SourceJob:
         )
         looks = made.faces["looks"]
         return Outcome(source, clip_id, "done", source_sha256=digest, looks=looks, remarks=tuple(made.notes))
+
+    def speaker_of(self, clip_id: str, recording: str, source: Path) -> str | None:
+        """Who speaks in a clip, by the list of this run; None where that does not say it."""
+        listed = self.options.speakers or {}
+        return listed.get(clip_id, listed.get(recording, listed.get(source.stem)))
 
     def told(self, reason: str, source: Path, clip_id: str | None) -> str:
         """A reason without paths, which may name people, and with a remark where an earlier clip stays."""
@@ -197,9 +211,10 @@ class SourceJob:
         except UserError:
             return False
 
-    def _is_kept(self, piece: SourceSpan, clip_id: str, digest: str) -> bool:
+    def _is_kept(self, piece: SourceSpan, clip_id: str, digest: str, usual: Manner | None) -> bool:
         """Whether an earlier clip is whole and of the same source, span, settings, key and detector."""
         from deemo_jax.deid.clip import software
+        from deemo_jax.deid.voice.anonymise import on_record
         from deemo_jax.media.audio import sound_tracks
 
         path = self.out_dir / manifest.file_names(clip_id)[-1]
@@ -211,8 +226,10 @@ class SourceJob:
         except UserError:
             return False
         # `on_missing` may differ: a clip with whole frames masked, or left out, hides no less than one without.
-        before = {"audio_track": MIXED, **known.settings, "on_missing": ""}
+        before = {**LATER, **known.settings, "on_missing": ""}
         same_settings = before == {**dataclasses.asdict(self.settings), "on_missing": ""}
+        voice = {**known.voice, **on_record(self.settings, usual, self.options.tool)}
+        same_settings = same_settings and (known.silent or voice == known.voice)
         same_key = known.voice.get("key_id") == self.key.key_id
         same_detector = known.software.get("centerface_sha256") == software()["centerface_sha256"]
         same_source = known.source_sha256 == digest and known.asked == piece.span
@@ -222,6 +239,8 @@ class SourceJob:
         return bool(known.sound) or len(sound_tracks(piece.source)) == 1
 
 
+# Settings that manifests of earlier versions lack, with what they count as.
+LATER = {"audio_track": MIXED, "prosody": 1.0, "detail": 0.0, "voice_command": ""}
 # Remark on a source that failed and has an earlier clip.
 STAYS = "what was made of it before stays"
 

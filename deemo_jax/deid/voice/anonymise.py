@@ -1,35 +1,50 @@
-"""Changes a voice by the method that the settings name, with coefficients drawn under the voice key.
+"""Changes a voice by the method that the settings name, with what is drawn under the voice key.
 
 Axes: n samples.
 """
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 
+from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.keys import VoiceKey
-from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.settings import COMMAND, Settings
+from deemo_jax.deid.voice.command import VoiceTool
 from deemo_jax.deid.voice.mcadams import mcadams
+from deemo_jax.deid.voice.neutral.manner import Manner
 from deemo_jax.media import SAMPLE_RATE
 
 
 def anonymise(
-    waveform: Float[np.ndarray, " n"], settings: Settings, key: VoiceKey, clip_id: str, speaker: str | None = None
+    waveform: Float[np.ndarray, " n"],
+    settings: Settings,
+    key: VoiceKey,
+    clip_id: str,
+    speaker: str | None = None,
+    usual: Manner | None = None,
+    tool: VoiceTool | None = None,
 ) -> Float[np.ndarray, " n"]:
-    """The waveform in another voice, as loud as before; the same for the same arguments.
+    """The waveform in another voice; the same for the same arguments, unless a tool is not.
+
+    It is as loud as before, but for "neutral", which has one loudness, and for tools.
 
     Args:
         waveform: mono, 16 kHz, in [-1, 1].
         settings: `voice` names the method.
-        key: the secret under which coefficients are drawn.
-        clip_id: coefficients are drawn for each clip id.
-        speaker: with "mcadams_speaker" they are drawn for each speaker instead; else unused.
+        key: the secret under which is drawn: coefficients, phases and noise, or the seed of a tool.
+        clip_id: what is drawn is drawn for each clip id.
+        speaker: with "mcadams_speaker" it is drawn for each speaker instead; else unused.
+        usual: with "neutral", how the speaker speaks on the whole; None for how they do in this clip.
+        tool: with "command", the tool that is run. What the settings say of it is a record, which is not run.
 
     Returns:
         float32 (n,), peak at most 1.
 
     Raises:
-        UserError: "mcadams_speaker" without a speaker.
+        UserError: "mcadams_speaker" without a speaker; "command" without a tool; or the tool fails.
     """
     span = (settings.alpha_low, settings.alpha_high)
     match settings.voice:
@@ -47,3 +62,26 @@ def anonymise(
             from deemo_jax.deid.voice.recast import recast  # SciPy's filters load for a second
 
             return recast(waveform, key.generator("recast", clip_id))
+        case "neutral":
+            from deemo_jax.deid.voice.neutral.neutral import neutral
+
+            draws = key.generator("neutral", clip_id)
+            return neutral(waveform, draws, settings.prosody, settings.detail, usual)
+        case "command":
+            if tool is None:
+                raise UserError(f"{clip_id}: its voice was made by a tool, which has to be given as --voice_command")
+            return tool.change(waveform, clip_id, int(key.generator(COMMAND, clip_id).integers(1 << 31)))
+
+
+def on_record(settings: Settings, usual: Manner | None = None, tool: VoiceTool | None = None) -> dict[str, Any]:
+    """What a manifest says of a changed voice beside its settings: what it was made with, never what was drawn.
+
+    Returns:
+        For "neutral" the hash of its classes of speech, and whether prosody was taken around the speaker's mean or the
+        clip's; for "command" the hashes of the tool's files; else nothing.
+    """
+    if settings.voice == "neutral":
+        from deemo_jax.deid.voice.neutral.model import PATH
+
+        return {"model_sha256": files.sha256(PATH), "around": "clip" if usual is None else "speaker"}
+    return {"tool_sha256": dict(tool.hashes)} if tool is not None else {}

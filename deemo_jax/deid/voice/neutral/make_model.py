@@ -1,0 +1,124 @@
+"""Makes en_us.npz, the classes of speech of the neutral voice, out of pocketsphinx's English model.
+
+    pip install pocketsphinx==5.1.1
+    python -m deemo_jax.deid.voice.neutral.make_model
+
+The model's 5126 tied states, which are phones beside other phones, become at most four classes a state. The same files
+give the same bytes. No speech is needed, and none of anybody's own went into it.
+Axes: P phones, C classes, M tied states of one state, D cepstra.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from deemo_jax.core import cli, files
+from deemo_jax.core.errors import UserError
+from deemo_jax.deid.voice.neutral.model import PATH, STATES
+from deemo_jax.deid.voice.neutral.sphinx_files import (
+    LOG_BASE,
+    read_gaussians,
+    read_states,
+    read_transitions,
+    read_weights,
+)
+
+# Classes of a state, and rounds of k-means.
+CLASSES, ROUNDS = 4, 30
+# The first cepstrum, which is loudness, counts less when states are compared.
+LEVEL_SHARE = 0.3
+
+
+def parser() -> argparse.ArgumentParser:
+    flags = cli.Parser(prog="python -m deemo_jax.deid.voice.neutral.make_model", description=__doc__.split("\n")[0])
+    flags.add_argument(
+        "--model", type=Path, metavar="DIR", help="folder with mdef, means, ...; pocketsphinx's own by default"
+    )
+    flags.add_argument("--phone_lm", type=Path, metavar="FILE", help="its language model of phones")
+    flags.add_argument("--out", type=Path, default=PATH, metavar="FILE")
+    return flags
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    flags = parser().parse_args(arguments)
+    try:
+        import pocketsphinx
+    except ImportError as error:
+        raise UserError("pocketsphinx is missing: pip install pocketsphinx==5.1.1") from error
+    home = Path(pocketsphinx.get_model_path("en-us"))
+    found = make(flags.model or home / "en-us", flags.phone_lm or home / "en-us-phone.lm.bin")
+    with files.atomic(flags.out) as temporary:
+        np.savez(temporary, **found)
+    print(f"{flags.out}: {len(found['owner'])} classes of {len(found['phones'])} phones")
+    return 0
+
+
+def make(folder: Path, phone_lm: Path) -> dict[str, np.ndarray]:
+    """The arrays that `model.load_model` reads."""
+    states = read_states(folder)
+    means, variances = read_gaussians(folder / "means"), read_gaussians(folder / "variances")
+    _, streams, gaussians, _ = means.shape
+    weights = read_weights(folder / "sendump", streams, gaussians, len(states.phone))
+    mixtures, owner, share = [], [], []
+    for phone in range(len(states.phones)):
+        for state in range(STATES):
+            tied = np.flatnonzero((states.phone == phone) & (states.state == state))
+            tied = (
+                tied[tied > states.own.max()]
+                if (tied > states.own.max()).any()
+                else states.own[phone, state : state + 1]
+            )
+            often = np.sqrt(states.often[tied])
+            # Where the mean over its Gaussians lies says more of a state than which Gaussians it uses.
+            middle = weights[0][:, tied].T @ means[phone, 0]
+            middle[:, 0] *= LEVEL_SHARE
+            cluster = _clusters(middle / np.maximum(middle.std(axis=0), 1e-3) if len(tied) > 1 else middle, often)
+            for number in np.unique(cluster):
+                own = cluster == number
+                mixtures.append(np.einsum("tgs,s->tg", weights[:, :, tied[own]], often[own] / often[own].sum()))
+                owner.append(STATES * phone + state)
+                share.append(often[own].sum() / often.sum())
+    transitions = read_transitions(folder / "transition_matrices")
+    return {
+        "phones": np.array(states.phones),
+        "means": means.astype(np.float16),
+        "variances": np.maximum(variances, 1e-4).astype(np.float16),
+        "mixtures": np.array(mixtures).astype(np.float16),
+        "owner": np.array(owner, np.int16),
+        "share": np.array(share, np.float32),
+        "stay": np.stack([transitions[:, k, k] for k in range(STATES)], axis=1).astype(np.float32),
+        "bigram": read_bigram(phone_lm, states.phones).astype(np.float32),
+    }
+
+
+def _clusters(points: Float[np.ndarray, "M D"], weights: Float[np.ndarray, " M"]) -> Int[np.ndarray, " M"]:
+    """The cluster of each point, by k-means that starts from points far from each other: nothing is drawn."""
+    if len(points) <= CLASSES:
+        return np.arange(len(points))
+    centres = points[[np.argmax(weights)]]
+    while len(centres) < CLASSES:
+        far = np.min([((points - centre) ** 2).sum(axis=1) for centre in centres], axis=0) * weights
+        centres = np.concatenate([centres, points[[np.argmax(far)]]])
+    for _ in range(ROUNDS):
+        nearest = ((points[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+        for k in range(CLASSES):
+            if (nearest == k).any():
+                centres[k] = np.average(points[nearest == k], axis=0, weights=weights[nearest == k])
+    return nearest
+
+
+def read_bigram(path: str | os.PathLike[str], phones: Sequence[str]) -> Float[np.ndarray, "P P"]:
+    """How often each phone comes after each, by pocketsphinx's language model of phones."""
+    from pocketsphinx import Config, LogMath, NGramModel
+
+    model = NGramModel(Config(lw=1.0, wip=1.0), LogMath(LOG_BASE), str(path))
+    return LOG_BASE ** np.array([[float(model.prob([after, before])) for after in phones] for before in phones])
+
+
+if __name__ == "__main__":
+    sys.exit(cli.guarded(main))
