@@ -80,8 +80,8 @@ def parser() -> argparse.ArgumentParser:
         "--voice",
         choices=VOICES,
         help="how the voice is changed; mcadams (default): formants, a coefficient a clip; mcadams_speaker: one a"
-        " speaker (--speakers); mcadams_fixed: the same for all, which anyone can undo; recast: pitch, formants and timbre;"
-        " neutral: one voice for everybody, with the clip's course of pitch and loudness",
+        " speaker (--speakers); mcadams_fixed: the same for all, which anyone can undo; recast: pitch, formants,"
+        " timbre; neutral: one voice for everybody, with the clip's course of pitch and loudness",
     )
     flags.add_argument(
         "--prosody",

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from deemo_jax.audit.audited_clips import AuditedClip, Found, tidied
-from deemo_jax.audit.clip_check import LEAST_COVERAGE, MOST_SI_SNR_DB, CheckResult, check_clip
+from deemo_jax.audit.clip_check import LEAST_COVERAGE, CheckResult, check_clip
 from deemo_jax.core import files, processes, tables
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.folder.refused_list import REFUSALS
 from deemo_jax.deid.video.detection.face_network import model_path
+from deemo_jax.deid.voice.likeness import MOST_SI_SNR_DB
 from deemo_jax.media.video import read_pictures
 
 RESULT = "audit.json"

@@ -175,7 +175,8 @@ TRACKS = Format(
 
 SPEAKERS = Format(
     "Speakers (CSV with a header, or JSON lines)",
-    "For `deidentify --voice mcadams_speaker --speakers FILE`: one voice for each speaker. Annotations may serve.",
+    "For `deidentify --speakers FILE`. With `--voice mcadams_speaker` each speaker has one voice, with `neutral` prosody is"
+    " taken around the speaker's mean. Annotations may serve.",
     {
         "clip_id or file": "which clip: its id, or the name of its file",
         "speaker or person_id": "who speaks",

@@ -16,13 +16,14 @@ from pathlib import Path
 import av
 import numpy as np
 
-from deemo_jax.audit.clip_check import MOST_DEVIATION, MOST_SI_SNR_DB, si_snr
+from deemo_jax.audit.clip_check import MOST_DEVIATION
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.clip import deidentify_clip
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import load_manifest, load_masks, verify
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import masks
+from deemo_jax.deid.voice.likeness import MOST_SI_SNR_DB, si_snr
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.probe import contains, probe
 from deemo_jax.media.video import read_frames

@@ -10,11 +10,12 @@ import av
 import numpy as np
 import pytest
 
-from deemo_jax.audit.clip_check import LEAST_COVERAGE, MOST_SI_SNR_DB, coverage, si_snr
+from deemo_jax.audit.clip_check import LEAST_COVERAGE, coverage
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.clip import Refused, deidentify_clip
 from deemo_jax.deid.manifest import load_masks, verify
 from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.voice.likeness import MOST_SI_SNR_DB, si_snr
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.probe import probe
 from deemo_jax.media.video import frame_times, read_frames, video_info

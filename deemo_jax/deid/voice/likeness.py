@@ -11,8 +11,9 @@ MOST_LAG_S = 0.05
 MOST_SI_SNR_DB = 10.0
 # Samples over which levels are taken (10 ms); how far two courses of loudness are shifted against each other, frames.
 HOP, REACH = 160, 100
-# How much better a shifted course must fit, as a correlation, to be believed; and its depth below its loudest part, dB.
-LEAST_GAIN, LEVELS_DB = 0.1, 40.0
+# What a shifted course must reach, as a correlation, to be believed, and how much more than without a shift; how far
+# below its loudest part it counts, dB.
+LEAST_FIT, LEAST_GAIN, LEVELS_DB = 0.6, 0.1, 40.0
 
 
 def si_snr(estimate: Float[np.ndarray, " n"], reference: Float[np.ndarray, " m"]) -> float:
@@ -51,15 +52,23 @@ def closest_second(estimate: Float[np.ndarray, " n"], reference: Float[np.ndarra
 def late_s(estimate: Float[np.ndarray, " n"], reference: Float[np.ndarray, " n"]) -> float:
     """Seconds by which the loudness of one waveform follows that of another, up to one second either way.
 
-    0 where it follows as well, or nearly so, without any shift: loudness tells the time only where it changes.
+    0 where it follows nearly as well without a shift, and of less than a second: loudness tells the time only where it
+    changes.
+
+    Args:
+        estimate: mono, 16 kHz.
+        reference: as long.
     """
     levels = [_levels(x) for x in (estimate, reference)]
     count = len(levels[0])
-    shifts = np.arange(-min(REACH, count // 2), min(REACH, count // 2) + 1)
+    if count < REACH:
+        return 0.0
+    reach = min(REACH, count // 2)
+    shifts = np.arange(-reach, reach + 1)
     fits = np.array([_correlation(*_shifted(levels[0], levels[1], shift)) for shift in shifts])
     near = fits[np.abs(shifts) * HOP <= MOST_LAG_S * SAMPLE_RATE].max()
     best = int(np.argmax(fits))
-    return 0.0 if fits[best] < near + LEAST_GAIN else float(shifts[best]) * HOP / SAMPLE_RATE
+    return 0.0 if fits[best] < max(LEAST_FIT, near + LEAST_GAIN) else float(shifts[best]) * HOP / SAMPLE_RATE
 
 
 def _levels(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " F"]:

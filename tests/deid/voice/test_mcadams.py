@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from deemo_jax.audit.clip_check import si_snr
+from deemo_jax.deid.voice.likeness import si_snr
 from deemo_jax.deid.voice.mcadams import burg, mcadams, move_angles
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from deemo_jax.audit.clip_check import si_snr
 from deemo_jax.audit.voice_cues import kept, level_db, pitch
+from deemo_jax.deid.voice.likeness import si_snr
 from deemo_jax.deid.voice.recast import drawn_spectrum, equalise, long_term_spectrum, recast, shift_pitch, stretch
 
 RATE = 16_000

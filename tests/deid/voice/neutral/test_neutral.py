@@ -1,0 +1,196 @@
+"""The neutral voice on speech, and on everything that is none: as long, finite, and never the sound that went in."""
+
+import numpy as np
+import pytest
+from scipy import signal
+
+from deemo_jax.audit.voice_cues import kept, pitch
+from deemo_jax.deid.voice.likeness import closest_second, si_snr
+from deemo_jax.deid.voice.neutral.manner import Manner, manner_of, mean_manner
+from deemo_jax.deid.voice.neutral.neutral import LEVEL_DB, PITCH_HZ, neutral
+from tests.raw_clips import speech
+
+RATE = 16_000
+# SI-SNR, dB, that no second of a changed voice may have against the sound at its place: that of two sounds of which one
+# explains a third of the other.
+MOST_ALIKE_DB = -3.0
+
+
+def draws(seed=0):
+    return np.random.default_rng(seed)
+
+
+def seconds(length):
+    return np.arange(round(length * RATE)) / RATE
+
+
+def buzz(hertz, level=0.2):
+    """A sawtooth of a course of pitch, Hz, sample by sample."""
+    return (level * signal.sawtooth(2 * np.pi * np.cumsum(hertz) / RATE)).astype(np.float32)
+
+
+def chords():
+    """Three chords of four tones with overtones, and a beat."""
+    found = np.concatenate(
+        [
+            sum(np.sin(2 * np.pi * f * n * seconds(1.0)) / n for f in chord for n in (1, 2, 3))
+            for chord in ((131, 165, 196, 262), (147, 175, 220, 294), (150, 300, 450, 600))
+        ]
+    )
+    beat = draws().normal(size=found.size) * np.exp(-20 * (seconds(3.0) % 0.5))
+    return 0.05 * found + 0.2 * beat
+
+
+def whisper():
+    noise = draws().normal(size=2 * RATE)
+    for hertz in (700, 1500, 2600):
+        radius = np.exp(-np.pi * 120 / RATE)
+        noise = signal.lfilter([1], [1, -2 * radius * np.cos(2 * np.pi * hertz / RATE), radius**2], noise)
+    return 0.1 * noise / noise.std() * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * seconds(2.0)))
+
+
+def telephone():
+    return signal.sosfilt(signal.butter(8, (300, 3400), "bandpass", fs=RATE, output="sos"), speech(2.0))
+
+
+# The tone and the buzz are at the very pitch of the one voice.
+SOUNDS = {
+    "speech": lambda: speech(2.0),
+    "music": chords,
+    "a tone": lambda: 0.3 * np.sin(2 * np.pi * PITCH_HZ * seconds(2.0)),
+    "a high tone": lambda: 0.3 * np.sin(2 * np.pi * 3000 * seconds(1.0)),
+    "a buzz": lambda: buzz(np.full(2 * RATE, PITCH_HZ)),
+    "singing": lambda: buzz(220 * 2 ** (np.round(4 * np.sin(2 * np.pi * seconds(2.0))) / 12)),
+    "whispering": whisper,
+    "telephone": telephone,
+    "two voices": lambda: speech(2.0) + buzz(95 + 20 * np.sin(2 * np.pi * seconds(2.0))),
+    "music under the voice": lambda: chords() + np.r_[np.zeros(RATE), speech(2.0)],
+    "noise": lambda: draws().normal(size=RATE) * 0.1,
+    "full scale": lambda: np.sign(np.sin(2 * np.pi * 110 * seconds(1.0))),
+    "clicks": lambda: np.where(np.arange(RATE) % 4000 == 0, 1.0, 0.0),
+    "a step": lambda: np.ones(4000),
+}
+
+
+@pytest.fixture(scope="module")
+def said():
+    """Name -> the sound and what becomes of it."""
+    made = {name: np.asarray(make(), np.float32) for name, make in SOUNDS.items()}
+    return {name: (sound, neutral(sound, draws())) for name, sound in made.items()}
+
+
+@pytest.mark.parametrize("name", SOUNDS)
+def test_any_sound_is_said_anew(said, name):
+    sound, changed = said[name]
+    assert changed.dtype == np.float32 and changed.shape == sound.shape
+    assert np.isfinite(changed).all() and 0.01 < abs(changed).max() < 1
+    assert closest_second(changed, sound)[0] < MOST_ALIKE_DB
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        np.zeros(60 * RATE, np.float32),
+        np.full(4000, np.nan),
+        np.full(401, np.inf),
+        np.full(4000, 1e-5),
+        np.zeros(400),
+        np.ones(400),
+        np.zeros(0),
+    ],
+)
+def test_silence_stays_silence(sound):
+    changed = neutral(sound, draws())
+    assert changed.shape == sound.shape and not changed.any()
+
+
+@pytest.mark.parametrize("size", [410, 411, 480, 799, 1601])
+def test_short_sounds(size):
+    changed = neutral(draws().uniform(-1, 1, size), draws())
+    assert changed.shape == (size,) and np.isfinite(changed).all() and abs(changed).max() < 1
+
+
+def test_pauses_stay_pauses():
+    sound = np.concatenate([speech(1.0), np.zeros(RATE, np.float32), speech(1.0)])
+    changed = neutral(sound, draws())
+    levels = [np.sqrt(np.mean(changed[at + 1600 : at + RATE - 1600] ** 2)) for at in (0, RATE, 2 * RATE)]
+    assert levels[1] < 0.01 * min(levels[0], levels[2])
+
+
+def test_draws_change_noise_and_phase_and_not_the_voice(said, voice):
+    sound, changed = said["speech"]
+    np.testing.assert_array_equal(changed, neutral(sound, draws()))
+    other = neutral(sound, draws(1))
+    assert si_snr(other, changed) < 0
+    spectra = [10 * np.log10(signal.welch(x, RATE, nperseg=512)[1]) for x in (changed, other)]
+    assert np.abs(spectra[0] - spectra[1])[8:].max() < 3
+
+
+def test_loudness_and_channel_of_the_recording_are_not_in_it(said):
+    sound, changed = said["speech"]
+    for other in (0.02 * sound, signal.lfilter([1, -0.5], [1], sound).astype(np.float32)):
+        again = neutral(other, draws())
+        assert 20 * np.log10(again.std()) == pytest.approx(20 * np.log10(changed.std()), abs=0.5)
+        spectra = [10 * np.log10(signal.welch(x, RATE, nperseg=512)[1]) for x in (changed, again)]
+        assert np.abs(spectra[0] - spectra[1])[8:224].mean() < 3
+    assert 20 * np.log10(changed.std()) == pytest.approx(LEVEL_DB, abs=1.5)
+
+
+@pytest.fixture(scope="module")
+def sung():
+    """A voice that moves around 120 Hz and in loudness."""
+    times = seconds(3.0)
+    return buzz(120 + 30 * np.sin(2 * np.pi * 0.7 * times)) * (1 + 0.5 * np.sin(2 * np.pi * 3 * times))
+
+
+def test_the_dial_of_prosody(sung):
+    whole, half, flat = (neutral(sung, draws(), prosody) for prosody in (1.0, 0.5, 0.0))
+    found = kept(sung, whole)
+    assert found.pitch_correlation > 0.95 and found.loudness_correlation > 0.85 and found.pitch_gross_errors < 0.05
+    spread = [np.nanstd(np.log2(pitch(x)[20:-20])) for x in (sung, whole, half, flat)]
+    assert spread[1] == pytest.approx(spread[0], rel=0.15) and spread[2] == pytest.approx(spread[0] / 2, rel=0.2)
+    assert spread[3] < 0.02
+    for changed in (whole, half, flat):
+        assert np.nanmedian(pitch(changed)) == pytest.approx(PITCH_HZ, rel=0.04)
+
+
+def test_around_the_speakers_mean():
+    """Of a speaker with a low and a high, loud clip, these stay lower and higher, and softer and louder."""
+    clips = [buzz(np.full(RATE, 100.0), 0.05), buzz(np.full(RATE, 140.0), 0.1)]
+    usual = mean_manner(map(manner_of, clips))
+    assert usual.octave == pytest.approx(np.log2(np.sqrt(100 * 140)), abs=0.02) and usual.spoken > 190
+    alone = [neutral(clip, draws()) for clip in clips]
+    around = [neutral(clip, draws(), usual=usual) for clip in clips]
+    for found, ratio, louder in ((alone, 1.0, 0.0), (around, 1.4, 6.0)):
+        heard = [np.nanmedian(pitch(x)) for x in found]
+        assert heard[1] / heard[0] == pytest.approx(ratio, rel=0.03)
+        levels = [20 * np.log10(x.std()) for x in found]
+        assert levels[1] - levels[0] == pytest.approx(louder, abs=0.7)
+    half = [neutral(clip, draws(), 0.5, usual=usual) for clip in clips]
+    assert np.nanmedian(pitch(half[1])) / np.nanmedian(pitch(half[0])) == pytest.approx(np.sqrt(1.4), rel=0.03)
+
+
+def test_a_mean_without_anything_heard_counts_for_nothing():
+    silent = manner_of(np.zeros(RATE))
+    assert silent == Manner(0.0, 0.0, 0, 0) and mean_manner([]) == silent
+    clip = buzz(np.full(RATE, 200.0))
+    assert mean_manner([silent, manner_of(clip)]) == manner_of(clip)
+    np.testing.assert_array_equal(neutral(clip, draws(), usual=silent), neutral(clip, draws()))
+
+
+def test_blocks_join(said, monkeypatch):
+    sound, whole = said["speech"]
+    home = "deemo_jax.deid.voice.neutral"
+    monkeypatch.setattr(f"{home}.vocoder.BLOCK", 37)
+    monkeypatch.setattr(f"{home}.melody.BLOCK", 41)
+    monkeypatch.setattr(f"{home}.phone_classes.ROWS", 50)
+    np.testing.assert_allclose(neutral(sound, draws()), whole, atol=1e-4)
+    monkeypatch.setattr(f"{home}.phone_classes.BLOCK", 70)
+    assert si_snr(neutral(sound, draws()), whole) > 30
+
+
+def test_detail_says_it_otherwise(said):
+    sound, changed = said["speech"]
+    detailed = neutral(sound, draws(), detail=1.0)
+    assert np.isfinite(detailed).all() and closest_second(detailed, sound)[0] < MOST_ALIKE_DB
+    assert si_snr(detailed, changed) < 20
