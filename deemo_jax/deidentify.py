@@ -12,7 +12,18 @@ from deemo_jax.deid.folder.all_clips import CLIP_IDS
 from deemo_jax.deid.folder.deidentify_run import Run, run
 from deemo_jax.deid.folder.refused_list import REFUSALS
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT
-from deemo_jax.deid.settings import COMMAND, EMPTY_SCENES, MASKS, MIXED, MODES, NO_TRACK, POLICIES, VOICES, Settings
+from deemo_jax.deid.settings import (
+    COMMAND,
+    EACH,
+    EMPTY_SCENES,
+    MASKS,
+    MIXED,
+    MODES,
+    NO_TRACK,
+    POLICIES,
+    VOICES,
+    Settings,
+)
 from deemo_jax.deid.voice.command import TIMEOUT_S, VoiceTool
 
 # Worker processes import this module too, so it imports only what they need.
@@ -106,7 +117,8 @@ def parser() -> argparse.ArgumentParser:
         default=MIXED,
         metavar="N",
         help=f"which sound is the voice: the number of a sound track, counted from 1; {MIXED}: all of them (default);"
-        f" {NO_TRACK}: no sound. A film without sound tracks is silent",
+        f" {EACH}: all, where every track is one person's microphone: each gets a voice of their own; {NO_TRACK}: no"
+        " sound. A film without sound tracks is silent",
     )
     flags.add_argument(
         "--speakers",

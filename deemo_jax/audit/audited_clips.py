@@ -14,7 +14,7 @@ from deemo_jax.core.errors import UserError, plain
 from deemo_jax.deid.find_films import VIDEO_SUFFIXES
 from deemo_jax.deid.manifest import PREVIEW, SUFFIX, Manifest, Masks, find_manifests, load_manifest, load_masks
 from deemo_jax.deid.raw_files import find_raw_files
-from deemo_jax.deid.settings import MIXED, Settings
+from deemo_jax.deid.settings import EACH, MIXED, Settings
 from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.audio import read_sound
 
@@ -78,7 +78,9 @@ def source_span(manifest: Manifest) -> tuple[float, float | None]:
 def read_source_voice(source: Path, manifest: Manifest) -> Float[np.ndarray, " n"]:
     """The sound of the raw file in the span, and from the sound tracks, that a clip was made from: mono, 16 kHz."""
     wanted = Settings.on_record(manifest.settings).audio_track
-    return read_sound(source, SAMPLE_RATE, *source_span(manifest), None if wanted == MIXED else int(wanted)).waveform
+    return read_sound(
+        source, SAMPLE_RATE, *source_span(manifest), None if wanted in (MIXED, EACH) else int(wanted)
+    ).waveform
 
 
 def source_frames(masks: Masks) -> list[int]:

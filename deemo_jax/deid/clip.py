@@ -112,7 +112,8 @@ def deidentify_clip(
     named = recording or clip_id
     changed = None
     if voice is not None:
-        changed = (anonymise.anonymise(voice, settings, key, named, speaker, usual, tool), SAMPLE_RATE)
+        new = anonymise.anonymise_people(voice, heard.turn, settings, key, named, speaker, usual, tool)
+        changed = (new, SAMPLE_RATE)
     del voice  # frees memory: it is as long as the clip
     with replacing(out_dir, clip_id) as draft:
         copy, covered, followed = (draft / name for name in (video_name, masks_name, tracks_name))

@@ -19,8 +19,8 @@ EMPTY_SCENES = ("refuse", "accept")
 VOICES = ("mcadams", "mcadams_speaker", "mcadams_fixed", "recast", "neutral")
 # `voice` for a tool of the user's own, which `deemo_jax.deid.voice.command` runs.
 COMMAND = "command"
-# `audio_track` for all sound tracks, and for none.
-MIXED, NO_TRACK = "mix", "none"
+# `audio_track` for all sound tracks, for all of them with a voice each, and for none.
+MIXED, EACH, NO_TRACK = "mix", "each", "none"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ class Settings:
         alpha_fixed: the coefficient of "mcadams_fixed" (0.8, as in VoicePrivacy 2020).
         alpha_low, alpha_high: range from which McAdams coefficients are drawn.
         crf: constant rate factor of H.264, 0 to 51; smaller is better quality.
-        audio_track: which sound is the voice: "mix" of all tracks, the number of one, counted from 1, or "none".
+        audio_track: which sound is the voice: "mix" of all tracks; "each", the same where every track is the microphone
+            of one person, who gets a voice of their own; the number of one track, counted from 1; or "none".
 
     Raises:
         UserError: a value is out of its range.
@@ -106,10 +107,12 @@ class Settings:
             if getattr(self, name) not in choices:
                 raise UserError(f"settings: {name} is one of {', '.join(choices)}, not {getattr(self, name)!r}")
 
-        if self.audio_track not in (MIXED, NO_TRACK) and not re.fullmatch("[1-9][0-9]?", str(self.audio_track)):
+        if self.audio_track == EACH and self.voice in ("mcadams_fixed", "mcadams_speaker"):
+            raise UserError(f"settings: {self.voice} has one voice a clip, and audio_track {EACH} asks for one a track")
+        if self.audio_track not in (MIXED, EACH, NO_TRACK) and not re.fullmatch("[1-9][0-9]?", str(self.audio_track)):
             raise UserError(
-                f"audio_track {self.audio_track!r}: give the number of a sound track, counted from 1, or {MIXED}, or"
-                f" {NO_TRACK}"
+                f"audio_track {self.audio_track!r}: give the number of a sound track, counted from 1, or {MIXED},"
+                f" {EACH}, or {NO_TRACK}"
             )
 
     @classmethod

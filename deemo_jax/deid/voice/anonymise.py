@@ -1,12 +1,12 @@
 """Changes a voice by the method that the settings name, with what is drawn under the voice key.
 
-Axes: n samples.
+Axes: n samples, F frames of 10 ms.
 """
 
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
@@ -15,6 +15,7 @@ from deemo_jax.deid.settings import COMMAND, Settings
 from deemo_jax.deid.voice.command import VoiceTool
 from deemo_jax.deid.voice.mcadams import mcadams
 from deemo_jax.deid.voice.neutral.manner import Manner
+from deemo_jax.deid.voice.turns import part_of
 from deemo_jax.media import SAMPLE_RATE
 
 
@@ -26,6 +27,7 @@ def anonymise(
     speaker: str | None = None,
     usual: Manner | None = None,
     tool: VoiceTool | None = None,
+    person: int = 0,
 ) -> Float[np.ndarray, " n"]:
     """The waveform in another voice; the same for the same arguments, unless a tool is not.
 
@@ -39,6 +41,7 @@ def anonymise(
         speaker: with "mcadams_speaker" it is drawn for each speaker instead; else unused.
         usual: with "neutral", how the speaker speaks on the whole; None for how they do in this clip.
         tool: with "command", the tool that is run. What the settings say of it is a record, which is not run.
+        person: which of the people who speak in the clip it is, from 0 on: each gets a voice of their own.
 
     Returns:
         float32 (n,), peak at most 1.
@@ -47,6 +50,7 @@ def anonymise(
         UserError: "mcadams_speaker" without a speaker; "command" without a tool; or the tool fails.
     """
     span = (settings.alpha_low, settings.alpha_high)
+    clip_id = f"{clip_id} person {person}" if person else clip_id  # which no clip id may be, since it has blanks
     match settings.voice:
         case "mcadams":
             return mcadams(waveform, key.alpha(clip_id, *span), SAMPLE_RATE)
@@ -63,14 +67,44 @@ def anonymise(
 
             return recast(waveform, key.generator("recast", clip_id))
         case "neutral":
-            from deemo_jax.deid.voice.neutral.neutral import neutral
+            from deemo_jax.deid.voice.neutral.neutral import PEOPLE, neutral
 
             draws = key.generator("neutral", clip_id)
-            return neutral(waveform, draws, settings.prosody, settings.detail, usual)
+            return neutral(waveform, draws, settings.prosody, settings.detail, usual, PEOPLE[person % len(PEOPLE)])
         case "command":
             if tool is None:
                 raise UserError(f"{clip_id}: its voice was made by a tool, which has to be given as --voice_command")
             return tool.change(waveform, clip_id, int(key.generator(COMMAND, clip_id).integers(1 << 31)))
+
+
+def anonymise_people(
+    waveform: Float[np.ndarray, " n"],
+    turn: Int[np.ndarray, " F"] | None,
+    settings: Settings,
+    key: VoiceKey,
+    clip_id: str,
+    speaker: str | None = None,
+    usual: Manner | None = None,
+    tool: VoiceTool | None = None,
+) -> Float[np.ndarray, " n"]:
+    """`anonymise`, with a voice for each of several people.
+
+    Args:
+        waveform: of all of them.
+        turn: whose turn it is, as `turns.turns` has it; None for one person.
+        settings, key, clip_id, speaker, tool: as there.
+        usual: of the one person; several have none, since the speaker's is not known to be that of any of them.
+    """
+    if turn is None:
+        return anonymise(waveform, settings, key, clip_id, speaker, usual, tool)
+    people = np.unique(turn).tolist()
+    parts = (
+        anonymise(part_of(waveform, turn, number), settings, key, clip_id, speaker, None, tool, number)
+        for number in people
+    )
+    whole = np.sum(list(parts), axis=0, dtype=np.float32)
+    peak = float(np.abs(whole).max(initial=0.0))
+    return whole / np.float32(peak) if peak > 1 else whole
 
 
 def on_record(settings: Settings, usual: Manner | None = None, tool: VoiceTool | None = None) -> dict[str, Any]:

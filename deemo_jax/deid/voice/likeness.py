@@ -59,7 +59,7 @@ def late_s(estimate: Float[np.ndarray, " n"], reference: Float[np.ndarray, " n"]
         estimate: mono, 16 kHz.
         reference: as long.
     """
-    levels = [_levels(x) for x in (estimate, reference)]
+    levels = [levels_db(x) for x in (estimate, reference)]
     count = len(levels[0])
     if count < REACH:
         return 0.0
@@ -71,7 +71,8 @@ def late_s(estimate: Float[np.ndarray, " n"], reference: Float[np.ndarray, " n"]
     return 0.0 if fits[best] < max(LEAST_FIT, near + LEAST_GAIN) else float(shifts[best]) * HOP / SAMPLE_RATE
 
 
-def _levels(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " F"]:
+def levels_db(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " F"]:
+    """The level of every 10 ms of a waveform of 16 kHz, dB of full scale, at least 40 dB below the loudest."""
     whole = waveform[: waveform.size // HOP * HOP].reshape(-1, HOP).astype(np.float64)
     level = 10 * np.log10(np.mean(whole**2, axis=1) + 1e-10)
     return np.maximum(level, level.max() - LEVELS_DB)

@@ -1,4 +1,4 @@
-"""Reads the voice of a source, and tells from which sound tracks it comes. Axes: n samples."""
+"""Reads the voice of a source, and tells from which sound tracks it comes. Axes: n samples, F frames of 10 ms."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid.settings import MIXED, NO_TRACK, Settings
+from deemo_jax.deid.settings import EACH, MIXED, NO_TRACK, Settings
+from deemo_jax.deid.voice.turns import turns
 from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.audio import read_sound, sound_tracks
 
@@ -30,6 +31,7 @@ class Heard:
         used: numbers of those that the voice comes from, counted from 1.
         channels: of each of these.
         remarks: unusual facts, in words.
+        turn: where every track is somebody's microphone, whose turn it is every 10 ms, a number from 0 on; else None.
     """
 
     seconds: float
@@ -37,6 +39,7 @@ class Heard:
     used: tuple[int, ...] = ()
     channels: tuple[int, ...] = ()
     remarks: tuple[str, ...] = ()
+    turn: Int[np.ndarray, " F"] | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -77,20 +80,23 @@ def listen(
     tracks = len(sound_tracks(source))
     if settings.audio_track == NO_TRACK and tracks:
         return None, Heard(0.0, tracks, remarks=("its sound is left out, as asked",))
-    if not tracks and settings.audio_track in (NO_TRACK, MIXED):
+    if not tracks and settings.audio_track in (NO_TRACK, MIXED, EACH):
         return None, Heard(0.0, 0, remarks=("it has no sound track: a silent film",))
-    track = None if settings.audio_track == MIXED else int(settings.audio_track)
+    track = None if settings.audio_track in (MIXED, EACH) else int(settings.audio_track)
     sound = read_sound(source, SAMPLE_RATE, start_s, end_s, track=track)
     if sound.waveform.size < LEAST_SOUND_S * SAMPLE_RATE:
         raise UserError(
             f"{source}: {sound.waveform.size / SAMPLE_RATE * 1e3:.1f} ms of sound; at least 25 ms are needed, or none:"
             f" --audio_track {NO_TRACK}"
         )
+    turn = None
+    if settings.audio_track == EACH and len(sound.used) > 1:
+        turn = turns([read_sound(source, SAMPLE_RATE, start_s, end_s, track=k).waveform for k in sound.used])
     remarks = sound.notes
     if tracks > 1:
-        remarks = (_named(sound.used, tracks), *remarks)
+        remarks = (_named(sound.used, tracks) + ", each with a voice of its own" * (turn is not None), *remarks)
     seconds = sound.waveform.size / SAMPLE_RATE
-    return sound.waveform, Heard(seconds, tracks, sound.used, sound.channels, remarks)
+    return sound.waveform, Heard(seconds, tracks, sound.used, sound.channels, remarks, turn)
 
 
 def _named(numbers: tuple[int, ...], tracks: int) -> str:

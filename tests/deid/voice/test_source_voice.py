@@ -185,6 +185,18 @@ def test_sound_that_cannot_be_heard_is_not_taken_for_a_silent_film(with_sound, t
     assert not (tmp_path / "out").exists()
 
 
+def test_every_track_is_somebodys_microphone(with_sound):
+    bursts = np.repeat([1.0, 0.0], 9600).astype(np.float32)
+    two = with_sound(tone(500) * bursts, tone(900) * (1 - bursts))
+    voice, heard = listen(two, Settings(audio_track="each"), 0.0, 60.0)
+    mixed, together = listen(two, Settings(), 0.0, 60.0)
+    np.testing.assert_array_equal(voice, mixed)
+    assert heard.used == (1, 2) and heard.remarks[0].endswith("mixed, each with a voice of its own")
+    assert together.turn is None and heard.turn[10] == 0 and heard.turn[110] == 1
+    one = listen(with_sound(tone(500), name="one.mkv"), Settings(audio_track="each"), 0.0, 60.0)[1]
+    assert one.turn is None and one.remarks == ()
+
+
 def test_25_ms_are_enough(with_sound):
     voice, heard = listen(with_sound(tone(500, 0.025)), Settings(), 0.0, 60.0)
     assert voice is not None and voice.size == 400

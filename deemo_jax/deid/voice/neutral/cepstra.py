@@ -85,15 +85,18 @@ def _cosines() -> Float[np.ndarray, "B D"]:
     return basis.astype(np.float32)
 
 
-def filters(cepstra: Float[np.ndarray, "F D"], gain: Float[np.ndarray, " F"]) -> Complex[np.ndarray, "F K"]:
+def filters(
+    cepstra: Float[np.ndarray, "F D"], gain: Float[np.ndarray, " F"], warp: float = 1.0
+) -> Complex[np.ndarray, "F K"]:
     """Minimum-phase filters with the envelopes of cepstra.
 
     Args:
         cepstra: of `features`; the first one, which is the level, is not used.
         gain: root mean square of each filter over frequency.
+        warp: factor of the frequencies of the envelopes.
     """
     whole = ((cepstra + MEAN_OF_SPEECH) / LIFTER)[:, 1:]
-    levels, phases = _log_filters()
+    levels, phases = _log_filters(warp)
     size = np.exp(whole @ levels[1:] + levels[0])
     size *= (gain / np.sqrt(np.mean(size * size, axis=1)))[:, None]
     angle = whole @ phases[1:] + phases[0]
@@ -103,13 +106,13 @@ def filters(cepstra: Float[np.ndarray, "F D"], gain: Float[np.ndarray, " F"]) ->
 
 
 @functools.cache
-def _log_filters() -> tuple[Float[np.ndarray, "D K"], Float[np.ndarray, "D K"]]:
+def _log_filters(warp: float) -> tuple[Float[np.ndarray, "D K"], Float[np.ndarray, "D K"]]:
     """Log-size and phase of the minimum-phase filter of a flat cepstrum; and of one unit of each further cepstrum.
 
     Bands become bins by interpolation. The flat one lowers the treble again as much as `PREEMPHASIS` raised it.
     """
     # Half, since cepstra are of power and filters are of size.
-    rows = 0.5 * np.stack([np.interp(_hertz(), _edges()[1:-1], column) for column in _cosines().T])
+    rows = 0.5 * np.stack([np.interp(_hertz() / warp, _edges()[1:-1], column) for column in _cosines().T])
     angle = np.maximum(np.pi * np.arange(FFT // 2 + 1) / (FFT // 2), 0.04)  # 100 Hz: constant below
     rows[0] = -np.log(np.abs(1 - PREEMPHASIS * np.exp(-1j * angle)))
     # The log-spectrum of a minimum-phase filter is that of a causal cepstrum (Oppenheim and Schafer 1975).

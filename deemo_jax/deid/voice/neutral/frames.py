@@ -17,8 +17,9 @@ PREEMPHASIS, FULL_SCALE = 0.97, 32768.0
 LOUDNESS_SPAN = 7
 # Mean square below which there is nothing: -90 dB of full scale.
 LEAST_POWER = 1e-9
-# Decibels below the loud frames (95 % quantile) down to which a frame counts as speech.
-SPOKEN_DB = 30.0
+# Decibels below the loud frames (95 % quantile) down to which a frame counts as speech; and of full scale, at or below
+# which there is no sound that counts.
+SPOKEN_DB, SILENT_DB = 30.0, -89.0
 
 
 def frame_count(size: int) -> int:
@@ -65,7 +66,9 @@ def spoken(decibels: Float[np.ndarray, " F"]) -> Int[np.ndarray, " S"]:
     Args:
         decibels: of `loudness`.
     """
-    return np.flatnonzero(decibels >= np.quantile(decibels, 0.95) - SPOKEN_DB)
+    sounding = decibels[decibels > SILENT_DB]
+    loud = np.quantile(sounding if sounding.size else decibels, 0.95)
+    return np.flatnonzero(decibels >= loud - SPOKEN_DB)
 
 
 def smooth(rows: Float[np.ndarray, "F ..."], span: int) -> Float[np.ndarray, "F ..."]:

@@ -1,7 +1,6 @@
 """Makes en_us.npz, the classes of speech of the neutral voice, out of pocketsphinx's English model.
 
-    pip install pocketsphinx==5.1.1
-    python -m deemo_jax.deid.voice.neutral.make_model
+    make neutral_voice
 
 The model's 5126 tied states, which are phones beside other phones, become at most four classes a state. The same files
 give the same bytes. No speech is needed, and none of anybody's own went into it.

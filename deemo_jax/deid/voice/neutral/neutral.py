@@ -8,6 +8,8 @@ pauses and tempo.
 Axes: n samples, F frames.
 """
 
+import dataclasses
+
 import numpy as np
 from jaxtyping import Float
 
@@ -19,8 +21,8 @@ from deemo_jax.deid.voice.neutral.model import load_model
 from deemo_jax.deid.voice.neutral.phone_classes import hear_classes
 from deemo_jax.deid.voice.neutral.vocoder import synthesise
 
-# Of the one voice: pitch, between those of most women and most men; and loudness of its speech, dB of full scale.
-PITCH_HZ, LEVEL_DB = 150.0, -26.0
+# Loudness of speech, dB of full scale.
+LEVEL_DB = -26.0
 # How far pitch may move from its middle, octaves; and loudness, down and up, dB.
 MOST_OCTAVES, MOST_SOFTER_DB, MOST_LOUDER_DB = 1.0, -40.0, 12.0
 # How far the loudness of a clip may be from that of its speaker, dB; how much softer pauses are made.
@@ -35,12 +37,31 @@ DB_PER_CEPSTRUM = 10 / np.log(10) / np.sqrt(BANDS)
 PEAK = 0.999
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who does not exist.
+
+    Attributes:
+        pitch_hz: in the middle of their voice.
+        warp: factor of the frequencies of their envelopes, as of a shorter vocal tract.
+    """
+
+    pitch_hz: float
+    warp: float = 1.0
+
+
+# The one voice, its pitch between those of most women and most men; and those of further people in the same clip.
+NOBODY = Person(150.0)
+PEOPLE = (NOBODY, Person(110.0, 0.92), Person(205.0, 1.09))
+
+
 def neutral(
     waveform: Float[np.ndarray, " n"],
     rng: np.random.Generator,
     prosody: float = 1.0,
     detail: float = 0.0,
     usual: Manner | None = None,
+    person: Person = NOBODY,
 ) -> Float[np.ndarray, " n"]:
     """The waveform said by the one voice.
 
@@ -51,6 +72,7 @@ def neutral(
         detail: 0 for one envelope a class, to 1 for that of the model's speakers who are nearest to the frame: clearer
             words, and more of who speaks.
         usual: the speaker's, around whose middle pitch and loudness are taken; None for the waveform's own.
+        person: who says it.
 
     Returns:
         float32 (n,), peak below 1; at one loudness, or as far from it as the clip is from its speaker's.
@@ -71,15 +93,16 @@ def neutral(
     middle_db = float(level[speech].mean())
     course = np.clip(level - middle_db, MOST_SOFTER_DB, MOST_LOUDER_DB)
     decibels = prosody * course + (1 - prosody) * own_level - PAUSE_DB * smooth(said.silence, PAUSE_SPAN)
-    decibels += LEVEL_DB - 10 * np.log10(np.mean(10 ** (decibels / 10)))
+    decibels += LEVEL_DB - 10 * np.log10(np.mean(10 ** (decibels[speech] / 10)))
     if usual is not None and usual.spoken:
         decibels += prosody * np.clip(middle_db - usual.decibels, -MOST_OFF_DB, MOST_OFF_DB)
 
     centre = usual.octave if usual is not None and usual.voiced else pitch.middle
     octaves = np.clip(pitch.octaves - centre, -MOST_OCTAVES, MOST_OCTAVES) if pitch.voiced else np.zeros(len(level))
-    hertz = PITCH_HZ * 2 ** (prosody * octaves)
+    hertz = person.pitch_hz * 2 ** (prosody * octaves)
     gain = (10 ** (decibels / 20)).astype(np.float32)
-    changed = synthesise(cepstra, gain, hertz, smooth(said.tone, ENVELOPE_SPAN), clean.size, rng)
+    tone = smooth(said.tone, ENVELOPE_SPAN)
+    changed = synthesise(cepstra, gain, hertz, tone, clean.size, rng, person.warp)
     peak = float(np.abs(changed).max(initial=0.0))
     if peak > PEAK:
         changed *= np.float32(PEAK / peak)

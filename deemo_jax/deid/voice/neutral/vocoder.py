@@ -27,6 +27,7 @@ def synthesise(
     tone: Float[np.ndarray, " F"],
     size: int,
     rng: np.random.Generator,
+    warp: float = 1.0,
 ) -> Float[np.ndarray, " n"]:
     """Speaks.
 
@@ -37,6 +38,7 @@ def synthesise(
         tone: how much of each frame is tone, from 0 to 1; the rest is noise.
         size: n.
         rng: draws the phase of the pulses and the noise.
+        warp: factor of the frequencies of the envelopes.
 
     Returns:
         float32 (n,); it may be louder than full scale.
@@ -62,7 +64,7 @@ def synthesise(
         spectra = fft.rfft(frames, FFT, axis=2)
         share = np.clip(tone[first:last, None], 0, 1) * band
         mixed = spectra[0] * np.sqrt(share) + spectra[1] * np.sqrt(1 - share)
-        pieces = fft.irfft(mixed * filters(cepstra[first:last], gain[first:last]), FFT, axis=1)
+        pieces = fft.irfft(mixed * filters(cepstra[first:last], gain[first:last], warp), FFT, axis=1)
         for k in range(-(-FFT // HOP)):
             part = pieces[:, k * HOP : (k + 1) * HOP]
             rows = output[(first + k) * HOP : (last + k) * HOP].reshape(-1, HOP)

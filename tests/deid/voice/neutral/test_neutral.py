@@ -7,10 +7,11 @@ from scipy import signal
 from deemo_jax.audit.voice_cues import kept, pitch
 from deemo_jax.deid.voice.likeness import closest_second, si_snr
 from deemo_jax.deid.voice.neutral.manner import Manner, manner_of, mean_manner
-from deemo_jax.deid.voice.neutral.neutral import LEVEL_DB, PITCH_HZ, neutral
+from deemo_jax.deid.voice.neutral.neutral import LEVEL_DB, NOBODY, PEOPLE, neutral
 from tests.raw_clips import speech
 
 RATE = 16_000
+PITCH_HZ = NOBODY.pitch_hz
 # SI-SNR, dB, that no second of a changed voice may have against the sound at its place: that of two sounds of which one
 # explains a third of the other.
 MOST_ALIKE_DB = -3.0
@@ -187,6 +188,15 @@ def test_blocks_join(said, monkeypatch):
     np.testing.assert_allclose(neutral(sound, draws()), whole, atol=1e-4)
     monkeypatch.setattr(f"{home}.phone_classes.BLOCK", 70)
     assert si_snr(neutral(sound, draws()), whole) > 30
+
+
+def test_further_people_have_other_voices(sung, said):
+    sound, changed = said["speech"]
+    for person in PEOPLE[1:]:
+        assert np.nanmedian(pitch(neutral(sung, draws(), person=person))) == pytest.approx(person.pitch_hz, rel=0.04)
+        other = neutral(sound, draws(), person=person)
+        spectra = [10 * np.log10(signal.welch(x, RATE, nperseg=512)[1]) for x in (changed, other)]
+        assert np.abs(spectra[0] - spectra[1])[8:224].mean() > 2
 
 
 def test_detail_says_it_otherwise(said):
