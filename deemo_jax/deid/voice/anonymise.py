@@ -97,12 +97,10 @@ def anonymise_people(
     """
     if turn is None:
         return anonymise(waveform, settings, key, clip_id, speaker, usual, tool)
-    people = np.unique(turn).tolist()
-    parts = (
-        anonymise(part_of(waveform, turn, number), settings, key, clip_id, speaker, None, tool, number)
-        for number in people
-    )
-    whole = np.sum(list(parts), axis=0, dtype=np.float32)
+    whole = np.zeros(waveform.shape, np.float32)
+    for person in np.unique(turn).tolist():
+        own = part_of(waveform, turn, person)
+        whole += anonymise(own, settings, key, clip_id, speaker, None, tool, person)
     peak = float(np.abs(whole).max(initial=0.0))
     return whole / np.float32(peak) if peak > 1 else whole
 
