@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid.settings import VOICES
+from deemo_jax.deid.settings import VOICES, Settings
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,7 +52,11 @@ def parser() -> argparse.ArgumentParser:
         " vector (default: the installed Resemblyzer, make audit_models)",
     )
     long.add_argument(
-        "--voices", choices=VOICES, nargs="+", default=VOICES, metavar="NAME", help=f"of {', '.join(VOICES)}: these"
+        "--voices",
+        nargs="+",
+        default=VOICES,
+        metavar="NAME",
+        help=f"of {', '.join(VOICES)}: these; neutral:0.5 has half of the prosody",
     )
     long.add_argument(
         "--speech",
@@ -80,6 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     if (flags.face_embedder or flags.speaker_encoder or flags.speech) and not flags.attacks:
         raise UserError("--face_embedder, --speaker_encoder and --speech need --attacks: they are for attackers")
+    for name in flags.voices:
+        Settings.of_voice(name)  # raises where there is no such voice
     if flags.speech is not None:
         return _attack_speech(flags)
     if flags.folder is None or flags.json is not None:

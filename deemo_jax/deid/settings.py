@@ -127,6 +127,22 @@ class Settings:
         return cls(**({"mask": "gaussian"} if mode == "paper" else {}) | changes)
 
     @classmethod
+    def of_voice(cls, name: str) -> "Settings":
+        """The settings of a voice by its name in reports: one of `VOICES`, "neutral:PROSODY", or that and ":DETAIL".
+
+        Raises:
+            UserError: there is no such voice, or a share is out of its range.
+        """
+        voice, *shares = name.split(":")
+        try:
+            values = dict(zip(("prosody", "detail"), map(float, shares), strict=False))
+        except ValueError:
+            voice = ""
+        if voice not in VOICES or len(shares) > 2 or (shares and voice != "neutral"):
+            raise UserError(f"voice {name}: choose from {', '.join(VOICES)}, neutral:0.5 for half of the prosody")
+        return cls(voice=voice, **values)  # type: ignore[arg-type]
+
+    @classmethod
     def on_record(cls, record: Mapping[str, Any]) -> "Settings":
         """The settings in a manifest.
 

@@ -97,7 +97,7 @@ def voice_section(
     Args:
         clips: with speakers; at most `per_speaker` of each are used, half of them to enrol.
         made_by: settings of the de-identified files; None leaves out their voices.
-        modes: methods, as `Settings.voice` has them.
+        modes: methods, as `Settings.of_voice` has them.
         encoder: tells voices apart, as `speaker_encoder` takes it; where there is none, the section is not measured.
         per_speaker: clips of a speaker, at least 2.
         most_speakers: speakers, at most; more are left out by draw.
@@ -115,7 +115,7 @@ def voice_section(
     user, *attackers = (VoiceKey(hashlib.sha256(f"audit {n} {seed}".encode()).digest()) for n in range(1 + DRAWS))
     methods = [Method(ORIGINAL, unchanged)]
     for mode in modes:
-        settings = Settings(voice=mode)  # type: ignore[arg-type]
+        settings = Settings.of_voice(mode)
         methods.append(Method(mode, by_settings(settings, user), _imitations(settings, attackers)))
     if made_by is not None and set(trials.trials) <= trials.written.keys():
         methods.append(Method(f"as written ({made_by.voice})", None, _imitations(made_by, attackers)))

@@ -18,7 +18,7 @@ from deemo_jax.deid.folder.speaker_manners import speaker_manners
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import CLIP_ID, WHOLE
 from deemo_jax.deid.replace_files import alone, discard, settle
-from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.settings import EACH, Settings
 from deemo_jax.deid.source_map import Known
 from deemo_jax.deid.source_spans import SourceSpan
 
@@ -70,7 +70,8 @@ def deidentify_all(
             with alone(out_dir, clip_id):
                 settle(out_dir, clip_id)
     job = SourceJob(out_dir, settings, key, clip_ids, refusals.by_clip, options)
-    if settings.voice == "neutral" and options.speakers:
+    # With a voice for each sound track it is not known whose track the speaker's is.
+    if settings.voice == "neutral" and options.speakers and settings.audio_track != EACH:
         options = dataclasses.replace(options, manners=speaker_manners(job, wanted, workers))
         job = dataclasses.replace(job, options=options)
     outcomes: list[Outcome] = []

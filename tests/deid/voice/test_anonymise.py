@@ -51,6 +51,15 @@ def test_the_coefficients_are_those_of_settings_and_key(short, key):
     np.testing.assert_array_equal(drawn, mcadams(short, key.alpha("c1", 0.6, 0.8)))
 
 
+def test_voices_by_their_names_in_reports():
+    assert Settings.of_voice("recast") == Settings(voice="recast")
+    assert Settings.of_voice("neutral:0.5") == Settings(voice="neutral", prosody=0.5)
+    assert Settings.of_voice("neutral:0:1") == Settings(voice="neutral", prosody=0.0, detail=1.0)
+    for wrong in ("command", "whisper", "recast:0.5", "neutral:much", "neutral:1:1:1", "neutral:2", ""):
+        with pytest.raises(UserError, match=r"voice|prosody"):
+            Settings.of_voice(wrong)
+
+
 def test_impossible_settings():
     with pytest.raises(UserError, match="voice"):
         Settings(voice="whisper")
