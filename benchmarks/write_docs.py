@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "deid_scaling": ("benchmarks.deid_scaling",),
     "hard_faces": ("benchmarks.hard_faces", "--out", "runs/hard_faces"),
     "words": ("benchmarks.privacy.words",),
+    "voices": ("benchmarks.voices",),
 }
 PLACE = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 

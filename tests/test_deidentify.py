@@ -1,6 +1,7 @@
 """The command, as a person runs it."""
 
 import json
+import sys
 
 import pytest
 
@@ -42,6 +43,34 @@ def test_from_raw_to_audit(raw, tmp_path, command):
     reported = commands.run("audit", out, "--truth", truth, "--source", raw.path.parent, *long)
     assert reported.returncode == 0 and (out / "audit" / "report.html").is_file(), reported.stderr
     assert "Utility: is the cue still there? (not measured)" in reported.stdout
+
+
+def test_voices_of_ones_own(raw, tmp_path, command):
+    """A tool is run by a worker process; flags that do not go together are told before anything is done."""
+    out, script = tmp_path / "out", tmp_path / "tool.py"
+    script.write_text(
+        "import array, random, sys, wave\n"
+        "with wave.open(sys.argv[1]) as file:\n"
+        "    x = array.array('h', file.readframes(file.getnframes()))\n"
+        "with wave.open(sys.argv[2], 'wb') as file:\n"
+        "    file.setnchannels(1); file.setsampwidth(2); file.setframerate(16000)\n"
+        "    file.writeframes(array.array('h', [random.choice((-1, 1)) * (s // 2) for s in x]).tobytes())\n"
+    )
+    call = f"{sys.executable} {script} {{in}} {{out}}"
+    done = command(raw.path, "--out", out, "--clip_ids", "stem", "--voice_command", call, "--smallest_face", 0.3)
+    assert done.returncode == 0, done.stderr
+    row = json.loads((out / "speaker.manifest.json").read_text())
+    assert row["voice"]["method"] == "command" and "tool.py" in row["voice"]["tool_sha256"]
+    assert row["settings"]["voice_command"].endswith("tool.py {in} {out}") and str(tmp_path) not in json.dumps(row)
+    for flags, words in (
+        (("--voice_command", call, "--voice", "recast"), ("--voice_command", "--voice recast")),
+        (("--voice_command", "no_such_tool {in} {out}"), ("no_such_tool", "no such program")),
+        (("--voice_timeout", 5), ("--voice_timeout", "--voice_command")),
+        (("--prosody", 0.5), ("prosody", "neutral")),
+        (("--voice", "neutral", "--prosody", 2), ("prosody",)),
+    ):
+        assert one_line(command(raw.path, "--out", tmp_path / "other", *flags), *words)
+    assert not (tmp_path / "other").exists()
 
 
 def test_what_goes_wrong_is_one_line(raw, tmp_path, command):

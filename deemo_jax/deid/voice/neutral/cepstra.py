@@ -1,7 +1,7 @@
 """Mel cepstra as pocketsphinx's English model was trained on, and the way back from a cepstrum to a filter.
 
 pocketsphinx 5.1.1, `feat.params` of its en-us model: 25 bands from 130 to 6800 Hz, DCT-II, lifter 22, `1s_c_d_dd`.
-Axes: F frames, K FFT bins, B mel bands, D cepstra, V features.
+Axes: F frames, K FFT bins, B mel bands, D cepstra, V features, S frames of speech.
 """
 
 import functools
@@ -35,17 +35,14 @@ def mel_cepstra(power: Float[np.ndarray, "F K"], warp: float) -> Float[np.ndarra
     return np.log(power @ _filters(warp) + np.float32(1.0)) @ (_cosines() * LIFTER)
 
 
-def features(
-    cepstra: Float[np.ndarray, "F D"], spoken: Int[np.ndarray, " S"], mean: Float[np.ndarray, " D"] | None = None
-) -> Float[np.ndarray, "F V"]:
+def features(cepstra: Float[np.ndarray, "F D"], spoken: Int[np.ndarray, " S"]) -> Float[np.ndarray, "F V"]:
     """Cepstra without their mean over speech, and their first and second differences: 39 numbers a frame.
 
     Args:
         cepstra: of `mel_cepstra`.
         spoken: numbers of the frames of speech.
-        mean: to take in place of that over speech.
     """
-    centred = cepstra - (cepstra[spoken].mean(axis=0) if mean is None else mean)
+    centred = cepstra - cepstra[spoken].mean(axis=0)
     count = len(centred)
     far = np.pad(centred, ((3, 3), (0, 0)), "edge")
     at = [far[3 + k : 3 + k + count] for k in range(-3, 4)]  # at[3 + k] is k frames later

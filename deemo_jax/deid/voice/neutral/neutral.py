@@ -21,8 +21,9 @@ from deemo_jax.deid.voice.neutral.model import load_model
 from deemo_jax.deid.voice.neutral.phone_classes import hear_classes
 from deemo_jax.deid.voice.neutral.vocoder import synthesise
 
-# Loudness of speech, dB of full scale.
-LEVEL_DB = -26.0
+# Loudness of speech, dB of full scale; what is softer is made louder by so much at most: the hiss of a silent room stays
+# soft.
+LEVEL_DB, MOST_GAIN_DB = -26.0, 30.0
 # How far pitch may move from its middle, octaves; and loudness, down and up, dB.
 MOST_OCTAVES, MOST_SOFTER_DB, MOST_LOUDER_DB = 1.0, -40.0, 12.0
 # How far the loudness of a clip may be from that of its speaker, dB; how much softer pauses are made.
@@ -93,7 +94,7 @@ def neutral(
     middle_db = float(level[speech].mean())
     course = np.clip(level - middle_db, MOST_SOFTER_DB, MOST_LOUDER_DB)
     decibels = prosody * course + (1 - prosody) * own_level - PAUSE_DB * smooth(said.silence, PAUSE_SPAN)
-    decibels += LEVEL_DB - 10 * np.log10(np.mean(10 ** (decibels[speech] / 10)))
+    decibels += min(LEVEL_DB, middle_db + MOST_GAIN_DB) - 10 * np.log10(np.mean(10 ** (decibels[speech] / 10)))
     if usual is not None and usual.spoken:
         decibels += prosody * np.clip(middle_db - usual.decibels, -MOST_OFF_DB, MOST_OFF_DB)
 

@@ -111,6 +111,12 @@ def test_short_sounds(size):
     assert changed.shape == (size,) and np.isfinite(changed).all() and abs(changed).max() < 1
 
 
+def test_the_hiss_of_a_silent_room_stays_soft():
+    hiss = 1e-4 * draws().normal(size=2 * RATE)
+    changed = neutral(hiss, draws())
+    assert changed.any() and 20 * np.log10(changed.std()) < 20 * np.log10(hiss.std()) + 32
+
+
 def test_pauses_stay_pauses():
     sound = np.concatenate([speech(1.0), np.zeros(RATE, np.float32), speech(1.0)])
     changed = neutral(sound, draws())

@@ -1,0 +1,75 @@
+"""How fast voices are changed: `neutral` beside the other methods on the same sound, on one core.
+
+Every method changes the same invented speech in turn, several times over, so that what else the machine does falls on
+all of them alike.
+"""
+
+import sys
+import time
+
+import numpy as np
+from jaxtyping import Float
+from threadpoolctl import threadpool_limits
+
+from benchmarks.ratios import spread
+from deemo_jax.core import cli
+from deemo_jax.core.tables import Table
+from deemo_jax.deid.keys import VoiceKey
+from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.voice.anonymise import anonymise
+from deemo_jax.media import SAMPLE_RATE
+
+METHODS = ("mcadams", "recast", "neutral", "neutral:1:1")
+NAMES = {"neutral:1:1": "neutral, detail 1"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = cli.Parser("python -m benchmarks.voices", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=30.0, help="of speech (default %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="(default %(default)s)")
+    flags = parser.parse_args(arguments)
+    sound = babble(flags.seconds)
+    with threadpool_limits(1):
+        times = {name: [] for name in METHODS}
+        for turn in range(flags.rounds + 1):  # the first round loads what the methods need
+            for name in METHODS:
+                spent = timed(sound, name)
+                times[name] += [spent] if turn else []
+    rows = []
+    for name, found in times.items():
+        speed = spread([flags.seconds / spent for spent in found], ".1f")
+        ratios = [one / other for one, other in zip(times["mcadams"], found, strict=True)]
+        rows.append((NAMES.get(name, name), speed, spread(ratios)))
+    header = ("voice", "seconds of sound a processor second", "times as fast as mcadams")
+    print(Table(f"{flags.seconds:g} s of speech, n {flags.rounds}", header, tuple(rows)).markdown())
+    return 0
+
+
+def timed(sound: Float[np.ndarray, " n"], name: str) -> float:
+    """Processor seconds for a change of voice."""
+    start = time.process_time()
+    anonymise(sound, Settings.of_voice(name), VoiceKey(bytes(32)), "clip")
+    return time.process_time() - start
+
+
+def babble(seconds: float) -> Float[np.ndarray, " n"]:
+    """Bursts of a buzz through moving formants, with pauses: mono, 16 kHz."""
+    from scipy import signal
+
+    rng = np.random.default_rng(0)
+    pieces = []
+    while sum(map(len, pieces)) < seconds * SAMPLE_RATE:
+        size = int(rng.integers(1600, 6400))
+        pulses = np.zeros(size)
+        pulses[:: int(rng.integers(80, 160))] = 1.0
+        pulses += 0.05 * rng.normal(size=size)
+        for hertz in rng.uniform((250, 900, 2200), (900, 2200, 3400)):
+            radius = np.exp(-np.pi * 100 / SAMPLE_RATE)
+            pulses = signal.lfilter([1], [1, -2 * radius * np.cos(2 * np.pi * hertz / SAMPLE_RATE), radius**2], pulses)
+        loud = np.hanning(size) * (rng.random() > 0.2)
+        pieces.append(0.3 * loud * pulses / np.abs(pulses).max())
+    return np.concatenate(pieces)[: round(seconds * SAMPLE_RATE)].astype(np.float32)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.guarded(main))
