@@ -21,7 +21,7 @@ from deemo_jax.deid.voice.neutral.model import load_model
 from deemo_jax.deid.voice.neutral.phone_classes import hear_classes
 from deemo_jax.deid.voice.neutral.vocoder import synthesise
 
-# Loudness of speech, dB of full scale; what is softer is made louder by so much at most: the hiss of a silent room stays
+# Loudness of speech, dB of full scale; by how much it is made louder at most, so that the hiss of a silent room stays
 # soft.
 LEVEL_DB, MOST_GAIN_DB = -26.0, 30.0
 # How far pitch may move from its middle, octaves; and loudness, down and up, dB.
