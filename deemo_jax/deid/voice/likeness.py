@@ -65,7 +65,7 @@ def late_s(estimate: Float[np.ndarray, " n"], reference: Float[np.ndarray, " n"]
         return 0.0
     reach = min(REACH, count // 2)
     shifts = np.arange(-reach, reach + 1)
-    fits = np.array([_correlation(*_shifted(levels[0], levels[1], shift)) for shift in shifts])
+    fits = np.array([_correlation(*_shifted(levels[0], levels[1], shift)) for shift in shifts.tolist()])
     near = fits[np.abs(shifts) * HOP <= MOST_LAG_S * SAMPLE_RATE].max()
     best = int(np.argmax(fits))
     return 0.0 if fits[best] < max(LEAST_FIT, near + LEAST_GAIN) else float(shifts[best]) * HOP / SAMPLE_RATE

@@ -11,7 +11,7 @@ def noise(seconds, seed=0):
 
 
 def test_si_snr():
-    voice, other = noise(0.5), noise(0.5, 1)
+    voice, other = noise(1), noise(1, 1)
     assert si_snr(3 * voice, voice) > 60
     assert si_snr(voice + 0.1 * other, voice) == pytest.approx(20, abs=0.3)
     assert si_snr(np.roll(voice, 300) + 0.1 * other, voice) > 13  # found at its lag, less what is cut at the ends

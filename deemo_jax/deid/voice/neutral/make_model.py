@@ -29,6 +29,8 @@ from deemo_jax.deid.voice.neutral.sphinx_files import (
 
 # Classes of a state, and rounds of k-means.
 CLASSES, ROUNDS = 4, 30
+# How the names of noises begin, of which the language model knows nothing; and how often one comes after any phone.
+NOISE, NOISE_SHARE = "+", 0.01
 # The first cepstrum, which is loudness, counts less when states are compared.
 LEVEL_SHARE = 0.3
 
@@ -112,11 +114,13 @@ def _clusters(points: Float[np.ndarray, "M D"], weights: Float[np.ndarray, " M"]
 
 
 def read_bigram(path: str | os.PathLike[str], phones: Sequence[str]) -> Float[np.ndarray, "P P"]:
-    """How often each phone comes after each, by pocketsphinx's language model of phones."""
+    """How often each phone comes after each, by pocketsphinx's language model of phones; rows add up to one."""
     from pocketsphinx import Config, LogMath, NGramModel
 
     model = NGramModel(Config(lw=1.0, wip=1.0), LogMath(LOG_BASE), str(path))
-    return LOG_BASE ** np.array([[float(model.prob([after, before])) for after in phones] for before in phones])
+    found = LOG_BASE ** np.array([[float(model.prob([after, before])) for after in phones] for before in phones])
+    found[:, [phone.startswith(NOISE) for phone in phones]] = NOISE_SHARE
+    return found / found.sum(axis=1, keepdims=True)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from deemo_jax.deid.voice.neutral.vocoder import synthesise
 LEVEL_DB, MOST_GAIN_DB = -26.0, 30.0
 # How far pitch may move from its middle, octaves; and loudness, down and up, dB.
 MOST_OCTAVES, MOST_SOFTER_DB, MOST_LOUDER_DB = 1.0, -40.0, 12.0
+# Decibels above the mean loudness of speech from which on, and at which, a frame is a pause whatever it sounds like.
+QUIET_DB = (-35.0, -45.0)
 # How far the loudness of a clip may be from that of its speaker, dB; how much softer pauses are made.
 MOST_OFF_DB, PAUSE_DB = 10.0, 25.0
 # Envelopes are averages of many speakers, and flatter than those of any of them: what they are multiplied by.
@@ -83,17 +85,20 @@ def neutral(
         return np.zeros(clean.shape, np.float32)
     level, pitch = loudness(clean), melody(clean)
     speech = spoken(level)
-    said = hear_classes(clean, speech, load_model(), detail)
+    middle_db = float(level[speech].mean())
+    said = hear_classes(clean, speech, level - middle_db, load_model(), detail)
+    # What is much softer than speech is a pause, whatever it sounds like.
+    soft = np.clip((QUIET_DB[0] - level + middle_db) / (QUIET_DB[0] - QUIET_DB[1]), 0, 1)
+    silence = np.maximum(said.silence, soft.astype(np.float32))
     cepstra = smooth(said.cepstra, ENVELOPE_SPAN)
-    heard = (1 - said.silence)[:, None]
+    heard = (1 - silence)[:, None]
     # The mean over speech tells of speaker and channel; that of the model's features is 0.
     mean = (cepstra * heard).sum(axis=0) / (heard.sum() + 1e-6)
     own_level = DB_PER_CEPSTRUM * cepstra[:, 0]
     cepstra = EMPHASIS * (cepstra - heard * mean)
 
-    middle_db = float(level[speech].mean())
     course = np.clip(level - middle_db, MOST_SOFTER_DB, MOST_LOUDER_DB)
-    decibels = prosody * course + (1 - prosody) * own_level - PAUSE_DB * smooth(said.silence, PAUSE_SPAN)
+    decibels = prosody * course + (1 - prosody) * own_level - PAUSE_DB * smooth(silence, PAUSE_SPAN)
     decibels += min(LEVEL_DB, middle_db + MOST_GAIN_DB) - 10 * np.log10(np.mean(10 ** (decibels[speech] / 10)))
     if usual is not None and usual.spoken:
         decibels += prosody * np.clip(middle_db - usual.decibels, -MOST_OFF_DB, MOST_OFF_DB)

@@ -30,6 +30,24 @@ def buzz(hertz, level=0.2):
     return (level * signal.sawtooth(2 * np.pi * np.cumsum(hertz) / RATE)).astype(np.float32)
 
 
+VOWELS = ((300, 2300, 3000), (750, 1100, 2500), (450, 900, 2400), (550, 1900, 2600))
+
+
+def vowels(hertz, level=0.1):
+    """Four vowels by turns, 0.15 s each, at a course of pitch: what is steady would count as the channel."""
+    pulses = (np.diff(np.floor(np.cumsum(hertz) / RATE), prepend=0) > 0) + 0.01 * draws(5).normal(size=len(hertz))
+    said = []
+    for formants in VOWELS:
+        sound = pulses
+        for formant in formants:
+            radius = np.exp(-np.pi * 90 / RATE)
+            sound = signal.lfilter([1], [1, -2 * radius * np.cos(2 * np.pi * formant / RATE), radius**2], sound)
+        said.append(sound / sound.std())
+    turn = np.arange(len(hertz)) // 2400 % len(VOWELS)
+    found = np.choose(turn, said)
+    return (level * found).astype(np.float32)
+
+
 def chords():
     """Three chords of four tones with overtones, and a beat."""
     found = np.concatenate(
@@ -58,6 +76,7 @@ def telephone():
 SOUNDS = {
     "speech": lambda: speech(2.0),
     "music": chords,
+    "vowels": lambda: vowels(np.full(2 * RATE, PITCH_HZ)),
     "a tone": lambda: 0.3 * np.sin(2 * np.pi * PITCH_HZ * seconds(2.0)),
     "a high tone": lambda: 0.3 * np.sin(2 * np.pi * 3000 * seconds(1.0)),
     "a buzz": lambda: buzz(np.full(2 * RATE, PITCH_HZ)),
@@ -134,8 +153,8 @@ def test_draws_change_noise_and_phase_and_not_the_voice(said, voice):
 
 
 def test_loudness_and_channel_of_the_recording_are_not_in_it(said):
-    sound, changed = said["speech"]
-    for other in (0.02 * sound, signal.lfilter([1, -0.5], [1], sound).astype(np.float32)):
+    sound, changed = said["vowels"]
+    for other in (0.1 * sound, signal.lfilter([1, -0.5], [1], sound).astype(np.float32)):
         again = neutral(other, draws())
         assert 20 * np.log10(again.std()) == pytest.approx(20 * np.log10(changed.std()), abs=0.5)
         spectra = [10 * np.log10(signal.welch(x, RATE, nperseg=512)[1]) for x in (changed, again)]
@@ -147,13 +166,13 @@ def test_loudness_and_channel_of_the_recording_are_not_in_it(said):
 def sung():
     """A voice that moves around 120 Hz and in loudness."""
     times = seconds(3.0)
-    return buzz(120 + 30 * np.sin(2 * np.pi * 0.7 * times)) * (1 + 0.5 * np.sin(2 * np.pi * 3 * times))
+    return vowels(120 + 30 * np.sin(2 * np.pi * 0.7 * times)) * (1 + 0.5 * np.sin(2 * np.pi * 3 * times))
 
 
 def test_the_dial_of_prosody(sung):
     whole, half, flat = (neutral(sung, draws(), prosody) for prosody in (1.0, 0.5, 0.0))
     found = kept(sung, whole)
-    assert found.pitch_correlation > 0.95 and found.loudness_correlation > 0.85 and found.pitch_gross_errors < 0.05
+    assert found.pitch_correlation > 0.95 and found.loudness_correlation > 0.9 and found.pitch_gross_errors < 0.12
     spread = [np.nanstd(np.log2(pitch(x)[20:-20])) for x in (sung, whole, half, flat)]
     assert spread[1] == pytest.approx(spread[0], rel=0.15) and spread[2] == pytest.approx(spread[0] / 2, rel=0.2)
     assert spread[3] < 0.02
@@ -163,7 +182,7 @@ def test_the_dial_of_prosody(sung):
 
 def test_around_the_speakers_mean():
     """Of a speaker with a low and a high, loud clip, these stay lower and higher, and softer and louder."""
-    clips = [buzz(np.full(RATE, 100.0), 0.05), buzz(np.full(RATE, 140.0), 0.1)]
+    clips = [vowels(np.full(RATE, 100.0), 0.05), vowels(np.full(RATE, 140.0), 0.1)]
     usual = mean_manner(map(manner_of, clips))
     assert usual.octave == pytest.approx(np.log2(np.sqrt(100 * 140)), abs=0.02) and usual.spoken > 190
     alone = [neutral(clip, draws()) for clip in clips]
@@ -180,8 +199,9 @@ def test_around_the_speakers_mean():
 def test_a_mean_without_anything_heard_counts_for_nothing():
     silent = manner_of(np.zeros(RATE))
     assert silent == Manner(0.0, 0.0, 0, 0) and mean_manner([]) == silent
-    clip = buzz(np.full(RATE, 200.0))
-    assert mean_manner([silent, manner_of(clip)]) == manner_of(clip)
+    clip = vowels(np.full(RATE, 200.0))
+    mean, own = mean_manner([silent, manner_of(clip)]), manner_of(clip)
+    assert (mean.octave, mean.decibels) == pytest.approx((own.octave, own.decibels)) and mean.voiced == own.voiced
     np.testing.assert_array_equal(neutral(clip, draws(), usual=silent), neutral(clip, draws()))
 
 
@@ -197,12 +217,12 @@ def test_blocks_join(said, monkeypatch):
 
 
 def test_further_people_have_other_voices(sung, said):
-    sound, changed = said["speech"]
+    sound, changed = said["vowels"]
     for person in PEOPLE[1:]:
         assert np.nanmedian(pitch(neutral(sung, draws(), person=person))) == pytest.approx(person.pitch_hz, rel=0.04)
         other = neutral(sound, draws(), person=person)
         spectra = [10 * np.log10(signal.welch(x, RATE, nperseg=512)[1]) for x in (changed, other)]
-        assert np.abs(spectra[0] - spectra[1])[8:224].mean() > 2
+        assert np.abs(spectra[0] - spectra[1])[8:224].mean() > 1
 
 
 def test_detail_says_it_otherwise(said):
