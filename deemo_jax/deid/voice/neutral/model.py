@@ -39,7 +39,6 @@ class Model:
         share: log of how often a state sounds like this class.
         step: how often each state comes after each.
         means: of the Gaussians over cepstra, the first stream.
-        silent: 1 for the states of pauses and noises, else 0.
         spoken: mean cepstrum of each class; how much of it is tone, from 0 to 1; and 1 for a pause or a noise.
     """
 
@@ -50,7 +49,6 @@ class Model:
     share: Float[np.ndarray, " C"]
     step: Float[np.ndarray, "S S"]
     means: Float[np.ndarray, "P G D"]
-    silent: Float[np.ndarray, " S"]
     spoken: Float[np.ndarray, "C E"]
 
 
@@ -75,7 +73,6 @@ def load_model(path: str | os.PathLike[str] = PATH) -> Model:
         share=np.log(data["share"].astype(np.float32)),
         step=_steps(data["stay"].astype(np.float32), data["bigram"].astype(np.float32)),
         means=means[:, 0],
-        silent=np.repeat([float(phone in SILENT) for phone in phones], STATES).astype(np.float32),
         spoken=_spoken(phones, phone_of, mixtures[:, 0], means[:, 0]),
     )
 

@@ -86,7 +86,7 @@ def neutral(
     level, pitch = loudness(clean), melody(clean)
     speech = spoken(level)
     middle_db = float(level[speech].mean())
-    said = hear_classes(clean, speech, level - middle_db, load_model(), detail)
+    said = hear_classes(clean, speech, load_model(), detail)
     # What is much softer than speech is a pause, whatever it sounds like.
     soft = np.clip((QUIET_DB[0] - level + middle_db) / (QUIET_DB[0] - QUIET_DB[1]), 0, 1)
     silence = np.maximum(said.silence, soft.astype(np.float32))

@@ -23,9 +23,6 @@ ACOUSTIC_SCALE = 0.35
 BLOCK, BESIDE = 2000, 100
 # Frames whose densities are computed at once: they stay in the processor's cache.
 ROWS = 256
-# A loud frame is no pause: by how much the log-density of silent states is less in it; and the loudness, dB above the
-# mean of speech, from which on it is less, and at which it is that much less.
-LOUD_PENALTY, LOUD_FROM_DB, LOUD_DB = 4.0, -20.0, -10.0
 # Chance of every state, at least, so that no sound is impossible; and share of a class, at least.
 LEAST_CHANCE, LEAST_DENSITY = 1e-8, 1e-12
 # Frames over which the classes within a state are averaged.
@@ -47,19 +44,12 @@ class Said:
     silence: Float[np.ndarray, " F"]
 
 
-def hear_classes(
-    waveform: Float[np.ndarray, " n"],
-    spoken: Int[np.ndarray, " _"],
-    above: Float[np.ndarray, " F"],
-    model: Model,
-    detail: float,
-) -> Said:
+def hear_classes(waveform: Float[np.ndarray, " n"], spoken: Int[np.ndarray, " _"], model: Model, detail: float) -> Said:
     """Hears a waveform as classes and gives back how the one voice says them.
 
     Args:
         waveform: float32, mono, 16 kHz.
         spoken: numbers of the frames of speech.
-        above: how much louder each frame is than speech on the mean, dB.
         model: of `load_model`.
         detail: 0 says each class as its speakers do on average; 1 as those of its Gaussians do that are near a frame.
     """
@@ -69,11 +59,10 @@ def hear_classes(
     blocks = [np.arange(start, min(start + BLOCK, count)) for start in starts]
     cepstra = np.concatenate([mel_cepstra(power_spectra(waveform, block), warp) for block in blocks])
     heard = features(cepstra, spoken)
-    penalty = LOUD_PENALTY * np.clip((above - LOUD_FROM_DB) / (LOUD_DB - LOUD_FROM_DB), 0, 1).astype(np.float32)
     found = np.empty((count, model.spoken.shape[1]), np.float32)
     for block in blocks:
         first, last = max(block[0] - BESIDE, 0), min(block[-1] + 1 + BESIDE, count)
-        part = _speak(heard[first:last], penalty[first:last], model, detail)
+        part = _speak(heard[first:last], model, detail)
         found[block] = part[block[0] - first : block[-1] + 1 - first]
     return Said(found[:, CEPSTRUM], found[:, TONE], found[:, SILENCE])
 
@@ -90,10 +79,8 @@ def likeliest_warp(waveform: Float[np.ndarray, " n"], spoken: Int[np.ndarray, " 
     return WARPS[int(np.argmax(scores))]
 
 
-def _speak(
-    heard: Float[np.ndarray, "F V"], penalty: Float[np.ndarray, " F"], model: Model, detail: float
-) -> Float[np.ndarray, "F E"]:
-    """`Model.spoken`, averaged over the classes that each frame may be; silent states have a penalty."""
+def _speak(heard: Float[np.ndarray, "F V"], model: Model, detail: float) -> Float[np.ndarray, "F E"]:
+    """`Model.spoken`, averaged over the classes that each frame may be."""
     logs, near = log_likelihoods(heard, model, STREAMS, detail > 0)
     within = ACOUSTIC_SCALE * logs + model.share
     starts = np.flatnonzero(np.diff(model.owner, prepend=-1))
@@ -101,7 +88,7 @@ def _speak(
     within = np.exp(within - most[:, model.owner])
     sums = np.add.reduceat(within, starts, axis=1)
     within /= sums[:, model.owner]
-    states = np.log(sums) + most - penalty[:, None] * model.silent
+    states = np.log(sums) + most
     chance = state_chances(np.exp(states - states.max(axis=1, keepdims=True)), model.step)
     found = (chance[:, model.owner] * smooth(within, CLASS_SPAN)) @ model.spoken
     if near is not None:

@@ -173,9 +173,10 @@ def test_the_dial_of_prosody(sung):
     whole, half, flat = (neutral(sung, draws(), prosody) for prosody in (1.0, 0.5, 0.0))
     found = kept(sung, whole)
     assert found.pitch_correlation > 0.95 and found.loudness_correlation > 0.9 and found.pitch_gross_errors < 0.12
-    spread = [np.nanstd(np.log2(pitch(x)[20:-20])) for x in (sung, whole, half, flat)]
+    # Between quartiles, since the tracker leaps at the seams of vowels.
+    spread = [np.diff(np.nanquantile(np.log2(pitch(x)), (0.25, 0.75)))[0] for x in (sung, whole, half, flat)]
     assert spread[1] == pytest.approx(spread[0], rel=0.15) and spread[2] == pytest.approx(spread[0] / 2, rel=0.2)
-    assert spread[3] < 0.02
+    assert spread[3] < 0.03
     for changed in (whole, half, flat):
         assert np.nanmedian(pitch(changed)) == pytest.approx(PITCH_HZ, rel=0.04)
 
@@ -219,7 +220,9 @@ def test_blocks_join(said, monkeypatch):
 def test_further_people_have_other_voices(sung, said):
     sound, changed = said["vowels"]
     for person in PEOPLE[1:]:
-        assert np.nanmedian(pitch(neutral(sung, draws(), person=person))) == pytest.approx(person.pitch_hz, rel=0.04)
+        assert np.nanmedian(pitch(neutral(sung, draws(), 0.0, person=person))) == pytest.approx(
+            person.pitch_hz, rel=0.04
+        )
         other = neutral(sound, draws(), person=person)
         spectra = [10 * np.log10(signal.welch(x, RATE, nperseg=512)[1]) for x in (changed, other)]
         assert np.abs(spectra[0] - spectra[1])[8:224].mean() > 1
