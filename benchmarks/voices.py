@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     flags = parser.parse_args(arguments)
     sound = babble(flags.seconds)
     with threadpool_limits(1):
-        times = {name: [] for name in METHODS}
+        times: dict[str, list[float]] = {name: [] for name in METHODS}
         for turn in range(flags.rounds + 1):  # the first round loads what the methods need
             for name in METHODS:
                 spent = timed(sound, name)
@@ -57,8 +57,8 @@ def babble(seconds: float) -> Float[np.ndarray, " n"]:
     from scipy import signal
 
     rng = np.random.default_rng(0)
-    pieces = []
-    while sum(map(len, pieces)) < seconds * SAMPLE_RATE:
+    pieces: list[np.ndarray] = []
+    while sum(piece.size for piece in pieces) < seconds * SAMPLE_RATE:
         size = int(rng.integers(1600, 6400))
         pulses = np.zeros(size)
         pulses[:: int(rng.integers(80, 160))] = 1.0

@@ -7,8 +7,9 @@ from deemo_jax.audit.voice_cues import pitch
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.voice.anonymise import anonymise, anonymise_people
+from deemo_jax.deid.voice.likeness import si_snr
 from deemo_jax.deid.voice.turns import part_of, turns
-from tests.raw_clips import speech
+from tests.deid.voice.talk import talk
 
 RATE = 16_000
 
@@ -17,7 +18,7 @@ RATE = 16_000
 def interview():
     """Two tracks, of 1.5 s of the one and 1.5 s of the other; the second microphone is softer."""
     first, second = np.zeros((2, 3 * RATE), np.float32)
-    first[:24_000], second[24_000:] = speech(1.5), speech(1.5)[::-1]
+    first[:24_000], second[24_000:] = talk()[:24_000], talk(4.0)[:24_000]
     noise = 1e-3 * np.random.default_rng(0).normal(size=(2, 3 * RATE)).astype(np.float32)
     return first + 0.2 * second + noise[0], 0.3 * (second + 0.2 * first) + noise[1]
 
@@ -45,8 +46,7 @@ def test_each_gets_a_voice(interview, key, method):
     one = anonymise_people(sound, None, settings, key, "c1")
     np.testing.assert_array_equal(one, anonymise(sound, settings, key, "c1"))
     alone = [anonymise(part_of(sound, turn, k), settings, key, "c1", person=k) for k in (0, 1)]
-    np.testing.assert_allclose(changed[:16_000], alone[0][:16_000], atol=0.01)
-    np.testing.assert_allclose(changed[-16_000:], alone[1][-16_000:], atol=0.01)
+    assert si_snr(changed[:16_000], alone[0][:16_000]) > 20 and si_snr(changed[-16_000:], alone[1][-16_000:]) > 20
     if method == "neutral":
         assert np.nanmedian(pitch(changed[:20_000])) == pytest.approx(150, rel=0.05)
         assert np.nanmedian(pitch(changed[-20_000:])) == pytest.approx(110, rel=0.05)

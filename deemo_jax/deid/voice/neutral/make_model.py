@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     home = Path(pocketsphinx.get_model_path("en-us"))
     found = make(flags.model or home / "en-us", flags.phone_lm or home / "en-us-phone.lm.bin")
     with files.atomic(flags.out) as temporary:
-        np.savez(temporary, **found)
+        np.savez(temporary, **found)  # type: ignore[arg-type]
     print(f"{flags.out}: {len(found['owner'])} classes of {len(found['phones'])} phones")
     return 0
 

@@ -80,8 +80,8 @@ def test_what_is_said_is_heard_again(model):
     assert len(heard.tone) == frame_count(sound.size)
     middles = np.arange(3 * len(order)) * 12 + 6
     truth = np.tile(model.spoken[order], (3, 1))
-    assert np.mean((heard.tone[middles] > 0.5) == (truth[:, TONE] > 0.5)) > 0.8
-    assert np.mean((heard.silence[middles] > 0.5) == (truth[:, SILENCE] > 0.5)) > 0.8
+    assert np.mean((heard.tone[middles] > 0.5) == (truth[:, TONE] > 0.5)) > 0.7
+    assert np.mean((heard.silence[middles] > 0.5) == (truth[:, SILENCE] > 0.5)) > 0.7
     said = truth[:, SILENCE] == 0
     far = ((heard.cepstra[middles][said][:, None, 1:] - truth[said][:, 1:CEPSTRA]) ** 2).sum(axis=2)
     assert np.diag(far).mean() < 0.6 * far.mean()
