@@ -1,4 +1,4 @@
-"""Speech of an invented speaker, with real words: what hears classes of speech needs sounds that change as speech does."""
+"""Words of an invented speaker: what hears classes of speech needs sounds that change as those of speech do."""
 
 import functools
 
