@@ -98,6 +98,7 @@ def neutral(
     cepstra = EMPHASIS * (cepstra - heard * mean)
 
     course = np.clip(level - middle_db, MOST_SOFTER_DB, MOST_LOUDER_DB)
+    own_level = own_level + MOST_SOFTER_DB * soft
     decibels = prosody * course + (1 - prosody) * own_level - PAUSE_DB * smooth(silence, PAUSE_SPAN)
     decibels += min(LEVEL_DB, middle_db + MOST_GAIN_DB) - 10 * np.log10(np.mean(10 ** (decibels[speech] / 10)))
     if usual is not None and usual.spoken:
