@@ -17,6 +17,8 @@ MASKS = ("solid", "mosaic", "gaussian")
 POLICIES = ("refuse", "mask_frame", "drop_frame")
 EMPTY_SCENES = ("refuse", "accept")
 VOICES = ("mcadams", "mcadams_speaker", "mcadams_fixed", "recast", "neutral")
+# What "neutral" keeps of prosody and of each sound, unless asked otherwise: docs/privacy.md has what others give.
+PROSODY, DETAIL = 1.0, 0.5
 # `voice` for a tool of the user's own, which `deemo_jax.deid.voice.command` runs.
 COMMAND = "command"
 # `audio_track` for all sound tracks, for all of them with a voice each, and for none.
@@ -75,8 +77,8 @@ class Settings:
     on_missing: Literal["refuse", "mask_frame", "drop_frame"] = "refuse"
     empty_scenes: Literal["refuse", "accept"] = "refuse"
     voice: Literal["mcadams", "mcadams_speaker", "mcadams_fixed", "recast", "neutral", "command"] = "mcadams"
-    prosody: float = 1.0
-    detail: float = 0.0
+    prosody: float = PROSODY
+    detail: float = DETAIL
     voice_command: str = ""
     alpha_fixed: float = 0.8
     alpha_low: float = 0.5
@@ -97,7 +99,7 @@ class Settings:
             raise UserError("settings: need 0 <= hole_s <= 10 and 0 <= extend_s <= 10, in seconds")
         if not (0 <= self.prosody <= 1 and 0 <= self.detail <= 1):
             raise UserError("settings: need 0 <= prosody <= 1 and 0 <= detail <= 1")
-        if self.voice != "neutral" and (self.prosody, self.detail) != (1.0, 0.0):
+        if self.voice != "neutral" and (self.prosody, self.detail) != (PROSODY, DETAIL):
             raise UserError(f"settings: prosody and detail belong to the voice neutral, not to {self.voice}")
         if (self.voice == COMMAND) != bool(self.voice_command):
             raise UserError("settings: the voice command and voice_command, how it is called, go together")

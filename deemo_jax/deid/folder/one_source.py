@@ -15,7 +15,7 @@ from deemo_jax.deid.folder.source_outcome import Outcome
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import span_id
 from deemo_jax.deid.replace_files import alone, discard, settle
-from deemo_jax.deid.settings import MIXED, Settings
+from deemo_jax.deid.settings import DETAIL, MIXED, PROSODY, Settings
 from deemo_jax.deid.source_spans import SourceSpan, TooLong, pieces
 from deemo_jax.deid.voice.command import VoiceTool
 from deemo_jax.deid.voice.neutral.manner import Manner
@@ -240,7 +240,7 @@ class SourceJob:
 
 
 # Settings that manifests of earlier versions lack, with what they count as.
-LATER = {"audio_track": MIXED, "prosody": 1.0, "detail": 0.0, "voice_command": ""}
+LATER = {"audio_track": MIXED, "prosody": PROSODY, "detail": DETAIL, "voice_command": ""}
 # Remark on a source that failed and has an earlier clip.
 STAYS = "what was made of it before stays"
 

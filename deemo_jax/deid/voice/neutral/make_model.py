@@ -1,10 +1,11 @@
-"""Makes en_us.npz, the classes of speech of the neutral voice, out of pocketsphinx's English model.
+"""Makes en_us.npz, the phones of the neutral voice, out of pocketsphinx's English model.
 
     make neutral_voice
 
-The model's 5126 tied states, which are phones beside other phones, become at most four classes a state. The same files
-give the same bytes. No speech is needed, and none of anybody's own went into it.
-Axes: P phones, C classes, M tied states of one state, D cepstra.
+To hear phones, the model's 5126 tied states, which are phones beside other phones, become at most four classes a state.
+To say them, each tied state keeps its mean cepstrum. The same files give the same bytes. No speech is needed, and none
+of anybody's own went into it.
+Axes: P phones, R states of a phone, G Gaussians, C classes, N tied states, M those of one state, D cepstra.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from deemo_jax.deid.voice.neutral.sphinx_files import (
     read_states,
     read_transitions,
     read_weights,
+    States,
 )
 
 # Classes of a state, and rounds of k-means.
@@ -33,6 +35,8 @@ CLASSES, ROUNDS = 4, 30
 NOISE, NOISE_SHARE = "+", 0.01
 # The first cepstrum, which is loudness, counts less when states are compared.
 LEVEL_SHARE = 0.3
+# Parts of a word, the likeliest to have been meant last: what `triphones` takes where several have the same phones.
+PARTS = (1, 2, 3, 0)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = make(flags.model or home / "en-us", flags.phone_lm or home / "en-us-phone.lm.bin")
     with files.atomic(flags.out) as temporary:
         np.savez(temporary, **found)  # type: ignore[arg-type]
-    print(f"{flags.out}: {len(found['owner'])} classes of {len(found['phones'])} phones")
+    print(f"{flags.out}: {len(found['owner'])} classes and {len(found['tied'])} tied states of {len(found['phones'])} phones")
     return 0
 
 
@@ -94,7 +98,34 @@ def make(folder: Path, phone_lm: Path) -> dict[str, np.ndarray]:
         "share": np.array(share, np.float32),
         "stay": np.stack([transitions[:, k, k] for k in range(STATES)], axis=1).astype(np.float32),
         "bigram": read_bigram(phone_lm, states.phones).astype(np.float32),
+        "tied": mean_cepstra(states, weights[0], means[:, 0]).astype(np.float16),
+        "triphones": triphones(states).astype(np.uint16),
     }
+
+
+def mean_cepstra(
+    states: States, weights: Float[np.ndarray, "G N"], means: Float[np.ndarray, "P G D"]
+) -> Float[np.ndarray, "N D"]:
+    """The mean cepstrum of each tied state, a mixture of its phone's Gaussians."""
+    found = np.zeros((len(states.phone), means.shape[2]))
+    for phone in range(len(states.phones)):
+        own = states.phone == phone
+        found[own] = weights[:, own].T @ means[phone]
+    return found
+
+
+def triphones(states: States) -> Int[np.ndarray, "P P P R"]:
+    """The tied states of each phone between a phone before and one after it, as inside of a word where it occurs there.
+
+    Between phones where the model never met it, a phone has the states that it has without neighbours.
+    """
+    count = len(states.phones)
+    found = np.tile(states.own[:, None, None], (1, count, count, 1))
+    for part in PARTS:
+        own = states.contexts[:, 0] == part
+        phone, before, after = states.contexts[own, 1:].T
+        found[phone, before, after] = states.in_context[own]
+    return found
 
 
 def _clusters(points: Float[np.ndarray, "M D"], weights: Float[np.ndarray, " M"]) -> Int[np.ndarray, " M"]:

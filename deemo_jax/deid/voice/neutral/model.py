@@ -1,9 +1,12 @@
-"""The classes of speech: how a frame of each is heard, what follows what, and how each is spoken.
+"""The phones of English: how a frame of each is heard, what follows what, and how each is spoken between two others.
 
-A phone of English has three states, one after another; a state has up to four classes, which are the ways in which it
-sounds beside other phones. Each phone has a codebook of Gaussians over cepstra and their differences (three streams),
-and a class is a mixture of these. All of it is of pocketsphinx's English model (`make_model` tells how it was reduced).
-Axes: P phones, S states, C classes, Q classes of the phone that has most, G Gaussians, T streams, D cepstra.
+A phone has three states, one after another; a state has up to four classes, which are the ways in which it sounds
+beside other phones. Each phone has a codebook of Gaussians over cepstra and their differences (three streams), and a
+class is a mixture of these: phones are heard by it. Spoken is the mean cepstrum of a tied state, which is a state of a
+phone between others; rare neighbours share one. All of it is of pocketsphinx's English model (`make_model` tells how it
+was reduced).
+Axes: P phones, R states of a phone, S states of all phones, C classes, Q classes of the phone that has most, N tied
+states, G Gaussians, T streams, D cepstra, V numbers of a Gaussian's form.
 """
 
 import dataclasses
@@ -24,12 +27,18 @@ LEAST_VARIANCE = 1e-2
 UNVOICED = frozenset(["CH", "F", "HH", "K", "P", "S", "SH", "T", "TH", "SIL", "+NSN+", "+SPN+"])
 HALF_VOICED = frozenset(["V", "Z", "ZH", "DH", "JH", "B", "D", "G"])
 SILENT = frozenset(("SIL", "+NSN+", "+SPN+"))
+PAUSE = "SIL"
 HALF = 0.6
+# Natural logarithm of what each new phone costs beside its chance: without it, a path has more phones than were said,
+# and which ones are too many tells who speaks.
+PENALTY = 3.0
+# The least chance of a step, so that no row of states is impossible.
+LEAST_STEP = 1e-12
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """The classes, in the forms in which they are used; float32.
+    """The phones, in the forms in which they are used; float32.
 
     Attributes:
         forms: a Gaussian's log-density is the product of its row with x^2, x and 1, for x of a stream.
@@ -37,9 +46,14 @@ class Model:
         places: which of the P x Q columns are classes.
         owner: the state of each class.
         share: log of how often a state sounds like this class.
-        step: how often each state comes after each.
+        step: log of how often each state (row) comes after which each other (column), less `PENALTY` between phones.
         means: of the Gaussians over cepstra, the first stream.
-        spoken: mean cepstrum of each class; how much of it is tone, from 0 to 1; and 1 for a pause or a noise.
+        used: how much each of them counts in all classes of its phone.
+        tied: mean cepstrum of each tied state.
+        triphones: numbers of the tied states of a phone between a phone before and one after it.
+        tone: how much of each phone is tone, from 0 to 1.
+        silent: 1 for a phone that is a pause or a noise, else 0.
+        pause: number of the phone that is a pause.
     """
 
     forms: Float[np.ndarray, "P T V G"]
@@ -49,7 +63,12 @@ class Model:
     share: Float[np.ndarray, " C"]
     step: Float[np.ndarray, "S S"]
     means: Float[np.ndarray, "P G D"]
-    spoken: Float[np.ndarray, "C E"]
+    used: Float[np.ndarray, "P G"]
+    tied: Float[np.ndarray, "N D"]
+    triphones: Int[np.ndarray, "P P P R"]
+    tone: Float[np.ndarray, " P"]
+    silent: Float[np.ndarray, " P"]
+    pause: int
 
 
 @functools.cache
@@ -71,9 +90,14 @@ def load_model(path: str | os.PathLike[str] = PATH) -> Model:
         places=phone_of * padded.shape[3] + rank,
         owner=owner,
         share=np.log(data["share"].astype(np.float32)),
-        step=_steps(data["stay"].astype(np.float32), data["bigram"].astype(np.float32)),
+        step=_steps(data["stay"].astype(np.float64), data["bigram"].astype(np.float64)),
         means=means[:, 0],
-        spoken=_spoken(phones, phone_of, mixtures[:, 0], means[:, 0]),
+        used=padded[:, 0].sum(axis=2),
+        tied=data["tied"].astype(np.float32),
+        triphones=data["triphones"].astype(np.int64),
+        tone=np.array([0.0 if p in UNVOICED else HALF if p in HALF_VOICED else 1.0 for p in phones], np.float32),
+        silent=np.array([p in SILENT for p in phones], np.float32),
+        pause=phones.index(PAUSE),
     )
 
 
@@ -86,28 +110,11 @@ def _forms(
 
 
 def _steps(stay: Float[np.ndarray, "P R"], bigram: Float[np.ndarray, "P P"]) -> Float[np.ndarray, "S S"]:
-    """From the chance of staying in each of the R states of a phone, and that of each phone after each."""
-    step = np.zeros((stay.size, stay.size), np.float32)
+    """`Model.step`, from the chance of staying in each state of a phone, and that of each phone after each."""
+    chance = np.zeros((stay.size, stay.size))  # from each row to each column
     at = np.arange(stay.size)
-    step[at, at] = stay.ravel()
+    chance[at, at] = stay.ravel()
     inner = at[at % STATES < STATES - 1]
-    step[inner, inner + 1] = 1 - stay.ravel()[inner]
-    step[STATES - 1 :: STATES, ::STATES] += (1 - stay[:, -1:]) * bigram
-    return step
-
-
-def _spoken(
-    phones: list[str],
-    phone_of: Int[np.ndarray, " C"],
-    mixtures: Float[np.ndarray, "C G"],
-    means: Float[np.ndarray, "P G D"],
-) -> Float[np.ndarray, "C E"]:
-    weights = mixtures / mixtures.sum(axis=1, keepdims=True)
-    tone = [0.0 if phone in UNVOICED else HALF if phone in HALF_VOICED else 1.0 for phone in phones]
-    silent = [float(phone in SILENT) for phone in phones]
-    cepstra = np.einsum("cg,cgd->cd", weights, means[phone_of])
-    return np.column_stack([cepstra, np.array(tone)[phone_of], np.array(silent)[phone_of]]).astype(np.float32)
-
-
-# Columns of `Model.spoken`.
-CEPSTRUM, TONE, SILENCE = slice(0, CEPSTRA), CEPSTRA, CEPSTRA + 1
+    chance[inner, inner + 1] = 1 - stay.ravel()[inner]
+    chance[STATES - 1 :: STATES, ::STATES] += (1 - stay[:, -1:]) * bigram * np.exp(-PENALTY)
+    return np.ascontiguousarray(np.log(chance.T + LEAST_STEP), np.float32)

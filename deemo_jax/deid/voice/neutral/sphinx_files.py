@@ -1,7 +1,7 @@
 """Reads the files of an acoustic model of pocketsphinx (semi-continuous with a codebook a phone, "ptm").
 
 Only `make_model` needs it. Formats as in pocketsphinx 5.1.1: `bin_mdef.c`, `ms_gauden.c`, `ptm_mgau.c`, `tmat.c`.
-Axes: P phones, R states of a phone, T streams, G Gaussians, D cepstra, N tied states.
+Axes: P phones, R states of a phone, T streams, G Gaussians, D cepstra, N tied states, K contexts.
 """
 
 import dataclasses
@@ -41,6 +41,9 @@ class States:
         phone: of each tied state.
         state: which one of its phone each tied state is.
         often: in how many contexts each tied state is used.
+        contexts: the part of a word (0 inside, 1 its beginning, 2 its end, 3 the whole of it), the phone, and the
+            phones before and after it.
+        in_context: the tied states of each context.
     """
 
     phones: tuple[str, ...]
@@ -48,6 +51,8 @@ class States:
     phone: Int[np.ndarray, " N"]
     state: Int[np.ndarray, " N"]
     often: Int[np.ndarray, " N"]
+    contexts: Int[np.ndarray, "K 4"]
+    in_context: Int[np.ndarray, "K R"]
 
 
 def read_states(folder: Path) -> States:
@@ -80,7 +85,9 @@ def read_states(folder: Path) -> States:
     phone, state = np.full(numbers["tied"], -1), np.full(numbers["tied"], -1)
     for k in range(numbers["states"]):
         phone[used[:, k]], state[used[:, k]] = phone_of, k
-    return States(tuple(names), used[:own], phone, state, np.bincount(used.ravel(), minlength=numbers["tied"]))
+    often = np.bincount(used.ravel(), minlength=numbers["tied"])
+    beside = contexts["phones"][own:].astype(np.int64)
+    return States(tuple(names), used[:own], phone, state, often, beside, used[own:])
 
 
 def read_gaussians(path: Path) -> Float[np.ndarray, "P T G D"]:
