@@ -4,7 +4,7 @@ Axes: F frames, D cepstra.
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from deemo_jax.deid.voice.neutral.cepstra import BANDS
 from deemo_jax.deid.voice.neutral.frames import smooth
@@ -12,10 +12,9 @@ from deemo_jax.deid.voice.neutral.model import Model
 
 # Decibels that a unit of the first cepstrum stands for: the mean of the log-powers of all bands.
 DB_PER_CEPSTRUM = 10 / np.log(10) / np.sqrt(BANDS)
-# Decibels above the mean loudness of speech from which on, and at which, a frame is a pause whatever it sounds like; and
-# those at which it is no sound at all. No room is as soft beside a voice as that: pauses tell nothing of the room.
-QUIET_DB, NOTHING_DB = (-35.0, -45.0), (-65.0, -75.0)
-# How much softer than a pause nothing is, dB.
+# Decibels above the mean loudness of speech from which on, and at which, a frame is a pause whatever it sounds like.
+QUIET_DB = (-35.0, -45.0)
+# How much softer a frame of digital silence is than a pause, dB. Rooms are louder: how soft is no sign of them.
 DEEPER_DB = 40.0
 # How far the waveform's loudness may be from the mean of speech, down and up, dB; and how far the course may go.
 GIVEN_DB, COURSE_DB = (-40.0, 12.0), (-20.0, 12.0)
@@ -26,29 +25,29 @@ COURSE_SPAN, LEAST_SPEECH = 75, 0.05
 PAUSE_DB, PAUSE_SPAN = 25.0, 5
 
 
-def below(above: Float[np.ndarray, " F"], limits: tuple[float, float]) -> Float[np.ndarray, " F"]:
-    """From 0 to 1, how surely a frame is softer than some limits.
+def quietness(above: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:
+    """From 0 to 1, how surely a frame is too soft for speech.
 
     Args:
         above: loudness above the mean of speech, dB.
-        limits: of it: `QUIET_DB` of what is too soft for speech, `NOTHING_DB` of what is no sound.
     """
-    return np.clip((limits[0] - above) / (limits[0] - limits[1]), 0, 1)
+    return np.clip((QUIET_DB[0] - above) / (QUIET_DB[0] - QUIET_DB[1]), 0, 1)
 
 
 def own_loudness(
-    cepstra: Float[np.ndarray, "F D"], above: Float[np.ndarray, " F"], model: Model
+    cepstra: Float[np.ndarray, "F D"], quiet: Float[np.ndarray, " F"], sounds: Bool[np.ndarray, " F"], model: Model
 ) -> Float[np.ndarray, " F"]:
     """How loud each frame is by itself, dB above the mean of speech; quiet ones are no louder than a pause.
 
     Args:
         cepstra: of the one voice, with the level of each frame in the first one.
-        above: loudness of the waveform above its mean over speech, dB.
+        quiet: of `quietness`.
+        sounds: which frames are not of digital silence.
         model: of `load_model`.
     """
     own = DB_PER_CEPSTRUM * cepstra[:, 0]
     pause = DB_PER_CEPSTRUM * model.tied[model.triphones[model.pause, model.pause, model.pause], 0].max()
-    return own + below(above, QUIET_DB) * np.minimum(pause - own, 0) - DEEPER_DB * below(above, NOTHING_DB)
+    return own + quiet * np.minimum(pause - own, 0) - DEEPER_DB * smooth(1.0 - sounds, PAUSE_SPAN)
 
 
 def course_of_loudness(

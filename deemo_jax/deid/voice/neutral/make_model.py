@@ -22,11 +22,11 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.deid.voice.neutral.model import PATH, STATES
 from deemo_jax.deid.voice.neutral.sphinx_files import (
     LOG_BASE,
+    States,
     read_gaussians,
     read_states,
     read_transitions,
     read_weights,
-    States,
 )
 
 # Classes of a state, and rounds of k-means.
@@ -59,7 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = make(flags.model or home / "en-us", flags.phone_lm or home / "en-us-phone.lm.bin")
     with files.atomic(flags.out) as temporary:
         np.savez(temporary, **found)  # type: ignore[arg-type]
-    print(f"{flags.out}: {len(found['owner'])} classes and {len(found['tied'])} tied states of {len(found['phones'])} phones")
+    print(
+        f"{flags.out}: {len(found['phones'])} phones, {len(found['owner'])} classes, {len(found['tied'])} tied states"
+    )
     return 0
 
 

@@ -17,8 +17,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from deemo_jax.deid.voice.neutral.cepstra import CEPSTRA
-
 PATH = Path(__file__).with_name("en_us.npz")
 STATES, STREAMS = 3, 3
 # Variances below this are taken for it: half precision rounds them.

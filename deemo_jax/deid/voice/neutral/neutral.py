@@ -15,23 +15,16 @@ from jaxtyping import Float
 
 from deemo_jax.deid.settings import DETAIL, PROSODY
 from deemo_jax.deid.voice.neutral.envelopes import said_cepstra
-from deemo_jax.deid.voice.neutral.frames import loudness, smooth, spoken
-from deemo_jax.deid.voice.neutral.loudness_course import (
-    NOTHING_DB,
-    QUIET_DB,
-    below,
-    course_of_loudness,
-    own_loudness,
-    said_loudness,
-)
+from deemo_jax.deid.voice.neutral.frames import SILENT_DB, loudness, smooth, spoken
+from deemo_jax.deid.voice.neutral.loudness_course import course_of_loudness, own_loudness, quietness, said_loudness
 from deemo_jax.deid.voice.neutral.manner import Manner, is_silent, without_gaps
 from deemo_jax.deid.voice.neutral.melody import melody
 from deemo_jax.deid.voice.neutral.model import STATES, load_model
 from deemo_jax.deid.voice.neutral.phone_classes import hear_phones
 from deemo_jax.deid.voice.neutral.vocoder import synthesise
 
-# Loudness of all that sounds, dB of full scale; by how much speech is made louder at most, so that the hiss of a silent room stays
-# soft.
+# Loudness of all that sounds, dB of full scale; by how much speech is made louder at most, so that the hiss of a silent
+# room stays soft.
 LEVEL_DB, MOST_GAIN_DB = -26.0, 30.0
 # How far pitch may move from its middle, octaves; and frames over which that is averaged: a syllable's turn is kept,
 # what the tracker mistakes is not.
@@ -92,19 +85,19 @@ def neutral(
     model, level, pitch = load_model(), loudness(clean), melody(clean)
     loud = spoken(level)
     middle_db = float(level[loud].mean())
-    above = level - middle_db
+    above, sounds = level - middle_db, level > SILENT_DB
+    quiet = quietness(above)
     heard = hear_phones(clean, loud, model)
     phones = heard.path // STATES
     cepstra = smooth(said_cepstra(heard, model, detail), ENVELOPE_SPAN)
-    speech = 1 - np.maximum(model.silent[phones], below(above, QUIET_DB))
-    own = own_loudness(cepstra, above, model)
+    speech = 1 - np.maximum(model.silent[phones], quiet)
+    own = own_loudness(cepstra, quiet, sounds, model)
     # The mean over speech tells of speaker and channel; that of the model's features is 0.
     mean = (cepstra * speech[:, None]).sum(axis=0) / (speech.sum() + 1e-6)
     cepstra = (EMPHASIS * (cepstra - speech[:, None] * mean)).astype(np.float32)
 
     decibels = said_loudness(own, course_of_loudness(above, own, speech), speech, prosody)
-    sounding = 1 - below(above, NOTHING_DB)
-    mean_power = np.average(10 ** (decibels / 10), weights=sounding)
+    mean_power = np.mean(10 ** (decibels[sounds] / 10)) if sounds.any() else 1.0
     decibels += min(LEVEL_DB, middle_db + MOST_GAIN_DB) - 10 * np.log10(mean_power)
     if usual is not None and usual.spoken:
         decibels += prosody * np.clip(middle_db - usual.decibels, -MOST_OFF_DB, MOST_OFF_DB)

@@ -26,6 +26,12 @@ def seconds(length):
     return np.arange(round(length * RATE)) / RATE
 
 
+def words(semitones=0.0, level=0.1):
+    """Somebody talks in a room, whose sound is 30 dB softer than they are."""
+    sound = talk(semitones, level)
+    return (sound + 0.03 * level * draws(9).normal(size=sound.size)).astype(np.float32)
+
+
 def buzz(hertz, level=0.2):
     """A sawtooth of a course of pitch, Hz, sample by sample."""
     return (level * signal.sawtooth(2 * np.pi * np.cumsum(hertz) / RATE)).astype(np.float32)
@@ -59,7 +65,7 @@ def telephone():
 SOUNDS = {
     "speech": lambda: speech(2.0),
     "music": chords,
-    "words": lambda: talk()[: 2 * RATE],
+    "words": lambda: words()[: 2 * RATE],
     "a tone": lambda: 0.3 * np.sin(2 * np.pi * PITCH_HZ * seconds(2.0)),
     "a high tone": lambda: 0.3 * np.sin(2 * np.pi * 3000 * seconds(1.0)),
     "a buzz": lambda: buzz(np.full(2 * RATE, PITCH_HZ)),
@@ -150,10 +156,10 @@ def test_loudness_and_channel_of_the_recording_are_not_in_it(said):
 
 
 def test_the_dial_of_prosody():
-    sound = talk()
+    sound = words()
     whole, half, flat = (neutral(sound, draws(), prosody) for prosody in (1.0, 0.5, 0.0))
     found = kept(sound, whole)
-    assert found.pitch_correlation > 0.97 and found.pitch_gross_errors < 0.1 and found.loudness_correlation > 0.6
+    assert found.pitch_correlation > 0.96 and found.pitch_gross_errors < 0.1 and found.loudness_correlation > 0.6
     # Between quartiles, since the tracker leaps at seams.
     own, *spread = (np.diff(np.nanquantile(np.log2(pitch(x)), (0.25, 0.75)))[0] for x in (sound, whole, half, flat))
     assert 0.6 * own < spread[0] < 1.1 * own and 0.4 * spread[0] < spread[1] < 0.8 * spread[0] and spread[2] < 0.04
@@ -163,7 +169,7 @@ def test_the_dial_of_prosody():
 
 def test_around_the_speakers_mean():
     """Of a speaker with a low and a high, loud clip, these stay lower and higher, and softer and louder."""
-    clips = [talk(-2.0, 0.05), talk(3.0, 0.1)]
+    clips = [words(-2.0, 0.05), words(3.0, 0.1)]
     manners = [manner_of(clip) for clip in clips]
     usual, apart = mean_manner(manners), manners[1].octave - manners[0].octave
     assert apart == pytest.approx(5 / 12, abs=0.05) and manners[0].octave < usual.octave < manners[1].octave
@@ -194,9 +200,9 @@ def test_blocks_join(said, monkeypatch):
     monkeypatch.setattr(f"{home}.vocoder.BLOCK", 37)
     monkeypatch.setattr(f"{home}.melody.BLOCK", 41)
     monkeypatch.setattr(f"{home}.phone_classes.ROWS", 50)
-    np.testing.assert_allclose(neutral(sound, draws()), whole, atol=1e-4)
     monkeypatch.setattr(f"{home}.phone_classes.BLOCK", 70)
-    assert si_snr(neutral(sound, draws()), whole) > 30
+    monkeypatch.setattr(f"{home}.envelopes.BLOCK", 30)
+    np.testing.assert_allclose(neutral(sound, draws()), whole, atol=1e-4)
 
 
 def test_further_people_have_other_voices(said):
