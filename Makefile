@@ -34,7 +34,7 @@ help:
 	@echo "make lint       formatter, linter, type checker, one-way imports, links between pages"
 	@echo "make towers     pre-train the sample's frozen towers again (44 minutes on 2 busy cores)"
 	@echo "make audit_models   the pretrained speaker encoder of the audit's attackers (16 MB)"
-	@echo "make neutral_voice  the classes of speech of the neutral voice again, out of pocketsphinx's model"
+	@echo "make neutral_voice  the phones of the neutral voice again, out of pocketsphinx's model"
 	@echo "make bench      measures again what docs/ shows, and writes it there (FIGURES='deface ...' for some)"
 	@echo "make setup EXTRAS=cuda PYTHON=python3.13   choose extras and interpreter"
 

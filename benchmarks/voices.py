@@ -19,8 +19,8 @@ from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.voice.anonymise import anonymise
 from deemo_jax.media import SAMPLE_RATE
 
-METHODS = ("mcadams", "recast", "neutral", "neutral:1:1")
-NAMES = {"neutral:1:1": "neutral, detail 1"}
+METHODS = ("mcadams", "recast", "neutral", "neutral:1:0")
+NAMES = {"neutral:1:0": "neutral, detail 0"}
 
 
 def main(arguments: list[str] | None = None) -> int:

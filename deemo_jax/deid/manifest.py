@@ -53,7 +53,7 @@ class Manifest:
         settings: the fields of `Settings`.
         software: name -> version of the libraries that read or changed pixels and samples; the detector's hash.
         voice: "method" ("none" where the clip has no sound), "key_id" (never the key, nor a coefficient),
-            "sample_rate" (Hz); for "neutral" also "model_sha256" (of its classes of speech) and "around" (whose mean
+            "sample_rate" (Hz); for "neutral" also "model_sha256" (of its model of phones) and "around" (whose mean
             prosody is taken around: "clip" or "speaker"); for "command" "tool_sha256" (file name -> hash).
         faces: counts, and how they came about.
             "frames": frames of the source.

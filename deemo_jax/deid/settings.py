@@ -53,7 +53,7 @@ class Settings:
             "mcadams_fixed", the same for all, which anyone can undo; "recast", pitch, formants and timbre drawn for
             each clip (`deemo_jax.deid.voice.recast`); "neutral", one voice for everybody
             (`deemo_jax.deid.voice.neutral`); "command", a tool of the user's own.
-        prosody: how much of the course of pitch and loudness "neutral" keeps, from 0 to 1.
+        prosody: how much of the slow course of pitch and loudness "neutral" keeps, from 0 to 1.
         detail: how near "neutral" keeps to each sound, from 0 to 1: clearer words, and more of who speaks.
         voice_command: how the tool of "command" was called, without folders. It is a record, and is never run.
         alpha_fixed: the coefficient of "mcadams_fixed" (0.8, as in VoicePrivacy 2020).

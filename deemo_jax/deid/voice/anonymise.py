@@ -109,7 +109,7 @@ def on_record(settings: Settings, usual: Manner | None = None, tool: VoiceTool |
     """What a manifest says of a changed voice beside its settings: what it was made with, never what was drawn.
 
     Returns:
-        For "neutral" the hash of its classes of speech, and whether prosody was taken around the speaker's mean or the
+        For "neutral" the hash of its model of phones, and whether prosody was taken around the speaker's mean or the
         clip's; for "command" the hashes of the tool's files; else nothing.
     """
     if settings.voice == "neutral":

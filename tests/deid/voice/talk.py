@@ -1,4 +1,4 @@
-"""Words of an invented speaker: what hears classes of speech needs sounds that change as those of speech do."""
+"""Words of an invented speaker: what hears phones needs sounds that change as those of speech do."""
 
 import functools
 

@@ -18,7 +18,7 @@ FRAMES = 600
 def test_a_constant_gain_is_no_course():
     rng = np.random.default_rng(0)
     own, speech = rng.normal(0, 3, FRAMES), np.ones(FRAMES)
-    for gain in (-10.0, 0.0, 5.0):
+    for gain in (-10.0, 0.0, 2.0):
         assert np.abs(course_of_loudness(own + gain, own, speech)).max() < 1e-6
     # Of a phone that is louder for 30 ms little is left, of a second that is louder nearly all.
     for length, share in ((3, 0.1), (100, 0.9)):

@@ -65,7 +65,7 @@ def test_densities_are_those_of_gaussian_mixtures(model):
     expected = np.log(np.add.reduceat(np.exp(0.35 * found.astype(np.float64) + model.share), starts_of(model), axis=1))
     expected = np.maximum(expected - expected.max(axis=1, keepdims=True), LEAST_SCORE)
     np.testing.assert_allclose(scores, expected, atol=1e-3)
-    assert state_scores(20 * heard, model).min() == LEAST_SCORE
+    assert state_scores(200 * heard, model).min() == LEAST_SCORE
 
 
 def starts_of(model):
