@@ -17,9 +17,9 @@ MASKS = ("solid", "mosaic", "gaussian")
 POLICIES = ("refuse", "mask_frame", "drop_frame")
 EMPTY_SCENES = ("refuse", "accept")
 VOICES = ("mcadams", "mcadams_speaker", "mcadams_fixed", "recast", "neutral")
-# What "neutral" keeps of prosody and of each sound, unless asked otherwise. Half of the detail makes words clearer (word
-# error of Whisper tiny.en against its own transcript 72 instead of 81 %, 41 clips of LibriSpeech) and costs attackers'
-# equal error rate about one point.
+# What "neutral" keeps of prosody and of each sound, unless asked otherwise. Half of the detail makes words clearer
+# (error of Whisper tiny.en against its own transcript 72 instead of 81 %, 41 clips of LibriSpeech), and the strongest
+# attacker's equal error rate is about one point lower.
 PROSODY, DETAIL = 1.0, 0.5
 # `voice` for a tool of the user's own, which `deemo_jax.deid.voice.command` runs.
 COMMAND = "command"
