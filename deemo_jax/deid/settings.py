@@ -100,9 +100,11 @@ class Settings:
         if not (0 <= self.hole_s <= 10 and 0 <= self.extend_s <= 10):
             raise UserError("settings: need 0 <= hole_s <= 10 and 0 <= extend_s <= 10, in seconds")
         if not (0 <= self.prosody <= 1 and 0 <= self.detail <= 1):
-            raise UserError("settings: need 0 <= prosody <= 1 and 0 <= detail <= 1")
+            raise UserError(
+                f"prosody {self.prosody:g}, detail {self.detail:g}: give numbers from 0 to 1, as in --prosody 0.5"
+            )
         if self.voice != "neutral" and (self.prosody, self.detail) != (PROSODY, DETAIL):
-            raise UserError(f"settings: prosody and detail belong to the voice neutral, not to {self.voice}")
+            raise UserError(f"prosody and detail belong to the voice neutral, not to {self.voice}; add --voice neutral")
         if (self.voice == COMMAND) != bool(self.voice_command):
             raise UserError("settings: the voice command and voice_command, how it is called, go together")
         voices = (*VOICES, COMMAND)
