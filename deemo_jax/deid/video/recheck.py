@@ -49,7 +49,8 @@ class Recheck:
         small: frame of the copy -> boxes of small faces, around which close-ups are searched, too.
         full_size: frames of the copy that are searched at full size, too.
         known: frame of the copy -> detections of the first pass, where that searched the frame. If there are any, the
-            frames that show something new beside their masks since then are searched, too, and one in `AGAIN_EVERY_S`.
+            frames that show something new beside their masks since then are searched, too, one in `AGAIN_EVERY_S`, and
+            the last.
     """
 
     finder: FaceFinder
