@@ -4,10 +4,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.settings import VOICES, Settings
+
+if TYPE_CHECKING:
+    from deemo_jax.audit.report_parts import Section
 
 
 def parser() -> argparse.ArgumentParser:
@@ -16,8 +20,8 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m deemo_jax.audit",
         description="Checks every clip that a manifest in DIR names, and prints what was found beside what is promised;"
         " all numbers go to DIR/audit.json. With --report and --attacks: what attackers still get; with --towers: what"
-        " use is left. With --attacks --speech SPEECH and no DIR: what attackers get from changed voices of one's own"
-        " speech.",
+        " use is left. Two measurements go without checks: --attacks --speech SPEECH and no DIR, what attackers get"
+        " from changed voices of one's own speech; DIR --towers CONFIG without --report, what use is left of clips.",
         epilog="Exit code 0: every promise is kept; 2: one is broken, or something could not be checked.",
     )
     flags.add_argument("folder", type=Path, metavar="DIR", nargs="?", help="de-identified clips with their manifests")
@@ -64,12 +68,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="SPEECH",
         help="instead of clips, change and attack this speech, SPEECH/SPEAKER/*.flac or *.wav",
     )
-    long.add_argument("--json", type=Path, metavar="FILE", help="with --speech, write all numbers to this file")
+    long.add_argument("--json", type=Path, metavar="FILE", help="of a measurement without checks: its numbers")
     long.add_argument(
         "--towers",
         type=Path,
         metavar="CONFIG",
-        help="measure what use is left, by probes on the frozen encoders of this recipe and the weights of its init",
+        help="measure what use is left, by probes on the frozen encoders of this recipe and the weights of its init;"
+        " without --report, this alone",
     )
     long.add_argument("--clips", type=int, default=400, metavar="N", help="clips for the probes (default %(default)s)")
     return flags
@@ -88,10 +93,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Settings.of_voice(name)  # raises where there is no such voice
     if flags.speech is not None:
         return _attack_speech(flags)
-    if flags.folder is None or flags.json is not None:
+    if flags.folder is None:
         raise UserError("name the folder of the clips; or, for speech of your own, --attacks --speech SPEECH")
-    if not flags.report and (flags.detector or flags.attacks or flags.towers):
-        raise UserError("--detector, --attacks and --towers need --report")
+    if not flags.report and (flags.detector or flags.attacks):
+        raise UserError("--detector and --attacks need --report")
+    if flags.towers is not None and not flags.report and flags.human_check is None:
+        return _use_left(flags)
+    if flags.json is not None:
+        raise UserError("--json is for --speech, or for --towers without --report; else numbers are in DIR/audit.json")
     # Imported once the flags are checked: they load detectors, and for attacks and towers JAX.
     from deemo_jax.audit import human_check
     from deemo_jax.audit.audit import audit
@@ -127,14 +136,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _use_left(flags: argparse.Namespace) -> int:
+    from deemo_jax.audit.audited_clips import find_clips
+    from deemo_jax.audit.utility.emotion import utility_section
+    from deemo_jax.audit.utility.frozen_encoders import towers_of
+
+    clips = find_clips(flags.folder, flags.truth, flags.source).clips
+    sounding = [clip for clip in clips if not clip.manifest.silent]
+    towers = towers_of(flags.towers)
+    return _shown(
+        utility_section(sounding, towers, count=flags.clips, modes=flags.voices, workers=flags.workers), flags
+    )
+
+
 def _attack_speech(flags: argparse.Namespace) -> int:
     if flags.folder is not None or flags.report or flags.truth or flags.source:
         raise UserError("--speech is attacked by itself: leave out DIR, --report, --truth and --source")
-    from deemo_jax.audit import report
     from deemo_jax.audit.attacks.speech_folder import attack_speech
+
+    return _shown(attack_speech(flags.speech, flags.speaker_encoder, flags.voices, flags.workers), flags)
+
+
+def _shown(section: "Section", flags: argparse.Namespace) -> int:
+    from deemo_jax.audit import report
     from deemo_jax.core import files
 
-    section = attack_speech(flags.speech, flags.speaker_encoder, flags.voices, flags.workers)
     if flags.json is not None:
         files.write_json(flags.json, section.numbers)
     print(report.text([section]))

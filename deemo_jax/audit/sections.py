@@ -76,7 +76,7 @@ def sections_of(clips: Sequence[AuditedClip], found: FolderCheck, folder: Path, 
         faces_section(clips, found, refusals(folder), detector=options.detector, every=options.every, workers=workers),
         human_section(clips, folder / REPORT_DIR, frames=options.sheet, workers=workers),
         *attack_sections(clips, options),
-        emotion.utility_section(sounding, options.towers, count=options.clips, workers=workers),
+        emotion.utility_section(sounding, options.towers, count=options.clips, modes=options.voices, workers=workers),
         container_section(found, clips),
     ]
 

@@ -3,9 +3,11 @@
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
+from configs import sample
 from deemo_jax.core import files
 from deemo_jax.deid.manifest import Masks, write_masks
 from tests import commands
@@ -70,3 +72,12 @@ def test_what_a_person_saw_is_recorded_and_shown(folder):
     assert command(folder, "--human_check", "3")[0] == 0
     code, _, err = command(folder, "--every", 12)
     assert code == 2 and "A person saw a face in 1 of 24 pictures (numbers 3)" in err.splitlines()[-1]
+
+
+def test_towers_without_a_report_measure_what_use_is_left_alone(folder, tmp_path):
+    recipe = Path(sample.__file__)
+    code, out, _ = command(folder, "--towers", recipe, "--json", tmp_path / "use.json")
+    assert code == 0 and "not measured: needs" in out.lower() and not (folder / "audit.json").exists()
+    assert json.loads((tmp_path / "use.json").read_text()) == {"balanced_accuracy": None}
+    code, _, err = command(folder, "--json", tmp_path / "none.json")
+    assert code == 2 and "--json is for" in err

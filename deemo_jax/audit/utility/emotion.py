@@ -1,6 +1,6 @@
 """The report's section on use: how well a linear probe finds emotion and its cues, under every mask and voice method.
 
-Axes: n clips, V variants, D features.
+Axes: n clips, D features.
 """
 
 import functools
@@ -11,11 +11,12 @@ import numpy as np
 from jaxtyping import Float
 
 from deemo_jax.audit.attacks.trials import Change
-from deemo_jax.audit.audited_clips import AuditedClip
+from deemo_jax.audit.audited_clips import AuditedClip, read_source_voice
 from deemo_jax.audit.folder_check import CLIPS, compared, lacking
 from deemo_jax.audit.report_parts import Figure, Section, not_measured
 from deemo_jax.audit.utility.frozen_encoders import Towers
 from deemo_jax.audit.utility.linear_probe import FOLDS, LEAST_PERSONS, ProbeAnswers, probe
+from deemo_jax.audit.utility.prosody_statistics import NAMES
 from deemo_jax.audit.utility.variants import RAW, Variants, frame_names, make_variants, voice_names, voice_variants
 from deemo_jax.core import parallel
 from deemo_jax.core.errors import UserError, plain
@@ -24,6 +25,8 @@ from deemo_jax.core.progress import with_progress
 from deemo_jax.core.schema import Modality, set_name
 from deemo_jax.core.tables import Table
 from deemo_jax.data.corpus_statement import CorpusStatement, stated_corpus
+from deemo_jax.deid.settings import VOICES
+from deemo_jax.deid.voice.neutral.manner import Manner, manner_of, mean_manner
 
 # Of the draw of clips.
 SEED = 20250
@@ -32,8 +35,11 @@ _without = functools.partial(not_measured, "utility", TITLE, balanced_accuracy=N
 # What a probe sees -> the cue that it holds, its modality, and its name in the report.
 SHOWN: Mapping[str, tuple[str, Modality, str]] = {
     "frames": ("body", Modality.VIDEO, "body language in frames"),
-    "voice": ("voice", Modality.AUDIO, "tone of voice"),
+    "voice": ("voice", Modality.AUDIO, "tone of voice, by the tower"),
+    "statistics": ("voice", Modality.AUDIO, "tone of voice, by plain statistics of pitch, loudness and tempo"),
 }
+# The variants that others are compared with, where they are there; the second is the paper's.
+REFERENCES = (RAW, "mcadams")
 # What a probe is asked for.
 TARGETS = ("cue", "emotion")
 # Variant -> target -> answers of the probes.
@@ -45,7 +51,7 @@ def utility_section(
     towers: Towers | None,
     *,
     count: int = CLIPS,
-    voices: Mapping[str, Change] | None = None,
+    modes: Sequence[str] = VOICES,
     workers: int = 1,
 ) -> Section:
     """Probes frames and voices for the cues "body" and "voice", and for the emotion.
@@ -55,7 +61,8 @@ def utility_section(
             "person_id" in each row.
         towers: frozen encoders, whose vectors are probed; with None the section is not measured.
         count: clips, at most; drawn at random.
-        voices: name -> change of the voice; by default every voice method.
+        modes: methods to change voices by, as `Settings.of_voice` has them. A neutral voice is probed twice: around the
+            middle of each clip, and, as with --speakers, around that of each person over these clips.
         workers: processes that read and change clips.
     """
     if towers is None:
@@ -69,9 +76,10 @@ def utility_section(
     if corpus is None or not corpus.cues.keys() >= {cue for cue, _, _ in SHOWN.values()}:
         return _without("not measured: needs a truth that states the cues of its corpus, body and voice")
     chosen = _drawn([clip for clip in compared(clips) if labels(clip, corpus) and clip.person], count)
-    persons, voices = [clip.person for clip in chosen], voices or voice_variants()
+    persons = [clip.person for clip in chosen]
     if len(set(persons)) < LEAST_PERSONS:
         return _without(f"not measured: needs clips of {LEAST_PERSONS} persons whose truth names their cues")
+    voices = voice_variants(modes, _manners(chosen, workers) if any(m.startswith("neutral") for m in modes) else None)
     features = _features(chosen, towers, voices, workers)
     try:
         found = {shown: _ask(features[shown], chosen, corpus, shown, persons) for shown in SHOWN}
@@ -86,8 +94,9 @@ def utility_section(
         tables=tuple(_table(shown, found[shown], best[shown], chance[shown], n) for shown in SHOWN),
         figures=(Figure(f"Balanced accuracy with 95 % intervals over persons; {n}", _plot(found, best, chance)),),
         notes=(
-            f"The probe: logistic regression on features of the frozen towers, fitted for each mode by itself;"
-            f" {FOLDS} folds by person, so nobody is asked about who was fitted on. Chance is what guessing gives.",
+            f"The probe: logistic regression on features of the frozen towers, or on {len(NAMES)} statistics of the"
+            f" sound ({', '.join(NAMES)}), fitted for each mode by itself; {FOLDS} folds by person, so nobody is asked"
+            " about who was fitted on. Chance is what guessing gives. Differences are of the same clips.",
             "Bayes-optimal: the cue is drawn into picture and sound, so 100 %; what it says of the emotion is known by"
             " enumeration. What a probe lacks to it is the probe's and the towers' loss as well as the mode's; compare"
             " modes.",
@@ -101,8 +110,8 @@ def utility_section(
             "persons": len(set(persons)),
             "bayes_optimal": {shown: {"cue": 1.0, "emotion": emotion} for shown, emotion in best.items()},
             "balanced_accuracy": {
-                shown: {name: {t: _json(of[t], found[shown][RAW][t]) for t in TARGETS} for name, of in modes.items()}
-                for shown, modes in found.items()
+                shown: {name: {t: _json(of, variants, t) for t in TARGETS} for name, of in variants.items()}
+                for shown, variants in found.items()
             },
         },
     )
@@ -129,12 +138,26 @@ def _features(
     """Key of `SHOWN` -> variant -> features of all clips. Clips are read one after the other, to save memory."""
     make: Callable[[AuditedClip], Variants] = functools.partial(make_variants, towers.side, dict(voices))
     made: Iterator[Variants] = with_progress(parallel.each(make, clips, workers), "utility", len(clips))
-    rows = [(np.asarray(towers.see(v.frames)), np.asarray(towers.hear(v.mel))) for v in made]
-    seen, heard = (np.stack(part, axis=1) for part in zip(*rows, strict=True))
+    rows = [(np.asarray(towers.see(v.frames)), np.asarray(towers.hear(v.mel)), v.prosody) for v in made]
+    seen, heard, measured = (np.stack(part, axis=1) for part in zip(*rows, strict=True))
     return {
         "frames": dict(zip(frame_names(), seen, strict=True)),
         "voice": dict(zip(voice_names(voices), heard, strict=True)),
+        "statistics": dict(zip(voice_names(voices), measured, strict=True)),
     }
+
+
+def _manners(clips: Sequence[AuditedClip], workers: int) -> dict[str, Manner]:
+    """Person -> how they speak on the whole, over their clips."""
+    heard: dict[str, list[Manner]] = {}
+    for clip, manner in zip(clips, parallel.each(_manner, clips, workers), strict=True):
+        heard.setdefault(clip.person, []).append(manner)
+    return {person: mean_manner(manners) for person, manners in heard.items()}
+
+
+def _manner(clip: AuditedClip) -> Manner:
+    assert clip.source is not None
+    return manner_of(read_source_voice(clip.source, clip.manifest))
 
 
 def _ask(
@@ -153,18 +176,27 @@ def _ask(
 
 
 def _table(shown: str, found: Found, best: float | None, chance: Mapping[str, float], n: str) -> Table:
+    references = [name for name in REFERENCES if name in found]
+
     def cells(name: str) -> tuple[str, ...]:
-        of, raw = found[name], found[RAW]
-        gaps = ["" if name == RAW else f"{of[t].less(raw[t]):+}" for t in TARGETS]
-        return (name, f"{of['cue'].score}", gaps[0], f"{of['emotion'].score}", gaps[1])
+        told = [name]
+        for target in TARGETS:
+            answers = found[name][target]
+            told.append(f"{answers.score}")
+            told += ["" if name == r else f"{answers.less(found[r][target]):+}" for r in references]
+        return tuple(told)
+
+    def bound(name: str, shares: Sequence[float | None]) -> tuple[str, ...]:
+        figures = ["" if share is None else f"{100 * share:.1f}" for share in shares]
+        return (f"({name})", *(cell for figure in figures for cell in (figure, *[""] * len(references))))
 
     return Table(
         f"{SHOWN[shown][2].capitalize()}: balanced accuracy of a plain probe, % [95 % interval over persons]; {n}",
-        ("mode", "cue", "less raw, points", "emotion", "less raw, points"),
+        ("mode", *(cell for target in TARGETS for cell in (target, *(f"less {r}, points" for r in references)))),
         (
             *map(cells, found),
-            *([] if best is None else [("(Bayes-optimal)", "100.0", "", f"{100 * best:.1f}", "")]),
-            ("(chance)", f"{100 * chance['cue']:.1f}", "", f"{100 * chance['emotion']:.1f}", ""),
+            *([] if best is None else [bound("Bayes-optimal", (1.0, best))]),
+            bound("chance", [chance[target] for target in TARGETS]),
         ),
     )
 
@@ -199,6 +231,10 @@ def _plot(
     return png(figure)
 
 
-def _json(answers: ProbeAnswers, raw: ProbeAnswers) -> dict[str, Any]:
-    score, gap = answers.score, answers.less(raw)
-    return {"value": score.value, "interval": score.bounds(), "less_raw": gap.value, "less_raw_interval": gap.bounds()}
+def _json(of: Mapping[str, ProbeAnswers], found: Found, target: str) -> dict[str, Any]:
+    told: dict[str, Any] = {"value": of[target].score.value, "interval": of[target].score.bounds()}
+    for reference in REFERENCES:
+        if reference in found:
+            gap = of[target].less(found[reference][target])
+            told |= {f"less_{reference}": gap.value, f"less_{reference}_interval": gap.bounds()}
+    return told

@@ -22,7 +22,7 @@ from deemo_jax.core.stats import Interval, over_persons
 FOLDS, INNER_FOLDS = 5, 3
 LEAST_PERSONS = 2 * FOLDS
 # The penalties that are tried: scikit-learn's C, an inverse strength.
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 # Steps of the optimiser, at most.
 MOST_STEPS = 500
 # Bootstrap samples over persons, and the seed of their draws and of the folds.

@@ -1,13 +1,14 @@
 """Variants of one clip: its frames under several masks, its voice under several methods.
 
 The rectangles are those of the clip's own masks, so that variants differ only in how they are filled.
-Axes: V variants, F frames, M mel clips.
+Axes: V variants, F frames, M mel clips, S statistics.
 """
 
 import dataclasses
+import functools
 import hashlib
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -16,9 +17,12 @@ from jaxtyping import Float, UInt8
 
 from deemo_jax.audit.attacks.trials import Change, by_settings
 from deemo_jax.audit.audited_clips import AuditedClip, read_source_voice, read_voice, source_frames
+from deemo_jax.audit.utility.prosody_statistics import prosody_statistics
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import VOICES, Settings
 from deemo_jax.deid.video import masks
+from deemo_jax.deid.voice.anonymise import anonymise
+from deemo_jax.deid.voice.neutral.manner import Manner
 from deemo_jax.media.imagebind_mel import mel_clips
 from deemo_jax.media.video import read_frames, uniform_indices
 
@@ -36,10 +40,32 @@ def mask_variants() -> dict[str, str]:
     return {MASK_NAMES.get(mask, mask): mask for mask in sorted(known)}
 
 
-def voice_variants() -> dict[str, Change]:
-    """Name in the report -> change, for every voice method of `Settings`, under a key that is not secret."""
+def voice_variants(names: Sequence[str] = VOICES, manners: Mapping[str, Manner] | None = None) -> dict[str, Change]:
+    """Name in the report -> change of the voice, under a key that is not secret.
+
+    Args:
+        names: of methods, as `Settings.of_voice` has them.
+        manners: person -> how they speak on the whole. A neutral voice around these is a variant of its own.
+    """
     key = VoiceKey(hashlib.sha256(b"audit of utility").digest())
-    return {voice: by_settings(Settings(voice=voice), key) for voice in VOICES}  # type: ignore[arg-type]
+    found: dict[str, Change] = {}
+    for name in names:
+        settings = Settings.of_voice(name)
+        found[name] = by_settings(settings, key)
+        if settings.voice == "neutral" and manners:
+            found[f"{name}:speaker"] = functools.partial(_around, settings, key, manners)
+    return found
+
+
+def _around(
+    settings: Settings,
+    key: VoiceKey,
+    manners: Mapping[str, Manner],
+    voice: Float[np.ndarray, " n"],
+    clip_id: str,
+    person: str,
+) -> Float[np.ndarray, " n"]:
+    return anonymise(voice, settings, key, clip_id, person, manners.get(person))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -49,10 +75,12 @@ class Variants:
     Attributes:
         frames: RGB, the same F frames in every variant.
         mel: M log-mel spectrograms in every variant.
+        prosody: of `prosody_statistics`, in every variant.
     """
 
     frames: UInt8[np.ndarray, "frame_modes F H W 3"]
     mel: Float[np.ndarray, "voice_modes M 128 204"]
+    prosody: Float[np.ndarray, "voice_modes S"]
 
 
 def frame_names() -> list[str]:
@@ -87,7 +115,11 @@ def make_variants(side: int, voices: Mapping[str, Change], clip: AuditedClip) ->
     waveform = read_source_voice(clip.source, clip.manifest)
     heard = [waveform, *(change(waveform, clip.clip_id, clip.person) for change in voices.values())]
     heard.append(read_voice(clip.output))
-    return Variants(np.asarray(frames, np.uint8), np.stack([mel_clips(sound, MEL_CLIPS) for sound in heard]))
+    return Variants(
+        np.asarray(frames, np.uint8),
+        np.stack([mel_clips(sound, MEL_CLIPS) for sound in heard]),
+        np.stack([prosody_statistics(sound) for sound in heard]),
+    )
 
 
 def _pictures(

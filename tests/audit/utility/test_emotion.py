@@ -8,6 +8,7 @@ from configs import sample
 from deemo_jax.audit.utility import emotion, linear_probe
 from deemo_jax.audit.utility.emotion import labels, utility_section
 from deemo_jax.audit.utility.frozen_encoders import load_towers, towers_of
+from deemo_jax.audit.utility.prosody_statistics import NAMES
 from deemo_jax.audit.utility.variants import RAW, WRITTEN, frame_names, make_variants, mask_variants, voice_names
 from deemo_jax.core.errors import UserError
 from deemo_jax.data.corpus_statement import CorpusStatement
@@ -51,6 +52,7 @@ def test_variants_of_a_clip(audited):
     assert np.abs(shown["solid"] - shown[WRITTEN]).mean() < 4 < np.abs(shown["solid"] - shown[RAW]).mean()
     assert np.abs(shown["gaussian (the paper's)"] - shown[RAW]).mean() > 2
     heard = dict(zip(voice_names({"silent": silent}), made.mel, strict=True))
+    assert made.prosody.shape == (3, len(NAMES)) and np.isfinite(made.prosody).all()
     assert heard["silent"].max() < heard[RAW].min() + 3 and np.abs(heard[RAW] - heard[WRITTEN]).mean() > 0.02
 
 
@@ -92,14 +94,16 @@ def test_a_cue_that_is_not_there_is_not_found(crowd, towers, monkeypatch):
     monkeypatch.setattr(emotion, "make_variants", once(make_variants))
     monkeypatch.setattr(linear_probe, "STRENGTHS", (1e-3,))
     towers = dataclasses.replace(towers, see=once(towers.see), hear=once(towers.hear))
-    section = utility_section(crowd, towers, count=11, voices={"silent": silent})
+    section = utility_section(crowd, towers, count=11, modes=("mcadams", "neutral"))
     scores = section.numbers["balanced_accuracy"]
     assert section.numbers["clips"] == section.numbers["persons"] == 11
-    assert list(scores["voice"]) == [RAW, "silent", WRITTEN] and list(scores["frames"]) == frame_names()
-    for mode in (*scores["frames"].values(), *scores["voice"].values()):
+    voices = [RAW, "mcadams", "neutral", "neutral:speaker", WRITTEN]
+    assert list(scores["voice"]) == list(scores["statistics"]) == voices and list(scores["frames"]) == frame_names()
+    for mode in (mode for modes in scores.values() for mode in modes.values()):
         assert mode["cue"]["value"] < 0.7 and mode["emotion"]["value"] < 0.75
+    assert scores["voice"]["neutral"]["cue"]["less_mcadams"] == 0.0 and "less_mcadams" not in scores["frames"][RAW]
     assert section.numbers["bayes_optimal"]["frames"]["emotion"] == pytest.approx(0.68)
-    assert len(section.tables) == 2 and section.figures[0].png.startswith(b"\x89PNG")
+    assert len(section.tables) == 3 and section.figures[0].png.startswith(b"\x89PNG")
 
 
 def test_what_is_not_measured(audited, crowd, towers):

@@ -87,7 +87,7 @@ def neutral(
     middle_db = float(level[loud].mean())
     above, sounds = level - middle_db, level > SILENT_DB
     quiet = quietness(above)
-    heard = hear_phones(clean, loud, model)
+    heard = hear_phones(clean, level, model)
     phones = heard.path // STATES
     cepstra = smooth(said_cepstra(heard, model, detail), ENVELOPE_SPAN)
     speech = 1 - np.maximum(model.silent[phones], quiet)

@@ -13,8 +13,9 @@ from jaxtyping import Float, Int
 
 from deemo_jax.deid.voice.neutral.cepstra import CEPSTRA, features, mel_cepstra
 from deemo_jax.deid.voice.neutral.frames import frame_count, power_spectra
+from deemo_jax.deid.voice.neutral.frames import spoken as frames_of_speech
 from deemo_jax.deid.voice.neutral.likeliest_path import likeliest_path
-from deemo_jax.deid.voice.neutral.model import STREAMS, Model
+from deemo_jax.deid.voice.neutral.model import STATES, STREAMS, Model
 
 # Warps that are tried, and of how many frames of speech: the mean is taken over up to so many, every fifth is scored.
 WARPS = (0.86, 0.90, 0.95, 1.0, 1.05, 1.10, 1.16)
@@ -28,6 +29,8 @@ ROWS = 256
 # Density of a class, at least; and log-likelihood of a state below that of the frame's likeliest one, at least: no
 # single frame decides over a path.
 LEAST_DENSITY, LEAST_SCORE = 1e-12, -20.0
+# Decibels from the mean loudness of speech above which a frame is no pause, whatever it sounds like.
+LOUD_DB = -10.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -43,20 +46,25 @@ class Heard:
     features: Float[np.ndarray, "F V"]
 
 
-def hear_phones(waveform: Float[np.ndarray, " n"], spoken: Int[np.ndarray, " _"], model: Model) -> Heard:
+def hear_phones(waveform: Float[np.ndarray, " n"], level: Float[np.ndarray, " F"], model: Model) -> Heard:
     """Hears a waveform as a row of phones.
 
     Args:
         waveform: float32, mono, 16 kHz.
-        spoken: numbers of the frames of speech.
+        level: of `frames.loudness`.
         model: of `load_model`.
     """
+    spoken = frames_of_speech(level)
+    silent = np.repeat(model.silent, STATES) * (level > level[spoken].mean() + LOUD_DB)[:, None]
     warp = likeliest_warp(waveform, spoken, model)
     numbers = np.arange(frame_count(waveform.size))
     starts = range(0, len(numbers), BLOCK)
     spectra = (power_spectra(waveform, numbers[start : start + BLOCK]) for start in starts)
     heard = features(np.concatenate([mel_cepstra(power, warp) for power in spectra]), spoken)
-    scores = (state_scores(heard[start : start + BLOCK], model) for start in starts)
+    scores = (
+        state_scores(heard[start : start + BLOCK], model) + LEAST_SCORE * silent[start : start + BLOCK]
+        for start in starts
+    )
     return Heard(likeliest_path(scores, model.step), heard)
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from deemo_jax.deid.voice.neutral import phone_classes
 from deemo_jax.deid.voice.neutral.cepstra import mel_cepstra
 from deemo_jax.deid.voice.neutral.envelopes import in_context
-from deemo_jax.deid.voice.neutral.frames import frame_count, loudness, power_spectra, spoken
+from deemo_jax.deid.voice.neutral.frames import frame_count, loudness, power_spectra
 from deemo_jax.deid.voice.neutral.loudness_course import DB_PER_CEPSTRUM
 from deemo_jax.deid.voice.neutral.model import STATES, load_model
 from deemo_jax.deid.voice.neutral.neutral import EMPHASIS
@@ -78,12 +79,22 @@ def test_what_is_said_is_heard_again(model, warp):
     """Whoever says it: pauses, tone and noise, and of 42 phones half."""
     path = path_of("SIL W IY W ER SIL T UW G OW L Z B IH HH AY N D SIL AE N D S OW SH IY S EH D SIL", model)
     sound = say(model, path, warp)
-    heard = hear_phones(sound, spoken(loudness(sound)), model)
+    heard = hear_phones(sound, loudness(sound), model)
     assert len(heard.path) == len(heard.features) == frame_count(sound.size) == len(path)
     truth, found = path // STATES, heard.path // STATES
     assert np.mean(model.silent[truth] == model.silent[found]) > 0.85
     assert np.mean((model.tone[truth] > 0.5) == (model.tone[found] > 0.5)) > 0.75
     assert np.mean(truth == found) > 0.4
+
+
+def test_what_is_as_loud_as_speech_is_no_pause(model, monkeypatch):
+    words = "SIL W IY W ER SIL T UW G OW L Z B IH HH AY N D SIL AE N D S OW SH IY S EH D SIL"
+    sound = say(model, path_of(words, model))
+    level = np.full(frame_count(sound.size), -20.0)
+    silent = [model.silent[hear_phones(sound, level, model).path // STATES].sum()]
+    monkeypatch.setattr(phone_classes, "LOUD_DB", 99.0)
+    silent.append(model.silent[hear_phones(sound, level, model).path // STATES].sum())
+    assert silent[0] == 0 and silent[1] > 10
 
 
 def test_front_end_and_frames():
