@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid.settings import VOICES, Settings
+from deemo_jax.deid.settings import VOICES
 
 if TYPE_CHECKING:
     from deemo_jax.audit.report_parts import Section
@@ -60,7 +60,8 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=VOICES,
         metavar="NAME",
-        help=f"of {', '.join(VOICES)}: these; neutral:0.5 has half of the prosody",
+        help=f"of {', '.join(VOICES)}: these; neutral:0.5 has half of the prosody, neutral:speaker takes it around"
+        " each speaker's mean",
     )
     long.add_argument(
         "--speech",
@@ -89,8 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     if (flags.face_embedder or flags.speaker_encoder or flags.speech) and not flags.attacks:
         raise UserError("--face_embedder, --speaker_encoder and --speech need --attacks: they are for attackers")
+    from deemo_jax.audit.attacks.attacked_voice import AttackedVoice
+
     for name in flags.voices:
-        Settings.of_voice(name)  # raises where there is no such voice
+        AttackedVoice.named(name)  # raises where there is no such voice
     if flags.speech is not None:
         return _attack_speech(flags)
     if flags.folder is None:

@@ -42,7 +42,7 @@ class AuditOptions:
         speaker_encoder: what attackers tell voices apart with: Resemblyzer's file or wheel, an ONNX file
             (`onnx_encoder.OnnxEncoder`), or an object (`speaker_encoder.SpeakerEncoder`); None for the installed
             Resemblyzer.
-        voices: methods to attack, as `Settings.of_voice` has them.
+        voices: methods to attack, as `attacked_voice.AttackedVoice.named` has them.
         towers: frozen encoders for the probes of what use is left; None leaves these out.
         clips: clips for those probes, at most.
         sheet: frames on the sheets of the human check.

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from deemo_jax.audit.attacks import reidentify, voice
+from deemo_jax.audit.attacks.attacked_voice import AttackedVoice
 from deemo_jax.audit.attacks.embedders import face_embedder
 from deemo_jax.audit.attacks.speaker_encoder import speaker_encoder
 from deemo_jax.audit.attacks.trials import VoiceClip
@@ -118,10 +119,11 @@ def voices_section(clips: Sequence[AuditedClip], options: AuditOptions) -> Secti
         for clip in clips
         if clip.source is not None
     ]
-    alike = len({tuple(getattr(s, name) for name in OF_VOICE) for s in made_by}) == 1
+    around = {clip.manifest.voice.get("around") == "speaker" for clip in clips}
+    alike = len({tuple(getattr(s, name) for name in OF_VOICE) for s in made_by}) == 1 == len(around)
     found = voice.voice_section(
         voices,
-        made_by=made_by[0] if alike else None,
+        made_by=AttackedVoice(made_by[0], around.pop()) if alike else None,
         modes=options.voices,
         encoder=options.speaker_encoder,
         workers=options.workers,

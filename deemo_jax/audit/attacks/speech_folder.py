@@ -32,7 +32,7 @@ def attack_speech(
     Args:
         folder: holds SPEAKER/*.flac or SPEAKER/*.wav.
         encoder: tells voices apart, as `speaker_encoder` takes it.
-        modes: methods, as `Settings.of_voice` has them.
+        modes: methods, as `AttackedVoice.named` has them.
         workers: processes.
 
     Raises:

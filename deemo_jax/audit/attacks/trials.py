@@ -4,7 +4,6 @@ Axes: n samples, N enrolled clips, M trials, S speakers, E embedding.
 """
 
 import dataclasses
-import functools
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +18,6 @@ from deemo_jax.audit.attacks.speech_statistics import statistics
 from deemo_jax.audit.attacks.verification import Measures, cosine_scores, measures
 from deemo_jax.audit.voice_cues import Kept, kept
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid.keys import VoiceKey
-from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.voice.anonymise import anonymise
 from deemo_jax.deid.voice.mcadams import mcadams
 from deemo_jax.media import SAMPLE_RATE
 
@@ -171,11 +167,6 @@ def choose(clips: Sequence[VoiceClip], per_speaker: int, most_speakers: int, see
     )
 
 
-def by_settings(settings: Settings, key: VoiceKey) -> Change:
-    """The change of a voice that de-identification makes with some settings under a key."""
-    return functools.partial(_anonymised, settings, key)
-
-
 def unchanged(voice: Waveform, clip_id: str, speaker: str) -> Waveform:
     """The `Change` that changes nothing."""
     return voice
@@ -232,10 +223,6 @@ def _hear(encoder: SpeakerEncoder, voices: Sequence[Waveform]) -> _Heard:
 
 def _means(rows: Sequence[Float[np.ndarray, "_ E"]]) -> Float[np.ndarray, "M E"]:
     return np.stack([row.mean(axis=0) for row in rows])
-
-
-def _anonymised(settings: Settings, key: VoiceKey, voice: Waveform, clip_id: str, speaker: str) -> Waveform:
-    return anonymise(voice, settings, key, clip_id, speaker)
 
 
 def _apply(change: Change, clip: str, trials: Trials) -> Waveform:

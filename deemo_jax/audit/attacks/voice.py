@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from deemo_jax.audit.attacks.attacked_voice import AttackedVoice
 from deemo_jax.audit.attacks.speaker_encoder import HOW, SpeakerEncoder, described, speaker_encoder
 from deemo_jax.audit.attacks.trials import (
     ATTACKERS,
@@ -23,7 +24,6 @@ from deemo_jax.audit.attacks.trials import (
     MethodScores,
     Trials,
     VoiceClip,
-    by_settings,
     choose,
     put_on_trial,
     unchanged,
@@ -36,7 +36,7 @@ from deemo_jax.core.progress import with_progress
 from deemo_jax.core.stats import Interval, over_persons
 from deemo_jax.core.tables import Table
 from deemo_jax.deid.keys import VoiceKey
-from deemo_jax.deid.settings import COMMAND, VOICES, Settings
+from deemo_jax.deid.settings import VOICES
 
 TITLE = "Voice: can the speaker still be told?"
 # Bootstrap samples over speakers.
@@ -82,7 +82,7 @@ NOTES = (
 def voice_section(
     clips: Sequence[VoiceClip],
     *,
-    made_by: Settings | None = None,
+    made_by: AttackedVoice | None = None,
     modes: Sequence[str] = VOICES,
     encoder: Path | SpeakerEncoder | None = None,
     per_speaker: int = PER_SPEAKER,
@@ -96,8 +96,8 @@ def voice_section(
 
     Args:
         clips: with speakers; at most `per_speaker` of each are used, half of them to enrol.
-        made_by: settings of the de-identified files; None leaves out their voices.
-        modes: methods, as `Settings.of_voice` has them.
+        made_by: how the voices in the de-identified files were made; None leaves these out.
+        modes: methods, as `AttackedVoice.named` has them.
         encoder: tells voices apart, as `speaker_encoder` takes it; where there is none, the section is not measured.
         per_speaker: clips of a speaker, at least 2.
         most_speakers: speakers, at most; more are left out by draw.
@@ -114,11 +114,10 @@ def voice_section(
         return not_measured("voice", TITLE, f"not measured: needs {LEAST_SPEAKERS} speakers with two clips each")
     user, *attackers = (VoiceKey(hashlib.sha256(f"audit {n} {seed}".encode()).digest()) for n in range(1 + DRAWS))
     methods = [Method(ORIGINAL, unchanged)]
-    for mode in modes:
-        settings = Settings.of_voice(mode)
-        methods.append(Method(mode, by_settings(settings, user), _imitations(settings, attackers)))
+    methods += [AttackedVoice.named(mode).method(mode, trials, user, attackers) for mode in modes]
     if made_by is not None and set(trials.trials) <= trials.written.keys():
-        methods.append(Method(f"as written ({made_by.voice})", None, _imitations(made_by, attackers)))
+        imitated = made_by.imitations(trials, attackers)
+        methods.append(Method(f"as written ({made_by.settings.voice})", None, imitated))
     attack = functools.partial(put_on_trial, trials, encoder, seed)
     processes = workers if encoder is None or isinstance(encoder, Path) else 1
     work = with_progress(parallel.each(attack, methods, processes), "voices", len(methods))
@@ -126,14 +125,6 @@ def voice_section(
     rate = outcomes[ORIGINAL].found[IGNORANT].eer
     ear = f"Attacker's ear: {described(encoder)}; on unprotected voices of this corpus its EER is {rate} %."
     return _section(outcomes, trials, ear, seed)
-
-
-def _imitations(settings: Settings, keys: Sequence[VoiceKey]) -> tuple[Any, ...]:
-    # A manifest's record of a tool is never run, so nobody here can do as it did.
-    if settings.voice == COMMAND:
-        return ()
-    # A method without draws gives the same voice under every key.
-    return tuple(by_settings(settings, key) for key in (keys[:1] if settings.voice == "mcadams_fixed" else keys))
 
 
 def _section(outcomes: Mapping[str, MethodScores], trials: Trials, heard_by: str, seed: int) -> Section:

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from deemo_jax.audit.attacks.trials import Change, by_settings
+from deemo_jax.audit.attacks.attacked_voice import by_settings
+from deemo_jax.audit.attacks.trials import Change
 from deemo_jax.audit.audited_clips import AuditedClip, read_source_voice, read_voice, source_frames
 from deemo_jax.audit.utility.prosody_statistics import prosody_statistics
 from deemo_jax.deid.keys import VoiceKey

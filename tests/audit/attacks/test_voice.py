@@ -9,6 +9,7 @@ from PIL import Image
 from scipy import signal
 
 from deemo_jax.audit.attacks import speaker_encoder, trials
+from deemo_jax.audit.attacks.attacked_voice import AttackedVoice
 from deemo_jax.audit.attacks.trials import ATTACKERS, GRID, IGNORANT, LAZY, TRAINED, VoiceClip, choose
 from deemo_jax.audit.attacks.voice import voice_section
 from deemo_jax.audit.voice_cues import kept, pitch
@@ -45,7 +46,9 @@ class MeanSpectrum:
 def test_the_section(spoken, monkeypatch):
     monkeypatch.setattr(trials, "EXPONENTS", (0.8,))  # one pass in place of five
     written = [dataclasses.replace(c, written=lambda c=c: mcadams(c.raw(), 0.8)) for c in spoken]
-    section = voice_section(written, made_by=Settings(voice="mcadams_fixed"), modes=("recast",), encoder=MeanSpectrum())
+    section = voice_section(
+        written, made_by=AttackedVoice(Settings(voice="mcadams_fixed")), modes=("recast",), encoder=MeanSpectrum()
+    )
     voices = section.numbers["voices"]
     assert list(voices) == ["unprotected", "recast", "as written (mcadams_fixed)"]
     assert section.numbers["n"] == {"speakers": 6, "enrolled": 12, "trials": 12} and section.numbers["chance"] == 1 / 6
