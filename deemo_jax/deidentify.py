@@ -129,6 +129,14 @@ def parser() -> argparse.ArgumentParser:
         " write to another folder",
     )
     flags.add_argument(
+        "--turns",
+        type=Path,
+        metavar="TRANSCRIPT",
+        help="who speaks when: the diarised transcript of the one IN, or a folder of them, called like the films (RTTM,"
+        " WhisperX's JSON, WebVTT with <v NAME>, or rows of start_s, end_s, speaker): each person gets a voice of their"
+        " own",
+    )
+    flags.add_argument(
         "--on_missing",
         choices=POLICIES,
         default="refuse",
@@ -157,7 +165,9 @@ def parser() -> argparse.ArgumentParser:
         "--tracks", type=Path, metavar="FILE", help="for one IN: cover what a corrected NAME.tracks.json says"
     )
     flags.add_argument(
-        "--show_format", action="store_true", help="instead, show what tracks, sources, speakers and segments look like"
+        "--show_format",
+        action="store_true",
+        help="instead, show what tracks, sources, speakers, turns, ... look like",
     )
     for command, names in ELSEWHERE.items():
         for name in names:
@@ -168,7 +178,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     flags = parser().parse_args(arguments)
     if flags.show_format:
-        print(formats.shown((formats.TRACKS, formats.SOURCES, formats.SPEAKERS, formats.SEGMENTS)))
+        print(formats.shown((formats.TRACKS, formats.SOURCES, formats.SPEAKERS, formats.TURNS, formats.SEGMENTS)))
         return 0
     cli.tidy_when_terminated()
     if not flags.inputs or flags.out is None:
@@ -187,6 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             segments=flags.segments,
             tracks=flags.tracks,
             speakers=flags.speakers,
+            turns=flags.turns,
             tool=tool,
             key_file=flags.key_file,
             new_key=flags.new_key,

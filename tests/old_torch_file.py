@@ -1,6 +1,8 @@
-"""PyTorch's older form of a file, written opcode by opcode: torch is not needed, and damage can be put anywhere."""
+"""PyTorch's files, written opcode by opcode: torch is not needed, and damage can be put anywhere."""
 
+import io
 import struct
+import zipfile
 from collections.abc import Mapping
 
 import numpy as np
@@ -33,10 +35,16 @@ def table(items: Mapping[str, bytes]) -> bytes:
     return b"}(" + b"".join(text(key) + value for key, value in items.items()) + b"u"
 
 
-def tensor(key: str, array: np.ndarray, shape: tuple[int, ...] | None = None, count: int | None = None) -> bytes:
+def tensor(
+    key: str,
+    array: np.ndarray,
+    shape: tuple[int, ...] | None = None,
+    count: int | None = None,
+    view: bytes = b"N",
+) -> bytes:
     """A tensor that fills the storage `key`, or that claims another shape, or another count of numbers there."""
     kind = name("torch", KINDS[array.dtype.name])
-    storage = row(text("storage"), kind, text(key), text("cpu"), number(array.size if count is None else count), b"N")
+    storage = row(text("storage"), kind, text(key), text("cpu"), number(array.size if count is None else count), view)
     shape = array.shape if shape is None else shape
     strides = [int(np.prod(shape[i + 1 :])) for i in range(len(shape))]
     sides, steps = (row(*map(number, numbers)) for numbers in (shape, strides))
@@ -63,3 +71,15 @@ def state_file(tensors: Mapping[str, np.ndarray], wrapper: str = "model_state") 
         "optimizer_state": table({"moment": tensor("0", moment)}),
     }
     return old_file(table(body), {"0": moment, **tensors})
+
+
+def zip_file(tensors: Mapping[str, np.ndarray], pickled: bytes | None = None) -> bytes:
+    """The later form, a zip archive, of a state dict, or of another pickle that is given as for `old_file`."""
+    keys = dict(zip(tensors, map(str, range(len(tensors))), strict=True))
+    content = pickled or table({key: tensor(keys[key], value, view=b"") for key, value in tensors.items()})
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02" + content + b".")
+        for key, value in tensors.items():
+            archive.writestr(f"archive/data/{keys[key]}", value.tobytes())
+    return written.getvalue()

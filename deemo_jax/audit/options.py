@@ -9,8 +9,8 @@ from deemo_jax.audit.human_check import FRAMES
 from deemo_jax.deid.settings import VOICES
 
 if TYPE_CHECKING:
+    from deemo_jax.audit.attacks.ears.speaker_encoder import SpeakerEncoder
     from deemo_jax.audit.attacks.embedders import FaceEmbedder
-    from deemo_jax.audit.attacks.speaker_encoder import SpeakerEncoder
     from deemo_jax.audit.utility.frozen_encoders import Towers
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from deemo_jax.audit.attacks import reidentify, voice
 from deemo_jax.audit.attacks.attacked_voice import AttackedVoice
+from deemo_jax.audit.attacks.ears.speaker_encoder import speaker_encoder
 from deemo_jax.audit.attacks.embedders import face_embedder
-from deemo_jax.audit.attacks.speaker_encoder import speaker_encoder
 from deemo_jax.audit.attacks.trials import VoiceClip
 from deemo_jax.audit.audited_clips import AuditedClip, read_source_voice, read_voice
 from deemo_jax.audit.face_detection.detectors import given_detector
@@ -129,7 +129,14 @@ def voices_section(clips: Sequence[AuditedClip], options: AuditOptions) -> Secti
         workers=options.workers,
     )
     other = "Voices as they were written: not measured: the clips were made with different voice settings."
-    return found if alike else dataclasses.replace(found, notes=(*found.notes, other))
+    several = sum(clip.manifest.voice.get("people", 1) > 1 for clip in clips)
+    notes = () if alike else (other,)
+    if several:
+        notes += (
+            f"{several} clips have several voices, by sound tracks or a transcript. Attackers take each clip for that"
+            " of the one person whom it is about, and imitate the voice of the first.",
+        )
+    return dataclasses.replace(found, notes=(*found.notes, *notes))
 
 
 def promises_section(found: FolderCheck) -> Section:

@@ -188,6 +188,21 @@ tuesday.mp4,B
 """,
 )
 
+TURNS = Format(
+    "Turns (JSON lines, CSV with a header, RTTM, JSON, WebVTT)",
+    "For `deidentify --turns FILE`, or a folder of such files, each called like its film: who speaks when, so that each"
+    " person gets a voice of their own. As RTTM (.rttm, pyannote), as WhisperX's JSON (.json), as WebVTT with <v NAME>"
+    " (.vtt), or as rows (.jsonl, .csv, .tsv). Labels need not be names, and are on no record.",
+    {
+        "start_s, end_s": "when, seconds of the film (`start` and `end` may serve)",
+        "speaker": "who speaks, by any label; a row without one counts as a pause",
+    },
+    """\
+{"start_s": 0.4, "end_s": 6.1, "speaker": "A"}
+{"start_s": 6.3, "end_s": 31.0, "speaker": "B"}
+""",
+)
+
 SEGMENTS = Format(
     "Segments (CSV with a header, or JSON lines)",
     "For `deidentify --segments FILE`: the spans that are de-identified, a clip each. Annotations with `file` may serve.",
@@ -236,4 +251,4 @@ PREDICTIONS = Format(
 """,
 )
 
-ALL = (ANNOTATIONS, SPLITS, ATTESTATION, SOURCES, TRACKS, SPEAKERS, SEGMENTS, NAMES, PREDICTIONS)
+ALL = (ANNOTATIONS, SPLITS, ATTESTATION, SOURCES, TRACKS, SPEAKERS, TURNS, SEGMENTS, NAMES, PREDICTIONS)

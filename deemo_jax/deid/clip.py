@@ -33,6 +33,7 @@ from deemo_jax.deid.video.refusal_messages import Refused as Refused
 from deemo_jax.deid.video.track_file import write_tracks
 from deemo_jax.deid.voice import anonymise
 from deemo_jax.deid.voice.command import VoiceTool
+from deemo_jax.deid.voice.diarised import Diarised
 from deemo_jax.deid.voice.neutral.manner import Manner
 from deemo_jax.deid.voice.source_voice import NO_VOICE, Heard, listen
 from deemo_jax.media import SAMPLE_RATE
@@ -61,6 +62,7 @@ def deidentify_clip(
     speaker: str | None = None,
     usual: Manner | None = None,
     tool: VoiceTool | None = None,
+    said: Diarised | None = None,
     tracks: Path | None = None,
     preview: bool = False,
     threads: int = 1,
@@ -78,6 +80,7 @@ def deidentify_clip(
         speaker: who speaks, for settings that give each speaker one voice; not recorded.
         usual: how they speak on the whole, for settings that take prosody around it; not recorded.
         tool: changes the voice, for settings that leave it to a tool.
+        said: who speaks when, by a transcript of the source: each person gets a voice of their own.
         tracks: a corrected file of tracks: what it says is covered, in place of what a first pass would find.
         preview: whether a film with the tracks drawn on the masked frames is written too.
         threads: that decoder, detector and encoder may use.
@@ -100,7 +103,7 @@ def deidentify_clip(
     if span is None and info.duration_s > source_spans.LONGEST_CLIP_S:
         raise source_spans.TooLong(source, film_seconds(source))
     start_s, end_s = _first_frame_s(source, span) if span else 0.0, span[1] if span else None
-    voice, heard = listen(source, settings, start_s, end_s or source_spans.LONGEST_CLIP_S)
+    voice, heard = listen(source, settings, start_s, end_s or source_spans.LONGEST_CLIP_S, said)
 
     cv2.setNumThreads(1)  # each thread of this process works on a picture of its own
     promised_s = (end_s or info.duration_s) - start_s
@@ -142,7 +145,7 @@ def deidentify_clip(
                 "method": settings.voice if changed else NO_VOICE,
                 "key_id": key.key_id,
                 "sample_rate": SAMPLE_RATE,
-                **(anonymise.on_record(settings, usual, tool) if changed else {}),
+                **(anonymise.on_record(settings, usual, tool, heard.turn, said) if changed else {}),
             },
             sound=heard.record,
             faces=covering.on_record(settings),

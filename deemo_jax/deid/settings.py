@@ -114,7 +114,10 @@ class Settings:
                 raise UserError(f"settings: {name} is one of {', '.join(choices)}, not {getattr(self, name)!r}")
 
         if self.audio_track == EACH and self.voice in ("mcadams_fixed", "mcadams_speaker"):
-            raise UserError(f"settings: {self.voice} has one voice a clip, and audio_track {EACH} asks for one a track")
+            raise UserError(
+                f"settings: {self.voice} has one voice a clip, and --audio_track {EACH} asks for one a track; choose"
+                f" another --voice, or --audio_track {MIXED}"
+            )
         if self.audio_track not in (MIXED, EACH, NO_TRACK) and not re.fullmatch("[1-9][0-9]?", str(self.audio_track)):
             raise UserError(
                 f"audio_track {self.audio_track!r}: give the number of a sound track, counted from 1, or {MIXED},"

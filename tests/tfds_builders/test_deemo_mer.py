@@ -3,6 +3,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,13 @@ def test_stock_tfds_loads_it(built: Path) -> None:
     assert clip["mel"].shape[1:] == (128, 204) and clip["mel"].dtype == np.float32
     assert stock.info.features["emotion"].int2str(int(clip["emotion"])) in ("negative", "positive")
     assert stock.info.metadata["external"] == 6 and stock.info.metadata["recurring_persons"] == 0
+
+
+def test_no_folder_stays_among_temporary_files(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    Builder(data_dir=tmp_path / "data")
+    ClipSource(built, "deemo_mer", "train")
+    assert not list(tmp_path.glob("tmp*"))
 
 
 def test_our_source_reads_what_went_in(built: Path) -> None:

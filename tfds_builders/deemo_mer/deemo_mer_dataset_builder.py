@@ -41,13 +41,16 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         super().__init__(**settings)
 
     def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
+        info = self.dataset_info_from_configs(
             features=clip_features(self._labels),
             supervised_keys=None,
             homepage="https://arxiv.org/abs/2504.19549",
             metadata=tfds.core.MetadataDict(),
             disable_shuffling=True,
         )
+        # What TFDS knows of its own datasets is not looked for: that leaves an empty folder among temporary files.
+        info.initialize_from_bucket = lambda: None
+        return info
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[tuple[int, Any]]]:
         del dl_manager  # nothing is downloaded

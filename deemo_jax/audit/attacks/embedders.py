@@ -11,14 +11,11 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from deemo_jax.audit.attacks.onnx_vector import OnnxVector
 from deemo_jax.audit.attacks.vectors import check_encoder
-from deemo_jax.audit.face_detection.detectors import checked_model
-from deemo_jax.core.errors import UserError
 
 # Side of ArcFace's input, pixels.
 SIDE = 112
-# Numbers of a vector, at most.
-MOST_NUMBERS = 65_536
 # Side of the picture that `GreyPixels` compares, pixels.
 GREY_SIDE = 16
 
@@ -40,29 +37,11 @@ class OnnxEmbedder:
     """
 
     def __init__(self, path: Path):
-        checked_model(path)
-        self._path = path
-        try:
-            self._net = cv2.dnn.readNetFromONNX(str(path))
-        except cv2.error as error:
-            raise self._refusal() from error
+        self._net = OnnxVector(path, "not a face embedder; an ONNX model from RGB 1x3x112x112 to one vector is needed")
         self.embed(np.zeros((SIDE, SIDE, 3), np.uint8))
 
     def embed(self, crop: UInt8[np.ndarray, "H W 3"]) -> Float[np.ndarray, " E"]:
-        try:
-            blob = cv2.dnn.blobFromImage(crop, 1 / 127.5, (SIDE, SIDE), (127.5, 127.5, 127.5), swapRB=False)
-            self._net.setInput(blob)
-            output = np.asarray(self._net.forward(), np.float64)
-        except cv2.error as error:
-            raise self._refusal() from error
-        if not 2 <= output.size == max(output.shape) <= MOST_NUMBERS or not np.isfinite(output).all():
-            raise self._refusal()
-        return output.reshape(-1)
-
-    def _refusal(self) -> UserError:
-        return UserError(
-            f"{self._path}: not a face embedder; an ONNX model from RGB 1x3x112x112 to one vector is needed"
-        )
+        return self._net(cv2.dnn.blobFromImage(crop, 1 / 127.5, (SIDE, SIDE), (127.5, 127.5, 127.5), swapRB=False))
 
 
 class GreyPixels:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from deemo_jax.audit.attacks.speaker_encoder import HOW, SpeakerEncoder, speaker_encoder
+from deemo_jax.audit.attacks.ears.speaker_encoder import HOW, SpeakerEncoder, speaker_encoder
 from deemo_jax.audit.attacks.trials import LEAST_SPEAKERS, LONGEST_S, VoiceClip
 from deemo_jax.audit.attacks.voice import voice_section
 from deemo_jax.audit.report_parts import Section

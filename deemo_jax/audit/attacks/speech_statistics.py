@@ -6,7 +6,7 @@ Axes: n samples, W windows, F frames, K mel bands, C cepstra, E numbers.
 import numpy as np
 from jaxtyping import Float
 
-from deemo_jax.audit.attacks.ge2e import BANDS, mel_power
+from deemo_jax.audit.attacks.ears.ge2e import BANDS, mel_power
 
 CEPSTRA = 20
 # Frames of 10 ms of a window (1.6 s); a window with fewer frames of speech is left out.

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from deemo_jax.audit.attacks.discriminant import discriminant_scores
-from deemo_jax.audit.attacks.speaker_encoder import HOW, SpeakerEncoder, rows_of, speaker_encoder
+from deemo_jax.audit.attacks.ears.speaker_encoder import HOW, SpeakerEncoder, rows_of, speaker_encoder
 from deemo_jax.audit.attacks.speech_statistics import statistics
 from deemo_jax.audit.attacks.verification import Measures, cosine_scores, measures
 from deemo_jax.audit.voice_cues import Kept, kept

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from deemo_jax.audit.attacks.attacked_voice import AttackedVoice
-from deemo_jax.audit.attacks.speaker_encoder import HOW, SpeakerEncoder, described, speaker_encoder
+from deemo_jax.audit.attacks.ears.speaker_encoder import HOW, SpeakerEncoder, described, speaker_encoder
 from deemo_jax.audit.attacks.trials import (
     ATTACKERS,
     EXPONENTS,

@@ -1,4 +1,5 @@
-"""PyTorch's files of the older form, without PyTorch: bare pickles in a row, then the numbers of every storage.
+"""PyTorch's files without PyTorch: of the older form, bare pickles in a row, then the numbers of every storage; and of
+the later form, a zip archive of one pickle and a file for every storage.
 
 A pickle can hold code. Before one is loaded its opcodes are checked against the few that PyTorch writes, and the only
 names that it may call make an ordered dict or note where a tensor lies.
@@ -9,6 +10,7 @@ import math
 import pickle
 import pickletools
 import re
+import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple
@@ -39,6 +41,10 @@ OPCODES = re.compile(
     "|BININT1|BININT2|LONG1|BINFLOAT|BINUNICODE|SHORT_BINSTRING|EMPTY_TUPLE|TUPLE|TUPLE1|TUPLE2|TUPLE3|EMPTY_LIST"
     "|APPEND|APPENDS|EMPTY_DICT|SETITEM|SETITEMS"
 )
+
+# Of a zip archive: the name of its pickle, and the bytes of that, at most.
+PICKLE_NAME = re.compile(r"[^/]+/data\.pkl")
+MAX_PICKLE_BYTES = 1 << 26
 
 
 class NotReadError(ValueError):
@@ -82,19 +88,55 @@ def read_old_form(file: BinaryIO) -> dict[str, np.ndarray]:
     try:
         for _ in range(2):  # the form's version, and sizes of C types
             _plain(file, {})
-        state, keys = _plain(file, storages), _plain(file, {})
-        for wrapper in WRAPPERS:
-            if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
-                state = state[wrapper]
-        named = isinstance(state, dict) and all(isinstance(key, str) for key in state)
-        if not named or not all(isinstance(value, _Tensor) for value in state.values()):
-            raise NotReadError("holds no state dict, which has names and tensors only; give the file of the weights")
+        state, keys = _state(_plain(file, storages)), _plain(file, {})
         return _filled(file, state, [storages[key] for key in keys])
     except NotReadError:
         raise
     # Damaged bytes send the reader astray in more ways than a list can hold.
     except Exception as error:
         raise ValueError(f"not a whole PyTorch file ({error})") from error
+
+
+def read_zip_form(file: BinaryIO) -> dict[str, np.ndarray]:
+    """The state dict of a zip archive, as `read_old_form` gives it; every tensor is read into memory.
+
+    Raises:
+        NotReadError: it holds more than tensors.
+        ValueError: it has another form, is damaged, or holds no state dict.
+    """
+    storages: dict[str, _Storage] = {}
+    try:
+        with zipfile.ZipFile(file) as archive:
+            name = next(name for name in archive.namelist() if PICKLE_NAME.fullmatch(name))
+            if archive.getinfo(name).file_size > MAX_PICKLE_BYTES:
+                raise ValueError("its list of tensors is too long")
+            state = _state(_plain(io.BytesIO(archive.read(name)), storages))
+            folder = name.removesuffix("data.pkl")
+            values = {key: _numbers(archive, f"{folder}data/{key}", storage) for key, storage in storages.items()}
+        return {key: _view(values[tensor.storage.key], tensor) for key, tensor in state.items()}
+    except NotReadError:
+        raise
+    except Exception as error:  # as above
+        raise ValueError(f"not a whole PyTorch file ({error})") from error
+
+
+def _numbers(archive: zipfile.ZipFile, name: str, storage: _Storage) -> np.ndarray:
+    dtype = np.dtype(STORAGES[storage.kind])
+    # Compared before it is read, since a small archive can hold a great many zeros.
+    if archive.getinfo(name).file_size != storage.size * dtype.itemsize or archive.getinfo(name).compress_type:
+        raise ValueError("a storage is of another size")
+    return np.frombuffer(archive.read(name), dtype)
+
+
+def _state(found: Any) -> Mapping[str, _Tensor]:
+    """The state dict in what a pickle held, alone or in one of `WRAPPERS`."""
+    for wrapper in WRAPPERS:
+        if isinstance(found, dict) and isinstance(found.get(wrapper), dict):
+            found = found[wrapper]
+    named = isinstance(found, dict) and all(isinstance(key, str) for key in found)
+    if not named or not all(isinstance(value, _Tensor) for value in found.values()):
+        raise NotReadError("holds no state dict, which has names and tensors only; give the file of the weights")
+    return found
 
 
 def _plain(file: BinaryIO, storages: dict[str, _Storage]) -> Any:
@@ -129,8 +171,8 @@ class _Unpickler(pickle.Unpickler):
         )
 
     def persistent_load(self, pid: Any) -> _Storage:
-        _, kind, key, _, count, view = pid
-        if view is not None or kind not in STORAGES or not isinstance(key, str) or type(count) is not int:
+        _, kind, key, _, count, *view = pid  # the older form alone has a view, which is none
+        if view not in ([], [None]) or kind not in STORAGES or not isinstance(key, str) or type(count) is not int:
             raise ValueError("a storage of another kind")
         return self._storages.setdefault(key, _Storage(key, kind, count))
 

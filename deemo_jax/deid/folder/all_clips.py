@@ -70,8 +70,8 @@ def deidentify_all(
             with alone(out_dir, clip_id):
                 settle(out_dir, clip_id)
     job = SourceJob(out_dir, settings, key, clip_ids, refusals.by_clip, options)
-    # With a voice for each sound track it is not known whose track the speaker's is.
-    if settings.voice == "neutral" and options.speakers and settings.audio_track != EACH:
+    # Where several people are told apart it is not known which of them the speaker of the list is.
+    if settings.voice == "neutral" and options.speakers and settings.audio_track != EACH and not options.turns:
         options = dataclasses.replace(options, manners=speaker_manners(job, wanted, workers))
         job = dataclasses.replace(job, options=options)
     outcomes: list[Outcome] = []

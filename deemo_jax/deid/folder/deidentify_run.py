@@ -1,24 +1,26 @@
 """A whole run of `deidentify`: finds the films and the key, de-identifies them, and prints what became of each."""
 
+import contextlib
 import dataclasses
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.deid.find_films import listed, look_for
 from deemo_jax.deid.folder.all_clips import deidentify_all
-from deemo_jax.deid.folder.one_source import Options
+from deemo_jax.deid.folder.one_source import Options, SourceJob
 from deemo_jax.deid.folder.output_checks import check_output, peek, refuse_lost_key
 from deemo_jax.deid.folder.refused_list import REFUSALS
 from deemo_jax.deid.folder.source_outcome import Outcome
-from deemo_jax.deid.keys import ENVIRONMENT, VoiceKey, key_file, load_key, refuse_inside
-from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.keys import ENVIRONMENT, LEAST_BYTES, VoiceKey, key_file, load_key, refuse_inside
+from deemo_jax.deid.settings import EACH, NO_TRACK, Settings
 from deemo_jax.deid.source_map import add, map_file
 from deemo_jax.deid.source_spans import SourceSpan, read_segments
 from deemo_jax.deid.voice.command import VoiceTool
+from deemo_jax.deid.voice.diarised import diarised_of
 from deemo_jax.deid.voice.speakers import load_speakers
 
 # Voices for which it matters who speaks.
@@ -37,6 +39,7 @@ class Run:
         segments: list of the spans that are wanted, each of which becomes a clip; None for whole films.
         tracks: file of corrected tracks, for a run of one clip.
         speakers: list of who speaks, for settings that give each speaker one voice, or take prosody around theirs.
+        turns: diarised transcript of the one film, or folder of such, for a voice of their own for each person.
         tool: changes voices, for settings that leave it to a tool.
         key_file: of the voice key; None for the key in the environment, or the default file.
         new_key: whether to go on where `out` holds clips of another key.
@@ -53,6 +56,7 @@ class Run:
     segments: Path | None = None
     tracks: Path | None = None
     speakers: Path | None = None
+    turns: Path | None = None
     tool: VoiceTool | None = None
     key_file: str | None = None
     new_key: bool = False
@@ -72,13 +76,10 @@ def run(asked: Run) -> None:
     if min(asked.workers, threads) < 1:
         raise UserError(f"--workers {asked.workers}, --threads {threads}: at least 1 is needed")
     wanted = clips_of(asked)
+    check_voices(asked)
+    turns = diarised_of(asked.turns, [source_of(each) for each in wanted]) if asked.turns else {}
+    speakers = speakers_of(asked, wanted) if asked.speakers else None
     key = open_key(asked.key_file, asked.out, asked.new_key)
-    method = asked.settings.voice
-    if method == "mcadams_speaker" and asked.speakers is None:
-        raise UserError("--voice mcadams_speaker and --speakers FILE go together: one voice for each speaker")
-    if asked.speakers is not None and method not in USE_SPEAKERS:
-        raise UserError(f"--speakers FILE belongs to --voice {' or '.join(USE_SPEAKERS)}, not to {method}")
-    speakers = load_speakers(asked.speakers) if asked.speakers else None
     # `open_key` has checked that the folder holds no clips of another key, so `deidentify_all` need not.
     options = Options(
         tracks=asked.tracks,
@@ -86,11 +87,73 @@ def run(asked: Run) -> None:
         threads=threads,
         speakers=speakers,
         tool=asked.tool,
+        turns=turns,
         source_map=open_source_map(asked.key_file, asked.out),
         new_key=True,
     )
     outcomes = deidentify_all(wanted, asked.out, asked.settings, key, asked.workers, asked.clip_ids, options=options)
     tell(outcomes, asked.out, key)
+
+
+def check_voices(asked: Run) -> None:
+    """Checks that what is asked of voices goes together.
+
+    Raises:
+        UserError: it does not.
+    """
+    settings, method = asked.settings, asked.settings.voice
+    if method == "mcadams_speaker" and asked.speakers is None:
+        raise UserError("--voice mcadams_speaker and --speakers FILE go together: one voice for each speaker")
+    if asked.speakers is not None and method not in USE_SPEAKERS:
+        raise UserError(f"--speakers FILE belongs to --voice {' or '.join(USE_SPEAKERS)}, not to {method}")
+    if asked.turns is not None and settings.audio_track in (EACH, NO_TRACK):
+        raise UserError(f"--turns and --audio_track {settings.audio_track}: give one of them")
+    if asked.turns is not None and method in ("mcadams_fixed", "mcadams_speaker"):
+        raise UserError(f"--turns gives each person a voice, and {method} has one a clip; choose another --voice")
+    if asked.speakers is not None and (asked.turns is not None or settings.audio_track == EACH):
+        several = "--turns" if asked.turns is not None else f"--audio_track {EACH}"
+        raise UserError(f"--speakers names one speaker of a clip, and {several} is for several: give one of them")
+
+
+def source_of(wanted: Path | SourceSpan) -> Path:
+    """The film of what becomes a clip."""
+    return wanted.source if isinstance(wanted, SourceSpan) else wanted
+
+
+def speakers_of(asked: Run, wanted: Sequence[Path | SourceSpan]) -> Mapping[str, str]:
+    """The list of who speaks, before a key is made; how many clips it does not name is printed.
+
+    Raises:
+        UserError: it cannot be read, or names none of the clips.
+    """
+    assert asked.speakers is not None
+    speakers = load_speakers(asked.speakers)
+    known = (not asked.key_file and os.environ.get(ENVIRONMENT)) or os.path.lexists(key_file(asked.key_file))
+    # Where there is no key yet, nobody can have listed ids that are drawn under it.
+    key = load_key(asked.key_file) if known else VoiceKey(bytes(LEAST_BYTES))
+    job = SourceJob(asked.out, asked.settings, key, asked.clip_ids, options=Options(speakers=speakers))
+    unnamed = []
+    for each in wanted:
+        piece = each if isinstance(each, SourceSpan) else SourceSpan(each)
+        if piece.clip_id in speakers or piece.source.stem in speakers:  # its bytes need not be read
+            continue
+        with contextlib.suppress(UserError):  # what cannot be read is told later
+            clip_id, recording, _ = job.identify(piece)
+            if job.speaker_of(clip_id, recording, piece.source) is None:
+                unnamed.append(piece.source)
+    if len(unnamed) == len(wanted):
+        raise UserError(
+            f"--speakers {asked.speakers}: names none of the clips, such as {plain(unnamed[0].name)}; name them by"
+            " file or clip_id (--show_format)"
+        )
+    if unnamed:
+        what = "are not done" if asked.settings.voice == "mcadams_speaker" else "are taken around their own means"
+        print(
+            f"note: {plain(asked.speakers.name)} does not say who speaks in {listed(unnamed)} of {len(wanted)} clips;"
+            f" these {what}",
+            file=sys.stderr,
+        )
+    return speakers
 
 
 def clips_of(asked: Run) -> list[Path | SourceSpan]:

@@ -18,6 +18,7 @@ from deemo_jax.deid.replace_files import alone, discard, settle
 from deemo_jax.deid.settings import DETAIL, MIXED, PROSODY, Settings
 from deemo_jax.deid.source_spans import SourceSpan, TooLong, pieces
 from deemo_jax.deid.voice.command import VoiceTool
+from deemo_jax.deid.voice.diarised import Diarised
 from deemo_jax.deid.voice.neutral.manner import Manner
 
 
@@ -32,6 +33,7 @@ class Options:
         speakers: clip id, or stem of the source's name -> who speaks; for settings that give each speaker one voice.
         manners: speaker -> how they speak on the whole; for settings that take prosody around it.
         tool: changes voices, for settings that leave it to a tool.
+        turns: source -> who speaks when in it; each of these people gets a voice of their own.
         source_map: path of the private list to which sources and their clips are added (`deemo_jax.deid.source_map`).
         new_key: whether to go on where the folder holds clips of another key.
     """
@@ -42,6 +44,7 @@ class Options:
     speakers: Mapping[str, str] | None = None
     manners: Mapping[str, Manner] = dataclasses.field(default_factory=dict)
     tool: VoiceTool | None = None
+    turns: Mapping[Path, Diarised] = dataclasses.field(default_factory=dict)
     source_map: Path | None = None
     new_key: bool = False
 
@@ -151,6 +154,7 @@ class SourceJob:
             speaker=speaker,
             usual=usual,
             tool=self.options.tool,
+            said=self.options.turns.get(source),
             tracks=tracks,
             preview=self.options.preview,
             threads=self.options.threads,
@@ -228,8 +232,10 @@ class SourceJob:
         # `on_missing` may differ: a clip with whole frames masked, or left out, hides no less than one without.
         before = {**LATER, **known.settings, "on_missing": ""}
         same_settings = before == {**dataclasses.asdict(self.settings), "on_missing": ""}
-        voice = {**known.voice, **on_record(self.settings, usual, self.options.tool)}
-        same_settings = same_settings and (known.silent or voice == known.voice)
+        said = self.options.turns.get(piece.source)
+        before_voice = {"turns_sha256": None, **known.voice}
+        voice = {**before_voice, "turns_sha256": None, **on_record(self.settings, usual, self.options.tool, said=said)}
+        same_settings = same_settings and (known.silent or voice == before_voice)
         same_key = known.voice.get("key_id") == self.key.key_id
         same_detector = known.software.get("centerface_sha256") == software()["centerface_sha256"]
         same_source = known.source_sha256 == digest and known.asked == piece.span

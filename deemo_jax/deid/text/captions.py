@@ -1,6 +1,6 @@
 """Reads and writes transcripts: SubRip, WebVTT, Whisper's JSON, Praat's TextGrid (only read), and plain text.
 
-Where a format names the speaker beside the words (WebVTT's voices, names of tiers), the name is not read.
+Where a format names the speaker beside the words (WebVTT's voices, names of tiers), the name is not part of the words.
 """
 
 import codecs
@@ -31,6 +31,8 @@ _TIME = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})(?:[,.](\d{1,3}))?"
 _SPAN = re.compile(rf"^[ \t]*{_TIME}[ \t]*-->[ \t]*{_TIME}[^\n]*$", re.MULTILINE)
 # "<i>", "</c.loud>", "<v Jane>", "<00:01.500>", "{\an8}"; not the "<3" of "I <3 it".
 _MARKUP = re.compile(r"</?[^\W\d_][^<>]{0,200}>|</?>|<[\d:.]{5,16}>|\{\\[^{}]{0,200}\}")
+# "<v Jane>", "<v.loud Jane>".
+_VOICE = re.compile(r"<v(?:\.[^\s<>]{0,100})?[ \t\n]([^<>]{0,400})>")
 # Blocks of WebVTT that are not shown: from the beginning, or a blank line, to the next blank line.
 _UNSHOWN = re.compile(
     r"(?:\A|(?<=\n)[ \t]*\n)(?:WEBVTT|NOTE|STYLE|REGION)(?=\s|\Z)[^\n]*(?:\n(?![ \t]*$)[^\n]*)*", re.MULTILINE
@@ -163,6 +165,27 @@ def _webvtt(text: str) -> Iterator[Cue]:
             del lines[0]
         shown = lines[-1] if lines else shown
         yield Cue(start, end, " ".join(lines))
+
+
+def voices_of_webvtt(path: Path) -> Iterator[tuple[float, float, str | None]]:
+    """Start and end, seconds, of each cue of a WebVTT file, and the name in its tag <v NAME>; None without one.
+
+    A cue with several voices is shared out by the length of what each says.
+
+    Raises:
+        UserError: it cannot be read.
+        ValueError: it has no cue.
+    """
+    for start, end, said in _timed(_UNSHOWN.sub("\n", read_text(path))):
+        blank = _EMPTY.search(said) or _BLANK.search(said)
+        parts = _VOICE.split(said[: blank.start() if blank else None])
+        spoken = [(name, len(_one_line(text))) for name, text in zip(parts[1::2], parts[2::2], strict=True)]
+        total = sum(length for _, length in spoken)
+        at = start
+        for name, length in spoken:
+            after = at + (end - start) * length / max(total, 1)
+            yield at, after, _one_line(name) or None
+            at = after
 
 
 def _timed(text: str) -> Iterator[tuple[float, float, str]]:

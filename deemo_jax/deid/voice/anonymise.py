@@ -13,6 +13,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import COMMAND, Settings
 from deemo_jax.deid.voice.command import VoiceTool
+from deemo_jax.deid.voice.diarised import Diarised
 from deemo_jax.deid.voice.mcadams import mcadams
 from deemo_jax.deid.voice.neutral.manner import Manner
 from deemo_jax.deid.voice.turns import part_of
@@ -105,15 +106,24 @@ def anonymise_people(
     return whole / np.float32(peak) if peak > 1 else whole
 
 
-def on_record(settings: Settings, usual: Manner | None = None, tool: VoiceTool | None = None) -> dict[str, Any]:
+def on_record(
+    settings: Settings,
+    usual: Manner | None = None,
+    tool: VoiceTool | None = None,
+    turn: Int[np.ndarray, " F"] | None = None,
+    said: Diarised | None = None,
+) -> dict[str, Any]:
     """What a manifest says of a changed voice beside its settings: what it was made with, never what was drawn.
 
     Returns:
         For "neutral" the hash of its model of phones, and whether prosody was taken around the speaker's mean or the
-        clip's; for "command" the hashes of the tool's files; else nothing.
+        clip's; for "command" the hashes of the tool's files. Where people are told apart (`turn`), how many; and where
+        a transcript told them apart, its hash.
     """
+    people = {} if turn is None else {"people": len(np.unique(turn))}
+    people |= {} if said is None else {"turns_sha256": said.sha256}
     if settings.voice == "neutral":
         from deemo_jax.deid.voice.neutral.model import PATH
 
-        return {"model_sha256": files.sha256(PATH), "around": "clip" if usual is None else "speaker"}
-    return {"tool_sha256": dict(tool.hashes)} if tool is not None else {}
+        return {"model_sha256": files.sha256(PATH), "around": "clip" if usual is None else "speaker", **people}
+    return ({"tool_sha256": dict(tool.hashes)} if tool is not None else {}) | people

@@ -30,6 +30,8 @@ from deemo_jax.media import SAMPLE_RATE
 
 # What stands for the files, and for a number that is drawn under the voice key, in a command.
 IN, OUT, SEED = "{in}", "{out}", "{seed}"
+# What looks like one of them.
+PLACE = re.compile(r"\{[A-Za-z_]\w*\}")
 # Seconds that a tool may take for a clip.
 TIMEOUT_S = 600.0
 # Bytes of what a tool writes, at most, beside eight a sample (two channels of floats): its header and remarks.
@@ -70,6 +72,10 @@ class VoiceTool:
             raise UserError(
                 f"--voice_command {command}: cannot be split into words ({error}); check its quotes"
             ) from error
+        for word in words:
+            for place in PLACE.findall(word):
+                if place not in (IN, OUT, SEED):
+                    raise UserError(f"--voice_command {command}: {place} stands for nothing; {IN}, {OUT} and {SEED} do")
         for place in (IN, OUT):
             if sum(word.count(place) for word in words) != 1:
                 raise UserError(f"--voice_command {command}: needs {IN} and {OUT}, once each, for the two files")
@@ -105,7 +111,7 @@ class VoiceTool:
             before, after = Path(folder) / "in.wav", Path(folder) / "out.wav"
             write_wave(before, waveform)
             filled = {IN: str(before), OUT: str(after), SEED: str(seed)}
-            words = [re.sub(r"\{(in|out|seed)\}", lambda found: filled[found[0]], word) for word in self.words]
+            words = [PLACE.sub(lambda found: filled[found[0]], word) for word in self.words]
             self._run(words, Path(folder) / "said.txt", clip_id)
             changed = self._read(after, waveform.size, clip_id)
         self._check(changed, np.asarray(waveform, np.float32), clip_id)
@@ -167,7 +173,9 @@ class VoiceTool:
         level, at_s = closest_second(changed, waveform)
         if level >= MOST_SI_SNR_DB:
             raise self._refusal(
-                clip_id, f"left the voice as it was at {at_s:g} s ({level:.0f} dB SI-SNR)", "try it by hand"
+                clip_id,
+                f"left the voice as it was at {at_s:g} s ({level:.0f} dB SI-SNR)",
+                "have it change all of the sound, also what it takes for a pause, noise or music",
             )
         if late := late_s(changed, waveform):
             way = "late" if late > 0 else "early"

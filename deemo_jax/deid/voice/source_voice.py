@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.settings import EACH, MIXED, NO_TRACK, Settings
+from deemo_jax.deid.voice.diarised import Diarised
 from deemo_jax.deid.voice.turns import turns
 from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.audio import read_sound, sound_tracks
@@ -31,7 +32,7 @@ class Heard:
         used: numbers of those that the voice comes from, counted from 1.
         channels: of each of these.
         remarks: unusual facts, in words.
-        turn: where every track is somebody's microphone, whose turn it is every 10 ms, a number from 0 on; else None.
+        turn: where people are told apart, whose turn it is every 10 ms, a number from 0 on; else None.
     """
 
     seconds: float
@@ -60,7 +61,7 @@ class Heard:
 
 
 def listen(
-    source: Path, settings: Settings, start_s: float, end_s: float
+    source: Path, settings: Settings, start_s: float, end_s: float, said: Diarised | None = None
 ) -> tuple[Float[np.ndarray, " n"] | None, Heard]:
     """Reads the sound that the settings ask for.
 
@@ -69,6 +70,7 @@ def listen(
         settings: `audio_track` says which sound track is read.
         start_s: where it starts, seconds of the source.
         end_s: where it ends.
+        said: who speaks when, by a transcript of the source; None where it is not told, or by sound tracks.
 
     Returns:
         The voice, mono, 16 kHz, None where there is none; and where it comes from.
@@ -93,8 +95,13 @@ def listen(
     if settings.audio_track == EACH and len(sound.used) > 1:
         turn = turns([read_sound(source, SAMPLE_RATE, start_s, end_s, track=k).waveform for k in sound.used])
     remarks = sound.notes
+    if said is not None:
+        turn = said.turn(sound.waveform.size, start_s)
+        people = len(np.unique(turn))
+        remarks = (f"by its transcript {people} people speak, each with a voice of their own", *remarks)
     if tracks > 1:
-        remarks = (_named(sound.used, tracks) + ", each with a voice of its own" * (turn is not None), *remarks)
+        each = settings.audio_track == EACH and turn is not None
+        remarks = (_named(sound.used, tracks) + ", each with a voice of its own" * each, *remarks)
     seconds = sound.waveform.size / SAMPLE_RATE
     return sound.waveform, Heard(seconds, tracks, sound.used, sound.channels, remarks, turn)
 

@@ -6,9 +6,10 @@ import wave
 import numpy as np
 import pytest
 
-from deemo_jax.audit.attacks import speaker_encoder, speech_folder
+from deemo_jax.audit.attacks import speech_folder
+from deemo_jax.audit.attacks.ears import speaker_encoder
 from tests import commands
-from tests.audit.attacks import tiny_ge2e
+from tests.audit.attacks.ears import tiny_ge2e
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,9 @@ def test_mistakes_are_one_line(folder, ear, tmp_path, monkeypatch):
     given = ("--speaker_encoder", ear)
     assert one_line(audit("--speech", tmp_path / "absent", *given), "is no folder")
     assert one_line(audit("--speech", folder / "s0", *given), "holds 0 speakers", "SPEAKER/*.flac")
-    assert one_line(audit("--speech", folder, "--speaker_encoder", folder / "s0" / "notes.txt"), "not a weight file")
+    assert one_line(
+        audit("--speech", folder, "--speaker_encoder", folder / "s0" / "notes.txt"), "no weights of a speaker encoder"
+    )
     assert one_line(audit("--speech", folder, "--report", *given), "--report")
     assert one_line(audit(folder, "--speech", folder, *given), "leave out DIR")
     assert one_line(audit(*given), "name the folder of the clips")

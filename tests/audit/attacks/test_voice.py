@@ -8,13 +8,18 @@ import pytest
 from PIL import Image
 from scipy import signal
 
-from deemo_jax.audit.attacks import speaker_encoder, trials
+from deemo_jax.audit.attacks import trials
 from deemo_jax.audit.attacks.attacked_voice import AttackedVoice
+from deemo_jax.audit.attacks.ears import speaker_encoder
 from deemo_jax.audit.attacks.trials import ATTACKERS, GRID, IGNORANT, LAZY, TRAINED, VoiceClip, choose
 from deemo_jax.audit.attacks.voice import voice_section
 from deemo_jax.audit.voice_cues import kept, pitch
+from deemo_jax.core.errors import UserError
+from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.voice.anonymise import anonymise
 from deemo_jax.deid.voice.mcadams import mcadams
+from deemo_jax.deid.voice.neutral.manner import manner_of, mean_manner
 from deemo_jax.sample import speech
 from deemo_jax.sample.identity import make_identity
 
@@ -109,3 +114,20 @@ def test_what_is_kept():
     assert whole.envelope_correlation == pytest.approx(1)
     noise = kept(sound, np.random.default_rng(0).normal(size=32_000) * 0.1)
     assert not noise.envelope_correlation > 0.3 and not noise.pitch_correlation > 0.3
+
+
+def test_the_neutral_voice_around_the_speaker(spoken):
+    """Each side knows the means of its own clips alone."""
+    chosen, key = choose(spoken, 4, 6, seed=0), VoiceKey(bytes(16))
+    clip = chosen.trials[0]
+    voice, speaker = chosen.voices[clip], chosen.names[clip]
+    own = [manner_of(chosen.voices[c]) for c in chosen.trials if chosen.names[c] == speaker]
+    wanted = anonymise(voice, Settings(voice="neutral"), key, clip, speaker, mean_manner(own))
+    around = AttackedVoice.named("neutral:speaker")
+    np.testing.assert_array_equal(around.changes(chosen, key)(voice, clip, speaker), wanted)
+    assert abs(AttackedVoice.named("neutral").changes(chosen, key)(voice, clip, speaker) - wanted).max() > 0.01
+    assert abs(around.imitations(chosen, [key])[0](voice, clip, speaker) - wanted).max() > 0.001
+    assert AttackedVoice.named("neutral:0.5:speaker").settings.prosody == 0.5
+    for wrong in ("mcadams:speaker", "neutral:speaker:0.5", "speaker"):
+        with pytest.raises(UserError, match="voice"):
+            AttackedVoice.named(wrong)

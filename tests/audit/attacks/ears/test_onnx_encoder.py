@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from deemo_jax.audit.attacks.onnx_encoder import OnnxEncoder
-from deemo_jax.audit.attacks.speaker_encoder import speaker_encoder
+from deemo_jax.audit.attacks.ears.onnx_encoder import OnnxEncoder
+from deemo_jax.audit.attacks.ears.speaker_encoder import speaker_encoder
 from deemo_jax.core.errors import UserError
 from deemo_jax.media.kaldi_mel import log_mel
 from tests.audit.onnx_files import model, node, tensor

