@@ -1,4 +1,4 @@
-"""The stronger pretrained encoder, with few random weights: its arithmetic step by step, and its files."""
+"""The CAM++ encoder, with few random weights: its arithmetic step by step, and its files."""
 
 import io
 import zipfile
