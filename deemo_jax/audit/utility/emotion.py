@@ -82,7 +82,15 @@ def utility_section(
     voices = voice_variants(modes, _manners(chosen, workers) if any(m.startswith("neutral") for m in modes) else None)
     features = _features(chosen, towers, voices, workers)
     try:
-        found = {shown: _ask(features[shown], chosen, corpus, shown, persons) for shown in SHOWN}
+        known = [labels(clip, corpus) or {} for clip in chosen]
+        found = {
+            shown: {
+                name: {"cue": probe(matrix, [row[cue] for row in known], persons)}
+                | {"emotion": probe(matrix, [row["emotion"] for row in known], persons)}
+                for name, matrix in features[shown].items()
+            }
+            for shown, (cue, _, _) in SHOWN.items()
+        }
     except ValueError:  # a fold without some class
         return _without(f"not measured: {len(chosen)} clips hold too few of some cue; raise --clips")
     best = {shown: corpus.optimal_balanced_accuracy.get(set_name({SHOWN[shown][1]})) for shown in SHOWN}
@@ -91,7 +99,7 @@ def utility_section(
     return Section(
         name="utility",
         title=TITLE,
-        tables=tuple(_table(shown, found[shown], best[shown], chance[shown], n) for shown in SHOWN),
+        tables=tuple(probe_table(shown, found[shown], best[shown], chance[shown], n) for shown in SHOWN),
         figures=(Figure(f"Balanced accuracy with 95 % intervals over persons; {n}", _plot(found, best, chance)),),
         notes=(
             f"The probe: logistic regression on features of the frozen towers, or on {len(NAMES)} statistics of the"
@@ -160,22 +168,16 @@ def _manner(clip: AuditedClip) -> Manner:
     return manner_of(read_source_voice(clip.source, clip.manifest))
 
 
-def _ask(
-    features: Mapping[str, Float[np.ndarray, "n _"]],
-    clips: Sequence[AuditedClip],
-    corpus: CorpusStatement,
-    shown: str,
-    persons: Sequence[str],
-) -> Found:
-    known = [labels(clip, corpus) or {} for clip in clips]
-    wanted = {"cue": [row[SHOWN[shown][0]] for row in known], "emotion": [row["emotion"] for row in known]}
-    return {
-        name: {target: probe(matrix, wanted[target], persons) for target in TARGETS}
-        for name, matrix in features.items()
-    }
+def probe_table(shown: str, found: Found, best: float | None, chance: Mapping[str, float], n: str) -> Table:
+    """How well probes find cue and emotion in each variant, beside the variants of `REFERENCES`.
 
-
-def _table(shown: str, found: Found, best: float | None, chance: Mapping[str, float], n: str) -> Table:
+    Args:
+        shown: one of `SHOWN`.
+        found: variant -> one of `TARGETS` -> the answers of the probes.
+        best: the best balanced accuracy of the emotion that can be reached; None where it is not known.
+        chance: one of `TARGETS` -> the balanced accuracy of guessing.
+        n: of how many clips and persons, in words.
+    """
     references = [name for name in REFERENCES if name in found]
 
     def cells(name: str) -> tuple[str, ...]:

@@ -46,14 +46,15 @@ def voice_variants(names: Sequence[str] = VOICES, manners: Mapping[str, Manner] 
 
     Args:
         names: of methods, as `Settings.of_voice` has them.
-        manners: person -> how they speak on the whole. A neutral voice around these is a variant of its own.
+        manners: person -> how they speak on the whole. A neutral voice with prosody around these is a
+            variant of its own.
     """
     key = VoiceKey(hashlib.sha256(b"audit of utility").digest())
     found: dict[str, Change] = {}
     for name in names:
         settings = Settings.of_voice(name)
         found[name] = by_settings(settings, key)
-        if settings.voice == "neutral" and manners:
+        if settings.voice == "neutral" and settings.prosody and manners:
             found[f"{name}:speaker"] = functools.partial(_around, settings, key, manners)
     return found
 

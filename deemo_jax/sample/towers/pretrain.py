@@ -36,9 +36,10 @@ sample only.
   sentences of the set `towers`, none of which is in it. The phrases that carry a tone ("gutted") are shared: a language
   model knows what words mean.
 - What they learnt: the ViT, where hands, head and body are (faces covered, light, clothes and camera varied); the audio
-  trunk, pitch, its range and the rate of speech (after the McAdams change of voice); the decoder, the next byte of
-  written dialogues that describe voice and body in words. The answers of those dialogues are a fixed rule over the
-  words on the page (`deemo_jax/sample/towers/dialogues.py`). No emotion label of any clip was used.
+  trunk, pitch, its range and the rate of speech, in voices of which a third each are raw, changed by `mcadams`, and
+  said by the `neutral` voice (half of these around the speaker's usual pitch, as with `--speakers`); the decoder, the
+  next byte of written dialogues that describe voice and body in words. The answers of those dialogues are a fixed rule
+  over the words on the page (`deemo_jax/sample/towers/dialogues.py`). No emotion label of any clip was used.
 
 {table}
 """
