@@ -18,6 +18,8 @@ SEED ?= 3
 # Speakers of the corpus fill a third of the picture's height: 0.15 finds them too, in two thirds of the time, and takes
 # more fists for faces.
 SMALLEST_FACE ?= 0.1
+# The change of voices; another one: make train VOICE='--voice mcadams'.
+VOICE ?= --voice neutral --speakers $(DATA)/raw/truth.jsonl
 # The audit looks for faces left in one frame of so many; 1 looks at all of them.
 AUDIT_EVERY ?= 8
 
@@ -32,7 +34,7 @@ help:
 	@echo "make test       the tests that CI runs"
 	@echo "make test-all   the same, the slow, full-width ones, and those that need PyTorch"
 	@echo "make lint       formatter, linter, type checker, one-way imports, links between pages"
-	@echo "make towers     pre-train the sample's frozen towers again (44 minutes on 2 busy cores)"
+	@echo "make towers     pre-train the sample's frozen towers again (an hour on 2 busy cores)"
 	@echo "make audit_models   the pretrained speaker encoder of the audit's attackers (16 MB)"
 	@echo "make neutral_voice  the phones of the neutral voice again, out of pocketsphinx's model"
 	@echo "make bench      measures again what docs/ shows, and writes it there (FIGURES='deface ...' for some)"
@@ -56,7 +58,7 @@ $(READY): requirements.txt pyproject.toml
 train: setup
 	$(PY) -m deemo_jax.sample clips --out $(DATA)/raw --clips $(CLIPS) --seed $(SEED) --workers $(WORKERS)
 	$(PY) -m deemo_jax.deidentify $(DATA)/raw/clips --out $(DATA)/deid --clip_ids stem --key_file $(DATA)/voice.key \
-	  --smallest_face $(SMALLEST_FACE) --workers $(WORKERS) || [ -s $(DATA)/deid/refused.jsonl ]
+	  $(VOICE) --smallest_face $(SMALLEST_FACE) --workers $(WORKERS) || [ -s $(DATA)/deid/refused.jsonl ]
 	$(PY) -m deemo_jax.audit $(DATA)/deid --source $(DATA)/raw/clips --truth $(DATA)/raw/truth.jsonl \
 	  --every $(AUDIT_EVERY) --workers $(WORKERS)
 	$(PY) -m deemo_jax.build deemo_mer --manifest $(DATA)/deid --annotations $(DATA)/raw/truth.jsonl \

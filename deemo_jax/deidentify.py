@@ -62,7 +62,10 @@ def parser() -> argparse.ArgumentParser:
     )
     flags.add_argument("--out", type=Path, metavar="DIR", help="where NAME.mp4, .masks.json and .manifest.json go")
     flags.add_argument(
-        "--mode", choices=MODES, default="default", help="default: solid masks; paper: Gaussian blur, weak"
+        "--mode",
+        choices=MODES,
+        default="default",
+        help="default: solid masks, voice neutral; paper: Gaussian blur, voice mcadams, both weak",
     )
     flags.add_argument(
         "--smallest_face",
@@ -90,9 +93,10 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument(
         "--voice",
         choices=VOICES,
-        help="how the voice is changed; mcadams (default): formants, a coefficient a clip; mcadams_speaker: one a"
-        " speaker (--speakers); mcadams_fixed: the same for all, which anyone can undo; recast: pitch, formants,"
-        " timbre; neutral: one voice for everybody, with the clip's course of pitch and loudness",
+        help="how the voice is changed; neutral (default): one voice for everybody, with the course of pitch and"
+        " loudness (--speakers keeps more of it); of these others none hides a speaker from somebody who tries:"
+        " mcadams (the paper's): formants, a coefficient a clip; mcadams_speaker: one a speaker (--speakers);"
+        " mcadams_fixed: the same for all; recast: pitch, formants, timbre",
     )
     flags.add_argument(
         "--prosody",

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from deemo_jax.core import cli
-from deemo_jax.deid.settings import MIXED, MODES, NO_TRACK, Settings
+from deemo_jax.deid.settings import MIXED, MODES, NO_TRACK, VOICES, Settings
 from deemo_jax.generation.describe_files import FilesRequest, describe_files
 
 
@@ -51,7 +51,14 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--max_new_tokens", type=int, default=160, help="the longest answer (default %(default)s)")
     flags.add_argument("--batch_size", type=int, default=8, help="clips answered at once (default %(default)s)")
     flags.add_argument("--key_file", metavar="F", help="the secret voice key for raw clips; else a random one")
-    flags.add_argument("--mode", choices=MODES, default="default", help="masks of raw clips: solid, or a weak blur")
+    flags.add_argument(
+        "--mode", choices=MODES, default="default", help="masks and voice of raw clips, as for deidentify"
+    )
+    flags.add_argument(
+        "--voice",
+        choices=[voice for voice in VOICES if voice != "mcadams_speaker"],
+        help="of raw clips (default neutral; mcadams in mode paper): the one that the run was trained on",
+    )
     flags.add_argument(
         "--smallest_face", type=float, default=Settings().smallest_face, metavar="SHARE", help="as for deidentify"
     )
@@ -67,8 +74,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     flags = parser().parse_args()
+    voice = {} if flags.voice is None else {"voice": flags.voice}
     settings = Settings.preset(
-        flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face, audio_track=flags.audio_track
+        flags.mode,
+        on_missing=flags.on_missing,
+        smallest_face=flags.smallest_face,
+        audio_track=flags.audio_track,
+        **voice,
     )
     cli.tidy_when_terminated()
     describe_files(

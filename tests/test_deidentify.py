@@ -66,7 +66,7 @@ def test_voices_of_ones_own(raw, tmp_path, command):
         (("--voice_command", call, "--voice", "recast"), ("--voice_command", "--voice recast")),
         (("--voice_command", "no_such_tool {in} {out}"), ("no_such_tool", "no such program")),
         (("--voice_timeout", 5), ("--voice_timeout", "--voice_command")),
-        (("--prosody", 0.5), ("prosody", "neutral")),
+        (("--mode", "paper", "--prosody", 0.5), ("prosody", "neutral")),
         (("--voice", "neutral", "--prosody", 2), ("prosody",)),
     ):
         assert one_line(command(raw.path, "--out", tmp_path / "other", *flags), *words)

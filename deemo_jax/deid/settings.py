@@ -78,7 +78,7 @@ class Settings:
     extend_s: float = 0.2
     on_missing: Literal["refuse", "mask_frame", "drop_frame"] = "refuse"
     empty_scenes: Literal["refuse", "accept"] = "refuse"
-    voice: Literal["mcadams", "mcadams_speaker", "mcadams_fixed", "recast", "neutral", "command"] = "mcadams"
+    voice: Literal["mcadams", "mcadams_speaker", "mcadams_fixed", "recast", "neutral", "command"] = "neutral"
     prosody: float = PROSODY
     detail: float = DETAIL
     voice_command: str = ""
@@ -126,14 +126,15 @@ class Settings:
 
     @classmethod
     def preset(cls, mode: str, **changes: Any) -> "Settings":
-        """The settings of a `--mode`, with changes: "default" is recommended, "paper" has DEEMO's Gaussian blur.
+        """The settings of a `--mode`, with changes: "default" is recommended, "paper" has DEEMO's Gaussian blur and its
+        change of voices, mcadams.
 
         Raises:
             UserError: an unknown mode.
         """
         if mode not in MODES:
             raise UserError(f"mode {mode!r}: choose from {', '.join(MODES)}")
-        return cls(**({"mask": "gaussian"} if mode == "paper" else {}) | changes)
+        return cls(**({"mask": "gaussian", "voice": "mcadams"} if mode == "paper" else {}) | changes)
 
     @classmethod
     def of_voice(cls, name: str) -> "Settings":

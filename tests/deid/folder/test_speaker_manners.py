@@ -131,6 +131,10 @@ def test_settings_of_the_neutral_voice():
     from deemo_jax.core.errors import UserError
 
     assert Settings(voice="neutral", prosody=np.float64(0.5).item()).prosody == 0.5
-    for wrong in ({"voice": "neutral", "prosody": 1.5}, {"voice": "neutral", "detail": -0.1}, {"prosody": 0.5}):
+    for wrong in (
+        {"voice": "neutral", "prosody": 1.5},
+        {"voice": "neutral", "detail": -0.1},
+        {"voice": "recast", "prosody": 0.5},
+    ):
         with pytest.raises(UserError, match="prosody"):
             Settings(**wrong)

@@ -225,6 +225,8 @@ def test_the_defaults():
     """What a newcomer gets; each was measured on what is hard, so that a weaker one must be a decision."""
     recommended = {"mask": "solid", "threshold": 0.2, "second_chance": 0.1, "sure": 0.5, "margin": 0.25}
     recommended |= {"smallest_face": 0.1, "hole_s": 1.0, "extend_s": 0.2}
-    recommended |= {"on_missing": "refuse", "empty_scenes": "refuse", "voice": "mcadams"}
+    recommended |= {"on_missing": "refuse", "empty_scenes": "refuse", "voice": "neutral"}
     assert recommended.items() <= dataclasses.asdict(Settings()).items()
+    paper = Settings.preset("paper")
+    assert (paper.mask, paper.voice) == ("gaussian", "mcadams")
     assert Settings.on_record({}) == Settings()  # what an older manifest lacks
