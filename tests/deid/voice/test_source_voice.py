@@ -30,7 +30,7 @@ from tests.raw_clips import speech
 
 RATE = 16_000
 # A coefficient of 1 leaves the voice as it is, so that tests can tell which one it is.
-PLAIN = Settings(alpha_low=1.0, alpha_high=1.0)
+PLAIN = Settings(voice="mcadams", alpha_low=1.0, alpha_high=1.0)
 
 
 def tone(hertz, seconds=1.2, level=0.2):
