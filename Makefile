@@ -33,7 +33,7 @@ help:
 	@echo "make train      the whole way on the sample corpus: make, de-identify, build, train, evaluate, show"
 	@echo "make test       the tests that CI runs"
 	@echo "make test-all   the same, the slow, full-width ones, and those that need PyTorch"
-	@echo "make lint       formatter, linter, type checker, one-way imports, links between pages"
+	@echo "make lint       formatter, linters, type checker, one-way imports, links between pages"
 	@echo "make towers     pre-train the sample's frozen towers again (an hour on 2 busy cores)"
 	@echo "make audit_models   the pretrained speaker encoder of the audit's attackers (16 MB)"
 	@echo "make neutral_voice  the phones of the neutral voice again, out of pocketsphinx's model"
@@ -81,6 +81,8 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/shellcheck launch/*.sh launch/*/*.sh launch/slurm/*.sbatch
+	$(BIN)/hadolint launch/Dockerfile
 	$(PY) docs/check_links.py
 
 format: setup

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Starts one process of a training run; every file of this folder ends here.
+#
+#   launch/run.sh CONFIG [FLAGS of python -m deemo_jax.train]
+#
+# The run is begun, or gone on with, in the folder --workdir; without that flag in runs/NAME OF THE CONFIG.
+#
+#   PYTHON   the interpreter; without it .venv/bin/python, or else python3
+#   RUN      one run of a sweep: a folder within --workdir
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+fail() {
+  echo "error: $*" >&2
+  exit 2
+}
+
+config=${1:-}
+[[ -n $config && $config != -* ]] || fail "launch/run.sh: name a recipe first, as in launch/run.sh configs/sample.py"
+shift
+name=$(basename "${config%%:*}" .py)
+workdir=runs/$name flags=()
+while (($#)); do
+  case $1 in
+    --workdir=*) workdir=${1#*=} ;;
+    --workdir)
+      workdir=${2:-}
+      (($# == 1)) || shift
+      ;;
+    *) flags+=("$1") ;;
+  esac
+  shift
+done
+[[ -n $workdir ]] || fail "--workdir: name a folder"
+
+python=${PYTHON:-.venv/bin/python}
+[[ -n ${PYTHON:-} || -x $python ]] || python=python3
+
+# The processes of a run speak with each other only, and a proxy keeps them from that.
+unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
+
+# Under SLURM, JAX gives each process one GPU. Here those that the tasks of a node see are divided among them, so that
+# one task a node has all. Where SLURM has divided them, a task sees fewer than the node has, and takes what it sees.
+if [[ -n ${SLURM_LOCALID:-} && -n ${CUDA_VISIBLE_DEVICES:-} ]]; then
+  IFS=, read -ra seen <<<"$CUDA_VISIBLE_DEVICES"
+  tasks=${SLURM_STEP_TASKS_PER_NODE:-1}
+  tasks=${tasks%%[(,]*} share=${#seen[@]} first=0
+  if ((share == ${SLURM_GPUS_ON_NODE:-share} && tasks > 1)); then
+    ((share % tasks == 0)) || fail "$share GPUs do not divide among the $tasks tasks of a node; see --ntasks-per-node"
+    share=$((share / tasks)) first=$((SLURM_LOCALID * share))
+  fi
+  export JAX_LOCAL_DEVICE_IDS=${JAX_LOCAL_DEVICE_IDS:-$(seq -s, "$first" $((first + share - 1)))}
+  # A driver that fails is an error then, rather than a run on the processor.
+  export JAX_PLATFORMS=${JAX_PLATFORMS:-cuda,cpu}
+fi
+
+# Signals reach Python, which takes the place of this shell.
+exec "$python" -m deemo_jax.train --config "$config" --workdir "$workdir${RUN:+/$RUN}" --resume "${flags[@]}"
