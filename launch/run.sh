@@ -39,15 +39,24 @@ python=${PYTHON:-.venv/bin/python}
 # The processes of a run speak with each other only, and a proxy keeps them from that.
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 
-# Under SLURM, JAX gives each process one GPU. Here those that the tasks of a node see are divided among them, so that
-# one task a node has all. Where SLURM has divided them, a task sees fewer than the node has, and takes what it sees.
-if [[ -n ${SLURM_LOCALID:-} && -n ${CUDA_VISIBLE_DEVICES:-} ]]; then
-  IFS=, read -ra seen <<<"$CUDA_VISIBLE_DEVICES"
-  tasks=${SLURM_STEP_TASKS_PER_NODE:-1}
-  tasks=${tasks%%[(,]*} share=${#seen[@]} first=0
+# How many GPUs this process sees.
+count_gpus() {
+  case ${CUDA_VISIBLE_DEVICES-all} in
+    all) nvidia-smi --list-gpus 2>/dev/null | wc -l ;;
+    "" | -1 | NoDevFiles) echo 0 ;;
+    *) tr ',' '\n' <<<"$CUDA_VISIBLE_DEVICES" | wc -l ;;
+  esac
+}
+
+# Under SLURM and Open MPI, JAX gives each process one GPU. Here those that the tasks of a node see are divided among
+# them, so that one task a node has all. Where SLURM has divided them, a task sees fewer than the node has: all are its.
+place=${SLURM_LOCALID:-${OMPI_COMM_WORLD_LOCAL_RANK:-}}
+if [[ -n $place ]] && share=$(count_gpus) && ((share > 0)); then
+  tasks=${SLURM_STEP_TASKS_PER_NODE:-${OMPI_COMM_WORLD_LOCAL_SIZE:-1}}
+  tasks=${tasks%%[(,]*} first=0
   if ((share == ${SLURM_GPUS_ON_NODE:-share} && tasks > 1)); then
     ((share % tasks == 0)) || fail "$share GPUs do not divide among the $tasks tasks of a node; see --ntasks-per-node"
-    share=$((share / tasks)) first=$((SLURM_LOCALID * share))
+    share=$((share / tasks)) first=$((place * share))
   fi
   export JAX_LOCAL_DEVICE_IDS=${JAX_LOCAL_DEVICE_IDS:-$(seq -s, "$first" $((first + share - 1)))}
   # A driver that fails is an error then, rather than a run on the processor.

@@ -4,8 +4,8 @@
     NAME=run1 IMAGE=... CLAIM=... ACCELERATOR=... TOPOLOGY=16x16 HOSTS=64 CHIPS=4 SLICES=1 \\
         python3 launch/kubernetes/jobset.py tpu CONFIG [FLAGS]
 
-CONFIG and FLAGS are those of `python -m deemo_jax.train`; the folder of the run is /data/runs/NAME, on the volume CLAIM.
-Needs nothing but Python. docs/launch.md says what each variable is.
+CONFIG and FLAGS are those of `python -m deemo_jax.train`; the folder of the run is /data/runs/NAME, on the volume
+CLAIM. Needs nothing but Python. docs/launch.md says what each variable is.
 """
 
 import json

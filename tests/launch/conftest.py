@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.launch.slurm import Cluster, NoSlurm, cluster
+from tests.launch.slurm import Cluster, NoSlurmError, cluster
 
 
 @pytest.fixture(scope="session")
@@ -12,5 +12,5 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     try:
         with cluster(tmp_path_factory.mktemp("slurm")) as found:
             yield found
-    except NoSlurm as reason:
+    except NoSlurmError as reason:
         pytest.skip(f"SLURM: {reason}")

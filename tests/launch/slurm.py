@@ -44,7 +44,7 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
 
-class NoSlurm(Exception):
+class NoSlurmError(Exception):
     """SLURM cannot be run here; the message says why."""
 
 
@@ -85,13 +85,13 @@ def cluster(folder: Path) -> Iterator[Cluster]:
     """Starts munged, slurmctld and slurmd, and stops them.
 
     Raises:
-        NoSlurm: they are not installed, or do not start.
+        NoSlurmError: they are not installed, or do not start.
     """
     # Debian keeps daemons where users do not look.
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
     programs = {name: shutil.which(name, path=path) for name in PROGRAMS}
     if absent := [name for name, found in programs.items() if not found]:
-        raise NoSlurm(f"no {', '.join(absent)}; on Debian: apt-get install slurm-wlm munge")
+        raise NoSlurmError(f"no {', '.join(absent)}; on Debian: apt-get install slurm-wlm munge")
     for name in ("state", "spool"):
         (folder / name).mkdir()
     key = folder / "munge.key"
@@ -100,21 +100,31 @@ def cluster(folder: Path) -> Iterator[Cluster]:
     host, user = socket.gethostname().split(".")[0], subprocess.check_output(["id", "-un"], text=True).strip()
     words = {"host": host, "user": user, "folder": folder, "credential": CREDENTIAL_S, "cpus": os.cpu_count()}
     (folder / "slurm.conf").write_text(CONF.format(ports=_free_ports(2), **words))
-    munged = [f"--{name}={folder}/munge.{name.split('-')[0]}" for name in ("socket", "pid-file", "log-file", "seed-file")]
+    munged = [
+        f"--{name}={folder}/munge.{name.split('-')[0]}" for name in ("socket", "pid-file", "log-file", "seed-file")
+    ]
     env = os.environ | {"SLURM_CONF": str(folder / "slurm.conf")}
     started: list[Path] = []
     try:
-        for name, *flags in (("munged", "--force", f"--key-file={key}", *munged), ("slurmctld", "-c"), ("slurmd", "-c")):
+        for name, *flags in (
+            ("munged", "--force", f"--key-file={key}", *munged),
+            ("slurmctld", "-c"),
+            ("slurmd", "-c"),
+        ):
             pid = folder / ("munge.pid" if name == "munged" else f"{name}.pid")
-            done = subprocess.run([programs[name] or name, *flags], env=env, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [programs[name] or name, *flags], env=env, capture_output=True, text=True, check=False
+            )
             if done.returncode:
-                raise NoSlurm(f"{name} does not start: {done.stderr.strip()[-300:]}")
+                raise NoSlurmError(f"{name} does not start: {done.stderr.strip()[-300:]}")
             started.append(pid)
         found = Cluster(folder)
         try:
-            wait_until(lambda: "idle" in found.run("sinfo", "--noheader", "--format=%T").stdout, "the node is not idle", 30)
+            wait_until(
+                lambda: "idle" in found.run("sinfo", "--noheader", "--format=%T").stdout, "the node is not idle", 30
+            )
         except AssertionError as error:
-            raise NoSlurm(str(error)) from error
+            raise NoSlurmError(str(error)) from error
         try:
             yield found
         finally:  # jobs outlive the daemons

@@ -42,22 +42,32 @@ def test_a_run_is_gone_on_with_in_its_folder(
 
 
 @pytest.mark.parametrize(
-    ("tasks", "local", "seen", "on_node", "ids"),
+    ("tasks", "place", "seen", "on_node", "ids"),
     [
-        ("1(x2)", "0", "0,1,2,3,4,5,6,7", "8", "0,1,2,3,4,5,6,7"),  # one task a node has all
-        ("8(x2)", "3", "0,1,2,3,4,5,6,7", "8", "3"),
-        ("2,1", "1", "0,1,2,3", "4", "2,3"),
-        ("8", "3", "3", "8", "0"),  # SLURM has divided them: --gpus-per-task
-        ("2", "1", "4,5", "4", "0,1"),
-        ("1", "0", "0", "1", "0"),
+        ("1(x2)", 0, "0,1,2,3,4,5,6,7", "8", "0,1,2,3,4,5,6,7"),  # one task a node has all
+        ("8(x2)", 3, "0,1,2,3,4,5,6,7", "8", "3"),
+        ("2,1", 1, "0,1,2,3", "4", "2,3"),
+        ("8", 3, "3", "8", "0"),  # SLURM has divided them: --gpus-per-task
+        ("2", 1, "4,5", "4", "0,1"),
+        ("1", 0, "0", "1", "0"),
     ],
 )
 def test_the_tasks_of_a_node_divide_its_gpus(
-    python: Path, tasks: str, local: str, seen: str, on_node: str, ids: str
+    python: Path, tasks: str, place: int, seen: str, on_node: str, ids: str
 ) -> None:
-    slurm = {"SLURM_STEP_TASKS_PER_NODE": tasks, "SLURM_LOCALID": local, "SLURM_GPUS_ON_NODE": on_node}
+    slurm = {"SLURM_STEP_TASKS_PER_NODE": tasks, "SLURM_LOCALID": str(place), "SLURM_GPUS_ON_NODE": on_node}
     done = run(python, "a.py", CUDA_VISIBLE_DEVICES=seen, **slurm)
     assert done.stdout.splitlines()[-2:] == [f"JAX_LOCAL_DEVICE_IDS={ids}", "JAX_PLATFORMS=cuda,cpu"], done.stderr
+
+
+def test_under_open_mpi_they_are_those_that_the_driver_lists(python: Path, tmp_path: Path) -> None:
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\nprintf 'GPU 0\\nGPU 1\\nGPU 2\\nGPU 3\\n'\n")
+    driver.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    mpi = {"OMPI_COMM_WORLD_LOCAL_RANK": "1", "OMPI_COMM_WORLD_LOCAL_SIZE": "2", "PATH": path}
+    assert "JAX_LOCAL_DEVICE_IDS=2,3" in run(python, "a.py", **mpi).stdout
+    assert "JAX_" not in run(python, "a.py", CUDA_VISIBLE_DEVICES="-1", **mpi).stdout
 
 
 @pytest.mark.parametrize(

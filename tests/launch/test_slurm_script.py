@@ -39,7 +39,9 @@ def test_a_job_that_saved_is_requeued(slurm: Cluster, python: str, tmp_path: Pat
     found = slurm.ended(number)
     said = log.read_text()
     assert (found["JobState"], found["Restarts"], found["ExitCode"]) == ("COMPLETED", "1", "0:0"), said
-    assert said.count("begun") == 4 and said.count("saved") == 2  # two tasks, twice; the second output is behind the first
+    assert (
+        said.count("begun") == 4 and said.count("saved") == 2
+    )  # two tasks, twice; the second output is behind the first
     assert "-m deemo_jax.train --config a.py --workdir w --resume --distributed" in said
 
 
