@@ -19,6 +19,8 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "scan
 # A job that is requeued waits until the credential of its last start is no longer valid: 2 minutes where SLURM is not
 # told otherwise.
 CREDENTIAL_S = 5
+# Tasks that run at a time, whatever the machine has.
+TASKS = 4
 CONF = """\
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
@@ -38,8 +40,10 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 MpiDefault=none
 SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SlurmdParameters=config_overrides
 SchedulerParameters=batch_sched_delay=1,sched_interval=2
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs={tasks} State=UNKNOWN
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -98,7 +102,7 @@ def cluster(folder: Path) -> Iterator[Cluster]:
     key.write_bytes(os.urandom(1024))
     key.chmod(0o400)
     host, user = socket.gethostname().split(".")[0], subprocess.check_output(["id", "-un"], text=True).strip()
-    words = {"host": host, "user": user, "folder": folder, "credential": CREDENTIAL_S, "cpus": os.cpu_count()}
+    words = {"host": host, "user": user, "folder": folder, "credential": CREDENTIAL_S, "tasks": TASKS}
     (folder / "slurm.conf").write_text(CONF.format(ports=_free_ports(2), **words))
     munged = [
         f"--{name}={folder}/munge.{name.split('-')[0]}" for name in ("socket", "pid-file", "log-file", "seed-file")
