@@ -13,5 +13,5 @@ set -euo pipefail
   exit 2
 }
 # A machine whose TPU does not answer is an error then, rather than a run on its processor.
-command="cd ${CHECKOUT:-deemo_jax} && JAX_PLATFORMS=tpu,cpu launch/run.sh$(printf ' %q' "$@" --distributed)"
+command="cd $(printf %q "${CHECKOUT:-deemo_jax}") && JAX_PLATFORMS=tpu,cpu launch/run.sh$(printf ' %q' "$@" --distributed)"
 exec gcloud compute tpus tpu-vm ssh "$TPU_NAME" --worker=all --command="$command"

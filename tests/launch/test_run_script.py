@@ -121,3 +121,22 @@ def test_the_page_and_the_files_name_flags_that_train_has() -> None:
         text = (ROOT / file).read_text()
         named |= set(re.findall(r"--(config|workdir|resume|distributed|\w+_\w+)\b", text))
     assert {"config", "workdir", "resume", "distributed"} <= named <= known
+
+
+def test_flags_reach_all_hosts_of_a_tpu_vm_as_they_were_given(tmp_path: Path) -> None:
+    host = tmp_path / "a host" / "launch"
+    host.mkdir(parents=True)
+    (host / "run.sh").write_text("#!/bin/sh\necho $JAX_PLATFORMS\nprintf '%s\\n' \"$@\"\n")
+    gcloud = tmp_path / "gcloud"  # runs the command that the hosts would
+    gcloud.write_text(
+        '#!/bin/bash\n[[ $* == "compute tpus tpu-vm ssh a --worker=all --command="* ]] && bash -c "${7#--command=}"\n'
+    )
+    for file in (host / "run.sh", gcloud):
+        file.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TPU_NAME": "a", "CHECKOUT": str(host.parent)}
+    flags = ["configs/sample.py:video,audio", "--config.trainable=['a \"b\"', '!c']", "--workdir", "x y"]
+    command = ["launch/tpu_vm/train.sh", *flags]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["tpu,cpu", *flags, "--distributed"], done.stderr
+    done = subprocess.run(command, cwd=ROOT, env=env | {"TPU_NAME": ""}, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "name the TPU VM" in done.stderr and len(done.stderr.splitlines()) == 1
