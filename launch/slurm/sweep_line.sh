@@ -16,7 +16,8 @@ file=${1:-} index=${2:?}
 [[ -n $file ]] || fail "--array needs SWEEP=FILE before sbatch: a file with a line a run, such as launch/slurm/modalities.txt"
 [[ -r $file ]] || fail "SWEEP=$file: there is no such file"
 mapfile -t runs < <(grep --invert-match --extended-regexp '^[[:space:]]*(#|$)' "$file")
-((index < ${#runs[@]})) || fail "SWEEP=$file: has ${#runs[@]} runs, counted from 0; there is no run $index; see --array"
+((${#runs[@]})) || fail "SWEEP=$file: has no line with a run"
+((index < ${#runs[@]})) || fail "SWEEP=$file: no run $index is there, but 0 to $((${#runs[@]} - 1)); see --array"
 words=$(xargs -n 1 printf '%s\n' <<<"${runs[index]}" 2>/dev/null) || fail "SWEEP=$file: quotes of run $index are not closed"
 [[ $words =~ ^[A-Za-z0-9][A-Za-z0-9._-]*($|$'\n') ]] || fail "SWEEP=$file: run $index must begin with its name, of letters, digits and ._-"
 echo "$words"

@@ -101,7 +101,7 @@ def test_a_run_of_a_sweep_is_its_name_and_its_flags(tmp_path: Path) -> None:
     sweep.write_text("# runs\n\n  # more\nfirst\nsecond --a='[\"x y\"]'  --b\n'not a name' --c\nopen '--d\n")
     assert sweep_line(str(sweep), "0").stdout == "first\n"
     assert sweep_line(str(sweep), "1").stdout == 'second\n--a=["x y"]\n--b\n'
-    for index, said in ((2, "must begin with its name"), (3, "are not closed"), (4, "has 4 runs")):
+    for index, said in ((2, "must begin with its name"), (3, "are not closed"), (4, "no run 4 is there, but 0 to 3")):
         done = sweep_line(str(sweep), str(index))
         assert done.returncode == 2 and said in done.stderr and not done.stdout
         assert done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1

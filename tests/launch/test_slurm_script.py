@@ -81,7 +81,7 @@ def test_an_index_without_a_run_is_one_line_and_exit_code_2(slurm: Cluster, pyth
     number = slurm.submit("--array=9", SCRIPT, "a.py", log=log, PYTHON=python, SWEEP=str(sweep))
     found = slurm.ended(f"{number}_9")
     assert (found["ExitCode"], found["Restarts"]) == ("2:0", "0")
-    assert log.read_text() == f"error: SWEEP={sweep}: has 1 runs, counted from 0; there is no run 9; see --array\n"
+    assert log.read_text() == f"error: SWEEP={sweep}: no run 9 is there, but 0 to 0; see --array\n"
 
 
 def test_a_mistake_ends_the_job(slurm: Cluster, python: str, tmp_path: Path) -> None:
