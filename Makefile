@@ -30,7 +30,7 @@ SPLIT := -n 2 --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make train      the whole way on the sample corpus: make, de-identify, build, train, evaluate, show"
+	@echo "make train      the whole way on the sample corpus: make, de-identify, build, encode, train, evaluate, show"
 	@echo "make test       the tests that CI runs"
 	@echo "make test-all   the same, the slow, full-width ones, and those that need PyTorch"
 	@echo "make lint       formatter, linters, type checker, one-way imports, links between pages"
@@ -63,6 +63,7 @@ train: setup
 	  --every $(AUDIT_EVERY) --workers $(WORKERS)
 	$(PY) -m deemo_jax.build deemo_mer --manifest $(DATA)/deid --annotations $(DATA)/raw/truth.jsonl \
 	  --data_dir $(DATA)/tfds --fractions train=0.4,test=0.6 --clips 4 --skip_missing --workers $(WORKERS)
+	$(PY) -m deemo_jax.cache --config configs/sample.py --data_dir $(DATA)/tfds
 	$(PY) -m deemo_jax.train --config configs/sample.py --workdir $(RUN) --resume
 	$(PY) -m deemo_jax.evaluate --workdir $(RUN) --truth $(DATA)/raw/truth.jsonl \
 	  --modalities 'all;transcript;video;audio'

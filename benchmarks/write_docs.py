@@ -24,6 +24,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 COMMANDS: dict[str, tuple[str, ...]] = {
     "input_pipeline": ("benchmarks.input_pipeline",),
     "train_step": ("benchmarks.train_step",),
+    "feature_cache": ("benchmarks.feature_cache",),
     "decoding": ("benchmarks.decoding",),
     "deface": ("benchmarks.deface",),
     "detectors": ("benchmarks.detectors", "--speakers", "6"),

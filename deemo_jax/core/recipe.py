@@ -109,8 +109,9 @@ class DataRecipe:
         modalities: what the model is shown, as `Modality.parse_set` reads it.
         modality_dropout: modality -> probability of withholding it from a training example.
         workers: threads that read records.
-        encode_once_mb: memory for the frozen encoders' outputs, in megabytes. Where those of all clips of a split take
-            no more, each clip is encoded once, before the first step, and not in every step. 0: in every step.
+        cached_views: 1 where a clip is always shown in the same frames and spectrograms, so that what frozen encoders
+            make of them can be read from `data_dir`, where `python -m deemo_jax.cache` keeps it. 0: encoders run in
+            every step.
         masked_batch, masked_window, masked_split: the shares of `MaskedLimits`.
         corpus: 'synthetic' where all speakers are invented: answers about clips outside the dataset then bring a
             warning. Empty otherwise.
@@ -127,7 +128,7 @@ class DataRecipe:
     modalities: str = "all"
     modality_dropout: dict = dataclasses.field(default_factory=dict)
     workers: int = 2
-    encode_once_mb: int = 0
+    cached_views: int = 0
     masked_batch: float = MaskedLimits.masked_batch
     masked_window: float = MaskedLimits.masked_window
     masked_split: float = MaskedLimits.masked_split
@@ -235,6 +236,11 @@ class Recipe:
             if getattr(optimizer, field.name) < 0:
                 raise UserError(f"config.optimizer.{field.name}: {getattr(optimizer, field.name)} must not be negative")
         _ = recipe.data.shown, recipe.data.masked  # they raise where their values are wrong
+        if recipe.data.cached_views not in (0, 1):
+            raise UserError(
+                f"config.data.cached_views: {recipe.data.cached_views}; frames are taken at even distances and not "
+                "cropped, so all views of a clip are the same: 1 keeps it, 0 has encoders run in every step"
+            )
         if not (optimizer.b1 < 1 and optimizer.b2 < 1):
             raise UserError(f"config.optimizer: b1 {optimizer.b1} and b2 {optimizer.b2} must be below 1")
         if recipe.frozen_dtype not in ("float32", "bfloat16"):

@@ -37,7 +37,7 @@ class RowSpec(PromptSpec):
     clips: int
     modalities: frozenset[Modality]
     dropout: Mapping[Modality, float]
-    encoded: Mapping[Modality, Blank] | None = None
+    encoded: Mapping[Modality, Blank] = dataclasses.field(default_factory=dict)
 
     @property
     def inputs(self) -> dict[Modality, Blank]:
@@ -112,13 +112,13 @@ def blank_row(spec: RowSpec, index: int) -> Row:
     }
     row["token_ids"][0] = spec.tokenizer.bos_id
     row["valid"][0] = True
-    blanks = spec.inputs if spec.encoded is None else spec.encoded
+    blanks = {**spec.inputs, **spec.encoded}
     row |= {_field(spec, modality): np.zeros(*blank) for modality, blank in blanks.items()}
     return row | _flags((), readable=False)
 
 
 def _field(spec: RowSpec, modality: Modality) -> str:
-    return (INPUTS if spec.encoded is None else ENCODED)[modality]
+    return (ENCODED if modality in spec.encoded else INPUTS)[modality]
 
 
 def _flags(modalities: Collection[Modality], readable: bool) -> Row:

@@ -19,7 +19,7 @@ from deemo_jax.core.recipe import MaskedLimits, Recipe
 from deemo_jax.core.schema import Modality
 from deemo_jax.data.batch_rows import Row, RowSpec, blank_row, make_row
 from deemo_jax.data.clip_source import ClipSource, Record
-from deemo_jax.data.encoded_clips import EncodedClips
+from deemo_jax.data.features.encoded_clips import EncodedClips
 from deemo_jax.data.file_watch import FileWatch
 from deemo_jax.data.masked_records import MaskedCount, check_split
 from deemo_jax.data.prompts import parse_prompt
@@ -221,7 +221,7 @@ def make_pipeline(
     spec = make_spec(recipe, tokens, train=train, tokenizer=tokenizer, modalities=modalities)
     split = data.train_split if train else data.test_split
     source = source or ClipSource(data.data_dir, data.dataset, split)
-    encoded = source.outputs if isinstance(source, EncodedClips) else None
+    encoded = source.outputs if isinstance(source, EncodedClips) else {}
     return Pipeline(
         source,
         dataclasses.replace(spec, labels=source.labels, encoded=encoded),

@@ -11,7 +11,7 @@ from deemo_jax.core.progress import with_progress
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.schema import Labels, Modality, set_name
 from deemo_jax.data.clip_source import ClipSource, Record
-from deemo_jax.data.encoded_clips import encoded_once
+from deemo_jax.data.features.encoded_clips import with_features
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.data.prompt_config import parse_template
 from deemo_jax.data.prompts import parse_emotion
@@ -133,7 +133,7 @@ class SplitAsker:
         self._model, self._params = model, params
         source = ClipSource(data.data_dir, data.dataset, split)
         shown = frozenset[Modality]().union(*sets)
-        self._source = encoded_once(source, self._recipe, model, params, modalities=shown, limit=limit)
+        self._source = with_features(source, recipe, model, params, split, shown)
         self._tokenizer = make_tokenizer(recipe.tokenizer)
         self._decoding = Decoding(max_new_tokens=max_new_tokens, stops=template.stops)
         self.labels = source.labels

@@ -34,11 +34,18 @@ class DType(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class BranchConfig:
-    """The parts that bring one modality into the decoder, in their order."""
+    """The parts that bring one modality into the decoder, in their order.
+
+    Attributes:
+        encoder, connector, projector: the parts.
+        stem: which of their work can be done once for a clip and kept: "encoder", or the name of a part of the
+            connector, up to which (see `deemo_jax.models.from_recipe.with_stems`).
+    """
 
     encoder: Part
     connector: Part
     projector: Part
+    stem: str = "encoder"
 
     @classmethod
     def from_config(cls, plain: Any, where: str) -> "BranchConfig":
@@ -141,10 +148,17 @@ class Branch(nn.Module):
 
         Args:
             raw: what the encoder takes: UInt8[B F H W 3] frames, or Float[B M mel time] clips.
-            encoded: what the encoder made of them before; `raw` is not read then.
+            encoded: what `encode` made of them before, in any float dtype; `raw` is not read then.
             train: dropout on; needs an rng named 'dropout'.
         """
-        return self.projector(self.connector(self.encoder(raw) if encoded is None else encoded, train=train))
+        tokens = self.encode(raw) if encoded is None else jnp.asarray(encoded, self.dtype)
+        rest = {} if self.config.stem == "encoder" else {"each": False}
+        return self.projector(self.connector(tokens, train=train, **rest))
+
+    def encode(self, raw: Array) -> Float[Array, "B F P E"]:
+        """What the stem, which never drops out, makes of each frame or clip by itself."""
+        tokens = self.encoder(raw)
+        return tokens if self.config.stem == "encoder" else self.connector(tokens, join=False)
 
 
 class DeemoLlama(nn.Module):
@@ -174,8 +188,8 @@ class DeemoLlama(nn.Module):
         return self.decoder(self.embed(batch, train=train), batch.positions, batch.valid)
 
     def encode(self, modality: str, raw: Array) -> Float[Array, "B F P E"]:
-        """What the encoder of a branch, 'audio' or 'video', makes of spectrograms or frames, and of nothing else."""
-        return getattr(self, modality).encoder(raw)
+        """What the stem of a branch, 'audio' or 'video', makes of spectrograms or frames, and of nothing else."""
+        return getattr(self, modality).encode(raw)
 
     def embed(self, batch: Batch, *, train: bool = False) -> Float[Array, "B T D"]:
         """The sequence that the decoder reads: embedded text, with media tokens where `batch.slots` says so.

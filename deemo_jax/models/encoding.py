@@ -1,4 +1,4 @@
-"""Encoders by themselves, without connectors and language model, for outputs that are kept.
+"""The stems of a model's branches by themselves, for outputs that are kept.
 
 Axes: B clips, F frames or spectrograms of each, P tokens of each of those, E their width.
 """
@@ -12,19 +12,20 @@ from jax.sharding import Mesh
 from jaxtyping import Float, Shaped
 
 from deemo_jax.models import mesh as mesh_lib
-from deemo_jax.models.deemo_llama import DeemoLlama
+from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig
+from deemo_jax.models.params import Tree
 
 # (modality, raw inputs) -> the encoder's tokens, on the host.
 Encode = Callable[[str, Shaped[np.ndarray, "B F ..."]], Float[np.ndarray, "B F P E"]]
 
 
 def encoder(model: DeemoLlama, params: Mapping[str, Any], mesh: Mesh | None = None) -> Encode:
-    """The compiled encoders of a model.
+    """The compiled stems of a model.
 
     Args:
         model: the model.
-        params: its parameters, those of the encoders at least.
-        mesh: that the parameters lie on, over one process; None where they lie on one device.
+        params: its parameters, those of the stems at least.
+        mesh: that the parameters lie on; None where they lie on one device.
     """
     run = jax.jit(
         lambda modality, params, raw: model.apply({"params": params}, modality, raw, method="encode"),
@@ -33,13 +34,27 @@ def encoder(model: DeemoLlama, params: Mapping[str, Any], mesh: Mesh | None = No
     )
 
     def encode(modality: str, raw: Any) -> Any:
-        towers = {modality: {"encoder": params[modality]["encoder"]}}
+        towers = stem_params(params, model.config, modality)
         if mesh is None:
             return np.asarray(run(modality, towers, raw))
         with mesh_lib.scope(mesh):
             return np.asarray(run(modality, towers, mesh_lib.put_batch(raw, mesh)))
 
     return encode
+
+
+def stem_params(params: Mapping[str, Any], config: DeemoLlamaConfig, modality: str) -> Tree:
+    """The parameters of a branch's stem, nested as in the model.
+
+    Args:
+        params: of the model, those of the stem at least.
+        config: of the model.
+        modality: 'audio' or 'video'.
+    """
+    stem, found = getattr(config, modality).stem, {"encoder": params[modality]["encoder"]}
+    if stem != "encoder":
+        found["connector"] = {stem: params[modality]["connector"][stem]}
+    return {modality: found}
 
 
 def encoded_shape(

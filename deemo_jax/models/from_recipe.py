@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.recipe import Recipe
+from deemo_jax.core.recipe import BRANCHES, Recipe
 from deemo_jax.models import mesh as mesh_lib
 from deemo_jax.models.deemo_llama import (
     DeemoLlama,
@@ -20,7 +21,7 @@ from deemo_jax.models.deemo_llama import (
     param_axes,
     param_shapes,
 )
-from deemo_jax.models.params import Tree, split, trainable_paths
+from deemo_jax.models.params import Tree, is_trainable, split, trainable_paths
 from deemo_jax.models.weights import flatten, open_tensors, overlay, unflatten
 
 # Paths of the encoders' parameters.
@@ -56,7 +57,26 @@ def make_model(recipe: Recipe) -> DeemoLlama:
             f"config.data.max_length: {longest} tokens, but the decoder's context is {decoder.context}; lower it, or "
             "set config.model.decoder.context to what its weights were trained on"
         )
-    return DeemoLlama(config)
+    return DeemoLlama(with_stems(config, recipe.trainable))
+
+
+def with_stems(config: DeemoLlamaConfig, trainable: Sequence[str]) -> DeemoLlamaConfig:
+    """The config with the stem of each branch: its encoder, or that and the part of its connector that works on each
+    frame by itself, where that part neither learns nor drops out.
+
+    Args:
+        config: of the model.
+        trainable: `config.trainable` of the recipe.
+    """
+    stems = {}
+    for name in BRANCHES:
+        branch = getattr(config, name)
+        part = branch and branch.connector.config.steady_part
+        if part:
+            paths = flatten(param_shapes(DeemoLlama(config))[name]["connector"][part[0]])
+            if not any(is_trainable(f"{name}/connector/{part[0]}/{path}", trainable) for path in paths):
+                stems[name] = dataclasses.replace(branch, stem=part[0])
+    return dataclasses.replace(config, **stems)
 
 
 def check_shapes(model: DeemoLlama, recipe: Recipe) -> None:
@@ -85,9 +105,9 @@ def abstract_params(model: DeemoLlama, recipe: Recipe, mesh: Mesh) -> tuple[dict
     shapes = flatten(param_shapes(model))
     chosen = trainable_paths(shapes, recipe.trainable)
     learning = min((path for path in chosen if re.fullmatch(ENCODERS, path)), default="")
-    if learning and recipe.data.encode_once_mb:
+    if learning and recipe.data.cached_views:
         raise UserError(
-            f"config.data.encode_once_mb: {learning} learns, so that the encoders' outputs change with every step; set "
+            f"config.data.cached_views: {learning} learns, so that the encoders' outputs change with every step; set "
             "it to 0, or put '!.*/encoder/.*' in front of config.trainable"
         )
     places = mesh_lib.param_shardings(
@@ -103,13 +123,14 @@ def abstract_params(model: DeemoLlama, recipe: Recipe, mesh: Mesh) -> tuple[dict
     return abstract, chosen
 
 
-def build(recipe: Recipe, mesh: Mesh, *, with_trainable: bool = True) -> Setup:
+def build(recipe: Recipe, mesh: Mesh, *, with_trainable: bool = True, frozen_only: str = ".*") -> Setup:
     """The model with the weights of `config.init`, and with random ones where that file has none.
 
     Args:
         recipe: of the run.
         mesh: of the devices that hold the parameters.
         with_trainable: False leaves the parameters that learn abstract, to be read from a checkpoint.
+        frozen_only: regular expression of the frozen parameters that are read from the file.
 
     Raises:
         UserError: see `make_model` and `abstract_params`; or the weights cannot be read or do not fit.
@@ -124,7 +145,8 @@ def build(recipe: Recipe, mesh: Mesh, *, with_trainable: bool = True) -> Setup:
     # other half.
     for paths in (missing & chosen, missing - chosen):
         params |= _draw(model, recipe.seed, {path: abstract[path] for path in sorted(paths)})
-    params |= {path: mesh_lib.put_param(known[path], abstract[path].sharding) for path in known.keys() - params.keys()}
+    wanted = {path for path in known.keys() - params.keys() if path in chosen or re.fullmatch(frozen_only, path)}
+    params |= {path: mesh_lib.put_param(known[path], abstract[path].sharding) for path in wanted}
     return Setup(model, *split(unflatten(params), chosen))
 
 

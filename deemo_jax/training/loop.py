@@ -20,7 +20,7 @@ from deemo_jax.core.run_folder.checkpoint import Checkpoints
 from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.core.run_folder.workdir import Workdir, told
 from deemo_jax.data.clip_source import ClipSource
-from deemo_jax.data.encoded_clips import encoded_once
+from deemo_jax.data.features.encoded_clips import with_features
 from deemo_jax.data.masked_records import MaskedCount
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.data.prompts import INSTRUCTION_VERSION
@@ -203,9 +203,10 @@ def _run(
 def _pipeline(recipe: Recipe, setup: Setup, mesh: jax.sharding.Mesh) -> Pipeline:
     which, count = mesh_lib.rows_of_process(mesh, recipe.data.batch_size)
     model, data = setup.model, recipe.data
-    source = encoded_once(ClipSource(data.data_dir, data.dataset, data.train_split), recipe, model, setup.frozen, mesh)
+    source = ClipSource(data.data_dir, data.dataset, data.train_split)
+    found = with_features(source, recipe, model, setup.frozen, data.train_split)
     return make_pipeline(
-        recipe, model.config.tokens, train=True, source=source, process_index=which, process_count=count
+        recipe, model.config.tokens, train=True, source=found, process_index=which, process_count=count
     )
 
 

@@ -1,6 +1,7 @@
 """A model's answers, clip by clip, from a built dataset and from a damaged source."""
 
 import dataclasses
+import shutil
 
 import jax
 import numpy as np
@@ -11,6 +12,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.schema import DEEMO_LABELS
 from deemo_jax.data.clip_source import ClipSource
+from deemo_jax.data.features import make
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.data.prompt_config import parse_template
 from deemo_jax.data.tokenizer import make_tokenizer
@@ -24,6 +26,7 @@ from deemo_jax.generation.answers import respond
 from deemo_jax.generation.buckets import lengths
 from deemo_jax.generation.label_odds import statements
 from deemo_jax.generation.load import load_run
+from deemo_jax.models.from_recipe import Setup
 from tests.attested_clips import write_attested
 from tests.tiny_runs import NEW
 from tests.training import tiny
@@ -117,8 +120,12 @@ def test_an_answer_is_its_own_clips_whatever_its_neighbours(config, model):
         assert answers[pipeline.record(index).clip.clip_id] == text
 
 
-def test_clips_that_are_encoded_once_get_the_same_answers(config, model):
-    once = dataclasses.replace(config, data=dataclasses.replace(config.data, encode_once_mb=1))
+def test_clips_with_features_get_the_same_answers(config, model, tmp_path, monkeypatch):
+    copy = shutil.copytree(config.data.data_dir, tmp_path / "data")
+    once = dataclasses.replace(config, data=dataclasses.replace(config.data, data_dir=str(copy), cached_views=1))
+    # They are made with the weights that are asked, which are not those of the recipe.
+    monkeypatch.setattr(make, "build", lambda *_, **__: Setup(model[0], {}, model[1]))
+    make.make_features(once.resolved())
     for more in ({}, {"limit": 1}):
         plain, encoded = (ask(given, model, "all;audio", **more).predictions for given in (config, once))
         assert [row.answer for row in plain] == [row.answer for row in encoded]

@@ -22,6 +22,7 @@ from deemo_jax.core.files import read_json, read_jsonl, write_json
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.run_folder.checkpoint import Checkpoints, saved_steps
 from deemo_jax.core.run_folder.lock import Lock
+from deemo_jax.data.features.make import make_features
 from deemo_jax.data.pipeline import Pipeline
 from deemo_jax.generation.load import load_run
 from deemo_jax.models.batch import Batch
@@ -194,19 +195,26 @@ class ReachedError(Exception):
     """The batch for which a step was to be compiled."""
 
 
-def test_a_run_that_encodes_each_clip_once_hands_no_pictures_to_the_step(
+def with_features(tiny_data: Path, where: Path) -> Any:
+    """A recipe whose data, a copy, has features beside it."""
+    config = tiny.get_config(str(shutil.copytree(tiny_data, where)))
+    config.data.cached_views = 1
+    make_features(config, splits=["train"])
+    return config
+
+
+def test_a_run_with_features_hands_no_pictures_to_the_step(
     tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That the model reads the same of such a batch is in tests/data/test_encoded_clips.py."""
+    """That the model reads the same of such a batch is in tests/data/features/test_make.py."""
 
     def reached(*arguments: Any) -> None:
         raise ReachedError(arguments[-1])
 
     monkeypatch.setattr(loop, "lower_step", reached)
-    config = tiny.get_config(str(tiny_data))
-    config.data.encode_once_mb = 1
+    config = with_features(tiny_data, tmp_path / "data")
     with pytest.raises(ReachedError) as found:
-        train(config, tmp_path)
+        train(config, tmp_path / "run")
     (batch,) = found.value.args
     assert batch.frames is None and batch.mel is None
     assert (
@@ -216,11 +224,11 @@ def test_a_run_that_encodes_each_clip_once_hands_no_pictures_to_the_step(
 
 
 @pytest.mark.slow
-def test_encoding_each_clip_once_changes_no_loss_and_a_continued_run_is_bit_equal(
+def test_features_change_no_loss_and_a_continued_run_is_bit_equal(
     tiny_run: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
-    config = tiny.get_config(str(tiny_data))
-    config.data.encode_once_mb, config.train.steps = 1, 9
+    config = with_features(tiny_data, tmp_path / "data")
+    config.train.steps, tmp_path = 9, tmp_path / "run"
     assert train(config, tmp_path).finished
     plain, once = (list(read_jsonl(folder / "metrics.jsonl")) for folder in (tiny_run, tmp_path))
     # Three steps in, the rates are those of the warmup, which the number of steps does not bend.

@@ -48,7 +48,15 @@ def get_config(data_dir: str) -> ConfigDict:
         {
             "name": "tiny",
             "seed": 3,
-            "data": {"data_dir": data_dir, "batch_size": 4, "max_length": 192, "frames": 2, "clips": 2, "workers": 1},
+            "data": {
+                "data_dir": data_dir,
+                "batch_size": 4,
+                "max_length": 192,
+                "frames": 2,
+                "clips": 2,
+                "workers": 1,
+                "cached_views": 0,
+            },
             "tokenizer": {"name": "bytes"},
             "prompt": {"task": "recognition_reasoning"},
             "model": MODEL,

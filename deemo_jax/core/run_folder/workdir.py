@@ -25,7 +25,7 @@ CHANGEABLE = (
     "mesh.",
     "data.data_dir",
     "data.workers",
-    "data.encode_once_mb",
+    "data.cached_views",
     "data.test_split",
     "data.masked_",
     "data.corpus",

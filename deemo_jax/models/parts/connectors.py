@@ -37,6 +37,11 @@ class PerFrameConfig:
         """Query tokens of a video."""
         return self.video.queries
 
+    @property
+    def steady_part(self) -> tuple[str, QFormerConfig] | None:
+        """The part that works on each frame by itself; None where it drops out, so that its work varies."""
+        return None if self.frame.dropout or self.frame.attention_dropout else ("frame_qformer", self.frame)
+
 
 @dataclasses.dataclass(frozen=True)
 class JointConfig:
@@ -58,6 +63,11 @@ class JointConfig:
         """Tokens handed on."""
         return self.qformer.queries
 
+    @property
+    def steady_part(self) -> None:
+        """Nothing in it works on each frame or clip by itself."""
+        return None
+
 
 @dataclasses.dataclass(frozen=True)
 class ClipsConfig:
@@ -76,6 +86,11 @@ class ClipsConfig:
         """Tokens handed on."""
         return self.qformer.queries
 
+    @property
+    def steady_part(self) -> None:
+        """Nothing in it works on each frame or clip by itself."""
+        return None
+
 
 class PerFrame(nn.Module):
     """See `PerFrameConfig`."""
@@ -85,10 +100,23 @@ class PerFrame(nn.Module):
     backend: Backend = Backend.REFERENCE
 
     @nn.compact
-    def __call__(self, tokens: Float[Array, "B F P E"], *, train: bool = False) -> Float[Array, "B Q D"]:
-        B, F, P, E = tokens.shape
-        frame_qformer = QFormer(self.config.frame, self.dtype, self.backend, name="frame_qformer")
-        x_BFQD = frame_qformer(tokens.reshape(B * F, P, E), train=train).reshape(B, F, -1, self.config.frame.width)
+    def __call__(
+        self, tokens: Float[Array, "B F P E"], *, train: bool = False, each: bool = True, join: bool = True
+    ) -> Float[Array, "B Q D"] | Float[Array, "B F Q D"]:
+        """
+        Args:
+            tokens: of the encoder; or, without `each`, what `each` alone made of them.
+            train: dropout on.
+            each: whether the first Q-Former looks at each frame by itself.
+            join: whether the second one then looks at the queries of all frames.
+        """
+        x_BFQD = tokens
+        if each:
+            B, F, P, E = tokens.shape
+            frame_qformer = QFormer(self.config.frame, self.dtype, self.backend, name="frame_qformer")
+            x_BFQD = frame_qformer(tokens.reshape(B * F, P, E), train=train).reshape(B, F, -1, self.config.frame.width)
+        if not join:
+            return x_BFQD
         x_BFQD = _add_time(self, "frame_positions", x_BFQD, self.config.max_frames)
         video_qformer = QFormer(self.config.video, self.dtype, self.backend, name="video_qformer")
         return video_qformer(_flatten_time(x_BFQD), train=train)

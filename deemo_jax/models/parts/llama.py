@@ -156,7 +156,7 @@ class LlamaBlock(nn.Module):
         if buffers is not None:
             buffers = _write(buffers[0], k, layer, start), _write(buffers[1], v, layer, start)
             k, v = _read(buffers[0], layer), _read(buffers[1], layer)
-        out = attention(q, k, v, mask, config.head_dim**-0.5, self.backend)
+        out = attention(q, k, v, mask, config.head_dim**-0.5, self.backend, causal=buffers is None)
         names = ("heads", "head_dim", "embed")
         x_BTD = x_BTD + Linear((config.width,), names, 2, use_bias=False, dtype=self.dtype, name="out")(out)
         h = RMSNorm(config.eps, self.dtype, name="norm2")(x_BTD)

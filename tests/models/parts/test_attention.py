@@ -68,6 +68,22 @@ def test_every_backend_equals_the_reference(backend: Backend, name: str, kv_head
     np.testing.assert_allclose(ours, attention(q, k, v, mask, 0.3).astype(np.float32), rtol=tolerance, atol=tolerance)
 
 
+def test_causal_queries_in_blocks_are_all_of_them_and_read_no_key_behind_their_block() -> None:
+    positions = jnp.arange(150)
+    keys = jax.random.split(jax.random.key(0), 3)
+    q = jax.random.normal(keys[0], (2, 150, 4, 8))
+    k, v = (jax.random.normal(key, (2, 150, 2, 8)) for key in keys[1:])
+    mask = make_mask(positions < jnp.array([[150], [90]]), jnp.broadcast_to(positions, (2, 150)))
+    whole, blocks = (
+        jax.value_and_grad(lambda *x, causal=causal: jnp.sin(attention(*x, mask, 0.3, causal=causal)).sum(), (0, 1, 2))
+        for causal in (False, True)
+    )
+    for one, other in zip(jax.tree.leaves(whole(q, k, v)), jax.tree.leaves(blocks(q, k, v)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+    poisoned = attention(q, k.at[:, 64:].set(jnp.nan), v.at[:, 64:].set(jnp.nan), mask, 0.3, causal=True)
+    np.testing.assert_array_equal(poisoned[:, :64], attention(q, k, v, mask, 0.3, causal=True)[:, :64])
+
+
 def test_a_backend_refuses_what_it_cannot_do() -> None:
     q, k, v = inputs(6, 4)
     with pytest.raises(ValueError, match="no dropout"):
