@@ -16,7 +16,11 @@ from deemo_jax.core.schema import Clip, Labels, Modality, NFBLSegment, Provenanc
 from deemo_jax.data import fingerprint
 from deemo_jax.data.file_watch import FileWatch
 from deemo_jax.data.record_features import IMAGE_SIZE, clip_features, labels_of
+from deemo_jax.media.imagebind_mel import MEL_BINS, MEL_FRAMES
 from deemo_jax.media.video import uniform_indices
+
+# The features of a record that are large.
+MEDIA = ("frames", "mel")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,14 +88,16 @@ class ClipSource:
         self.labels = labels_of(builder.info.features, builder.data_path)
         fingerprint.check_files(builder)
         try:
-            self._source = builder.as_data_source(split, decoders={"frames": _KeepEncoded()})
-            self._length = len(self._source)
+            self._stored = builder.as_data_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
+            self._length = len(self._stored)
             paths = {Path(part.filename) for part in builder.info.splits[split].file_instructions}
         except (ValueError, KeyError, OSError) as error:
             known = ", ".join(builder.info.splits) or "none"
             raise UserError(
                 f"{builder.data_path}: split {split!r} cannot be opened; it has: {known} ({error})"
             ) from error
+        self._features = builder.info.features
+        self._texts = tfds.features.FeaturesDict({key: of for key, of in self._features.items() if key not in MEDIA})
         recorded = fingerprint.stored(builder)
         shards = recorded.shards if recorded else {}
         self.files = FileWatch({path: shards[path.name].sha256 if shards else None for path in sorted(paths)})
@@ -100,7 +106,12 @@ class ClipSource:
         return self._length
 
     def __getitem__(self, index: int) -> Record:
-        return _record(self._source[index], self.labels)
+        decoders = {"frames": _KeepEncoded()}
+        return _record(self._features.deserialize_example_np(self._stored[index], decoders=decoders), self.labels)
+
+    def without_media(self, index: int) -> Record:
+        """The record without frames and spectrograms; most of the time to read one is theirs."""
+        return _record(self._texts.deserialize_example_np(self._stored[index]), self.labels)
 
     def __iter__(self) -> Iterator[Record]:
         return (self[index] for index in range(len(self)))
@@ -212,6 +223,5 @@ def _record(stored: dict[str, Any], labels: Labels) -> Record:
         reasoning=text(stored["reasoning"]),
     )
     provenance = Provenance(**{key: text(value) for key, value in stored["provenance"].items()})
-    return Record(
-        clip, provenance, tuple(bytes(frame) for frame in stored["frames"]), np.asarray(stored["mel"], np.float32)
-    )
+    frames, mel = stored.get("frames", ()), stored.get("mel", np.zeros((0, MEL_BINS, MEL_FRAMES)))
+    return Record(clip, provenance, tuple(bytes(frame) for frame in frames), np.asarray(mel, np.float32))

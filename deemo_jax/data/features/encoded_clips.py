@@ -11,14 +11,14 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import BRANCHES, Recipe
 from deemo_jax.core.schema import Labels, Modality
 from deemo_jax.data.batch_rows import Blank
 from deemo_jax.data.clip_source import ClipSource, Record
-from deemo_jax.data.features.files import Features, find, known
+from deemo_jax.data.features.files import Features, Gap, find, known
 from deemo_jax.data.features.key import key_of, state_of
 from deemo_jax.data.file_watch import FileWatch
 from deemo_jax.models.deemo_llama import DeemoLlama
@@ -26,15 +26,17 @@ from deemo_jax.models.deemo_llama import DeemoLlama
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedRecord(Record):
-    """A record that is read as features where there are some.
+    """A record some of whose media are features.
 
     Attributes:
-        features: of its split, by modality.
-        index: of the record in its split.
+        encoded: the features of each modality that it has, or why it could not be read when they were made.
     """
 
-    features: Mapping[Modality, Features]
-    index: int
+    encoded: Mapping[Modality, Float[np.ndarray, "F P E"] | Exception]
+
+    @property
+    def media(self) -> frozenset[Modality]:
+        return super(EncodedRecord, self).media | self.encoded.keys()
 
     def read(self, modality: Modality, count: int) -> Shaped[np.ndarray, "count ..."]:
         """[F P E] features; of a modality without them, what the record has.
@@ -42,37 +44,33 @@ class EncodedRecord(Record):
         Raises:
             ValueError: the record's pixels or samples are damaged.
         """
-        of = self.features.get(modality)
-        if of is None:
-            return Record.read(self, modality, count)
-        found = of[self.index]
-        if found is None:
-            Record.read(self, modality, count)  # raises what was wrong with it when the features were made
-            raise ValueError(f"could not be read when its {modality} features were made")
-        return found
+        found = self.encoded.get(modality)
+        if isinstance(found, Exception):
+            raise found.with_traceback(None)
+        return super(EncodedRecord, self).read(modality, count) if found is None else found
 
 
 class EncodedClips:
     """A split with features of at least one modality.
 
+    Args:
+        source: the split: `files`, `labels` and records by index, whole and `without_media`, as `ClipSource` has them.
+        features: of its clips.
+        others: whether modalities without features are shown, too.
+
     Attributes:
         files, labels: of the source.
         outputs: modality -> shape and dtype of a clip's features.
+
+    Raises:
+        UserError: the features are of another number of clips.
     """
 
-    def __init__(self, source: Any, features: Mapping[Modality, Features]) -> None:
-        """
-        Args:
-            source: the split: a sequence of `Record` with `files` and `labels`, such as `ClipSource`.
-            features: of its clips.
-
-        Raises:
-            UserError: they are of another number of clips.
-        """
+    def __init__(self, source: Any, features: Mapping[Modality, Features], *, others: bool = False) -> None:
         self.files: FileWatch = source.files
         self.labels: Labels = source.labels
         self.outputs: dict[Modality, Blank] = {of: (found.shape, found.dtype) for of, found in features.items()}
-        self._source, self._features = source, features
+        self._source, self._features, self._others = source, features, others
         for modality, found in features.items():
             if len(found) != len(source):
                 raise UserError(
@@ -84,10 +82,23 @@ class EncodedClips:
         return len(self._source)
 
     def __getitem__(self, index: int) -> EncodedRecord:
+        record = self._source[index] if self._others else self._source.without_media(index)
+        stored = {modality: of[index] for modality, of in self._features.items()}
+        encoded = {
+            modality: self._wrong(index, modality) if found is Gap.UNREADABLE else found
+            for modality, found in stored.items()
+            if found is not Gap.ABSENT
+        }
+        return EncodedRecord(record.clip, record.provenance, record.jpegs, record.mel, encoded=encoded)
+
+    def _wrong(self, index: int, modality: Modality) -> Exception:
+        """What is wrong with a clip's frames or spectrograms; where nothing of it can be read, that is raised."""
         record = self._source[index]
-        return EncodedRecord(
-            record.clip, record.provenance, record.jpegs, record.mel, features=self._features, index=index
-        )
+        try:
+            record.read(modality, self.outputs[modality][0][0])
+        except Exception as error:  # readers raise exceptions of many types on damaged bytes
+            return error
+        return ValueError(f"could not be read when its {modality} features were made")
 
 
 def with_features(
@@ -127,8 +138,8 @@ def with_features(
         found = find(root, key_of(data, state, model, params, modality), split)
         features |= {} if found is None else {modality: found}
     _seen_by_all(features, wanted, root)
+    without = [modality for modality in wanted if modality not in features]
     if jax.process_index() == 0:
-        without = [modality for modality in wanted if modality not in features]
         if features:
             print(f"{split}: reads features of {' and '.join(features)} beside the dataset", file=sys.stderr)
         if without:
@@ -137,7 +148,7 @@ def with_features(
                 "deemo_jax.cache` makes them",
                 file=sys.stderr,
             )
-    return EncodedClips(source, features) if features else source
+    return EncodedClips(source, features, others=bool(without)) if features else source
 
 
 def _seen_by_all(found: Collection[Modality], wanted: Sequence[Modality], root: Path) -> None:

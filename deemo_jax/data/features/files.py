@@ -2,13 +2,14 @@
 
 key.json                                    what they are a function of, see `FeatureKey`
 SPLIT.split.json                            how many clips, in which shards, and whether all of them are written
-SPLIT-00000-of-00004.array_record, ...      a record: the bytes of one clip's array; none where it cannot be read
+SPLIT-00000-of-00004.array_record, ...      a record: the bytes of one clip's array, or those of `Gap`
 
 The parts of SPLIT stand in %-notation where they are no plain file name, as in 'train[:10%]'.
 """
 
 import contextlib
 import dataclasses
+import enum
 import os
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -30,6 +31,20 @@ SHARD_BYTES = 256 << 20
 # `group_size:1` lets each record be read by itself; floats are not worth compressing.
 WRITER = "group_size:1,uncompressed"
 MEND = "make the features again: python -m deemo_jax.cache ... --overwrite"
+
+
+class Gap(enum.Enum):
+    """Why a clip has no array; the value is its record's bytes.
+
+    ABSENT: it lacks the modality. UNREADABLE: it has it, but it could not be read when the features were made.
+    """
+
+    ABSENT = b""
+    UNREADABLE = b"?"
+
+
+# What is stored of a clip, an array [F P E].
+Stored = Float[np.ndarray, "F P E"] | Gap
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +121,7 @@ class SplitFiles:
         return dataclasses.replace(self, sizes=tuple(self.shard(n).stat().st_size for n in range(self.shards)))
 
     @contextlib.contextmanager
-    def writing(self, number: int) -> Iterator[Callable[[Float[np.ndarray, "F P E"] | None], None]]:
+    def writing(self, number: int) -> Iterator[Callable[[Stored], None]]:
         """Yields a function that adds one clip to a shard, which is there only when all of its clips are.
 
         Raises:
@@ -116,8 +131,8 @@ class SplitFiles:
 
         path, dtype = self.shard(number), DTYPES[self.dtype]
 
-        def add(array: Float[np.ndarray, "F P E"] | None) -> None:
-            writer.write(b"" if array is None else np.ascontiguousarray(array, dtype).tobytes())
+        def add(clip: Stored) -> None:
+            writer.write(clip.value if isinstance(clip, Gap) else np.ascontiguousarray(clip, dtype).tobytes())
 
         try:
             with atomic(path) as temporary:
@@ -187,23 +202,20 @@ class Features:
     def __len__(self) -> int:
         return self._files.clips
 
-    def __getitem__(self, index: int) -> Float[np.ndarray, "F P E"] | None:
-        """The array of a clip; None where it could not be read when the features were made.
+    def __getitem__(self, index: int) -> Stored:
+        """What is stored of a clip.
 
         Raises:
             UserError: the shard is damaged.
         """
         try:
             data = self._records[index]
+            if data in (Gap.ABSENT.value, Gap.UNREADABLE.value):
+                return Gap(data)
+            return np.frombuffer(data, self.dtype).reshape(self.shape)
         except (RuntimeError, ValueError, OSError) as error:
             path = self._files.shard(index // self._files.a_shard)
             raise UserError(f"{path}: damaged at clip {index} ({error}); {MEND}") from error
-        if not data:
-            return None
-        if len(data) != self._files.clip_bytes:
-            path = self._files.shard(index // self._files.a_shard)
-            raise UserError(f"{path}: clip {index} has {len(data)} bytes, not {self._files.clip_bytes}; {MEND}")
-        return np.frombuffer(data, self.dtype).reshape(self.shape)
 
 
 def find(root: Path, key: FeatureKey, split: str) -> Features | None:

@@ -15,7 +15,7 @@ import grain
 import jax
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Bool, Shaped
+from jaxtyping import Int, Shaped
 
 from deemo_jax.core import tables
 from deemo_jax.core.config import Config
@@ -27,7 +27,7 @@ from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.core.schema import Modality
 from deemo_jax.data.batch_rows import Blank, input_blanks
 from deemo_jax.data.clip_source import ClipSource, open_builder
-from deemo_jax.data.features.files import ROOT, SHARD_BYTES, Features, SplitFiles
+from deemo_jax.data.features.files import ROOT, SHARD_BYTES, Features, Gap, SplitFiles
 from deemo_jax.data.features.key import FeatureKey, key_of, state_of
 from deemo_jax.models import mesh as mesh_lib
 from deemo_jax.models.encoding import Encode, encoded_shape, encoder
@@ -35,6 +35,8 @@ from deemo_jax.models.from_recipe import build
 
 # Frozen parameters that are needed: the decoder is not.
 STEMS = r"(audio|video)/.*"
+# None: a clip has an array.
+GAPS = (None, *Gap)
 # ArrayRecord adds less than this share to a clip's bytes.
 MORE = 1.02
 
@@ -195,13 +197,13 @@ def fill(work: Work, source: ClipSource, encode: Encode, mesh: Mesh, batch: int,
 
 
 def _encoded(groups: Any, modality: Modality, encode: Encode) -> Iterator[Any]:
-    for inputs, read in groups:
+    for inputs, gaps in groups:
         rows = encode(modality, inputs)
-        yield from (row if there else None for row, there in zip(rows, _of_all(read), strict=True))
+        yield from (GAPS[gap] or row for row, gap in zip(rows, _of_all(gaps), strict=True))
 
 
 class _Groups:
-    """What this process reads of each group of B clips: the inputs, zeros where there are none, and which there are."""
+    """What this process reads of each group of B clips: inputs, zeros where there are none, and places in `GAPS`."""
 
     def __init__(
         self, source: ClipSource, work: Work, starts: Sequence[int], batch: int, which: int, shares: int
@@ -212,24 +214,26 @@ class _Groups:
     def __len__(self) -> int:
         return len(self._starts)
 
-    def __getitem__(self, number: int) -> tuple[Shaped[np.ndarray, "B ..."], Bool[np.ndarray, " B"]]:
+    def __getitem__(self, number: int) -> tuple[Shaped[np.ndarray, "B ..."], Int[np.ndarray, " B"]]:
         (shape, dtype), modality = self._work.blank, self._work.modality
-        inputs, read = np.zeros((self._rows, *shape), dtype), np.zeros(self._rows, bool)
-        for row in range(self._rows):
-            index = self._starts[number] + self._first + row
+        inputs = np.zeros((self._rows, *shape), dtype)
+        gaps = np.full(self._rows, GAPS.index(Gap.ABSENT))
+        first = self._starts[number] + self._first
+        for row, index in enumerate(range(first, min(first + self._rows, self._work.files.clips))):
             try:
-                record = self._source[index] if index < self._work.files.clips else None
-                if record is not None and modality in record.media:
-                    inputs[row], read[row] = record.read(modality, shape[0]), True
+                record = self._source[index]
+                if modality in record.media:
+                    inputs[row], gaps[row] = record.read(modality, shape[0]), GAPS.index(None)
             except UserError:
                 raise
             except Exception:  # readers raise exceptions of many types on damaged bytes; it costs this clip only
                 self._source.files.check()
-        return inputs, read
+                gaps[row] = GAPS.index(Gap.UNREADABLE)
+        return inputs, gaps
 
 
-def _of_all(mine: Bool[np.ndarray, " b"]) -> Bool[np.ndarray, " B"]:
-    """Flags of this process' rows -> those of all rows."""
+def _of_all(mine: Int[np.ndarray, " b"]) -> Int[np.ndarray, " B"]:
+    """Numbers of this process' rows -> those of all rows."""
     if jax.process_count() == 1:
         return mine
     from jax.experimental import multihost_utils

@@ -28,11 +28,14 @@ class Split(list[Record]):
     files = SimpleNamespace(check=lambda: None, glance=lambda: None)
     labels = DEEMO_LABELS
 
+    def without_media(self, index: int) -> Record:
+        return dataclasses.replace(self[index], jpegs=(), mel=np.zeros((0, 128, 204), np.float32))
+
 
 class DamagedSplit(Damaged):
     """Of record 2 nothing can be read, of record 5 all but the pixels."""
 
-    files, labels = Split.files, Split.labels
+    files, labels, without_media = Split.files, Split.labels, Split.without_media
 
 
 def encode(modality: str, raw: np.ndarray) -> np.ndarray:
@@ -50,7 +53,7 @@ def encoded(source: Any, folder: Path, modalities: Any = (Modality.VIDEO, Modali
         key = FeatureKey(str(modality), "d", "", "", {}, {})
         fill(Work(key, blank, files, True), source, encode, make_mesh(MeshRecipe()), batch=3, threads=2)
         features[modality] = Features(SplitFiles.read(files.folder, "train") or files)
-    return EncodedClips(source, features)
+    return EncodedClips(source, features, others=len(features) < 2)
 
 
 def pipelines(source: Any, clips: EncodedClips) -> tuple[Pipeline, Pipeline]:
