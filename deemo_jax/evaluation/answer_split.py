@@ -210,7 +210,7 @@ def read_records(pipeline: Pipeline, count: int) -> tuple[dict[int, Record], int
             record = pipeline.record(index)
         except UserError:
             continue
-        records[index] = dataclasses.replace(record, jpegs=(), mel=record.mel[:0].copy())
+        records[index] = Record(record.clip, record.provenance, (), record.mel[:0].copy())
     return records, count - len(records)
 
 

@@ -177,9 +177,10 @@ def fill(work: Work, source: ClipSource, encode: Encode, mesh: Mesh, batch: int,
         files.begin(work.key)
     which, shares = mesh_lib.rows_of_process(mesh, batch)
     starts = [start for number in missing for start in files.clips_of(number)[::batch]]
-    groups = grain.MapDataset.source(_Groups(source, work, starts, batch, which, shares))
-    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
-    ahead = groups.to_iter_dataset(options) if starts else ()
+    ahead: Any = ()
+    if starts:
+        groups = grain.MapDataset.source(_Groups(source, work, starts, batch, which, shares))
+        ahead = groups.to_iter_dataset(grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads))
     groups_done = iter(with_progress(ahead, f"{work.modality} of {files.split}, {batch} clips at a time", len(starts)))
     for number in missing:
         clips = files.clips_of(number)
