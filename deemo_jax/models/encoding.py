@@ -3,6 +3,7 @@
 Axes: B clips, F frames or spectrograms of each, P tokens of each of those, E their width.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,11 +28,7 @@ def encoder(model: DeemoLlama, params: Mapping[str, Any], mesh: Mesh | None = No
         params: its parameters, those of the stems at least.
         mesh: that the parameters lie on; None where they lie on one device.
     """
-    run = jax.jit(
-        lambda modality, params, raw: model.apply({"params": params}, modality, raw, method="encode"),
-        static_argnums=0,
-        out_shardings=None if mesh is None else mesh_lib.replicated(mesh),
-    )
+    run = _compiled(model, mesh)
 
     def encode(modality: str, raw: Any) -> Any:
         towers = stem_params(params, model.config, modality)
@@ -41,6 +38,15 @@ def encoder(model: DeemoLlama, params: Mapping[str, Any], mesh: Mesh | None = No
             return np.asarray(run(modality, towers, mesh_lib.put_batch(raw, mesh)))
 
     return encode
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(model: DeemoLlama, mesh: Mesh | None) -> Any:
+    return jax.jit(
+        lambda modality, params, raw: model.apply({"params": params}, modality, raw, method="encode"),
+        static_argnums=0,
+        out_shardings=None if mesh is None else mesh_lib.replicated(mesh),
+    )
 
 
 def stem_params(params: Mapping[str, Any], config: DeemoLlamaConfig, modality: str) -> Tree:
