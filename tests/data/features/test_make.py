@@ -203,9 +203,7 @@ def test_a_damaged_record_is_no_masked_record(copied: Path) -> None:
     data[3000:3064] = bytes(64)  # within the second of four clips
     shard.write_bytes(data)
     features = Features(SplitFiles.read(folder(copied), "train") or pytest.fail())
-    with pytest.raises(
-        UserError, match=r"00001-of-00003.array_record: damaged at clip \d+ .*; make the features again"
-    ):
+    with pytest.raises(UserError, match=r"00001-of-00003.array_record: damaged at clip \d+ .*; make"):
         for index in range(12):
             features[index]
 
