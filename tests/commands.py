@@ -81,9 +81,10 @@ def _undone() -> Iterator[None]:
             for number, before in handlers.items():
                 signal.signal(number, before)
             for module, defined in list(flags.FLAGS.flags_by_module_dict().items()):
-                # The command's own are named by its file; those of --config.a.b are ml_collections'.
-                if module.startswith(("deemo_jax.", "ml_collections.", str(ROOT / "deemo_jax"))):
-                    for flag in list(defined):
+                # The command's own are named by its file; those of --config.a.b are ml_collections' or absl's.
+                own = module.startswith(("deemo_jax.", "ml_collections.", str(ROOT / "deemo_jax")))
+                for flag in list(defined):
+                    if own or flag.name.startswith("config."):
                         delattr(flags.FLAGS, flag.name)
             flags.FLAGS.unparse_flags()
 

@@ -3,7 +3,6 @@
 import copy
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 
@@ -55,6 +54,6 @@ def test_the_model_reads_the_same_of_features(trainable: tuple[str, ...]) -> Non
     for modality, raw in (("video", batch.frames), ("audio", batch.mel)):
         shape, dtype = encoded_shape(model, modality, raw.shape[1:], raw.dtype)
         assert features[f"encoded_{modality}"].shape[1:] == shape and features[f"encoded_{modality}"].dtype == dtype
-    run = jax.jit(lambda batch: model.apply({"params": params}, batch, method="embed"))
-    one, other = run(batch), run(batch.replace(frames=None, mel=None, **features))
+    run = tiny.jitted(model, "embed")
+    one, other = run(params, batch), run(params, batch.replace(frames=None, mel=None, **features))
     np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)

@@ -162,7 +162,7 @@ def _table(work: Sequence[Work]) -> str:
     return tables.aligned(cells, right=(2, 4, 5, 6))
 
 
-def fill(work: Work, source: ClipSource, encode: Encode, mesh: Mesh, batch: int, threads: int) -> None:
+def fill(work: Work, source: Any, encode: Encode, mesh: Mesh, batch: int, threads: int) -> None:
     """Writes the shards that are missing.
 
     Raises:
@@ -206,9 +206,7 @@ def _encoded(groups: Any, modality: Modality, encode: Encode) -> Iterator[Any]:
 class _Groups:
     """What this process reads of each group of B clips: inputs, zeros where there are none, and places in `GAPS`."""
 
-    def __init__(
-        self, source: ClipSource, work: Work, starts: Sequence[int], batch: int, which: int, shares: int
-    ) -> None:
+    def __init__(self, source: Any, work: Work, starts: Sequence[int], batch: int, which: int, shares: int) -> None:
         self._source, self._work, self._starts = source, work, starts
         self._first, self._rows = which * (batch // shares), batch // shares
 

@@ -124,4 +124,6 @@ def _of_length(x: Float[Array, "*N D"], length: float) -> Float[Array, "*N D"]:
     """Scales vectors to a Euclidean norm."""
     x32 = x.astype(jnp.float32)
     norm = jnp.sqrt(jnp.sum(jnp.square(x32), -1, keepdims=True))
-    return (x32 / jnp.maximum(norm, 1e-12) * length).astype(x.dtype)
+    # No component is longer than the vector, so clipping changes none. But without it a compiler may round this product
+    # and a sum behind it as one, and vectors that are kept would not be the bits of those that are used at once.
+    return jnp.clip(x32 / jnp.maximum(norm, 1e-12) * length, -length, length).astype(x.dtype)

@@ -68,13 +68,13 @@ class Losses:
     """The losses of the first steps, of a source."""
 
     def __init__(self, recipe: Recipe, setup: Setup) -> None:
-        params = merge(setup.trainable, setup.frozen)
+        self._params = merge(setup.trainable, setup.frozen)
         self._recipe, self._tokens = recipe, setup.model.config.tokens
-        self._loss = jax.jit(lambda batch: answer_loss(setup.model, params, batch, None)[0])
+        self._loss = jax.jit(lambda params, batch: answer_loss(setup.model, params, batch, None)[0])
 
     def __call__(self, source: Any) -> np.ndarray:
         pipeline = make_pipeline(self._recipe, self._tokens, train=True, source=source)
-        return np.array([self._loss(pipeline.batch_at(step)) for step in range(3)])
+        return np.array([self._loss(self._params, pipeline.batch_at(step)) for step in range(3)])
 
 
 @pytest.fixture(scope="module")
