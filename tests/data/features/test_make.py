@@ -30,7 +30,6 @@ from deemo_jax.models.weights import load_tree, save_tree
 from deemo_jax.training.loss import answer_loss
 from tests.training import tiny
 
-
 ROOT = Path(__file__).parents[3]
 BITS = """
 import json
