@@ -156,7 +156,8 @@ def paired(before: Callable[[], None], after: Callable[[], None], repeats: int) 
         run()
         return np.array([time.perf_counter(), time.process_time()]) - start
 
-    before(), after()
+    before()
+    after()
     return np.stack([timed(before) / timed(after) for _ in range(repeats)])
 
 

@@ -155,7 +155,7 @@ class Branch(nn.Module):
         rest = {} if self.config.stem == "encoder" else {"each": False}
         return self.projector(self.connector(tokens, train=train, **rest))
 
-    def encode(self, raw: Array) -> Float[Array, "B F P E"]:
+    def encode(self, raw: Any) -> Float[Array, "B F P E"]:
         """What the stem, which never drops out, makes of each frame or clip by itself."""
         tokens = self.encoder(raw)
         return tokens if self.config.stem == "encoder" else self.connector(tokens, join=False)
