@@ -62,7 +62,8 @@ def recipe_steps(flags: argparse.Namespace) -> Iterator[str]:
             config.model.attention, config.data.batch_size = backend, size
             config.data.data_dir, config.data.max_length = "none", flags.length
             recipe = Recipe.from_config(config)
-            mesh, model = mesh_lib.make_mesh(recipe.mesh), make_model(recipe)
+            mesh = mesh_lib.make_mesh(recipe.mesh)
+            model = make_model(recipe, mesh)
             setup = setup or build(recipe, mesh)
             batch = mesh_lib.put_batch(full_batch(model, recipe), mesh)
             state = init_state(recipe, jax.tree.map(jnp.copy, setup.trainable))

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "input_pipeline": ("benchmarks.input_pipeline",),
     "train_step": ("benchmarks.train_step",),
     "feature_cache": ("benchmarks.feature_cache",),
+    "memory": ("benchmarks.memory",),
     "decoding": ("benchmarks.decoding",),
     "deface": ("benchmarks.deface",),
     "detectors": ("benchmarks.detectors", "--speakers", "6"),

@@ -119,6 +119,7 @@ def get_config(arguments: str = "") -> ConfigDict:
                 "b2": 0.999,
                 "eps": 1e-8,
                 "clip_norm": 0.0,
+                "accumulate": 1,
             },
             "train": {"steps": 100_000, "log_every": 50, "checkpoint_every": 1000, "keep": 2, "nan_limit": 10},
             "mesh": {"data": -1, "fsdp": 1, "tensor": 1},

@@ -96,6 +96,7 @@ def get_config(modalities: str = "all") -> ConfigDict:
                 "b2": 0.999,
                 "eps": 1e-8,
                 "clip_norm": 1.0,
+                "accumulate": 1,
             },
             "train": {"steps": 640, "log_every": 10, "checkpoint_every": 100, "keep": 2, "nan_limit": 10},
             "mesh": {"data": -1, "fsdp": 1, "tensor": 1},

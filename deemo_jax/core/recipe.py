@@ -8,6 +8,8 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import refuse_remote
 from deemo_jax.core.schema import Modality
 
+INT8 = "int8"
+FROZEN_DTYPES = ("float32", "bfloat16", INT8)
 BRANCHES = frozenset((Modality.VIDEO, Modality.AUDIO))
 
 
@@ -23,6 +25,8 @@ class OptimizerRecipe:
         weight_decay: of AdamW, decoupled; `deemo_jax.training.optimizer` says which parameters decay.
         b1, b2, eps: Adam's moments and epsilon.
         clip_norm: global norm to which gradients are clipped; 0 for no clipping.
+        accumulate: parts that a step takes its batch in, one after the other, for less memory; the gradient is that of
+            the whole batch.
     """
 
     lr: float = 3e-5
@@ -34,6 +38,7 @@ class OptimizerRecipe:
     b2: float = 0.999
     eps: float = 1e-8
     clip_norm: float = 0.0
+    accumulate: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,7 +199,8 @@ class Recipe:
         data, optimizer, train, mesh, tokenizer, prompt: see their classes.
         trainable: which parameters learn; see `deemo_jax.models.params.is_trainable`.
         init: path of a safetensors tree laid over the random initialisation; empty for none.
-        frozen_dtype: 'float32' or 'bfloat16', of the parameters that do not learn.
+        frozen_dtype: 'float32' or 'bfloat16', of the parameters that do not learn; 'int8' for the kernels of the
+            decoder's blocks in int8 (`deemo_jax.models.int8`), and the other ones in bfloat16.
         seed: of the initialisation, the order of the data, and dropout.
         name: of the recipe.
     """
@@ -228,6 +234,7 @@ class Recipe:
             refuse_remote(path, f"config.{key}")
         train, optimizer = recipe.train, recipe.optimizer
         positive = {f"data.{key}": getattr(recipe.data, key) for key in ("batch_size", "max_length", "frames", "clips")}
+        positive["optimizer.accumulate"] = optimizer.accumulate
         positive |= {f"train.{field.name}": getattr(train, field.name) for field in dataclasses.fields(train)}
         for key, value in positive.items():
             if value < 1:
@@ -243,8 +250,10 @@ class Recipe:
             )
         if not (optimizer.b1 < 1 and optimizer.b2 < 1):
             raise UserError(f"config.optimizer: b1 {optimizer.b1} and b2 {optimizer.b2} must be below 1")
-        if recipe.frozen_dtype not in ("float32", "bfloat16"):
-            raise UserError(f"config.frozen_dtype: {recipe.frozen_dtype!r} is not known; choose float32 or bfloat16")
+        if recipe.frozen_dtype not in FROZEN_DTYPES:
+            raise UserError(
+                f"config.frozen_dtype: {recipe.frozen_dtype!r} is not known; choose from {', '.join(FROZEN_DTYPES)}"
+            )
         if not 0 <= recipe.seed < 1 << 32:
             raise UserError(f"config.seed: {recipe.seed} must lie in [0, 2**32)")
         return recipe

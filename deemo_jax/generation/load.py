@@ -14,8 +14,8 @@ from deemo_jax.core.run_folder.workdir import Workdir, anchored
 from deemo_jax.data.prompts import INSTRUCTION_VERSION
 from deemo_jax.data.tokenizer_fit import check_text_fits
 from deemo_jax.models.checkpoint_origin import check_origin
-from deemo_jax.models.deemo_llama import DeemoLlama, param_shapes
-from deemo_jax.models.from_recipe import build, make_model
+from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig, param_shapes
+from deemo_jax.models.from_recipe import build
 from deemo_jax.models.mesh import make_mesh
 from deemo_jax.models.params import Tree, content_hash, merge
 from deemo_jax.models.weights import CONVERSION, flatten, open_tensors
@@ -133,7 +133,7 @@ def _load_converted(folder: Path, recipe: Recipe) -> tuple[Recipe, DeemoLlama, T
         UserError: the conversion lacks some.
     """
     check_text_fits(recipe)
-    model = make_model(recipe)
+    model = DeemoLlama(DeemoLlamaConfig.from_config(recipe.model))
     random = flatten(param_shapes(model)).keys() - open_tensors(folder).keys()
     if random:
         parts = ", ".join(sorted({"/".join(path.split("/")[:2]) for path in random}))

@@ -21,7 +21,7 @@ from deemo_jax.models.batch import Batch
 from deemo_jax.models.media_tokens import MediaTokens
 from deemo_jax.models.parts.attention import Backend
 from deemo_jax.models.parts.layers import axis_names, constrain
-from deemo_jax.models.parts.llama import KVCache
+from deemo_jax.models.parts.llama import KVCache, Storage
 from deemo_jax.models.registry import CONNECTORS, DECODERS, ENCODERS, PROJECTORS
 
 
@@ -166,14 +166,21 @@ class DeemoLlama(nn.Module):
 
     It does not know which parameters are frozen: the training step differentiates with respect to the others only, and
     JAX then keeps nothing of the frozen encoders for the backward pass.
+
+    Attributes:
+        config: the parts.
+        storage: how the decoder's weights lie in memory; files have those of the default.
     """
 
     config: DeemoLlamaConfig
+    storage: Storage = Storage()
 
     def setup(self) -> None:
         config = self.config
         dtype, decoder = jnp.dtype(config.dtype.value), config.decoder
-        self.decoder = decoder.module(config=decoder.config, dtype=dtype, backend=config.attention)
+        self.decoder = decoder.module(
+            config=decoder.config, dtype=dtype, backend=config.attention, storage=self.storage
+        )
         width = decoder.config.width
         self.audio = Branch(config.audio, width, dtype, config.attention) if config.audio else None
         self.video = Branch(config.video, width, dtype, config.attention) if config.video else None

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.recipe import BRANCHES, Recipe
+from deemo_jax.core.recipe import BRANCHES, INT8, Recipe
 from deemo_jax.models import mesh as mesh_lib
 from deemo_jax.models.deemo_llama import (
     DeemoLlama,
@@ -21,7 +21,9 @@ from deemo_jax.models.deemo_llama import (
     param_axes,
     param_shapes,
 )
+from deemo_jax.models.int8 import SCALE, quantize_all, quantize_on, quantized
 from deemo_jax.models.params import Tree, is_trainable, split, trainable_paths
+from deemo_jax.models.parts.llama import Storage
 from deemo_jax.models.weights import flatten, open_tensors, overlay, unflatten
 
 # Paths of the encoders' parameters.
@@ -37,6 +39,8 @@ class Setup:
         trainable: float32 parameters that learn; where they are still to be read from a checkpoint,
             `jax.ShapeDtypeStruct`s with shardings.
         frozen: the other parameters, in the recipe's `frozen_dtype`.
+
+    Shapes are those in memory: see `deemo_jax.models.parts.llama.Storage`.
     """
 
     model: DeemoLlama
@@ -44,8 +48,12 @@ class Setup:
     frozen: Tree
 
 
-def make_model(recipe: Recipe) -> DeemoLlama:
+def make_model(recipe: Recipe, mesh: Mesh | None = None) -> DeemoLlama:
     """The modules.
+
+    Args:
+        recipe: of the run.
+        mesh: that the parameters are to lie on; None for parameters on one device.
 
     Raises:
         UserError: the model's config is wrong, or the decoder cannot take sequences as long as the recipe's.
@@ -57,7 +65,8 @@ def make_model(recipe: Recipe) -> DeemoLlama:
             f"config.data.max_length: {longest} tokens, but the decoder's context is {decoder.context}; lower it, or "
             "set config.model.decoder.context to what its weights were trained on"
         )
-    return DeemoLlama(with_stems(config, recipe.trainable))
+    storage = Storage(mesh.shape["tensor"] if mesh else 1, recipe.frozen_dtype == INT8)
+    return DeemoLlama(with_stems(config, recipe.trainable), storage)
 
 
 def with_stems(config: DeemoLlamaConfig, trainable: Sequence[str]) -> DeemoLlamaConfig:
@@ -99,8 +108,8 @@ def abstract_params(model: DeemoLlama, recipe: Recipe, mesh: Mesh) -> tuple[dict
         Path -> `jax.ShapeDtypeStruct` with dtype and sharding, and the paths that learn.
 
     Raises:
-        UserError: `config.trainable` or `config.mesh` do not fit the model, or an encoder learns whose outputs are to
-            be kept.
+        UserError: `config.trainable` or `config.mesh` do not fit the model, an encoder learns whose outputs are to be
+            kept, or a parameter that is to be int8.
     """
     shapes = flatten(param_shapes(model))
     chosen = trainable_paths(shapes, recipe.trainable)
@@ -110,17 +119,32 @@ def abstract_params(model: DeemoLlama, recipe: Recipe, mesh: Mesh) -> tuple[dict
             f"config.data.cached_views: {learning} learns, so that the encoders' outputs change with every step; set "
             "it to 0, or put '!.*/encoder/.*' in front of config.trainable"
         )
+    rounded = min((path for path in chosen if quantized(path.removesuffix(SCALE), shapes)), default="")
+    if rounded:
+        raise UserError(
+            f"config.frozen_dtype: int8 is for a decoder whose blocks are frozen, but {rounded} learns; choose "
+            "bfloat16, or put '!decoder/blocks/.*' in front of config.trainable"
+        )
     places = mesh_lib.param_shardings(
         mesh,
         flatten(param_axes(model)),
         {path: leaf.shape for path, leaf in shapes.items()},
         recipe.mesh.replicated_below,
     )
-    dtypes = {path: jnp.dtype("float32" if path in chosen else recipe.frozen_dtype) for path in shapes}
     abstract = {
-        path: jax.ShapeDtypeStruct(leaf.shape, dtypes[path], sharding=places[path]) for path, leaf in shapes.items()
+        path: jax.ShapeDtypeStruct(leaf.shape, _dtype(path, chosen, shapes, recipe.frozen_dtype), sharding=places[path])
+        for path, leaf in shapes.items()
     }
     return abstract, chosen
+
+
+def _dtype(path: str, chosen: Collection[str], shapes: Mapping[str, Any], frozen: str) -> jnp.dtype:
+    """The dtype of a parameter in memory."""
+    if path in chosen or path.endswith(f"kernel{SCALE}"):
+        return jnp.dtype("float32")
+    if frozen == INT8:
+        return jnp.dtype("int8" if quantized(path, shapes) else "bfloat16")
+    return jnp.dtype(frozen)
 
 
 def build(recipe: Recipe, mesh: Mesh, *, with_trainable: bool = True, frozen_only: str = ".*") -> Setup:
@@ -135,19 +159,43 @@ def build(recipe: Recipe, mesh: Mesh, *, with_trainable: bool = True, frozen_onl
     Raises:
         UserError: see `make_model` and `abstract_params`; or the weights cannot be read or do not fit.
     """
-    model = make_model(recipe)
+    model = make_model(recipe, mesh)
     check_shapes(model, recipe)
     abstract, chosen = abstract_params(model, recipe, mesh)
-    known = flatten(overlay(unflatten(abstract), unflatten(open_tensors(recipe.init)))) if recipe.init else abstract
+    known: dict[str, Any] = _as_files_have_them(model, abstract)
+    if recipe.init:
+        known = flatten(overlay(unflatten(known), unflatten(open_tensors(recipe.init))))
     params = {path: leaf for path, leaf in abstract.items() if path in chosen and not with_trainable}
     missing = {path for path, leaf in known.items() if isinstance(leaf, jax.ShapeDtypeStruct) and path not in params}
     # The two halves are drawn by two compiled functions, so that frozen values are the same bits with and without the
     # other half.
     for paths in (missing & chosen, missing - chosen):
-        params |= _draw(model, recipe.seed, {path: abstract[path] for path in sorted(paths)})
+        params |= _draw(model, recipe.seed, {path: abstract[path] for path in sorted(_with_scales(paths, abstract))})
     wanted = {path for path in known.keys() - params.keys() if path in chosen or re.fullmatch(frozen_only, path)}
-    params |= {path: mesh_lib.put_param(known[path], abstract[path].sharding) for path in wanted}
+    for path in sorted(wanted):
+        params |= _put(path, known[path], abstract)
     return Setup(model, *split(unflatten(params), chosen))
+
+
+def _as_files_have_them(model: DeemoLlama, abstract: Mapping[str, Any]) -> dict[str, jax.ShapeDtypeStruct]:
+    """path -> shape in a file, and the dtype to read; float32 where it is made int8 afterwards."""
+    shapes = flatten(param_shapes(DeemoLlama(model.config)))
+    dtypes = {path: jnp.dtype("float32") if quantized(path, abstract) else abstract[path].dtype for path in shapes}
+    return {path: jax.ShapeDtypeStruct(leaf.shape, dtypes[path]) for path, leaf in shapes.items()}
+
+
+def _with_scales(paths: Collection[str], abstract: Mapping[str, Any]) -> set[str]:
+    return {*paths, *(path + SCALE for path in paths if quantized(path, abstract))}
+
+
+def _put(path: str, tensor: Any, abstract: Mapping[str, Any]) -> dict[str, jax.Array]:
+    """A tensor of a file on its devices, padded or as int8 with its scale where it lies so in memory."""
+    leaf = abstract[path]
+    value = mesh_lib.put_param(tensor, leaf.sharding, leaf.shape)
+    if not quantized(path, abstract):
+        return {path: value}
+    scale = abstract[path + SCALE]
+    return dict(zip((path, path + SCALE), quantize_on(value, (leaf.sharding, scale.sharding), scale.ndim), strict=True))
 
 
 def _draw(model: DeemoLlama, seed: int, wanted: dict[str, Any]) -> dict[str, jax.Array]:
@@ -160,7 +208,7 @@ def _draw(model: DeemoLlama, seed: int, wanted: dict[str, Any]) -> dict[str, jax
 
     @functools.partial(jax.jit, out_shardings=places, compiler_options=options)
     def draw(key: jax.Array) -> dict[str, jax.Array]:
-        random = flatten(init_params(model, key))
+        random = quantize_all(flatten(init_params(model, key)))
         return {path: random[path].astype(leaf.dtype) for path, leaf in wanted.items()}
 
     return draw(jax.random.key(seed))

@@ -2,18 +2,21 @@
 
 Axes of the mesh, from the slowest network to the fastest: 'data' (parameters copied), 'fsdp' (parameters split, and
 gathered where they are used), 'tensor' (heads, hidden widths and vocabulary split). All are of JAX's type Auto: the
-compiler decides what the constraints in the model leave open.
+compiler decides what the constraints in the model leave open. Devices that share a fast network, which are those of a
+TPU slice or of a host of GPUs, are neighbours along 'fsdp' and 'tensor'; only 'data' reaches from one to the next.
 """
 
+import collections
 import contextlib
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax
 import numpy as np
+from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -32,6 +35,11 @@ TOWERS: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("audio/encoder/.*", {"embed": "fsdp", "mlp": "tensor"}),
     (".*/connector/.*", {"embed": "fsdp", "mlp": "tensor"}),
 )
+# No axis splits these: the compiled loop over layers reads one of them at a time.
+UNSPLIT = "layers"
+# The largest share of a model's elements that may lie whole on every device because no axis divides their dimensions.
+# ViT-g beside a 7B, over fsdp=256, leaves 4 %.
+WHOLE_SHARE = 0.1
 # Logical names of the dimensions of activations -> mesh axes; None leaves them whole.
 ACTIVATIONS = (("batch", BATCH), ("length", None), ("act_embed", None))
 
@@ -40,7 +48,8 @@ def make_mesh(recipe: MeshRecipe, devices: Sequence[jax.Device] | None = None) -
     """The mesh of the given devices; None for all.
 
     Raises:
-        UserError: the axes do not multiply to the number of devices.
+        UserError: the axes do not multiply to the number of devices, or 'fsdp' and 'tensor' reach over more devices
+            than share a fast network.
     """
     devices = jax.devices() if devices is None else devices
     shape = [recipe.data, recipe.fsdp, recipe.tensor]
@@ -53,7 +62,43 @@ def make_mesh(recipe: MeshRecipe, devices: Sequence[jax.Device] | None = None) -
         raise UserError(
             f"config.mesh: {asked} does not multiply to the {len(devices)} devices there are; change the sizes"
         )
-    return jax.make_mesh(tuple(shape), AXES, axis_types=(AxisType.Auto,) * len(AXES), devices=devices)
+    types = (AxisType.Auto,) * len(AXES)
+    networks = collections.Counter(map(_network, devices))
+    if len(networks) == 1:
+        return jax.make_mesh(tuple(shape), AXES, axis_types=types, devices=devices)
+    return Mesh(_joined(shape, devices, list(networks.values())), AXES, axis_types=types)
+
+
+def _network(device: Any) -> int:
+    """The fast network that a device is in: its TPU slice or host of GPUs, or the process of another device."""
+    return getattr(device, "slice_index", device.process_index)
+
+
+def _joined(shape: Sequence[int], devices: Sequence[Any], sizes: Sequence[int]) -> np.ndarray:
+    """Devices of several fast networks, of these sizes, as an array whose first axis reaches over all networks.
+
+    Raises:
+        UserError: the networks differ in size, or the other axes do not fit into one.
+    """
+    count, (data, fsdp, tensor) = len(sizes), shape
+    if len(set(sizes)) > 1:
+        raise UserError(
+            f"config.mesh: the {count} fast networks (TPU slices, hosts of GPUs) have {', '.join(map(str, sizes))} "
+            "devices; a run takes the same number of each"
+        )
+    if data % count:
+        raise UserError(
+            f"config.mesh: fsdp {fsdp} x tensor {tensor} do not fit into the {sizes[0]} devices of a fast network (a "
+            f"TPU slice, a host of GPUs), of which there are {count}; let fsdp x tensor divide {sizes[0]}, and data "
+            "take the rest"
+        )
+    return mesh_utils.create_hybrid_device_mesh(
+        (data // count, fsdp, tensor),
+        (count, 1, 1),
+        devices,
+        process_is_granule=not hasattr(devices[0], "slice_index"),
+        allow_split_physical_axes=True,
+    )
 
 
 @contextlib.contextmanager
@@ -74,7 +119,8 @@ def param_shardings(
     shapes: Mapping[str, Sequence[int]],
     replicated_below: int,
 ) -> dict[str, NamedSharding]:
-    """Where each parameter lies.
+    """Where each parameter lies: split as its tower's rules say; where an axis does not divide the dimension that they
+    name, along the largest other one that it divides, and whole where there is none.
 
     Args:
         mesh: of `make_mesh`.
@@ -83,29 +129,76 @@ def param_shardings(
         replicated_below: parameters with fewer elements are kept whole on every device.
 
     Raises:
-        UserError: a mesh axis does not divide the dimension it is to split.
+        UserError: more than `WHOLE_SHARE` of the elements would lie whole on every device for that reason.
     """
-    found = {}
+    found: dict[str, NamedSharding] = {}
+    whole: dict[str, int] = {}
     for path, shape in shapes.items():
         rules: Mapping[str, str] = next((rules for pattern, rules in TOWERS if re.fullmatch(pattern, path)), {})
-        spec: list[str | None] = []
-        for name, size in zip(axes[path], shape, strict=True):
+        wanted: dict[str, list[int]] = {}
+        for dimension, name in enumerate(axes[path]):
             axis = rules.get(name or "")
-            if axis is None or axis in spec or mesh.shape[axis] == 1 or math.prod(shape) < replicated_below:
-                axis = None
-            elif size % mesh.shape[axis]:
-                raise UserError(
-                    f"config.mesh.{axis}: {mesh.shape[axis]} does not divide the {size} {name!r} of {path}; "
-                    f"choose a divisor of {size}"
-                )
-            spec.append(axis)
+            if axis and mesh.shape[axis] > 1 and math.prod(shape) >= replicated_below:
+                wanted.setdefault(axis, []).append(dimension)
+        spec = _spec(wanted, axes[path], shape, mesh.shape)
+        if wanted and not any(spec):
+            whole[path] = math.prod(shape)
         found[path] = NamedSharding(mesh, P(*spec))
+    share = sum(whole.values()) / sum(map(math.prod, shapes.values()))
+    if share > WHOLE_SHARE:
+        largest = max(whole, key=lambda path: whole[path])
+        raise UserError(
+            f"config.mesh: fsdp {mesh.shape['fsdp']} and tensor {mesh.shape['tensor']} divide no dimension of "
+            f"{share:.0%} of the parameters, which every device would hold whole (the largest: {largest} "
+            f"{tuple(shapes[largest])}); choose sizes that divide its dimensions, such as powers of 2"
+        )
     return found
+
+
+def _spec(
+    wanted: Mapping[str, Sequence[int]], names: Sequence[str | None], shape: Sequence[int], sizes: Mapping[str, int]
+) -> list[str | None]:
+    """The axis that splits each dimension of a parameter.
+
+    Args:
+        wanted: axis -> the dimensions that it is to split, by the rules.
+        names: logical names of the dimensions.
+        shape: of the parameter.
+        sizes: of the mesh's axes.
+    """
+    spec: list[str | None] = [None] * len(shape)
+
+    def place(axis: str, dimensions: Iterable[int]) -> None:
+        free = [d for d in dimensions if spec[d] is None and names[d] != UNSPLIT and shape[d] % sizes[axis] == 0]
+        if free and axis not in spec:
+            spec[max(free, key=lambda d: shape[d])] = axis
+
+    for axis, dimensions in wanted.items():
+        for dimension in dimensions:
+            place(axis, [dimension])
+    for axis in wanted:
+        place(axis, range(len(shape)))
+    return spec
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:
     """Rows split over 'data' and 'fsdp'."""
     return NamedSharding(mesh, P(BATCH))
+
+
+def check_batch(mesh: Mesh, batch_size: int, accumulate: int = 1) -> None:
+    """Checks that every device has the same number of rows in each of the `accumulate` parts of a batch.
+
+    Raises:
+        UserError: it has not; the message names the smallest batch that fits, which is not below the one asked for.
+    """
+    shares = mesh.shape["data"] * mesh.shape["fsdp"] * accumulate
+    if batch_size % shares:
+        parts = f" x {accumulate} parts (config.optimizer.accumulate)" if accumulate > 1 else ""
+        raise UserError(
+            f"config.data.batch_size: {batch_size} does not divide over {shares} shares (mesh data x fsdp{parts}); "
+            f"the smallest that fits is {-(-batch_size // shares) * shares}"
+        )
 
 
 def rows_of_process(mesh: Mesh, batch_size: int) -> tuple[int, int]:
@@ -120,12 +213,7 @@ def rows_of_process(mesh: Mesh, batch_size: int) -> tuple[int, int]:
     Raises:
         UserError: the batch does not divide over the devices, or its shares are uneven.
     """
-    shares = mesh.shape["data"] * mesh.shape["fsdp"]
-    if batch_size % shares:
-        raise UserError(
-            f"config.data.batch_size: {batch_size} does not divide over {shares} shares (mesh data x fsdp); "
-            f"choose a multiple of {shares}"
-        )
+    check_batch(mesh, batch_size)
     places = batch_sharding(mesh).addressable_devices_indices_map((batch_size,)).values()
     bounds = [index[0].indices(batch_size)[:2] for index in places if index is not None]
     first, last = min(start for start, _ in bounds), max(stop for _, stop in bounds)
@@ -142,6 +230,24 @@ def put_batch(batch: Any, mesh: Mesh) -> Any:
     return jax.tree.map(lambda rows: jax.make_array_from_process_local_data(sharding, np.asarray(rows)), batch)
 
 
-def put_param(array: Any, sharding: NamedSharding) -> jax.Array:
-    """Puts a parameter onto its devices; `array` is sliced for each device, so that only the slices are read."""
-    return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])
+def put_param(array: Any, sharding: NamedSharding, shape: tuple[int, ...] | None = None) -> jax.Array:
+    """Puts a parameter onto its devices; `array` is sliced for each device, so that only the slices are read.
+
+    Args:
+        array: what is sliced.
+        sharding: of the result.
+        shape: of the result; zeros fill what `array` lacks of it. None for that of `array`.
+    """
+    shape = array.shape if shape is None else shape
+
+    def read(index: Any) -> np.ndarray:
+        if shape == array.shape:
+            return array[index]
+        bounds = [part.indices(size)[:2] for part, size in zip(index, shape, strict=True)]
+        made = np.zeros([stop - start for start, stop in bounds], array.dtype)
+        have = [slice(start, min(stop, size)) for (start, stop), size in zip(bounds, array.shape, strict=True)]
+        if all(part.start < part.stop for part in have):
+            made[tuple(slice(part.stop - part.start) for part in have)] = array[tuple(have)]
+        return made
+
+    return jax.make_array_from_callback(shape, sharding, read)

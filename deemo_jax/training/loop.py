@@ -27,9 +27,13 @@ from deemo_jax.data.prompts import INSTRUCTION_VERSION
 from deemo_jax.data.run_data import DataRecord, examine, read_record
 from deemo_jax.data.tokenizer_fit import check_text_fits
 from deemo_jax.models import mesh as mesh_lib
+from deemo_jax.models import placement
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.checkpoint_origin import describe
 from deemo_jax.models.from_recipe import Setup, build
+from deemo_jax.models.params import merge
+from deemo_jax.models.vocabulary import cut_rows
+from deemo_jax.models.weights import flatten
 from deemo_jax.training.loss_spikes import LossSpikes
 from deemo_jax.training.monitor import Monitor
 from deemo_jax.training.request import Plan, TrainingRequest
@@ -117,13 +121,15 @@ def _train(recipe: Recipe, request: TrainingRequest, plan: Plan, data: DataRecor
     folder = request.folder
     _hold(lock, request, plan, new=False)
     mesh = mesh_lib.make_mesh(recipe.mesh)
+    mesh_lib.check_batch(mesh, recipe.data.batch_size, recipe.optimizer.accumulate)
     check_text_fits(recipe)
     setup = build(recipe, mesh, with_trainable=not plan.start)
     pipeline = _pipeline(recipe, setup, mesh)
     batches = pipeline.iterate(plan.start)
     # The first batch is read here, so that an error in the data is raised before anything is written.
     batches = itertools.chain([next(batches)], batches)
-    facts = describe(recipe.resolved(), setup.frozen, INSTRUCTION_VERSION)
+    vocab = setup.model.config.decoder.config.vocab
+    facts = describe(recipe.resolved(), cut_rows(setup.frozen, vocab), INSTRUCTION_VERSION)
     if plan.start:
         state, metadata = restore(recipe, mesh, setup, folder.checkpoints, plan.start, facts["frozen_sha256"])
         health = LossSpikes(metadata.get("health"))
@@ -133,6 +139,9 @@ def _train(recipe: Recipe, request: TrainingRequest, plan: Plan, data: DataRecor
     for line in told(plan.changes):
         _say(f"changed since the run was begun: {line}")
     _say(table(setup.trainable, setup.frozen, recipe.resting()))
+    if mesh.size > 1:
+        rows = placement.placements(flatten(merge(setup.trainable, setup.frozen)))
+        _say(placement.table(rows, recipe.mesh.replicated_below))
     _hold(lock, request, plan, new=True)
     if jax.process_index() == 0:
         for line in request.begin(plan):
@@ -195,7 +204,8 @@ def _run(
                 position = {"data": {"next_step": done, "batch_size": recipe.data.batch_size, "seed": recipe.seed}}
                 checkpoints.wait()
                 checkpoints.anchor = health.before(checkpoints.steps())
-                checkpoints.save(done, state.parts(), {**facts, **position, "health": health.to_json()})
+                parts = cut_rows(state.parts(), setup.model.config.decoder.config.vocab)
+                checkpoints.save(done, parts, {**facts, **position, "health": health.to_json()})
         checkpoints.wait()
     return Ended(done, done == steps, monitor.data_wait, None if done == steps else stop.signal)
 

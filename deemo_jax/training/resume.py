@@ -12,6 +12,7 @@ from deemo_jax.core.run_folder.checkpoint import SET_ASIDE, Checkpoints, choose,
 from deemo_jax.data.prompts import INSTRUCTION_VERSION
 from deemo_jax.models.checkpoint_origin import check_origin
 from deemo_jax.models.from_recipe import Setup
+from deemo_jax.models.vocabulary import cut_rows, pad_rows
 from deemo_jax.training.state import TrainState
 from deemo_jax.training.step import abstract_state, init_state, state_shardings
 
@@ -58,7 +59,10 @@ def restore(
         # state is read with the checkpoint's `clip_norm`, and put into the tree of the recipe's below.
         clip = metadata.get("config", {}).get("optimizer", {}).get("clip_norm", recipe.optimizer.clip_norm)
         then = dataclasses.replace(recipe, optimizer=dataclasses.replace(recipe.optimizer, clip_norm=float(clip)))
-        state = TrainState.of(checkpoints.restore(step, abstract_state(then, setup.trainable, mesh).parts()))
+        target = abstract_state(then, setup.trainable, mesh)
+        vocab = setup.model.config.decoder.config.vocab
+        parts = checkpoints.restore(step, cut_rows(target.parts(), vocab))
+    state = TrainState.of(pad_rows(parts, target.parts()))
     now = jax.tree.structure(abstract_state(recipe, setup.trainable, mesh).opt_state)
     state = dataclasses.replace(state, opt_state=jax.tree.unflatten(now, jax.tree.leaves(state.opt_state)))
     position = metadata.get("data", {}).get("next_step")

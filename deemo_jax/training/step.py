@@ -14,6 +14,7 @@ from deemo_jax.models import mesh as mesh_lib
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.deemo_llama import DeemoLlama
 from deemo_jax.models.params import Tree, merge
+from deemo_jax.models.parts.layers import constrain
 from deemo_jax.training.loss import answer_loss
 from deemo_jax.training.optimizer import learning_rate, make_optimizer
 from deemo_jax.training.state import TrainState
@@ -30,16 +31,21 @@ def make_step(model: DeemoLlama, recipe: Recipe) -> Step:
     whose batch has no targets, changes the step number only: no parameter, no moment. Branches of the model that the
     recipe's data never shows are not changed.
     """
-    optimizer, resting = make_optimizer(recipe.optimizer), recipe.resting()
+    optimizer, resting, parts = make_optimizer(recipe.optimizer), recipe.resting(), recipe.optimizer.accumulate
 
     def train_step(state: TrainState, frozen: Tree, batch: Batch) -> tuple[TrainState, Metrics]:
         rng = jax.random.fold_in(jax.random.wrap_key_data(state.rng), state.step)
 
-        def loss_of(trainable: Tree) -> tuple[Array, Array]:
-            return answer_loss(model, merge(trainable, frozen), batch, rng)
+        def loss_of(trainable: Tree, part: Batch, rng: Array) -> tuple[Array, Array]:
+            return answer_loss(model, merge(trainable, frozen), part, rng, total=total)
 
+        total = jnp.maximum(batch.loss_mask[:, 1:].sum(), 1.0)
+        slope = jax.value_and_grad(loss_of, has_aux=True)
         with jax.named_scope("loss_and_gradient"):
-            (loss, targets), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.trainable)
+            if parts == 1:
+                (loss, targets), gradient = slope(state.trainable, batch, rng)
+            else:
+                (loss, targets), gradient = _accumulated(slope, state.trainable, batch, rng, parts)
         with jax.named_scope("update"):
             norm = optax.tree.norm(gradient)
             finite = jnp.isfinite(loss) & jnp.isfinite(norm)
@@ -74,6 +80,21 @@ def make_step(model: DeemoLlama, recipe: Recipe) -> Step:
         return state, {key: value.astype(jnp.float32) for key, value in metrics.items()}
 
     return train_step
+
+
+def _accumulated(slope: Callable[..., Any], trainable: Tree, batch: Batch, rng: Array, parts: int) -> Any:
+    """The sum of what `slope` gives for each part of a batch, one part in memory at a time.
+
+    Part i has the rows i, i + parts, i + 2 parts, ..., so that each takes as many rows of every device.
+    """
+    rows = jax.tree.map(lambda x: x.reshape(-1, parts, *x.shape[1:]).swapaxes(0, 1), batch)
+
+    def add(sums: Any, part: tuple[Batch, Array]) -> tuple[Any, None]:
+        rows = jax.tree.map(lambda x: constrain(x, "batch", *(None,) * (x.ndim - 1)), part[0])
+        return jax.tree.map(jnp.add, sums, slope(trainable, rows, jax.random.fold_in(rng, part[1]))), None
+
+    zeros = (jnp.zeros(()), jnp.zeros(())), jax.tree.map(jnp.zeros_like, trainable)
+    return jax.lax.scan(add, zeros, (rows, jnp.arange(parts)))[0]
 
 
 def init_state(recipe: Recipe, trainable: Tree) -> TrainState:

@@ -38,7 +38,10 @@ def test_config_dicts_and_nested_choices() -> None:
         ({"decoder": {**tiny.LLAMA, "depth": True}}, "model.decoder.depth: True must be of type int"),
         ({"decoder": {**tiny.LLAMA, "eps": float("nan")}}, "model.decoder.eps: nan must be finite"),
         ({"decoder": {**tiny.LLAMA, "heads": 3}}, "llama: width 32 does not divide"),
-        ({"decoder": {**tiny.LLAMA, "remat": "all"}}, "model.decoder.remat: 'all'.*choose from block, dots, none"),
+        (
+            {"decoder": {**tiny.LLAMA, "remat": "all"}},
+            "remat: 'all'.*choose from block, dots, none, offload",
+        ),
         ({"decoder": "llama"}, "model.decoder: 'llama' must be"),
         ({"vidoe": None}, "model.vidoe.*did you mean 'video'"),
         ({"video": {"encoder": tiny.VIT, "connector": tiny.JOINT}}, "model.video.projector: is missing; add it"),

@@ -134,7 +134,7 @@ def test_arguments_that_are_none_are_refused(arguments: str, said: str) -> None:
         ({"optimizer.lr": -1.0}, "must not be negative"),
         ({"optimizer.lr": float("nan")}, "must be finite"),
         ({"optimizer.b1": 1.0}, "must be below 1"),
-        ({"frozen_dtype": "fp8"}, "choose float32 or bfloat16"),
+        ({"frozen_dtype": "fp8"}, "choose from float32, bfloat16, int8"),
         ({"trainable": "decoder/.*"}, "must be a list of strings"),
         ({"seed": -1}, r"config\.seed"),
         ({"mesh": 3}, "must be a dictionary"),

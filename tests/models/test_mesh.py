@@ -1,6 +1,10 @@
 """Meshes and rule tables. Steps on several devices are in training/test_eight_devices.py, runs in test_loop.py."""
 
+import dataclasses
+import random
+
 import jax
+import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
@@ -64,9 +68,81 @@ def test_small_parameters_stay_whole(specs) -> None:
     assert {axis for spec in specs(1 << 20, tensor=2).values() for axis in spec} == {None}
 
 
-def test_what_does_not_divide_is_named(specs) -> None:
-    with pytest.raises(UserError, match=r"config\.mesh\.tensor: 4 does not divide the 2 '(kv_)?heads' of "):
-        specs(tensor=4)
+def test_what_an_axis_does_not_divide_is_split_along_another_dimension(specs) -> None:
+    found = specs(fsdp=1, tensor=4)
+    assert found["decoder/blocks/query/kernel"] == P(None, None, "tensor", None)
+    # Two key heads are not for four devices; of what is left, the embedding is the largest.
+    assert found["decoder/blocks/key/kernel"] == P(None, "tensor", None, None)
+    # Layers are never split: one at a time is read.
+    assert all(spec[0] is None for path, spec in found.items() if "/blocks/" in path)
+
+
+def test_too_much_that_nothing_divides_is_refused(specs) -> None:
+    with pytest.raises(UserError, match=r"fsdp 7 and tensor 1 divide no dimension of \d\d+% of the parameters"):
+        specs(fsdp=7, tensor=1)
+
+
+def test_the_published_sizes_over_256_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ViT-g's width is no multiple of 256: its projections are whole on every device, and the rest is split."""
+    monkeypatch.setattr(mesh_lib, "NamedSharding", lambda mesh, spec: spec)
+    monkeypatch.setattr(FakeMesh, "shape", {"data": 1, "fsdp": 256, "tensor": 1})
+    shapes = {
+        "video/encoder/blocks/attention/query/kernel": (39, 1408, 16, 88),
+        "video/encoder/blocks/mlp/up/kernel": (39, 1408, 6144),
+        "decoder/blocks/gate/kernel": (32, 4096, 11008),
+        "decoder/embedding": (32001, 4096),
+    }
+    names = (
+        ("layers", "embed", "heads", "head_dim"),
+        ("layers", "embed", "mlp"),
+        ("layers", "embed", "mlp"),
+        ("vocab", "embed"),
+    )
+    found = mesh_lib.param_shardings(FakeMesh(), dict(zip(shapes, names, strict=True)), shapes, 1 << 20)  # type: ignore[arg-type]
+    assert list(found.values()) == [
+        P(None, None, None, None),
+        P(None, None, "fsdp"),
+        P(None, "fsdp", None),
+        P(None, "fsdp"),
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class FakeDevice:
+    """A GPU, of which there is one in each process."""
+
+    id: int
+    slice_index: int
+    platform: str = "gpu"
+    device_kind: str = "fake"
+
+    @property
+    def process_index(self) -> int:
+        return self.id
+
+
+def fake_hosts(*sizes: int) -> list[FakeDevice]:
+    hosts = [host for host, size in enumerate(sizes) for _ in range(size)]
+    return [FakeDevice(number, host) for number, host in enumerate(hosts)]
+
+
+@pytest.mark.parametrize(("data", "fsdp", "tensor"), [(2, 8, 1), (2, 4, 2), (8, 2, 1), (-1, 1, 2)])
+def test_only_data_reaches_from_one_fast_network_to_the_next(
+    data: int, fsdp: int, tensor: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mesh_lib, "Mesh", lambda devices, axes, axis_types: devices)
+    mixed = random.Random(0).sample(fake_hosts(8, 8), 16)
+    grid = mesh_lib.make_mesh(MeshRecipe(data=data, fsdp=fsdp, tensor=tensor), mixed)  # type: ignore[arg-type]
+    assert len({device.id for device in grid.flat}) == 16 and grid.shape[1:] == (fsdp, tensor)
+    for part in grid:
+        assert len({device.slice_index for device in part.flat}) == 1
+
+
+def test_what_does_not_fit_into_a_fast_network_is_refused() -> None:
+    with pytest.raises(UserError, match=r"fsdp 16 x tensor 1 do not fit into the 8 devices of a fast network"):
+        mesh_lib.make_mesh(MeshRecipe(data=1, fsdp=16), fake_hosts(8, 8))  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"2 fast networks .* have 8, 4 devices"):
+        mesh_lib.make_mesh(MeshRecipe(fsdp=4), fake_hosts(8, 4))  # type: ignore[arg-type]
 
 
 def test_rows_lie_over_data_and_fsdp_and_moments_where_their_parameters_do() -> None:
@@ -82,8 +158,18 @@ def test_rows_lie_over_data_and_fsdp_and_moments_where_their_parameters_do() -> 
 def test_a_batch_must_divide() -> None:
     mesh = mesh_lib.make_mesh(MeshRecipe(), jax.devices()[:1])
     assert mesh_lib.rows_of_process(mesh, 6) == (0, 1)
-    with pytest.raises(UserError, match=r"batch_size: 6 does not divide over 4 shares"):
+    with pytest.raises(UserError, match=r"batch_size: 6 does not divide over 4 shares .*smallest that fits is 8"):
         mesh_lib.rows_of_process(FakeMesh2(), 6)  # type: ignore[arg-type]
+    mesh_lib.check_batch(FakeMesh2(), 24, accumulate=3)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"batch_size: 2 does not divide over 12 shares .*smallest that fits is 12"):
+        mesh_lib.check_batch(FakeMesh2(), 2, accumulate=3)  # type: ignore[arg-type]
+
+
+def test_an_array_that_is_padded_on_its_way_to_the_device() -> None:
+    place = mesh_lib.replicated(mesh_lib.make_mesh(MeshRecipe(), jax.devices()[:1]))
+    rows = np.arange(6.0).reshape(3, 2)
+    np.testing.assert_array_equal(mesh_lib.put_param(rows, place, (5, 2)), np.pad(rows, ((0, 2), (0, 0))))
+    np.testing.assert_array_equal(mesh_lib.put_param(rows, place), rows)
 
 
 class FakeMesh2:

@@ -120,6 +120,29 @@ def test_steps_equal_plain_optax_under_the_schedule() -> None:
         assert min(jax.tree.leaves(moved)) > rate / 2
 
 
+def test_a_batch_in_parts_gives_the_gradient_of_the_whole() -> None:
+    """Rows have one target and three, so that a mean of the parts' means would be another; dropout is off."""
+    model, params = model_lib.part("media")
+    batch = model_lib.batch([1, 5, 4, 6, 7, 2], [1, 9, 8, 2], [1, 3, 2], [1, 2, 6, 7], length=8)
+    mask = np.zeros((4, 8), np.float32)
+    mask[0, 3:6], mask[1, 3], mask[3, 2:4] = 1, 1, 0.5
+    batch = batch.replace(frames=None, mel=None, loss_mask=mask, record_valid=np.ones(4, bool))
+    trainable, frozen = params_lib.split(params, params_lib.trainable_paths(flatten(params), (".*/blocks/.*",)))
+
+    def taken(parts: int) -> Any:
+        optimizer = dataclasses.replace(RECIPE.optimizer, accumulate=parts)
+        step = step_lib.make_step(model, dataclasses.replace(RECIPE, optimizer=optimizer))
+        return jax.jit(step)(step_lib.init_state(RECIPE, trainable), frozen, batch)
+
+    (whole, metrics), (state, found) = taken(1), taken(4)
+    assert found["targets"] == metrics["targets"] == mask.sum()
+    for name in ("loss", "grad_norm"):
+        assert float(found[name]) == pytest.approx(float(metrics[name]), rel=1e-5)
+    # After one step Adam's first moment is the gradient times 0.1.
+    moments = state.opt_state[0].mu, whole.opt_state[0].mu
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), *moments)
+
+
 def test_what_is_not_finite_changes_nothing_but_the_step() -> None:
     trainable, frozen, step = parts()
     state, _ = step(step_lib.init_state(RECIPE, trainable), frozen, example())

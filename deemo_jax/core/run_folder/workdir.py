@@ -18,8 +18,8 @@ from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.run_folder.overwrite import check_clearable, check_links, clear
 
 # Beginnings of the keys that may change when a run is resumed: where it runs, what it logs, and what is changed to save
-# a run that goes wrong (the optimizer's numbers, the length of sequences). Other `train.steps` change the learning rate
-# of the steps to come. All changes are printed and recorded in config_history.jsonl.
+# a run that goes wrong (the optimizer's numbers, the length of sequences, what is kept in memory). Other `train.steps`
+# change the learning rate of the steps to come. All changes are printed and recorded in config_history.jsonl.
 CHANGEABLE = (
     "name",
     "mesh.",
@@ -31,6 +31,7 @@ CHANGEABLE = (
     "data.corpus",
     "data.max_length",
     "model.decoder.context",
+    "model.decoder.remat",
     "optimizer.",
     "train.",
     "init",

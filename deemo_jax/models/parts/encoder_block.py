@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from deemo_jax.models.parts.attention import Attention, Backend
-from deemo_jax.models.parts.layers import MLP, LayerNorm, constrain, param
+from deemo_jax.models.parts.layers import MLP, LayerNorm, block_input, constrain, param
 
 
 class EncoderBlock(nn.Module):
@@ -35,6 +35,7 @@ class EncoderBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x_NPD: Float[Array, "N P D"]) -> tuple[Float[Array, "N P D"], None]:
+        x_NPD = block_input(x_NPD)
         attend = Attention(
             self.heads, self.key_bias, self.extra_key, backend=self.backend, dtype=self.dtype, name="attention"
         )

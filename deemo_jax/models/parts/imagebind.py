@@ -36,7 +36,7 @@ class ImageBindConfig:
         output: 'vector', one for each clip, or 'patches', all tokens behind the head's norm.
         eps: of the norms inside the blocks and the head.
         stem_eps: of the norm on the patches.
-        remat: what the backward pass recomputes: none, block or dots.
+        remat: what the backward pass recomputes: none, block, dots or offload.
     """
 
     width: int = 768

@@ -15,6 +15,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
 
 Names = tuple[str | None, ...]
@@ -25,11 +26,26 @@ class Remat(enum.StrEnum):
     """What the backward pass recomputes instead of keeping it in memory.
 
     NONE: nothing. BLOCK: all of a block, from its input. DOTS: all but matrix products without a batch dimension.
+    OFFLOAD: as BLOCK, with the blocks' inputs in the host's memory until then.
     """
 
     NONE = "none"
     BLOCK = "block"
     DOTS = "dots"
+    OFFLOAD = "offload"
+
+
+# Name under which `Remat.OFFLOAD` finds the input of a block.
+BLOCK_INPUT = "block_input"
+POLICIES = {
+    Remat.DOTS: jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+    Remat.OFFLOAD: jax.checkpoint_policies.save_and_offload_only_these_names(
+        names_which_can_be_saved=[],
+        names_which_can_be_offloaded=[BLOCK_INPUT],
+        offload_src="device",
+        offload_dst="pinned_host",
+    ),
+}
 
 
 def param(module: nn.Module, name: str, init: Initializer, names: Names, shape: tuple[int, ...]) -> Any:
@@ -60,8 +76,16 @@ def constrain(x: Array, *names: str | None) -> Array:
     return nn.with_logical_constraint(x, names)
 
 
+def block_input(x: Array) -> Array:
+    """Marks what a scanned block carries in, as the first thing that the block does; the value is unchanged."""
+    return checkpoint_name(x, BLOCK_INPUT)
+
+
 class Linear(nn.Module):
     """y = x . kernel + bias, contracted over the last `inputs` dimensions of x.
+
+    A kernel that is stored as int8 has a parameter `kernel_scale` of the shape of an output beside it: the values of
+    the kernel are int8 * scale (`deemo_jax.models.int8`).
 
     Attributes:
         features: shape of an output.
@@ -71,6 +95,7 @@ class Linear(nn.Module):
         dtype: compute dtype.
         kernel_init: None for N(0, 1/fan_in).
         bias_init: zeros by default.
+        int8: whether the kernel is stored as int8.
     """
 
     features: tuple[int, ...]
@@ -80,16 +105,44 @@ class Linear(nn.Module):
     dtype: Any = jnp.float32
     kernel_init: Initializer | None = None
     bias_init: Initializer = nn.initializers.zeros
+    int8: bool = False
 
     @nn.compact
     def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         shape = (*x.shape[-self.inputs :], *self.features)
         kernel = param(self, "kernel", self.kernel_init or fan_in_normal(self.inputs), self.names, shape)
-        contracted = tuple(range(x.ndim - self.inputs, x.ndim)), tuple(range(self.inputs))
-        y = jax.lax.dot_general(x.astype(self.dtype), kernel.astype(self.dtype), (contracted, ((), ())))
+        y = (_int8_product if self.int8 else _product)(x.astype(self.dtype), kernel, self.inputs)
+        if self.int8:
+            scale = param(self, "kernel_scale", nn.initializers.ones, self.names[self.inputs :], self.features)
+            # Every output has a factor of its own, so that it may follow the sum over the inputs.
+            y = (y * scale).astype(self.dtype)
         if self.use_bias:
             y = y + param(self, "bias", self.bias_init, self.names[self.inputs :], self.features).astype(self.dtype)
         return y
+
+
+def _product(x: Array, kernel: Array, inputs: int) -> Array:
+    """x . kernel over the last `inputs` dimensions of x, in the dtype of x."""
+    contracted = tuple(range(x.ndim - inputs, x.ndim)), tuple(range(inputs))
+    return jax.lax.dot_general(x, kernel.astype(x.dtype), (contracted, ((), ())))
+
+
+# Of `_product`, JAX keeps the kernel as it was multiplied for the backward pass: a copy in the dtype of x. This one
+# keeps the int8 values. They do not learn, and have no gradient.
+_int8_product = jax.custom_vjp(_product, nondiff_argnums=(2,))
+
+
+def _int8_forward(x: Array, kernel: Array, inputs: int) -> tuple[Array, Array]:
+    return _product(x, kernel, inputs), kernel
+
+
+def _int8_backward(inputs: int, kernel: Array, slope: Array) -> tuple[Array, None]:
+    outputs = kernel.ndim - inputs
+    contracted = tuple(range(slope.ndim - outputs, slope.ndim)), tuple(range(inputs, kernel.ndim))
+    return jax.lax.dot_general(slope, kernel.astype(slope.dtype), (contracted, ((), ()))), None
+
+
+_int8_product.defvjp(_int8_forward, _int8_backward)
 
 
 class LayerNorm(nn.Module):
@@ -153,7 +206,7 @@ def scanned(block: type[nn.Module], length: int, remat: Remat = Remat.NONE, in_a
         in_axes: for each input after the carry, 0 where it has a slice for each layer, else `nn.broadcast`.
     """
     if remat != Remat.NONE:
-        policy = jax.checkpoint_policies.dots_with_no_batch_dims_saveable if remat == Remat.DOTS else None
+        policy = POLICIES.get(remat)
         # The compiler cannot undo the recomputation here: it merges no common subexpressions across a scan's
         # iterations.
         block = nn.remat(block, prevent_cse=False, policy=policy)

@@ -1,7 +1,7 @@
 """The decoder: LLaMA (arXiv 2302.13971), with LLaMA-2's grouped-query heads and LLaMA-3's scaled rotary positions.
 
 Axes: B batch, T new tokens, S slots of the cache, N query heads, K key heads, H head width (H / 2 pairs), D width,
-L layers, V vocabulary.
+L layers, V vocabulary, R its rows in memory.
 """
 
 import dataclasses
@@ -17,7 +17,18 @@ from jaxtyping import Array, Bool, Float, Int
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.models.parts.attention import Backend, attention, make_mask
-from deemo_jax.models.parts.layers import Linear, Remat, RMSNorm, constrain, fan_in_normal, param, scanned
+from deemo_jax.models.parts.layers import (
+    Initializer,
+    Linear,
+    Names,
+    Remat,
+    RMSNorm,
+    block_input,
+    constrain,
+    fan_in_normal,
+    param,
+    scanned,
+)
 
 # Keys and values of all layers.
 Buffers = tuple[Float[Array, "L B K S H"], Float[Array, "L B K S H"]]
@@ -55,7 +66,7 @@ class LlamaConfig:
         theta: base of the rotary wavelengths.
         rope_scaling: None, or LLaMA-3's stretch of the wavelengths.
         context: tokens that its weights were trained on.
-        remat: what the backward pass recomputes: none, block or dots.
+        remat: what the backward pass recomputes: none, block, dots or offload.
     """
 
     vocab: int = 32000
@@ -80,6 +91,24 @@ class LlamaConfig:
     def head_dim(self) -> int:
         """Width of one head."""
         return self.width // self.heads
+
+
+@dataclasses.dataclass(frozen=True)
+class Storage:
+    """How weights lie in memory, which changes no result: devices choose it, not the model.
+
+    Attributes:
+        vocab_multiple: zeros behind the last row bring the rows of the embedding and of the head to a multiple of this,
+            so that as many devices can share them; logits have the true rows only.
+        int8: whether the kernels of the blocks are int8 with a scale for each output (`deemo_jax.models.int8`).
+    """
+
+    vocab_multiple: int = 1
+    int8: bool = False
+
+    def rows(self, vocab: int) -> int:
+        """Rows in memory for those of the vocabulary."""
+        return -(-vocab // self.vocab_multiple) * self.vocab_multiple
 
 
 @flax.struct.dataclass
@@ -142,6 +171,7 @@ class LlamaBlock(nn.Module):
     config: LlamaConfig
     dtype: Any
     backend: Backend
+    int8: bool = False
 
     @nn.compact
     def __call__(
@@ -149,6 +179,7 @@ class LlamaBlock(nn.Module):
     ) -> tuple[tuple[Array, Buffers | None], None]:
         config = self.config
         x_BTD, buffers = carry
+        x_BTD = block_input(x_BTD)
         h = RMSNorm(config.eps, self.dtype, name="norm1")(x_BTD)
         q = rotate(self._project("query", "heads", config.heads, h), angles)
         k = rotate(self._project("key", "kv_heads", config.kv_heads, h), angles)
@@ -157,19 +188,17 @@ class LlamaBlock(nn.Module):
             buffers = _write(buffers[0], k, layer, start), _write(buffers[1], v, layer, start)
             k, v = _read(buffers[0], layer), _read(buffers[1], layer)
         out = attention(q, k, v, mask, config.head_dim**-0.5, self.backend, causal=buffers is None)
-        names = ("heads", "head_dim", "embed")
-        x_BTD = x_BTD + Linear((config.width,), names, 2, use_bias=False, dtype=self.dtype, name="out")(out)
+        x_BTD = x_BTD + self._linear("out", (config.width,), ("heads", "head_dim", "embed"), out, inputs=2)
         h = RMSNorm(config.eps, self.dtype, name="norm2")(x_BTD)
-        h = nn.silu(self._widen("gate", h)) * self._widen("up", h)
-        x_BTD = x_BTD + Linear((config.width,), ("mlp", "embed"), use_bias=False, dtype=self.dtype, name="down")(h)
+        gate, up = (self._linear(name, (config.mlp,), ("embed", "mlp"), h) for name in ("gate", "up"))
+        x_BTD = x_BTD + self._linear("down", (config.width,), ("mlp", "embed"), nn.silu(gate) * up)
         return (constrain(x_BTD, "batch", "length", "act_embed"), buffers), None
 
     def _project(self, name: str, axis: str, heads: int, h_BTD: Array) -> Array:
-        features, names = (heads, self.config.head_dim), ("embed", axis, "head_dim")
-        return Linear(features, names, use_bias=False, dtype=self.dtype, name=name)(h_BTD)
+        return self._linear(name, (heads, self.config.head_dim), ("embed", axis, "head_dim"), h_BTD)
 
-    def _widen(self, name: str, h_BTD: Array) -> Array:
-        return Linear((self.config.mlp,), ("embed", "mlp"), use_bias=False, dtype=self.dtype, name=name)(h_BTD)
+    def _linear(self, name: str, features: tuple[int, ...], names: Names, x: Array, inputs: int = 1) -> Array:
+        return Linear(features, names, inputs, use_bias=False, dtype=self.dtype, int8=self.int8, name=name)(x)
 
 
 class Llama(nn.Module):
@@ -178,19 +207,23 @@ class Llama(nn.Module):
     config: LlamaConfig
     dtype: Any = jnp.float32
     backend: Backend = Backend.REFERENCE
+    storage: Storage = Storage()
 
     def setup(self) -> None:
         config = self.config
-        rows = (config.vocab, config.width)
-        self.embedding = param(self, "embedding", nn.initializers.normal(0.02), ("vocab", "embed"), rows)
+        shape = (self.storage.rows(config.vocab), config.width)
+        embedding, head = nn.initializers.normal(0.02), fan_in_normal(1)
+        self.embedding = param(self, "embedding", _padded(embedding, 0, config.vocab), ("vocab", "embed"), shape)
         stack = scanned(LlamaBlock, config.depth, config.remat, (nn.broadcast, nn.broadcast, nn.broadcast, 0))
-        self.blocks = stack(config, self.dtype, self.backend)
+        self.blocks = stack(config, self.dtype, self.backend, self.storage.int8)
         self.norm = RMSNorm(config.eps, self.dtype)
-        self.head = param(self, "head", fan_in_normal(1), ("embed", "vocab"), rows[::-1])
+        self.head = param(self, "head", _padded(head, 1, config.vocab), ("embed", "vocab"), shape[::-1])
 
     def embed(self, token_ids: Int[Array, "B T"]) -> Float[Array, "B T D"]:
-        """Rows of the embedding table, in `dtype`; an id outside the table gives NaN."""
-        return self.embedding.at[token_ids].get(mode="fill", fill_value=jnp.nan).astype(self.dtype)
+        """Rows of the embedding table, in `dtype`; an id outside the vocabulary gives NaN."""
+        # Padding is zeros, and no id: ids of padding are moved behind the table.
+        ids = jnp.where(jnp.asarray(token_ids) < self.config.vocab, token_ids, len(self.embedding))
+        return self.embedding.at[ids].get(mode="fill", fill_value=jnp.nan).astype(self.dtype)
 
     def __call__(
         self, x_BTD: Float[Array, "B T D"], positions: Int[Array, "B T"], valid: Bool[Array, "B T"]
@@ -237,7 +270,7 @@ class Llama(nn.Module):
 
     def logits(self, hidden: Float[Array, "*B D"]) -> Float[Array, "*B V"]:
         """Float32 logits of the next token."""
-        return next_token_logits(hidden, self.head)
+        return next_token_logits(hidden, self.head, self.config.vocab)
 
     def score(self, token_ids: Int[Array, "B T"], valid: Bool[Array, "B T"]) -> Float[Array, "B T V"]:
         """Float32 logits of plain text: `embed`, `__call__` and `logits` with positions 0, 1, 2, ..."""
@@ -253,9 +286,28 @@ class Llama(nn.Module):
         return self.norm(x_BTD), buffers
 
 
-def next_token_logits(hidden: Float[Array, "*B D"], head: Float[Array, "D V"]) -> Float[Array, "*B V"]:
-    """Float32 logits from the final hidden states and the head, multiplied in the hidden states' dtype."""
-    return jnp.einsum("...D,DV->...V", hidden, head.astype(hidden.dtype), preferred_element_type=jnp.float32)
+def next_token_logits(hidden: Float[Array, "*B D"], head: Float[Array, "D R"], vocab: int) -> Float[Array, "*B V"]:
+    """Float32 logits from the final hidden states and the head, multiplied in the hidden states' dtype.
+
+    Args:
+        hidden: after the final norm.
+        head: with R rows in memory, of which the last may be padding.
+        vocab: V, the true rows.
+    """
+    logits = jnp.einsum("...D,DR->...R", hidden, head.astype(hidden.dtype), preferred_element_type=jnp.float32)
+    return logits[..., :vocab]
+
+
+def _padded(init: Initializer, axis: int, rows: int) -> Initializer:
+    """Draws the values of `rows` rows, as many as there are without padding, and puts zeros behind them."""
+
+    def padded(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+        if shape[axis] == rows:
+            return init(key, shape, dtype)
+        values = init(key, (*shape[:axis], rows, *shape[axis + 1 :]), dtype)
+        return jnp.pad(values, [(0, whole - part) for whole, part in zip(shape, values.shape, strict=True)])
+
+    return padded
 
 
 def _write(buffer_LBKSH: Array, rows_BTKH: Array, layer: Array | int, start: Array | int) -> Array:

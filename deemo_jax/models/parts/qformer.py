@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.models.parts.attention import Attention, Backend, make_mask
-from deemo_jax.models.parts.layers import MLP, LayerNorm, Remat, constrain, param, scanned
+from deemo_jax.models.parts.layers import MLP, LayerNorm, Remat, block_input, constrain, param, scanned
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class QFormerConfig:
         dropout: rate on queries and on what each sublayer adds, in training.
         attention_dropout: rate on attention probabilities, in training.
         init_std: standard deviation of kernels and queries at initialisation.
-        remat: what the backward pass recomputes: none, block or dots.
+        remat: what the backward pass recomputes: none, block, dots or offload.
     """
 
     queries: int = 32
@@ -100,6 +100,7 @@ class QFormerGroup(nn.Module):
 
     @nn.compact
     def __call__(self, x_BQD: Array, tokens_BSE: Array, mask: Array | None) -> tuple[Array, None]:
+        x_BQD = block_input(x_BQD)
         for index in range(self.config.cross_every):
             name = "cross" if index == 0 else f"plain{index}"
             layer = QFormerLayer(self.config, index == 0, self.train, self.dtype, self.backend, name=name)

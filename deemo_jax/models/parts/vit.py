@@ -34,7 +34,7 @@ class ViTConfig:
         image: side of the (square) image in pixels.
         eps: of the norms inside the blocks.
         output_norm: whether BLIP-2's `ln_vision` follows (eps 1e-5); its weights are in BLIP-2's file, not in EVA's.
-        remat: what the backward pass recomputes: none, block or dots.
+        remat: what the backward pass recomputes: none, block, dots or offload.
     """
 
     width: int = 1408

@@ -102,6 +102,7 @@ def found_other(key: str, folder: Path) -> dict[str, Any]:
         "train.nan_limit",
         "optimizer.b1",
         "model.decoder.context",
+        "model.decoder.remat",
     ],
 )
 def test_keys_that_may_change_may_change_on_resume(key: str, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_stretched_rope_slows_long_wavelengths_only() -> None:
     assert (np.diff(ratio) <= 0).all()
 
 
-@pytest.mark.parametrize("remat", [Remat.BLOCK, Remat.DOTS])
+@pytest.mark.parametrize("remat", [Remat.BLOCK, Remat.DOTS, Remat.OFFLOAD])
 def test_remat_changes_nothing(remat: Remat) -> None:
     def gradient(config: LlamaConfig) -> Any:
         def loss(params: Any) -> jax.Array:
