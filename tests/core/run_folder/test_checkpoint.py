@@ -171,7 +171,9 @@ def test_clipping_may_begin_or_end_between_a_run_and_its_continuation(then: floa
     facts = describe(recipe(then).resolved(), {}, INSTRUCTION_VERSION) | {"data": {"next_step": 7}}
     with Checkpoints(tmp_path / "c") as checkpoints:
         checkpoints.save(7, saved.parts(), facts)
-    setup: Any = SimpleNamespace(trainable=fresh().trainable)
+    decoder = SimpleNamespace(config=SimpleNamespace(vocab=8))  # no tree of these checkpoints has vocabulary rows
+    model = SimpleNamespace(config=SimpleNamespace(decoder=decoder))
+    setup: Any = SimpleNamespace(trainable=fresh().trainable, model=model)
     mesh = make_mesh(RECIPE.mesh, jax.devices()[:1])
     state, metadata = restore(recipe(now), mesh, setup, tmp_path / "c", 7, facts["frozen_sha256"])
     assert metadata["config"]["optimizer"]["clip_norm"] == then
