@@ -1,8 +1,8 @@
 """Memory of training: parameters of the 7B on several meshes, a step by remat and accumulation, and int8.
 
-`python -m benchmarks.memory` prints two tables and a line. The first is what the rules of `deemo_jax.models.mesh` say;
-nothing is allocated. The second is what XLA says of the compiled step of a smaller decoder, on this machine. The line
-compares the sample's decoder with itself in int8, on text.
+`python -m benchmarks.memory` prints three tables and a line. The first two are what the rules of the mesh say
+(`deemo_jax.models.mesh`); nothing is allocated. The third is what XLA says of the compiled step of a smaller decoder,
+on this machine. The line compares the sample's decoder with itself in int8, on text.
 """
 
 import dataclasses
@@ -28,12 +28,13 @@ from deemo_jax.models.from_recipe import abstract_params, make_model
 from deemo_jax.models.int8 import SCALE, quantize_all
 from deemo_jax.models.params import split, trainable_paths
 from deemo_jax.models.parts.llama import Llama, LlamaConfig, Storage
-from deemo_jax.models.placement import placements
+from deemo_jax.models.placement import placements, table
 from deemo_jax.models.weights import flatten, load_tree, unflatten
 from deemo_jax.training.step import abstract_state, lower_step
 
 # (data, fsdp, tensor).
 MESHES = ((1, 1, 1), (1, 8, 1), (1, 1, 8), (1, 16, 1), (4, 64, 1), (1, 256, 1), (8, 32, 4))
+SHOWN = (1, 256, 1)
 TOWERS = Path(__file__).parents[1] / "configs" / "sample_towers" / "towers.safetensors"
 TEXT = "He sounds calm, leans back and smiles: the clip is positive. She frowns and crosses her arms: negative."
 # Rows and positions of the step whose memory is told.
@@ -48,6 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     print("GiB of the 7B recipe's parameters on a device, frozen ones in bfloat16 or int8:\n")
     header: tuple[str, ...] = ("data x fsdp x tensor", "bfloat16", "int8", "of which whole though large")
     print(markdown(header, [_mesh_row(sizes) for sizes in MESHES], right=(1, 2, 3)), flush=True)
+    print(f"\nWhat a run over {' x '.join(map(str, SHOWN))} says at its start:\n")
+    print(table(_parameters(SHOWN, "bfloat16"), MeshRecipe.replicated_below))
     print(f"\nMiB beside the weights of a step through a frozen decoder of width 512, {ROWS} x {LENGTH} positions:\n")
     print(
         markdown(("parts of the batch", *REMATS), [_step_row(parts) for parts in (1, 4)], right=(1, 2, 3)), flush=True

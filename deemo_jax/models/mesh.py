@@ -70,8 +70,9 @@ def make_mesh(recipe: MeshRecipe, devices: Sequence[jax.Device] | None = None) -
 
 
 def _network(device: Any) -> int:
-    """The fast network that a device is in: its TPU slice or host of GPUs, or the process of another device."""
-    return getattr(device, "slice_index", device.process_index)
+    """The fast network that a device is in: its TPU slice or host of GPUs, or the process of a CPU."""
+    # TPUs that are only compiled for do not know of slices: they are one.
+    return getattr(device, "slice_index", 0 if device.platform == "tpu" else device.process_index)
 
 
 def _joined(shape: Sequence[int], devices: Sequence[Any], sizes: Sequence[int]) -> np.ndarray:

@@ -138,6 +138,20 @@ def test_only_data_reaches_from_one_fast_network_to_the_next(
         assert len({device.slice_index for device in part.flat}) == 1
 
 
+def test_hosts_of_one_slice_share_a_fast_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TPUs that are only compiled for have no number of a slice, and GPUs of several hosts may share one."""
+
+    class CompiledFor:
+        platform = "tpu"
+
+        def __init__(self, host: int) -> None:
+            self.process_index = host
+
+    monkeypatch.setattr(mesh_lib.jax, "make_mesh", lambda shape, *_, **__: shape)
+    assert mesh_lib.make_mesh(MeshRecipe(data=1, fsdp=8), [CompiledFor(n // 4) for n in range(8)]) == (1, 8, 1)  # type: ignore[arg-type]
+    assert mesh_lib.make_mesh(MeshRecipe(data=1, fsdp=8), [FakeDevice(n, 0) for n in range(8)]) == (1, 8, 1)  # type: ignore[arg-type]
+
+
 def test_what_does_not_fit_into_a_fast_network_is_refused() -> None:
     with pytest.raises(UserError, match=r"fsdp 16 x tensor 1 do not fit into the 8 devices of a fast network"):
         mesh_lib.make_mesh(MeshRecipe(data=1, fsdp=16), fake_hosts(8, 8))  # type: ignore[arg-type]
