@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks import peers
+from benchmarks.decoder_sizes import SIZES
 from deemo_jax.core import cli
 from deemo_jax.generation.answers import respond
 from deemo_jax.models.batch import Batch
@@ -33,7 +34,7 @@ def main() -> int:
     print(
         f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores, prompts of {PROMPT}, {flags.new} new tokens, float32"
     )
-    for name, sizes in peers.SIZES.items():
+    for name, sizes in SIZES.items():
         model, params = peers.model(sizes)
         theirs = peers.peer(sizes, peers.on_host(params))
         floor_ms = flags.new * peers.read_seconds(params) * 1e3

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AbstractMesh
 
-from benchmarks.peers import SIZES
+from benchmarks.decoder_sizes import SIZES
 from configs import deemo_llama_7b, sample
 from deemo_jax.core import cli
 from deemo_jax.core.recipe import MeshRecipe, OptimizerRecipe, Recipe

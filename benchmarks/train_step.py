@@ -18,6 +18,7 @@ import torch
 import transformers
 
 from benchmarks import peers
+from benchmarks.decoder_sizes import SIZES
 from configs import sample
 from deemo_jax.conversion.tables.blip2_hf import vision_model
 from deemo_jax.conversion.tables.qformer import hugging_face_qformer
@@ -45,7 +46,7 @@ VIT: dict[str, Any] = {
 QFORMER: dict[str, Any] = {"queries": QUERIES, "width": 256, "depth": 4, "heads": 4, "mlp": 1024, "cross_every": 2}
 QFORMER |= {"dropout": 0.0, "attention_dropout": 0.0}
 VIDEO = {"encoder": VIT, "connector": {"name": "joint", "qformer": QFORMER}, "projector": {"name": "linear"}}
-DECODER = {**peers.SIZES["512 x 8, 32,000 ids"], "remat": "dots"}
+DECODER = {**SIZES["512 x 8, 32,000 ids"], "remat": "dots"}
 
 
 def main() -> int:
