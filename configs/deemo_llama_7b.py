@@ -83,6 +83,7 @@ def get_config(arguments: str = "") -> ConfigDict:
                 "data_dir": "",
                 "train_split": "train",
                 "test_split": "test",
+                "validation_split": "",
                 "batch_size": 2,
                 "max_length": 512,
                 "frames": 8,
@@ -121,7 +122,14 @@ def get_config(arguments: str = "") -> ConfigDict:
                 "clip_norm": 0.0,
                 "accumulate": 1,
             },
-            "train": {"steps": 100_000, "log_every": 50, "checkpoint_every": 1000, "keep": 2, "nan_limit": 10},
+            "train": {
+                "steps": 100_000,
+                "log_every": 50,
+                "checkpoint_every": 1000,
+                "keep": 2,
+                "keep_best": 1,
+                "nan_limit": 10,
+            },
             "mesh": {"data": -1, "fsdp": 1, "tensor": 1},
         }
     )

@@ -62,6 +62,8 @@ def get_config(modalities: str = "all") -> ConfigDict:
                 "corpus": "synthetic",
                 "train_split": "train",
                 "test_split": "test",
+                # None; the loss on it would be measured before each checkpoint, and the best one kept.
+                "validation_split": "",
                 "batch_size": 8,
                 "max_length": 272,
                 "frames": 8,
@@ -98,7 +100,14 @@ def get_config(modalities: str = "all") -> ConfigDict:
                 "clip_norm": 1.0,
                 "accumulate": 1,
             },
-            "train": {"steps": 640, "log_every": 10, "checkpoint_every": 100, "keep": 2, "nan_limit": 10},
+            "train": {
+                "steps": 640,
+                "log_every": 10,
+                "checkpoint_every": 100,
+                "keep": 2,
+                "keep_best": 1,
+                "nan_limit": 10,
+            },
             "mesh": {"data": -1, "fsdp": 1, "tensor": 1},
         }
     )

@@ -7,23 +7,31 @@
     python -m deemo_jax.train --config configs/sample.py --show_batch
     python -m deemo_jax.train --config configs/sample.py --show_config
 
+In a cluster each process runs the same command with --distributed. Without a launcher that JAX knows:
+
+    python -m deemo_jax.train ... --distributed --coordinator node0:12345 --processes 2 --process 0   # on node0
+    python -m deemo_jax.train ... --distributed --coordinator node0:12345 --processes 2 --process 1   # on node1
+
 Ctrl-C, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 save before they end; a second one ends at once. Exit code 0: trained to
 the last step; 75: stopped by a signal and saved, so run it again with --resume; 130: the same after Ctrl-C; 2: a
 mistake that you can mend. What a run writes: config.json, data.json, metrics.jsonl, checkpoints/, tensorboard/
 (docs/train.md).
-JAX_COMPILATION_CACHE_DIR=DIR keeps compiled steps between runs.
 """
 
 import sys
+import time
+from pathlib import Path
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from deemo_jax.core import cli
+from deemo_jax.core.compilation_cache import default_folder, keep_compiled
 from deemo_jax.core.config import define_config, shown
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
 
+BEGAN = time.monotonic()
 CONFIG = define_config("A recipe, e.g. configs/sample.py; --config.a.b=value changes a key of it.")
 WORKDIR = flags.DEFINE_string("workdir", "", "Folder of the run.")
 RESUME = flags.DEFINE_bool("resume", False, "Go on with the run in --workdir, or begin one.")
@@ -44,7 +52,35 @@ VERIFY_DATA = flags.DEFINE_bool(
     "verify_data", False, "Before the start, hold the hash of every shard against what build recorded."
 )
 DISTRIBUTED = flags.DEFINE_bool(
-    "distributed", False, "One of several processes; JAX finds the others (SLURM, TPU, GKE)."
+    "distributed", False, "One of several processes; JAX finds the others (SLURM, Open MPI, TPU, GKE)."
+)
+COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "With --distributed: HOST:PORT of process 0 (or JAX_COORDINATOR_ADDRESS)."
+)
+PROCESSES = flags.DEFINE_integer(
+    "processes", None, "With --distributed: how many processes there are (or JAX_NUM_PROCESSES).", lower_bound=1
+)
+PROCESS = flags.DEFINE_integer(
+    "process", None, "With --distributed: number of this process, from 0 (or JAX_PROCESS_ID).", lower_bound=0
+)
+JOIN_TIMEOUT_S = flags.DEFINE_float(
+    "join_timeout_s", 300.0, "Seconds within which all processes must have joined.", lower_bound=1.0
+)
+STUCK_AFTER_S = flags.DEFINE_float(
+    "stuck_after_s",
+    900.0,
+    "Seconds without progress after which the stacks of all threads are written and the run ends, and that processes "
+    "wait for each other between joining and the first step; 0 for ever.",
+    lower_bound=0.0,
+)
+PROFILE = flags.DEFINE_string(
+    "profile", None, "START:STOP writes a trace of these steps for xprof into the folder profile of --workdir."
+)
+COMPILATION_CACHE = flags.DEFINE_string(
+    "compilation_cache",
+    None,
+    "Folder that keeps compiled steps between runs; empty: none. Default: JAX_COMPILATION_CACHE_DIR, else "
+    "~/.cache/deemo_jax/compiled.",
 )
 
 
@@ -67,11 +103,20 @@ def main() -> int:
         print(preview(CONFIG.value))
         return 0
     # JAX is imported only here, so that mistakes in flags and --help answer at once.
-    if DISTRIBUTED.value:
-        from deemo_jax.training.cluster import join_cluster
+    from deemo_jax.training.cluster.join import ByHand, join
+    from deemo_jax.training.loop import Watch, train
+    from deemo_jax.training.watch.trace import parse_steps
 
-        join_cluster()
-    from deemo_jax.training.loop import train
+    profile = parse_steps(PROFILE.value) if PROFILE.value is not None else None
+    cache = COMPILATION_CACHE.value if COMPILATION_CACHE.value is not None else default_folder()
+    if remark := keep_compiled(cache):
+        print(f"warning: {remark}", file=sys.stderr)
+    by_hand = ByHand(COORDINATOR.value, PROCESSES.value, PROCESS.value)
+    place = None
+    if DISTRIBUTED.value:
+        place = join(Path(WORKDIR.value), by_hand, JOIN_TIMEOUT_S.value)
+    elif by_hand != ByHand():
+        raise UserError("--coordinator, --processes and --process say where the others are: give --distributed, too")
 
     outcome = train(
         CONFIG.value,
@@ -81,6 +126,7 @@ def main() -> int:
         from_step=FROM_STEP.value,
         accept_data_change=ACCEPT_DATA_CHANGE.value,
         verify_data=VERIFY_DATA.value,
+        watch=Watch(JOIN_TIMEOUT_S.value, STUCK_AFTER_S.value, profile, BEGAN, place),
     )
     return 0 if outcome.finished else cli.EXIT_STOPPED
 

@@ -20,6 +20,10 @@ run = functools.partial(commands.run, "train")
         (["--resum"], "--help lists the flags"),
         (["stray"], "'stray' is no flag"),
         (["--config.trainable=[.*/projector/.*]"], "no list of quoted strings"),
+        (["--profile=3"], "--profile: '3' must be START:STOP"),
+        (["--process=1"], "give --distributed, too"),
+        (["--distributed", "--coordinator=a:1", "--processes=2"], "--process or JAX_PROCESS_ID is missing"),
+        (["--distributed", "--coordinator=a:1", "--processes=2", "--process=2"], "numbered 0 to 1"),
         (["--distributed"], "no cluster of SLURM, TPU, GKE or Open MPI was found here"),
     ],
 )

@@ -55,7 +55,7 @@ def _trace_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def lowered(model: Any, recipe: Any, mesh: Any, *arguments: Any) -> Any:
         # What a step does not know.
-        data = dataclasses.replace(recipe.data, data_dir="")
+        data = dataclasses.replace(recipe.data, data_dir="", validation_split="")
         saves = dataclasses.replace(recipe.train, checkpoint_every=1)
         shapes = jax.tree.map(lambda leaf: jax.typeof(leaf), arguments)
         key = f"step {dataclasses.replace(recipe, data=data, train=saves, init='')} {mesh} {shapes}"

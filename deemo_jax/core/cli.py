@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from deemo_jax.core.device_errors import device_trouble
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.core.files import refuse_remote_words
 
@@ -38,8 +39,9 @@ class Parser(argparse.ArgumentParser):
 def guarded(main: Callable[[], int | None]) -> int:
     """Runs `main` and returns its exit code.
 
-    A `UserError`, or a path that cannot be read or written, becomes one line on stderr and exit code 2; Ctrl-C becomes
-    130, and an output that nobody reads to its end 141. Any other exception is a bug and is raised.
+    A `UserError`, a path that cannot be read or written, and a device that is missing or full become one line on stderr
+    and exit code 2; Ctrl-C becomes 130, and an output that nobody reads to its end 141. Any other exception is a bug
+    and is raised.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may hold bytes that the terminal's encoding lacks
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -59,6 +61,11 @@ def guarded(main: Callable[[], int | None]) -> int:
         if error.filename is None:
             raise
         print(f"error: {plain(str(error.filename))}: {error.strerror}; check path and permissions", file=sys.stderr)
+        return EXIT_USAGE
+    except RuntimeError as error:
+        if not (trouble := device_trouble(error)):
+            raise
+        print(f"error: {plain(trouble)}", file=sys.stderr)
         return EXIT_USAGE
 
 

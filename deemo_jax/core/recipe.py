@@ -43,13 +43,14 @@ class OptimizerRecipe:
 
 @dataclasses.dataclass(frozen=True)
 class TrainRecipe:
-    """`config.train`; all but `keep` count optimizer steps.
+    """`config.train`; all but `keep` and `keep_best` count optimizer steps.
 
     Attributes:
         steps: length of the run.
         log_every: steps between two lines of metrics.
         checkpoint_every: steps between two checkpoints; the last step always has one.
-        keep: how many checkpoints stay on disk.
+        keep: how many of the newest checkpoints stay on disk.
+        keep_best: how many of those with the least validation loss stay beside them, where there is a validation split.
         nan_limit: the run ends after so many steps in a row whose loss or gradient is not finite.
     """
 
@@ -57,6 +58,7 @@ class TrainRecipe:
     log_every: int = 10
     checkpoint_every: int = 100
     keep: int = 2
+    keep_best: int = 1
     nan_limit: int = 10
 
 
@@ -111,6 +113,7 @@ class DataRecipe:
         clips: mel spectrograms of 2 s of a clip.
         dataset: name of the TFDS dataset.
         train_split, test_split: splits in TFDS's notation.
+        validation_split: whose loss is measured before each checkpoint; empty for none.
         modalities: what the model is shown, as `Modality.parse_set` reads it.
         modality_dropout: modality -> probability of withholding it from a training example.
         workers: threads that read records.
@@ -130,6 +133,7 @@ class DataRecipe:
     dataset: str = "deemo_mer"
     train_split: str = "train"
     test_split: str = "test"
+    validation_split: str = ""
     modalities: str = "all"
     modality_dropout: dict = dataclasses.field(default_factory=dict)
     workers: int = 2
@@ -286,6 +290,11 @@ class Recipe:
             found.append(
                 f"config.train.nan_limit ({self.train.nan_limit}) is above config.train.steps ({steps}): a loss that "
                 "is never finite will not end the run"
+            )
+        if self.data.validation_split == self.data.train_split:
+            found.append(
+                "config.data.validation_split is the training split: the checkpoint with the least loss on it is "
+                "hardly the best one for other clips"
             )
         if rate.lr * rate.weight_decay >= 1:
             found.append("config.optimizer.lr times weight_decay is 1 or more: decay alone turns weights over")

@@ -195,6 +195,7 @@ def make_pipeline(
     tokens: MediaTokens,
     *,
     train: bool,
+    split: str = "",
     tokenizer: Tokenizer | None = None,
     modalities: frozenset[Modality] | None = None,
     source: ClipSource | EncodedClips | None = None,
@@ -208,6 +209,8 @@ def make_pipeline(
         tokens: of its model's branches.
         train: shuffled and endless, with answers and modality dropout; else one pass in order, prompts without answers,
             the last batch filled up with masked rows of index -1.
+        split: of the dataset; empty for the training split, or the test split. With one that is named, prompts have
+            answers.
         tokenizer: None makes it from the recipe.
         modalities: that may be shown; None for `config.data.modalities`.
         source: the opened split; None opens it.
@@ -219,7 +222,8 @@ def make_pipeline(
     """
     data = recipe.data
     spec = make_spec(recipe, tokens, train=train, tokenizer=tokenizer, modalities=modalities)
-    split = data.train_split if train else data.test_split
+    spec = dataclasses.replace(spec, with_answer=train or bool(split))
+    split = split or (data.train_split if train else data.test_split)
     source = source or ClipSource(data.data_dir, data.dataset, split)
     encoded = source.outputs if isinstance(source, EncodedClips) else {}
     return Pipeline(

@@ -1,26 +1,32 @@
 """The training loop. Data and updates are functions of the step number, so a checkpoint resumes a run exactly."""
 
 import dataclasses
+import hashlib
 import itertools
+import json
+import math
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from signal import SIGINT, Signals
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from deemo_jax.core.config import Config
+from deemo_jax.core.compilation_cache import kept_in
+from deemo_jax.core.config import Config, leaves
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.progress import duration
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.run_folder.checkpoint import Checkpoints
 from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.core.run_folder.workdir import Workdir, told
+from deemo_jax.core.versions import code_sha256
 from deemo_jax.data.clip_source import ClipSource
 from deemo_jax.data.features.encoded_clips import with_features
+from deemo_jax.data.fingerprint import Fingerprint
 from deemo_jax.data.masked_records import MaskedCount
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.data.prompts import INSTRUCTION_VERSION
@@ -29,19 +35,27 @@ from deemo_jax.data.tokenizer_fit import check_text_fits
 from deemo_jax.models import mesh as mesh_lib
 from deemo_jax.models import placement
 from deemo_jax.models.batch import Batch
-from deemo_jax.models.checkpoint_origin import describe
+from deemo_jax.models.checkpoint_origin import describe, versions
 from deemo_jax.models.from_recipe import Setup, build
 from deemo_jax.models.params import merge
 from deemo_jax.models.vocabulary import cut_rows
 from deemo_jax.models.weights import flatten
+from deemo_jax.training.cluster.peers import Alone, connect
 from deemo_jax.training.loss_spikes import LossSpikes
-from deemo_jax.training.monitor import Monitor
+from deemo_jax.training.monitor import Monitor, last_step
 from deemo_jax.training.request import Plan, TrainingRequest
 from deemo_jax.training.resume import fresh, restore
 from deemo_jax.training.state import TrainState, table
 from deemo_jax.training.step import lower_step
 from deemo_jax.training.step_guard import StepGuard
 from deemo_jax.training.stop_signals import Stop, Stopped
+from deemo_jax.training.validation import Validation
+from deemo_jax.training.watch.goodput import Bucket, Goodput
+from deemo_jax.training.watch.trace import Trace
+from deemo_jax.training.watch.watchdog import Watchdog
+
+# Seconds that stand for no bound.
+FOREVER_S = 1e8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +75,25 @@ class Ended:
     signal: Signals | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Watch:
+    """How a run is watched.
+
+    Attributes:
+        join_timeout_s: how long processes wait for each other before the first step.
+        stuck_after_s: seconds without progress after which the run ends; 0 for never.
+        profile: first and last step of a trace; None for none.
+        began: time.monotonic() when the process began; None for the call of `train`.
+        place: number of this process and how many there are, where that is known before JAX looks for devices.
+    """
+
+    join_timeout_s: float = 300.0
+    stuck_after_s: float = 900.0
+    profile: tuple[int, int] | None = None
+    began: float | None = None
+    place: tuple[int, int] | None = None
+
+
 def train(
     config: Config,
     workdir: str | Path,
@@ -70,6 +103,7 @@ def train(
     from_step: int | None = None,
     accept_data_change: bool = False,
     verify_data: bool = False,
+    watch: Watch = Watch(),
 ) -> Ended:
     """Trains, or trains on, until `config.train.steps` or until asked to stop.
 
@@ -84,6 +118,7 @@ def train(
         from_step: continues from this checkpoint instead of the newest; newer ones are moved to `set_aside/`.
         accept_data_change: continues with other data than the run was begun with, and records that.
         verify_data: compares the hash of every shard with the one that `build` recorded.
+        watch: bounds on time, and what is measured. In a run of several processes a failure of one ends all.
 
     Returns:
         How far the run got; after SIGTERM, SIGHUP, SIGUSR1 or SIGUSR2 it is not finished, and its checkpoint is
@@ -94,32 +129,66 @@ def train(
             data that cannot be read, or a loss that stays NaN.
         KeyboardInterrupt: after Ctrl-C, when the checkpoint is written.
     """
-    recipe, folder = Recipe.from_config(config), Workdir(Path(workdir))
-    request = TrainingRequest(folder, recipe.resolved(), resume, overwrite, from_step)
-    plan = request.check()
-    _meet("checked")  # the first process writes only when all have checked the folder
-    if plan.start >= recipe.train.steps:
-        _say(f"{folder.path}: trained to step {plan.start} already; nothing to do")
-        return Ended(plan.start, True)
-    with Lock(folder.lock) as lock, Stop() as stop:
-        try:
-            found, remarks = examine(recipe.data, verify=verify_data)
-            before = DataRecord() if overwrite else read_record(folder.data)
-            data = before.agreeing(found, folder.path, plan.start, accept=accept_data_change)
-            for line in [f"warning: {doubt}" for doubt in recipe.doubts()] + remarks + data.notes():
-                _say(line)
-            outcome = _train(recipe, request, plan, data, lock, stop)
-        except Stopped as stopped:
-            _say(f"{folder.path}: stopped before step {plan.start + 1}; begin or go on with --resume")
-            return Ended(plan.start, False, signal=stopped.signal)
+    folder = Workdir(Path(workdir))
+    process, count = watch.place or (jax.process_index(), jax.process_count())
+    patience_s = watch.stuck_after_s or FOREVER_S
+    with connect(folder.path, process, count, watch.join_timeout_s, patience_s) as peers:
+        if jnp.asarray(0.0).dtype != jnp.float32:
+            raise UserError("JAX_ENABLE_X64 is set, which changes the numbers of a run; unset it")
+        recipe = Recipe.from_config(config)
+        request = TrainingRequest(folder, recipe.resolved(), resume, overwrite, from_step)
+        plan = request.check()
+        # The first process writes only when all have checked the folder.
+        peers.agree("the start", _facts(recipe, plan))
+        if plan.start >= recipe.train.steps:
+            _say(f"{folder.path}: trained to step {plan.start} already; nothing to do")
+            return Ended(plan.start, True)
+        outcome = _held(recipe, request, plan, peers, watch, accept_data_change, verify_data)
     if outcome.signal == SIGINT:
         raise KeyboardInterrupt
     return outcome
 
 
-def _train(recipe: Recipe, request: TrainingRequest, plan: Plan, data: DataRecord, lock: Lock, stop: Stop) -> Ended:
+def _held(
+    recipe: Recipe,
+    request: TrainingRequest,
+    plan: Plan,
+    peers: Alone,
+    watch: Watch,
+    accept_data_change: bool,
+    verify_data: bool,
+) -> Ended:
+    """Checks the data and trains, while the folder is locked and signals are noted."""
     folder = request.folder
-    _hold(lock, request, plan, new=False)
+    with Lock(folder.lock) as lock, Stop() as stop:
+        try:
+            found, remarks = examine(recipe.data, verify=verify_data)
+            peers.agree("the data", _data_facts(found))
+            before = DataRecord() if request.overwrite else read_record(folder.data)
+            data = before.agreeing(found, folder.path, plan.start, accept=accept_data_change)
+            lines = [_devices(), *(f"warning: {doubt}" for doubt in recipe.doubts()), *remarks, *data.notes()]
+            for line in lines:
+                _say(line)
+            return _train(recipe, request, plan, data, lock, stop, peers, watch)
+        except Stopped as stopped:
+            _say(f"{folder.path}: stopped before step {plan.start + 1}; begin or go on with --resume")
+            return Ended(plan.start, False, signal=stopped.signal)
+
+
+def _train(
+    recipe: Recipe,
+    request: TrainingRequest,
+    plan: Plan,
+    data: DataRecord,
+    lock: Lock,
+    stop: Stop,
+    peers: Alone,
+    watch: Watch,
+) -> Ended:
+    folder, first = request.folder, jax.process_index() == 0
+    goodput = Goodput(folder.goodput if first else None, watch.began)
+    if first and request.hold(lock, plan, new=False):
+        _say(lock.note)
     mesh = mesh_lib.make_mesh(recipe.mesh)
     mesh_lib.check_batch(mesh, recipe.data.batch_size, recipe.optimizer.accumulate)
     check_text_fits(recipe)
@@ -128,8 +197,12 @@ def _train(recipe: Recipe, request: TrainingRequest, plan: Plan, data: DataRecor
     batches = pipeline.iterate(plan.start)
     # The first batch is read here, so that an error in the data is raised before anything is written.
     batches = itertools.chain([next(batches)], batches)
+    validation = None
+    if split := recipe.data.validation_split:
+        validation = Validation(setup.model, _pipeline(recipe, setup, mesh, split), mesh, split)
     vocab = setup.model.config.decoder.config.vocab
     facts = describe(recipe.resolved(), cut_rows(setup.frozen, vocab), INSTRUCTION_VERSION)
+    peers.agree("the weights", {"frozen weights": facts["frozen_sha256"]})
     if plan.start:
         state, metadata = restore(recipe, mesh, setup, folder.checkpoints, plan.start, facts["frozen_sha256"])
         health = LossSpikes(metadata.get("health"))
@@ -142,111 +215,176 @@ def _train(recipe: Recipe, request: TrainingRequest, plan: Plan, data: DataRecor
     if mesh.size > 1:
         rows = placement.placements(flatten(merge(setup.trainable, setup.frozen)))
         _say(placement.table(rows, recipe.mesh.replicated_below))
-    _hold(lock, request, plan, new=True)
-    if jax.process_index() == 0:
+    if first:
+        if request.hold(lock, plan, new=True):
+            _say(lock.note)
         for line in request.begin(plan):
             _say(line)
         data.write(folder.data)
-    _meet("begun")
-    with Checkpoints(folder.checkpoints, keep=recipe.train.keep) as checkpoints:
-        outcome = _run(
-            recipe, folder, mesh, setup, batches, checkpoints, state, health, facts, stop, pipeline.masked_count()
-        )
-    _farewell(folder, outcome, pipeline)
+    peers.agree("the first step")
+    with Checkpoints(folder.checkpoints, keep=recipe.train.keep, keep_best=recipe.train.keep_best) as checkpoints:
+        run = _Run(recipe, folder, mesh, setup, checkpoints, health, facts, goodput, peers, watch)
+        outcome = run.steps(state, batches, validation, stop, pipeline.masked_count())
+        best = checkpoints.best()
+    _farewell(folder, outcome, pipeline, goodput)
+    if best is not None:
+        _say(f"the least validation loss, {checkpoints.losses[best]:.4f}, is that of checkpoint {best}")
     return outcome
 
 
-def _run(
-    recipe: Recipe,
-    folder: Workdir,
-    mesh: jax.sharding.Mesh,
-    setup: Setup,
-    batches: Iterator[Batch],
-    checkpoints: Checkpoints,
-    state: TrainState,
-    health: LossSpikes,
-    facts: Mapping[str, Any],
-    stop: Stop,
-    masked: MaskedCount,
-) -> Ended:
-    begun, start, steps = time.monotonic(), int(state.step), recipe.train.steps
-    batch = next(batches)
-    step = lower_step(setup.model, recipe, mesh, state, setup.frozen, mesh_lib.put_batch(batch, mesh)).compile()
-    _say(f"compiled in {duration(time.monotonic() - begun)}; steps {start + 1} to {steps}")
-    monitor = Monitor(
-        folder.metrics,
-        folder.tensorboard,
-        steps=steps,
-        start=start,
-        batch_size=recipe.data.batch_size,
-        log_every=recipe.train.log_every,
-        active=jax.process_index() == 0,
-    )
-    guard = StepGuard(recipe, monitor, health, checkpoints, masked)
-    done, asked = start, False
-    pending: tuple[int, Mapping[str, jax.Array], np.ndarray] | None = None
-    stop.saves()
-    with monitor:
-        while done < steps and not asked:
-            if done > start:
-                with monitor.waiting():
-                    batch = next(batches)
-            state, metrics = step(state, setup.frozen, mesh_lib.put_batch(batch, mesh))
-            done += 1
-            # The device works on this step while the host reads the one before.
-            if pending is not None:
-                guard.read(*pending)
-            pending = done, metrics, batch.index
-            asked = stop.after(done)
-            if done % recipe.train.checkpoint_every == 0 or done == steps or asked:
-                guard.read(*pending)
-                pending = None
-                position = {"data": {"next_step": done, "batch_size": recipe.data.batch_size, "seed": recipe.seed}}
-                checkpoints.wait()
-                checkpoints.anchor = health.before(checkpoints.steps())
-                parts = cut_rows(state.parts(), setup.model.config.decoder.config.vocab)
-                checkpoints.save(done, parts, {**facts, **position, "health": health.to_json()})
-        checkpoints.wait()
-    return Ended(done, done == steps, monitor.data_wait, None if done == steps else stop.signal)
+@dataclasses.dataclass
+class _Run:
+    """The steps of a run that is ready to begin, and what they need."""
+
+    recipe: Recipe
+    folder: Workdir
+    mesh: jax.sharding.Mesh
+    setup: Setup
+    checkpoints: Checkpoints
+    health: LossSpikes
+    facts: Mapping[str, Any]
+    goodput: Goodput
+    peers: Alone
+    watch: Watch
+
+    def steps(
+        self,
+        state: TrainState,
+        batches: Iterator[Batch],
+        validation: Validation | None,
+        stop: Stop,
+        masked: MaskedCount,
+    ) -> Ended:
+        recipe, folder, goodput, frozen = self.recipe, self.folder, self.goodput, self.setup.frozen
+        start, steps, first = int(state.step), recipe.train.steps, jax.process_index() == 0
+        batch = next(batches)
+        with goodput.bucket(Bucket.COMPILE):
+            placed = mesh_lib.put_batch(batch, self.mesh)
+            step = lower_step(self.setup.model, recipe, self.mesh, state, frozen, placed).compile()
+            if validation is not None:
+                validation.compile(state.trainable, frozen)
+        where = f", kept in {kept}" if (kept := kept_in()) else ""
+        _say(f"compiled in {duration(goodput.seconds(Bucket.COMPILE))}{where}; steps {start + 1} to {steps}")
+        monitor = Monitor(
+            folder.metrics,
+            folder.tensorboard,
+            steps=steps,
+            start=start,
+            batch_size=recipe.data.batch_size,
+            log_every=recipe.train.log_every,
+            active=first,
+        )
+        guard = StepGuard(recipe, monitor, self.health, self.checkpoints, masked)
+        done, asked = start, False
+        pending: tuple[int, Mapping[str, jax.Array], np.ndarray] | None = None
+        stacks = folder.stacks / f"process_{jax.process_index()}.txt"
+        watchdog = Watchdog(
+            self.watch.stuck_after_s,
+            stacks,
+            lambda: f"step {done + 1} ({goodput.now.replace('_', ' ')})",
+            lambda: jax.process_count() > 1 and goodput.now != Bucket.DATA,
+            self.peers.end,
+        )
+        trace = Trace(folder.profile, self.watch.profile if first else None)
+        reached = last_step(folder.metrics)
+        goodput.begin_steps(start, reached, devices=jax.device_count(), processes=jax.process_count())
+        stop.saves()
+        with monitor, watchdog, trace:
+            while done < steps and not asked:
+                if done > start:
+                    with monitor.waiting(), goodput.bucket(Bucket.DATA):
+                        batch = next(batches)
+                trace.before(done + 1)
+                state, metrics = step(state, frozen, mesh_lib.put_batch(batch, self.mesh))
+                done += 1
+                # The device works on this step while the host reads the one before.
+                if pending is not None:
+                    guard.read(*pending)
+                    goodput.tell(pending[0])
+                pending = done, metrics, batch.index
+                _say(trace.after(done, metrics))
+                asked = stop.after(done)
+                if done == start + 1:
+                    jax.block_until_ready(metrics)
+                    _say(self._first_step())
+                if done % recipe.train.checkpoint_every == 0 or done == steps or asked:
+                    more = self._validated(validation, state, watchdog)
+                    guard.read(*pending, more)
+                    pending = None
+                    self._save(done, state, more)
+                watchdog.beat()
+            with goodput.bucket(Bucket.CHECKPOINT):
+                self.checkpoints.wait()
+            goodput.tell(done, now=True)
+        return Ended(done, done == steps, monitor.data_wait, None if done == steps else stop.signal)
+
+    def _validated(self, validation: Validation | None, state: TrainState, watchdog: Watchdog) -> dict[str, float]:
+        """The validation loss, where there is a split for it."""
+        if validation is None:
+            return {}
+        with self.goodput.bucket(Bucket.EVALUATION):
+            return {"validation_loss": validation.loss(state.trainable, self.setup.frozen, watchdog.beat)}
+
+    def _save(self, done: int, state: TrainState, more: Mapping[str, float]) -> None:
+        """Begins to write a checkpoint, when the one before is written."""
+        position = {"next_step": done, "batch_size": self.recipe.data.batch_size, "seed": self.recipe.seed}
+        with self.goodput.bucket(Bucket.CHECKPOINT):
+            self.checkpoints.wait()
+            self.checkpoints.anchors = self.health.anchors(self.checkpoints.steps())
+            finite = {name: value for name, value in more.items() if math.isfinite(value)}
+            facts = {**self.facts, "data": position, "health": self.health.to_json(), **finite}
+            parts = cut_rows(state.parts(), self.setup.model.config.decoder.config.vocab)
+            self.checkpoints.save(done, parts, facts)
+        self.goodput.tell(done, now=True)
+
+    def _first_step(self) -> str:
+        parts = {bucket: self.goodput.seconds(bucket) for bucket in Bucket}
+        spent = ", ".join(f"{duration(value)} {bucket.replace('_', ' ')}" for bucket, value in parts.items() if value)
+        return f"the first step was done {duration(sum(parts.values()))} after the start: {spent}"
 
 
-def _pipeline(recipe: Recipe, setup: Setup, mesh: jax.sharding.Mesh) -> Pipeline:
+def _pipeline(recipe: Recipe, setup: Setup, mesh: jax.sharding.Mesh, split: str = "") -> Pipeline:
+    """The batches of the training split, or one pass over the `split` that is named."""
     which, count = mesh_lib.rows_of_process(mesh, recipe.data.batch_size)
     model, data = setup.model, recipe.data
-    source = ClipSource(data.data_dir, data.dataset, data.train_split)
-    found = with_features(source, recipe, model, setup.frozen, data.train_split)
+    read = split or data.train_split
+    source = with_features(ClipSource(data.data_dir, data.dataset, read), recipe, model, setup.frozen, read)
     return make_pipeline(
-        recipe, model.config.tokens, train=True, source=found, process_index=which, process_count=count
+        recipe,
+        model.config.tokens,
+        train=not split,
+        split=split,
+        source=source,
+        process_index=which,
+        process_count=count,
     )
 
 
-def _hold(lock: Lock, request: TrainingRequest, plan: Plan, *, new: bool) -> None:
-    """Takes the lock of a workdir that was there when the plan was made, or of a `new` one. The first process holds it.
-
-    Raises:
-        UserError: another run holds the lock or has changed the folder meanwhile; raised on every process.
-    """
-    refusal = ""
-    if jax.process_index() == 0:
-        try:
-            if request.hold(lock, plan, new=new):
-                _say(lock.note)
-        except UserError as error:
-            refusal = str(error)
-    if jax.process_count() > 1:
-        from jax.experimental import multihost_utils
-
-        if multihost_utils.broadcast_one_to_all(np.int32(bool(refusal))) and not refusal:
-            refusal = f"{request.folder.path}: cannot be used; the first process says why"
-    if refusal:
-        raise UserError(refusal)
+def _facts(recipe: Recipe, plan: Plan) -> dict[str, Any]:
+    """What must be alike on all processes before a run begins."""
+    # Hosts may hold the data in different places: its content is compared.
+    config = {f"config.{key}": value for key, value in leaves(recipe.resolved()).items() if key != "data.data_dir"}
+    return config | versions() | {"checkpoint to go on from": plan.start, "code of deemo_jax (sha256)": code_sha256()}
 
 
-def _farewell(folder: Workdir, outcome: Ended, pipeline: Pipeline) -> None:
+def _data_facts(data: Fingerprint) -> dict[str, Any]:
+    shards = {name: (shard.bytes, shard.sha256) for name, shard in sorted(data.shards.items())}
+    identity = hashlib.sha256(json.dumps(shards).encode()).hexdigest()
+    splits = {f"records of split {name!r}": count for name, count in data.splits.items()}
+    return {"dataset": f"{data.dataset} {data.version}", "shards of the data (sha256)": identity, **splits}
+
+
+def _devices() -> str:
+    devices, count = jax.devices(), jax.process_count()
+    return f"devices: {len(devices)} x {devices[0].device_kind}" + (f" of {count} processes" if count > 1 else "")
+
+
+def _farewell(folder: Workdir, outcome: Ended, pipeline: Pipeline, goodput: Goodput) -> None:
     if bad := pipeline.counts.unreadable:
         index, reason = next(iter(bad.items()))
         _say(f"{len(bad)} records could not be read and taught nothing; the first is {index} ({reason})")
     _say(f"waited for data in {outcome.data_wait:.2%} of the time")
+    _say(goodput.line())
     if outcome.finished:
         _say(f"{folder.path}: trained to step {outcome.step}")
     else:
@@ -254,12 +392,5 @@ def _farewell(folder: Workdir, outcome: Ended, pipeline: Pipeline) -> None:
 
 
 def _say(text: str) -> None:
-    if jax.process_index() == 0:
+    if text and jax.process_index() == 0:
         print(text, file=sys.stderr, flush=True)
-
-
-def _meet(name: str) -> None:
-    if jax.process_count() > 1:
-        from jax.experimental import multihost_utils
-
-        multihost_utils.sync_global_devices(name)

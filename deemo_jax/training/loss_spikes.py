@@ -1,9 +1,9 @@
-"""Finds spikes of the loss, so that a checkpoint from before a spike is kept and can be named."""
+"""Finds spikes of the loss and steps that teach nothing, so that a checkpoint from before them is kept."""
 
 import math
 import statistics
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 # The usual loss is the median of so many steps outside of spikes.
@@ -23,6 +23,8 @@ class LossSpikes:
 
     Attributes:
         since: the first step of the spike that has not ended; None where there is none.
+        barren_since: the first of the steps in a row, up to the last one, that taught nothing: skipped ones, and those
+            whose batch had no targets; None where the last one did.
     """
 
     def __init__(self, stored: Mapping[str, Any] | None = None) -> None:
@@ -30,6 +32,7 @@ class LossSpikes:
         self._usual = deque[float](stored.get("usual", ()), WINDOW)
         self.since: int | None = stored.get("since")
         self._calm = int(stored.get("calm", 0))
+        self.barren_since: int | None = stored.get("barren_since")
 
     def see(self, step: int, loss: float, skipped: bool) -> None:
         """Takes in a finished step: its number, its loss in nats, and whether it was skipped as not finite."""
@@ -41,6 +44,19 @@ class LossSpikes:
         self._calm += 1
         if self._calm >= CALM:
             self.since = None
+
+    def see_taught(self, step: int, taught: bool) -> None:
+        """Takes in whether a finished step changed the parameters."""
+        if taught:
+            self.barren_since = None
+        elif self.barren_since is None:
+            self.barren_since = step
+
+    def anchors(self, checkpoints: Collection[int]) -> set[int]:
+        """Those of the steps `checkpoints` that are to stay: the last good ones, while steps are bad."""
+        barren = self.barren_since
+        whole = None if barren is None else max((step for step in checkpoints if step < barren), default=None)
+        return {step for step in (self.before(checkpoints), whole) if step is not None}
 
     def before(self, checkpoints: Iterable[int]) -> int | None:
         """The newest of the steps `checkpoints` before the spike; None where there is no spike, or no older checkpoint.
@@ -55,4 +71,4 @@ class LossSpikes:
 
     def to_json(self) -> dict[str, Any]:
         """The state, as a checkpoint's metadata holds it."""
-        return {"usual": list(self._usual), "since": self.since, "calm": self._calm}
+        return {"usual": list(self._usual), "since": self.since, "calm": self._calm, "barren_since": self.barren_since}

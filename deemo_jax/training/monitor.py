@@ -12,7 +12,7 @@ from typing import Any
 
 from deemo_jax.core import progress
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import append_line, atomic
+from deemo_jax.core.files import append_line, atomic, read_jsonl
 from deemo_jax.training.tensorboard_file import TensorboardFile
 
 # Seconds between two plain lines, where stderr is no terminal.
@@ -36,6 +36,16 @@ def cut_back(path: Path, step: int) -> None:
                 kept = False
             if kept:
                 new.write(line)
+
+
+def last_step(path: Path) -> int:
+    """The step of the last whole line of a metrics file; 0 where there is none."""
+    last = 0
+    if path.exists():
+        with contextlib.suppress(UserError, KeyError, TypeError, ValueError):
+            for row in read_jsonl(path):
+                last = int(row["step"])
+    return last
 
 
 class Monitor:
@@ -92,7 +102,9 @@ class Monitor:
         return self._waited / max(time.monotonic() - self._began, 1e-9)
 
     def report(self, step: int, metrics: Mapping[str, float], extra: Mapping[str, Any]) -> None:
-        """Takes in the metrics of a finished step; writes every `log_every`-th step, the last, and skipped ones.
+        """Takes in the metrics of a finished step.
+
+        Every `log_every`-th step is written, and the last, skipped ones, and those with a validation loss.
 
         Args:
             step: number of the step, from 1 on.
@@ -106,7 +118,7 @@ class Monitor:
             return
         self._bar.update(step - self._bar.n)
         skipped = bool(metrics["skipped"])
-        if step % self._every and step != self._steps and not skipped:
+        if step % self._every and step != self._steps and not skipped and "validation_loss" not in metrics:
             return
         now = time.monotonic()
         spent = max(now - self._since, 1e-9)
@@ -123,13 +135,14 @@ class Monitor:
         except OSError as error:
             raise UserError(_unwritten(self._tensorboard, error)) from error
         self._since, self._waited_since, self._logged = now, self._waited, step
-        self._show(step, metrics["loss"], metrics["lr"], row, skipped)
+        self._show(step, metrics, row, skipped)
 
     def _close_board(self) -> None:
         with contextlib.suppress(OSError):  # `report` has raised an error on a full disk already
             self._board.close()
 
-    def _show(self, step: int, loss: float, rate: float, row: Mapping[str, Any], skipped: bool) -> None:
+    def _show(self, step: int, metrics: Mapping[str, float], row: Mapping[str, Any], skipped: bool) -> None:
+        loss, rate, validation = metrics["loss"], metrics["lr"], metrics.get("validation_loss")
         if progress.in_terminal():
             self._bar.set_postfix(loss=f"{loss:.4f}", lr=f"{rate:.1e}", wait=f"{row['data_wait']:.1%}")
             return
@@ -139,12 +152,15 @@ class Monitor:
             and step != self._steps
             and step > self._start + self._every
             and not skipped
+            and validation is None
         ):
             return
         self._told = now
         left = (now - self._began) / max(step - self._start, 1) * (self._steps - step)
         line = (
-            f"train: step {step}/{self._steps}, loss {loss:.4f}, lr {rate:.1e}, {row['examples_per_s']:.1f} "
+            f"train: step {step}/{self._steps}, loss {loss:.4f}, "
+            f"{'' if validation is None else f'validation loss {validation:.4f}, '}"
+            f"lr {rate:.1e}, {row['examples_per_s']:.1f} "
             f"examples/s, {row['data_wait']:.1%} waiting for data, about {progress.duration(left)} left"
         )
         print(line + (" - NOT FINITE, skipped" if skipped else ""), file=sys.stderr, flush=True)

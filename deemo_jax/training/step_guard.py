@@ -31,13 +31,16 @@ class StepGuard:
         self._recipe, self._monitor, self._health, self._checkpoints = recipe, monitor, health, checkpoints
         self._masked = masked
 
-    def read(self, done: int, metrics: Mapping[str, jax.Array], indices: np.ndarray) -> None:
+    def read(
+        self, done: int, metrics: Mapping[str, jax.Array], indices: np.ndarray, more: Mapping[str, float] | None = None
+    ) -> None:
         """Waits for the metrics of a step and takes them in.
 
         Args:
             done: number of the step, from 1 on.
             metrics: of `deemo_jax.training.step.make_step`.
             indices: Int32[B], the records of this process' rows.
+            more: metrics that were measured after the step.
 
         Raises:
             UserError: loss or gradient were not finite in `train.nan_limit` steps in a row, too many records could
@@ -45,10 +48,11 @@ class StepGuard:
         """
         values = {key: float(value) for key, value in jax.device_get(dict(metrics)).items()}
         records, limit = [int(index) for index in indices], self._recipe.train.nan_limit
+        self._health.see_taught(done, bool(values["targets"]) and not values["skipped"])
         if values["targets"]:  # a batch without targets has loss 0
             self._health.see(done, values["loss"], bool(values["skipped"]))
         try:
-            self._monitor.report(done, values, {"records": records})
+            self._monitor.report(done, {**values, **(more or {})}, {"records": records})
         except UserError as error:
             with contextlib.suppress(UserError):  # a checkpoint that is being written may not fit onto the same disk
                 self._checkpoints.wait()

@@ -23,12 +23,13 @@ from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.run_folder.checkpoint import Checkpoints, saved_steps
 from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.data.features.make import make_features
-from deemo_jax.data.pipeline import Pipeline
+from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.generation.load import load_run
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.weights import flatten, save_tree
 from deemo_jax.training import loop
 from deemo_jax.training.loop import train
+from deemo_jax.training.loss import answer_loss
 from deemo_jax.training.monitor import Monitor
 from tests.tiny_runs import KEPT
 from tests.training import tiny
@@ -69,6 +70,7 @@ def test_the_loss_falls_and_everything_is_left_behind(tiny_run: Path, tiny_data:
         "checkpoints",
         "config.json",
         "data.json",
+        "goodput.json",
         "metrics.jsonl",
         "origin.json",
         "tensorboard",
@@ -189,6 +191,42 @@ def test_eight_devices_give_the_losses_of_one_and_one_goes_on_where_they_stopped
     assert [row["step"] for row in rows] == list(range(1, tiny.STEPS + 1))
     # The fourth update had another rate, and the losses agree but for that.
     assert rows[-1]["loss"] == pytest.approx(one[-1]["loss"], rel=0.5)
+
+
+def test_the_validation_loss_is_that_of_its_split_and_the_best_checkpoint_stays(
+    killed_run: Path, tiny_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tiny.get_config(str(tiny_data))
+    config.data.validation_split, config.train.checkpoint_every, config.train.keep = "test", 2, 1
+    assert train(config, killed_run, resume=True).finished
+    rows = {row["step"]: row.get("validation_loss") for row in read_jsonl(killed_run / "metrics.jsonl")}
+    found = {step: loss for step, loss in rows.items() if loss is not None}
+    assert sorted(found) == [36, 38, 40]
+    best = min(found, key=lambda step: found[step])
+    assert saved_steps(killed_run / "checkpoints") == sorted({best, 40})
+    assert f"the least validation loss, {found[best]:.4f}, is that of checkpoint {best}" in capsys.readouterr().err
+    # The mean over the targets of all four clips at once, with the parameters of the last checkpoint.
+    recipe, model, params = load_run(killed_run)
+    clips = make_pipeline(recipe, model.config.tokens, train=False, split="test")
+    loss, targets = jax.jit(lambda params, batch: answer_loss(model, params, batch, None))(params, clips.batch_at(0))
+    assert clips.steps == 1 and targets > 0 and float(loss) == pytest.approx(found[40], rel=1e-5)
+
+
+def test_a_run_says_where_its_time_went(tiny_run: Path) -> None:
+    found = read_json(tiny_run / "goodput.json")
+    assert found["steps"] == {"done": tiny.STEPS, "redone": 0} and 0 < found["goodput"] < 1
+    assert found["seconds"]["compile"] > 0 and found["seconds"]["idle"] == 0
+    (session,) = found["sessions"]
+    assert sum(found["seconds"].values()) == pytest.approx(session["ended"] - session["began"], abs=1)
+
+
+def test_x64_is_refused(tiny_data: Path, tmp_path: Path) -> None:
+    jax.config.update("jax_enable_x64", True)
+    try:
+        with pytest.raises(UserError, match="JAX_ENABLE_X64 is set"):
+            train(tiny.get_config(str(tiny_data)), tmp_path / "run")
+    finally:
+        jax.config.update("jax_enable_x64", False)
 
 
 class ReachedError(Exception):

@@ -57,3 +57,21 @@ def test_it_goes_on_where_a_checkpoint_left_it() -> None:
     assert again.since == 4 and again.to_json() == health.to_json()
     again.see(6, 3.0, False)
     assert again.to_json()["calm"] == 0
+
+
+def test_while_steps_teach_nothing_the_last_checkpoint_from_before_is_an_anchor() -> None:
+    health = LossSpikes()
+    for step, taught in enumerate([True, True, True, False, False, False], 1):
+        health.see(step, 1.0, False)
+        health.see_taught(step, taught)
+    assert health.anchors([1, 2, 3, 4, 5]) == {3} and health.anchors([4, 5]) == set()
+    health = LossSpikes(json.loads(json.dumps(health.to_json())))
+    assert health.anchors([3, 6]) == {3}
+    health.see_taught(7, True)
+    assert health.anchors([3, 6]) == set()
+
+
+def test_a_spike_and_barren_steps_have_an_anchor_each() -> None:
+    health = seen(*[1.0] * 9, 50.0, 60.0)
+    health.see_taught(13, False)
+    assert health.anchors([4, 8, 12]) == {8, 12}

@@ -56,6 +56,7 @@ def get_config(data_dir: str) -> ConfigDict:
                 "clips": 2,
                 "workers": 1,
                 "cached_views": 0,
+                "validation_split": "",
             },
             "tokenizer": {"name": "bytes"},
             "prompt": {"task": "recognition_reasoning"},
@@ -64,7 +65,7 @@ def get_config(data_dir: str) -> ConfigDict:
             "trainable": ["!.*/encoder/.*", ".*"],
             "frozen_dtype": "bfloat16",
             "optimizer": {"lr": 1e-2, "lr_min": 1e-4, "warmup_steps": 2},
-            "train": {"steps": STEPS, "log_every": 1, "checkpoint_every": 7, "keep": 2, "nan_limit": 3},
+            "train": {"steps": STEPS, "log_every": 1, "checkpoint_every": 7, "keep": 2, "keep_best": 1, "nan_limit": 3},
             "mesh": {"data": -1, "fsdp": 1, "tensor": 1, "replicated_below": 0},
         }
     )

@@ -8,12 +8,13 @@ not stored. A folder has its final name only when it is complete.
 import contextlib
 import errno
 import logging
+import math
 import os
 import re
 import sys
 import threading
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -39,30 +40,37 @@ class Checkpoints:
     Args:
         folder: made when missing, unless `read_only`.
         keep: how many of the newest checkpoints stay.
+        keep_best: how many of those with the least validation loss stay beside them.
         read_only: nothing is made, cleaned or deleted.
 
     Attributes:
         path: of the folder.
-        anchor: the step of a checkpoint that stays beside the newest ones; None for none.
+        anchors: steps of checkpoints that stay beside the newest ones.
+        losses: step -> validation loss, of the checkpoints that have one.
 
     Raises:
         UserError: the folder is missing and `read_only`, or cannot be opened.
     """
 
-    def __init__(self, folder: Path, *, keep: int = 1, read_only: bool = False) -> None:
+    def __init__(self, folder: Path, *, keep: int = 1, keep_best: int = 1, read_only: bool = False) -> None:
         if read_only and not folder.is_dir():
             raise UserError(f"{folder}: no checkpoints there; train first, or name another run")
         self.path = folder.absolute()
-        self.anchor: int | None = None
+        self.anchors: Collection[int] = ()
+        self.losses: dict[int, float] = {}
         policies = ocp.training.preservation_policies
         with self._clear("the checkpoints cannot be opened", "check the path, space and permissions"):
             self.path.mkdir(parents=True, exist_ok=True)
             self._orbax = ocp.training.Checkpointer(
                 plain_path(self.path),
-                preservation_policy=policies.PreserveAll() if read_only else _NewestAndAnchor(self, keep),
+                preservation_policy=policies.PreserveAll() if read_only else _Kept(self, keep, keep_best),
                 cleanup_tmp_directories=not read_only,
             )
-        self._saving: tuple[int, Any] | None = None
+        self._saving: tuple[int, Any, Callable[[bool], None]] | None = None
+        if not read_only:
+            for step in self.steps():
+                with contextlib.suppress(Exception), _quiet():  # a damaged one is named when it is read
+                    self._note(step, _facts(self._orbax.checkpointables_metadata(step).custom_metadata))
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -83,6 +91,11 @@ class Checkpoints:
         """The steps of all complete checkpoints, ascending."""
         return [found.step for found in self._orbax.checkpoints]
 
+    def best(self) -> int | None:
+        """The step of the checkpoint with the least validation loss; None where none has one."""
+        known = [step for step in self.steps() if step in self.losses]
+        return min(known, key=lambda step: (self.losses[step], step), default=None)
+
     def identity(self, step: int) -> str:
         """A hash that tells a checkpoint from others of the same step, also after it was copied; empty if damaged."""
         written = self.path / str(step) / "_CHECKPOINT_METADATA"  # holds the time of writing, in nanoseconds
@@ -94,17 +107,19 @@ class Checkpoints:
         Args:
             step: names the checkpoint.
             parts: a tree of arrays for each of `PARTS`.
-            metadata: values that JSON can hold.
+            metadata: values that JSON can hold; `validation_loss` is the one that the best checkpoints are known by.
 
         Raises:
             UserError: this checkpoint, or the one before, cannot be written.
         """
         self.wait()
+        self._note(step, metadata)
+        restore = _hush()  # until `wait`: a failure in the background is raised there
         with self._writing(step):
             saving = self._orbax.save_checkpointables_async(
                 step, dict(parts), force=True, custom_metadata=dict(metadata)
             )
-            self._saving = step, saving
+            self._saving = step, saving, restore
 
     def wait(self) -> None:
         """Waits until the checkpoint that is being written is on disk.
@@ -113,9 +128,16 @@ class Checkpoints:
             UserError: it could not be written.
         """
         saving, self._saving = self._saving, None
-        if saving is not None:
-            with self._writing(saving[0]):
-                saving[1].result()
+        if saving is None:
+            return
+        step, written, restore = saving
+        failed = True
+        try:
+            with self._writing(step):
+                written.result()
+            failed = False
+        finally:
+            restore(failed)
 
     def metadata(self, step: int) -> dict[str, Any]:
         """The metadata that was given to `save`.
@@ -151,6 +173,12 @@ class Checkpoints:
         saved = max((step for step in self.steps() if step != failed), default=None)
         last = "there is no whole checkpoint yet" if saved is None else f"the last whole checkpoint is {saved}"
         return f"{last}; mend space, quota or permissions, then go on with --resume"
+
+    def _note(self, step: int, metadata: Mapping[str, Any]) -> None:
+        loss = metadata.get("validation_loss")
+        self.losses.pop(step, None)
+        if isinstance(loss, int | float) and math.isfinite(loss):
+            self.losses[step] = float(loss)
 
     def _unreadable(self, step: int) -> list[str]:
         """The parts of a checkpoint that are damaged."""
@@ -254,15 +282,17 @@ def choose(folder: Path, known: Sequence[int], step: int | None) -> int | None:
     return max(known, default=None) if step is None else step
 
 
-class _NewestAndAnchor:
-    """Orbax's policy of which checkpoints stay: the newest `keep`, and the anchor."""
+class _Kept:
+    """Orbax's policy of which checkpoints stay: the newest, those with the least validation loss, and the anchors."""
 
-    def __init__(self, owner: Checkpoints, keep: int) -> None:
-        self._owner, self._keep = owner, keep
+    def __init__(self, owner: Checkpoints, keep: int, keep_best: int) -> None:
+        self._owner, self._keep, self._keep_best = owner, keep, keep_best
 
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> Sequence[bool]:
-        newest: Collection[int] = [found.step for found in checkpoints][-self._keep :]
-        return [found.step in newest or found.step == self._owner.anchor for found in checkpoints]
+        steps, losses = [found.step for found in checkpoints], self._owner.losses
+        best = sorted((step for step in steps if step in losses), key=lambda step: (losses[step], step))
+        kept = {*steps[-self._keep :], *best[: self._keep_best], *self._owner.anchors}
+        return [step in kept for step in steps]
 
 
 def _facts(found: Any) -> dict[str, Any]:
@@ -286,12 +316,7 @@ def _quiet() -> Iterator[None]:
     warnings about coroutines that were never awaited, threads, and callbacks whose event loop is closed, some of them
     only when memory is freed later. So after an exception they stay silenced for as long as the process lives.
     """
-    absl, tasks = logging.getLogger("absl"), logging.getLogger("asyncio")
-    before = absl.level, tasks.level, sys.unraisablehook, threading.excepthook
-    absl.setLevel(logging.CRITICAL)
-    tasks.setLevel(logging.CRITICAL)
-    sys.unraisablehook = threading.excepthook = _drop
-    failed = False
+    restore, failed = _hush(), False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -301,10 +326,28 @@ def _quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
         raise
     finally:
+        restore(failed)
+
+
+def _hush() -> Callable[[bool], None]:
+    """Silences logs, and exceptions of threads and of callbacks.
+
+    Returns:
+        A function that ends this, wholly, or but for what comes late of a failure.
+    """
+    absl, tasks = logging.getLogger("absl"), logging.getLogger("asyncio")
+    before = absl.level, tasks.level, sys.unraisablehook, threading.excepthook
+    absl.setLevel(logging.CRITICAL)
+    tasks.setLevel(logging.CRITICAL)
+    sys.unraisablehook = threading.excepthook = _drop
+
+    def restore(failed: bool) -> None:
         absl.setLevel(before[0])
         if not failed:
             tasks.setLevel(before[1])
             sys.unraisablehook, threading.excepthook = before[2:]
+
+    return restore
 
 
 def _drop(_: Any) -> None:

@@ -16,6 +16,8 @@ from deemo_jax.core.errors import UserError
 OWN = {
     "checkpoints": r"(\d+|\d+\.orbax-checkpoint-tmp[^/]*|set_aside)(/.*)?",
     "tensorboard": r"events\.out\.tfevents\.[^/]*",
+    "profile": r"plugins(/.*)?",
+    "stacks": r"process_\d+\.txt",
     "evaluation": r"(.*/)?\.lock|.*\.(jsonl?|md|png|html|csv)",
 }
 

@@ -1,7 +1,7 @@
 """The folder of a run: its files, whether a run may begin or go on there, and the records of how it was trained.
 
-config.json   origin.json   config_history.jsonl   data.json   metrics.jsonl   checkpoints/   tensorboard/
-evaluation/   .lock
+config.json   origin.json   config_history.jsonl   data.json   metrics.jsonl   goodput.json   checkpoints/
+tensorboard/   evaluation/   profile/   stacks/   .lock
 """
 
 import dataclasses
@@ -27,6 +27,7 @@ CHANGEABLE = (
     "data.workers",
     "data.cached_views",
     "data.test_split",
+    "data.validation_split",
     "data.masked_",
     "data.corpus",
     "data.max_length",
@@ -95,6 +96,21 @@ class Workdir:
         return self.path / "evaluation"
 
     @property
+    def goodput(self) -> Path:
+        """Where the time of the run went."""
+        return self.path / "goodput.json"
+
+    @property
+    def profile(self) -> Path:
+        """Folder of the traces that `--profile` asks for."""
+        return self.path / "profile"
+
+    @property
+    def stacks(self) -> Path:
+        """Folder of what the threads of a run that was stuck were doing."""
+        return self.path / "stacks"
+
+    @property
     def lock(self) -> Path:
         """The file that is locked while the run is trained."""
         return self.path / ".lock"
@@ -102,12 +118,12 @@ class Workdir:
     @property
     def folders(self) -> tuple[Path, ...]:
         """The folders that a run fills. The checkpoints are removed first: without them no run can be resumed."""
-        return self.checkpoints, self.tensorboard, self.evaluation
+        return self.checkpoints, self.tensorboard, self.evaluation, self.profile, self.stacks
 
     @property
     def files(self) -> tuple[Path, ...]:
         """The files that a run writes beside its folders."""
-        return self.metrics, self.history, self.data, self.config
+        return self.metrics, self.goodput, self.history, self.data, self.config
 
     def holds_run(self) -> bool:
         """Whether a run was begun here."""

@@ -227,10 +227,10 @@ def test_a_full_disk_is_one_line_that_names_the_last_whole_checkpoint(
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["2", "3"]
 
 
-def test_the_anchor_stays_beside_the_newest(tmp_path: Path) -> None:
+def test_anchors_stay_beside_the_newest(tmp_path: Path) -> None:
     with Checkpoints(tmp_path / "c", keep=2) as checkpoints:
         for number in range(1, 6):
-            checkpoints.anchor = 2 if number < 5 else None
+            checkpoints.anchors = {2} if number < 5 else ()
             checkpoints.save(number, fresh().parts(), {"number": number})
             checkpoints.wait()
             assert checkpoints.steps() == {1: [1], 2: [1, 2], 3: [2, 3], 4: [2, 3, 4], 5: [4, 5]}[number]
@@ -246,3 +246,17 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match=r"file/c: the checkpoints cannot be opened .*; check the path"):
         Checkpoints(tmp_path / "file" / "c")
+
+
+def test_the_best_stay_beside_the_newest_and_are_known_when_the_folder_is_opened_again(tmp_path: Path) -> None:
+    losses = {1: 3.0, 2: 1.0, 3: 2.0, 5: 5.0}
+    with Checkpoints(tmp_path / "c", keep=1, keep_best=2) as checkpoints:
+        for step, loss in losses.items():
+            checkpoints.save(step, fresh().parts(), {"validation_loss": loss})
+        checkpoints.wait()
+        assert checkpoints.steps() == [2, 3, 5] and checkpoints.best() == 2
+    with Checkpoints(tmp_path / "c", keep=1, keep_best=1) as checkpoints:
+        assert checkpoints.losses == {2: 1.0, 3: 2.0, 5: 5.0}
+        checkpoints.save(6, fresh().parts(), {})
+        checkpoints.wait()
+        assert checkpoints.steps() == [2, 6]
