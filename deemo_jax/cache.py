@@ -8,6 +8,8 @@ refuse those of other weights, another config or another dataset. Bytes a clip a
 Ctrl-C or a kill, the same command goes on (docs/cache.md).
 """
 
+from pathlib import Path
+
 from absl import flags
 from ml_collections import ConfigDict
 
@@ -24,6 +26,9 @@ DISTRIBUTED = flags.DEFINE_bool(
     "distributed", False, "One of several processes; JAX finds the others (SLURM, TPU, GKE)."
 )
 
+# Seconds within which all processes must have joined.
+JOIN_TIMEOUT_S = 300.0
+
 
 def main() -> int:
     if not isinstance(CONFIG.value, ConfigDict):
@@ -33,9 +38,9 @@ def main() -> int:
         config.data.data_dir = DATA_DIR.value
     # JAX is imported only here, so that mistakes in flags and --help answer at once.
     if DISTRIBUTED.value:
-        from deemo_jax.training.cluster import join_cluster
+        from deemo_jax.training.cluster.join import ByHand, join
 
-        join_cluster()
+        join(Path(config.data.data_dir), ByHand(), JOIN_TIMEOUT_S)
     from deemo_jax.data.features.make import make_features
 
     folders = make_features(config, splits=SPLIT.value, dtype=DTYPE.value or "", overwrite=OVERWRITE.value)

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from deemo_jax.core.cli import EXIT_INTERRUPTED, EXIT_USAGE
+from deemo_jax.core.cli import EXIT_INTERRUPTED, EXIT_STOPPED, EXIT_USAGE
 from deemo_jax.core.device_errors import device_trouble
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.core.files import read_json, write_json
@@ -169,7 +169,7 @@ class _First(_Peer):
                     del self._others[connection]
                     if not self._over and not self._ending.locked():
                         self._pass_on(
-                            f"{name}: has ended without a word; it was killed, or its host was lost", EXIT_USAGE
+                            f"{name}: has ended without a word; it was killed, or its host was lost", EXIT_STOPPED
                         )
                     continue
                 if "failed" in said:
@@ -217,7 +217,9 @@ class _Other(_Peer):
                 said = _receive(self._first)
             except (EOFError, OSError, ValueError):
                 if not self._over:
-                    self._leave("process 0: has ended without a word; it was killed, or its host was lost", EXIT_USAGE)
+                    self._leave(
+                        "process 0: has ended without a word; it was killed, or its host was lost", EXIT_STOPPED
+                    )
                 return
             if "failed" in said:
                 self._leave(said["failed"], int(said["code"]))

@@ -70,7 +70,7 @@ def test_a_failure_of_one_ends_all_with_its_reason(who: int, tmp_path: Path) -> 
 def test_a_killed_one_ends_the_others(who: int, tmp_path: Path) -> None:
     program = f"    peers.agree('x')\n    if process == {who}: os.kill(os.getpid(), signal.SIGKILL)\n    time.sleep(60)"
     ended = together(tmp_path, program)
-    assert [code for code, _ in ended] == [-signal.SIGKILL if number == who else 2 for number in range(3)]
+    assert [code for code, _ in ended] == [-signal.SIGKILL if number == who else 75 for number in range(3)]
     for number, (_, said) in enumerate(ended):
         assert number == who or (f"process {who}" in said and "has ended without a word" in said)
 
