@@ -32,20 +32,22 @@ def main() -> int:
     config.train.steps = flags.steps
     recipe = Recipe.from_config(config)
     pipeline = make_pipeline(recipe, make_model(recipe).config.tokens, train=True)
-    alone = []
+    alone, of_a_core = [], []
     batches = pipeline.iterate(0)
     next(batches)
     for _ in range(flags.repeats):
-        start = time.perf_counter()
+        start, worked = time.perf_counter(), time.process_time()
         for _ in range(flags.steps):
             next(batches)
         alone.append(flags.steps * recipe.data.batch_size / (time.perf_counter() - start))
+        of_a_core.append(flags.steps * recipe.data.batch_size / (time.process_time() - worked))
     with tempfile.TemporaryDirectory() as folder:
         outcome = train(config, folder)
         rows = [json.loads(line) for line in Path(folder, "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     steps = [recipe.data.batch_size / row["examples_per_s"] for row in rows]
     print(f"device: {jax.devices()[0].device_kind}, batch of {recipe.data.batch_size}")
     print(f"input pipeline alone: {spread(alone, '.3g')} examples/s (n = {len(alone)} x {flags.steps} batches)")
+    print(f"a core prepares {spread(of_a_core, '.3g')} examples in a second of processor time (fit's --decode_rate)")
     print(f"training step: {spread(steps, '.3g')} s (n = {len(steps)} means of {recipe.train.log_every} steps)")
     print(f"share of the loop spent waiting for data: {outcome.data_wait:.2%} (goal: under 2 %)")
     return 0

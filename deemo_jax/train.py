@@ -23,11 +23,11 @@ import time
 from pathlib import Path
 
 from absl import flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import config_flags
 
 from deemo_jax.core import cli
 from deemo_jax.core.compilation_cache import default_folder, keep_compiled
-from deemo_jax.core.config import define_config, shown
+from deemo_jax.core.config import define_config, given, shown
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
 
@@ -87,20 +87,16 @@ COMPILATION_CACHE = flags.DEFINE_string(
 def main() -> int:
     if CONFIG.value is None or not (WORKDIR.value or SHOW_BATCH.value or SHOW_CONFIG.value):
         raise UserError("name a recipe with --config and a folder with --workdir")
-    if not isinstance(CONFIG.value, ConfigDict):  # a file that is missing shows only when a key is asked for
-        path = config_flags.get_config_filename(flags.FLAGS["config"])
-        raise UserError(
-            f"--config {path}: is not there or gives no ConfigDict; name a recipe such as configs/sample.py"
-        )
+    config = given(CONFIG)
     if SHOW_CONFIG.value:
         flag = flags.FLAGS["config"]
-        recipe, changed = Recipe.from_config(CONFIG.value), config_flags.get_override_values(flag)
-        print(shown(recipe.resolved(), CONFIG.value, config_flags.get_config_filename(flag), changed, sys.argv[1:]))
+        recipe, changed = Recipe.from_config(config), config_flags.get_override_values(flag)
+        print(shown(recipe.resolved(), config, config_flags.get_config_filename(flag), changed, sys.argv[1:]))
         return 0
     if SHOW_BATCH.value:
         from deemo_jax.training.batch_preview import preview
 
-        print(preview(CONFIG.value))
+        print(preview(config))
         return 0
     # JAX is imported only here, so that mistakes in flags and --help answer at once.
     from deemo_jax.training.cluster.join import ByHand, join
@@ -119,7 +115,7 @@ def main() -> int:
         raise UserError("--coordinator, --processes and --process say where the others are: give --distributed, too")
 
     outcome = train(
-        CONFIG.value,
+        config,
         WORKDIR.value,
         resume=RESUME.value,
         overwrite=OVERWRITE.value,

@@ -199,6 +199,20 @@ def define_config(what: str, values: flags.FlagValues = flags.FLAGS, argv: list[
     return config_flags.DEFINE_config_file("config", None, what, flag_values=values, lock_config=True, sys_argv=argv)
 
 
+def given(flag: flags.FlagHolder) -> ConfigDict:
+    """The recipe that --config names, changed as the command line says.
+
+    Raises:
+        UserError: its file is missing or gives no ConfigDict; that shows only when a key is asked for.
+    """
+    if not isinstance(flag.value, ConfigDict):
+        path = config_flags.get_config_filename(flags.FLAGS["config"])
+        raise UserError(
+            f"--config {path}: is not there or gives no ConfigDict; name a recipe such as configs/sample.py"
+        )
+    return flag.value
+
+
 def _word(argument: str) -> str:
     """One string without quotes, as a shell hands on `--config.a='x'`.
 

@@ -17,7 +17,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 from jax.experimental import mesh_utils
-from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from deemo_jax.core.errors import UserError
@@ -52,21 +52,44 @@ def make_mesh(recipe: MeshRecipe, devices: Sequence[jax.Device] | None = None) -
             than share a fast network.
     """
     devices = jax.devices() if devices is None else devices
+    shape, types = mesh_sizes(recipe, len(devices)), (AxisType.Auto,) * len(AXES)
+    networks = collections.Counter(map(_network, devices))
+    if len(networks) == 1:
+        return jax.make_mesh(shape, AXES, axis_types=types, devices=devices)
+    return Mesh(_joined(shape, devices, list(networks.values())), AXES, axis_types=types)
+
+
+def abstract_mesh(recipe: MeshRecipe, networks: Sequence[int]) -> AbstractMesh:
+    """The mesh of devices that need not be there, for shapes and shardings.
+
+    Args:
+        recipe: the sizes of its axes.
+        networks: of each fast network, its number of devices.
+
+    Raises:
+        UserError: see `make_mesh`.
+    """
+    shape = mesh_sizes(recipe, sum(networks))
+    if len(networks) > 1:
+        _check_networks(shape, networks)
+    return AbstractMesh(shape, AXES, axis_types=(AxisType.Auto,) * len(AXES))
+
+
+def mesh_sizes(recipe: MeshRecipe, devices: int) -> tuple[int, ...]:
+    """The sizes of `AXES` for a number of devices.
+
+    Raises:
+        UserError: they do not multiply to it.
+    """
     shape = [recipe.data, recipe.fsdp, recipe.tensor]
     asked = ", ".join(f"{axis} {size}" for axis, size in zip(AXES, shape, strict=True))
     if shape.count(-1) > 1 or any(size < 1 and size != -1 for size in shape):
         raise UserError(f"config.mesh: {asked}; sizes are positive, and at most one is -1")
     if -1 in shape:
-        shape[shape.index(-1)] = len(devices) // math.prod(size for size in shape if size != -1)
-    if math.prod(shape) != len(devices):
-        raise UserError(
-            f"config.mesh: {asked} does not multiply to the {len(devices)} devices there are; change the sizes"
-        )
-    types = (AxisType.Auto,) * len(AXES)
-    networks = collections.Counter(map(_network, devices))
-    if len(networks) == 1:
-        return jax.make_mesh(tuple(shape), AXES, axis_types=types, devices=devices)
-    return Mesh(_joined(shape, devices, list(networks.values())), AXES, axis_types=types)
+        shape[shape.index(-1)] = devices // math.prod(size for size in shape if size != -1)
+    if math.prod(shape) != devices:
+        raise UserError(f"config.mesh: {asked} does not multiply to the {devices} devices there are; change the sizes")
+    return tuple(shape)
 
 
 def _network(device: Any) -> int:
@@ -75,11 +98,11 @@ def _network(device: Any) -> int:
     return getattr(device, "slice_index", 0 if device.platform == "tpu" else device.process_index)
 
 
-def _joined(shape: Sequence[int], devices: Sequence[Any], sizes: Sequence[int]) -> np.ndarray:
-    """Devices of several fast networks, of these sizes, as an array whose first axis reaches over all networks.
+def _check_networks(shape: Sequence[int], sizes: Sequence[int]) -> None:
+    """Checks that a mesh lies well on several fast networks of these sizes.
 
     Raises:
-        UserError: the networks differ in size, or the other axes do not fit into one.
+        UserError: the networks differ in size, or the axes behind the first do not fit into one.
     """
     count, (data, fsdp, tensor) = len(sizes), shape
     if len(set(sizes)) > 1:
@@ -93,6 +116,16 @@ def _joined(shape: Sequence[int], devices: Sequence[Any], sizes: Sequence[int]) 
             f"TPU slice, a host of GPUs), of which there are {count}; let fsdp x tensor divide {sizes[0]}, and data "
             "take the rest"
         )
+
+
+def _joined(shape: Sequence[int], devices: Sequence[Any], sizes: Sequence[int]) -> np.ndarray:
+    """Devices of several fast networks, of these sizes, as an array whose first axis reaches over all networks.
+
+    Raises:
+        UserError: see `_check_networks`.
+    """
+    _check_networks(shape, sizes)
+    count, (data, fsdp, tensor) = len(sizes), shape
     return mesh_utils.create_hybrid_device_mesh(
         (data // count, fsdp, tensor),
         (count, 1, 1),

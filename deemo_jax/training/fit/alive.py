@@ -1,0 +1,62 @@
+"""How much memory a traced program needs at once, without a compiler: an estimate from the lives of its values.
+
+A value is alive from the line that makes it to the last one that reads it. What only changes elements one by one is
+taken for fused into its readers, which then read its operands: it takes no memory and lengthens their lives.
+"""
+
+import re
+from typing import Any
+
+from jax.extend import core
+
+from deemo_jax.training.fit.products import bytes_of, inner_programs
+
+# Operations that write their result to memory.
+WRITTEN = re.compile(
+    r"dot_general|conv_general_dilated|gather|scatter.*|sort|concatenate|reduce_.*|cum.*|dynamic_update_slice|scan|while|"
+    r"cond|p?jit|remat.*|checkpoint|custom_.*|pallas_call"
+)
+# Of these the results are written while the inner program runs.
+LOOPS = ("scan", "while")
+
+
+def peak_bytes(jaxpr: Any, *, returned: bool = True) -> int:
+    """The most bytes that a program's own values take at once, its inputs left out.
+
+    Args:
+        jaxpr: run line by line, on one device.
+        returned: whether its results take memory; not where they are written over its inputs.
+    """
+    last = _last_lines(jaxpr, returned)
+    ending: dict[int, int] = {}
+    alive = most = 0
+    for index, line in enumerate(jaxpr.eqns):
+        if WRITTEN.fullmatch(line.primitive.name):
+            out = sum(bytes_of(value.aval) for value in line.outvars)
+            inside = max((peak_bytes(inner) for inner in inner_programs(line)), default=0)
+            most = max(most, alive + (out + inside if line.primitive.name in LOOPS else max(out, inside)))
+            alive += out
+            for value in line.outvars:
+                end = max(last.get(value, index), index)
+                ending[end] = ending.get(end, 0) + bytes_of(value.aval)
+        alive -= ending.pop(index, 0)
+    if returned:
+        written = {value for line in jaxpr.eqns if WRITTEN.fullmatch(line.primitive.name) for value in line.outvars}
+        given = {*jaxpr.invars, *jaxpr.constvars}
+        made = {value for value in jaxpr.outvars if not isinstance(value, core.Literal)} - written - given
+        most = max(most, alive + sum(bytes_of(value.aval) for value in made))
+    return most
+
+
+def _last_lines(jaxpr: Any, returned: bool) -> dict[Any, int]:
+    """value -> the last line at which it must still be in memory."""
+    last: dict[Any, int] = {}
+    if returned:
+        last = {value: len(jaxpr.eqns) for value in jaxpr.outvars if not isinstance(value, core.Literal)}
+    for index, line in reversed(list(enumerate(jaxpr.eqns))):
+        fused = not WRITTEN.fullmatch(line.primitive.name)
+        until = max((last.get(value, index) for value in line.outvars), default=index) if fused else index
+        for value in line.invars:
+            if not isinstance(value, core.Literal):
+                last[value] = max(last.get(value, 0), until)
+    return last

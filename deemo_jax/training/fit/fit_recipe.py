@@ -1,0 +1,59 @@
+"""The whole of `python -m deemo_jax.fit`: a recipe and a topology in, a report out."""
+
+import sys
+
+from deemo_jax.core.config import Config
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import Recipe
+from deemo_jax.training.fit.advice import advice
+from deemo_jax.training.fit.cost import Question, costs
+from deemo_jax.training.fit.plan import Planner
+from deemo_jax.training.fit.report import Report
+from deemo_jax.training.fit.search import search
+from deemo_jax.training.fit.topology import parse
+
+
+def fit_recipe(
+    config: Config, topology: str, question: Question, *, compiles: bool = True, searches: bool = False, command: str = ""
+) -> Report:
+    """Whether a recipe fits on a topology, and what it costs there.
+
+    Args:
+        config: see `deemo_jax.core.recipe.Recipe`; data and weights need not be there.
+        topology: see `deemo_jax.training.fit.topology.parse`.
+        question: what is asked beside.
+        compiles: whether the step is compiled where that is possible.
+        searches: whether other meshes, batch sizes and remat policies are tried; the report is then of the best.
+        command: that was given, for the report.
+
+    Raises:
+        UserError: a mistake in the recipe or the topology, or no compiler for it.
+    """
+    recipe, planner = Recipe.from_config(config), Planner(parse(topology))
+    found = []
+    if searches:
+        found = search(planner, recipe, compiles=compiles, say=_say)
+    if found:
+        plan = found[0]
+    else:
+        _say("traces the step" + (" and compiles it: minutes at full width" if compiles else ""))
+        plan = planner.plan(recipe, compiles=compiles)
+    lines = [] if plan.fits else advice(planner, plan)
+    return Report(plan, costs(plan, question), lines, found, command)
+
+
+def clips_of(config: Config) -> int | None:
+    """The clips of the recipe's training split; None where its dataset is not there."""
+    from deemo_jax.data.clip_source import ClipSource
+
+    data = Recipe.from_config(config).data
+    if not data.data_dir:
+        return None
+    try:
+        return len(ClipSource(data.data_dir, data.dataset, data.train_split))
+    except UserError:
+        return None
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

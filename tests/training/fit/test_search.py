@@ -1,0 +1,66 @@
+"""Searches and advice, on estimates of the tiny recipe."""
+
+import dataclasses
+
+import pytest
+
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import MeshRecipe, Recipe
+from deemo_jax.training.fit.advice import advice
+from deemo_jax.training.fit.plan import Planner
+from deemo_jax.training.fit.search import candidates, divisors, search, told
+from deemo_jax.training.fit.topology import Topology, parse
+from tests.training.fit.recipes import recipe
+
+
+def with_memory(topology: Topology, size: int) -> Topology:
+    return dataclasses.replace(topology, memory=size)
+
+
+def test_candidates_stay_within_the_fast_links() -> None:
+    found = list(candidates(recipe(), 16, 8))
+    assert {one.mesh.data * one.mesh.fsdp * one.mesh.tensor for one in found} == {16}
+    assert max(one.mesh.fsdp * one.mesh.tensor for one in found) == 8
+    assert all(one.data.batch_size % (one.mesh.data * one.mesh.fsdp) == 0 for one in found)
+    assert divisors(12) == [1, 2, 3, 4, 6, 12] and divisors(0) == []
+
+
+def test_the_best_fits_and_is_no_slower_than_what_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deemo_jax.training.fit.search.ROWS", (1, 4))
+    planner = Planner(parse("v5e:2x2"))
+    asked = planner.plan(recipe(MeshRecipe(1, 4, 1, 0)), compiles=False)
+    found = search(planner, recipe(MeshRecipe(1, 4, 1, 0)), compiles=False, say=lambda line: None)
+    speeds = [plan.bound.step / plan.recipe.data.batch_size for plan in found if plan.bound]
+    assert asked.bound and speeds == sorted(speeds) and speeds[0] <= asked.bound.step / 8
+    assert all(plan.fits for plan in found)
+    assert "--config.mesh.data=" in told(found[0].recipe) and "remat=" in told(found[0].recipe)
+    # With less memory than the fastest takes, another one is found.
+    planner.topology = with_memory(planner.topology, found[0].memory.total - 1)
+    smaller = search(planner, recipe(MeshRecipe(1, 4, 1, 0)), compiles=False, say=lambda line: None)
+    assert smaller and smaller[0].memory.total < found[0].memory.total
+
+
+def test_a_config_that_does_not_fit_is_told_what_to_change() -> None:
+    planner = Planner(parse("v5e:2x2"))
+    asked = recipe(MeshRecipe(4, 1, 1, 0), batch_size=64)
+    plan = planner.plan(asked, compiles=False)
+    planner.topology = with_memory(planner.topology, int(0.6 * plan.memory.total))
+    plan = planner.plan(asked, compiles=False)
+    assert not plan.fits
+    lines = advice(planner, plan)
+    assert any(line.startswith("--config.data.batch_size=") for line in lines), lines
+    planner.topology = with_memory(planner.topology, 1000)
+    (line,) = advice(planner, planner.plan(asked, compiles=False))
+    assert line.startswith("no change of mesh, batch or remat is enough")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (recipe(MeshRecipe(3, 1, 1)), "does not multiply to the 4 devices"),
+        (recipe(MeshRecipe(4, 1, 1), batch_size=6), "does not divide over 4 shares"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(asked: Recipe, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        Planner(parse("v5e:2x2")).plan(asked, compiles=False)
