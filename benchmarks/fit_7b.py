@@ -1,4 +1,4 @@
-"""Reports of `deemo_jax.fit` on the 7B recipes, one table: `python -m benchmarks.fit_7b [--out runs/fit_7b] [--only v5e]`.
+"""Reports of `deemo_jax.fit` on the 7B recipes, one table: `python -m benchmarks.fit_7b [--only v5e]`.
 
 Each row is one compile for a TPU topology, minutes of one core each, in a process of its own; no TPU is needed, but the
 extra tpu. JSON reports stay in `--out`, and those that are there are not made again.

@@ -7,8 +7,8 @@ Hyper-parameters are those of Video-LLaMA's first stage on vision: ViT-g/14, BLI
 examples on each of 8 GPUs. A sequence is the 32 video tokens and a caption of at most 32 tokens. There is no audio
 branch: audio learns in a first stage of its own there.
 
-Arguments are those of configs/deemo_llama_7b.py (`configs/pretrain_7b.py:vicuna=v0`); `audio` has no effect. The dataset,
-`captions`, is one of clip and caption pairs, which `build` does not make yet: `fit` needs none.
+Arguments are those of configs/deemo_llama_7b.py (`configs/pretrain_7b.py:vicuna=v0`); `audio` has no effect. The
+dataset, `captions`, is one of clip and caption pairs, which `build` does not make yet: `fit` needs none.
 """
 
 from ml_collections import ConfigDict

@@ -6,8 +6,8 @@
     python -m deemo_jax.fit --config configs/sample.py --topology cpu:8
     python -m deemo_jax.fit --config configs/deemo_llama_7b.py --topology v6e:8x8 --search --report fit.html
 
-The step that training runs is compiled for the topology, without a chip of it and without weights or data: TPUs need the
-extra tpu; programs for GPUs are compiled only where they are (--topology local), and elsewhere the report is an
+The step that training runs is compiled for the topology, without a chip of it and without weights or data: TPUs need
+the extra tpu; programs for GPUs are compiled only where they are (--topology local), and elsewhere the report is an
 estimate, and says so. Exit code 0: it fits; 1: it does not, and the report says what to change; 2: a mistake that you
 can mend. See docs/fit.md.
 """
@@ -25,13 +25,18 @@ from deemo_jax.core.config import define_config, given
 from deemo_jax.core.errors import UserError
 
 CONFIG = define_config("A recipe, e.g. configs/deemo_llama_7b.py; --config.a.b=value changes a key of it.")
-TOPOLOGY = flags.DEFINE_string("topology", "", "v5e:16x16, v5p:4x4x8, v6e:8x8, h100:8x4 (8 on each of 4), cpu:8, local.")
+TOPOLOGY = flags.DEFINE_string(
+    "topology", "", "v5e:16x16, v5p:4x4x8, v6e:8x8, h100:8x4 (8 on each of 4), cpu:8, local."
+)
 COMPILE = flags.DEFINE_bool("compile", True, "Compile the step; --nocompile estimates, in seconds.")
 SEARCH = flags.DEFINE_bool("search", False, "Try meshes, batch sizes and remat policies, and recommend the best.")
 CLIPS = flags.DEFINE_integer("clips", None, "Clips of an epoch, where the dataset is not at hand.", lower_bound=1)
 PRICE = flags.DEFINE_float("price", None, "Of a chip for an hour.", lower_bound=0)
 DECODE_RATE = flags.DEFINE_float(
-    "decode_rate", None, "Clips that a core prepares in a second (python -m benchmarks.input_pipeline).", lower_bound=1e-3
+    "decode_rate",
+    None,
+    "Clips that a core prepares in a second (python -m benchmarks.input_pipeline).",
+    lower_bound=1e-3,
 )
 JSON = flags.DEFINE_bool("json", False, "Print the report as JSON.")
 REPORT = flags.DEFINE_string("report", "", "Write the report to this file, .md or .html.")

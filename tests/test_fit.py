@@ -46,7 +46,9 @@ def test_what_does_not_fit_ends_with_1_and_says_what_to_change(monkeypatch: pyte
     monkeypatch.setitem(CHIPS, "v5e", dataclasses.replace(CHIPS["v5e"], memory=whole - 1))
     done = run(*flags)
     assert done.returncode == 1, done.stderr
-    assert "does not fit: " in done.stdout and "it would fit with --config.mesh.data=1 --config.mesh.fsdp=4" in done.stdout
+    assert (
+        "does not fit: " in done.stdout and "it would fit with --config.mesh.data=1 --config.mesh.fsdp=4" in done.stdout
+    )
 
 
 def test_a_search_recommends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +68,7 @@ def test_a_search_recommends(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--topology", "h100:8x1", "--config.data.batch_size=3"], "does not divide over 8 shares"),
         (["--topology", "local", "--report", "fit.pdf"], "name a file that ends in .md or .html"),
         (["--topology", "local", "--price", "-1"], "price"),
-        (["--topology", "local", "--config.model.decoder.remat=some"], "'some' is not known"),
+        (["--topology", "local", "--config.frozen_dtype=int4"], "'int4' is not known"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(flags: list[str], said: str) -> None:

@@ -20,7 +20,7 @@ def advice(planner: Planner, plan: Plan) -> list[str]:
     lines = []
     for flags, recipe in changes(plan):
         try:
-            changed = planner.plan(recipe, compiles=False)
+            changed = planner.plan(recipe, estimate=True)
         except UserError:
             continue
         if changed.fits:

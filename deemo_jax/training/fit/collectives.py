@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from deemo_jax.training.fit.hlo import Instruction, Program
+from deemo_jax.training.fit.hlo import Instruction, running
 
 # Opcode -> kind; of one that is split in two, the first half counts.
 KINDS = {
@@ -66,7 +66,7 @@ def collectives(text: str, mesh: Mapping[str, int]) -> list[Collective]:
         mesh: axis -> size, in the mesh's order.
     """
     found = []
-    for run in Program(text).running(frozenset(KINDS)):
+    for run in running(text, KINDS):
         line = run.instruction
         kind = KINDS[line.opcode]
         members = _group(line, math.prod(mesh.values()))

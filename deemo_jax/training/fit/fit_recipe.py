@@ -14,7 +14,13 @@ from deemo_jax.training.fit.topology import parse
 
 
 def fit_recipe(
-    config: Config, topology: str, question: Question, *, compiles: bool = True, searches: bool = False, command: str = ""
+    config: Config,
+    topology: str,
+    question: Question,
+    *,
+    compiles: bool = True,
+    searches: bool = False,
+    command: str = "",
 ) -> Report:
     """Whether a recipe fits on a topology, and what it costs there.
 
@@ -29,15 +35,15 @@ def fit_recipe(
     Raises:
         UserError: a mistake in the recipe or the topology, or no compiler for it.
     """
-    recipe, planner = Recipe.from_config(config), Planner(parse(topology))
+    recipe, planner = Recipe.from_config(config), Planner(parse(topology), compiles=compiles)
     found = []
     if searches:
-        found = search(planner, recipe, compiles=compiles, say=_say)
+        found = search(planner, recipe, _say)
     if found:
         plan = found[0]
     else:
-        _say("traces the step" + (" and compiles it: minutes at full width" if compiles else ""))
-        plan = planner.plan(recipe, compiles=compiles)
+        _say("traces the step" + (" and compiles it: minutes at full width" if planner.compiles else ""))
+        plan = planner.plan(recipe)
     lines = [] if plan.fits else advice(planner, plan)
     return Report(plan, costs(plan, question), lines, found, command)
 

@@ -2,7 +2,8 @@
 
 It knows what is frozen: of N parameters that D tokens pass, a frozen encoder costs 2ND (forward), a frozen decoder 4ND
 (forward, and the gradient of its inputs), what is trained 6ND, less where nothing before it learns. Attention's own
-products come on top, as whole squares, since masks save none of them. The loss counts as if each position were a target.
+products come on top, as whole squares, since masks save none of them. The loss counts as if each position were a
+target.
 """
 
 import dataclasses

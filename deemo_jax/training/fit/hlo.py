@@ -5,10 +5,9 @@ of a conditional's branches one. XLA writes into a loop how often it turns where
 """
 
 import dataclasses
-import functools
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 # Bytes of an element; types that are not named have as many bits as their name says ('f8e4m3fn': 8).
 BYTES = {"pred": 1, "token": 0, "opaque": 0, "c64": 8, "c128": 16}
@@ -89,64 +88,71 @@ class Running:
     sure: bool
 
 
-class Program:
-    """A compiled program's text, read."""
+def running(text: str, opcodes: Collection[str]) -> list[Running]:
+    """All instructions with these opcodes that run. Of a conditional the branch with the most operand bytes counts.
 
-    def __init__(self, text: str):
-        """Reads `compiled.as_text()`."""
-        self._computations: dict[str, dict[str, Instruction]] = {}
-        self._entry = ""
-        inside: dict[str, Instruction] | None = None
-        for line in text.splitlines():
-            if inside is None:
-                if header := HEADER.match(line):
-                    inside = self._computations.setdefault(header[2], {})
-                    self._entry = header[2] if header[1] else self._entry
-            elif line.startswith("}"):
-                inside = None
-            elif found := _instruction(line):
-                inside[found.name] = found
+    Args:
+        text: `compiled.as_text()`.
+        opcodes: which instructions are wanted.
+    """
+    computations, entry = _read(text)
+    known: dict[str, list[Running]] = {}
 
-    def running(self, opcodes: frozenset[str]) -> Iterator[Running]:
-        """All instructions with these opcodes that run. Of a conditional the branch with the most operand bytes."""
-        yield from self._run(self._entry, opcodes)
+    def run(computation: str) -> list[Running]:
+        if computation not in known:
+            lines = computations.get(computation, {})
+            known[computation] = [found for line in lines.values() for found in of_line(line, lines)]
+        return known[computation]
 
-    @functools.cache  # noqa: B019  a computation may be called from many places; the program lives as long as its cache
-    def _run(self, computation: str, opcodes: frozenset[str]) -> tuple[Running, ...]:
-        found: list[Running] = []
-        lines = self._computations.get(computation, {})
-        for line in lines.values():
-            if line.opcode in opcodes:
-                size = sum(array_bytes(lines[name].shape) for name in line.operands if name in lines)
-                found.append(Running(line, size, 1, 0, True))
-            if line.branches:
-                branches = [self._run(name, opcodes) for name in line.branches]
-                found += max(branches, key=lambda runs: sum(run.operand_bytes * run.times for run in runs))
-            trips = self._trips(line) if line.opcode == "while" else 1
-            for name in line.called:
-                for run in self._run(name, opcodes):
-                    if line.opcode == "while":
-                        run = dataclasses.replace(
-                            run, times=run.times * (trips or 1), loops=run.loops + 1, sure=run.sure and trips is not None
-                        )
-                    found.append(run)
-        return tuple(found)
+    def of_line(line: Instruction, lines: Mapping[str, Instruction]) -> Iterator[Running]:
+        if line.opcode in opcodes:
+            size = sum(array_bytes(lines[name].shape) for name in line.operands if name in lines)
+            yield Running(line, size, 1, 0, True)
+        if line.branches:
+            yield from max(map(run, line.branches), key=lambda found: sum(one.operand_bytes * one.times for one in found))
+        inner = [found for name in line.called for found in run(name)]
+        if line.opcode != "while":
+            yield from inner
+            return
+        turns = _turns(line, computations)
+        for one in inner:
+            times, sure = one.times * (turns or 1), one.sure and turns is not None
+            yield dataclasses.replace(one, times=times, loops=one.loops + 1, sure=sure)
 
-    def _trips(self, loop: Instruction) -> int | None:
-        """How often a loop turns; None where the text does not say. Loops that jax.lax.scan makes count from 0."""
-        if known := TRIPS.search(loop.text):
-            return int(known[1])
-        condition = self._computations.get(loop.condition, {})
-        limits = [line for line in condition.values() if line.opcode == "constant" and line.shape.startswith("s32[]")]
-        compared = any(line.opcode == "compare" and "direction=LT" in line.text for line in condition.values())
-        if len(limits) == 1 and compared:
-            return int(limits[0].operands[0])
-        return None
+    return run(entry)
+
+
+def _read(text: str) -> tuple[dict[str, dict[str, Instruction]], str]:
+    """Computation -> its instructions by name, and the name of the computation that the program begins with."""
+    computations: dict[str, dict[str, Instruction]] = {}
+    entry, inside = "", None
+    for line in text.splitlines():
+        if inside is None:
+            if header := HEADER.match(line):
+                inside = computations.setdefault(header[2], {})
+                entry = header[2] if header[1] else entry
+        elif line.startswith("}"):
+            inside = None
+        elif found := _instruction(line):
+            inside[found.name] = found
+    return computations, entry
+
+
+def _turns(loop: Instruction, computations: Mapping[str, Mapping[str, Instruction]]) -> int | None:
+    """How often a loop turns; None where the text does not say. Loops that jax.lax.scan makes count up from 0."""
+    if known := TRIPS.search(loop.text):
+        return int(known[1])
+    condition = computations.get(loop.condition, {}).values()
+    limits = [line for line in condition if line.opcode == "constant" and line.shape.startswith("s32[]")]
+    compared = any(line.opcode == "compare" and "direction=LT" in line.text for line in condition)
+    return int(limits[0].operands[0]) if len(limits) == 1 and compared else None
 
 
 def array_bytes(shape: str) -> int:
     """Bytes of all arrays of a shape, an array or a tuple, as text; layouts and padding do not count."""
-    return sum(_element(kind) * math.prod(map(int, filter(None, sizes.split(",")))) for kind, sizes in ARRAY.findall(shape))
+    return sum(
+        _element(kind) * math.prod(map(int, filter(None, sizes.split(",")))) for kind, sizes in ARRAY.findall(shape)
+    )
 
 
 def _element(kind: str) -> int:

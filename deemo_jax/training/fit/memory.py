@@ -45,9 +45,7 @@ def arguments(step: StepShapes) -> Memory:
 
 def held(tree: Any) -> int:
     """Bytes on a chip of arrays, or `jax.ShapeDtypeStruct`s, with shardings."""
-    return sum(
-        math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree)
-    )
+    return sum(math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def compiled(step: StepShapes, analysis: Any) -> Memory:

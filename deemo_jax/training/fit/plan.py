@@ -74,33 +74,44 @@ class Share:
 
 
 class Planner:
-    """Makes plans on one topology. Tracing takes seconds at full width, so each share is traced once."""
+    """Makes plans on one topology. Tracing takes seconds at full width, so what plans share is traced once.
 
-    def __init__(self, topology: Topology):
-        """For these chips."""
+    Attributes:
+        topology: the chips.
+        compiles: whether steps are compiled for them; else memory and collectives are estimated.
+    """
+
+    def __init__(self, topology: Topology, *, compiles: bool):
+        """
+        Args:
+            topology: the chips.
+            compiles: whether steps are to be compiled, where the topology can be compiled for here.
+
+        Raises:
+            UserError: there is no compiler for it.
+        """
         self.topology = topology
+        self.compiles = compiles and topology.compiles
+        self._devices = topology.devices() if self.compiles else None
         self._shares: dict[str, Share] = {}
+        self._steps: dict[str, StepShapes] = {}
 
-    def plan(self, recipe: Recipe, *, compiles: bool) -> Plan:
+    def plan(self, recipe: Recipe, *, estimate: bool = False) -> Plan:
         """The plan of a recipe.
 
         Args:
             recipe: model, mesh and batch; its data and weights need not be there.
-            compiles: whether the step is compiled; else, and where a topology cannot be compiled for here, memory and
-                collectives are estimated.
+            estimate: whether it is not compiled although it could be.
 
         Raises:
-            UserError: the recipe, the mesh and the topology do not go together, or there is no compiler.
+            UserError: the recipe, the mesh and the topology do not go together.
         """
         topology = self.topology
-        compiles = compiles and topology.compiles
         sizes = mesh_lib.mesh_sizes(recipe.mesh, topology.chips)
         known = dict(zip(mesh_lib.AXES, sizes, strict=True))
         recipe = dataclasses.replace(recipe, mesh=dataclasses.replace(recipe.mesh, **known))
-        mesh: Any = mesh_lib.abstract_mesh(recipe.mesh, topology.chips)
-        if compiles:
-            mesh = mesh_lib.make_mesh(recipe.mesh, topology.devices())
-        step = step_shapes(recipe, mesh)
+        compiles = self.compiles and not estimate
+        step = step_shapes(recipe, mesh_lib.make_mesh(recipe.mesh, self._devices)) if compiles else self._step(recipe)
         share = self._share(step)
         memory, sent, seconds = estimated(step, share.alive), tuple(expected(step, share.products)), None
         fits = memory.total <= topology.memory
@@ -126,6 +137,16 @@ class Planner:
             flops = sum(part.model for part in parts)
             bound = roofline(self.topology, chip, mesh, share.products, sent, flops)
         return Plan(recipe, self.topology, mesh, memory, fits, sent, parts, bound, seconds)
+
+    def _step(self, recipe: Recipe) -> StepShapes:
+        """Shapes on a mesh without devices."""
+        data = dataclasses.replace(recipe.data, batch_size=0)
+        model = {**recipe.model, "decoder": {**recipe.model["decoder"], "remat": ""}}
+        key = str(dataclasses.replace(recipe, data=data, model=model))
+        if key not in self._steps:
+            mesh: Any = mesh_lib.abstract_mesh(recipe.mesh, self.topology.chips)
+            self._steps[key] = step_shapes(recipe, mesh)
+        return self._steps[key].changed(recipe)
 
     def _share(self, step: StepShapes) -> Share:
         recipe, rows = step.recipe, step.recipe.data.batch_size // step.shares

@@ -29,7 +29,7 @@ class Product:
 
 
 def products(traced: Any) -> list[Product]:
-    """Those of a `jax.make_jaxpr`. Loops that jax.lax.scan makes count as often as they turn; of branches the dearest."""
+    """Those of a `jax.make_jaxpr`. What stands in a scan counts as often as that turns; of branches the dearest."""
     return list(_products(traced.jaxpr, ""))
 
 

@@ -163,7 +163,9 @@ class Report:
             (part.part, *(f"{value / plan.recipe.data.batch_size / 1e12:.3f}" for value in _passes(part)))
             for part in plan.parts
         ]
-        sums = [sum(column) / plan.recipe.data.batch_size / 1e12 for column in zip(*map(_passes, plan.parts), strict=True)]
+        sums = [
+            sum(column) / plan.recipe.data.batch_size / 1e12 for column in zip(*map(_passes, plan.parts), strict=True)
+        ]
         rows.append(("all", *(f"{value:.3f}" for value in sums)))
         header = ("part", "forward", "backward", "computed again")
         return Table("TFLOP a sample (MFU counts forward and backward)", header, tuple(rows), right=(1, 2, 3))
@@ -190,7 +192,11 @@ class Report:
             ("MFU", *(f"{cost.mfu:.0%}" for cost in columns)),
             ("cores that decode", *(f"{cost.cores:,.1f}" for cost in columns)),
         ]
-        for label, key in (("hours an epoch", "hours"), ("chip-hours an epoch", "chip_hours"), ("money an epoch", "money")):
+        for label, key in (
+            ("hours an epoch", "hours"),
+            ("chip-hours an epoch", "chip_hours"),
+            ("money an epoch", "money"),
+        ):
             values = [getattr(cost, key) for cost in columns]
             if None not in values:
                 rows.append((label, *(f"{value:,.2f}" for value in values)))
@@ -206,7 +212,9 @@ class Report:
             )
             for one in self.others[:SHOWN]
         ]
-        return Table("Search, the fastest first", ("flags", "", "GiB a chip", "s/1000 samples"), tuple(rows), right=(2, 3))
+        return Table(
+            "Search, the fastest first", ("flags", "", "GiB a chip", "s/1000 samples"), tuple(rows), right=(2, 3)
+        )
 
 
 def write(report: Report, path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.recipe import MeshRecipe, Recipe
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.models.parts.layers import Remat
 from deemo_jax.training.fit.plan import Plan, Planner
 
@@ -22,30 +22,28 @@ COMPILED = 3
 SLACK = 1.3
 
 
-def search(planner: Planner, recipe: Recipe, *, compiles: bool, say: Callable[[str], None]) -> list[Plan]:
+def search(planner: Planner, recipe: Recipe, say: Callable[[str], None]) -> list[Plan]:
     """Plans that fit, the most samples a second first; those that were compiled before those that were estimated.
 
     Args:
         planner: of the topology.
         recipe: whose mesh, batch size and remat are replaced.
-        compiles: whether the best are compiled.
         say: takes a line of progress.
 
     Raises:
         UserError: nothing can be tried.
     """
-    compiles = compiles and planner.topology.compiles
-    room = planner.topology.memory * (SLACK if compiles else 1)
+    room = planner.topology.memory * (SLACK if planner.compiles else 1)
     found = [plan for plan in _estimates(planner, recipe) if plan.memory.total <= room]
     found.sort(key=_speed)
-    if not compiles:
+    if not planner.compiles:
         return found
     made: list[Plan] = []
     for plan in found:
         if len(made) == COMPILED:
             break
         say(f"compiles {told(plan.recipe)}")
-        compiled = planner.plan(plan.recipe, compiles=True)
+        compiled = planner.plan(plan.recipe)
         if compiled.fits:
             made.append(compiled)
     return sorted(made, key=_speed) + [plan for plan in found if plan.recipe not in [one.recipe for one in made]]
@@ -89,7 +87,7 @@ def _estimates(planner: Planner, recipe: Recipe) -> Iterator[Plan]:
     count = 0
     for tried in candidates(recipe, planner.topology.chips, planner.topology.fast):
         try:
-            plan = planner.plan(tried, compiles=False)
+            plan = planner.plan(tried, estimate=True)
         except UserError as error:  # an axis that does not divide the model
             refusal = error
             continue

@@ -50,7 +50,17 @@ class StepShapes:
         """The jaxpr of the step on one share of the batch with all parameters whole."""
         rows = self.recipe.data.batch_size // self.shares
         batch = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape[1:]), leaf.dtype), self.batch)
-        return jax.make_jaxpr(make_step(self.model, self.recipe))(self.state, self.frozen, batch)
+        state, frozen = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (self.state, self.frozen))
+        return jax.make_jaxpr(make_step(self.model, self.recipe))(state, frozen, batch)
+
+    def changed(self, recipe: Recipe) -> "StepShapes":
+        """The step of a recipe that differs in its batch size, and in what the backward pass recomputes, only.
+
+        Raises:
+            UserError: the batch does not divide over the mesh.
+        """
+        model = make_model(recipe)
+        return dataclasses.replace(self, recipe=recipe, model=model, batch=_batch(recipe, self.mesh, model))
 
 
 def step_shapes(recipe: Recipe, mesh: Mesh) -> StepShapes:
@@ -60,9 +70,14 @@ def step_shapes(recipe: Recipe, mesh: Mesh) -> StepShapes:
         UserError: the model, the mesh or the batch do not go together.
     """
     model = make_model(recipe)
+    batch = _batch(recipe, mesh, model)
     check_shapes(model, recipe)
     abstract, chosen = abstract_params(model, recipe, mesh)
     trainable, frozen = split(unflatten(abstract), chosen)
+    return StepShapes(recipe, mesh, model, abstract_state(recipe, trainable, mesh), frozen, batch)
+
+
+def _batch(recipe: Recipe, mesh: Mesh, model: DeemoLlama) -> Batch:
     data, rows = recipe.data, mesh_lib.batch_sharding(mesh)
     shares = math.prod(mesh.shape[axis] for axis in mesh_lib.BATCH)
     if data.batch_size % shares:
@@ -70,6 +85,6 @@ def step_shapes(recipe: Recipe, mesh: Mesh) -> StepShapes:
             f"config.data.batch_size: {data.batch_size} does not divide over {shares} shares (mesh data x fsdp); "
             f"choose a multiple of {shares}"
         )
-    example = example_batch(model.config, data.batch_size, data.max_length, data.frames, data.clips)
-    batch = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=rows), example)
-    return StepShapes(recipe, mesh, model, abstract_state(recipe, trainable, mesh), frozen, batch)
+    example = example_batch(model.config, 1, data.max_length, data.frames, data.clips)
+    size = data.batch_size
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape[1:]), leaf.dtype, sharding=rows), example)

@@ -17,6 +17,7 @@ from deemo_jax.models.mesh import make_mesh
 from deemo_jax.training.fit.collectives import collectives, table
 
 SIZE, LAYERS = 256, 5
+WHOLE = P()
 
 
 def main() -> dict[str, Any]:
@@ -24,10 +25,12 @@ def main() -> dict[str, Any]:
     mesh = make_mesh(MeshRecipe(data=2, fsdp=4), jax.devices())
     found = {}
 
-    def read(name: str, function: Callable[..., Any], *specs: P, out: P = P()) -> None:
+    def read(name: str, function: Callable[..., Any], *specs: P, out: P = WHOLE) -> None:
         places = [NamedSharding(mesh, spec) for spec in specs]
         shapes = [jax.ShapeDtypeStruct((LAYERS, SIZE, SIZE)[-max(len(spec), 2) :], jnp.float32) for spec in specs]
-        compiled = jax.jit(function, in_shardings=places, out_shardings=NamedSharding(mesh, out)).lower(*shapes).compile()
+        compiled = (
+            jax.jit(function, in_shardings=places, out_shardings=NamedSharding(mesh, out)).lower(*shapes).compile()
+        )
         found[name] = table(collectives(compiled.as_text(), dict(mesh.shape)))
 
     def layers(x: Any, kernels: Any) -> Any:

@@ -1,75 +1,12 @@
 """Compiled text is read as it runs: loops turn, branches exclude one another, two halves of a collective are one."""
 
-from deemo_jax.training.fit.collectives import Collective, collectives, sent_bytes, table
-from deemo_jax.training.fit.hlo import Program, array_bytes
+from pathlib import Path
+
+from deemo_jax.training.fit.collectives import collectives, sent_bytes, table
+from deemo_jax.training.fit.hlo import array_bytes, running
 
 MESH = {"data": 2, "fsdp": 4, "tensor": 1}
-TEXT = """
-HloModule jit_step, is_scheduled=true, num_partitions=8
-
-%sum (a: f32[], b: f32[]) -> f32[] {
-  %a = f32[] parameter(0)
-  %b = f32[] parameter(1)
-  ROOT %add = f32[] add(%a, %b)
-}
-
-%inner_body (p: (s32[], bf16[8,16])) -> (s32[], bf16[8,16]) {
-  %p = (s32[], bf16[8,16]{1,0:T(8,128)(2,1)}) parameter(0)
-  %x = bf16[8,16]{1,0:T(8,128)(2,1)} get-tuple-element(%p), index=1
-  %i = s32[] get-tuple-element(%p), index=0
-  %reduced = bf16[8,16]{1,0} all-reduce(%x), channel_id=3, replica_groups=[4,2]<=[2,4]T(1,0), to_apply=%sum, metadata={op_name="jit(step)/(inner)/add"}
-  ROOT %t = (s32[], bf16[8,16]) tuple(%i, %reduced)
-}
-
-%inner_condition (p: (s32[], bf16[8,16])) -> pred[] {
-  %p.1 = (s32[], bf16[8,16]) parameter(0)
-  %i.1 = s32[] get-tuple-element(%p.1), index=0
-  %limit = s32[] constant(3)
-  ROOT %less = pred[] compare(%i.1, %limit), direction=LT
-}
-
-%outer_body (q: (s32[], bf16[8,16])) -> (s32[], bf16[8,16]) {
-  %q = (s32[], bf16[8,16]) parameter(0)
-  %y = bf16[2,16]{1,0} custom-call(%q), custom_call_target="part"
-  %start = (bf16[2,16]{1,0}, bf16[8,16]{1,0}) all-gather-start(%y), channel_id=1, replica_groups={{0,1,2,3},{4,5,6,7}}, dimensions={0}
-  %done = bf16[8,16]{1,0} all-gather-done(%start)
-  ROOT %w = (s32[], bf16[8,16]) while(%q), condition=%inner_condition, body=%inner_body
-}
-
-%outer_condition (q: (s32[], bf16[8,16])) -> pred[] {
-  %q.1 = (s32[], bf16[8,16]) parameter(0)
-  ROOT %go = pred[] custom-call(%q.1), custom_call_target="ask"
-}
-
-%small (r: f32[4]) -> f32[4] {
-  %r = f32[4]{0} parameter(0)
-  ROOT %moved = f32[4]{0} collective-permute(%r), channel_id=5, source_target_pairs={{0,1},{1,0}}
-}
-
-%large (s: f32[400]) -> f32[400] {
-  %s = f32[400]{0} parameter(0)
-  ROOT %moved.1 = f32[400]{0} collective-permute(%s), channel_id=6, source_target_pairs={{0,4},{4,0}}
-}
-
-%wrapped (v: f32[16]) -> f32[16] {
-  %v = f32[16]{0} parameter(0)
-  ROOT %exchanged = f32[16]{0} all-to-all(%v), channel_id=7, replica_groups=[1,8]<=[8], dimensions={0}
-}
-
-ENTRY %main (arg: (s32[], bf16[8,16]), z: f32[4], u: f32[400], k: s32[], v: f32[16]) -> bf16[8,16] {
-  %arg = (s32[], bf16[8,16]) parameter(0)
-  %z = f32[4]{0} parameter(1)
-  %u = f32[400]{0} parameter(2)
-  %k = s32[] parameter(3)
-  %v.1 = f32[16]{0} parameter(4)
-  %alone = f32[4]{0} all-reduce(%z), channel_id=9, replica_groups=[8,1]<=[8], to_apply=%sum
-  %loop = (s32[], bf16[8,16]) while(%arg), condition=%outer_condition, body=%outer_body, backend_config={"known_trip_count":{"n":"32"},"known_init_step":{"init":"0","step":"1"}}
-  %chosen = f32[400]{0} conditional(%k, %z, %u), branch_computations={%small, %large}
-  %async = ((f32[16]), f32[16], u32[]) async-start(%v.1), calls=%wrapped
-  %finished = f32[16]{0} async-done(%async)
-  ROOT %out = bf16[8,16] get-tuple-element(%loop), index=1
-}
-"""
+TEXT = Path(__file__).with_name("step.hlo").read_text()
 
 
 def test_what_stands_in_loops_counts_as_often_as_they_turn() -> None:
@@ -115,6 +52,8 @@ def test_bytes_that_a_ring_sends() -> None:
 
 
 def test_a_program_without_collectives_has_none() -> None:
-    assert collectives("HloModule m\n\nENTRY %main (p: f32[2]) -> f32[2] {\n  ROOT %p = f32[2]{0} parameter(0)\n}\n", MESH) == []
-    assert list(Program("").running(frozenset({"add"}))) == []
-    assert isinstance(collectives(TEXT, MESH)[0], Collective)
+    assert (
+        collectives("HloModule m\n\nENTRY %main (p: f32[2]) -> f32[2] {\n  ROOT %p = f32[2]{0} parameter(0)\n}\n", MESH)
+        == []
+    )
+    assert running("", {"add"}) == []

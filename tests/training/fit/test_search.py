@@ -27,30 +27,30 @@ def test_candidates_stay_within_the_fast_links() -> None:
 
 def test_the_best_fits_and_is_no_slower_than_what_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deemo_jax.training.fit.search.ROWS", (1, 4))
-    planner = Planner(parse("v5e:2x2"))
-    asked = planner.plan(recipe(MeshRecipe(1, 4, 1, 0)), compiles=False)
-    found = search(planner, recipe(MeshRecipe(1, 4, 1, 0)), compiles=False, say=lambda line: None)
+    planner = Planner(parse("v5e:2x2"), compiles=False)
+    asked = planner.plan(recipe(MeshRecipe(1, 4, 1, 0)))
+    found = search(planner, recipe(MeshRecipe(1, 4, 1, 0)), lambda line: None)
     speeds = [plan.bound.step / plan.recipe.data.batch_size for plan in found if plan.bound]
     assert asked.bound and speeds == sorted(speeds) and speeds[0] <= asked.bound.step / 8
     assert all(plan.fits for plan in found)
     assert "--config.mesh.data=" in told(found[0].recipe) and "remat=" in told(found[0].recipe)
     # With less memory than the fastest takes, another one is found.
     planner.topology = with_memory(planner.topology, found[0].memory.total - 1)
-    smaller = search(planner, recipe(MeshRecipe(1, 4, 1, 0)), compiles=False, say=lambda line: None)
+    smaller = search(planner, recipe(MeshRecipe(1, 4, 1, 0)), lambda line: None)
     assert smaller and smaller[0].memory.total < found[0].memory.total
 
 
 def test_a_config_that_does_not_fit_is_told_what_to_change() -> None:
-    planner = Planner(parse("v5e:2x2"))
+    planner = Planner(parse("v5e:2x2"), compiles=False)
     asked = recipe(MeshRecipe(4, 1, 1, 0), batch_size=64)
-    plan = planner.plan(asked, compiles=False)
+    plan = planner.plan(asked)
     planner.topology = with_memory(planner.topology, int(0.6 * plan.memory.total))
-    plan = planner.plan(asked, compiles=False)
+    plan = planner.plan(asked)
     assert not plan.fits
     lines = advice(planner, plan)
     assert any(line.startswith("--config.data.batch_size=") for line in lines), lines
     planner.topology = with_memory(planner.topology, 1000)
-    (line,) = advice(planner, planner.plan(asked, compiles=False))
+    (line,) = advice(planner, planner.plan(asked))
     assert line.startswith("no change of mesh, batch or remat is enough")
 
 
@@ -63,4 +63,4 @@ def test_a_config_that_does_not_fit_is_told_what_to_change() -> None:
 )
 def test_what_does_not_go_together_is_refused(asked: Recipe, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        Planner(parse("v5e:2x2")).plan(asked, compiles=False)
+        Planner(parse("v5e:2x2"), compiles=False).plan(asked)

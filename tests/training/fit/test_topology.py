@@ -57,7 +57,9 @@ def test_the_machine_at_hand() -> None:
 
 def test_without_the_tpu_compiler_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     absent = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "libtpu" else absent(name, *more))
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "libtpu" else absent(name, *more)
+    )
     with pytest.raises(UserError, match=r"extra tpu .*--nocompile"):
         parse("v5e:2x2").devices()
 
