@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from deemo_jax.training.fit.hlo import Instruction, running
+from deemo_jax.training.fit.hlo import Instruction, Running, running
 
 # Opcode -> kind; of one that is split in two, the first half counts.
 KINDS = {
@@ -23,6 +23,10 @@ KINDS = {
 } | {"collective-broadcast": "collective-broadcast"}
 LISTED = re.compile(r"replica_groups=\{\{([\d,]*)\}")
 IOTA = re.compile(r"replica_groups=\[(\d+),(\d+)\]<=\[([\d,]+)\](?:T\(([\d,]+)\))?")
+# The groups along named axes of a mesh of XLA's own; an axis may be cut: 'a':(2)4 is 4 of it, behind a factor of 2.
+NAMED = re.compile(r"replica_groups=mesh\[([^\]]*)\][^{]*\{([^}]*)\}")
+CHAIN = re.compile(r'chain_id="?(\w+)')
+CHANNEL = re.compile(r"channel_id=(\d+)")
 PAIRS = re.compile(r"source_target_pairs=\{\{(\d+),(\d+)\}")
 
 
@@ -66,7 +70,7 @@ def collectives(text: str, mesh: Mapping[str, int]) -> list[Collective]:
         mesh: axis -> size, in the mesh's order.
     """
     found = []
-    for run in running(text, KINDS):
+    for run in _once(running(text, KINDS)):
         line = run.instruction
         kind = KINDS[line.opcode]
         members = _group(line, math.prod(mesh.values()))
@@ -74,9 +78,22 @@ def collectives(text: str, mesh: Mapping[str, int]) -> list[Collective]:
         if count > 1:
             sent = sent_bytes(kind, run.operand_bytes, count)
             axes = _axes(members, mesh)
-            more = (line.shape, sent, run.times, run.loops, line.op_name, run.sure)
-            found.append(Collective(kind, axes, count if kind != "collective-permute" else 2, *more))
+            found.append(Collective(kind, axes, count, line.shape, sent, run.times, run.loops, line.op_name, run.sure))
     return sorted(found, key=lambda one: -one.per_step)
+
+
+def _once(found: Iterable[Running]) -> list[Running]:
+    """Those of which XLA spreads one over several fusions, or over the turns of a loop, that compute meanwhile, once.
+
+    Each such fusion names the collective, with its channel and a chain.
+    """
+    kept: dict[str, Running] = {}
+    for index, run in enumerate(found):
+        chain, channel = CHAIN.search(run.instruction.text), CHANNEL.search(run.instruction.text)
+        key = f"{chain[1]} {channel[1]}" if chain and channel else str(-index)
+        if key not in kept or run.times < kept[key].times:
+            kept[key] = run
+    return list(kept.values())
 
 
 def sent_bytes(kind: str, held: int, group: int) -> int:
@@ -112,7 +129,22 @@ def _group(line: Instruction, devices: int) -> Sequence[int]:
         if found[4]:
             order = order.transpose([int(n) for n in found[4].split(",")])
         return order.reshape(groups, size)[0].tolist()
+    if found := NAMED.search(line.text):
+        return _along(found[1], found[2])
     return range(devices)
+
+
+def _along(sizes: str, axes: str) -> Sequence[int]:
+    """The first group of `mesh['a'=2,'b'=4] {'b'}`."""
+    mesh = {name: int(size) for name, size in re.findall(r"'(\w+)'=(\d+)", sizes)}
+    place: Any = np.arange(math.prod(mesh.values())).reshape(tuple(mesh.values()))
+    members = np.zeros(1, int)
+    for name, before, size in re.findall(r"'(\w+)'(?::\((\d+)\)(\d+))?", axes):
+        line = np.moveaxis(place, list(mesh).index(name), 0).reshape(mesh[name], -1)[:, 0]
+        if size:
+            line = line.reshape(int(before), int(size), -1)[0, :, 0]
+        members = (members[:, None] + line).ravel()
+    return members.tolist()
 
 
 def _axes(members: Sequence[int], mesh: Mapping[str, int]) -> tuple[str, ...]:

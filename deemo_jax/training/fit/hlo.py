@@ -65,7 +65,15 @@ class Instruction:
     @property
     def condition(self) -> str:
         """The computation that a loop asks whether to go on."""
-        found = re.search(r"\bcondition=%?([\w.\-]+)", self.text)
+        return self._named("condition")
+
+    @property
+    def body(self) -> str:
+        """The computation that a loop turns."""
+        return self._named("body")
+
+    def _named(self, role: str) -> str:
+        found = re.search(rf"\b{role}=%?([\w.\-]+)", self.text)
         return found[1] if found else ""
 
 
@@ -109,12 +117,14 @@ def running(text: str, opcodes: Collection[str]) -> list[Running]:
             size = sum(array_bytes(lines[name].shape) for name in line.operands if name in lines)
             yield Running(line, size, 1, 0, True)
         if line.branches:
-            yield from max(map(run, line.branches), key=lambda found: sum(one.operand_bytes * one.times for one in found))
+            yield from max(
+                map(run, line.branches), key=lambda found: sum(one.operand_bytes * one.times for one in found)
+            )
         inner = [found for name in line.called for found in run(name)]
         if line.opcode != "while":
             yield from inner
             return
-        turns = _turns(line, computations)
+        turns = _turns(line, lines, computations)
         for one in inner:
             times, sure = one.times * (turns or 1), one.sure and turns is not None
             yield dataclasses.replace(one, times=times, loops=one.loops + 1, sure=sure)
@@ -138,14 +148,42 @@ def _read(text: str) -> tuple[dict[str, dict[str, Instruction]], str]:
     return computations, entry
 
 
-def _turns(loop: Instruction, computations: Mapping[str, Mapping[str, Instruction]]) -> int | None:
-    """How often a loop turns; None where the text does not say. Loops that jax.lax.scan makes count up from 0."""
+def _turns(
+    loop: Instruction, caller: Mapping[str, Instruction], computations: Mapping[str, Mapping[str, Instruction]]
+) -> int | None:
+    """How often a loop turns; None where the text does not say.
+
+    Where XLA wrote no number, it is read from a counter that the condition holds against a constant, and that the body
+    raises by a constant. One whose start is not a constant begins at 0, as those of jax.lax.scan do.
+    """
     if known := TRIPS.search(loop.text):
         return int(known[1])
-    condition = computations.get(loop.condition, {}).values()
-    limits = [line for line in condition if line.opcode == "constant" and line.shape.startswith("s32[]")]
-    compared = any(line.opcode == "compare" and "direction=LT" in line.text for line in condition)
-    return int(limits[0].operands[0]) if len(limits) == 1 and compared else None
+    condition, body = computations.get(loop.condition, {}), computations.get(loop.body, {})
+    compared = [line for line in condition.values() if line.opcode == "compare" and "direction=LT" in line.text]
+    if len(compared) != 1:
+        return None
+    counter, limit = (condition.get(name) for name in compared[0].operands)
+    index = counter and re.search(r"\bindex=(\d+)", counter.text)
+    last = _constant(limit, condition)
+    results = [line for line in body.values() if line.opcode == "tuple"]
+    if not index or last is None or not results:
+        return None
+    place = int(index[1])
+    raised = body.get(results[-1].operands[place])
+    steps = [_constant(body.get(name), body) for name in raised.operands] if raised and raised.opcode == "add" else []
+    step = next((step for step in steps if step), None)
+    begun = caller.get(loop.operands[0])
+    start = _constant(caller.get(begun.operands[place]), caller) if begun and begun.opcode == "tuple" else None
+    return None if step is None else max(-(-(last - (start or 0)) // step), 0)
+
+
+def _constant(line: Instruction | None, lines: Mapping[str, Instruction]) -> int | None:
+    """The whole number that an instruction gives; None where it is none, or not known."""
+    while line and line.opcode in ("copy", "bitcast", "convert", "reshape"):
+        line = lines.get(line.operands[0])
+    if not line or line.opcode != "constant" or not re.fullmatch(r"-?\d+", line.operands[0]):
+        return None
+    return int(line.operands[0])
 
 
 def array_bytes(shape: str) -> int:

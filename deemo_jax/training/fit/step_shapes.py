@@ -50,7 +50,9 @@ class StepShapes:
         """The jaxpr of the step on one share of the batch with all parameters whole."""
         rows = self.recipe.data.batch_size // self.shares
         batch = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape[1:]), leaf.dtype), self.batch)
-        state, frozen = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (self.state, self.frozen))
+        state, frozen = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (self.state, self.frozen)
+        )
         return jax.make_jaxpr(make_step(self.model, self.recipe))(state, frozen, batch)
 
     def changed(self, recipe: Recipe) -> "StepShapes":

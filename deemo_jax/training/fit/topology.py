@@ -77,7 +77,7 @@ def parse(name: str) -> Topology:
         return _local()
     kind, _, shape = name.partition(":")
     if kind not in {*CHIPS, "cpu"}:
-        close = difflib.get_close_matches(kind, [*CHIPS, "cpu", "local"], 1, 0.5)
+        close = difflib.get_close_matches(kind, [*CHIPS, "cpu", "local"], 1, 0.7)
         raise UserError(f"--topology {name!r}: {kind!r} is no chip of this table{_meant(close)}; examples: {EXAMPLES}")
     if not re.fullmatch(r"[1-9]\d{0,4}(x[1-9]\d{0,4}){0,2}", shape):
         raise UserError(f"--topology {name!r}: {shape!r} is no shape; examples: {EXAMPLES}")

@@ -25,9 +25,11 @@ def main() -> dict[str, Any]:
     mesh = make_mesh(MeshRecipe(data=2, fsdp=4), jax.devices())
     found = {}
 
-    def read(name: str, function: Callable[..., Any], *specs: P, out: P = WHOLE) -> None:
+    def read(
+        name: str, function: Callable[..., Any], *specs: P, out: P = WHOLE, dimensions: tuple[int, ...] = (2,)
+    ) -> None:
         places = [NamedSharding(mesh, spec) for spec in specs]
-        shapes = [jax.ShapeDtypeStruct((LAYERS, SIZE, SIZE)[-max(len(spec), 2) :], jnp.float32) for spec in specs]
+        shapes = [jax.ShapeDtypeStruct((LAYERS, SIZE, SIZE)[3 - dims :], jnp.float32) for dims in dimensions]
         compiled = (
             jax.jit(function, in_shardings=places, out_shardings=NamedSharding(mesh, out)).lower(*shapes).compile()
         )
@@ -45,7 +47,7 @@ def main() -> dict[str, Any]:
     def mapped(function: Callable[[Any], Any], spec: P, out: P) -> Callable[[Any], Any]:
         return jax.shard_map(function, mesh=mesh, in_specs=spec, out_specs=out, check_vma=False)
 
-    read("layers", layers, P("data"), P(None, "fsdp"), out=P("data"))
+    read("layers", layers, P("data"), P(None, "fsdp"), out=P("data"), dimensions=(2, 3))
     read("sum", lambda x: x.sum(0), P(("data", "fsdp")))
     read("scatter", mapped(lambda x: jax.lax.psum_scatter(x, "fsdp", tiled=True), P(), P("fsdp")), P(), out=P("fsdp"))
     exchange = mapped(lambda x: jax.lax.all_to_all(x, "fsdp", 1, 0, tiled=True), P("fsdp"), P(None, "fsdp"))

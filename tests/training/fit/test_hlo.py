@@ -34,6 +34,31 @@ def test_of_branches_one_runs_and_of_halves_one_counts() -> None:
     ]
 
 
+def test_groups_may_be_named_along_axes_of_xlas_own() -> None:
+    for named, axes in (
+        ("mesh['a'=2,'b'=4] {'b'}", ("fsdp",)),
+        ("mesh['a'=2,'b'=4] {'a'}", ("data",)),
+        ("mesh['a'=8] {'a':(2)4}", ("fsdp",)),
+        ("mesh['a'=8] {'a':(1)2}", ("data",)),
+    ):
+        text = TEXT.replace("replica_groups={{0,1,2,3},{4,5,6,7}}", f"replica_groups={named}")
+        assert next(one for one in collectives(text, MESH) if one.kind == "all-gather").axes == axes
+
+
+def test_a_collective_that_is_spread_over_several_fusions_counts_once() -> None:
+    line = next(line for line in TEXT.splitlines() if "%exchanged" in line)
+    part = line.replace("channel_id=7", 'channel_id=7, frontend_attributes={chain_id="3"}')
+    more = part.replace("ROOT ", "").replace("%exchanged", "%once_more")
+    text = TEXT.replace(line, f"{more}\n{part}")
+    assert [one.times for one in collectives(text, MESH) if one.kind == "all-to-all"] == [1]
+
+
+def test_a_counter_may_rise_by_more_than_one() -> None:
+    text = TEXT.replace("%limit = s32[] constant(3)", "%limit = s32[] constant(8)")
+    text = text.replace("constant(1)", "constant(4)")
+    assert next(one for one in collectives(text, MESH) if one.kind == "all-reduce").times == 64
+
+
 def test_a_loop_that_turns_an_unknown_number_of_times_counts_once_and_says_so() -> None:
     unknown = TEXT.replace('"known_trip_count":{"n":"32"},', "")
     gathered = next(one for one in collectives(unknown, MESH) if one.kind == "all-gather")

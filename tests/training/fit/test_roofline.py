@@ -52,10 +52,7 @@ def test_beyond_a_host_of_gpus_the_network_carries() -> None:
 
 def test_memory_is_what_shardings_leave_on_a_chip() -> None:
     planner = Planner(parse("v5e:2x2"), compiles=False)
-    whole, split = (
-        planner.plan(recipe(mesh=mesh)).memory
-        for mesh in (MeshRecipe(4, 1, 1, 0), MeshRecipe(1, 4, 1, 0))
-    )
+    whole, split = (planner.plan(recipe(mesh=mesh)).memory for mesh in (MeshRecipe(4, 1, 1, 0), MeshRecipe(1, 4, 1, 0)))
     assert split.frozen < 0.5 * whole.frozen and split.trainable < 0.7 * whole.trainable
     assert whole.optimizer == pytest.approx(2 * whole.trainable, rel=0.01)
     assert whole.batch == split.batch and whole.total > split.total
