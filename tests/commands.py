@@ -80,6 +80,9 @@ def _undone() -> Iterator[None]:
             handler.stream = stream
             for number, before in handlers.items():
                 signal.signal(number, before)
+            # A key of the config that the command line changes is a flag of whoever reads its value.
+            for name in [name for name in flags.FLAGS if name.startswith("config.")]:
+                delattr(flags.FLAGS, name)
             for module, defined in list(flags.FLAGS.flags_by_module_dict().items()):
                 # The command's own are named by its file; those of --config.a.b are ml_collections' or absl's.
                 own = module.startswith(("deemo_jax.", "ml_collections.", str(ROOT / "deemo_jax")))

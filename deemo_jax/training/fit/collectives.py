@@ -24,7 +24,8 @@ KINDS = {
 LISTED = re.compile(r"replica_groups=\{\{([\d,]*)\}")
 IOTA = re.compile(r"replica_groups=\[(\d+),(\d+)\]<=\[([\d,]+)\](?:T\(([\d,]+)\))?")
 # The groups along named axes of a mesh of XLA's own; an axis may be cut: 'a':(2)4 is 4 of it, behind a factor of 2.
-NAMED = re.compile(r"replica_groups=mesh\[([^\]]*)\][^{]*\{([^}]*)\}")
+NAMED = re.compile(r"replica_groups=mesh\[([^\]]*)\]([^{]*)\{([^}]*)\}")
+ORDER = re.compile(r"device_ids=\(\[([\d,]+)\](?:T\(([\d,]+)\))?")
 CHAIN = re.compile(r'chain_id="?(\w+)')
 CHANNEL = re.compile(r"channel_id=(\d+)")
 PAIRS = re.compile(r"source_target_pairs=\{\{(\d+),(\d+)\}")
@@ -124,20 +125,24 @@ def _group(line: Instruction, devices: int) -> Sequence[int]:
     if found := LISTED.search(line.text):
         return [int(index) for index in found[1].split(",") if index]
     if found := IOTA.search(line.text):
-        groups, size = int(found[1]), int(found[2])
-        order: Any = np.arange(groups * size).reshape([int(n) for n in found[3].split(",")])
-        if found[4]:
-            order = order.transpose([int(n) for n in found[4].split(",")])
-        return order.reshape(groups, size)[0].tolist()
+        return _order(found[3], found[4]).reshape(int(found[1]), int(found[2]))[0].tolist()
     if found := NAMED.search(line.text):
-        return _along(found[1], found[2])
+        return _along(*found.groups())
     return range(devices)
 
 
-def _along(sizes: str, axes: str) -> Sequence[int]:
-    """The first group of `mesh['a'=2,'b'=4] {'b'}`."""
+def _order(sizes: str, turned: str | None) -> Any:
+    """The devices as an array of these sizes, its axes in another order, as '2,4' and '1,0' say it."""
+    order = np.arange(math.prod(map(int, sizes.split(",")))).reshape([int(size) for size in sizes.split(",")])
+    return order.transpose([int(axis) for axis in turned.split(",")]) if turned else order
+
+
+def _along(sizes: str, order: str, axes: str) -> Sequence[int]:
+    """The first group of `mesh['a'=2,'b'=4] {'b'}`, or of `mesh['a'=4,'b'=2], device_ids=([2,4]T(1,0)) {'b'}`."""
     mesh = {name: int(size) for name, size in re.findall(r"'(\w+)'=(\d+)", sizes)}
-    place: Any = np.arange(math.prod(mesh.values())).reshape(tuple(mesh.values()))
+    listed = ORDER.search(order)
+    devices = _order(*listed.groups()) if listed else np.arange(math.prod(mesh.values()))
+    place: Any = devices.reshape(tuple(mesh.values()))
     members = np.zeros(1, int)
     for name, before, size in re.findall(r"'(\w+)'(?::\((\d+)\)(\d+))?", axes):
         line = np.moveaxis(place, list(mesh).index(name), 0).reshape(mesh[name], -1)[:, 0]

@@ -38,6 +38,7 @@ def test_groups_may_be_named_along_axes_of_xlas_own() -> None:
     for named, axes in (
         ("mesh['a'=2,'b'=4] {'b'}", ("fsdp",)),
         ("mesh['a'=2,'b'=4] {'a'}", ("data",)),
+        ("mesh['a'=4,'b'=2], device_ids=([2,4]T(1,0)) {'a'}", ("fsdp",)),
         ("mesh['a'=8] {'a':(2)4}", ("fsdp",)),
         ("mesh['a'=8] {'a':(1)2}", ("data",)),
     ):

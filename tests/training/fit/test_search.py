@@ -12,6 +12,8 @@ from deemo_jax.training.fit.search import candidates, divisors, search, told
 from deemo_jax.training.fit.topology import Topology, parse
 from tests.training.fit.recipes import recipe
 
+pytestmark = pytest.mark.usefixtures("quickly_traced")
+
 
 def with_memory(topology: Topology, size: int) -> Topology:
     return dataclasses.replace(topology, memory=size)
