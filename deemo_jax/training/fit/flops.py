@@ -2,8 +2,7 @@
 
 It knows what is frozen: of N parameters that D tokens pass, a frozen encoder costs 2ND (forward), a frozen decoder 4ND
 (forward, and the gradient of its inputs), what is trained 6ND, less where nothing before it learns. Attention's own
-products come on top, as whole squares, since masks save none of them. The loss counts as if each position were a
-target.
+products come on top, as its backend computes them: masks save none. The loss counts as if each position were a target.
 """
 
 import dataclasses
@@ -15,6 +14,8 @@ from deemo_jax.training.fit.products import Product
 # How JAX names what the backward pass does, and what it computes a second time.
 BACKWARD = "transpose("
 AGAIN = "rematted_computation"
+# What Flax writes into names where a module calls a method of its own: 'video.encode'.
+METHODS = re.compile(r"/\w+\.\w+(?=/)")
 PARTS = re.compile(r"/(audio|video)/(encoder|projector|connector)(?:/([a-z]+_qformer|qformer))?")
 
 
@@ -61,6 +62,7 @@ def by_part(found: Iterable[Product], shares: int = 1) -> list[PartFlops]:
 
 def part_of(name: str) -> str:
     """The part of the model in which a product of this name stands."""
+    name = METHODS.sub("", name)
     if found := PARTS.search(name):
         return "/".join(filter(None, found.groups()))
     return "decoder" if "/decoder" in name else "loss"

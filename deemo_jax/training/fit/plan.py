@@ -6,6 +6,7 @@ from typing import Any
 
 from deemo_jax.core.recipe import MeshRecipe, Recipe
 from deemo_jax.models import mesh as mesh_lib
+from deemo_jax.models.from_recipe import check_shapes
 from deemo_jax.training.fit.alive import peak_bytes
 from deemo_jax.training.fit.collectives import Collective
 from deemo_jax.training.fit.compile_step import compile_step
@@ -144,7 +145,7 @@ class Planner:
         model = {**recipe.model, "decoder": {**recipe.model["decoder"], "remat": ""}}
         key = str(dataclasses.replace(recipe, data=data, model=model))
         if key not in self._steps:
-            mesh: Any = mesh_lib.abstract_mesh(recipe.mesh, self.topology.chips)
+            mesh: Any = mesh_lib.abstract_mesh(recipe.mesh, self.topology.networks)
             self._steps[key] = step_shapes(recipe, mesh)
         return self._steps[key].changed(recipe)
 
@@ -153,6 +154,8 @@ class Planner:
         data = dataclasses.replace(recipe.data, batch_size=rows)
         key = f"{step.model} {dataclasses.replace(recipe, data=data, mesh=MeshRecipe())}"
         if key not in self._shares:
+            if not self._shares:  # later recipes differ in mesh, batch and remat only
+                check_shapes(step.model, recipe)
             traced = step.trace_share()
             self._shares[key] = Share(tuple(products(traced)), peak_bytes(traced.jaxpr, returned=False))
         return self._shares[key]

@@ -158,17 +158,14 @@ class Report:
         return Table(caption, ("kind", "along", "times", "MB a chip sends"), tuple(rows), right=(2, 3))
 
     def _flops(self) -> Table:
-        plan = self.plan
-        rows = [
-            (part.part, *(f"{value / plan.recipe.data.batch_size / 1e12:.3f}" for value in _passes(part)))
-            for part in plan.parts
-        ]
-        sums = [
-            sum(column) / plan.recipe.data.batch_size / 1e12 for column in zip(*map(_passes, plan.parts), strict=True)
-        ]
-        rows.append(("all", *(f"{value:.3f}" for value in sums)))
+        size, parts = self.plan.recipe.data.batch_size, self.plan.parts
+        unit, scale = ("TFLOP", 1e12) if self.plan.model_flops > 1e11 * size else ("GFLOP", 1e9)
+        rows: list[tuple[str, tuple[int, ...]]]
+        rows = [(part.part, (part.forward, part.backward, part.again)) for part in parts]
+        rows.append(("all", tuple(map(sum, zip(*(values for _, values in rows), strict=True)))))
+        cells = tuple((name, *(f"{value / size / scale:.3f}" for value in values)) for name, values in rows)
         header = ("part", "forward", "backward", "computed again")
-        return Table("TFLOP a sample (MFU counts forward and backward)", header, tuple(rows), right=(1, 2, 3))
+        return Table(f"{unit} a sample (MFU counts forward and backward)", header, cells, right=(1, 2, 3))
 
     def _bounds(self) -> Table:
         bound = self.plan.bound
@@ -246,10 +243,6 @@ def gib(size: float) -> str:
 def milliseconds(seconds: float) -> str:
     """Seconds as milliseconds."""
     return f"{1e3 * seconds:,.1f}"
-
-
-def _passes(part: Any) -> tuple[int, int, int]:
-    return part.forward, part.backward, part.again
 
 
 def _html(table: Table) -> str:

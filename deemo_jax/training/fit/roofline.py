@@ -77,7 +77,7 @@ def roofline(
 def neighbours(axes: Iterable[str], mesh: Mapping[str, int], fast: int) -> int:
     """How many of the chips along these axes the fast links connect; the last axis of the mesh is the innermost."""
     count, stride = 1, 1
-    for axis, size in reversed(mesh.items()):
+    for axis, size in reversed(list(mesh.items())):
         if axis in axes:
             count *= max(min(size, fast // stride), 1)
         stride *= size

@@ -7,12 +7,11 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.models import mesh as mesh_lib
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.deemo_llama import DeemoLlama, example_batch
-from deemo_jax.models.from_recipe import abstract_params, check_shapes, make_model
+from deemo_jax.models.from_recipe import abstract_params, make_model
 from deemo_jax.models.params import Tree, split
 from deemo_jax.models.weights import unflatten
 from deemo_jax.training.state import TrainState
@@ -61,7 +60,7 @@ class StepShapes:
         Raises:
             UserError: the batch does not divide over the mesh.
         """
-        model = make_model(recipe)
+        model = make_model(recipe, self.mesh)
         return dataclasses.replace(self, recipe=recipe, model=model, batch=_batch(recipe, self.mesh, model))
 
 
@@ -69,11 +68,10 @@ def step_shapes(recipe: Recipe, mesh: Mesh) -> StepShapes:
     """The step of a recipe on a mesh.
 
     Raises:
-        UserError: the model, the mesh or the batch do not go together.
+        UserError: the mesh or the batch do not go with the model.
     """
-    model = make_model(recipe)
+    model = make_model(recipe, mesh)
     batch = _batch(recipe, mesh, model)
-    check_shapes(model, recipe)
     abstract, chosen = abstract_params(model, recipe, mesh)
     trainable, frozen = split(unflatten(abstract), chosen)
     return StepShapes(recipe, mesh, model, abstract_state(recipe, trainable, mesh), frozen, batch)
@@ -81,12 +79,7 @@ def step_shapes(recipe: Recipe, mesh: Mesh) -> StepShapes:
 
 def _batch(recipe: Recipe, mesh: Mesh, model: DeemoLlama) -> Batch:
     data, rows = recipe.data, mesh_lib.batch_sharding(mesh)
-    shares = math.prod(mesh.shape[axis] for axis in mesh_lib.BATCH)
-    if data.batch_size % shares:
-        raise UserError(
-            f"config.data.batch_size: {data.batch_size} does not divide over {shares} shares (mesh data x fsdp); "
-            f"choose a multiple of {shares}"
-        )
+    mesh_lib.check_batch(mesh, data.batch_size, recipe.optimizer.accumulate)
     example = example_batch(model.config, 1, data.max_length, data.frames, data.clips)
     size = data.batch_size
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape[1:]), leaf.dtype, sharding=rows), example)

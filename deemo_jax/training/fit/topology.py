@@ -54,6 +54,11 @@ class Topology:
         """Whether a program can be compiled for it here; for GPUs only where they are ('local')."""
         return self.platform != "gpu" or self.name == "local"
 
+    @property
+    def networks(self) -> list[int]:
+        """Of each fast network, its chips."""
+        return [self.fast] * (self.chips // self.fast)
+
     def devices(self) -> list[Any]:
         """Devices for `deemo_jax.models.mesh.make_mesh`; those of a TPU can only be compiled for.
 

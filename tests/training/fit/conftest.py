@@ -11,7 +11,7 @@ from deemo_jax.training.fit.step_shapes import StepShapes
 
 @pytest.fixture
 def quickly_traced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a share computes is a stack of products that grows with its rows, and is kept where nothing is recomputed."""
+    """What a share computes is a stack of products that grows with its rows, kept where nothing is recomputed."""
 
     def traced(step: StepShapes) -> Any:
         rows = step.recipe.data.batch_size // step.shares

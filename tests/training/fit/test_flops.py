@@ -20,7 +20,7 @@ from tests.training import tiny
 
 # Wide enough that what XLA counts beside products is little.
 WIDTH = 64
-ROWS, LENGTH = 2, 65
+ROWS, LENGTH = 2, 64
 LEARNS = ("!.*/encoder/.*", "!decoder/.*", ".*")
 
 
@@ -34,7 +34,7 @@ def shapes(depth: int = 1, remat: str = "none", learns: tuple[str, ...] = LEARNS
     model["decoder"] |= {"depth": depth, "width": 2 * WIDTH, "mlp": 4 * WIDTH, "remat": remat}
     config |= {"model": model, "trainable": list(learns)}
     config["data"] |= {"batch_size": ROWS, "max_length": LENGTH}
-    return step_shapes(Recipe.from_config(config), abstract_mesh(MeshRecipe(), 1))
+    return step_shapes(Recipe.from_config(config), abstract_mesh(MeshRecipe(), [1]))
 
 
 @functools.cache

@@ -92,5 +92,5 @@ def test_estimated_bytes_of_parameters_are_those_of_the_shapes() -> None:
     from deemo_jax.models import mesh as mesh_lib
     from deemo_jax.training.fit.step_shapes import step_shapes
 
-    step = step_shapes(plan.recipe, mesh_lib.abstract_mesh(plan.recipe.mesh, 4))
+    step = step_shapes(plan.recipe, mesh_lib.abstract_mesh(plan.recipe.mesh, [4]))
     assert plan.memory.trainable == sum(4 * math.prod(leaf.shape) for leaf in flatten(step.state.trainable).values())
