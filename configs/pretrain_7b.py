@@ -29,7 +29,15 @@ def get_config(arguments: str = "") -> ConfigDict:
     config.name = "pretrain_7b"
     del config.model.audio
     config.data.update(
-        {"dataset": "captions", "batch_size": 256, "max_length": POSITIONS, "modalities": "video", "test_split": "val"}
+        {
+            "dataset": "captions",
+            "test_split": "val",
+            "batch_size": 256,
+            "max_length": POSITIONS,
+            "modalities": "video",
+            # The lineage draws and crops frames anew each time that a clip is shown, so encoders run in every step.
+            "cached_views": 0,
+        }
     )
     config.prompt.task = "reasoning"  # free text
     config.optimizer.update({"lr": 1e-4, "lr_min": 8e-5, "warmup_steps": 2500})
