@@ -101,7 +101,7 @@ def row(found: Any) -> list[str]:
         sizes,
         f"{sent / 1e9:.1f}",
         f"{1e3 * bound['step']:.0f}",
-        max(("products", "links"), key=lambda name: bound[name]),
+        bound["bound_by"],
         f"{bound['mfu']:.0%}",
         f"{found['batch_size'] / bound['step']:.0f}",
         f"{found['compile_seconds'] / 60:.1f}",

@@ -1,8 +1,8 @@
 """The collectives that a mesh must bring with it, by the rules of sharding: for topologies that are not compiled for.
 
-Parameters that 'fsdp' splits are gathered where they are used: once a step where nothing passes back through them, else
-twice. Gradients are summed over the shares of the batch. Behind each pair of products that 'tensor' splits, the
-activations are summed over it, and so are gradients on their way back.
+Parameters that 'fsdp' splits are gathered where they are used: once where nothing passes back through them, else twice.
+Gradients are summed over the shares of the batch. Both happen for each part of an accumulated batch. Behind each pair of
+products that 'tensor' splits, the activations are summed over it, and so are gradients on their way back.
 """
 
 import math
@@ -27,7 +27,7 @@ def expected(step: StepShapes, share: Iterable[Product]) -> list[Collective]:
     """
     share = list(share)
     passed_back = {part_of(one.name) for one in share if pass_of(one.name) == "backward"}
-    width = jnp.dtype(step.model.config.dtype.value).itemsize
+    width, runs = jnp.dtype(step.model.config.dtype.value).itemsize, step.recipe.optimizer.accumulate
     found: list[Collective] = []
     for learns, tree in ((False, step.frozen), (True, step.state.trainable)):
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
@@ -35,7 +35,7 @@ def expected(step: StepShapes, share: Iterable[Product]) -> list[Collective]:
             part = math.prod(leaf.sharding.shard_shape(leaf.shape))
             fsdp = _split_by(leaf, "fsdp")
             if fsdp > 1:
-                times = 2 if part_of(name) in passed_back else 1
+                times = runs * (2 if part_of(name) in passed_back else 1)
                 held = part * min(width, leaf.dtype.itemsize)
                 found.append(_one("all-gather", ("fsdp",), fsdp, held, times, name))
             if learns:
@@ -44,12 +44,12 @@ def expected(step: StepShapes, share: Iterable[Product]) -> list[Collective]:
 
 
 def _gradients(step: StepShapes, name: str, held: int, fsdp: int) -> list[Collective]:
-    data, whole = step.mesh.shape["data"], step.mesh.shape["fsdp"]
+    data, whole, runs = step.mesh.shape["data"], step.mesh.shape["fsdp"], step.recipe.optimizer.accumulate
     if fsdp > 1:
-        scattered = [_one("reduce-scatter", ("fsdp",), fsdp, held * fsdp, 1, name)]
-        return scattered + ([_one("all-reduce", ("data",), data, held, 1, name)] if data > 1 else [])
+        scattered = [_one("reduce-scatter", ("fsdp",), fsdp, held * fsdp, runs, name)]
+        return scattered + ([_one("all-reduce", ("data",), data, held, runs, name)] if data > 1 else [])
     axes = tuple(axis for axis, size in (("data", data), ("fsdp", whole)) if size > 1)
-    return [_one("all-reduce", axes, data * whole, held, 1, name)] if axes else []
+    return [_one("all-reduce", axes, data * whole, held, runs, name)] if axes else []
 
 
 def _summed_activations(step: StepShapes, share: Iterable[Product], passed_back: Collection[str]) -> list[Collective]:

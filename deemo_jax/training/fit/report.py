@@ -121,7 +121,7 @@ class Report:
                 for kind, axes, times, sent in collectives.table(plan.sent)
             ],
             "flops": {part.part: dataclasses.asdict(part) for part in plan.parts},
-            "bound": None if plan.bound is None else {**dataclasses.asdict(plan.bound), "step": plan.bound.step},
+            "bound": None if plan.bound is None else plan.bound.json(),
             "costs": {name: dataclasses.asdict(cost) for name, cost in self.costs.items()},
             "advice": list(self.advice),
             "search": [

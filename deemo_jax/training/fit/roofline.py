@@ -40,6 +40,10 @@ class Roofline:
             return slowest[0]
         return "arithmetic" if self.arithmetic > 0.9 * self.products else "memory"
 
+    def json(self) -> dict[str, float | str]:
+        """All of it, for a program."""
+        return {**dataclasses.asdict(self), "step": self.step, "bound_by": self.bound_by}
+
 
 def roofline(
     topology: Topology,

@@ -98,7 +98,7 @@ def _estimates(planner: Planner, recipe: Recipe) -> Iterator[Plan]:
 
 
 def _speed(plan: Plan) -> tuple[float, ...]:
-    """Seconds a sample at the bound; of equals, the smaller batch, and the one that takes less memory."""
-    size = plan.recipe.data.batch_size
+    """Seconds a sample at the bound; of equals, the smaller batch, the plainer policy, and what takes less memory."""
+    size, remat = plan.recipe.data.batch_size, plan.recipe.model["decoder"].get("remat", Remat.NONE)
     seconds = plan.bound.step if plan.bound else plan.hardware_flops
-    return round(seconds / size, 9), size, plan.memory.total
+    return round(seconds / size, 9), size, list(Remat).index(Remat(remat)), plan.memory.total

@@ -47,6 +47,7 @@ def parts(*of: Any) -> dict[str, PartFlops]:
     return {part.part: part for part in by_part(products(traced(*of)))}
 
 
+@pytest.mark.slow
 def test_the_count_is_xlas() -> None:
     ours, step = sum(part.hardware for part in parts().values()), shapes()
     theirs = step_shapes(step.recipe, make_mesh(MeshRecipe(), jax.devices()[:1])).lower().cost_analysis()["flops"]

@@ -45,15 +45,24 @@ def test_the_best_fits_and_is_no_slower_than_what_was_asked(monkeypatch: pytest.
 def test_a_config_that_does_not_fit_is_told_what_to_change() -> None:
     planner = Planner(parse("v5e:2x2"), compiles=False)
     asked = recipe(MeshRecipe(4, 1, 1, 0), batch_size=64)
-    plan = planner.plan(asked)
-    planner.topology = with_memory(planner.topology, int(0.6 * plan.memory.total))
-    plan = planner.plan(asked)
-    assert not plan.fits
-    lines = advice(planner, plan)
-    assert any(line.startswith("--config.data.batch_size=") for line in lines), lines
-    planner.topology = with_memory(planner.topology, 1000)
-    (line,) = advice(planner, planner.plan(asked))
-    assert line.startswith("no change of mesh, batch or remat is enough")
+
+    def told_with(share: float) -> list[str]:
+        """Advice where a chip has this share of what is needed."""
+        planner.topology = with_memory(planner.topology, int(share * needed))
+        plan = planner.plan(asked)
+        assert not plan.fits
+        return advice(planner, plan)
+
+    needed = planner.plan(asked).memory.total
+    lines = told_with(0.6)
+    assert [line.split(" ")[0] for line in lines] == [
+        "--config.model.decoder.remat=block",
+        "--config.optimizer.accumulate=2",
+    ]
+    (together,) = told_with(0.2)
+    assert "remat=block" in together and "accumulate=16" in together
+    (line,) = told_with(0.0001)
+    assert line.startswith("no change of mesh, remat, frozen_dtype and accumulate is enough")
 
 
 @pytest.mark.parametrize(
