@@ -1,8 +1,8 @@
 """The collectives that a mesh must bring with it, by the rules of sharding: for topologies that are not compiled for.
 
 Parameters that 'fsdp' splits are gathered where they are used: once where nothing passes back through them, else twice.
-Gradients are summed over the shares of the batch. Both happen for each part of an accumulated batch. Behind each pair of
-products that 'tensor' splits, the activations are summed over it, and so are gradients on their way back.
+Gradients are summed over the shares of the batch. Both happen for each part of an accumulated batch. Behind each pair
+of products that 'tensor' splits, the activations are summed over it, and so are gradients on their way back.
 """
 
 import math
