@@ -21,6 +21,7 @@ from deemo_jax.deid.settings import (
     MODES,
     NO_TRACK,
     POLICIES,
+    SPOKEN,
     VOICES,
     Settings,
 )
@@ -30,7 +31,7 @@ from deemo_jax.deid.voice.command import TIMEOUT_S, VoiceTool
 
 # How to call a command -> its flags that this command had in early versions.
 ELSEWHERE = {
-    "python -m deemo_jax.redact FILE --out FILE": ("text", "transcripts", "names", "source_map", "text_engine"),
+    "python -m deemo_jax.redact FILE --out FILE": ("text", "transcripts", "source_map", "text_engine"),
     "python -m deemo_jax.probe FILE...": ("probe",),
     "python -m deemo_jax.audit DIR": (
         *("audit", "truth", "source", "every", "report", "human_check", "detector", "face_embedder", "clips"),
@@ -92,9 +93,10 @@ def parser() -> argparse.ArgumentParser:
     )
     flags.add_argument(
         "--voice",
-        choices=VOICES,
+        choices=(*VOICES, SPOKEN),
         help="how the voice is changed; neutral (default): one voice for everybody, with the course of pitch and"
-        " loudness (--speakers keeps more of it); of these others none hides a speaker from somebody who tries:"
+        " loudness (--speakers keeps more of it); spoken: the words of a transcript (--words) said anew, with the same"
+        " course, the safest; of these others none hides a speaker from somebody who tries:"
         " mcadams (the paper's): formants, a coefficient a clip; mcadams_speaker: one a speaker (--speakers);"
         " mcadams_fixed: the same for all; recast: pitch, formants, timbre",
     )
@@ -102,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
         "--prosody",
         type=float,
         metavar="SHARE",
-        help="with --voice neutral, how much of the course of pitch and loudness is kept, 0 to 1 (default 1)",
+        help="with --voice neutral or spoken, how much of the course of pitch and loudness is kept, 0 to 1 (default 1)",
     )
     flags.add_argument(
         "--voice_command",
@@ -129,8 +131,8 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="who speaks: CSV with a header, or JSON lines, with clip_id or file, and speaker. With mcadams_speaker"
-        " each has one voice, with neutral prosody is taken around their mean over all clips; with other speakers,"
-        " write to another folder",
+        " each has one voice, with neutral and spoken prosody is taken around their mean over all clips; with other"
+        " speakers, write to another folder",
     )
     flags.add_argument(
         "--turns",
@@ -139,6 +141,17 @@ def parser() -> argparse.ArgumentParser:
         help="who speaks when: the diarised transcript of the one IN, or a folder of them, called like the films (RTTM,"
         " WhisperX's JSON, WebVTT with <v NAME>, or rows of start_s, end_s, speaker): each person gets a voice of their"
         " own",
+    )
+    flags.add_argument(
+        "--words",
+        type=Path,
+        metavar="TRANSCRIPT",
+        help="with --voice spoken, what is said when: the transcript of the one IN with the time of every word, or a"
+        " folder of them, called like the films (Whisper's or WhisperX's JSON, a TextGrid with a tier of words, or rows"
+        " of start_s, end_s, word). Names in it are hummed",
+    )
+    flags.add_argument(
+        "--names", type=Path, metavar="FILE", help="with --voice spoken, names that are hummed always, one a line"
     )
     flags.add_argument(
         "--on_missing",
@@ -182,7 +195,11 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     flags = parser().parse_args(arguments)
     if flags.show_format:
-        print(formats.shown((formats.TRACKS, formats.SOURCES, formats.SPEAKERS, formats.TURNS, formats.SEGMENTS)))
+        print(
+            formats.shown(
+                (formats.TRACKS, formats.SOURCES, formats.SPEAKERS, formats.TURNS, formats.WORDS, formats.SEGMENTS)
+            )
+        )
         return 0
     cli.tidy_when_terminated()
     if not flags.inputs or flags.out is None:
@@ -202,6 +219,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tracks=flags.tracks,
             speakers=flags.speakers,
             turns=flags.turns,
+            words=flags.words,
+            names=flags.names,
             tool=tool,
             key_file=flags.key_file,
             new_key=flags.new_key,

@@ -68,6 +68,10 @@ def test_voices_of_ones_own(raw, tmp_path, command):
         (("--voice_timeout", 5), ("--voice_timeout", "--voice_command")),
         (("--mode", "paper", "--prosody", 0.5), ("prosody", "neutral")),
         (("--voice", "neutral", "--prosody", 2), ("prosody",)),
+        (("--voice", "spoken"), ("--voice spoken", "--words")),
+        (("--words", script), ("--voice spoken", "--words")),
+        (("--voice", "spoken", "--words", script), ("tool.py", "word times")),
+        (("--names", script), ("--names", "--voice spoken")),
     ):
         assert one_line(command(raw.path, "--out", tmp_path / "other", *flags), *words)
     assert not (tmp_path / "other").exists()
@@ -92,7 +96,7 @@ def test_what_goes_wrong_is_one_line(raw, tmp_path, command):
 
 @pytest.mark.parametrize(
     ("flag", "name"),
-    [("--text", "redact"), ("--names", "redact"), ("--probe", "probe"), ("--audit=x", "audit"), ("--every", "audit")],
+    [("--text", "redact"), ("--probe", "probe"), ("--audit=x", "audit"), ("--every", "audit")],
 )
 def test_a_flag_of_another_command_names_it(flag, name):
     assert one_line(commands.run("deidentify", flag, "a"), flag.partition("=")[0], f"python -m deemo_jax.{name} ")

@@ -25,7 +25,9 @@ from deemo_jax.audit.utility.variants import MEL_CLIPS, RAW, voice_variants
 from deemo_jax.core import cli, parallel
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.schema import Modality
+from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.voice.neutral.manner import Manner, manner_of, mean_manner
+from deemo_jax.deid.voice.spoken.words import words_without_names
 from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.imagebind_mel import mel_clips
 from deemo_jax.sample.bayes import optimal_balanced_accuracy
@@ -98,7 +100,9 @@ def hear(voices: tuple[str, ...], usual: Mapping[str, Manner], clip: ClipPlan) -
         clip: whose sound is made.
     """
     raw = _recording(clip)
-    changes = voice_variants(voices, usual).values()
+    words = [(word.start_s, word.end_s, word.text) for word in sound(clip)[2]]
+    said = {clip.clip_id: words_without_names(words, Names(), clip.clip_id)}
+    changes = voice_variants(voices, usual, said).values()
     waveforms = [raw, *(change(raw, clip.clip_id, clip.identity.person_id) for change in changes)]
     return Ears(
         np.stack([mel_clips(waveform, MEL_CLIPS) for waveform in waveforms]),

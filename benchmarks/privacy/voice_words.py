@@ -9,13 +9,13 @@ Axes: n samples, K clips, R bootstrap samples.
 import functools
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from deemo_jax.audit.attacks.speech_folder import speech_clips
+from deemo_jax.audit.attacks.speech_folder import speech_clips, speech_words
 from deemo_jax.audit.attacks.trials import choose
 from deemo_jax.audit.attacks.voice import MOST_SPEAKERS, PER_SPEAKER
 from deemo_jax.core import cli, parallel
@@ -26,6 +26,7 @@ from deemo_jax.core.tables import Table
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.voice.anonymise import anonymise
+from deemo_jax.deid.voice.spoken.words import Words
 from deemo_jax.media import SAMPLE_RATE
 
 POCKETSPHINX = "pocketsphinx"
@@ -33,7 +34,7 @@ POCKETSPHINX = "pocketsphinx"
 MEASURE = "mcadams"
 REPLICATES = 2000
 # What a recogniser writes.
-Words = list[str]
+Heard = list[str]
 # Clip id, speaker, raw voice: mono, 16 kHz.
 Clip = tuple[str, str, Float[np.ndarray, " n"]]
 
@@ -47,18 +48,23 @@ def main(arguments: list[str] | None = None) -> int:
         default=POCKETSPHINX,
         help="pocketsphinx, or a folder with a Whisper model in CTranslate2's format (default %(default)s)",
     )
+    parser.add_argument(
+        "--words", type=Path, help="transcripts with word times for the voice spoken, as audit --words has them"
+    )
     parser.add_argument("--shortest", type=int, help="only so many utterances, the shortest ones (default: all)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default %(default)s)")
     flags = parser.parse_args(arguments)
     voices = dict.fromkeys([MEASURE, *flags.voices])
     settings = {name: Settings.of_voice(name) for name in voices}
     recogniser(flags.recogniser)
-    trials = choose(speech_clips(flags.speech), PER_SPEAKER, MOST_SPEAKERS, seed=0)
+    speech = speech_clips(flags.speech)
+    trials = choose(speech, PER_SPEAKER, MOST_SPEAKERS, seed=0)
     if trials is None:
         raise UserError(f"{flags.speech}: holds too few speakers for the attacks on voices, whose utterances are used")
     names = sorted(trials.trials, key=lambda clip: trials.voices[clip].size)[: flags.shortest]
     clips = [(clip, trials.names[clip], trials.voices[clip]) for clip in names]
-    work = parallel.each(functools.partial(clip_errors, flags.recogniser, settings), clips, flags.workers)
+    said = speech_words(flags.words, speech) if flags.words else {}
+    work = parallel.each(functools.partial(clip_errors, flags.recogniser, settings, said), clips, flags.workers)
     counts = np.array(list(with_progress(work, "utterances", len(clips))))
     print(table(tuple(settings), counts).markdown())
     print(f"\n{len(counts)} utterances, {counts[:, 0].sum()} words in the recogniser's transcripts of the raw voices.")
@@ -81,12 +87,15 @@ def table(names: Sequence[str], counts: Int[np.ndarray, "K _"]) -> Table:
     return Table("Errors against the recogniser's own transcript of the raw voice", header, tuple(rows))
 
 
-def clip_errors(recogniser_name: str, settings: dict[str, Settings], clip: Clip) -> list[int]:
+def clip_errors(
+    recogniser_name: str, settings: dict[str, Settings], words: Mapping[str, Words], clip: Clip
+) -> list[int]:
     """How many words a clip's raw voice has, and how many errors each changed voice."""
     name, speaker, voice = clip
     hear, key = recogniser(recogniser_name), VoiceKey(bytes(32))
     said = hear(voice)
-    return [len(said), *(word_errors(said, hear(anonymise(voice, s, key, name, speaker))) for s in settings.values())]
+    changed = (anonymise(voice, s, key, name, speaker, words=words.get(name)) for s in settings.values())
+    return [len(said), *(word_errors(said, hear(each)) for each in changed)]
 
 
 def word_errors(said: Sequence[str], heard: Sequence[str]) -> int:
@@ -100,7 +109,7 @@ def word_errors(said: Sequence[str], heard: Sequence[str]) -> int:
 
 
 @functools.cache
-def recogniser(name: str) -> Callable[[Float[np.ndarray, " n"]], Words]:
+def recogniser(name: str) -> Callable[[Float[np.ndarray, " n"]], Heard]:
     """A recogniser of English: of a voice, mono, 16 kHz, it gives the words in small letters.
 
     Args:
@@ -122,7 +131,7 @@ def recogniser(name: str) -> Callable[[Float[np.ndarray, " n"]], Words]:
     return functools.partial(_by_whisper, WhisperModel(name, device="cpu", compute_type="int8", cpu_threads=1))
 
 
-def _by_pocketsphinx(decoder, voice: Float[np.ndarray, " n"]) -> Words:
+def _by_pocketsphinx(decoder, voice: Float[np.ndarray, " n"]) -> Heard:
     decoder.start_utt()
     decoder.process_raw((np.clip(voice, -1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
     decoder.end_utt()
@@ -130,7 +139,7 @@ def _by_pocketsphinx(decoder, voice: Float[np.ndarray, " n"]) -> Words:
     return found.hypstr.lower().split() if found else []
 
 
-def _by_whisper(model, voice: Float[np.ndarray, " n"]) -> Words:
+def _by_whisper(model, voice: Float[np.ndarray, " n"]) -> Heard:
     parts, _ = model.transcribe(
         voice, language="en", beam_size=1, temperature=0.0, condition_on_previous_text=False, without_timestamps=True
     )

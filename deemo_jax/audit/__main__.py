@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid.settings import VOICES
+from deemo_jax.deid.settings import SPOKEN, VOICES
 
 if TYPE_CHECKING:
     from deemo_jax.audit.report_parts import Section
@@ -61,7 +61,14 @@ def parser() -> argparse.ArgumentParser:
         default=VOICES,
         metavar="NAME",
         help=f"of {', '.join(VOICES)}: these; neutral:0.5 has half of the prosody, neutral:speaker takes it around"
-        " each speaker's mean",
+        " each speaker's mean; spoken needs --words",
+    )
+    long.add_argument(
+        "--words",
+        type=Path,
+        metavar="WORDS",
+        help="what is said in SPEECH, for the voice spoken: transcripts with word times as WORDS/SPEAKER/NAME.json, or"
+        " JSON lines with file and words",
     )
     long.add_argument(
         "--speech",
@@ -92,8 +99,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError("--face_embedder, --speaker_encoder and --speech need --attacks: they are for attackers")
     from deemo_jax.audit.attacks.attacked_voice import AttackedVoice
 
-    for name in flags.voices:
-        AttackedVoice.named(name)  # raises where there is no such voice
+    named = [AttackedVoice.named(name) for name in flags.voices]  # raises where there is no such voice
+    is_said = any(voice.settings.voice == SPOKEN for voice in named)
+    if is_said != (flags.words is not None) or (is_said and flags.speech is None):
+        raise UserError(f"--speech SPEECH, --words WORDS and {SPOKEN} among --voices go together")
     if flags.speech is not None:
         return _attack_speech(flags)
     if flags.folder is None:
@@ -157,7 +166,7 @@ def _attack_speech(flags: argparse.Namespace) -> int:
         raise UserError("--speech is attacked by itself: leave out DIR, --report, --truth and --source")
     from deemo_jax.audit.attacks.speech_folder import attack_speech
 
-    return _shown(attack_speech(flags.speech, flags.speaker_encoder, flags.voices, flags.workers), flags)
+    return _shown(attack_speech(flags.speech, flags.speaker_encoder, flags.voices, flags.workers, flags.words), flags)
 
 
 def _shown(section: "Section", flags: argparse.Namespace) -> int:

@@ -203,6 +203,25 @@ TURNS = Format(
 """,
 )
 
+WORDS = Format(
+    "Words with their times (JSON, TextGrid, JSON lines, CSV with a header)",
+    "For `deidentify --voice spoken --words FILE`, or a folder of such files, each called like its film: what is said,"
+    " word by word. As JSON by Whisper (--word_timestamps True), faster-whisper, WhisperX, OpenAI's API or Transformers"
+    " (.json), as a TextGrid with a tier of words (.TextGrid, Montreal Forced Aligner), or as rows (.jsonl, .csv, .tsv)."
+    " One file of JSON lines may be for many films: a row each, with `file` or `clip_id`, and `words`, a list of such"
+    " rows.",
+    {
+        "start_s, end_s": "when, seconds of the film (`start` and `end` may serve); words of JSON that lack both share the"
+        " time between their neighbours",
+        "word": "one word, as it is written, with capitals, by which names are found (`text` may serve)",
+    },
+    """\
+{"start_s": 0.41, "end_s": 0.60, "word": "We"}
+{"start_s": 0.60, "end_s": 0.92, "word": "lost"}
+{"start_s": 0.92, "end_s": 1.35, "word": "again."}
+""",
+)
+
 SEGMENTS = Format(
     "Segments (CSV with a header, or JSON lines)",
     "For `deidentify --segments FILE`: the spans that are de-identified, a clip each. Annotations with `file` may serve.",
@@ -251,4 +270,4 @@ PREDICTIONS = Format(
 """,
 )
 
-ALL = (ANNOTATIONS, SPLITS, ATTESTATION, SOURCES, TRACKS, SPEAKERS, TURNS, SEGMENTS, NAMES, PREDICTIONS)
+ALL = (ANNOTATIONS, SPLITS, ATTESTATION, SOURCES, TRACKS, SPEAKERS, TURNS, WORDS, SEGMENTS, NAMES, PREDICTIONS)

@@ -36,6 +36,8 @@ from deemo_jax.deid.voice.command import VoiceTool
 from deemo_jax.deid.voice.diarised import Diarised
 from deemo_jax.deid.voice.neutral.manner import Manner
 from deemo_jax.deid.voice.source_voice import NO_VOICE, Heard, listen
+from deemo_jax.deid.voice.spoken.spoken import check_words
+from deemo_jax.deid.voice.spoken.words import Words
 from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.audio import sound_seconds, sound_tracks
 from deemo_jax.media.cached_video import CachedVideo
@@ -63,6 +65,7 @@ def deidentify_clip(
     usual: Manner | None = None,
     tool: VoiceTool | None = None,
     said: Diarised | None = None,
+    words: Words | None = None,
     tracks: Path | None = None,
     preview: bool = False,
     threads: int = 1,
@@ -81,6 +84,7 @@ def deidentify_clip(
         usual: how they speak on the whole, for settings that take prosody around it; not recorded.
         tool: changes the voice, for settings that leave it to a tool.
         said: who speaks when, by a transcript of the source: each person gets a voice of their own.
+        words: of the source, for settings that have them said anew.
         tracks: a corrected file of tracks: what it says is covered, in place of what a first pass would find.
         preview: whether a film with the tracks drawn on the masked frames is written too.
         threads: that decoder, detector and encoder may use.
@@ -94,8 +98,8 @@ def deidentify_clip(
     Raises:
         TooLong: the source is longer than a clip may be; do it span by span.
         Refused: no face was found, or one may have been missed.
-        UserError: the source cannot be read, its sound cannot be decoded or is too short, or the files cannot be
-            written.
+        UserError: the source cannot be read, its sound cannot be decoded or is too short, its words are not those of
+            the source, or the files cannot be written.
     """
     source, out_dir = Path(source), Path(out_dir)
     video_name, masks_name, tracks_name, manifest_name = manifest.file_names(clip_id)
@@ -104,6 +108,12 @@ def deidentify_clip(
         raise source_spans.TooLong(source, film_seconds(source))
     start_s, end_s = _first_frame_s(source, span) if span else 0.0, span[1] if span else None
     voice, heard = listen(source, settings, start_s, end_s or source_spans.LONGEST_CLIP_S, said)
+    here, checked = None, {}
+    if words is not None and voice is not None:
+        if span is None:
+            words.refuse_beyond(max(heard.seconds, info.duration_s), clip_id)
+        here = words.between(start_s, start_s + heard.seconds)
+        checked = check_words(voice, here, clip_id)
 
     cv2.setNumThreads(1)  # each thread of this process works on a picture of its own
     promised_s = (end_s or info.duration_s) - start_s
@@ -115,7 +125,7 @@ def deidentify_clip(
     named = recording or clip_id
     changed = None
     if voice is not None:
-        new = anonymise.anonymise_people(voice, heard.turn, settings, key, named, speaker, usual, tool)
+        new = anonymise.anonymise_people(voice, heard.turn, settings, key, named, speaker, usual, tool, here)
         changed = (new, SAMPLE_RATE)
     del voice  # frees memory: it is as long as the clip
     with replacing(out_dir, clip_id) as draft:
@@ -145,7 +155,8 @@ def deidentify_clip(
                 "method": settings.voice if changed else NO_VOICE,
                 "key_id": key.key_id,
                 "sample_rate": SAMPLE_RATE,
-                **(anonymise.on_record(settings, usual, tool, heard.turn, said) if changed else {}),
+                **(anonymise.on_record(settings, usual, tool, heard.turn, said, words) if changed else {}),
+                **checked,
             },
             sound=heard.record,
             faces=covering.on_record(settings),

@@ -54,7 +54,10 @@ class Manifest:
         software: name -> version of the libraries that read or changed pixels and samples; the detector's hash.
         voice: "method" ("none" where the clip has no sound), "key_id" (never the key, nor a coefficient),
             "sample_rate" (Hz); for "neutral" also "model_sha256" (of its model of phones) and "around" (whose mean
-            prosody is taken around: "clip" or "speaker"); for "command" "tool_sha256" (file name -> hash); where people
+            prosody is taken around: "clip" or "speaker"); for "spoken" the latter, "words_sha256" (of the recording's
+            words without names, and their times), "espeakng_loader" (its version), "words", "hidden" (how many are said
+            in the clip, and how many of these in place of a name) and "unsaid" (share of the energy of speech without
+            words); for "command" "tool_sha256" (file name -> hash); where people
             are told apart "people" (how many speak in the clip), and by a transcript "turns_sha256" (its hash).
         faces: counts, and how they came about.
             "frames": frames of the source.

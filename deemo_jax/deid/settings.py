@@ -17,9 +17,13 @@ MASKS = ("solid", "mosaic", "gaussian")
 POLICIES = ("refuse", "mask_frame", "drop_frame")
 EMPTY_SCENES = ("refuse", "accept")
 VOICES = ("mcadams", "mcadams_speaker", "mcadams_fixed", "recast", "neutral")
-# What "neutral" keeps of prosody and of each sound, unless asked otherwise. Half of the detail makes words clearer
-# (error of Whisper tiny.en against its own transcript 72 instead of 81 %, 41 clips of LibriSpeech), and the strongest
-# attacker's equal error rate is about one point lower.
+# `voice` for words said anew (`deemo_jax.deid.voice.spoken`), beside those that need nothing but the sound; and the
+# voices that keep prosody around a speaker's mean, where it is known.
+SPOKEN = "spoken"
+AROUND_SPEAKER = ("neutral", SPOKEN)
+# What "neutral" keeps of prosody, as "spoken" does, and of each sound, unless asked otherwise. Half of the detail makes
+# words clearer (error of Whisper tiny.en against its own transcript 72 instead of 81 %, 41 clips of LibriSpeech), and
+# the strongest attacker's equal error rate is about one point lower.
 PROSODY, DETAIL = 1.0, 0.5
 # `voice` for a tool of the user's own, which `deemo_jax.deid.voice.command` runs.
 COMMAND = "command"
@@ -54,8 +58,9 @@ class Settings:
         voice: "mcadams", a coefficient for each clip, drawn under the key; "mcadams_speaker", one for each speaker;
             "mcadams_fixed", the same for all, which anyone can undo; "recast", pitch, formants and timbre drawn for
             each clip (`deemo_jax.deid.voice.recast`); "neutral", one voice for everybody
-            (`deemo_jax.deid.voice.neutral`); "command", a tool of the user's own.
-        prosody: how much of the slow course of pitch and loudness "neutral" keeps, from 0 to 1.
+            (`deemo_jax.deid.voice.neutral`); "spoken", the words of a transcript said anew
+            (`deemo_jax.deid.voice.spoken`); "command", a tool of the user's own.
+        prosody: how much of the slow course of pitch and loudness "neutral" and "spoken" keep, from 0 to 1.
         detail: how near "neutral" keeps to each sound, from 0 to 1: clearer words, and more of who speaks.
         voice_command: how the tool of "command" was called, without folders. It is a record, and is never run.
         alpha_fixed: the coefficient of "mcadams_fixed" (0.8, as in VoicePrivacy 2020).
@@ -78,7 +83,7 @@ class Settings:
     extend_s: float = 0.2
     on_missing: Literal["refuse", "mask_frame", "drop_frame"] = "refuse"
     empty_scenes: Literal["refuse", "accept"] = "refuse"
-    voice: Literal["mcadams", "mcadams_speaker", "mcadams_fixed", "recast", "neutral", "command"] = "neutral"
+    voice: Literal["mcadams", "mcadams_speaker", "mcadams_fixed", "recast", "neutral", "spoken", "command"] = "neutral"
     prosody: float = PROSODY
     detail: float = DETAIL
     voice_command: str = ""
@@ -103,11 +108,15 @@ class Settings:
             raise UserError(
                 f"prosody {self.prosody:g}, detail {self.detail:g}: give numbers from 0 to 1, as in --prosody 0.5"
             )
-        if self.voice != "neutral" and (self.prosody, self.detail) != (PROSODY, DETAIL):
-            raise UserError(f"prosody and detail belong to the voice neutral, not to {self.voice}; add --voice neutral")
+        if self.voice not in AROUND_SPEAKER and self.prosody != PROSODY:
+            raise UserError(
+                f"prosody belongs to the voices neutral and spoken, not to {self.voice}; add --voice neutral"
+            )
+        if self.voice != "neutral" and self.detail != DETAIL:
+            raise UserError(f"detail belongs to the voice neutral, not to {self.voice}; add --voice neutral")
         if (self.voice == COMMAND) != bool(self.voice_command):
             raise UserError("settings: the voice command and voice_command, how it is called, go together")
-        voices = (*VOICES, COMMAND)
+        voices = (*VOICES, SPOKEN, COMMAND)
         choices_of = {"mask": MASKS, "on_missing": POLICIES, "empty_scenes": EMPTY_SCENES, "voice": voices}
         for name, choices in choices_of.items():
             if getattr(self, name) not in choices:
@@ -138,7 +147,8 @@ class Settings:
 
     @classmethod
     def of_voice(cls, name: str) -> "Settings":
-        """The settings of a voice by its name in reports: one of `VOICES`, "neutral:PROSODY", or that and ":DETAIL".
+        """The settings of a voice by its name in reports: one of `VOICES` or `SPOKEN`, "neutral:PROSODY" or
+        "spoken:PROSODY", or "neutral:PROSODY:DETAIL".
 
         Raises:
             UserError: there is no such voice, or a share is out of its range.
@@ -148,8 +158,11 @@ class Settings:
             values = dict(zip(("prosody", "detail"), map(float, shares), strict=False))
         except ValueError:
             voice = ""
-        if voice not in VOICES or len(shares) > 2 or (shares and voice != "neutral"):
-            raise UserError(f"voice {name}: choose from {', '.join(VOICES)}, neutral:0.5 for half of the prosody")
+        most = {"neutral": 2, SPOKEN: 1}.get(voice, 0)
+        if voice not in (*VOICES, SPOKEN) or len(shares) > most:
+            raise UserError(
+                f"voice {name}: choose from {', '.join(VOICES)}, {SPOKEN}, neutral:0.5 for half of the prosody"
+            )
         return cls(voice=voice, **values)  # type: ignore[arg-type]
 
     @classmethod

@@ -17,6 +17,7 @@ from deemo_jax.deid.text.transcripts import read_names
 from deemo_jax.deid.video.track_file import load_tracks
 from deemo_jax.deid.voice.diarised import read_diarised
 from deemo_jax.deid.voice.speakers import load_speakers
+from deemo_jax.deid.voice.spoken.word_times import read_word_times
 from deemo_jax.evaluation.predictions import by_set, read_predictions
 from deemo_jax.evaluation.truth import read_truth
 
@@ -31,6 +32,7 @@ READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], 
     (formats.TRACKS, "t.json", lambda p: load_tracks(p, 75, (640, 360)), lambda read: read.not_faces[0][0] == 500),
     (formats.SPEAKERS, "s.csv", load_speakers, lambda read: read == {"monday": "A", "tuesday": "B"}),
     (formats.TURNS, "t.jsonl", read_diarised, lambda read: read.who.tolist() == [0, 1] and read.ends[1] == 31),
+    (formats.WORDS, "w.jsonl", read_word_times, lambda read: read[2] == (0.92, 1.35, "again.")),
     (
         formats.SEGMENTS,
         "s.csv",

@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
+from deemo_jax.media import espeak
 from deemo_jax.sample import speech
 from deemo_jax.sample.identity import make_identity
 
@@ -60,8 +61,8 @@ def test_a_long_installation_path_is_shortened(voice, tmp_path, monkeypatch):
     deep.mkdir(parents=True)
     (deep / "espeak-ng-data").symlink_to(espeakng_loader.get_data_path())
     monkeypatch.setattr(espeakng_loader, "get_data_path", lambda: str(deep / "espeak-ng-data"))
-    speech._installation.cache_clear()
+    espeak._installation.cache_clear()
     try:
         np.testing.assert_array_equal(speech.speak(TEXT, voice)[0], short)
     finally:
-        speech._installation.cache_clear()
+        espeak._installation.cache_clear()

@@ -37,6 +37,7 @@ from deemo_jax.core.stats import Interval, over_persons
 from deemo_jax.core.tables import Table
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import VOICES
+from deemo_jax.deid.voice.spoken.words import Words
 
 TITLE = "Voice: can the speaker still be told?"
 # Bootstrap samples over speakers.
@@ -84,6 +85,7 @@ def voice_section(
     *,
     made_by: AttackedVoice | None = None,
     modes: Sequence[str] = VOICES,
+    words: Mapping[str, Words] | None = None,
     encoder: Path | SpeakerEncoder | None = None,
     per_speaker: int = PER_SPEAKER,
     most_speakers: int = MOST_SPEAKERS,
@@ -98,6 +100,7 @@ def voice_section(
         clips: with speakers; at most `per_speaker` of each are used, half of them to enrol.
         made_by: how the voices in the de-identified files were made; None leaves these out.
         modes: methods, as `AttackedVoice.named` has them.
+        words: clip id -> what is said in it, for methods that say it anew.
         encoder: tells voices apart, as `speaker_encoder` takes it; where there is none, the section is not measured.
         per_speaker: clips of a speaker, at least 2.
         most_speakers: speakers, at most; more are left out by draw.
@@ -114,7 +117,7 @@ def voice_section(
         return not_measured("voice", TITLE, f"not measured: needs {LEAST_SPEAKERS} speakers with two clips each")
     user, *attackers = (VoiceKey(hashlib.sha256(f"audit {n} {seed}".encode()).digest()) for n in range(1 + DRAWS))
     methods = [Method(ORIGINAL, unchanged)]
-    methods += [AttackedVoice.named(mode).method(mode, trials, user, attackers) for mode in modes]
+    methods += [AttackedVoice.named(mode, words).method(mode, trials, user, attackers) for mode in modes]
     if made_by is not None and set(trials.trials) <= trials.written.keys():
         imitated = made_by.imitations(trials, attackers)
         methods.append(Method(f"as written ({made_by.settings.voice})", None, imitated))

@@ -5,7 +5,6 @@ Axes: V variants, F frames, M mel clips, S statistics.
 """
 
 import dataclasses
-import functools
 import hashlib
 import typing
 from collections.abc import Mapping, Sequence
@@ -20,10 +19,10 @@ from deemo_jax.audit.attacks.trials import Change
 from deemo_jax.audit.audited_clips import AuditedClip, read_source_voice, read_voice, source_frames
 from deemo_jax.audit.utility.prosody_statistics import prosody_statistics
 from deemo_jax.deid.keys import VoiceKey
-from deemo_jax.deid.settings import VOICES, Settings
+from deemo_jax.deid.settings import AROUND_SPEAKER, VOICES, Settings
 from deemo_jax.deid.video import masks
-from deemo_jax.deid.voice.anonymise import anonymise
 from deemo_jax.deid.voice.neutral.manner import Manner
+from deemo_jax.deid.voice.spoken.words import Words
 from deemo_jax.media.imagebind_mel import mel_clips
 from deemo_jax.media.video import read_frames, uniform_indices
 
@@ -41,33 +40,27 @@ def mask_variants() -> dict[str, str]:
     return {MASK_NAMES.get(mask, mask): mask for mask in sorted(known)}
 
 
-def voice_variants(names: Sequence[str] = VOICES, manners: Mapping[str, Manner] | None = None) -> dict[str, Change]:
+def voice_variants(
+    names: Sequence[str] = VOICES,
+    manners: Mapping[str, Manner] | None = None,
+    words: Mapping[str, Words] | None = None,
+) -> dict[str, Change]:
     """Name in the report -> change of the voice, under a key that is not secret.
 
     Args:
         names: of methods, as `Settings.of_voice` has them.
-        manners: person -> how they speak on the whole. A neutral voice with prosody around these is a
+        manners: person -> how they speak on the whole. A neutral or spoken voice with prosody around these is a
             variant of its own.
+        words: clip id -> what is said in it, for methods that say it anew.
     """
     key = VoiceKey(hashlib.sha256(b"audit of utility").digest())
     found: dict[str, Change] = {}
     for name in names:
         settings = Settings.of_voice(name)
-        found[name] = by_settings(settings, key)
-        if settings.voice == "neutral" and settings.prosody and manners:
-            found[f"{name}:speaker"] = functools.partial(_around, settings, key, manners)
+        found[name] = by_settings(settings, key, words=words)
+        if settings.voice in AROUND_SPEAKER and settings.prosody and manners:
+            found[f"{name}:speaker"] = by_settings(settings, key, manners, words)
     return found
-
-
-def _around(
-    settings: Settings,
-    key: VoiceKey,
-    manners: Mapping[str, Manner],
-    voice: Float[np.ndarray, " n"],
-    clip_id: str,
-    person: str,
-) -> Float[np.ndarray, " n"]:
-    return anonymise(voice, settings, key, clip_id, person, manners.get(person))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)

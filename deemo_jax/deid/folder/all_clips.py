@@ -18,7 +18,7 @@ from deemo_jax.deid.folder.speaker_manners import speaker_manners
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import CLIP_ID, WHOLE
 from deemo_jax.deid.replace_files import alone, discard, settle
-from deemo_jax.deid.settings import EACH, Settings
+from deemo_jax.deid.settings import AROUND_SPEAKER, EACH, Settings
 from deemo_jax.deid.source_map import Known
 from deemo_jax.deid.source_spans import SourceSpan
 
@@ -71,7 +71,7 @@ def deidentify_all(
                 settle(out_dir, clip_id)
     job = SourceJob(out_dir, settings, key, clip_ids, refusals.by_clip, options)
     # Where several people are told apart it is not known which of them the speaker of the list is.
-    if settings.voice == "neutral" and options.speakers and settings.audio_track != EACH and not options.turns:
+    if settings.voice in AROUND_SPEAKER and options.speakers and settings.audio_track != EACH and not options.turns:
         options = dataclasses.replace(options, manners=speaker_manners(job, wanted, workers))
         job = dataclasses.replace(job, options=options)
     outcomes: list[Outcome] = []

@@ -16,15 +16,18 @@ from deemo_jax.deid.folder.output_checks import check_output, peek, refuse_lost_
 from deemo_jax.deid.folder.refused_list import REFUSALS
 from deemo_jax.deid.folder.source_outcome import Outcome
 from deemo_jax.deid.keys import ENVIRONMENT, LEAST_BYTES, VoiceKey, key_file, load_key, refuse_inside
-from deemo_jax.deid.settings import EACH, NO_TRACK, Settings
+from deemo_jax.deid.settings import AROUND_SPEAKER, EACH, NO_TRACK, SPOKEN, Settings
 from deemo_jax.deid.source_map import add, map_file
 from deemo_jax.deid.source_spans import SourceSpan, read_segments
+from deemo_jax.deid.text.fuzzy_names import Names
+from deemo_jax.deid.text.transcripts import read_names
 from deemo_jax.deid.voice.command import VoiceTool
 from deemo_jax.deid.voice.diarised import diarised_of
 from deemo_jax.deid.voice.speakers import load_speakers
+from deemo_jax.deid.voice.spoken.word_times import words_of
 
 # Voices for which it matters who speaks.
-USE_SPEAKERS = ("mcadams_speaker", "neutral")
+USE_SPEAKERS = ("mcadams_speaker", *AROUND_SPEAKER)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class Run:
         tracks: file of corrected tracks, for a run of one clip.
         speakers: list of who speaks, for settings that give each speaker one voice, or take prosody around theirs.
         turns: diarised transcript of the one film, or folder of such, for a voice of their own for each person.
+        words: transcript with word times of the one film, folder or list of such, for settings that say them anew.
+        names: list of names that are not said; for the same.
         tool: changes voices, for settings that leave it to a tool.
         key_file: of the voice key; None for the key in the environment, or the default file.
         new_key: whether to go on where `out` holds clips of another key.
@@ -57,6 +62,8 @@ class Run:
     tracks: Path | None = None
     speakers: Path | None = None
     turns: Path | None = None
+    words: Path | None = None
+    names: Path | None = None
     tool: VoiceTool | None = None
     key_file: str | None = None
     new_key: bool = False
@@ -78,6 +85,8 @@ def run(asked: Run) -> None:
     wanted = clips_of(asked)
     check_voices(asked)
     turns = diarised_of(asked.turns, [source_of(each) for each in wanted]) if asked.turns else {}
+    listed = read_names(asked.names) if asked.names else Names()
+    words = words_of(asked.words, [source_of(each) for each in wanted], listed) if asked.words else {}
     speakers = speakers_of(asked, wanted) if asked.speakers else None
     key = open_key(asked.key_file, asked.out, asked.new_key)
     # `open_key` has checked that the folder holds no clips of another key, so `deidentify_all` need not.
@@ -88,6 +97,7 @@ def run(asked: Run) -> None:
         speakers=speakers,
         tool=asked.tool,
         turns=turns,
+        words=words,
         source_map=open_source_map(asked.key_file, asked.out),
         new_key=True,
     )
@@ -104,6 +114,10 @@ def check_voices(asked: Run) -> None:
     settings, method = asked.settings, asked.settings.voice
     if method == "mcadams_speaker" and asked.speakers is None:
         raise UserError("--voice mcadams_speaker and --speakers FILE go together: one voice for each speaker")
+    if (asked.words is None) == (method == SPOKEN) and settings.audio_track != NO_TRACK:
+        raise UserError(f"--voice {SPOKEN} and --words TRANSCRIPT go together: its words are said anew")
+    if asked.names is not None and method != SPOKEN:
+        raise UserError(f"--names belongs to --voice {SPOKEN}; for texts there is python -m deemo_jax.redact")
     if asked.speakers is not None and method not in USE_SPEAKERS:
         raise UserError(f"--speakers FILE belongs to --voice {' or '.join(USE_SPEAKERS)}, not to {method}")
     if asked.turns is not None and settings.audio_track in (EACH, NO_TRACK):

@@ -20,6 +20,7 @@ from deemo_jax.deid.source_spans import SourceSpan, TooLong, pieces
 from deemo_jax.deid.voice.command import VoiceTool
 from deemo_jax.deid.voice.diarised import Diarised
 from deemo_jax.deid.voice.neutral.manner import Manner
+from deemo_jax.deid.voice.spoken.words import Words
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Options:
         manners: speaker -> how they speak on the whole; for settings that take prosody around it.
         tool: changes voices, for settings that leave it to a tool.
         turns: source -> who speaks when in it; each of these people gets a voice of their own.
+        words: source -> what is said in it, for settings that have it said anew.
         source_map: path of the private list to which sources and their clips are added (`deemo_jax.deid.source_map`).
         new_key: whether to go on where the folder holds clips of another key.
     """
@@ -45,6 +47,7 @@ class Options:
     manners: Mapping[str, Manner] = dataclasses.field(default_factory=dict)
     tool: VoiceTool | None = None
     turns: Mapping[Path, Diarised] = dataclasses.field(default_factory=dict)
+    words: Mapping[Path, Words] = dataclasses.field(default_factory=dict)
     source_map: Path | None = None
     new_key: bool = False
 
@@ -155,6 +158,7 @@ class SourceJob:
             usual=usual,
             tool=self.options.tool,
             said=self.options.turns.get(source),
+            words=self.options.words.get(source),
             tracks=tracks,
             preview=self.options.preview,
             threads=self.options.threads,
@@ -234,7 +238,10 @@ class SourceJob:
         same_settings = before == {**dataclasses.asdict(self.settings), "on_missing": ""}
         said = self.options.turns.get(piece.source)
         before_voice = {"turns_sha256": None, **known.voice}
-        voice = {**before_voice, "turns_sha256": None, **on_record(self.settings, usual, self.options.tool, said=said)}
+        made_with = on_record(
+            self.settings, usual, self.options.tool, said=said, words=self.options.words.get(piece.source)
+        )
+        voice = {**before_voice, "turns_sha256": None, **made_with}
         same_settings = same_settings and (known.silent or voice == before_voice)
         same_key = known.voice.get("key_id") == self.key.key_id
         same_detector = known.software.get("centerface_sha256") == software()["centerface_sha256"]

@@ -228,8 +228,26 @@ def _whisper_times(segment: Mapping[str, Any]) -> tuple[float, float]:
     return float(start), float(start) + _WINDOW_S if end is None else float(end)
 
 
+def words_of_textgrid(path: Path) -> list[Cue]:
+    """The words of a TextGrid, from tiers that hold them one by one.
+
+    Raises:
+        UserError: it cannot be read.
+        ValueError: it is no TextGrid.
+    """
+    tiers = _tiers(read_text(path))
+    return [cue for name, cues in tiers.items() if _WORD_BY_WORD.search(name) for cue in cues if cue.text]
+
+
 def _textgrid(text: str) -> list[Cue]:
     """The cues of Praat's text files, long or short: intervals of tiers with utterances or else words."""
+    tiers = _tiers(text)
+    whole = {name: cues for name, cues in tiers.items() if not _WORD_BY_WORD.search(name)}
+    return [cue for cues in (whole or tiers).values() for cue in cues]
+
+
+def _tiers(text: str) -> dict[str, list[Cue]]:
+    """Name and number of each tier of a TextGrid that may hold words -> its intervals."""
     tokens = iter([m[0] for m in _TOKEN.finditer(text)])
 
     def string() -> str:
@@ -256,8 +274,7 @@ def _textgrid(text: str) -> list[Cue]:
                 tiers[f"{name} {tier}"] = cues
     except StopIteration:
         raise ValueError("it ends early") from None
-    whole = {name: cues for name, cues in tiers.items() if not _WORD_BY_WORD.search(name)}
-    return [cue for cues in (whole or tiers).values() for cue in cues]
+    return tiers
 
 
 def _plain(text: str) -> Iterator[Cue]:

@@ -9,7 +9,6 @@ Axes: n samples, T stretches of speech, F frames of 10 ms.
 
 import dataclasses
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,13 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.deid.text.annotation_tables import listed_rows
 from deemo_jax.deid.text.captions import read_text, voices_of_webvtt
 from deemo_jax.deid.voice.likeness import HOP
+from deemo_jax.deid.voice.transcript_files import of_each, span_of
 from deemo_jax.media import SAMPLE_RATE
 
 # File endings that are read; of several files of one name the first is taken.
 READ = (".rttm", ".json", ".jsonl", ".csv", ".tsv", ".vtt")
-# Stretches of a transcript, people in it, characters of a label, and seconds of a recording, at most.
-MAX_STRETCHES, MAX_PEOPLE, MAX_LABEL, MAX_SECONDS = 200_000, 32, 200, 1e6
+# Stretches of a transcript, people in it, and characters of a label, at most.
+MAX_STRETCHES, MAX_PEOPLE, MAX_LABEL = 200_000, 32, 200
 MEND = "give RTTM, WhisperX's JSON, WebVTT with <v NAME>, or rows of start_s, end_s, speaker"
 
 # Start and end, seconds, and who speaks.
@@ -109,22 +109,7 @@ def diarised_of(where: Path, sources: Iterable[Path]) -> Mapping[Path, Diarised]
     Raises:
         UserError: one has no transcript, or that cannot be read.
     """
-    wanted = dict.fromkeys(sources)
-    if not where.is_dir():
-        if len(wanted) > 1:
-            raise UserError(f"--turns {where}: is of one recording, but {len(wanted)} are named; give a folder of them")
-        return {source: read_diarised(where) for source in wanted}
-    found = {}
-    for source in wanted:
-        beside = [where / f"{source.stem}{suffix}" for suffix in READ]
-        path = next((path for path in beside if path.is_file()), None)
-        if path is None:
-            raise UserError(
-                f"--turns {where}: holds no transcript of {source.name}; add {source.stem}.rttm (or"
-                f" {', '.join(READ[1:])}), or leave the recording out"
-            )
-        found[source] = read_diarised(path)
-    return found
+    return of_each(where, sources, "--turns", READ, read_diarised)
 
 
 def _checked(said: Said, number: int) -> tuple[float, float, str] | None:
@@ -135,16 +120,8 @@ def _checked(said: Said, number: int) -> tuple[float, float, str] | None:
     name = str(name) if type(name) is int else name
     if not isinstance(name, str) or len(name) > MAX_LABEL:
         raise ValueError(f"stretch {number}: a speaker is text of at most {MAX_LABEL} characters")
-    start_s, end_s = _seconds(start), _seconds(end)
-    if not 0 <= start_s <= end_s <= MAX_SECONDS:
-        raise ValueError(f"stretch {number}: {start} to {end} s is no span")
+    start_s, end_s = span_of(start, end, f"stretch {number}")
     return (start_s, end_s, name.strip()) if end_s > start_s else None
-
-
-def _seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return math.nan
-    return float(value.replace(",", ".") if isinstance(value, str) else value)
 
 
 def _rttm(path: Path) -> Iterator[Said]:

@@ -19,8 +19,9 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from deemo_jax.core import parallel
 from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.voice.mcadams import mcadams
+from deemo_jax.deid.voice.neutral.delivery import NOBODY
 from deemo_jax.deid.voice.neutral.manner import Manner
-from deemo_jax.deid.voice.neutral.neutral import NOBODY, neutral
+from deemo_jax.deid.voice.neutral.neutral import neutral
 from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.imagebind_mel import mel_clips
 from deemo_jax.models.parts.imagebind import ImageBindAudio

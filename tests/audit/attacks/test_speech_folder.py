@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from deemo_jax.audit.attacks import speech_folder
+from deemo_jax.audit.attacks.attacked_voice import AttackedVoice
 from deemo_jax.audit.attacks.ears import speaker_encoder
+from deemo_jax.audit.attacks.trials import choose
+from deemo_jax.deid.keys import VoiceKey
 from tests import commands
 from tests.audit.attacks.ears import tiny_ge2e
 
@@ -63,6 +66,25 @@ def test_what_is_read(folder):
     assert clips[2].speaker == "s1" and clips[2].raw().shape == (16_000,)
 
 
+def test_words_are_of_each_utterance(folder, tmp_path):
+    clips = speech_folder.speech_clips(folder)
+    rows = [{"start": 0.1, "end": 0.4, "word": "We"}, {"start": 0.5, "end": 0.9, "word": "lost"}]
+    for clip in clips:
+        path = tmp_path / clip.speaker / f"{clip.clip_id[3:-4]}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(rows))
+    words = speech_folder.speech_words(tmp_path, clips)
+    assert list(words) == [clip.clip_id for clip in clips] and words["s1/0.wav"].texts == ("We", "lost")
+    trials = choose(clips, 2, 6, 0)
+    voice = AttackedVoice.named("spoken", words)
+    user, attacker = (VoiceKey(bytes([n]) * 32) for n in (1, 2))
+    sound, (imitated,) = trials.voices["s1/0.wav"], voice.imitations(trials, [attacker])
+    changed = voice.changes(trials, user)(sound, "s1/0.wav", "s1")
+    assert changed.shape == sound.shape and 0 < abs(changed - imitated(sound, "s1/0.wav", "s1")).max() < 1
+    # Nobody can imitate what was said without the words.
+    assert AttackedVoice.named("spoken").imitations(trials, [attacker]) == ()
+
+
 def test_mistakes_are_one_line(folder, ear, tmp_path, monkeypatch):
     given = ("--speaker_encoder", ear)
     assert one_line(audit("--speech", tmp_path / "absent", *given), "is no folder")
@@ -72,6 +94,8 @@ def test_mistakes_are_one_line(folder, ear, tmp_path, monkeypatch):
     )
     assert one_line(audit("--speech", folder, "--report", *given), "--report")
     assert one_line(audit(folder, "--speech", folder, *given), "leave out DIR")
+    for half in (("--voices", "spoken"), ("--words", tmp_path)):
+        assert one_line(audit("--speech", folder, *half, *given), "--words", "spoken")
     assert one_line(audit(*given), "name the folder of the clips")
     assert one_line(commands.run("audit", "--speech", folder), "need --attacks")
     monkeypatch.setattr(speaker_encoder, "installed_weights", lambda: None)

@@ -46,7 +46,7 @@ def speech(tmp_path):
 def test_each_voice_is_heard_beside_the_raw_one(speech, monkeypatch, capsys):
     gains = {"mcadams": 0.5, "neutral": 0.25}
     texts = {16: "all words are clear", 8: "all words are", 4: "all birds"}
-    monkeypatch.setattr(voice_words, "anonymise", lambda voice, settings, *_: gains[settings.voice] * voice)
+    monkeypatch.setattr(voice_words, "anonymise", lambda voice, settings, *_, **__: gains[settings.voice] * voice)
     monkeypatch.setattr(voice_words, "recogniser", lambda name: lambda voice: texts[round(32 * voice.max())].split())
     assert voice_words.main([str(speech), "--shortest", "4"]) == 0
     printed = capsys.readouterr().out

@@ -18,9 +18,19 @@ def talk(semitones: float = 0.0, level: float = 0.1) -> np.ndarray:
     """
     import soxr
 
+    samples, rate, _ = _spoken(semitones)
+    found = soxr.resample(samples, rate, RATE)
+    return (level * found / found.std()).astype(np.float32)
+
+
+def timed_words() -> list[tuple[float, float, str]]:
+    """Start and end of each word of `talk()`, seconds, and the word."""
+    return [(word.start_s, word.end_s, word.text) for word in _spoken(0.0)[2]]
+
+
+@functools.cache
+def _spoken(semitones: float):
     from deemo_jax.sample.identity import make_identity
     from deemo_jax.sample.speech import speak
 
-    samples, rate, _ = speak(WORDS, make_identity(0, 11).voice, semitones, 170.0, 60.0)
-    found = soxr.resample(samples, rate, RATE)
-    return (level * found / found.std()).astype(np.float32)
+    return speak(WORDS, make_identity(0, 11).voice, semitones, 170.0, 60.0)

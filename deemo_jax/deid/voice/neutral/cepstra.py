@@ -1,7 +1,7 @@
 """Mel cepstra as pocketsphinx's English model was trained on, and the way back from a cepstrum to a filter.
 
 pocketsphinx 5.1.1, `feat.params` of its en-us model: 25 bands from 130 to 6800 Hz, DCT-II, lifter 22, `1s_c_d_dd`.
-Axes: F frames, K FFT bins, B mel bands, D cepstra, V features, S frames of speech.
+Axes: F frames, K FFT bins, B mel bands, D cepstra, V features, S frames of speech, Q quefrencies.
 """
 
 import functools
@@ -112,9 +112,19 @@ def _log_filters(warp: float) -> tuple[Float[np.ndarray, "D K"], Float[np.ndarra
     rows = 0.5 * np.stack([np.interp(_hertz() / warp, _edges()[1:-1], column) for column in _cosines().T])
     angle = np.maximum(np.pi * np.arange(FFT // 2 + 1) / (FFT // 2), 0.04)  # 100 Hz: constant below
     rows[0] = -np.log(np.abs(1 - PREEMPHASIS * np.exp(-1j * angle)))
-    # The log-spectrum of a minimum-phase filter is that of a causal cepstrum (Oppenheim and Schafer 1975).
-    cepstrum = fft.irfft(rows, axis=1)
-    cepstrum[:, 1 : FFT // 2] *= 2
-    cepstrum[:, FFT // 2 + 1 :] = 0
-    found = fft.rfft(cepstrum, axis=1)
+    found = log_minimum_phase(fft.irfft(rows, axis=1)[:, : FFT // 2 + 1])
     return found.real.astype(np.float32), found.imag.astype(np.float32)
+
+
+def log_minimum_phase(cepstra: Float[np.ndarray, "F Q"]) -> Complex[np.ndarray, "F K"]:
+    """Log-size and phase of the minimum-phase filters with the sizes of these.
+
+    It is the log-spectrum of a causal cepstrum (Oppenheim and Schafer 1975).
+
+    Args:
+        cepstra: of the logarithms of sizes, from quefrency 0 on, at most FFT / 2 + 1 of them.
+    """
+    weight = np.full(cepstra.shape[1], 2, cepstra.dtype)
+    weight[0] = 1
+    weight[FFT // 2 :] = 1
+    return fft.rfft(cepstra * weight, FFT, axis=1)

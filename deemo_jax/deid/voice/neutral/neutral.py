@@ -8,12 +8,12 @@ middle, as much of it as `prosody` says, and all times: pauses and tempo.
 Axes: n samples, F frames.
 """
 
-import dataclasses
-
 import numpy as np
 from jaxtyping import Float
 
 from deemo_jax.deid.settings import DETAIL, PROSODY
+from deemo_jax.deid.voice.neutral.cepstra import filters
+from deemo_jax.deid.voice.neutral.delivery import NOBODY, Person, said_level, said_pitch, within_scale
 from deemo_jax.deid.voice.neutral.envelopes import said_cepstra
 from deemo_jax.deid.voice.neutral.frames import SILENT_DB, loudness, smooth, spoken
 from deemo_jax.deid.voice.neutral.loudness_course import course_of_loudness, own_loudness, quietness, said_loudness
@@ -23,38 +23,10 @@ from deemo_jax.deid.voice.neutral.model import STATES, load_model
 from deemo_jax.deid.voice.neutral.phone_classes import hear_phones
 from deemo_jax.deid.voice.neutral.vocoder import synthesise
 
-# Loudness of all that sounds, dB of full scale; by how much speech is made louder at most, so that the hiss of a silent
-# room stays soft.
-LEVEL_DB, MOST_GAIN_DB = -26.0, 30.0
-# How far pitch may move from its middle, octaves; and frames over which that is averaged: a syllable's turn is kept,
-# what the tracker mistakes is not.
-MOST_OCTAVES, PITCH_SPAN = 1.0, 25
-# How far the loudness of a clip may be from that of its speaker, dB.
-MOST_OFF_DB = 10.0
 # Envelopes are averages of many speakers, and flatter than those of any of them: what they are multiplied by.
 EMPHASIS = 1.25
 # Frames over which envelopes and tone are averaged.
 ENVELOPE_SPAN = 3
-# Greatest sample of the result.
-PEAK = 0.999
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who does not exist.
-
-    Attributes:
-        pitch_hz: in the middle of their voice.
-        warp: factor of the frequencies of their envelopes, as of a shorter vocal tract.
-    """
-
-    pitch_hz: float
-    warp: float = 1.0
-
-
-# The one voice, its pitch between those of most women and most men; and those of further people in the same clip.
-NOBODY = Person(150.0)
-PEOPLE = (NOBODY, Person(110.0, 0.92), Person(205.0, 1.09))
 
 
 def neutral(
@@ -97,18 +69,8 @@ def neutral(
     cepstra = (EMPHASIS * (cepstra - speech[:, None] * mean)).astype(np.float32)
 
     decibels = said_loudness(own, course_of_loudness(above, own, speech), speech, prosody)
-    mean_power = np.mean(10 ** (decibels[sounds] / 10)) if sounds.any() else 1.0
-    decibels += min(LEVEL_DB, middle_db + MOST_GAIN_DB) - 10 * np.log10(mean_power)
-    if usual is not None and usual.spoken:
-        decibels += prosody * np.clip(middle_db - usual.decibels, -MOST_OFF_DB, MOST_OFF_DB)
-
-    centre = usual.octave if usual is not None and usual.voiced else pitch.middle
-    octaves = np.clip(pitch.octaves - centre, -MOST_OCTAVES, MOST_OCTAVES) if pitch.voiced else np.zeros(len(level))
-    hertz = person.pitch_hz * 2 ** (prosody * smooth(octaves, PITCH_SPAN))
-    gain = (10 ** (decibels / 20)).astype(np.float32)
+    gain = said_level(decibels, sounds, middle_db, usual, prosody)
+    hertz = said_pitch(pitch, usual, prosody, person)
     tone = smooth(model.tone[phones], ENVELOPE_SPAN)
-    changed = synthesise(cepstra, gain, hertz, tone, clean.size, rng, person.warp)
-    peak = float(np.abs(changed).max(initial=0.0))
-    if peak > PEAK:
-        changed *= np.float32(PEAK / peak)
-    return changed
+    changed = synthesise(lambda at: filters(cepstra[at], gain[at], person.warp), hertz, tone, clean.size, rng)
+    return within_scale(changed)

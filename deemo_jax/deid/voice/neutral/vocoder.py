@@ -1,13 +1,14 @@
-"""Sound from envelopes, pitch and loudness: pulses and noise, made here, through minimum-phase filters.
+"""Sound from filters and pitch: pulses and noise, made here, through a filter every 10 ms.
 
-Axes: n samples, F frames, m samples of a block, F1 = F + 1, m1 = m + 1, D cepstra.
+Axes: n samples, F frames, B frames of a block, m samples of a block, F1 = F + 1, m1 = m + 1, K FFT bins.
 """
 
+from collections.abc import Callable
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from scipy import fft
 
-from deemo_jax.deid.voice.neutral.cepstra import filters
 from deemo_jax.deid.voice.neutral.frames import FFT, HOP
 from deemo_jax.media import SAMPLE_RATE
 
@@ -21,29 +22,25 @@ BLOCK = 1000
 
 
 def synthesise(
-    cepstra: Float[np.ndarray, "F D"],
-    gain: Float[np.ndarray, " F"],
+    filters: Callable[[slice], Complex[np.ndarray, "B K"]],
     pitch: Float[np.ndarray, " F"],
     tone: Float[np.ndarray, " F"],
     size: int,
     rng: np.random.Generator,
-    warp: float = 1.0,
 ) -> Float[np.ndarray, " n"]:
     """Speaks.
 
     Args:
-        cepstra: the envelope of each frame, every 10 ms, as `cepstra.filters` takes it.
-        gain: root mean square of each frame.
+        filters: gives those of a block of frames, which are 10 ms apart; a frame is as loud as its filter.
         pitch: Hz.
         tone: how much of each frame is tone, from 0 to 1; the rest is noise.
         size: n.
         rng: draws the phase of the pulses and the noise.
-        warp: factor of the frequencies of the envelopes.
 
     Returns:
         float32 (n,); it may be louder than full scale.
     """
-    count = len(cepstra)
+    count = len(pitch)
     band = np.interp(np.arange(FFT // 2 + 1) * SAMPLE_RATE / FFT, TONE_HZ, TONE_SHARE).astype(np.float32)
     window = (0.5 - 0.5 * np.cos(np.pi * np.arange(2 * HOP) / HOP)).astype(np.float32)
     phase = float(rng.random())
@@ -64,7 +61,7 @@ def synthesise(
         spectra = fft.rfft(frames, FFT, axis=2)
         share = np.clip(tone[first:last, None], 0, 1) * band
         mixed = spectra[0] * np.sqrt(share) + spectra[1] * np.sqrt(1 - share)
-        pieces = fft.irfft(mixed * filters(cepstra[first:last], gain[first:last], warp), FFT, axis=1)
+        pieces = fft.irfft(mixed * filters(slice(first, last)), FFT, axis=1)
         for k in range(-(-FFT // HOP)):
             part = pieces[:, k * HOP : (k + 1) * HOP]
             rows = output[(first + k) * HOP : (last + k) * HOP].reshape(-1, HOP)

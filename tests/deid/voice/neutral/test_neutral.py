@@ -6,8 +6,9 @@ from scipy import signal
 
 from deemo_jax.audit.voice_cues import kept, pitch
 from deemo_jax.deid.voice.likeness import closest_second, si_snr
+from deemo_jax.deid.voice.neutral.delivery import LEVEL_DB, NOBODY, PEOPLE
 from deemo_jax.deid.voice.neutral.manner import Manner, manner_of, mean_manner
-from deemo_jax.deid.voice.neutral.neutral import LEVEL_DB, NOBODY, PEOPLE, neutral
+from deemo_jax.deid.voice.neutral.neutral import neutral
 from tests.deid.voice.talk import talk
 from tests.raw_clips import speech
 

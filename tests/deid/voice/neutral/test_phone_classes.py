@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deemo_jax.deid.voice.neutral import phone_classes
-from deemo_jax.deid.voice.neutral.cepstra import mel_cepstra
+from deemo_jax.deid.voice.neutral.cepstra import filters, mel_cepstra
 from deemo_jax.deid.voice.neutral.envelopes import in_context
 from deemo_jax.deid.voice.neutral.frames import frame_count, loudness, power_spectra
 from deemo_jax.deid.voice.neutral.loudness_course import DB_PER_CEPSTRUM
@@ -27,7 +27,9 @@ def say(model, path, warp=1.0):
     level = (0.05 * 10 ** (DB_PER_CEPSTRUM * cepstra[:, 0] / 20)).astype(np.float32)
     pitch = np.full(len(path), 110.0)
     rng = np.random.default_rng(0)
-    sound = synthesise(EMPHASIS * cepstra, level, pitch, tone, len(path) * 160 - 1, rng, warp)
+    sound = synthesise(
+        lambda at: filters(EMPHASIS * cepstra[at], level[at], warp), pitch, tone, len(path) * 160 - 1, rng
+    )
     return sound + 5e-4 * rng.normal(size=sound.size).astype(np.float32)
 
 

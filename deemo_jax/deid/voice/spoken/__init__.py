@@ -1,0 +1,1 @@
+"""Speech made anew from words and their times, by a synthesiser."""
