@@ -2,12 +2,10 @@
 
 The 7B recipe in small, float32, batch 2, 8 frames and 8 spectrograms: towers, BLIP-2's Q-Former on each frame and
 decoder have the proportions of the paper's, so that at 300 positions the FLOPs of what is cached are to the decoder's
-as 4.6 to 8. FLOPs are counted as 2 N D for what is frozen and not passed back through, 4 N D for the frozen decoder,
-6 N D for what learns. Then the sample is trained for some steps from its features, for the share of time that it waits
-for data; `make train` makes its dataset.
+as 4.6 to 8 (`benchmarks.frozen_flops`). Then the sample is trained for some steps from its features, for the share of
+time that it waits for data; `make train` makes its dataset.
 """
 
-import re
 import sys
 import tempfile
 import time
@@ -18,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks import frozen_flops
 from benchmarks.gpu_step import full_batch
 from benchmarks.ratios import spread
 from configs import sample
@@ -25,11 +24,8 @@ from deemo_jax.core import cli
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.data.features.make import make_features
 from deemo_jax.models import mesh as mesh_lib
-from deemo_jax.models.deemo_llama import DeemoLlama, param_shapes
 from deemo_jax.models.encoding import encoder
 from deemo_jax.models.from_recipe import build, make_model
-from deemo_jax.models.params import is_trainable
-from deemo_jax.models.weights import flatten
 from deemo_jax.training.loop import train
 from deemo_jax.training.step import init_state, lower_step
 
@@ -81,8 +77,8 @@ def main(arguments: list[str] | None = None) -> int:
     print("| --- | --- | --- | --- | --- |")
     for length in flags.lengths:
         recipe = scaled(length)
-        stem, rest = flops(make_model(recipe), recipe)
-        allowed = (stem + rest) / rest
+        cached, rest = frozen_flops.of_a_clip(make_model(recipe), recipe)
+        allowed = (cached + rest) / rest
         found = paired(*steps(recipe), flags.repeats)
         clock, processor = found[:, 0], found[:, 1]
         share = f"{np.median(processor) / allowed:.2f}"
@@ -101,29 +97,6 @@ def scaled(length: int) -> Recipe:
     config.data.batch_size, config.data.frames, config.data.clips = 2, FRAMES, CLIPS
     config.data.max_length = length
     return Recipe.from_config(config)
-
-
-def flops(model: DeemoLlama, recipe: Recipe) -> tuple[float, float]:
-    """FLOPs a clip of a step: of what is cached, and of the rest; from sizes of parts and the tokens each works on."""
-    config = model.config
-    assert config.video and config.audio
-    tokens = {
-        "video/encoder": FRAMES * config.video.encoder.config.tokens,
-        # Behind the patches all of the trunk works on all tokens, of which the vector is one.
-        "audio/encoder": CLIPS * (8 * 12 + 1),
-        "video/connector/frame_qformer": FRAMES * QFORMER["queries"],
-        "video/(connector|projector)": config.tokens.video,
-        "audio/(connector|projector)": config.tokens.audio,
-        "decoder/blocks": recipe.data.max_length,
-        "decoder/head": recipe.data.max_length // 5,
-    }
-    stem = rest = 0.0
-    for path, leaf in flatten(param_shapes(model)).items():
-        part = next((part for part in tokens if re.match(part, path)), "")
-        passes = 6 if is_trainable(path, recipe.trainable) else 4 if path.startswith("decoder") else 2
-        spent = float(passes * np.prod(leaf.shape) * tokens.get(part, 0))
-        stem, rest = (stem + spent, rest) if passes == 2 else (stem, rest + spent)
-    return stem, rest
 
 
 def steps(recipe: Recipe) -> tuple[Callable[[], None], Callable[[], None]]:

@@ -1,14 +1,16 @@
-"""The full-size recipe's training step, and its decoder beside PyTorch's: `python -m benchmarks.gpu_step`.
+"""The full-size recipe on one accelerator, beside PyTorch: `python -m benchmarks.gpu_step [--part recipe]`.
 
-On one accelerator, in bfloat16, with random weights. `recipe` is the step of configs/deemo_llama_7b.py, encoders
-included. `decoder` is one pass through the 32 blocks and back to the embeddings, as a frozen decoder is used; beside it
-the same blocks of Hugging Face's transformers (PyTorch's fused attention), as they are and compiled. The two parts are
-processes of their own: each framework takes the memory it wants. Rows differ in length, so that padding is masked.
-Axes: B batch, T positions, D width.
+In bfloat16, with random weights. `recipe` is the training step of configs/deemo_llama_7b.py from pixels and from what
+the feature cache holds, with its MFU: FLOPs by `benchmarks.frozen_flops` over what the chip can do at most. `decoder`
+is one pass through the 32 blocks and back to the embeddings, as a frozen decoder is used; rows differ in length, so
+that padding is masked. `answers` is greedy decoding. Beside each Hugging Face's modules (`benchmarks.gpu_peer`), as
+they are and compiled. Axes: B batch, T positions, D width.
 """
 
 import argparse
 import functools
+import itertools
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,16 +21,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks import frozen_flops
 from benchmarks.ratios import spread
 from configs import deemo_llama_7b
 from deemo_jax.core import cli
 from deemo_jax.core.recipe import Recipe
+from deemo_jax.generation.answers import respond
 from deemo_jax.models import mesh as mesh_lib
-from deemo_jax.models.deemo_llama import example_batch
+from deemo_jax.models.batch import Batch
+from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig, example_batch, init_params
+from deemo_jax.models.encoding import encoder
 from deemo_jax.models.from_recipe import build, make_model
 from deemo_jax.models.parts.attention import Backend
 from deemo_jax.models.parts.layers import Remat
 from deemo_jax.models.parts.llama import Llama, LlamaConfig
+from deemo_jax.models.presets import VICUNA_7B
+from deemo_jax.training.fit.chips import chip_of_kind
 from deemo_jax.training.step import init_state, lower_step
 
 # Runs that are not counted: they warm caches up, or compile.
@@ -38,43 +46,71 @@ WARM_UP = 3
 def main(arguments: list[str] | None = None) -> int:
     """Prints the times of one part."""
     parser = cli.Parser("python -m benchmarks.gpu_step", description=__doc__)
-    parser.add_argument("--part", choices=("recipe", "decoder"), default="decoder")
-    parser.add_argument("--attention", nargs="+", choices=list(Backend), default=["xla", "cudnn"])
-    parser.add_argument("--batch", type=int, nargs="+", default=[8], help="rows")
-    parser.add_argument("--length", type=int, default=512, help="positions of a row")
-    parser.add_argument("--depth", type=int, default=32, help="blocks of the decoder")
-    parser.add_argument("--width", type=int, default=4096, help="of the decoder, 128 for each head")
+    parser.add_argument("--part", choices=("recipe", "decoder", "answers"), default="recipe")
+    parser.add_argument("--attention", nargs="+", choices=list(Backend), default=["cudnn"])
+    parser.add_argument("--remat", nargs="+", choices=list(Remat), default=["block", "dots"])
+    parser.add_argument("--unroll", type=int, nargs="+", default=[1, 32], help="blocks in a turn of the loop")
+    parser.add_argument("--peers", nargs="*", choices=("eager", "compiled"), default=["eager", "compiled"])
+    parser.add_argument("--batch", type=int, nargs="+", default=[2, 16], help="rows")
+    parser.add_argument("--length", type=int, default=512, help="positions of a row, or of a prompt")
+    parser.add_argument("--new", type=int, default=128, help="tokens of an answer")
     parser.add_argument("--repeats", type=int, default=10)
     flags = parser.parse_args(arguments)
+    # Both frameworks are in this process, and each takes memory when it needs it.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     device = jax.devices()[0]
     print(f"{device.device_kind}, JAX {jax.__version__}, bfloat16, {flags.length} positions, n {flags.repeats}")
-    for line in {"recipe": recipe_steps, "decoder": decoder_steps}[flags.part](flags):
+    for line in {"recipe": recipe_steps, "decoder": decoder_steps, "answers": answers}[flags.part](flags):
         print(line, flush=True)
     return 0
 
 
 def recipe_steps(flags: argparse.Namespace) -> Iterator[str]:
-    """A line for each attention and batch size: the whole step of the recipe."""
+    """A line for each attention, batch size, remat, unroll and source: the whole step of the recipe."""
     setup = None
-    for backend in flags.attention:
+    for backend, remat, unroll in itertools.product(flags.attention, flags.remat, flags.unroll):
         for size in flags.batch:
             config = deemo_llama_7b.get_config()
             config.model.attention, config.data.batch_size = backend, size
+            config.model.decoder.remat, config.model.decoder.unroll = remat, unroll
             config.data.data_dir, config.data.max_length = "none", flags.length
             recipe = Recipe.from_config(config)
             mesh = mesh_lib.make_mesh(recipe.mesh)
             model = make_model(recipe, mesh)
             setup = setup or build(recipe, mesh)
-            batch = mesh_lib.put_batch(full_batch(model, recipe), mesh)
-            state = init_state(recipe, jax.tree.map(jnp.copy, setup.trainable))
-            step = lower_step(model, recipe, mesh, state, setup.frozen, batch).compile()
-            seconds = []
-            for _ in range(WARM_UP + flags.repeats):
-                start = time.perf_counter()
-                state, metrics = step(state, setup.frozen, batch)
-                jax.block_until_ready(metrics)
-                seconds.append(time.perf_counter() - start)
-            yield _told(f"recipe, {backend}, batch {size}", seconds[WARM_UP:], size, "examples", step)
+            raw = full_batch(model, recipe)
+            encode = encoder(model, setup.frozen, mesh)
+            kept = {"encoded_video": encode("video", raw.frames), "encoded_audio": encode("audio", raw.mel)}
+            cached, rest = frozen_flops.of_a_clip(model, recipe)
+            for source, batch, flops in (
+                ("from pixels", raw, cached + rest),
+                ("from features", raw.replace(frames=None, mel=None, **kept), rest),
+            ):
+                batch = mesh_lib.put_batch(batch, mesh)
+                held = [init_state(recipe, jax.tree.map(jnp.copy, setup.trainable))]
+                step = lower_step(model, recipe, mesh, held[0], setup.frozen, batch).compile()
+
+                def run(held: Any = held, step: Any = step, frozen: Any = setup.frozen, batch: Any = batch) -> Any:
+                    held[0], metrics = step(held[0], frozen, batch)
+                    return metrics
+
+                name = f"{source}, {backend}, remat {remat}, unroll {unroll}, batch {size}"
+                yield _told(name, _timed(run, flags.repeats), size, "examples", step, size * flops)
+                del step, held, run
+    yield from _twins(flags, recipe, cached, rest)
+
+
+def _twins(flags: argparse.Namespace, recipe: Recipe, cached: float, rest: float) -> Iterator[str]:
+    from benchmarks import gpu_peer
+
+    for peer in flags.peers:
+        twin = gpu_peer.Twin(compiled=peer == "compiled")
+        for size in flags.batch:
+            steps = gpu_peer.steps(twin, size, flags.length, recipe.data.frames, recipe.data.clips)
+            for source, run in steps.items():
+                flops = rest + (cached if source == "from pixels" else 0)
+                name = f"{source}, {gpu_peer.VERSIONS}, {peer}, batch {size}"
+                yield _told(name, _timed(run, flags.repeats), size, "examples", flops=size * flops)
 
 
 def full_batch(model: Any, recipe: Recipe) -> Any:
@@ -88,7 +124,7 @@ def full_batch(model: Any, recipe: Recipe) -> Any:
         np.ones(size, bool),
     )
     slots[:, 1 : 1 + tokens] = np.arange(tokens)
-    learnt[:, -length // 5 :] = 1
+    learnt[:, -(length // frozen_flops.ANSWER) :] = 1
     return batch.replace(
         slots=slots,
         positions=np.broadcast_to(np.arange(length, dtype=np.int32), (size, length)),
@@ -101,30 +137,31 @@ def full_batch(model: Any, recipe: Recipe) -> Any:
 
 def decoder_steps(flags: argparse.Namespace) -> Iterator[str]:
     """A line for each way to run the decoder, ours and PyTorch's."""
-    heads, mlp = flags.width // 128, flags.width * 43 // 16  # 11008 at 4096, as in LLaMA 7B
+    from benchmarks import gpu_peer
+
     for size in flags.batch:
         lengths = np.linspace(0.6 * flags.length, flags.length, size).astype(int)
         valid = np.arange(flags.length) < lengths[:, None]
-        for remat in (Remat.NONE, Remat.BLOCK):
-            for backend in flags.attention:
-                config = LlamaConfig(
-                    width=flags.width, depth=flags.depth, heads=heads, kv_heads=heads, mlp=mlp, remat=remat
-                )
-                run, compiled = _ours(Llama(config, jnp.bfloat16, Backend(backend)), valid)
-                name = f"decoder, {backend}, remat {remat}, batch {size}"
-                yield _told(name, _timed(run, flags.repeats), valid.size, "positions", compiled)
-        for mode, run in _theirs(flags, heads, mlp, valid):
-            yield _told(f"decoder, {mode}, batch {size}", _timed(run, flags.repeats), valid.size, "positions")
+        for backend, remat, unroll in itertools.product(flags.attention, flags.remat, flags.unroll):
+            config = LlamaConfig(remat=Remat(remat), unroll=unroll)
+            run, compiled = _ours(Llama(config, jnp.bfloat16, Backend(backend)), valid)
+            name = f"decoder, {backend}, remat {remat}, unroll {unroll}, batch {size}"
+            yield _told(name, _timed(run, flags.repeats), valid.size, "positions", compiled)
+            del run, compiled
+        blocks = gpu_peer.decoder().model
+        for peer in flags.peers:
+            if peer == "compiled":
+                for block in blocks.layers:
+                    block.compile()
+            name = f"decoder, {gpu_peer.VERSIONS}, {peer}, batch {size}"
+            yield _told(name, _timed(gpu_peer.blocks_step(valid, blocks), flags.repeats), valid.size, "positions")
 
 
 def _ours(decoder: Llama, valid: np.ndarray) -> tuple[Callable[[], Any], Any]:
-    def drawn(key: Any) -> Any:
-        shapes = jax.eval_shape(
-            lambda: nn.unbox(decoder.init(key, jnp.zeros((1, 2), jnp.int32), jnp.ones((1, 2), bool), method="score"))
-        )
-        return jax.tree.map(lambda leaf: 0.02 * jax.random.normal(key, leaf.shape, jnp.bfloat16), shapes)
+    def init(key: Any) -> Any:
+        return decoder.init(key, jnp.zeros((1, 2), jnp.int32), jnp.ones((1, 2), bool), method="score")
 
-    params, positions = jax.jit(drawn)(jax.random.key(0)), np.broadcast_to(np.arange(valid.shape[1]), valid.shape)
+    params, positions = _drawn(init), np.broadcast_to(np.arange(valid.shape[1]), valid.shape)
     x_BTD = jax.random.normal(jax.random.key(1), (*valid.shape, decoder.config.width), jnp.bfloat16)
 
     def loss(x_BTD: Any, params: Any) -> Any:
@@ -135,36 +172,44 @@ def _ours(decoder: Llama, valid: np.ndarray) -> tuple[Callable[[], Any], Any]:
     return functools.partial(compiled, x_BTD, params), compiled
 
 
-def _theirs(
-    flags: argparse.Namespace, heads: int, mlp: int, valid: np.ndarray
-) -> Iterator[tuple[str, Callable[[], Any]]]:
-    import torch
-    import transformers
+def answers(flags: argparse.Namespace) -> Iterator[str]:
+    """A line for each batch size: greedy answers of a fixed number of tokens, the prompts' pass included."""
+    from benchmarks import gpu_peer
 
-    config = transformers.LlamaConfig(
-        hidden_size=flags.width,
-        num_hidden_layers=flags.depth,
-        num_attention_heads=heads,
-        num_key_value_heads=heads,
-        intermediate_size=mlp,
-    )
-    on = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.set_default_dtype(torch.bfloat16)
-    with torch.device(on):
-        blocks = transformers.LlamaModel._from_config(config, attn_implementation="sdpa").requires_grad_(False)
-    x_BTD = torch.randn(*valid.shape, flags.width, device=on, requires_grad=True)
-    mask = torch.from_numpy(valid.astype(np.int64)).to(on)
+    theirs = gpu_peer.decoder() if flags.peers else None
+    params = None
+    for size in flags.batch:
+        ids = np.random.default_rng(size).integers(3, VICUNA_7B["vocab"], (size, flags.length))
+        for unroll in flags.unroll:
+            sizes = {"name": "llama", **VICUNA_7B, "unroll": unroll}
+            model = DeemoLlama(DeemoLlamaConfig.from_config({"dtype": "bfloat16", "decoder": sizes}))
+            params = params or _drawn(functools.partial(init_params, model))
+            options: Any = {"max_new_tokens": flags.new, "eos_id": -1, "pad_id": 0, "stops": ()}
+            run: Any = functools.partial(respond, model, params, _prompts(ids), None, None, **options)
+            yield _told(
+                f"answers, unroll {unroll}, batch {size}", _timed(run, flags.repeats), size * flags.new, "tokens"
+            )
+        if theirs:
+            name = f"answers, {gpu_peer.VERSIONS}, eager, batch {size}"
+            run = gpu_peer.answers(theirs, ids, flags.new)
+            yield _told(name, _timed(run, flags.repeats), size * flags.new, "tokens")
 
-    def step(run: Any) -> None:
-        x_BTD.grad = None
-        hidden = run(inputs_embeds=x_BTD, attention_mask=mask, use_cache=False).last_hidden_state
-        hidden.float().square().mean().backward()
-        if on == "cuda":
-            torch.cuda.synchronize()
 
-    name = f"transformers {transformers.__version__}, PyTorch {torch.__version__}"
-    yield f"{name}, eager", functools.partial(step, blocks)
-    yield f"{name}, compiled", functools.partial(step, torch.compile(blocks))
+def _prompts(ids: np.ndarray) -> Batch:
+    rows, length = ids.shape
+    batch: Any = Batch.zeros(rows, length, None, None)
+    positions = np.broadcast_to(np.arange(length, dtype=np.int32), ids.shape)
+    return batch.replace(token_ids=ids.astype(np.int32), positions=positions, valid=np.ones(ids.shape, bool))
+
+
+def _drawn(init: Callable[[Any], Any]) -> Any:
+    """Random bfloat16 values for what `init` would make of a key."""
+
+    def draw(key: Any) -> Any:
+        shapes = jax.eval_shape(lambda: nn.unbox(init(key)))
+        return jax.tree.map(lambda leaf: 0.02 * jax.random.normal(key, leaf.shape, jnp.bfloat16), shapes)
+
+    return jax.jit(draw)(jax.random.key(0))
 
 
 def _timed(run: Callable[[], Any], repeats: int) -> list[float]:
@@ -177,10 +222,17 @@ def _timed(run: Callable[[], Any], repeats: int) -> list[float]:
     return seconds[WARM_UP:]
 
 
-def _told(name: str, seconds: list[float], count: int, what: str, compiled: Any = None) -> str:
-    room = f", {compiled.memory_analysis().temp_size_in_bytes / 2**30:.1f} GiB beside the weights" if compiled else ""
-    rate = count / float(np.median(seconds))
-    return f"{name}: {spread([1e3 * s for s in seconds], '.0f')} ms, {rate:.4g} {what} a second{room}"
+def _told(
+    name: str, seconds: list[float], count: int, what: str, compiled: Any = None, flops: float | None = None
+) -> str:
+    median = float(np.median(seconds))
+    line = f"{name}: {spread([1e3 * s for s in seconds], '.0f')} ms, {count / median:.4g} {what} a second"
+    if compiled:
+        line += f", {compiled.memory_analysis().temp_size_in_bytes / 2**30:.1f} GiB beside the weights"
+    chip = chip_of_kind(jax.devices()[0].device_kind)
+    if flops:
+        line += f", {flops / median / 1e12:.0f} TFLOP/s" + (f", MFU {flops / median / chip.flops:.1%}" if chip else "")
+    return line
 
 
 if __name__ == "__main__":

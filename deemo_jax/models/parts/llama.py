@@ -67,6 +67,8 @@ class LlamaConfig:
         rope_scaling: None, or LLaMA-3's stretch of the wavelengths.
         context: tokens that its weights were trained on.
         remat: what the backward pass recomputes: none, block, dots or offload.
+        unroll: blocks that one turn of the compiled loop holds. With all of them in one turn GPUs read weights where
+            they lie, instead of a copy of each layer's, and the program takes minutes to compile.
     """
 
     vocab: int = 32000
@@ -80,8 +82,11 @@ class LlamaConfig:
     rope_scaling: RopeScaling | None = None
     context: int = 4096
     remat: Remat = Remat.NONE
+    unroll: int = 1
 
     def __post_init__(self) -> None:
+        if not 1 <= self.unroll <= self.depth:
+            raise UserError(f"llama: unroll {self.unroll} must lie in [1, {self.depth}], the number of blocks")
         if self.width % (2 * self.heads):
             raise UserError(f"llama: width {self.width} does not divide by 2 x {self.heads} heads; change one of them")
         if self.heads % self.kv_heads:
@@ -214,7 +219,9 @@ class Llama(nn.Module):
         shape = (self.storage.rows(config.vocab), config.width)
         embedding, head = nn.initializers.normal(0.02), fan_in_normal(1)
         self.embedding = param(self, "embedding", _padded(embedding, 0, config.vocab), ("vocab", "embed"), shape)
-        stack = scanned(LlamaBlock, config.depth, config.remat, (nn.broadcast, nn.broadcast, nn.broadcast, 0))
+        stack = scanned(
+            LlamaBlock, config.depth, config.remat, (nn.broadcast, nn.broadcast, nn.broadcast, 0), config.unroll
+        )
         self.blocks = stack(config, self.dtype, self.backend, self.storage.int8)
         self.norm = RMSNorm(config.eps, self.dtype)
         self.head = param(self, "head", _padded(head, 1, config.vocab), ("embed", "vocab"), shape[::-1])
