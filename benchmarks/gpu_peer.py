@@ -115,20 +115,6 @@ def steps(twin: Twin, size: int, length: int, frames: int, clips: int) -> dict[s
     }
 
 
-def blocks_step(valid: np.ndarray, model: Any) -> Callable[[], None]:
-    """A function that runs the decoder's blocks forward, and back to their input, under a mask of padding [B, T]."""
-    x_BTD = torch.randn(*valid.shape, model.config.hidden_size, device=ON, dtype=torch.bfloat16, requires_grad=True)
-    mask = torch.from_numpy(valid.astype(np.int64)).to(ON)
-
-    def step() -> None:
-        x_BTD.grad = None
-        hidden = model(inputs_embeds=x_BTD, attention_mask=mask, use_cache=False).last_hidden_state
-        hidden.float().square().mean().backward()
-        wait()
-
-    return step
-
-
 def answers(model: Any, ids: np.ndarray, new: int) -> Callable[[], None]:
     """A function that continues prompts [B, T] greedily by `new` tokens."""
     prompts = torch.from_numpy(ids).to(ON)

@@ -1,10 +1,8 @@
 """The full-size recipe on one accelerator, beside PyTorch: `python -m benchmarks.gpu_step [--part recipe]`.
 
 In bfloat16, with random weights. `recipe` is the training step of configs/deemo_llama_7b.py from pixels and from what
-the feature cache holds, with its MFU: FLOPs by `benchmarks.frozen_flops` over what the chip can do at most. `decoder`
-is one pass through the 32 blocks and back to the embeddings, as a frozen decoder is used; rows differ in length, so
-that padding is masked. `answers` is greedy decoding. Beside each Hugging Face's modules (`benchmarks.gpu_peer`), as
-they are and compiled. Axes: B batch, T positions, D width.
+the feature cache holds, with its MFU: FLOPs by `benchmarks.frozen_flops` over what the chip can do at most. `answers`
+is greedy decoding. Beside both Hugging Face's modules (`benchmarks.gpu_peer`), as they are and, for the step, compiled.
 """
 
 import argparse
@@ -34,7 +32,6 @@ from deemo_jax.models.encoding import encoder
 from deemo_jax.models.from_recipe import build, make_model
 from deemo_jax.models.parts.attention import Backend
 from deemo_jax.models.parts.layers import Remat
-from deemo_jax.models.parts.llama import Llama, LlamaConfig
 from deemo_jax.models.presets import VICUNA_7B
 from deemo_jax.training.fit.chips import chip_of_kind
 from deemo_jax.training.step import init_state, lower_step
@@ -46,7 +43,7 @@ WARM_UP = 3
 def main(arguments: list[str] | None = None) -> int:
     """Prints the times of one part."""
     parser = cli.Parser("python -m benchmarks.gpu_step", description=__doc__)
-    parser.add_argument("--part", choices=("recipe", "decoder", "answers"), default="recipe")
+    parser.add_argument("--part", choices=("recipe", "answers"), default="recipe")
     parser.add_argument("--attention", nargs="+", choices=list(Backend), default=["cudnn"])
     parser.add_argument("--remat", nargs="+", choices=list(Remat), default=["block", "dots"])
     parser.add_argument("--unroll", type=int, nargs="+", default=[1, 32], help="blocks in a turn of the loop")
@@ -60,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     device = jax.devices()[0]
     print(f"{device.device_kind}, JAX {jax.__version__}, bfloat16, {flags.length} positions, n {flags.repeats}")
-    for line in {"recipe": recipe_steps, "decoder": decoder_steps, "answers": answers}[flags.part](flags):
+    for line in {"recipe": recipe_steps, "answers": answers}[flags.part](flags):
         print(line, flush=True)
     return 0
 
@@ -133,43 +130,6 @@ def full_batch(model: Any, recipe: Recipe) -> Any:
         index=np.arange(size, dtype=np.int32),
         **dict.fromkeys(("has_video", "has_audio", "has_transcript", "has_nfbl", "record_valid"), every),
     )
-
-
-def decoder_steps(flags: argparse.Namespace) -> Iterator[str]:
-    """A line for each way to run the decoder, ours and PyTorch's."""
-    from benchmarks import gpu_peer
-
-    for size in flags.batch:
-        lengths = np.linspace(0.6 * flags.length, flags.length, size).astype(int)
-        valid = np.arange(flags.length) < lengths[:, None]
-        for backend, remat, unroll in itertools.product(flags.attention, flags.remat, flags.unroll):
-            config = LlamaConfig(remat=Remat(remat), unroll=unroll)
-            run, compiled = _ours(Llama(config, jnp.bfloat16, Backend(backend)), valid)
-            name = f"decoder, {backend}, remat {remat}, unroll {unroll}, batch {size}"
-            yield _told(name, _timed(run, flags.repeats), valid.size, "positions", compiled)
-            del run, compiled
-        blocks = gpu_peer.decoder().model
-        for peer in flags.peers:
-            if peer == "compiled":
-                for block in blocks.layers:
-                    block.compile()
-            name = f"decoder, {gpu_peer.VERSIONS}, {peer}, batch {size}"
-            yield _told(name, _timed(gpu_peer.blocks_step(valid, blocks), flags.repeats), valid.size, "positions")
-
-
-def _ours(decoder: Llama, valid: np.ndarray) -> tuple[Callable[[], Any], Any]:
-    def init(key: Any) -> Any:
-        return decoder.init(key, jnp.zeros((1, 2), jnp.int32), jnp.ones((1, 2), bool), method="score")
-
-    params, positions = _drawn(init), np.broadcast_to(np.arange(valid.shape[1]), valid.shape)
-    x_BTD = jax.random.normal(jax.random.key(1), (*valid.shape, decoder.config.width), jnp.bfloat16)
-
-    def loss(x_BTD: Any, params: Any) -> Any:
-        hidden: Any = decoder.apply(params, x_BTD, positions, valid)
-        return jnp.square(hidden.astype(jnp.float32)).mean()
-
-    compiled = jax.jit(jax.value_and_grad(loss)).lower(x_BTD, params).compile()
-    return functools.partial(compiled, x_BTD, params), compiled
 
 
 def answers(flags: argparse.Namespace) -> Iterator[str]:

@@ -67,7 +67,7 @@ def get_config(arguments: str = "") -> ConfigDict:
         ValueError: an unknown name or choice, or a Vicuna for another decoder.
     """
     chosen = _parse(arguments)
-    decoder = {**(LLAMAS.get(chosen["decoder"]) or VICUNAS[chosen["vicuna"]]), "remat": "block"}
+    decoder = {**(LLAMAS.get(chosen["decoder"]) or VICUNAS[chosen["vicuna"]]), "remat": "block", "unroll": 1}
     if decoder["rope_scaling"] is None:
         # ml_collections lets a flag replace a None only where the type of other values is declared.
         decoder["rope_scaling"] = placeholder(ConfigDict)

@@ -111,8 +111,10 @@ def test_stretched_rope_slows_long_wavelengths_only() -> None:
     assert (np.diff(ratio) <= 0).all()
 
 
-@pytest.mark.parametrize("remat", [Remat.BLOCK, Remat.DOTS, Remat.OFFLOAD])
-def test_remat_changes_nothing(remat: Remat) -> None:
+@pytest.mark.parametrize(
+    ("remat", "unroll"), [(Remat.BLOCK, 1), (Remat.DOTS, 1), (Remat.OFFLOAD, 1), (Remat.DOTS, CONFIG.depth)]
+)
+def test_what_is_recomputed_and_unrolled_changes_nothing(remat: Remat, unroll: int) -> None:
     def gradient(config: LlamaConfig) -> Any:
         def loss(params: Any) -> jax.Array:
             return (
@@ -121,7 +123,7 @@ def test_remat_changes_nothing(remat: Remat) -> None:
 
         return jax.jit(jax.grad(loss))(PARAMS)
 
-    plain, other = gradient(CONFIG), gradient(dataclasses.replace(CONFIG, remat=remat))
+    plain, other = gradient(CONFIG), gradient(dataclasses.replace(CONFIG, remat=remat, unroll=unroll))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4), plain, other)
 
 
