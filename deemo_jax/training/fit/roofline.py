@@ -33,6 +33,11 @@ class Roofline:
         return max(self.products, self.links, self.network)
 
     @property
+    def in_turn(self) -> float:
+        """Seconds of a step where nothing overlaps."""
+        return self.products + self.links + self.network
+
+    @property
     def bound_by(self) -> str:
         """What takes that long."""
         slowest = max(("links", self.links), ("network", self.network), ("products", self.products), key=lambda x: x[1])

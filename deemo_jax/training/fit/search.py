@@ -33,20 +33,26 @@ def search(planner: Planner, recipe: Recipe, say: Callable[[str], None]) -> list
     Raises:
         UserError: nothing can be tried.
     """
-    room = planner.topology.memory * (SLACK if planner.compiles else 1)
-    found = [plan for plan in _estimates(planner, recipe) if plan.memory.total <= room]
+    most = planner.topology.memory * (SLACK if planner.compiles else 1)
+    say("estimates plans: minutes at full width")
+    found = [plan for plan in _estimates(planner, recipe) if plan.memory.total <= most]
     found.sort(key=_speed)
-    if not planner.compiles:
-        return found
     made: list[Plan] = []
-    for plan in found:
+    for plan in found if planner.compiles else ():
         if len(made) == COMPILED:
             break
+        if plan.memory.total > most:
+            continue
         say(f"compiles {told(plan.recipe)}")
         compiled = planner.plan(plan.recipe)
         if compiled.fits:
             made.append(compiled)
-    return sorted(made, key=_speed) + [plan for plan in found if plan.recipe not in [one.recipe for one in made]]
+        else:  # what takes as much by the estimate, and what would by the compiler's measure, is not tried
+            needed = max(compiled.memory.total, planner.topology.memory + 1)
+            most = plan.memory.total * planner.topology.memory / needed
+    known, most = {told(plan.recipe) for plan in made}, min(most, planner.topology.memory)
+    rest = [plan for plan in found if plan.memory.total <= most and told(plan.recipe) not in known]
+    return sorted(made, key=_speed) + rest
 
 
 def told(recipe: Recipe) -> str:
@@ -98,7 +104,7 @@ def _estimates(planner: Planner, recipe: Recipe) -> Iterator[Plan]:
 
 
 def _speed(plan: Plan) -> tuple[float, ...]:
-    """Seconds a sample at the bound; of equals, the smaller batch, the plainer policy, and what takes less memory."""
+    """Seconds a sample at the bound; of equals, where nothing overlaps; then the plainer policy, and less memory."""
     size, remat = plan.recipe.data.batch_size, plan.recipe.model["decoder"].get("remat", Remat.NONE)
-    seconds = plan.bound.step if plan.bound else plan.hardware_flops
-    return round(seconds / size, 9), size, list(Remat).index(Remat(remat)), plan.memory.total
+    least, most = (plan.bound.step, plan.bound.in_turn) if plan.bound else (plan.hardware_flops, 0)
+    return round(least / size, 9), round(most / size, 9), list(Remat).index(Remat(remat)), plan.memory.total

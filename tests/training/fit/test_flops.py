@@ -91,13 +91,20 @@ def test_convolutions_count() -> None:
 def test_values_are_alive_from_their_line_to_their_last_reader() -> None:
     def function(x: Any) -> Any:
         first = x @ x
-        second = jnp.tanh(first) + 1  # fused into the next product
+        second = jnp.tanh(first) + 1
         third = second @ x
         return (third @ third).sum()
 
     size = 16 * 16 * 4
-    # Two products at once; then the sum, which is a scalar.
+    # A product and what it reads at once; then the sum, which is a scalar.
     assert peak_bytes(jax.make_jaxpr(function)(jnp.zeros((16, 16))).jaxpr) == 2 * size
+
+    def attended(x: Any) -> Any:
+        return jnp.exp(x @ x) @ x[:, :1]
+
+    # Logits and their exponentials, which the second product reads; a sum would read the logits themselves.
+    assert peak_bytes(jax.make_jaxpr(attended)(jnp.zeros((16, 16))).jaxpr) == 2 * size
+    assert peak_bytes(jax.make_jaxpr(lambda x: jnp.exp(x @ x).sum())(jnp.zeros((16, 16))).jaxpr) == size + 4
 
     def stacked(x: Any) -> Any:
         return jax.lax.scan(lambda x, _: (x @ x, x @ x), x, None, length=10)[1]

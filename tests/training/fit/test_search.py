@@ -7,7 +7,7 @@ import pytest
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import MeshRecipe, Recipe
 from deemo_jax.training.fit.advice import advice
-from deemo_jax.training.fit.plan import Planner
+from deemo_jax.training.fit.plan import Plan, Planner
 from deemo_jax.training.fit.search import candidates, divisors, search, told
 from deemo_jax.training.fit.topology import Topology, parse
 from tests.training.fit.recipes import recipe
@@ -40,6 +40,35 @@ def test_the_best_fits_and_is_no_slower_than_what_was_asked(monkeypatch: pytest.
     planner.topology = with_memory(planner.topology, found[0].memory.total - 1)
     smaller = search(planner, recipe(MeshRecipe(1, 4, 1, 0)), lambda line: None)
     assert smaller and smaller[0].memory.total < found[0].memory.total
+
+
+class Compiler(Planner):
+    """Whose programs need half as much again as estimated."""
+
+    def __init__(self, memory: int) -> None:
+        super().__init__(with_memory(parse("v5e:2x2"), memory), compiles=False)
+        self.compiles, self.compiled = True, list[Plan]()
+
+    def plan(self, recipe: Recipe, *, estimate: bool = False) -> Plan:
+        found = super().plan(recipe, estimate=True)
+        if estimate:
+            return found
+        memory = dataclasses.replace(found.memory, working=found.memory.working + found.memory.total // 2)
+        fits = memory.total <= self.topology.memory
+        self.compiled.append(dataclasses.replace(found, memory=memory, fits=fits, seconds=1.0))
+        return self.compiled[-1]
+
+
+def test_what_the_compiler_refuses_is_not_recommended_and_lowers_what_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deemo_jax.training.fit.search.ROWS", (1, 4))
+    asked = recipe(MeshRecipe(1, 4, 1, 0))
+    fastest = search(Planner(parse("v5e:2x2"), compiles=False), asked, lambda line: None)[0]
+    compiler = Compiler(fastest.memory.total)
+    found = search(compiler, asked, lambda line: None)
+    refused = [plan for plan in compiler.compiled if not plan.fits]
+    assert len(refused) == 1 and told(refused[0].recipe) == told(fastest.recipe)
+    assert [plan.seconds for plan in found[:4]] == [1.0, 1.0, 1.0, None]
+    assert all(plan.fits for plan in found) and told(fastest.recipe) not in [told(plan.recipe) for plan in found]
 
 
 def test_a_config_that_does_not_fit_is_told_what_to_change() -> None:
