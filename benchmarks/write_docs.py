@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "train_step": ("benchmarks.train_step",),
     "feature_cache": ("benchmarks.feature_cache",),
     "memory": ("benchmarks.memory",),
+    "fit_7b": ("benchmarks.fit_7b",),
     "decoding": ("benchmarks.decoding",),
     "deface": ("benchmarks.deface",),
     "detectors": ("benchmarks.detectors", "--speakers", "6"),
