@@ -10,8 +10,10 @@ from deemo_jax.training.fit.collectives import Collective, collectives
 from deemo_jax.training.fit.memory import Memory, arguments, compiled
 from deemo_jax.training.fit.step_shapes import StepShapes
 
-# How XLA says that a program needs more memory than there is: 'Used 20.37G of 15.75G hbm'.
+# How XLA says that a program needs more memory than there is: 'Used 20.37G of 15.75G hbm'; or of working memory alone
+# 'the total memory required for HLO temporaries (87.81G) exceeds available HBM (15.75G)'.
 USED = re.compile(r"Used ([\d.]+)([KMGT]) of ")
+TEMPORARIES = re.compile(r"HLO temporaries \(([\d.]+)([KMGT])\)")
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -49,8 +51,13 @@ def compile_step(step: StepShapes) -> Compiled:
 
 def _refused(step: StepShapes, message: str) -> Memory | None:
     """The memory that the compiler's refusal names."""
-    found = USED.search(message)
-    if not found:
-        return None
     known = arguments(step)
-    return dataclasses.replace(known, working=max(int(float(found[1]) * UNITS[found[2]]) - known.total, 0))
+    if found := USED.search(message):
+        return dataclasses.replace(known, working=max(_bytes(found) - known.total, 0))
+    if found := TEMPORARIES.search(message):
+        return dataclasses.replace(known, working=_bytes(found))
+    return None
+
+
+def _bytes(found: re.Match[str]) -> int:
+    return int(float(found[1]) * UNITS[found[2]])

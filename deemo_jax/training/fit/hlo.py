@@ -162,14 +162,14 @@ def _turns(
     compared = [line for line in condition.values() if line.opcode == "compare" and "direction=LT" in line.text]
     if len(compared) != 1:
         return None
-    counter, limit = (condition.get(name) for name in compared[0].operands)
+    counter, limit = (_through(condition.get(name), condition) for name in compared[0].operands)
     index = counter and re.search(r"\bindex=(\d+)", counter.text)
     last = _constant(limit, condition)
     results = [line for line in body.values() if line.opcode == "tuple"]
     if not index or last is None or not results:
         return None
     place = int(index[1])
-    raised = body.get(results[-1].operands[place])
+    raised = _through(body.get(results[-1].operands[place]), body)
     steps = [_constant(body.get(name), body) for name in raised.operands] if raised and raised.opcode == "add" else []
     step = next((step for step in steps if step), None)
     begun = caller.get(loop.operands[0])
@@ -179,11 +179,17 @@ def _turns(
 
 def _constant(line: Instruction | None, lines: Mapping[str, Instruction]) -> int | None:
     """The whole number that an instruction gives; None where it is none, or not known."""
-    while line and line.opcode in ("copy", "bitcast", "convert", "reshape"):
-        line = lines.get(line.operands[0])
+    line = _through(line, lines)
     if not line or line.opcode != "constant" or not re.fullmatch(r"-?\d+", line.operands[0]):
         return None
     return int(line.operands[0])
+
+
+def _through(line: Instruction | None, lines: Mapping[str, Instruction]) -> Instruction | None:
+    """The instruction whose result it is that this one copies; itself where it is no copy."""
+    while line and line.opcode in ("copy", "bitcast", "convert", "reshape"):
+        line = lines.get(line.operands[0])
+    return line
 
 
 def array_bytes(shape: str) -> int:

@@ -16,7 +16,8 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.training.fit.chips import CHIPS, Chip, chip_of_kind
 
 EXAMPLES = "v5e:16x16, v5p:4x4x8, v6e:8x8, h100:8x4 (8 GPUs on each of 4 hosts), cpu:8, local"
-# TPU slices that can be rented: v5e and v6e to 16x16; v5p of up to 6,144 chips, each side 1, 2 or a multiple of 4.
+# TPU slices that can be rented: v5e and v6e to 16x16; v5p of 4 to 6,144 chips, each side 2 or a multiple of 4,
+# the last one also 1: a host has 2x2x1.
 FLAT = ("1x1", "2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16")
 # What libtpu needs to know on a machine without a TPU: no metadata server, other users of the library, host names.
 TPU_ENVIRONMENT = {
@@ -106,11 +107,11 @@ def _check_slice(name: str, kind: str, sides: list[int]) -> None:
         if "x".join(map(str, sides)) not in FLAT:
             raise UserError(f"--topology {name!r}: {kind} has no such slice{_nearest(kind, sides)}")
         return
-    fine = len(sides) == 3 and all(side in (1, 2) or side % 4 == 0 for side in sides)
+    fine = len(sides) == 3 and 1 not in sides[:2] and all(side in (1, 2) or side % 4 == 0 for side in sides)
     if not fine or math.prod(sides) > CHIPS[kind].most:
         raise UserError(
-            f"--topology {name!r}: a v5p slice has three sides, each 1, 2 or a multiple of 4, such as "
-            "v5p:2x2x4, v5p:4x4x8"
+            f"--topology {name!r}: a v5p slice has three sides, each 2 or a multiple of 4 and the last one 1 at least, "
+            f"and no more than {CHIPS[kind].most} chips, such as v5p:2x2x1, v5p:4x4x8"
         )
 
 
@@ -171,7 +172,9 @@ def _tpu_devices(topology: Topology) -> list[Any]:
         )
     with _environment():
         try:
-            found = topologies.get_topology_desc(topology.name, platform="tpu").devices
+            # A host has 2x2 chips unless it is said to have one.
+            alone = {"chips_per_host_bounds": [1, 1, 1]} if topology.chips == 1 else {}
+            found = topologies.get_topology_desc(topology.name, platform="tpu", **alone).devices
         except (RuntimeError, ValueError) as error:
             raise UserError(f"--topology {topology.name}: the TPU compiler refuses it ({error})") from error
     return list(found)

@@ -60,6 +60,14 @@ def test_a_counter_may_rise_by_more_than_one() -> None:
     assert next(one for one in collectives(text, MESH) if one.kind == "all-reduce").times == 64
 
 
+def test_a_counter_may_be_copied_before_it_is_given_on() -> None:
+    line = "  ROOT %t = (s32[], bf16[8,16]) tuple(%next, %reduced)"
+    assert line in TEXT
+    text = TEXT.replace(line, f"  %copied = s32[] copy(%next)\n{line.replace('%next', '%copied')}")
+    reduced = next(one for one in collectives(text, MESH) if one.kind == "all-reduce")
+    assert reduced.times == 96 and reduced.sure
+
+
 def test_a_loop_that_turns_an_unknown_number_of_times_counts_once_and_says_so() -> None:
     unknown = TEXT.replace('"known_trip_count":{"n":"32"},', "")
     gathered = next(one for one in collectives(unknown, MESH) if one.kind == "all-gather")

@@ -41,3 +41,6 @@ def test_the_memory_that_a_compiler_refuses_is_read(message: str, gib: float) ->
     found = _refused(step(), message)
     assert found and found.total == pytest.approx(gib * 2**30, rel=1e-6)
     assert _refused(step(), "RESOURCE_EXHAUSTED: no more") is None
+    temporaries = "the total memory required for HLO temporaries (87.81G) exceeds available HBM (15.75G)."
+    found = _refused(step(), temporaries)
+    assert found and found.working == pytest.approx(87.81 * 2**30)

@@ -38,6 +38,8 @@ def test_names(name: str, chips: int, fast: int, compiles: bool) -> None:
         ("v5e:4x4x4", "no such slice"),
         ("v5p:3x4x4", "multiple of 4"),
         ("v5p:4x4", "three sides"),
+        ("v5p:1x2x2", "v5p:2x2x1"),
+        ("v5p:16x16x28", "no more than 6144 chips"),
         ("h100:16x2", "as in h100:8x4"),
         ("h100:8", "as in h100:8x4"),
         ("cpu:2x4", "as in cpu:8"),
