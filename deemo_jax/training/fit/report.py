@@ -196,7 +196,7 @@ class Report:
         ):
             values = [getattr(cost, key) for cost in columns]
             if None not in values:
-                rows.append((label, *(f"{value:,.2f}" for value in values)))
+                rows.append((label, *(f"{value:,.2f}" if value >= 1 else f"{value:.2g}" for value in values)))
         return Table("An epoch", ("", *names.values()), tuple(rows), right=(1, 2))
 
     def _others(self) -> Table:
