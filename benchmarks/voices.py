@@ -1,9 +1,11 @@
-"""How fast voices are changed: `neutral` beside the other methods on the same sound, on one core.
+"""How fast voices are changed: `neutral` and `spoken` beside the other methods on the same sound, on one core.
 
 Every method changes the same invented speech in turn, several times over, so that what else the machine does falls on
 all of them alike.
 """
 
+import functools
+import itertools
 import sys
 import time
 
@@ -16,11 +18,15 @@ from deemo_jax.core import cli
 from deemo_jax.core.tables import Table
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.voice.anonymise import anonymise
+from deemo_jax.deid.voice.spoken.words import Words, words_without_names
 from deemo_jax.media import SAMPLE_RATE
 
-METHODS = ("mcadams", "recast", "neutral", "neutral:1:0")
+METHODS = ("mcadams", "recast", "neutral", "neutral:1:0", "spoken")
 NAMES = {"neutral:1:0": "neutral, detail 0"}
+# What "spoken" says, over and over, and how many words a minute: about as many as people say.
+SAYING, WORDS_A_MINUTE = "we were two goals behind and nobody believed in us any more", 160
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="(default %(default)s)")
     flags = parser.parse_args(arguments)
     sound = babble(flags.seconds)
+    words_over(flags.seconds)
     with threadpool_limits(1):
         times: dict[str, list[float]] = {name: [] for name in METHODS}
         for turn in range(flags.rounds + 1):  # the first round loads what the methods need
@@ -48,8 +55,16 @@ def main(arguments: list[str] | None = None) -> int:
 def timed(sound: Float[np.ndarray, " n"], name: str) -> float:
     """Processor seconds for a change of voice."""
     start = time.process_time()
-    anonymise(sound, Settings.of_voice(name), VoiceKey(bytes(32)), "clip")
+    anonymise(sound, Settings.of_voice(name), VoiceKey(bytes(32)), "clip", words=words_over(sound.size / SAMPLE_RATE))
     return time.process_time() - start
+
+
+@functools.cache
+def words_over(seconds: float) -> Words:
+    """Words of a sound, one after the other."""
+    step = 60 / WORDS_A_MINUTE
+    texts = itertools.islice(itertools.cycle(SAYING.split()), int(seconds / step))
+    return words_without_names([(k * step, (k + 1) * step, text) for k, text in enumerate(texts)], Names(), "clip")
 
 
 def babble(seconds: float) -> Float[np.ndarray, " n"]:

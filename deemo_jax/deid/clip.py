@@ -110,8 +110,7 @@ def deidentify_clip(
     voice, heard = listen(source, settings, start_s, end_s or source_spans.LONGEST_CLIP_S, said)
     here, checked = None, {}
     if words is not None and voice is not None:
-        if span is None:
-            words.refuse_beyond(max(heard.seconds, info.duration_s), clip_id)
+        words.refuse_beyond(max(start_s + heard.seconds, info.duration_s), clip_id)
         here = words.between(start_s, start_s + heard.seconds)
         checked = check_words(voice, here, clip_id)
 

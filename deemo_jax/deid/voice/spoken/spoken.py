@@ -27,6 +27,8 @@ from deemo_jax.media import SAMPLE_RATE
 # How soft a frame of a word may be beside the mean of speech, dB, to count as speech; what is softer is a pause in it.
 # What frames outside of words count as.
 SPEECH_DB, NOTHING_DB = -30.0, -40.0
+# Below this, dB of full scale, there is the hiss of a room, and no speech.
+HISS_DB = -60.0
 # Seconds around a word in which speech counts as said: recognisers' times are as far off. Share of the energy of speech
 # that may be left unsaid: Whisper tiny leaves 2 % of it or less in nine of ten utterances of LibriSpeech, 12 % at most.
 NEAR_S, MOST_UNSAID = 0.2, 0.2
@@ -86,9 +88,10 @@ def unsaid(waveform: Float[np.ndarray, " n"], words: Words) -> float:
         return 0.0
     level = loudness(clean)
     loud = loud_frames(level)
+    loud = loud[level[loud] > HISS_DB]
     power = 10 ** (level[loud] / 10)
     is_said = words.near(loud * HOP / SAMPLE_RATE, NEAR_S)
-    return float(power[~is_said].sum() / power.sum())
+    return float(power[~is_said].sum() / power.sum()) if loud.size else 0.0
 
 
 def check_words(waveform: Float[np.ndarray, " n"], words: Words, clip_id: str) -> dict[str, Any]:

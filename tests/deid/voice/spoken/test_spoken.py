@@ -79,6 +79,8 @@ def test_speech_without_words_is_silence_is_counted_and_refused_above_a_share():
     with pytest.raises(UserError, match="100 %"):
         check_words(talk(), words(), "c1")
     assert not spoken(talk(), words(), draws()).any()
+    hiss = (3e-4 * draws().normal(size=RATE)).astype(np.float32)
+    assert check_words(hiss, words(), "c1") == {"words": 0, "hidden": 0, "unsaid": 0.0}
 
 
 @pytest.mark.parametrize("sound", [np.zeros(4000, np.float32), np.full(4000, np.nan), np.zeros(0), np.ones(400)])
@@ -153,6 +155,8 @@ def test_on_record_without_words_or_names(raw, tmp_path, key):
     assert made(["jane example"]).status == "done"
     timed.append((90.0, 91.0, "indeed"))
     assert "another recording" in made().reason
-    span = words(*timed)
+    with pytest.raises(UserError, match="another recording"):
+        deidentify_clip(raw.path, tmp_path, "s", settings, key, words=words(*timed), span=(0.4, 0.9), recording="r")
+    span = words(*timed[:-1])
     part = deidentify_clip(raw.path, tmp_path / "s", "s", settings, key, words=span, span=(0.4, 0.9), recording="r")
     assert part.voice["words"] == 2
