@@ -76,7 +76,6 @@ def say(
 
     Raises:
         UserError: eSpeak is not installed.
-        ValueError: there is no such variant.
     """
     parameters = {_RATE_PARAMETER: rate, _PITCH_PARAMETER: pitch, _RANGE_PARAMETER: pitch_range}
     with _lock:

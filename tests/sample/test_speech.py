@@ -3,7 +3,6 @@ import itertools
 import numpy as np
 import pytest
 
-from deemo_jax.media import espeak
 from deemo_jax.sample import speech
 from deemo_jax.sample.identity import make_identity
 
@@ -51,18 +50,3 @@ def test_pitch_is_in_semitones_and_rate_shortens(voice):
     assert 12 * np.log2(pitches[-4.5] / pitches[0.0]) == pytest.approx(-4.5, abs=1.2)
     slow, fast = (len(speech.speak(TEXT, voice, rate=rate)[0]) for rate in (135, 210))
     assert slow / fast == pytest.approx(210 / 135, rel=0.1)
-
-
-def test_a_long_installation_path_is_shortened(voice, tmp_path, monkeypatch):
-    import espeakng_loader
-
-    short = speech.speak(TEXT, voice)[0]
-    deep = tmp_path / ("deep" * 30) / "down"
-    deep.mkdir(parents=True)
-    (deep / "espeak-ng-data").symlink_to(espeakng_loader.get_data_path())
-    monkeypatch.setattr(espeakng_loader, "get_data_path", lambda: str(deep / "espeak-ng-data"))
-    espeak._installation.cache_clear()
-    try:
-        np.testing.assert_array_equal(speech.speak(TEXT, voice)[0], short)
-    finally:
-        espeak._installation.cache_clear()
