@@ -18,6 +18,11 @@ mistake that you can mend. What a run writes: config.json, data.json, metrics.js
 (docs/train.md).
 """
 
+from deemo_jax.core.start_signals import end_when_asked
+
+if __name__ == "__main__":
+    end_when_asked()  # the imports that follow take their time
+
 import sys
 import time
 from pathlib import Path

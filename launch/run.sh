@@ -5,9 +5,13 @@
 #
 # The run is begun, or gone on with, in the folder --workdir; without that flag in runs/NAME OF THE CONFIG.
 #
-#   PYTHON   the interpreter; without it .venv/bin/python, or else python3
-#   RUN      one run of a sweep: a folder within --workdir
+#   PYTHON           the interpreter; without it .venv/bin/python, or else python3
+#   RUN              one run of a sweep: a folder within --workdir
+#   FRUITLESS        how often a cluster may restart the run without a new checkpoint; 5 without it
+#   RESTART_ATTEMPT  how often the cluster has restarted it; SLURM says so by itself
 set -euo pipefail
+# Whoever is asked to stop before anything was begun can be started again.
+trap 'exit 75' TERM HUP USR1 USR2
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 fail() {
@@ -32,6 +36,27 @@ while (($#)); do
   shift
 done
 [[ -n $workdir ]] || fail "--workdir: name a folder"
+workdir=$workdir${RUN:+/$RUN}
+
+# A run that is killed in the same way at each start, mostly for want of memory, would be restarted for ever. So each
+# process notes the newest checkpoint, and how many restarts in a row have found no newer one.
+newest=0
+for folder in "$workdir"/checkpoints/*/; do
+  step=$(basename "$folder")
+  [[ $step =~ ^[0-9]+$ ]] && ((step > newest)) && newest=$step
+done
+note=$workdir/.restarts/${SLURM_PROCID:-${OMPI_COMM_WORLD_RANK:-${JAX_PROCESS_ID:-$HOSTNAME}}}
+if ((${RESTART_ATTEMPT:-${SLURM_RESTART_COUNT:-0}} == 0)); then
+  rm -f "$note" # somebody has started it, who may have mended something
+else
+  before='' count=0
+  [[ ! -r $note ]] || read -r before count <"$note" || true
+  [[ $before == "$newest" ]] || count=0
+  ((count < ${FRUITLESS:-5})) ||
+    fail "$workdir: was restarted $count times without a checkpoint newer than step $newest; the output above says what" \
+      "ended it (a process that was killed has mostly run out of memory); mend that, and start it again"
+  mkdir -p "$workdir/.restarts" && echo "$newest $((count + 1))" >"$note"
+fi
 
 python=${PYTHON:-.venv/bin/python}
 [[ -n ${PYTHON:-} || -x $python ]] || python=python3
@@ -64,4 +89,4 @@ if [[ -n $place ]] && share=$(count_gpus) && ((share > 0)); then
 fi
 
 # Signals reach Python, which takes the place of this shell.
-exec "$python" -m deemo_jax.train --config "$config" --workdir "$workdir${RUN:+/$RUN}" --resume "${flags[@]}"
+exec "$python" -m deemo_jax.train --config "$config" --workdir "$workdir" --resume "${flags[@]}"

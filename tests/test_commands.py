@@ -9,9 +9,10 @@ import deemo_jax
 ROOT = Path(deemo_jax.__file__).parent
 COMMANDS = sorted(path.stem for path in ROOT.glob("*.py") if path.stem != "__init__")
 PACKAGES = sorted(path.parent.name for path in ROOT.glob("*/__main__.py"))
-# Each in a child of one process, since two commands may define the same flag.
+# Each in a child of one process, since two commands may define the same flag; that one has imported what many need.
 SCRIPT = """
 import importlib, os, sys
+import cv2, scipy.signal, deemo_jax.core.config, deemo_jax.core.processes, deemo_jax.core.recipe
 for name in sys.argv[1:]:
     child = os.fork()
     if not child:

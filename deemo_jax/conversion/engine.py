@@ -6,10 +6,12 @@ and the decoder's tokenizer where its folder has one. A recipe starts from it wi
 """
 
 import contextlib
+import glob
 import math
 import resource
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,9 @@ from deemo_jax.conversion.plan import ConversionPlan, Opened, planned
 from deemo_jax.conversion.sources import SOURCES
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import open_output
+from deemo_jax.core.files import current_umask, open_output
 from deemo_jax.core.recipe import Recipe
+from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.models.checkpoint_origin import versions
 from deemo_jax.models.weights import CONVERSION, WEIGHTS, Stored, open_tensors
 
@@ -41,14 +44,15 @@ def convert(recipe: Recipe, sources: Mapping[str, str], out: Path, allow_extra: 
         The content of checkpoint.json, and 'already': whether the checkpoint was there.
 
     Raises:
-        UserError: see `planned`; or `out` holds something else, or cannot be written.
+        UserError: see `planned`; or `out` holds something else, is being written by another process, or cannot be
+            written; or a number is out of the range of the dtype that it is stored as.
     """
     out = open_output(out, make=False)
     plan = planned(recipe, sources, allow_extra)
-    wanted = _identity(recipe, plan)
     if out.exists():
-        return _already(out, recipe, wanted) | {"already": True}
+        return _already(out, recipe, _identity(recipe, plan)) | {"already": True}
     with _folder(out) as folder:
+        wanted = _identity(recipe, plan)
         weights = folder / WEIGHTS
         kinds = {path: (tuple(leaf.shape), np.dtype(leaf.dtype)) for path, leaf in plan.filled().items()}
         with RowWriter(weights, kinds, {"format": "deemo_jax"}) as writer:
@@ -194,17 +198,31 @@ def _summary(source: Opened) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _folder(out: Path) -> Iterator[Path]:
-    """A temporary folder beside `out`, renamed to `out` at the end, or removed after an error."""
-    temporary = out.with_name(f".{out.name}.partial")
+    """A temporary folder beside `out`, renamed to `out` at the end, or removed after an error.
+
+    Raises:
+        UserError: another process writes `out`, or has just written it; or the folder cannot be written.
+    """
+    temporary: Path | None = None
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        yield temporary
-        temporary.replace(out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with Lock(out.with_name(f".{out.name}.lock"), "name another --out", out, stays=False) as lock:
+            lock.take()
+            if out.exists():
+                raise UserError(f"{out}: another conversion has written it just now; run again to compare it")
+            beginning, end = f".{out.name}.", ".partial"
+            if lock.held:  # what a killed process has left
+                for rest in out.parent.glob(glob.escape(beginning) + "?" * 8 + end):
+                    shutil.rmtree(rest, ignore_errors=True)
+            temporary = Path(tempfile.mkdtemp(prefix=beginning, suffix=end, dir=out.parent))
+            yield temporary
+            temporary.chmod(0o777 & ~current_umask())
+            temporary.replace(out)
     except OSError as error:
         raise UserError(f"{out}: cannot be written ({error.strerror or error}); check space and permissions") from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _bits(array: np.ndarray) -> np.ndarray:

@@ -81,7 +81,7 @@ def write_connectors(workdir: str, out: Path) -> str:
     public = public_connectors(model.config, values, lambda path: is_trainable(path, recipe.trainable))
     with atomic(out) as temporary:
         if out.suffix == ".safetensors":
-            safetensors.numpy.save_file(public, temporary)
+            safetensors.numpy.save_file(public, temporary, {"format": "pt"})  # as readers of PyTorch's files ask for
         else:
             _save_pickle(public, temporary)
     return f"{out}: {len(public)} tensors, {sum(value.size for value in public.values()):,} parameters"

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ class ConversionPlan:
         total = sum(len(source.match.fills) for source in self.sources)
         todo = ((source, fill) for source in self.sources for fill in source.match.fills)
         for source, fill in with_progress(todo, "convert", total):
-            yield from _values(source, fill)
+            yield from _values(source, fill, {np.dtype(self.params[path].dtype) for path, _ in fill.targets})
 
 
 def parameters(recipe: Recipe) -> dict[str, Any]:
@@ -128,9 +128,9 @@ def planned(
     return ConversionPlan(params, tuple(opened), tuple(path for path in params if path not in taken), tokenizer)
 
 
-def _values(source: Opened, fill: Fill) -> Iterator[tuple[str, int | None, np.ndarray]]:
+def _values(source: Opened, fill: Fill, stored: Set[np.dtype]) -> Iterator[tuple[str, int | None, np.ndarray]]:
     public, where = source.file.read(fill.key), source.file.where(fill.key)
-    value_checks.check(public, fill, where)
+    value_checks.check(public, fill, where, stored)
     try:
         ours = fill.values(public)
     except UserError as error:

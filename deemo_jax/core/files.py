@@ -48,9 +48,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
+        temporary.chmod(0o666 & ~current_umask())
         temporary.replace(path)
     except OSError as error:
         raise UserError(
@@ -59,6 +57,13 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def current_umask() -> int:
+    """The bits that new files of this process lack; those of the library `tempfile` lack more."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def check_writable(folder: str | os.PathLike[str]) -> None:

@@ -7,11 +7,7 @@ from typing import Any
 
 import jax
 
-# SLURM announces the end with the signal that `--signal` names, usually USR1, and ends jobs with TERM; HUP means that
-# the terminal is gone.
-ASKED = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)
-)
+from deemo_jax.core.start_signals import ASKED, begin_work
 
 
 class Stopped(BaseException):
@@ -45,9 +41,10 @@ class Stop:
 
     def __enter__(self) -> "Stop":
         if threading.current_thread() is threading.main_thread():  # elsewhere Python takes no handlers
+            left = (signal.SIGTERM,) if self._together else ()
+            begin_work(left)
             for number in ASKED:
-                left = self._together and number == signal.SIGTERM
-                if not left and signal.getsignal(number) not in (signal.SIG_IGN, None):
+                if number not in left and signal.getsignal(number) not in (signal.SIG_IGN, None):
                     self._before[number] = signal.signal(number, self._note)
         return self
 

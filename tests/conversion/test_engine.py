@@ -1,12 +1,15 @@
 """From public files to a checkpoint: what is written, and every way in which files and model can disagree."""
 
+import os
+
 import jax
 import ml_dtypes
 import numpy as np
 import pytest
 import safetensors.numpy
 
-from deemo_jax.conversion import checkpoint_record, engine, plan
+from deemo_jax.conversion import checkpoint_record, engine, plan, tokenizer_files
+from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json
 from deemo_jax.core.recipe import MeshRecipe, Recipe
@@ -82,6 +85,25 @@ def test_a_second_conversion_does_nothing_and_another_one_is_refused(public, tmp
     (tmp_path / "file").mkdir()
     with pytest.raises(UserError, match="no converted checkpoint"):
         engine.convert(tiny.recipe(), public, tmp_path / "file")
+
+
+def test_of_two_conversions_into_one_folder_the_second_is_refused(public, tmp_path, monkeypatch):
+    out, rest, copy = tmp_path / "out", tmp_path / ".out.abcd_123.partial", tokenizer_files.TokenizerFiles.copy
+    other = tmp_path / ".out.b.abcd_123.partial"  # of a conversion into out.b
+    rest.mkdir()
+    other.mkdir()
+
+    def meanwhile(files, folder):
+        assert not rest.exists() and other.exists() and {path.name for path in tmp_path.iterdir()} > {".out.lock"}
+        with pytest.raises(UserError, match=rf"{out}: is in use by another run \(process {os.getpid()} .*--out"):
+            engine.convert(tiny.recipe(), public, out)
+        copy(files, folder)
+
+    monkeypatch.setattr(tokenizer_files.TokenizerFiles, "copy", meanwhile)
+    engine.convert(tiny.recipe(), public, out)
+    assert engine.check(out, tiny.recipe(), {}) == ()
+    assert {path.name for path in tmp_path.iterdir()} == {"out", other.name}
+    assert out.stat().st_mode & 0o777 == 0o777 & ~files.current_umask()
 
 
 def test_check_finds_damage_and_other_sources(public, tmp_path):

@@ -63,6 +63,8 @@ def test_a_run_is_written_as_either_kind_of_file(tmp_path):
     said = write_connectors(str(workdir), tmp_path / "connectors.safetensors")
     public = safetensors.numpy.load_file(tmp_path / "connectors.safetensors")
     assert f"{len(public)} tensors" in said and public["llama_proj.weight"].dtype == np.float32
+    with safetensors.safe_open(tmp_path / "connectors.safetensors", "numpy") as file:
+        assert file.metadata() == {"format": "pt"}
     with pytest.raises(UserError, match=r"\.pth or \.safetensors"):
         write_connectors(str(workdir), tmp_path / "connectors.bin")
     torch = pytest.importorskip("torch")

@@ -91,6 +91,27 @@ def test_mistakes_are_one_line_and_exit_code_2(
     assert done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("restarts", ["SLURM_RESTART_COUNT", "RESTART_ATTEMPT"])
+def test_a_run_that_saves_nothing_is_not_restarted_for_ever(python: Path, tmp_path: Path, restarts: str) -> None:
+    workdir, saved = tmp_path / "w", tmp_path / "w" / "checkpoints"
+    command = ["a.py", "--workdir", str(workdir)]
+
+    def start(number: int, process: int = 0) -> subprocess.CompletedProcess[str]:
+        return run(python, *command, FRUITLESS="2", JAX_PROCESS_ID=str(process), **{restarts: str(number)})
+
+    assert start(0).returncode == 0 and not workdir.exists()
+    assert [start(number).returncode for number in (1, 2)] == [0, 0]
+    done = start(3)
+    assert done.returncode == 2 and not done.stdout and len(done.stderr.splitlines()) == 1
+    assert f"{workdir}: was restarted 2 times without a checkpoint newer than step 0" in done.stderr
+    assert start(3, process=1).returncode == 0  # each process counts its own
+    for step in ("100", "90", "110.orbax-checkpoint-tmp", "set_aside"):
+        (saved / step).mkdir(parents=True)
+    assert [start(number).returncode for number in (4, 5)] == [0, 0]
+    assert "newer than step 100" in start(6).stderr
+    assert [start(number).returncode for number in (0, 1, 2)] == [0, 0, 0]  # somebody has started it anew
+
+
 def sweep_line(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = ["launch/slurm/sweep_line.sh", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -137,10 +137,7 @@ def test_what_a_row_draws_does_not_depend_on_its_neighbours() -> None:
     there = continued(*text, batch, hot)
     assert len({tuple(row) for row in there.tolist()}) == 3  # else the comparison would say little
     np.testing.assert_array_equal(there[order], continued(*text, turned, hot.replace(keys=keys[order])))
-    # Another neighbour, and no neighbour.
-    pair = jax.tree.map(lambda leaf: leaf[:2], batch)
-    said = continued(*text, pair, hot.replace(keys=keys[:2]))
-    np.testing.assert_array_equal(there[:2], said)
+    # No neighbour.
     alone = continued(*text, jax.tree.map(lambda leaf: leaf[:1], batch), hot.replace(keys=keys[:1]))
     np.testing.assert_array_equal(there[:1], alone)
 

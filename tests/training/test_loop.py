@@ -23,14 +23,14 @@ from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.run_folder.checkpoint import Checkpoints, saved_steps
 from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.data.features.make import make_features
-from deemo_jax.data.pipeline import Pipeline, make_pipeline
+from deemo_jax.data.pipeline import Pipeline
 from deemo_jax.generation.load import load_run
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.weights import flatten, save_tree
 from deemo_jax.training import loop
 from deemo_jax.training.loop import train
-from deemo_jax.training.loss import answer_loss
 from deemo_jax.training.monitor import Monitor
+from deemo_jax.training.validation import Validation
 from tests.tiny_runs import KEPT
 from tests.training import tiny
 
@@ -193,23 +193,20 @@ def test_eight_devices_give_the_losses_of_one_and_one_goes_on_where_they_stopped
     assert rows[-1]["loss"] == pytest.approx(one[-1]["loss"], rel=0.5)
 
 
-def test_the_validation_loss_is_that_of_its_split_and_the_best_checkpoint_stays(
-    killed_run: Path, tiny_data: Path, capsys: pytest.CaptureFixture[str]
+def test_the_validation_loss_is_measured_before_each_checkpoint_and_the_best_one_stays(
+    killed_run: Path, tiny_data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """That the loss is that of the split is in test_validation.py."""
+    losses = iter((0.3, 0.2, 0.4))
+    monkeypatch.setattr(Validation, "compile", lambda *_: None)
+    monkeypatch.setattr(Validation, "loss", lambda *_: next(losses))
     config = tiny.get_config(str(tiny_data))
     config.data.validation_split, config.train.checkpoint_every, config.train.keep = "test", 2, 1
     assert train(config, killed_run, resume=True).finished
     rows = {row["step"]: row.get("validation_loss") for row in read_jsonl(killed_run / "metrics.jsonl")}
-    found = {step: loss for step, loss in rows.items() if loss is not None}
-    assert sorted(found) == [36, 38, 40]
-    best = min(found, key=lambda step: found[step])
-    assert saved_steps(killed_run / "checkpoints") == sorted({best, 40})
-    assert f"the least validation loss, {found[best]:.4f}, is that of checkpoint {best}" in capsys.readouterr().err
-    # The mean over the targets of all four clips at once, with the parameters of the last checkpoint.
-    recipe, model, params = load_run(killed_run)
-    clips = make_pipeline(recipe, model.config.tokens, train=False, split="test")
-    loss, targets = jax.jit(lambda params, batch: answer_loss(model, params, batch, None))(params, clips.batch_at(0))
-    assert clips.steps == 1 and targets > 0 and float(loss) == pytest.approx(found[40], rel=1e-5)
+    assert {step: loss for step, loss in rows.items() if loss is not None} == {36: 0.3, 38: 0.2, 40: 0.4}
+    assert saved_steps(killed_run / "checkpoints") == [38, 40]
+    assert "the least validation loss, 0.2000, is that of checkpoint 38" in capsys.readouterr().err
 
 
 def test_a_run_says_where_its_time_went(tiny_run: Path) -> None:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from deemo_jax.audit.attacks.attacked_voice import by_settings
+from deemo_jax.audit.attacks.attacked_voice import SPEAKER, by_settings
 from deemo_jax.audit.attacks.trials import Change
 from deemo_jax.audit.audited_clips import AuditedClip, read_source_voice, read_voice, source_frames
 from deemo_jax.audit.utility.prosody_statistics import prosody_statistics
@@ -59,7 +59,7 @@ def voice_variants(
         settings = Settings.of_voice(name)
         found[name] = by_settings(settings, key, words=words)
         if settings.voice in AROUND_SPEAKER and settings.prosody and manners:
-            found[f"{name}:speaker"] = by_settings(settings, key, manners, words)
+            found[f"{name}{SPEAKER}"] = by_settings(settings, key, manners, words)
     return found
 
 

@@ -1,6 +1,7 @@
 """Checks the numbers of public tensors: they must be plain floats, finite, and not all zero where weights belong."""
 
 import re
+from collections.abc import Set
 
 import ml_dtypes
 import numpy as np
@@ -24,20 +25,30 @@ def dtype_problem(key: str, dtype: str) -> str | None:
     return f"{key} is of {dtype}, and only plain floats of 16 bits or more are weights; get them in that form"
 
 
-def check(public: np.ndarray, fill: Fill, where: object) -> None:
+def check(public: np.ndarray, fill: Fill, where: object, stored: Set[np.dtype]) -> None:
     """Checks a public tensor's numbers.
 
     Args:
         public: the tensor, as read.
         fill: the parameters that it fills.
         where: its file, for the message.
+        stored: the dtypes that its numbers are stored as.
 
     Raises:
-        UserError: a number is not finite, or all are zero in a matrix of a frozen tower.
+        UserError: a number is not finite, or would not be as one of `stored`; or all are zero in a matrix of a frozen
+            tower.
     """
     greatest, infinite = _greatest(public)
     if greatest >= infinite:
         raise UserError(f"{where}: {fill.key} has values that are not finite; it is damaged, download it again")
+    number = np.array(greatest, f"u{public.dtype.itemsize}").view(public.dtype)
+    with np.errstate(over="ignore"):
+        beyond = [str(dtype) for dtype in stored if not np.isfinite(number.astype(dtype))]
+    if beyond:
+        raise UserError(
+            f"{where}: {fill.key} has the number {float(number):.4g}, which {beyond[0]} cannot hold; it is damaged, or "
+            "choose float32 (config.frozen_dtype, or the recipe's precision)"
+        )
     matrix = sum(size > 1 for size in public.shape) > 1
     if greatest == 0 and matrix and any(NEVER_BLANK.fullmatch(path) for path, _ in fill.targets):
         raise UserError(f"{where}: {fill.key} holds nothing but zeros; is the download complete?")

@@ -20,16 +20,20 @@ class Lock:
     """A lock, held from `take` to the end of the `with` statement, or of the process.
 
     Args:
-        path: of the file that is locked; it names the holder, and is not removed.
+        path: of the file that is locked; it names the holder.
         instead: what a person can do while another process holds the lock, for the message.
+        folder: what the lock is for, for the message; None for the folder of `path`.
+        stays: whether the file stays when the lock is given back.
 
     Attributes:
         held: whether this object holds the lock.
         note: a warning where `take` succeeded without a lock, since the file system has none; else empty.
     """
 
-    def __init__(self, path: Path, instead: str = "name another --workdir") -> None:
-        self._path, self._instead = path, instead
+    def __init__(
+        self, path: Path, instead: str = "name another --workdir", folder: Path | None = None, *, stays: bool = True
+    ) -> None:
+        self._path, self._instead, self._folder, self._stays = path, instead, folder or path.parent, stays
         self._handle: int | None = None
         self.note = ""
 
@@ -44,8 +48,10 @@ class Lock:
         Raises:
             UserError: another process holds it, or the file cannot be written.
         """
-        if self.held or self.note:
-            return
+        while not (self.held or self.note):
+            self._try()
+
+    def _try(self) -> None:
         try:
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
@@ -57,13 +63,15 @@ class Lock:
         except OSError as error:
             os.close(handle)
             if error.errno in UNSUPPORTED:
-                self.note = (
-                    f"{self._path.parent}: this file system knows no locks; see that no second run is begun here"
-                )
+                self.note = f"{self._folder}: this file system knows no locks; see that no second run is begun here"
                 return
             raise UserError(
-                f"{self._path.parent}: is in use by another run{self._holder()}; wait for it, or {self._instead}"
+                f"{self._folder}: is in use by another run{self._holder()}; wait for it, or {self._instead}"
             ) from error
+        # Who held it before may have removed the file meanwhile: then this lock is on nothing.
+        if not self._stays and not self._is(handle):
+            os.close(handle)
+            return
         self._handle = handle
         self._sign(handle)
 
@@ -73,9 +81,18 @@ class Lock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not self._stays and (self.held or self.note):
+            self._path.unlink(missing_ok=True)
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+    def _is(self, handle: int) -> bool:
+        """Whether an open file is the one that has the path."""
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(handle))
+        except FileNotFoundError:
+            return False
 
     def _sign(self, handle: int) -> None:
         """Writes host, process and time into the file, for messages of others; where the disk is full, nothing."""

@@ -45,11 +45,35 @@ def test_only_plain_floats_are_weights(sources, tmp_path, dtype, name):
 def test_what_is_not_finite(tmp_path, dtype, bad):
     fill = Fill(UP, (3, 2), (("decoder/x", 1),), ((3, 2),), SAME)
     array = np.array([[1, -2], [0, 3], [5, -6]], dtype)
-    value_checks.check(array, fill, "file")
-    value_checks.check(np.array([[np.finfo(np.float16).max, 0]], dtype), fill, "file")
+    kinds = {np.dtype(np.float32)}
+    value_checks.check(array, fill, "file", kinds)
+    value_checks.check(np.array([[np.finfo(np.float16).max, 0]], dtype), fill, "file", kinds)
     array[1, 1] = bad
     with pytest.raises(UserError, match=rf"file: {UP} has values that are not finite"):
-        value_checks.check(array, fill, "file")
+        value_checks.check(array, fill, "file", kinds)
+
+
+@pytest.mark.parametrize(
+    ("number", "dtype", "stored"),
+    [
+        (-1e39, np.float64, np.float32),
+        (3.4e38, np.float32, ml_dtypes.bfloat16),  # less than the range of bfloat16, but rounded up
+        (7e4, np.float32, np.float16),
+        (7e4, ml_dtypes.bfloat16, np.float16),
+    ],
+)
+def test_what_would_be_infinite_once_it_is_stored(number, dtype, stored):
+    fill = Fill(UP, (3, 2), (("decoder/x", 1),), ((3, 2),), SAME)
+    array = np.array([[1, 0], [0, number]], dtype)
+    value_checks.check(array, fill, "file", {np.dtype(dtype)})
+    with pytest.raises(UserError, match=rf"file: {UP} has the number \d\S+, which {np.dtype(stored)} cannot hold"):
+        value_checks.check(array, fill, "file", {np.dtype(stored)})
+
+
+def test_a_tensor_beyond_the_range_is_named_and_nothing_is_written(sources, tmp_path):
+    file = f"{sources['llama']}/model.safetensors"
+    change(file, UP, lambda value: value.astype(np.float64) * 1e40)
+    assert f"{file}: {UP} has the number" in refused(sources, tmp_path / "out")
 
 
 def test_damage_names_the_key_and_the_file(sources, tmp_path):

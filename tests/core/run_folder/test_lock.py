@@ -48,6 +48,24 @@ def test_it_may_be_taken_again_after_its_end(tmp_path: Path) -> None:
         assert not lock.held
 
 
+def test_a_lock_that_does_not_stay_leaves_no_file_and_is_on_the_file_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, folder, locked = tmp_path / ".a.lock", tmp_path / "a", fcntl.flock
+
+    def removed(handle: int, how: int) -> None:  # by its holder, between opening and locking
+        monkeypatch.setattr(fcntl, "flock", locked)
+        path.unlink()
+        locked(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", removed)
+    with Lock(path, "wait", folder, stays=False) as lock, Lock(path, "wait", folder, stays=False) as other:
+        lock.take()
+        with pytest.raises(UserError, match=rf"{folder}: is in use by another run .*wait"):
+            other.take()
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
 def test_a_file_system_without_locks_is_told_and_used(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -6,7 +6,7 @@ masked by what is around; means and spreads over time become the vector.
 Axes: n samples, W windows, F frames, K mel bands, C channels, E embedding.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +15,7 @@ from jax import lax
 from jaxtyping import Array, Float, Float32
 
 from deemo_jax.audit.attacks.ears.ge2e import speech
-from deemo_jax.core.errors import UserError
-from deemo_jax.media import SAMPLE_RATE
+from deemo_jax.audit.attacks.ears.window_encoder import WindowEncoder
 from deemo_jax.media.kaldi_mel import HOP as FRAME_HOP
 from deemo_jax.media.kaldi_mel import WINDOW as FRAME
 from deemo_jax.media.kaldi_mel import log_mel
@@ -36,8 +35,8 @@ POVEY = 0.85
 Weights = Mapping[str, Array]
 
 
-class CamPlusPlus:
-    """The encoder; a `SpeakerEncoder` that also gives a vector for each window.
+class CamPlusPlus(WindowEncoder):
+    """The encoder.
 
     Args:
         state: the published state dict.
@@ -52,27 +51,14 @@ class CamPlusPlus:
         if not np.isfinite(self.windows([np.zeros(FRAME, np.float32)])[0]).all():
             raise ValueError("weights are not finite")
 
-    def embed(self, waveform: Float[np.ndarray, " n"], sample_rate: int) -> Float[np.ndarray, " E"]:
-        """The mean over windows.
+    def hear(self, waveform: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "W F K"]:
+        return mel_windows(waveform)
 
-        Raises:
-            UserError: a sample rate other than 16 kHz.
-        """
-        if sample_rate != SAMPLE_RATE:
-            raise UserError(f"the voice has {sample_rate} samples a second; this encoder needs {SAMPLE_RATE}")
-        return self.windows([waveform])[0].mean(axis=0)
-
-    def windows(self, waveforms: Sequence[Float[np.ndarray, " _"]]) -> list[Float32[np.ndarray, "_ E"]]:
-        """Of each waveform (16 kHz), a vector of unit length for every window; at least one."""
-        if not waveforms:
-            return []
-        heard = [mel_windows(waveform) for waveform in waveforms]
-        every = np.concatenate(heard)
-        padded = np.pad(every, ((0, -len(every) % BATCH), (0, 0), (0, 0)))  # one shape, so that one compile
+    def vectors(self, mels: Float32[np.ndarray, "W F K"]) -> Float32[np.ndarray, "W E"]:
+        padded = np.pad(mels, ((0, -len(mels) % BATCH), (0, 0), (0, 0)))  # one shape, so that one compile
         parts = [np.asarray(self._run(self._weights, padded[i : i + BATCH])) for i in range(0, len(padded), BATCH)]
-        found = np.concatenate(parts)[: len(every)]
-        found = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
-        return np.split(found, np.cumsum([len(windows) for windows in heard])[:-1])
+        found = np.concatenate(parts)[: len(mels)]
+        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
 
 
 def mel_windows(waveform: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "W F K"]:

@@ -7,12 +7,12 @@ Axes: n samples, W windows, F frames, K mel bands, H hidden, G gates (4 H), E em
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from deemo_jax.core.errors import UserError
+from deemo_jax.audit.attacks.ears.window_encoder import WindowEncoder
 from deemo_jax.media import SAMPLE_RATE
 
 # Samples of a frame (25 ms) and from one frame to the next (10 ms); mel bands.
@@ -44,8 +44,8 @@ class Layer:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Ge2e:
-    """The encoder; a `SpeakerEncoder` that also gives a vector for each window.
+class Ge2e(WindowEncoder):
+    """The encoder.
 
     Attributes:
         layers: from the first to the last.
@@ -56,24 +56,11 @@ class Ge2e:
     weight: Float32[np.ndarray, "H E"]
     bias: Float32[np.ndarray, " E"]
 
-    def embed(self, waveform: Float[np.ndarray, " n"], sample_rate: int) -> Float[np.ndarray, " E"]:
-        """The mean over windows.
+    def hear(self, waveform: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "W F K"]:
+        return mel_windows(waveform)
 
-        Raises:
-            UserError: a sample rate other than 16 kHz.
-        """
-        if sample_rate != SAMPLE_RATE:
-            raise UserError(f"the voice has {sample_rate} samples a second; this encoder needs {SAMPLE_RATE}")
-        return self.windows([waveform])[0].mean(axis=0)
-
-    def windows(self, waveforms: Sequence[Float[np.ndarray, " _"]]) -> list[Float32[np.ndarray, "_ E"]]:
-        """Of each waveform (16 kHz), a vector of unit length for every window; at least one."""
-        if not waveforms:
-            return []
-        heard = [mel_windows(waveform) for waveform in waveforms]
-        every = np.concatenate(heard)
-        found = np.concatenate([self._forward(every[i : i + BATCH]) for i in range(0, len(every), BATCH)])
-        return np.split(found, np.cumsum([len(windows) for windows in heard])[:-1])
+    def vectors(self, mels: Float32[np.ndarray, "W F K"]) -> Float32[np.ndarray, "W E"]:
+        return np.concatenate([self._forward(mels[i : i + BATCH]) for i in range(0, len(mels), BATCH)])
 
     def _forward(self, mels: Float32[np.ndarray, "W F K"]) -> Float32[np.ndarray, "W E"]:
         signal = np.ascontiguousarray(mels.transpose(1, 0, 2))

@@ -15,6 +15,7 @@ from deemo_jax.audit.attacks.ears.campplus import CamPlusPlus
 from deemo_jax.audit.attacks.ears.ge2e import Ge2e, ge2e_of
 from deemo_jax.audit.attacks.ears.onnx_encoder import OnnxEncoder
 from deemo_jax.audit.attacks.ears.published_weights import installed_weights, read_weights
+from deemo_jax.audit.attacks.ears.window_encoder import WindowEncoder
 from deemo_jax.audit.attacks.vectors import check_encoder, one_vector
 from deemo_jax.core.errors import UserError
 from deemo_jax.media import SAMPLE_RATE
@@ -86,6 +87,6 @@ def rows_of(encoder: SpeakerEncoder, voices: Sequence[Float[np.ndarray, " _"]]) 
     Raises:
         UserError: the encoder gives no vectors.
     """
-    if isinstance(encoder, Ge2e | CamPlusPlus):
+    if isinstance(encoder, WindowEncoder):
         return list(encoder.windows(voices))
     return [one_vector(encoder.embed(voice, SAMPLE_RATE), encoder)[None] for voice in voices]
