@@ -92,7 +92,7 @@ def once(function):
 
 def test_a_cue_that_is_not_there_is_not_found(crowd, towers, monkeypatch):
     monkeypatch.setattr(emotion, "make_variants", once(make_variants))
-    for name, few in {"STRENGTHS": (1e-3,), "FOLDS": 2}.items():
+    for name, few in {"STRENGTHS": (1e-3,), "FOLDS": 3}.items():
         monkeypatch.setattr(linear_probe, name, few)
     towers = dataclasses.replace(towers, see=once(towers.see), hear=once(towers.hear))
     section = utility_section(crowd, towers, count=11, modes=("mcadams", "neutral"))
