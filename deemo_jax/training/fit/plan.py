@@ -120,24 +120,10 @@ class Planner:
             made = compile_step(step)
             memory, sent, seconds = made.memory or memory, made.sent or sent, made.seconds
             fits = made.fits and memory.total <= topology.memory
-        return self._joined(recipe, known, memory, fits, sent, share, step.shares, seconds)
-
-    def _joined(
-        self,
-        recipe: Recipe,
-        mesh: Mapping[str, int],
-        memory: Memory,
-        fits: bool,
-        sent: tuple[Collective, ...],
-        share: Share,
-        shares: int,
-        seconds: float | None,
-    ) -> Plan:
-        parts, chip, bound = tuple(by_part(share.products, shares)), self.topology.chip, None
+        parts, chip, bound = tuple(by_part(share.products, step.shares)), topology.chip, None
         if chip:
-            flops = sum(part.model for part in parts)
-            bound = roofline(self.topology, chip, mesh, share.products, sent, flops)
-        return Plan(recipe, self.topology, mesh, memory, fits, sent, parts, bound, seconds)
+            bound = roofline(topology, chip, known, share.products, sent, sum(part.model for part in parts))
+        return Plan(recipe, topology, known, memory, fits, sent, parts, bound, seconds)
 
     def _step(self, recipe: Recipe) -> StepShapes:
         """Shapes on a mesh without devices."""
