@@ -6,8 +6,8 @@ import time
 
 import jax
 
-from deemo_jax.training.fit.collectives import Collective, collectives
 from deemo_jax.training.fit.memory import Memory, arguments, compiled
+from deemo_jax.training.fit.program.collectives import Collective, collectives
 from deemo_jax.training.fit.step_shapes import StepShapes
 
 # How XLA says that a program needs more memory than there is: 'Used 20.37G of 15.75G hbm'; or of working memory alone

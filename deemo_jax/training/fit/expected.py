@@ -12,9 +12,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from deemo_jax.training.fit.collectives import Collective, sent_bytes
-from deemo_jax.training.fit.flops import part_of, pass_of
-from deemo_jax.training.fit.products import Product
+from deemo_jax.training.fit.program.collectives import Collective, sent_bytes
+from deemo_jax.training.fit.program.flops import part_of, pass_of
+from deemo_jax.training.fit.program.products import Product
 from deemo_jax.training.fit.step_shapes import StepShapes
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from deemo_jax.training.fit.products import bytes_of
+from deemo_jax.training.fit.program.products import bytes_of
 from deemo_jax.training.fit.step_shapes import StepShapes
 
 
@@ -70,7 +70,7 @@ def estimated(step: StepShapes, alive: int) -> Memory:
 
     Args:
         step: shapes and shardings.
-        alive: bytes; `deemo_jax.training.fit.alive.peak_bytes` of `step.trace_share()`.
+        alive: bytes; `deemo_jax.training.fit.program.alive.peak_bytes` of `step.trace_share()`.
     """
     return dataclasses.replace(arguments(step), working=alive + _largest_layer(step))
 

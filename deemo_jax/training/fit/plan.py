@@ -7,13 +7,13 @@ from typing import Any
 from deemo_jax.core.recipe import MeshRecipe, Recipe
 from deemo_jax.models import mesh as mesh_lib
 from deemo_jax.models.from_recipe import check_shapes
-from deemo_jax.training.fit.alive import peak_bytes
-from deemo_jax.training.fit.collectives import Collective
 from deemo_jax.training.fit.compile_step import compile_step
 from deemo_jax.training.fit.expected import expected
-from deemo_jax.training.fit.flops import PartFlops, by_part
 from deemo_jax.training.fit.memory import Memory, estimated
-from deemo_jax.training.fit.products import Product, products
+from deemo_jax.training.fit.program.alive import peak_bytes
+from deemo_jax.training.fit.program.collectives import Collective
+from deemo_jax.training.fit.program.flops import PartFlops, by_part
+from deemo_jax.training.fit.program.products import Product, products
 from deemo_jax.training.fit.roofline import Roofline, roofline
 from deemo_jax.training.fit.step_shapes import StepShapes, step_shapes
 from deemo_jax.training.fit.topology import Topology

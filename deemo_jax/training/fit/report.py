@@ -12,10 +12,10 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic
 from deemo_jax.core.progress import duration
 from deemo_jax.core.tables import Table
-from deemo_jax.training.fit import collectives
 from deemo_jax.training.fit.cost import USUAL_MFU, Cost
 from deemo_jax.training.fit.memory import Memory
 from deemo_jax.training.fit.plan import Plan
+from deemo_jax.training.fit.program import collectives
 from deemo_jax.training.fit.search import told
 
 # How a report may end, by the ending of its file.

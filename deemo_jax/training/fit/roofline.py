@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 from deemo_jax.training.fit.chips import Chip
-from deemo_jax.training.fit.collectives import Collective
-from deemo_jax.training.fit.products import Product
+from deemo_jax.training.fit.program.collectives import Collective
+from deemo_jax.training.fit.program.products import Product
 from deemo_jax.training.fit.topology import Topology
 
 

@@ -1,17 +1,15 @@
 """Bounds and costs, by hand; memory by kind; the collectives that a mesh must bring with it."""
 
 import dataclasses
-import math
 
 import pytest
 
 from deemo_jax.core.recipe import MeshRecipe
-from deemo_jax.models.weights import flatten
 from deemo_jax.training.fit.chips import CHIPS
-from deemo_jax.training.fit.collectives import Collective
 from deemo_jax.training.fit.cost import Question, costs
 from deemo_jax.training.fit.plan import Planner
-from deemo_jax.training.fit.products import Product
+from deemo_jax.training.fit.program.collectives import Collective
+from deemo_jax.training.fit.program.products import Product
 from deemo_jax.training.fit.roofline import neighbours, roofline
 from deemo_jax.training.fit.topology import parse
 from tests.training.fit.recipes import recipe
@@ -84,13 +82,3 @@ def test_an_epoch_costs_chips_times_hours_times_price() -> None:
     assert found["usual"].step >= bound.step and found["usual"].mfu <= 0.4 + 1e-9
     assert costs(plan, Question())["bound"].money is None
     assert costs(dataclasses.replace(plan, bound=None), Question()) == {}
-
-
-def test_estimated_bytes_of_parameters_are_those_of_the_shapes() -> None:
-    planner = Planner(parse("v5e:2x2"), compiles=False)
-    plan = planner.plan(recipe())
-    from deemo_jax.models import mesh as mesh_lib
-    from deemo_jax.training.fit.step_shapes import step_shapes
-
-    step = step_shapes(plan.recipe, mesh_lib.abstract_mesh(plan.recipe.mesh, [4]))
-    assert plan.memory.trainable == sum(4 * math.prod(leaf.shape) for leaf in flatten(step.state.trainable).values())

@@ -1,6 +1,8 @@
 """Small programs with known collectives on eight emulated devices: prints as JSON what is read from their text.
 
-A process has as many devices as its flags say when it starts: `python -m tests.training.fit.collective_programs`.
+A process has as many devices as its flags say when it starts:
+
+    python -m tests.training.fit.program.collective_programs
 """
 
 import json
@@ -14,7 +16,7 @@ from jax.sharding import PartitionSpec as P
 
 from deemo_jax.core.recipe import MeshRecipe
 from deemo_jax.models.mesh import make_mesh
-from deemo_jax.training.fit.collectives import collectives, table
+from deemo_jax.training.fit.program.collectives import collectives, table
 
 SIZE, LAYERS = 256, 5
 WHOLE = P()

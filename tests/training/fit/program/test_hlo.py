@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from deemo_jax.training.fit.collectives import collectives, sent_bytes, table
-from deemo_jax.training.fit.hlo import array_bytes, running
+from deemo_jax.training.fit.program.collectives import collectives, sent_bytes, table
+from deemo_jax.training.fit.program.hlo import array_bytes, running
 
 MESH = {"data": 2, "fsdp": 4, "tensor": 1}
 TEXT = Path(__file__).with_name("step.hlo").read_text()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from deemo_jax.training.fit.hlo import Instruction, Running, running
+from deemo_jax.training.fit.program.hlo import Instruction, Running, running
 
 # Opcode -> kind; of one that is split in two, the first half counts.
 KINDS = {

@@ -9,7 +9,7 @@ import dataclasses
 import re
 from collections.abc import Iterable
 
-from deemo_jax.training.fit.products import Product
+from deemo_jax.training.fit.program.products import Product
 
 # How JAX names what the backward pass does, and what it computes a second time.
 BACKWARD = "transpose("

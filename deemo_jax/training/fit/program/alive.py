@@ -12,7 +12,7 @@ from typing import Any
 
 from jax.extend import core
 
-from deemo_jax.training.fit.products import bytes_of, inner_programs
+from deemo_jax.training.fit.program.products import bytes_of, inner_programs
 
 # Operations that write their result to memory.
 WRITTEN = re.compile(

@@ -12,9 +12,9 @@ import pytest
 from deemo_jax.core.recipe import MeshRecipe, Recipe
 from deemo_jax.models.mesh import abstract_mesh, make_mesh
 from deemo_jax.models.weights import flatten
-from deemo_jax.training.fit.alive import peak_bytes
-from deemo_jax.training.fit.flops import PartFlops, by_part
-from deemo_jax.training.fit.products import products
+from deemo_jax.training.fit.program.alive import peak_bytes
+from deemo_jax.training.fit.program.flops import PartFlops, by_part
+from deemo_jax.training.fit.program.products import products
 from deemo_jax.training.fit.step_shapes import StepShapes, step_shapes
 from tests.training import tiny
 

@@ -1,0 +1,1 @@
+"""What a traced or compiled program computes, keeps in memory, and sends."""
