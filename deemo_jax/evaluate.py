@@ -39,7 +39,7 @@ MODALITIES = flags.DEFINE_string(
 FROM_STEP = flags.DEFINE_integer("from_step", None, "Which checkpoint of the run; default: the newest.", lower_bound=0)
 SPLIT = flags.DEFINE_string("split", "", "Which split to answer; empty is the run's config.data.test_split.")
 LIMIT = flags.DEFINE_integer("limit", 0, "Only so many clips of the split; 0 is all.", lower_bound=0)
-BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Clips that are answered at once.", lower_bound=1)
+BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Clips that are answered at once, by all devices.", lower_bound=1)
 MAX_NEW_TOKENS = flags.DEFINE_integer("max_new_tokens", 160, "The longest answer, in tokens.", lower_bound=1)
 DATA_DIR = flags.DEFINE_string("data_dir", "", "Where the run's dataset lies now, if it was moved.")
 CALIBRATE = flags.DEFINE_bool(

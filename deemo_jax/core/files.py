@@ -82,6 +82,16 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
         ) from error
 
 
+def check_place(folder: str | os.PathLike[str]) -> None:
+    """Checks that files can be written to a folder, or that it could be made; nothing stays.
+
+    Raises:
+        UserError: they cannot.
+    """
+    folder = Path(folder).absolute()
+    check_writable(next(path for path in (folder, *folder.parents) if path.exists()))
+
+
 def open_output(folder: str | os.PathLike[str], flag: str = "--out", *, links: bool = True, make: bool = True) -> Path:
     """Checks a folder that a person names for results, and returns its path.
 

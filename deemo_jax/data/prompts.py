@@ -173,13 +173,10 @@ def build_example(clip: Clip, modalities: Collection[Modality], spec: PromptSpec
     Raises:
         UserError: it does not fit into `max_length` even without the transcript.
     """
-    nfbl = [segment.label for segment in clip.nfbl]
-    question = _question(spec.task, spec.template, spec.labels)
     answer = answer_text(clip, spec.task) if spec.with_answer else None
 
     def sequence(transcript: str, answer: str | None = answer) -> _Sequence:
-        parts = _parts(transcript, nfbl, modalities, question, spec.tokens, spec.template)
-        return _sequence(parts, answer, spec.template, spec.tokenizer)
+        return _written(clip, modalities, spec, transcript, answer)
 
     one, room = sequence(clip.transcript), spec.max_length
     cut = len(one.ids) > room and Modality.TRANSCRIPT in modalities
@@ -192,6 +189,12 @@ def build_example(clip: Clip, modalities: Collection[Modality], spec: PromptSpec
             f"{len(one.ids) - prompt}, {len(one.ids)} in all, but config.data.max_length is {room}; raise it"
         )
     return Example(tuple(one.ids), tuple(one.slots), tuple(one.loss), cut)
+
+
+def least_length(clip: Clip, modalities: Collection[Modality], spec: PromptSpec) -> int:
+    """Tokens of a clip's sequence with nothing left of its transcript, which must fit; arguments as `build_example`."""
+    answer = answer_text(clip, spec.task) if spec.with_answer else None
+    return len(_written(clip, modalities, spec, "", answer).ids)
 
 
 def opening_ids(text: str, template: Template, tokenizer: Tokenizer) -> list[int]:
@@ -254,6 +257,16 @@ class _Sequence:
         self.ids += ids
         self.slots += slots
         self.loss += loss
+
+
+def _written(
+    clip: Clip, modalities: Collection[Modality], spec: PromptSpec, transcript: str, answer: str | None
+) -> _Sequence:
+    """A clip's sequence with a transcript in place of its own."""
+    question = _question(spec.task, spec.template, spec.labels)
+    nfbl = [segment.label for segment in clip.nfbl]
+    parts = _parts(transcript, nfbl, modalities, question, spec.tokens, spec.template)
+    return _sequence(parts, answer, spec.template, spec.tokenizer)
 
 
 def _question(task: Task, template: Template, labels: Labels) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import open_input, read_json
+from deemo_jax.core.files import open_input, read_json, sha256
 from deemo_jax.core.recipe import TokenizerRecipe
 from deemo_jax.systems.prompt_template import Template
 
@@ -148,6 +148,15 @@ def make_tokenizer(recipe: TokenizerRecipe) -> Tokenizer:
             )
         return HFTokenizer(recipe.path)
     raise UserError(f"config.tokenizer.name: {recipe.name!r} is unknown; choose 'bytes' or 'llama'")
+
+
+def tokenizer_hash(recipe: TokenizerRecipe) -> str:
+    """A text that identifies the tokenizer of `config.tokenizer`: its name, and the hash of its file.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    return f"{recipe.name} {sha256(_tokenizer_file(Path(recipe.path)))}" if recipe.path else recipe.name
 
 
 def check_tokenizer(tokenizer: Tokenizer, rows: int, template: Template) -> None:

@@ -6,14 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.schema import Labels, Modality, set_name
 from deemo_jax.data.clip_source import ClipSource, Record
 from deemo_jax.data.features.encoded_clips import with_features
-from deemo_jax.data.pipeline import Pipeline, make_pipeline
+from deemo_jax.data.pipeline import Pipeline, make_pipeline, make_spec
 from deemo_jax.data.prompt_config import parse_template
+from deemo_jax.data.prompt_lengths import refuse_long
 from deemo_jax.data.prompts import parse_emotion
 from deemo_jax.data.tokenizer import make_tokenizer
 from deemo_jax.evaluation.answer_log import AnswerLog, LoggedAnswer
@@ -21,7 +24,11 @@ from deemo_jax.evaluation.predictions import Prediction
 from deemo_jax.generation.answer_text import parse_reasoning
 from deemo_jax.generation.answers import Decoding, answer
 from deemo_jax.generation.label_odds import statements
+from deemo_jax.media.imagebind_mel import MEL_BINS, MEL_FRAMES
 from deemo_jax.models.deemo_llama import DeemoLlama
+
+# A spectrogram that takes no memory.
+SILENCE = np.broadcast_to(np.float32(0), (1, MEL_BINS, MEL_FRAMES))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,6 +87,7 @@ def answer_split(
     records, lost = read_records(whole, count)
     if not records:
         raise UserError(f"split {split!r}: none of its {count} records can be read; build the dataset again")
+    asker.check_prompts(records, sets)
     notes = _data_notes(records, lost)
     log = log or AnswerLog()
     predictions: list[Prediction] = []
@@ -150,6 +158,18 @@ class SplitAsker:
             self._recipe, tokens, train=False, tokenizer=self._tokenizer, modalities=chosen, source=self._source
         )
 
+    def check_prompts(self, records: Mapping[int, Record], sets: Sequence[frozenset[Modality]]) -> None:
+        """Checks that the prompts of all records fit, under every modality set.
+
+        Raises:
+            UserError: some do not fit; it names them.
+        """
+        for chosen in sets:
+            spec = make_spec(
+                self._recipe, self._model.config.tokens, train=False, tokenizer=self._tokenizer, modalities=chosen
+            )
+            refuse_long(records, dataclasses.replace(spec, labels=self.labels), self._recipe.data.test_split)
+
     def ask(
         self, chosen: frozenset[Modality], count: int, log: AnswerLog, doing: str = "answers"
     ) -> dict[int, LoggedAnswer]:
@@ -199,7 +219,7 @@ def _prediction(record: Record, said: LoggedAnswer, labels: Labels) -> Predictio
 
 
 def read_records(pipeline: Pipeline, count: int) -> tuple[dict[int, Record], int]:
-    """The first `count` records of a split, without pixels and samples.
+    """The first `count` records of a split; in place of pixels and samples they have a trace of what media there is.
 
     Returns:
         Index -> record; and how many records cannot be read at all, and are absent.
@@ -210,7 +230,8 @@ def read_records(pipeline: Pipeline, count: int) -> tuple[dict[int, Record], int
             record = pipeline.record(index)
         except UserError:
             continue
-        records[index] = Record(record.clip, record.provenance, (), record.mel[:0].copy())
+        jpegs, mel = (b"",) * (Modality.VIDEO in record.media), SILENCE[: Modality.AUDIO in record.media]
+        records[index] = Record(record.clip, record.provenance, jpegs, mel)
     return records, count - len(records)
 
 

@@ -48,6 +48,7 @@ def calibrate(recipe: Recipe, model: DeemoLlama, params: Any, *, batch_size: int
     whole = asker.pipeline(everything)
     count = min(len(whole), MOST_CLIPS)
     records, _ = read_records(whole, count)
+    asker.check_prompts(records, (everything,))
     truth = {index: asker.labels.index(record.clip.emotion) for index, record in records.items()}
     if why_not := lacking(np.array([*truth.values()], int)):
         return Calibration(why_not=why_not)

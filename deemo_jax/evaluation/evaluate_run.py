@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import read_json, sha256, write_jsonl
+from deemo_jax.core.files import check_place, read_json, sha256, write_jsonl
 from deemo_jax.core.recipe import DataRecipe
 from deemo_jax.core.schema import Modality, set_name
 from deemo_jax.data import fingerprint
@@ -40,7 +42,7 @@ class EvaluationRequest:
         split: of the dataset; empty for the recipe's test split.
         limit: clips, at most; 0 for all.
         step: of the checkpoint; None for the newest.
-        batch_size: clips at once.
+        batch_size: clips at once; they are divided over as many devices as divide it.
         max_new_tokens: tokens of an answer, at most.
         data_dir: folder of the dataset; empty for the one that the run's config names.
         accept_data_change, verify_data: see `deemo_jax.data.run_data.check_run`.
@@ -109,6 +111,7 @@ def evaluate_run(request: EvaluationRequest) -> tuple[Results, Path, bool]:
         if (there := _there(request, folder, stamp)) and not request.calibrate:
             return _read(folder, truth), folder, True
         output_folder.check(folder, stamp, overwrite=request.overwrite)
+        check_place(folder)
         begin = functools.partial(output_folder.begin, folder, stamp, None if known else lock)
         return _evaluate(request, folder, setting, sets, truth, remarks, begin, there=there), folder, there
 
@@ -130,7 +133,7 @@ def _evaluate(
     there: bool,
 ) -> Results:
     """Answers and scores a run; where a finished evaluation is `there`, its answers are scored again."""
-    opened = load_run(request.workdir, setting.step, request.data_dir)
+    opened = load_run(request.workdir, setting.step, request.data_dir, side_by_side(request.batch_size))
     labels = dataset_labels(opened[0].data.data_dir, opened[0].data.dataset)
     calibration, note = _calibration(request, opened, setting)
     if request.overwrite:
@@ -157,6 +160,11 @@ def _evaluate(
     report.write(found, folder)
     log.remove()
     return found
+
+
+def side_by_side(batch_size: int) -> int:
+    """How many devices of this process can answer equal shares of a batch."""
+    return max(count for count in range(1, jax.local_device_count() + 1) if batch_size % count == 0)
 
 
 def _source(workdir: Path, setting: Setting) -> str:
@@ -201,6 +209,12 @@ def _calibration(request: EvaluationRequest, opened: tuple[Any, Any, Any], setti
     found = calibrations.load(path, setting.weights)
     missing = found is None or not found.sets
     if request.calibrate or (request.calibrate is None and not request.limit and missing):
+        try:
+            check_place(path.parent)
+        except UserError:
+            if request.calibrate:
+                raise
+            return Calibration(), f"Probabilities are not calibrated: {path.parent} cannot be written."
         found = calibrate(*opened, batch_size=request.batch_size)
         calibrations.save(found, path, setting.weights)
     if found is None:

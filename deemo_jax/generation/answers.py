@@ -19,6 +19,7 @@ from deemo_jax.generation.buckets import fitted
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.decoding import Stops, proceed, read_prompt, score
 from deemo_jax.models.deemo_llama import DeemoLlama
+from deemo_jax.models.mesh import put_batch
 from deemo_jax.models.sampling import Sampling
 
 
@@ -78,7 +79,8 @@ def answer(
 
     Args:
         model: the model.
-        params: its parameters, a nested dict.
+        params: its parameters, a nested dict. Where they lie on several devices, each of these answers its share of
+            the rows.
         batch: prompts without answers, padded to the longest that the model reads.
         tokenizer: of the run.
         decoding: how tokens are chosen.
@@ -92,10 +94,11 @@ def answer(
     sampling = None
     if decoding.temperature > 0:
         sampling = Sampling.of_seed(decoding.seed, batch.token_ids.shape[0], decoding.temperature, decoding.top_p)
+    mesh = getattr(getattr(jax.tree.leaves(params)[0], "sharding", None), "mesh", None)
     tokens, log_likelihoods = respond(
         model,
         params,
-        batch,
+        batch if mesh is None or mesh.size == 1 else put_batch(batch, mesh),
         _padded(candidates, tokenizer.pad_id) if candidates else None,
         sampling,
         max_new_tokens=decoding.max_new_tokens,

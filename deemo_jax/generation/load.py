@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from jax.sharding import Mesh
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, sha256
@@ -70,8 +71,10 @@ def checkpoint_identity(workdir: str | Path, step: int | None) -> str:
         return checkpoints.identity(step)
 
 
-def load_run(workdir: str | Path, step: int | None = None, data_dir: str = "") -> tuple[Recipe, DeemoLlama, Tree]:
-    """Opens a run, or a converted checkpoint, on one device.
+def load_run(
+    workdir: str | Path, step: int | None = None, data_dir: str = "", devices: int = 1
+) -> tuple[Recipe, DeemoLlama, Tree]:
+    """Opens a run, or a converted checkpoint.
 
     The frozen parameters of a run are built as they were for training, from the seed and `config.init`; the others are
     read from the checkpoint.
@@ -80,6 +83,7 @@ def load_run(workdir: str | Path, step: int | None = None, data_dir: str = "") -
         workdir: of the run, or the folder of a converted checkpoint that holds all parameters.
         step: of the checkpoint; None for the newest.
         data_dir: see `read_recipe`.
+        devices: of this process, that each hold all parameters.
 
     Returns:
         The recipe, the model, and all parameters as a nested dict.
@@ -91,11 +95,12 @@ def load_run(workdir: str | Path, step: int | None = None, data_dir: str = "") -
     folder = Workdir(Path(workdir))
     recipe = read_recipe(workdir, data_dir)
     step = chosen_step(workdir, step)
+    mesh = make_mesh(MeshRecipe(), jax.local_devices()[:devices])
     if step is None:
-        return _load_converted(folder.path, recipe)
+        return _load_converted(folder.path, recipe, mesh)
     with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
         check_text_fits(recipe)
-        setup = build(recipe, make_mesh(MeshRecipe(), jax.local_devices()[:1]), with_trainable=False)
+        setup = build(recipe, mesh, with_trainable=False)
         where = folder.checkpoints / str(step)
         check_origin(checkpoints.metadata(step), content_hash(setup.frozen), INSTRUCTION_VERSION, where)
         trainable = checkpoints.restore(step, {"trainable": setup.trainable})["trainable"]
@@ -126,7 +131,7 @@ def _converted_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _load_converted(folder: Path, recipe: Recipe) -> tuple[Recipe, DeemoLlama, Tree]:
+def _load_converted(folder: Path, recipe: Recipe, mesh: Mesh) -> tuple[Recipe, DeemoLlama, Tree]:
     """The model and all parameters of a conversion.
 
     Raises:
@@ -140,5 +145,5 @@ def _load_converted(folder: Path, recipe: Recipe) -> tuple[Recipe, DeemoLlama, T
         raise UserError(
             f"{folder}: has no {parts}; train them ({folder} as config.init), or convert with sources that hold them"
         )
-    setup = build(recipe, make_mesh(MeshRecipe(), jax.local_devices()[:1]))
+    setup = build(recipe, mesh)
     return recipe, setup.model, merge(setup.trainable, setup.frozen)

@@ -1,9 +1,7 @@
 """The training loop. Data and updates are functions of the step number, so a checkpoint resumes a run exactly."""
 
 import dataclasses
-import hashlib
 import itertools
-import json
 import math
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,30 +14,30 @@ import jax.numpy as jnp
 import numpy as np
 
 from deemo_jax.core.compilation_cache import kept_in
-from deemo_jax.core.config import Config, leaves
+from deemo_jax.core.config import Config
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.progress import duration
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.run_folder.checkpoint import Checkpoints
 from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.core.run_folder.workdir import Workdir, told
-from deemo_jax.core.versions import code_sha256
 from deemo_jax.data.clip_source import ClipSource
 from deemo_jax.data.features.encoded_clips import with_features
-from deemo_jax.data.fingerprint import Fingerprint
 from deemo_jax.data.masked_records import MaskedCount
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
+from deemo_jax.data.prompt_lengths import check_prompts
 from deemo_jax.data.prompts import INSTRUCTION_VERSION
 from deemo_jax.data.run_data import DataRecord, examine, read_record
 from deemo_jax.data.tokenizer_fit import check_text_fits
 from deemo_jax.models import mesh as mesh_lib
 from deemo_jax.models import placement
 from deemo_jax.models.batch import Batch
-from deemo_jax.models.checkpoint_origin import describe, versions
+from deemo_jax.models.checkpoint_origin import describe
 from deemo_jax.models.from_recipe import Setup, build
 from deemo_jax.models.params import merge
 from deemo_jax.models.vocabulary import cut_rows
 from deemo_jax.models.weights import flatten
+from deemo_jax.training.cluster.facts import data_facts, run_facts
 from deemo_jax.training.cluster.peers import Alone, connect
 from deemo_jax.training.loss_spikes import LossSpikes
 from deemo_jax.training.monitor import Monitor, last_step
@@ -139,8 +137,8 @@ def train(
         request = TrainingRequest(folder, recipe.resolved(), resume, overwrite, from_step)
         plan = request.check()
         # The first process writes only when all have checked the folder.
-        peers.agree("the start", _facts(recipe, plan))
-        if plan.start >= recipe.train.steps:
+        peers.agree("the start", run_facts(recipe, plan.start))
+        if plan.start >= recipe.train.steps and not plan.changes and not accept_data_change:
             _say(f"{folder.path}: trained to step {plan.start} already; nothing to do")
             return Ended(plan.start, True)
         outcome = _held(recipe, request, plan, peers, watch, accept_data_change, verify_data)
@@ -163,16 +161,30 @@ def _held(
     with Lock(folder.lock) as lock, Stop() as stop:
         try:
             found, remarks = examine(recipe.data, verify=verify_data)
-            peers.agree("the data", _data_facts(found))
+            peers.agree("the data", data_facts(found))
             before = DataRecord() if request.overwrite else read_record(folder.data)
             data = before.agreeing(found, folder.path, plan.start, accept=accept_data_change)
             lines = [_devices(), *(f"warning: {doubt}" for doubt in recipe.doubts()), *remarks, *data.notes()]
             for line in lines:
                 _say(line)
+            if plan.start >= recipe.train.steps:
+                return _recorded(request, plan, data, lock)
             return _train(recipe, request, plan, data, lock, stop, peers, watch)
         except Stopped as stopped:
             _say(f"{folder.path}: stopped before step {plan.start + 1}; begin or go on with --resume")
             return Ended(plan.start, False, signal=stopped.signal)
+
+
+def _recorded(request: TrainingRequest, plan: Plan, data: DataRecord, lock: Lock) -> Ended:
+    """Writes down what has changed of a run that is trained to its end."""
+    if jax.process_index() == 0:
+        if request.hold(lock, plan, new=False):
+            _say(lock.note)
+        for line in (*told(plan.changes), *request.begin(plan)):
+            _say(f"recorded: {line}")
+        data.write(request.folder.data)
+    _say(f"{request.folder.path}: trained to step {plan.start} already; nothing else to do")
+    return Ended(plan.start, True)
 
 
 def _train(
@@ -193,6 +205,9 @@ def _train(
     mesh_lib.check_batch(mesh, recipe.data.batch_size, recipe.optimizer.accumulate)
     check_text_fits(recipe)
     setup = build(recipe, mesh, with_trainable=not plan.start)
+    if first and data.data is not None:
+        for split in filter(None, (recipe.data.train_split, recipe.data.validation_split)):
+            check_prompts(recipe, setup.model.config.tokens, data.data, split)
     pipeline = _pipeline(recipe, setup, mesh)
     batches = pipeline.iterate(plan.start)
     # The first batch is read here, so that an error in the data is raised before anything is written.
@@ -358,20 +373,6 @@ def _pipeline(recipe: Recipe, setup: Setup, mesh: jax.sharding.Mesh, split: str 
         process_index=which,
         process_count=count,
     )
-
-
-def _facts(recipe: Recipe, plan: Plan) -> dict[str, Any]:
-    """What must be alike on all processes before a run begins."""
-    # Hosts may hold the data in different places: its content is compared.
-    config = {f"config.{key}": value for key, value in leaves(recipe.resolved()).items() if key != "data.data_dir"}
-    return config | versions() | {"checkpoint to go on from": plan.start, "code of deemo_jax (sha256)": code_sha256()}
-
-
-def _data_facts(data: Fingerprint) -> dict[str, Any]:
-    shards = {name: (shard.bytes, shard.sha256) for name, shard in sorted(data.shards.items())}
-    identity = hashlib.sha256(json.dumps(shards).encode()).hexdigest()
-    splits = {f"records of split {name!r}": count for name, count in data.splits.items()}
-    return {"dataset": f"{data.dataset} {data.version}", "shards of the data (sha256)": identity, **splits}
 
 
 def _devices() -> str:

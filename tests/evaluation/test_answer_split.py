@@ -103,6 +103,13 @@ def test_every_clip_is_answered_once_per_set_by_few_compiled_functions(config, m
     )
 
 
+def test_prompts_that_do_not_fit_are_named_before_the_first_answer(config, model, monkeypatch):
+    monkeypatch.setattr(answer_split_file, "answer", lambda *_: pytest.fail("is asked"))
+    short = dataclasses.replace(config, data=dataclasses.replace(config.data, max_length=60))
+    with pytest.raises(UserError, match=r"split 'test': \d clips do not fit .*=60 .*: clip\d+ \(\d+ tokens\), clip\d+"):
+        ask(short, model)
+
+
 def test_an_answer_is_its_own_clips_whatever_its_neighbours(config, model):
     """Against batches in which every clip has another place and another neighbour."""
     answers = {row.clip_id: row.answer for row in ask(config, model).predictions}

@@ -40,7 +40,9 @@ def loaded(run):
 @pytest.fixture
 def work(run, loaded, tmp_path, monkeypatch):
     """A copy of its folder, whose evaluations are this test's; the weights are read once for all of them."""
-    monkeypatch.setattr(run_file, "load_run", lambda workdir, step, data_dir: (read_recipe(workdir, data_dir), *loaded))
+    monkeypatch.setattr(
+        run_file, "load_run", lambda workdir, step, data_dir, _: (read_recipe(workdir, data_dir), *loaded)
+    )
     return shutil.copytree(run, tmp_path / "work")
 
 
@@ -48,6 +50,21 @@ def ask(work, sets="transcript", **more):
     usual = {"batch_size": 2, "max_new_tokens": NEW, "calibrate": False}
     found, folder, was_there = evaluate_run(EvaluationRequest(workdir=work, sets=sets, **(usual | more)))
     return found.to_json(), folder, was_there
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(work, monkeypatch):
+    monkeypatch.setattr(run_file, "load_run", lambda *_: pytest.fail("is read"))
+    shutil.rmtree(work / "evaluation", ignore_errors=True)
+    (work / "evaluation").write_text("in the way")
+    with pytest.raises(UserError, match="evaluation: cannot be written"):
+        ask(work)
+
+
+def test_a_run_that_cannot_be_written_is_evaluated_elsewhere_without_calibration(work, tmp_path):
+    shutil.rmtree(work / "evaluation", ignore_errors=True)
+    (work / "evaluation").write_text("in the way")
+    found, _, _ = ask(work, out=tmp_path / "out", calibrate=None)
+    assert "not calibrated" in found["notes"][-1] and "cannot be written" in found["notes"][-1]
 
 
 def size(found):

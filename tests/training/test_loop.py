@@ -102,6 +102,24 @@ def test_a_finished_run_is_left_alone(tiny_run: Path, tiny_data: Path, capsys: p
     assert (tiny_run / "metrics.jsonl").read_bytes() == before
 
 
+def test_of_a_finished_run_what_has_changed_is_recorded(
+    tiny_run: Path, tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved, run = shutil.copytree(tiny_data, tmp_path / "moved"), shutil.copytree(tiny_run, tmp_path / "run")
+    config = tiny.get_config(str(tiny_data))
+    config.data.data_dir = str(moved)
+    assert train(config, run, resume=True).finished
+    said = capsys.readouterr().err
+    assert f"recorded: config.data.data_dir: {tiny_data} -> {moved}" in said and "nothing else to do" in said
+    assert read_json(run / "config.json")["data"]["data_dir"] == str(moved)
+    (record,) = read_jsonl(run / "config_history.jsonl")
+    assert record["step"] == tiny.STEPS and list(record["changed"]) == ["data.data_dir"]
+    assert (run / "metrics.jsonl").read_bytes() == (tiny_run / "metrics.jsonl").read_bytes()
+    config.data.data_dir = "nowhere"
+    with pytest.raises(UserError, match="no dataset there"):
+        train(config, run, resume=True)
+
+
 def command(data_dir: Path, workdir: Path, *flags: str) -> list[str]:
     config = f"tests/training/tiny.py:{data_dir}"
     return [sys.executable, "-m", "deemo_jax.train", "--config", config, "--workdir", str(workdir), *flags]
