@@ -103,7 +103,7 @@ def get_config(modalities: str = "all") -> ConfigDict:
             "train": {
                 "steps": 640,
                 "log_every": 10,
-                # A save holds the loop up for half a second: less than 1 % of the minute in which so many steps are made.
+                # A save holds the loop up for half a second, less than 1 % of the time in which so many steps are made.
                 "checkpoint_every": 320,
                 "keep": 2,
                 "keep_best": 1,
