@@ -95,6 +95,8 @@ def say_words(words: Words, size: int) -> Utterances:
         for block in range(0, len(at), BLOCK):
             here = slice(block, block + BLOCK)
             cepstra[at[here]], decibels[at[here]], tone[at[here]] = _frames(sound, where[here])
+    # A single frame that differs from both of its neighbours is an irregular period of eSpeak's voice.
+    tone = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(tone, 1, "edge"), 3), axis=1)
     return Utterances(smooth(cepstra, SPAN), decibels, smooth(tone, SPAN))
 
 

@@ -28,7 +28,7 @@ def test_words_are_where_they_are_asked_for(vowels):
 
 
 def test_vowels_are_tone_and_hisses_are_noise(vowels):
-    assert np.median(vowels.tone[60:90]) > 0.9 and np.median(vowels.tone[250:290]) > 0.9
+    assert vowels.tone[60:90].min() > 0.9 and np.mean(vowels.tone[225:290] > 0.9) > 0.9
     assert vowels.tone[205:215].max() < 0.5  # the s
 
 
