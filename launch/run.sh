@@ -43,7 +43,7 @@ workdir=$workdir${RUN:+/$RUN}
 newest=0
 for folder in "$workdir"/checkpoints/*/; do
   step=$(basename "$folder")
-  [[ $step =~ ^[0-9]+$ ]] && ((step > newest)) && newest=$step
+  [[ $step =~ ^[1-9][0-9]*$ ]] && ((step > newest)) && newest=$step
 done
 note=$workdir/.restarts/${SLURM_PROCID:-${OMPI_COMM_WORLD_RANK:-${JAX_PROCESS_ID:-$HOSTNAME}}}
 if ((${RESTART_ATTEMPT:-${SLURM_RESTART_COUNT:-0}} == 0)); then

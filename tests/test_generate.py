@@ -58,6 +58,7 @@ def test_draws_as_text(untrained_run, deidentified):
         assert first.startswith(f"{path}: ") and first.endswith("%)")
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_ends_with_one_message():
     done = commands.run_alone("generate", "a.mp4", "--workdir", "absent")
     assert done.returncode == 2 and done.stderr.startswith("error: absent: holds no run") and not done.stdout

@@ -126,6 +126,7 @@ def test_what_would_fail_every_clip_stops_the_audit(audited, tmp_path):
         audit(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_clip_that_crashes_its_process_does_not_stop_the_others(audited, tmp_path, deadly_decoder):
     folder = tmp_path / "deid"
     folder.mkdir()

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 
@@ -6,6 +7,7 @@ import pytest
 
 from deemo_jax.audit.audit import audit
 from deemo_jax.audit.options import AuditOptions
+from deemo_jax.audit.sections import attack_sections
 from deemo_jax.core.errors import UserError
 from tests.audit.copies import add
 
@@ -82,16 +84,16 @@ class Eye:
         return crop.mean(axis=(0, 1))
 
 
-def test_attackers_of_ones_own(audited, tmp_path):
-    truth, rows = tmp_path / "truth.jsonl", []
+def test_attackers_of_ones_own(audited):
+    """One clip under twelve names, two of each person."""
+    clips = []
     for k in range(12):
-        add(audited, tmp_path, f"k{k}")
-        row = {"clip_id": f"k{k}", "person_id": f"p{k // 2}", "file": audited.source.name}
-        rows.append(json.dumps(dict(audited.truth) | row))
-    truth.write_text("\n".join(rows))
+        manifest = dataclasses.replace(audited.manifest, clip_id=f"k{k}")
+        truth = audited.truth | {"clip_id": f"k{k}", "person_id": f"p{k // 2}"}
+        clips.append(dataclasses.replace(audited, manifest=manifest, truth=truth))
     given = {"speaker_encoder": Ear(), "voices": ("mcadams_fixed",), "face_embedder": Eye()}
     options = AuditOptions(report=True, attacks=True, every=12, sheet=5, **given)
-    sections = audit(tmp_path, truth, audited.source.parent, options).sections
+    sections = attack_sections(clips, options)
     notes = {section.name: " ".join(section.notes) for section in sections}
     assert (
         "an encoder that was given" in notes["voice"] and "an object that was given (Eye)" in notes["reidentification"]
@@ -101,4 +103,4 @@ def test_attackers_of_ones_own(audited, tmp_path):
         (AuditOptions(report=True, attacks=True, face_embedder=5), "face embedder: int has no method"),
     ):
         with pytest.raises(UserError, match=what):
-            audit(tmp_path, truth, audited.source.parent, options)
+            audit(audited.folder, None, None, options)

@@ -106,6 +106,18 @@ def test_of_two_conversions_into_one_folder_the_second_is_refused(public, tmp_pa
     assert out.stat().st_mode & 0o777 == 0o777 & ~files.current_umask()
 
 
+@pytest.mark.parametrize("end", [SystemExit(143), KeyboardInterrupt()])
+def test_a_conversion_that_is_ended_leaves_nothing(public, tmp_path, monkeypatch, end):
+    def ended(*_):
+        assert len(list(tmp_path.glob(".out.*.partial"))) == 1
+        raise end
+
+    monkeypatch.setattr(tokenizer_files.TokenizerFiles, "copy", ended)
+    with pytest.raises(type(end)):
+        engine.convert(tiny.recipe(), towers(public), tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
 def test_check_finds_damage_and_other_sources(public, tmp_path):
     recipe, out = tiny.recipe(), tmp_path / "out"
     engine.convert(recipe, public, out)

@@ -1,15 +1,17 @@
 """The way back: trained connectors under public names."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import safetensors.numpy
 
-from deemo_jax.conversion import engine
+from deemo_jax.conversion import engine, export
 from deemo_jax.conversion.export import public_connectors, write_connectors
 from deemo_jax.core.errors import UserError
-from deemo_jax.models.deemo_llama import DeemoLlamaConfig
+from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig
 from deemo_jax.models.params import is_trainable
-from deemo_jax.models.weights import flatten, load_tree
+from deemo_jax.models.weights import flatten, load_tree, unflatten
 from tests import public_weights
 from tests.conversion import tiny
 from tests.training.tiny import write_tiny_run
@@ -58,8 +60,18 @@ def test_the_joint_connector_has_blip2s_names_and_a_frame_embedding_none():
         exported(tiny.recipe(video=video), PATTERNS[1:])
 
 
-def test_a_run_is_written_as_either_kind_of_file(tmp_path):
-    workdir = write_tiny_run(tmp_path, frame_embedding=False)
+def opened(_):
+    """In place of a run: a recipe, its model and its parameters."""
+    recipe = dataclasses.replace(tiny.recipe(), trainable=PATTERNS)
+    model = DeemoLlama(DeemoLlamaConfig.from_config(recipe.model))
+    return recipe, model, unflatten(tiny.random(recipe))
+
+
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_run_is_written_as_either_kind_of_file(tmp_path, monkeypatch, whole):
+    workdir = write_tiny_run(tmp_path, frame_embedding=False) if whole else tmp_path
+    if not whole:
+        monkeypatch.setattr(export, "load_run", opened)
     said = write_connectors(str(workdir), tmp_path / "connectors.safetensors")
     public = safetensors.numpy.load_file(tmp_path / "connectors.safetensors")
     assert f"{len(public)} tensors" in said and public["llama_proj.weight"].dtype == np.float32

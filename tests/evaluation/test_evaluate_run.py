@@ -75,7 +75,7 @@ def content(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
 
 
-def test_evaluations_lie_beside_each_other(work):
+def test_evaluations_lie_beside_each_other(work, tmp_path):
     whole, folder, was_there = ask(work)
     before = content(folder)
     assert not was_there and size(whole) == 4
@@ -86,7 +86,9 @@ def test_evaluations_lie_beside_each_other(work):
     assert "first 3 clips" in (other / "report.md").read_text()
     assert ask(work, split="train", limit=2)[1].name == "train-first2-step0-transcript"
     assert ask(work, "transcript;nfbl", limit=2)[1].name == "test-first2-step0-transcript+nfbl"
-    assert ask(work, limit=3, max_new_tokens=4)[1].name.startswith("test-first3-step0-transcript-")
+    truth = tmp_path / "truth.jsonl"
+    truth.write_text('{"clip_id": "clip0", "emotion": "negative", "reasoning": "so"}')
+    assert ask(work, limit=3, truth=truth)[1].name.startswith("test-first3-step0-transcript-")
     assert content(folder) == before
     assert output_folder.newest(work / "evaluation").name.startswith("test-first3-step0-transcript-")
 

@@ -97,8 +97,8 @@ def test_planted_strings_are_in_the_file(folder):
 
 
 def test_the_same_seed_gives_the_same_pixels_and_samples_in_other_processes(folder, tmp_path):
-    corpus.make(tmp_path, 2, SETTINGS, workers=2)
-    assert _rows(tmp_path) == _rows(folder)[:2]
+    corpus.make(tmp_path, 1, SETTINGS, workers=2)
+    assert _rows(tmp_path) == _rows(folder)[:1]
     for row in _rows(tmp_path):
         for first, second in zip(_decode(tmp_path / row["file"]), _decode(folder / row["file"]), strict=True):
             np.testing.assert_array_equal(first, second)

@@ -331,6 +331,7 @@ def test_folders_that_cannot_be_used(raw, tmp_path, key):
         find_sources([str(tmp_path / "empty")])
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_taken_up_where_it_stopped(make_clip, tmp_path, key):
     raw, out = tmp_path / "raw", tmp_path / "out"
     raw.mkdir()

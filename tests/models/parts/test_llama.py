@@ -111,18 +111,20 @@ def test_stretched_rope_slows_long_wavelengths_only() -> None:
     assert (np.diff(ratio) <= 0).all()
 
 
+@functools.cache
+def gradient(config: LlamaConfig) -> Any:
+    def loss(params: Any) -> jax.Array:
+        return (
+            Llama(config).apply({"params": params}, jnp.asarray(IDS), jnp.asarray(VALID), method="score") ** 2
+        ).sum()
+
+    return jax.jit(jax.grad(loss))(PARAMS)
+
+
 @pytest.mark.parametrize(
     ("remat", "unroll"), [(Remat.BLOCK, 1), (Remat.DOTS, 1), (Remat.OFFLOAD, 1), (Remat.DOTS, CONFIG.depth)]
 )
 def test_what_is_recomputed_and_unrolled_changes_nothing(remat: Remat, unroll: int) -> None:
-    def gradient(config: LlamaConfig) -> Any:
-        def loss(params: Any) -> jax.Array:
-            return (
-                Llama(config).apply({"params": params}, jnp.asarray(IDS), jnp.asarray(VALID), method="score") ** 2
-            ).sum()
-
-        return jax.jit(jax.grad(loss))(PARAMS)
-
     plain, other = gradient(CONFIG), gradient(dataclasses.replace(CONFIG, remat=remat, unroll=unroll))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4), plain, other)
 
