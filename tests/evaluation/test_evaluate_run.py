@@ -87,7 +87,8 @@ def test_evaluations_lie_beside_each_other(work, tmp_path):
     assert ask(work, split="train", limit=2)[1].name == "train-first2-step0-transcript"
     assert ask(work, "transcript;nfbl", limit=2)[1].name == "test-first2-step0-transcript+nfbl"
     truth = tmp_path / "truth.jsonl"
-    truth.write_text('{"clip_id": "clip0", "emotion": "negative", "reasoning": "so"}')
+    rows = [{"clip_id": f"clip{index}", "emotion": "negative", "reasoning": "so"} for index in range(3)]
+    truth.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert ask(work, limit=3, truth=truth)[1].name.startswith("test-first3-step0-transcript-")
     assert content(folder) == before
     assert output_folder.newest(work / "evaluation").name.startswith("test-first3-step0-transcript-")
