@@ -190,7 +190,7 @@ def test_four_killed_peers_lose_no_saved_state(tiny_data: Path, tmp_path: Path) 
             port, since = free_port(), max(saved_steps(work / "checkpoints"), default=0)
             for process in (0, 1):
                 group.start(process, 2, port, config, work, *FLAGS)
-            reached(work / "metrics.jsonl", since + rng.randrange(11, 25), group.begun[0])
+            reached(work / "metrics.jsonl", since + rng.randrange(11, 25), group.begun[0], group.said)
             time.sleep(rng.random() * 0.3)
             saved, who = max(saved_steps(work / "checkpoints")), 1 if fault == "killed peer" else 0
             group.begun[who].kill()

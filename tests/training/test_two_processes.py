@@ -52,7 +52,7 @@ def test_two_processes_stop_together_have_the_losses_of_one_and_one_goes_on(
     config.train.steps = 400
     with processes(tmp_path / "logs") as group:
         both(group, config_of(tiny_data), work, "--config.train.steps=400")
-        reached(work / "metrics.jsonl", 20, group.begun[0])
+        reached(work / "metrics.jsonl", 20, group.begun[0], group.said)
         group.begun[1].send_signal(signal.SIGTERM)
         codes, said = group.ended()
     assert codes == [75, 75], said
@@ -72,7 +72,7 @@ def test_a_killed_process_ends_the_other_and_the_run_goes_on(who: int, tiny_data
     work = tmp_path / "w"
     with processes(tmp_path / "logs") as group:
         both(group, config_of(tiny_data), work, "--config.train.steps=4000")
-        reached(work / "metrics.jsonl", 9, group.begun[0])
+        reached(work / "metrics.jsonl", 9, group.begun[0], group.said)
         group.begun[who].kill()
         codes, said = group.ended(SOON_S)
     assert codes[1 - who] == 75, said
@@ -92,7 +92,7 @@ def test_a_process_whose_data_goes_away_ends_all_with_its_reason(tiny_data: Path
         elsewhere = {1: [f"--config.data.data_dir={own}", f"--config.init={tiny_data / tiny.INIT}"]}
         same = ["--config.train.steps=4000", f"--config.init={tiny_data / tiny.INIT}"]
         both(group, config_of(tiny_data), work, *same, own=elsewhere)
-        reached(work / "metrics.jsonl", 3, group.begun[0])
+        reached(work / "metrics.jsonl", 3, group.begun[0], group.said)
         shard = next(path for path in own.rglob("*train*") if path.is_file())
         shard.unlink()
         codes, said = group.ended()
@@ -153,7 +153,7 @@ def test_a_process_that_is_stuck_ends_all_with_its_stacks(tiny_data: Path, tmp_p
     work = tmp_path / "w"
     with processes(tmp_path / "logs") as group:
         both(group, config_of(tiny_data), work, "--config.train.steps=4000", "--stuck_after_s=20")
-        reached(work / "metrics.jsonl", 3, group.begun[0])
+        reached(work / "metrics.jsonl", 3, group.begun[0], group.said)
         os.kill(group.begun[1].pid, signal.SIGSTOP)
         code = group.begun[0].wait(200)
         group.begun[1].kill()

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -69,8 +69,8 @@ def processes(folder: Path) -> Iterator[Processes]:
             one.kill()
 
 
-def reached(metrics: Path, step: int, while_running: subprocess.Popen) -> None:
+def reached(metrics: Path, step: int, while_running: subprocess.Popen, said: Callable[[], str] = str) -> None:
     """Waits until a run has written so many lines of metrics."""
     while not metrics.exists() or metrics.read_bytes().count(b"\n") < step:
-        assert while_running.poll() is None, "ended too early"
+        assert while_running.poll() is None, f"ended too early: {said()}"
         time.sleep(0.02)

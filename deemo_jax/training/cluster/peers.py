@@ -112,9 +112,12 @@ class _Peer(Alone):
     def _end(self, reason: str, told: str, code: int) -> None:
         with self._ending:  # the first reason counts, whichever thread has it
             with contextlib.suppress(Exception):
-                print(f"error: {plain(reason)}", file=sys.stderr, flush=True)
-            with contextlib.suppress(Exception):
                 self.tell_failure(told, code)
+            # Another thread may be training still: nothing that it says is to come behind the reason.
+            with contextlib.suppress(Exception):
+                stderr = os.dup(sys.stderr.fileno())
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+                os.write(stderr, f"error: {plain(reason)}\n".encode(errors="backslashreplace"))
             os._exit(code)
 
     def tell_failure(self, reason: str, code: int) -> None:

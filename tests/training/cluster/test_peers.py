@@ -66,6 +66,14 @@ def test_a_failure_of_one_ends_all_with_its_reason(who: int, tmp_path: Path) -> 
         assert number == who or f"process {who} on " in said
 
 
+def test_nothing_is_said_behind_the_reason(tmp_path: Path) -> None:
+    program = (
+        "    if process == 1: raise UserError('shard 3 is gone')\n    while True: print('trains', file=sys.stderr)"
+    )
+    (_, said), _ = together(tmp_path, program, count=2)
+    assert said.startswith("trains") and "shard 3 is gone" in said.splitlines()[-1]
+
+
 @pytest.mark.parametrize("who", [0, 1])
 def test_a_killed_one_ends_the_others(who: int, tmp_path: Path) -> None:
     program = f"    peers.agree('x')\n    if process == {who}: os.kill(os.getpid(), signal.SIGKILL)\n    time.sleep(60)"
