@@ -1,6 +1,7 @@
 """The command: what it says of mistakes, and how it ends."""
 
 import functools
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,15 @@ def test_a_run_that_was_stopped_has_an_exit_code_of_its_own(
 ) -> None:
     monkeypatch.setattr(loop, "train", lambda *_, **__: loop.Ended(11, finished))
     assert run("--config", "configs/sample.py", "--workdir", tmp_path).returncode == code
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there may be a GPU")
+def test_a_gpu_that_is_not_there_is_one_line(tiny_data: Path, tmp_path: Path) -> None:
+    config = f"tests/training/tiny.py:{tiny_data}"
+    done = commands.run_alone("train", "--config", config, "--workdir", tmp_path / "run", JAX_PLATFORMS="cuda")
+    assert done.returncode == 2 and "no device of the platform 'cuda'" in done.stderr.splitlines()[-1], done.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_help_is_short_and_says_how(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def guarded(main: Callable[[], int | None]) -> int:
             raise
         print(f"error: {plain(str(error.filename))}: {error.strerror}; check path and permissions", file=sys.stderr)
         return EXIT_USAGE
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError) as error:
         if not (trouble := device_trouble(error)):
             raise
         print(f"error: {plain(trouble)}", file=sys.stderr)

@@ -1,6 +1,9 @@
 """What JAX raises when devices are missing or their memory is full, in words that a person can act on."""
 
+import os
 import re
+import traceback
+from pathlib import Path
 
 # Extra of this package that brings a platform to JAX.
 EXTRAS = {"cuda": "cuda", "gpu": "cuda", "tpu": "tpu"}
@@ -21,11 +24,17 @@ def device_trouble(error: BaseException) -> str:
             f"the devices' memory is full{size}; lower config.data.batch_size or config.data.max_length, or spread the "
             "model over more devices (config.mesh.fsdp)"
         )
-    if isinstance(error, RuntimeError) and (
-        missing := re.search(r"[Uu]nable to initialize backend '(\w+)'|Unknown backend:? '?(\w+)'?", said)
-    ):
-        name = missing[1] or missing[2]
+    missing = re.search(r"[Uu]nable to initialize backend '(\w+)'|Unknown backend:? '?(\w+)'?", said)
+    name = (missing[1] or missing[2]) if missing and isinstance(error, RuntimeError) else _asked_in_vain(error)
+    if name:
         extra = EXTRAS.get(name)
         mend = f"install the extra (make setup EXTRAS={extra}) and check the driver, or unset" if extra else "unset"
         return f"JAX finds no device of the platform {name!r} that JAX_PLATFORMS asks for; {mend} JAX_PLATFORMS"
     return ""
+
+
+def _asked_in_vain(error: BaseException) -> str:
+    """The platform of JAX_PLATFORMS where the error is the assertion with which JAX 0.10 ends if none is there."""
+    frames = traceback.extract_tb(error.__traceback__)
+    in_jax = bool(frames) and Path(frames[-1].filename).name == "xla_bridge.py"
+    return os.environ.get("JAX_PLATFORMS", "").split(",")[0] if in_jax and isinstance(error, AssertionError) else ""

@@ -278,6 +278,8 @@ class _Run:
             step = lower_step(self.setup.model, recipe, self.mesh, state, frozen, placed).compile()
             if validation is not None:
                 validation.compile(state.trainable, frozen)
+        # Collectives wait 30 seconds for each other (Gloo), and one host may compile much longer than another.
+        self.peers.agree("the compiled step")
         where = f", kept in {kept}" if (kept := kept_in()) else ""
         _say(f"compiled in {duration(goodput.seconds(Bucket.COMPILE))}{where}; steps {start + 1} to {steps}")
         monitor = Monitor(

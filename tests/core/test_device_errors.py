@@ -32,6 +32,20 @@ def test_a_platform_that_is_not_there_names_its_extra() -> None:
     assert "'cuda' that JAX_PLATFORMS asks for; install the extra (make setup EXTRAS=cuda)" in device_trouble(ABSENT)
 
 
+def test_the_bare_assertion_with_which_jax_ends_names_it_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda,tpu")
+
+    def main(file: str) -> None:
+        exec(compile("assert False", f"/somewhere/{file}", "exec"))
+
+    assert cli.guarded(lambda: main("xla_bridge.py")) == 2
+    assert "'cuda' that JAX_PLATFORMS asks for; install the extra" in capsys.readouterr().err
+    with pytest.raises(AssertionError):
+        cli.guarded(lambda: main("other.py"))
+
+
 def test_other_errors_are_bugs() -> None:
     for error in (JaxRuntimeError("INTERNAL: a bug"), RuntimeError("Out of memory"), ValueError("RESOURCE_EXHAUSTED")):
         assert device_trouble(error) == ""
