@@ -184,6 +184,7 @@ def test_many_clips_are_answered_as_alone_and_bad_ones_cost_only_themselves(desc
     assert "the transcript was used as given; words are not de-identified" in found[4].notes
 
 
+@pytest.mark.slow
 def test_a_clip_that_ends_who_reads_it_costs_itself_only(describer, deidentified, tmp_path, deadly_decoder):
     for name in ("deadly", "odd"):
         (tmp_path / f"{name}.mp4").write_bytes(deidentified[0].read_bytes())

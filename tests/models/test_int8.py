@@ -56,6 +56,7 @@ def test_an_output_and_its_slope_are_those_of_the_rounded_kernel(inputs: int) ->
     assert (off <= size * np.asarray(scale) / 2 + 1e-5).all()
 
 
+@pytest.mark.slow
 def test_a_trained_decoder_says_nearly_the_same() -> None:
     """The sample's, on text; `python -m benchmarks.memory` prints the figures."""
     loss, slope, size = memory.int8_error()
