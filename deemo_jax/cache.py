@@ -11,10 +11,9 @@ Ctrl-C or a kill, the same command goes on (docs/cache.md).
 from pathlib import Path
 
 from absl import flags
-from ml_collections import ConfigDict
 
 from deemo_jax.core import cli
-from deemo_jax.core.config import define_config
+from deemo_jax.core.config import define_config, given
 from deemo_jax.core.errors import UserError
 
 CONFIG = define_config("A recipe, e.g. configs/sample.py; --config.a.b=value changes a key of it.")
@@ -31,9 +30,9 @@ JOIN_TIMEOUT_S = 300.0
 
 
 def main() -> int:
-    if not isinstance(CONFIG.value, ConfigDict):
+    if CONFIG.value is None:
         raise UserError("name a recipe with --config, such as configs/sample.py")
-    config = CONFIG.value.copy_and_resolve_references()
+    config = given(CONFIG).copy_and_resolve_references()
     if DATA_DIR.value:
         config.data.data_dir = DATA_DIR.value
     # JAX is imported only here, so that mistakes in flags and --help answer at once.

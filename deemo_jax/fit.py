@@ -38,6 +38,7 @@ DECODE_RATE = flags.DEFINE_float(
     "Clips that a core prepares in a second (python -m benchmarks.input_pipeline).",
     lower_bound=1e-3,
 )
+cli.finite("price", "decode_rate")
 JSON = flags.DEFINE_bool("json", False, "Print the report as JSON.")
 REPORT = flags.DEFINE_string("report", "", "Write the report to this file, .md or .html.")
 

@@ -78,6 +78,7 @@ STUCK_AFTER_S = flags.DEFINE_float(
     "wait for each other between joining and the first step; 0 for ever.",
     lower_bound=0.0,
 )
+cli.finite("join_timeout_s", "stuck_after_s")
 PROFILE = flags.DEFINE_string(
     "profile", None, "START:STOP writes a trace of these steps for xprof into the folder profile of --workdir."
 )

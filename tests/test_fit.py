@@ -65,6 +65,7 @@ def test_a_search_recommends(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--topology", "h100:8x1", "--config.data.batch_size=3"], "does not divide over 8 shares"),
         (["--topology", "local", "--report", "fit.pdf"], "name a file that ends in .md or .html"),
         (["--topology", "local", "--price", "-1"], "price"),
+        (["--topology", "local", "--price", "nan"], "price=nan: give a number"),
         (["--topology", "local", "--config.frozen_dtype=int4"], "'int4' is not known"),
     ],
 )
@@ -72,3 +73,22 @@ def test_mistakes_are_one_line_and_exit_code_2(flags: list[str], said: str) -> N
     done = run(*TINY, *flags)
     assert done.returncode == 2 and said in done.stderr, done.stderr
     assert done.stderr.splitlines()[-1].startswith("error: ") and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def get_config(:", "line 1: SyntaxError"),
+        ("def get_config():\n    return 1 / 0\n", "line 2: ZeroDivisionError"),
+    ],
+)
+def test_a_recipe_that_fails_is_named_with_its_line(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "recipe.py").write_text(text)
+    done = run("--config", tmp_path / "recipe.py", "--topology", "cpu:8")
+    assert done.returncode == 2 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert "recipe.py, " in done.stderr and said in done.stderr and not done.stdout
+
+
+def test_help_is_no_verdict() -> None:
+    done = run("--help")
+    assert done.returncode == 0 and "--topology" in done.stdout

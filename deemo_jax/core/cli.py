@@ -2,9 +2,11 @@
 
 import argparse
 import io
+import math
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -69,6 +71,24 @@ def guarded(main: Callable[[], int | None]) -> int:
         return EXIT_USAGE
 
 
+def finite(*names: str) -> None:
+    """Has absl's float flags refuse NaN, which is within all bounds, and infinity."""
+    from absl import flags
+
+    for name in names:
+        flags.register_validator(name, lambda value: value is None or math.isfinite(value), "give a number")
+
+
+def recipe_trouble(error: Exception) -> str:
+    """What a recipe's file did wrong, and in which line, as one line."""
+    if isinstance(error, SyntaxError):
+        where, line = error.filename or "the recipe", error.lineno
+    else:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where, line = frame.filename, frame.lineno
+    return plain(f"{where}, line {line}: {type(error).__name__}: {error}; mend the recipe")
+
+
 def tidy_when_terminated() -> None:
     """Lets SIGTERM, which schedulers send, end the process as Ctrl-C does, so that temporary files are removed."""
 
@@ -86,11 +106,16 @@ def run(main: Callable[[], int | None]) -> None:
     def parse(argv: Sequence[str]) -> list[str]:
         try:
             return list(flags.FLAGS(list(argv)))
+        except SystemExit:  # --help, after which absl gives 1
+            sys.exit(0)
         except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
             said = " ".join(str(error.args[0] if error.args else error).replace("\\n", " ").split())
             # Of an unknown key ml_collections suggests a close one; where none is close, it gives the key alone.
             said = said if " " in said else f"the config has no key {said.strip(QUOTES)}"
             print(f"error: {said} (--help lists the flags)", file=sys.stderr)
+            sys.exit(EXIT_USAGE)
+        except Exception as error:  # of a recipe, which is a program of the user's
+            print(f"error: {recipe_trouble(error)}", file=sys.stderr)
             sys.exit(EXIT_USAGE)
 
     def checked(argv: Sequence[str]) -> int | None:

@@ -104,10 +104,9 @@ class Settings:
             raise UserError("settings: need 0 < smallest_face <= 1, 0 <= margin <= 4 and 0 <= crf <= 51")
         if not (0 <= self.hole_s <= 10 and 0 <= self.extend_s <= 10):
             raise UserError("settings: need 0 <= hole_s <= 10 and 0 <= extend_s <= 10, in seconds")
-        if not (0 <= self.prosody <= 1 and 0 <= self.detail <= 1):
-            raise UserError(
-                f"prosody {self.prosody:g}, detail {self.detail:g}: give numbers from 0 to 1, as in --prosody 0.5"
-            )
+        for name, value in (("prosody", self.prosody), ("detail", self.detail)):
+            if not 0 <= value <= 1:
+                raise UserError(f"{name} {value:g}: give a number from 0 to 1, as in --prosody 0.5")
         if self.voice not in AROUND_SPEAKER and self.prosody != PROSODY:
             raise UserError(
                 f"prosody belongs to the voices neutral and spoken, not to {self.voice}; add --voice neutral"

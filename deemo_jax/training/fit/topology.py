@@ -82,15 +82,18 @@ def parse(name: str) -> Topology:
     if name == "local":
         return _local()
     kind, _, shape = name.partition(":")
+    kind = kind.lower()
     if kind not in {*CHIPS, "cpu"}:
         close = difflib.get_close_matches(kind, [*CHIPS, "cpu", "local"], 1, 0.7)
         raise UserError(f"--topology {name!r}: {kind!r} is no chip of this table{_meant(close)}; examples: {EXAMPLES}")
+    if kind == "cpu" and not re.fullmatch(r"[1-9]\d{0,2}", shape):
+        raise UserError(f"--topology {name!r}: give the number of CPU devices, 1 to 512, as in cpu:8")
     if not re.fullmatch(r"[1-9]\d{0,4}(x[1-9]\d{0,4}){0,2}", shape):
         raise UserError(f"--topology {name!r}: {shape!r} is no shape; examples: {EXAMPLES}")
     sides = [int(side) for side in shape.split("x")]
     chips = math.prod(sides)
     if kind == "cpu":
-        if len(sides) > 1 or chips > 512:
+        if chips > 512:
             raise UserError(f"--topology {name!r}: give the number of CPU devices, 1 to 512, as in cpu:8")
         return Topology(name, None, chips, _host_memory() // chips, chips, "cpu", chips)
     chip = CHIPS[kind]

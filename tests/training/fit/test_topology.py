@@ -43,7 +43,8 @@ def test_names(name: str, chips: int, fast: int, compiles: bool) -> None:
         ("h100:16x2", "as in h100:8x4"),
         ("h100:8", "as in h100:8x4"),
         ("cpu:2x4", "as in cpu:8"),
-        ("cpu:0", "is no shape"),
+        ("cpu:0", "as in cpu:8"),
+        ("cpu:100000", "as in cpu:8"),
     ],
 )
 def test_what_does_not_exist_is_refused_with_what_does(name: str, said: str) -> None:

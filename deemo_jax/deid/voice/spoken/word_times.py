@@ -107,9 +107,10 @@ def _filled(words: Sequence[Written]) -> Iterator[Timed]:
     """Words with times; those without, as WhisperX leaves numbers, share the time between their neighbours."""
     before_s, untimed = 0.0, list[str]()
     for number, (start, end, text) in enumerate(words, 1):
-        if not isinstance(text, str) or len(text) > MAX_WORD:
-            of = f" and not of {len(text):,}" if isinstance(text, str) else ""
-            raise ValueError(f"word {number}: is text of at most {MAX_WORD} characters{of}")
+        if not isinstance(text, str):
+            raise ValueError(f"word {number} has no text: a column or key `word` holds it")
+        if len(text) > MAX_WORD:
+            raise ValueError(f"word {number} has {len(text):,} characters, more than {MAX_WORD}")
         if start is None or end is None:
             untimed += text.split()
             continue

@@ -111,7 +111,7 @@ def words_without_names(timed: Sequence[Timed], names: Names, where: str) -> Wor
         where: the transcript, for messages.
 
     Raises:
-        UserError: the words are not English.
+        UserError: the words are not English, or most are in another script.
     """
     timed = sorted(timed, key=lambda word: word[:2])
     rules = Rules()
@@ -126,6 +126,11 @@ def words_without_names(timed: Sequence[Timed], names: Names, where: str) -> Wor
     texts = [HUM if hide else said(text) for hide, (_, _, text) in zip(hidden, timed, strict=True)]
     starts, ends = (np.array([word[k] for word in timed], np.float64) for k in (0, 1))
     kept = np.array([bool(text) for text in texts], bool)
+    if 2 * kept.sum() < len(kept):
+        raise UserError(
+            f"{where}: {len(kept) - kept.sum()} of {len(kept)} words have no Latin letter or digit, so that they cannot"
+            " be said; take --voice neutral, which needs no words"
+        )
     return Words(starts[kept], ends[kept], tuple(filter(None, texts)), hidden[kept])
 
 

@@ -123,3 +123,9 @@ def test_words_of_a_span_and_of_a_person():
     with pytest.raises(UserError, match=r"1 words .* after its end at 1.5 s; .* another recording"):
         words.refuse_beyond(1.5, "talk")
     assert words.near(np.array([0.0, 0.4, 0.6, 3.9, 4.05, 4.3]), 0.1).tolist() == [False, True, True, True, True, False]
+
+
+def test_words_in_another_script_are_refused_before_anything_is_made() -> None:
+    timed = [(float(at), at + 0.5, word) for at, word in enumerate(("мы", "победили", "3:1"))]
+    with pytest.raises(UserError, match=r"2 of 3 words have no Latin letter or digit.*neutral"):
+        words_without_names(timed, Names(), "words.json")
