@@ -342,8 +342,8 @@ def _hush() -> Callable[[bool], None]:
     sys.unraisablehook = threading.excepthook = _drop
 
     def restore(failed: bool) -> None:
-        absl.setLevel(before[0])
         if not failed:
+            absl.setLevel(before[0])
             tasks.setLevel(before[1])
             sys.unraisablehook, threading.excepthook = before[2:]
 
