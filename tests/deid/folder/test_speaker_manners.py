@@ -67,13 +67,13 @@ def test_old_manifests_know_nothing_of_prosody(raw, tmp_path, key):
     assert again.status == "kept"
 
 
-def test_lists_of_speakers_belong_to_two_voices(raw, tmp_path):
+def test_lists_of_speakers_belong_to_voices_that_follow_them(raw, tmp_path):
     from deemo_jax.core.errors import UserError
 
     table = tmp_path / "speakers.csv"
     table.write_text("file,speaker\nspeaker.mp4,jane\n")
     for voice, speakers, words in (
-        ("recast", table, "mcadams_speaker or neutral, not to recast"),
+        ("recast", table, "mcadams_speaker or neutral or spoken, not to recast"),
         ("mcadams_speaker", None, "go together"),
     ):
         asked = Run([str(raw.path)], tmp_path / "out", Settings(voice=voice), speakers=speakers)
