@@ -8,6 +8,7 @@ import dataclasses
 import functools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -108,11 +109,15 @@ def deidentify_clip(
         raise source_spans.TooLong(source, film_seconds(source))
     start_s, end_s = _first_frame_s(source, span) if span else 0.0, span[1] if span else None
     voice, heard = listen(source, settings, start_s, end_s or source_spans.LONGEST_CLIP_S, said)
-    here, checked = None, {}
+    here, checked = None, dict[str, Any]()
     if words is not None and voice is not None:
-        words.refuse_beyond(max(start_s + heard.seconds, info.duration_s), clip_id)
-        here = words.between(start_s, start_s + heard.seconds)
-        checked = check_words(voice, here, clip_id)
+        here, checked = check_words(voice, words, clip_id, start_s, info.duration_s)
+    changed = None
+    if voice is not None:  # before the faces, which take longer: where it fails, that is known at once
+        named = recording or clip_id
+        new = anonymise.anonymise_people(voice, heard.turn, settings, key, named, speaker, usual, tool, here)
+        changed = (new, SAMPLE_RATE)
+    del voice  # frees memory: it is as long as the clip
 
     cv2.setNumThreads(1)  # each thread of this process works on a picture of its own
     promised_s = (end_s or info.duration_s) - start_s
@@ -121,12 +126,6 @@ def deidentify_clip(
     digest = files.sha256(source)
     covering = find_covering(video, (info.width, info.height), settings, tracks, digest)
     kept, rectangles, found = covering.kept, covering.rectangles, covering.found
-    named = recording or clip_id
-    changed = None
-    if voice is not None:
-        new = anonymise.anonymise_people(voice, heard.turn, settings, key, named, speaker, usual, tool, here)
-        changed = (new, SAMPLE_RATE)
-    del voice  # frees memory: it is as long as the clip
     with replacing(out_dir, clip_id) as draft:
         copy, covered, followed = (draft / name for name in (video_name, masks_name, tracks_name))
         frames = _covered(kept, rectangles, settings.mask)

@@ -82,6 +82,15 @@ def say(
         return _synthesize(text, variant, parameters)
 
 
+def check_installed() -> None:
+    """Checks that something can be said.
+
+    Raises:
+        UserError: eSpeak is not installed.
+    """
+    _installation()
+
+
 def trimmed(
     samples: Float[np.ndarray, " n"], starts: Sequence[Start], text: str
 ) -> tuple[Float[np.ndarray, " m"], list[Word]]:

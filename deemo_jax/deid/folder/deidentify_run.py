@@ -15,6 +15,7 @@ from deemo_jax.deid.folder.one_source import Options, SourceJob
 from deemo_jax.deid.folder.output_checks import check_output, peek, refuse_lost_key
 from deemo_jax.deid.folder.refused_list import REFUSALS
 from deemo_jax.deid.folder.source_outcome import Outcome
+from deemo_jax.deid.folder.words_check import words_that_do_not_fit
 from deemo_jax.deid.keys import ENVIRONMENT, LEAST_BYTES, VoiceKey, key_file, load_key, refuse_inside
 from deemo_jax.deid.settings import AROUND_SPEAKER, EACH, NO_TRACK, SPOKEN, Settings
 from deemo_jax.deid.source_map import add, map_file
@@ -25,6 +26,7 @@ from deemo_jax.deid.voice.command import VoiceTool
 from deemo_jax.deid.voice.diarised import diarised_of
 from deemo_jax.deid.voice.speakers import load_speakers
 from deemo_jax.deid.voice.spoken.word_times import words_of
+from deemo_jax.deid.voice.spoken.words import Words
 
 # Voices for which it matters who speaks.
 USE_SPEAKERS = ("mcadams_speaker", *AROUND_SPEAKER)
@@ -85,8 +87,7 @@ def run(asked: Run) -> None:
     wanted = clips_of(asked)
     check_voices(asked)
     turns = diarised_of(asked.turns, [source_of(each) for each in wanted]) if asked.turns else {}
-    listed = read_names(asked.names) if asked.names else Names()
-    words = words_of(asked.words, [source_of(each) for each in wanted], listed) if asked.words else {}
+    words = said_words(asked, wanted) if asked.words else {}
     speakers = speakers_of(asked, wanted) if asked.speakers else None
     key = open_key(asked.key_file, asked.out, asked.new_key)
     # `open_key` has checked that the folder holds no clips of another key, so `deidentify_all` need not.
@@ -168,6 +169,24 @@ def speakers_of(asked: Run, wanted: Sequence[Path | SourceSpan]) -> Mapping[str,
             file=sys.stderr,
         )
     return speakers
+
+
+def said_words(asked: Run, wanted: Sequence[Path | SourceSpan]) -> Mapping[Path, Words]:
+    """The words of every film, before a key is made; which clips they do not fit is printed.
+
+    Raises:
+        UserError: they cannot be read, a film has none, they fit none of the clips, or nothing can say them.
+    """
+    assert asked.words is not None
+    names = read_names(asked.names) if asked.names else Names()
+    words = words_of(asked.words, [source_of(each) for each in wanted], names)
+    clips = [each if isinstance(each, SourceSpan) else SourceSpan(each) for each in wanted]
+    wrong = words_that_do_not_fit(words, clips, asked.settings, asked.workers)
+    if wrong and len(wrong) == len(clips):
+        raise UserError(plain(f"--words {asked.words}: fits none of the {len(clips)} clips: {wrong[0][1]}"))
+    for clip, why in wrong:
+        print(plain(f"note: {clip} will not be done: {why}"), file=sys.stderr)
+    return words
 
 
 def clips_of(asked: Run) -> list[Path | SourceSpan]:

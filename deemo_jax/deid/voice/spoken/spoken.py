@@ -94,19 +94,32 @@ def unsaid(waveform: Float[np.ndarray, " n"], words: Words) -> float:
     return float(power[~is_said].sum() / power.sum()) if loud.size else 0.0
 
 
-def check_words(waveform: Float[np.ndarray, " n"], words: Words, clip_id: str) -> dict[str, Any]:
+def check_words(
+    waveform: Float[np.ndarray, " n"], words: Words, clip_id: str, start_s: float = 0.0, film_s: float = 0.0
+) -> tuple[Words, dict[str, Any]]:
     """Checks that words are those of a clip, as far as their times tell it.
 
+    Args:
+        waveform: of the clip, mono, 16 kHz.
+        words: of its recording.
+        clip_id: for messages.
+        start_s: of the clip in its recording.
+        film_s: length of the recording, where that is known to go on after the clip.
+
     Returns:
-        For the manifest: "words", how many there are; "hidden", of these, how many are hummed; "unsaid", of `unsaid`.
+        The words of the clip, in its time; and for the manifest: "words", how many there are; "hidden", of these, how
+        many are hummed; "unsaid", of `unsaid`.
 
     Raises:
-        UserError: too much of the speech has no words.
+        UserError: a word begins after the end of the recording, or too much of the speech has no words.
     """
-    share = unsaid(waveform, words)
+    end_s = start_s + waveform.size / SAMPLE_RATE
+    words.refuse_beyond(max(end_s, film_s), clip_id)
+    here = words.between(start_s, end_s)
+    share = unsaid(waveform, here)
     if share > MOST_UNSAID:
         raise UserError(
             f"{clip_id}: {100 * share:.0f} % of the energy of its speech has no words in its transcript, and would"
             f" become silence; at most {100 * MOST_UNSAID:.0f} % may: give it all its words, or take --voice neutral"
         )
-    return {"words": len(words.texts), "hidden": int(words.hidden.sum()), "unsaid": round(share, 3)}
+    return here, {"words": len(here.texts), "hidden": int(here.hidden.sum()), "unsaid": round(share, 3)}
