@@ -262,6 +262,7 @@ PREDICTIONS = Format(
         "reasoning": "optional: the explanation that it gave; else read from `answer`",
         "reference": "optional: the reference explanation",
         "log_likelihoods": "optional: of each label's statement, natural logarithms, as {negative, positive}",
+        "person_id": "optional: who is seen, a pseudonym; where every clip has one, intervals and tests are over persons",
         "temperature": "optional: what divides them, as learnt on other clips; null or left out: nothing",
     },
     """\

@@ -19,7 +19,7 @@ LEVEL = 0.95
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Interval:
-    """A score and its 95 % interval."""
+    """A score and its 95 % interval, whose ends are NaN where it is unknown."""
 
     value: float
     low: float
@@ -28,14 +28,19 @@ class Interval:
     def __format__(self, sign: str) -> str:
         """In percent; '+' shows the sign of a difference."""
         value, low, high = (f"{100 * x:{sign}.1f}" for x in (self.value, self.low, self.high))
-        return f"{value} [{low}, {high}]"
+        return f"{value} [{low}, {high}]" if self.known else value
 
     def __str__(self) -> str:
         return f"{self}"
 
-    def bounds(self) -> list[float]:
-        """Both ends, for JSON."""
-        return [self.low, self.high]
+    @property
+    def known(self) -> bool:
+        """Whether there is an interval."""
+        return not (math.isnan(self.low) or math.isnan(self.high))
+
+    def bounds(self) -> list[float] | None:
+        """Both ends, for JSON; None where the interval is unknown."""
+        return [self.low, self.high] if self.known else None
 
 
 def interval(value: float | np.ndarray, replicates: Float[np.ndarray, " R"]) -> Interval:

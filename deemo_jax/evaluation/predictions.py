@@ -16,7 +16,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_jsonl
 from deemo_jax.core.schema import DEEMO_LABELS, Labels, Modality, close_key, set_name
 from deemo_jax.data.prompts import parse_emotion
-from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES, MAX_ROWS, clip_id_of, emotion_of, text_of
+from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES, MAX_ROWS, clip_id_of, emotion_of, person_of, text_of
 from deemo_jax.evaluation.truth import Truth
 from deemo_jax.generation.answer_text import parse_reasoning
 
@@ -36,6 +36,7 @@ class Prediction:
         log_likelihoods: label -> natural logarithm of the likelihood of its statement; None where it is not known.
         temperature: learnt on other clips; the differences of log-likelihoods are divided by it. None where none was
             learnt.
+        person_id: a pseudonym of who is seen; None where it is unknown.
     """
 
     clip_id: str
@@ -47,6 +48,7 @@ class Prediction:
     reference: str = ""
     log_likelihoods: Mapping[str, float] | None = None
     temperature: float | None = None
+    person_id: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The row as predictions.jsonl has it."""
@@ -58,20 +60,31 @@ def indices(emotions: Sequence[str | None], labels: Labels = DEEMO_LABELS) -> In
     return np.array([len(labels) if e is None else labels.index(e) for e in emotions], np.int64)
 
 
+def persons(rows: Sequence[Prediction]) -> Int[np.ndarray, " n"] | None:
+    """Of each row, the index of its person, 0 to P - 1; None where the person of any row is unknown."""
+    names = [row.person_id for row in rows]
+    if not all(names):
+        return None
+    return np.unique(np.array(names, dtype=object), return_inverse=True)[1]
+
+
 def by_set(predictions: Iterable[Prediction]) -> dict[str, list[Prediction]]:
     """The predictions of each modality set, sorted by clip id, so that the same places of two sets are the same clip.
 
     Raises:
-        UserError: a clip twice in one set, sets that cover different clips, or a clip with two labels.
+        UserError: a clip twice in one set, sets that cover different clips, or a clip with two labels or persons.
     """
     sets: dict[str, dict[str, Prediction]] = {}
     labels: dict[str, str] = {}
+    seen: dict[str, str | None] = {}
     for row in predictions:
         chosen = sets.setdefault(row.modalities, {})
         if row.clip_id in chosen:
             raise UserError(f"clip {row.clip_id} occurs twice for modalities {row.modalities!r}; keep one row")
         if (label := labels.setdefault(row.clip_id, row.emotion_true)) != row.emotion_true:
             raise UserError(f"clip {row.clip_id} is labelled both {label} and {row.emotion_true}; mend emotion_true")
+        if (person := seen.setdefault(row.clip_id, row.person_id)) != row.person_id:
+            raise UserError(f"clip {row.clip_id} is of both person {person} and {row.person_id}; mend person_id")
         chosen[row.clip_id] = row
     for name, chosen in sets.items():
         if missing := labels.keys() - chosen.keys():
@@ -89,11 +102,12 @@ def read_predictions(
 
     Each line needs `clip_id`, and `emotion_predicted` (a label or null) or `answer`; `emotion_true` too unless `truth`
     has it. `modalities` ('all' when absent), `reasoning` and `reference` are optional, and so are `log_likelihoods`
-    ({"negative": ..., "positive": ...}) and `temperature`, from which probabilities are scored.
+    ({"negative": ..., "positive": ...}) and `temperature`, from which probabilities are scored, and `person_id`, by
+    which intervals are made.
 
     Args:
         path: a JSON-lines file.
-        truth: of the file that --truth names; its labels and references are used in place of the rows'.
+        truth: of the file that --truth names; its labels, references and known persons are used in place of the rows'.
         labels: the labels that emotions may be.
 
     Raises:
@@ -121,13 +135,15 @@ def read_predictions(
 
 
 def with_truth(rows: Iterable[Prediction], truth: Truth) -> list[Prediction]:
-    """Predictions with the labels and references of a truth in place of their own.
+    """Predictions with the labels, references and known persons of a truth in place of their own.
 
     Raises:
         UserError: the truth lacks a clip.
     """
     return [
-        dataclasses.replace(row, emotion_true=emotion, reference=reference)
+        dataclasses.replace(
+            row, emotion_true=emotion, reference=reference, person_id=truth.person(row.clip_id) or row.person_id
+        )
         for row in rows
         for emotion, reference in [truth.of(row.clip_id)]
     ]
@@ -171,6 +187,7 @@ def _prediction(row: Mapping[str, Any], truth: Truth | None, labels: Labels) -> 
         reference=reference,
         log_likelihoods=_odds(row, labels),
         temperature=_temperature(row),
+        person_id=(truth.person(clip) if truth else None) or person_of(row),
     )
 
 

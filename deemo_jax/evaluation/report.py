@@ -11,6 +11,8 @@ from deemo_jax.core.files import atomic, write_json
 from deemo_jax.core.plots import BLUE, INK, ORANGE, SKY, VERMILION, canvas, png, tidy
 from deemo_jax.core.tables import Table
 from deemo_jax.evaluation.results import Results
+from deemo_jax.evaluation.scores.paired_tests import DISCORDANCE, LEVEL, POWER, smallest_difference
+from deemo_jax.evaluation.scores.resampled_tables import FEWEST_PERSONS
 
 
 def tables(results: Results) -> list[Table]:
@@ -20,8 +22,17 @@ def tables(results: Results) -> list[Table]:
     rows: list[tuple[str, ...]]
     if results.differences:
         caption = "Differences on the same clips, points [paired 95 % interval]"
-        rows = [(name, f"{d.accuracy:+}", f"{d.f1_weighted:+}") for name, d in results.differences.items()]
-        found.append(Table(caption, ("", "accuracy", "weighted F1"), tuple(rows)))
+        rows = [
+            (
+                name,
+                f"{d.accuracy:+}",
+                f"{d.f1_weighted:+}",
+                p_value(d.p),
+                p_value(d.p if d.p_holm is None else d.p_holm),
+            )
+            for name, d in results.differences.items()
+        ]
+        found.append(Table(caption, ("", "accuracy", "weighted F1", "p (accuracy)", "p (Holm)"), tuple(rows)))
     if results.cues:
         header = ("modalities", "cue", "precision", "when shuffled", "recall", "when shuffled")
         rows = [
@@ -60,7 +71,38 @@ def _recognition(results: Results) -> Table:
 def notes(results: Results) -> list[str]:
     """Notes on the tables for a reader, a line each."""
     kind = [f"The corpus is {results.corpus}, as its truth file states."] if results.corpus else []
-    return [*results.notes, *kind]
+    return [*certainty(results.n, results.persons, tested=bool(results.differences)), *results.notes, *kind]
+
+
+def certainty(n: int, persons: int | None, *, tested: bool) -> list[str]:
+    """What intervals and tests rest on, a sentence a line.
+
+    Args:
+        n: clips.
+        persons: how many they show; None where this is unknown.
+        tested: whether differences are shown.
+    """
+    if persons is None:
+        said = ["Intervals are over clips, as if each showed another person: not every row has a person_id."]
+    elif persons < FEWEST_PERSONS:
+        said = [f"No intervals: the clips show {persons} persons, and {FEWEST_PERSONS} are the fewest for one."]
+    else:
+        said = [f"Intervals of recognition are over {persons} persons, each drawn with all their clips."]
+    if tested:
+        test = "McNemar's exact test" if persons is None else "sign-flips over persons"
+        said.append(f"p is of equal accuracy, two-sided, by {test}; Holm's is adjusted for all differences shown.")
+        least = smallest_difference(n)
+        shown = "no difference" if least is None else f"differences in accuracy from {100 * least:.1f} points on"
+        said.append(
+            f"{n} clips can show {shown} ({100 * POWER:.0f} % power, {100 * LEVEL:.0f} % level, independent clips of "
+            f"which {100 * DISCORDANCE:.0f} % are told right by just one of both)."
+        )
+    return said
+
+
+def p_value(p: float) -> str:
+    """A p-value with three digits."""
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
 
 
 def _number(value: float | None) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
-from deemo_jax.evaluation.predictions import Prediction, indices
+from deemo_jax.evaluation.predictions import Prediction, indices, persons
 from deemo_jax.evaluation.scores import cue_scores, metrics
+from deemo_jax.evaluation.scores.paired_tests import DISCORDANCE, smallest_difference
 from deemo_jax.evaluation.scores.probability_scores import ProbabilityScores, probability_scores
 from deemo_jax.evaluation.truth import Truth
 
@@ -26,6 +27,7 @@ class Results:
         bayes: modality set -> best accuracy that is possible, 0 to 1, where the truth states it; else empty.
         probabilities: modality set -> scores of the probabilities, where likelihoods are known; else empty.
         corpus: kind of the corpus, where the truth states it; else empty.
+        persons: over how many persons intervals and tests are; None where persons are unknown, and they are over clips.
     """
 
     source: str
@@ -37,6 +39,7 @@ class Results:
     bayes: dict[str, float]
     probabilities: dict[str, ProbabilityScores] = dataclasses.field(default_factory=dict)
     corpus: str = ""
+    persons: int | None = None
 
     @property
     def n(self) -> int:
@@ -50,6 +53,9 @@ class Results:
             "notes": list(self.notes),
             "corpus": self.corpus or None,
             "majority": self.majority,
+            "persons": self.persons,
+            "tested_by": "McNemar" if self.persons is None else "sign-flips over persons",
+            "smallest_difference": {"discordance": DISCORDANCE, "accuracy": smallest_difference(self.n)},
             "bayes": self.bayes or None,
             "sets": {name: scores.to_json() for name, scores in self.sets.items()},
             "differences": {name: difference.to_json() for name, difference in self.differences.items()},
@@ -80,21 +86,25 @@ def score(
     rows = next(iter(sets.values()))
     true = indices([row.emotion_true for row in rows], labels)
     predicted = {name: indices([row.emotion_predicted for row in of_set], labels) for name, of_set in sets.items()}
+    of_person = persons(rows)
     corpus = truth.corpus if truth else None
     best = corpus.optimal_accuracy if corpus else {}
     return Results(
         source=source,
         notes=tuple(notes),
         majority=metrics.majority(true),
-        sets={name: metrics.recognition(true, said, labels) for name, said in predicted.items()},
-        differences={
-            f"{a} - {b}": metrics.paired_difference(true, predicted[a], predicted[b], labels)
-            for a, b in itertools.combinations(predicted, 2)
-        },
+        sets={name: metrics.recognition(true, said, labels, of_person) for name, said in predicted.items()},
+        differences=metrics.adjusted(
+            {
+                f"{a} - {b}": metrics.paired_difference(true, predicted[a], predicted[b], labels, of_person)
+                for a, b in itertools.combinations(predicted, 2)
+            }
+        ),
         cues=_cue_scores(sets, truth) if truth else {},
         bayes={name: best[name] for name in sets if name in best},
         probabilities={name: found for name, of_set in sets.items() if (found := probability_scores(of_set, labels))},
         corpus=corpus.kind if corpus else "",
+        persons=None if of_person is None else int(of_person.max()) + 1,
     )
 
 

@@ -42,6 +42,18 @@ def clip_id_of(row: Mapping[str, Any]) -> str:
     return value
 
 
+def person_of(row: Mapping[str, Any]) -> str | None:
+    """The pseudonym of the person in a row; None where it is missing, null or empty.
+
+    Raises:
+        UserError: it is no string, is too long, or has characters that cannot be printed.
+    """
+    value = row.get("person_id")
+    if value is not None and not (isinstance(value, str) and len(value) <= MAX_ID and value.isprintable()):
+        raise UserError(f"person_id must be at most {MAX_ID} printable characters, or null")
+    return value or None
+
+
 def emotion_of(row: Mapping[str, Any], key: str, labels: Labels) -> str | None:
     """An emotion in a row; None where it is null or missing.
 

@@ -9,7 +9,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_jsonl
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.data.corpus_statement import CorpusStatement, stated_corpus
-from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES, MAX_ROWS, clip_id_of, emotion_of, text_of
+from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES, MAX_ROWS, clip_id_of, emotion_of, person_of, text_of
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,6 +32,14 @@ class Truth:
         """
         row = self._row(clip_id)
         return row["emotion"], text_of(row, "reasoning", "")
+
+    def person(self, clip_id: str) -> str | None:
+        """The pseudonym of the person in a clip; None where the file states none.
+
+        Raises:
+            UserError: the file lacks the clip, or its person is no text.
+        """
+        return person_of(self._row(clip_id))
 
     def cues(self, clip_id: str) -> dict[str, str]:
         """Cue -> its state in a clip; empty where the file states no cues.

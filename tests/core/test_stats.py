@@ -35,4 +35,5 @@ def test_persons_are_drawn_with_all_their_clips():
 def test_samples_without_a_score_are_left_out():
     found = over_persons(lambda often: np.where(often[:, 0] > 0, 0.25, np.nan), 3, 50, seed=0)
     assert found.bounds() == [0.25, 0.25]
-    assert all(map(math.isnan, over_persons(lambda often: np.full(len(often), np.nan), 3, 50, seed=0).bounds()))
+    none = over_persons(lambda often: np.full(len(often), np.nan), 3, 50, seed=0)
+    assert math.isnan(none.value) and not none.known and none.bounds() is None

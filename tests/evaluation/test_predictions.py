@@ -8,7 +8,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Labels, Modality, set_name
 from deemo_jax.evaluation import predictions
 from deemo_jax.evaluation.modality_sets import fullest, parse_sets
-from deemo_jax.evaluation.predictions import by_set, indices, read_predictions
+from deemo_jax.evaluation.predictions import by_set, indices, persons, read_predictions, with_truth
 from deemo_jax.evaluation.truth import read_truth
 
 
@@ -63,6 +63,19 @@ def test_truth_overrules_the_file_and_brings_the_reference(tmp_path):
     assert (found.emotion_true, found.reference) == ("positive", "why")
 
 
+def test_persons_come_from_the_truth_else_from_the_rows(tmp_path):
+    stated = [{"clip_id": "a", "emotion": "positive", "person_id": "p2"}, {"clip_id": "b", "emotion": "positive"}]
+    truth = read_truth(write(tmp_path / "t.jsonl", stated))
+    path = write(tmp_path / "p.jsonl", [row(person_id="p1"), row("b", person_id="p1")])
+    rows = list(read_predictions(path))
+    assert [found.person_id for found in rows] == ["p1", "p1"]
+    for found in (list(read_predictions(path, truth)), with_truth(rows, truth)):
+        assert [one.person_id for one in found] == ["p2", "p1"]
+        assert persons(found).tolist() == [1, 0]
+    unknown = next(read_predictions(write(tmp_path / "q.jsonl", [row("b", person_id="")])))
+    assert unknown.person_id is None and persons([rows[0], unknown]) is None
+
+
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
@@ -83,6 +96,8 @@ def test_truth_overrules_the_file_and_brings_the_reference(tmp_path):
         (row(log_likelihoods={"negative": 1, "positive": 10**400}), "log_likelihoods must have a finite number"),
         (row(log_likelihoods=[1, 2]), "log_likelihoods must have a finite number"),
         (row(temperature=0), "temperature is '0'; it must be above 0"),
+        (row(person_id=7), "person_id must be at most 200 printable characters, or null"),
+        (row(person_id="p\n"), "person_id must be at most 200 printable characters"),
         (row(temperature=True), "temperature is 'True'"),
         ("[1, 2]", "not a JSON object"),
         ("{", "not valid JSON"),
@@ -136,6 +151,7 @@ def test_sets_are_paired_by_clip(tmp_path):
     ("rows", "says"),
     [
         ([row(), row()], "clip a occurs twice"),
+        ([row(person_id="p"), row(modalities="audio", person_id="q")], "clip a is of both person p and q"),
         ([row(), row("b"), row(modalities="audio")], "1 of 2 clips lack a prediction"),
         ([row(), row(modalities="audio", emotion_true="positive")], "labelled both"),
     ],

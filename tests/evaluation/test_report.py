@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -12,6 +13,7 @@ from deemo_jax.core.schema import DEEMO_LABELS
 from deemo_jax.evaluation import report
 from deemo_jax.evaluation.predictions import by_set
 from deemo_jax.evaluation.results import score
+from deemo_jax.evaluation.scores.paired_tests import holm
 from tests.evaluation.samples import CORPUS, imagined, truth_of
 
 SKILL = {"all": 0.9, "transcript": 0.75, "audio,video": 0.6}
@@ -119,6 +121,30 @@ def test_probabilities_are_shown_as_they_are_and_calibrated():
     # Some rows without odds, and temperatures that differ, are no reason to fail.
     odd = [dataclasses.replace(rows[0], log_likelihoods=None), dataclasses.replace(rows[1], temperature=3.0), *rows[2:]]
     assert score(by_set(odd), "x").probabilities["all"].n == 199
+
+
+@pytest.mark.parametrize(
+    ("persons", "says"),
+    [(20, "Intervals of recognition are over 20 persons"), (9, "No intervals: the clips show 9 persons, and 10")],
+)
+def test_intervals_and_tests_are_over_persons_where_they_are_known(sample, persons, says, tmp_path):
+    rows = [dataclasses.replace(row, person_id=f"p{int(row.clip_id[4:]) % persons}") for row in imagined(SKILL)]
+    found = score(by_set(rows), "x")
+    lines = report.text(found).splitlines()
+    assert any(line.startswith(says) for line in lines)
+    assert any("by sign-flips over persons" in line for line in lines)
+    assert any(
+        line.startswith("200 clips can show differences in accuracy from 8.8 points on (80 % p") for line in lines
+    )
+    row = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert (row["persons"], row["tested_by"]) == (persons, "sign-flips over persons")
+    assert (row["sets"]["all"]["intervals"]["accuracy"] is None) == (persons < 10)
+    p = [gap["p"] for gap in row["differences"].values()]
+    assert [gap["p_holm"] for gap in row["differences"].values()] == pytest.approx(holm(np.array(p)).tolist())
+    report.write(found, tmp_path)
+    by_clip = sample.to_json()
+    assert (by_clip["persons"], by_clip["tested_by"]) == (None, "McNemar")
+    assert "Intervals are over clips" in report.text(sample) and "McNemar's exact test" in report.text(sample)
 
 
 def test_writes_everything_or_says_why_not(sample, foreign, tmp_path):

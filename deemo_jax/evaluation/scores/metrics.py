@@ -4,13 +4,17 @@ Axes: n clips, C labels in the dataset's order, K = C + 1 predictions (the last 
 """
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 
 from deemo_jax.core.schema import DEEMO_LABELS, UNPARSED, Labels
-from deemo_jax.core.stats import Interval, interval, ratio, resample
+from deemo_jax.core.stats import Interval, interval, ratio
+from deemo_jax.evaluation.scores.paired_tests import holm, paired_p
+from deemo_jax.evaluation.scores.resampled_tables import count_cells, resampled_tables
 
 # The scores of a whole system, in the order of reports.
 HEADLINE = ("accuracy", "f1_weighted", "f1_macro")
@@ -81,17 +85,30 @@ class Recognition:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Difference:
-    """Scores of a first system minus those of a second one on the same clips."""
+    """Scores of a first system minus those of a second one on the same clips.
+
+    Attributes:
+        accuracy, f1_weighted, f1_macro: with their intervals.
+        discordance: share of the clips that just one of both gets right.
+        p: two-sided, of equal accuracy: by sign-flips over persons, or McNemar's where persons are unknown.
+        p_holm: adjusted for the number of differences that are shown together; None for one alone.
+    """
 
     accuracy: Interval
     f1_weighted: Interval
     f1_macro: Interval
+    discordance: float
+    p: float
+    p_holm: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The differences as recognition.json has them."""
         return {
             **{name: getattr(self, name).value for name in HEADLINE},
             "intervals": {name: getattr(self, name).bounds() for name in HEADLINE},
+            "discordance": self.discordance,
+            "p": self.p,
+            "p_holm": self.p_holm,
         }
 
 
@@ -108,10 +125,10 @@ def confusion(
     Raises:
         ValueError: an index is out of range.
     """
-    return _count((truth, predicted), (len(labels), len(labels) + 1))
+    return count_cells((truth, predicted), (len(labels), len(labels) + 1))
 
 
-def scores(tables: Int[np.ndarray, "*R C K"]) -> Scores:
+def scores(tables: Real[np.ndarray, "*R C K"]) -> Scores:
     """Scores of confusion tables.
 
     An unparsed answer counts as a miss of its true class, and as a false alarm of no class. Precision or recall are 0
@@ -134,19 +151,29 @@ def scores(tables: Int[np.ndarray, "*R C K"]) -> Scores:
 
 
 def recognition(
-    truth: Int[np.ndarray, " n"], predicted: Int[np.ndarray, " n"], labels: Labels = DEEMO_LABELS
+    truth: Int[np.ndarray, " n"],
+    predicted: Int[np.ndarray, " n"],
+    labels: Labels = DEEMO_LABELS,
+    persons: Int[np.ndarray, " n"] | None = None,
 ) -> Recognition:
-    """Scores one system on n >= 1 clips, with 95 % bootstrap intervals over clips. Arguments as for `confusion`."""
+    """Scores one system on n >= 1 clips, with 95 % bootstrap intervals.
+
+    Args:
+        truth, predicted, labels: as for `confusion`.
+        persons: of each clip, its person, 0 to P - 1: intervals are over persons, and unknown for fewer than 10. None
+            where persons are unknown: intervals are over clips.
+    """
     table = confusion(truth, predicted, labels)
-    point, drawn = scores(table), scores(resample(table))
+    resampled = resampled_tables(truth, [predicted], len(labels), persons)
+    point, drawn = scores(table), scores(resampled[0]) if resampled else None
 
     def of_class(name: str, c: int) -> Interval:
-        return interval(getattr(point, name)[c], getattr(drawn, name)[:, c])
+        return _interval(getattr(point, name)[c], getattr(drawn, name)[:, c] if drawn else None)
 
     return Recognition(
         n=int(table.sum()),
         unparsed=int(table[:, -1].sum()),
-        **{name: interval(getattr(point, name), getattr(drawn, name)) for name in HEADLINE},
+        **{name: _interval(getattr(point, name), getattr(drawn, name) if drawn else None) for name in HEADLINE},
         classes={
             name: ClassScores(int(table[c].sum()), of_class("precision", c), of_class("recall", c), of_class("f1", c))
             for c, name in enumerate(labels)
@@ -160,21 +187,38 @@ def paired_difference(
     first: Int[np.ndarray, " n"],
     second: Int[np.ndarray, " n"],
     labels: Labels = DEEMO_LABELS,
+    persons: Int[np.ndarray, " n"] | None = None,
 ) -> Difference:
-    """Scores of the predictions `first` minus those of `second`; each bootstrap sample has the same clips for both."""
-    C = len(labels)
-    joint = _count((truth, first, second), (C, C + 1, C + 1))
-    drawn = resample(joint)
-    points = scores(joint.sum(axis=2)), scores(joint.sum(axis=1))
-    stacks = scores(drawn.sum(axis=3)), scores(drawn.sum(axis=2))
-    return Difference(
-        **{
-            name: interval(
-                getattr(points[0], name) - getattr(points[1], name), getattr(stacks[0], name) - getattr(stacks[1], name)
-            )
-            for name in HEADLINE
-        }
+    """Scores of the predictions `first` minus those of `second`; each bootstrap sample has the same clips for both.
+
+    Args:
+        truth, labels: as for `confusion`.
+        first, second: label indices, or C for an unparsed answer.
+        persons: as for `recognition`; the test of equal accuracy follows them, too (`paired_tests.paired_p`).
+    """
+    points = [scores(confusion(truth, one, labels)) for one in (first, second)]
+    resampled = resampled_tables(truth, [first, second], len(labels), persons)
+    stacks = [scores(tables) for tables in resampled] if resampled else None
+    right = truth == first, truth == second
+    accuracy, weighted, macro = (
+        _interval(_gap(points, name), _gap(stacks, name) if stacks else None) for name in HEADLINE
     )
+    return Difference(
+        accuracy=accuracy,
+        f1_weighted=weighted,
+        f1_macro=macro,
+        discordance=float((right[0] != right[1]).mean()),
+        p=paired_p(*right, persons),
+    )
+
+
+def adjusted(family: dict[str, Difference]) -> dict[str, Difference]:
+    """Differences that are shown together, with their p-values adjusted for their number."""
+    p = holm(np.array([difference.p for difference in family.values()]))
+    return {
+        name: dataclasses.replace(difference, p_holm=float(one))
+        for (name, difference), one in zip(family.items(), p, strict=True)
+    }
 
 
 def majority(truth: Int[np.ndarray, " n"]) -> float:
@@ -182,10 +226,12 @@ def majority(truth: Int[np.ndarray, " n"]) -> float:
     return float(np.bincount(truth).max() / len(truth))
 
 
-def _count(labels: tuple[np.ndarray, ...], shape: tuple[int, ...]) -> np.ndarray:
-    # `ravel_multi_index` raises on an index out of range, which arithmetic would count in another cell.
-    cells = np.ravel_multi_index(labels, shape)
-    return np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape)
+def _gap(pair: Sequence[Scores], name: str) -> np.ndarray:
+    return np.asarray(getattr(pair[0], name) - getattr(pair[1], name))
+
+
+def _interval(value: np.ndarray, replicates: np.ndarray | None) -> Interval:
+    return Interval(float(value), math.nan, math.nan) if replicates is None else interval(value, replicates)
 
 
 def _class_json(of: ClassScores) -> dict[str, Any]:
