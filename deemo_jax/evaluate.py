@@ -23,6 +23,7 @@ from deemo_jax.evaluation import output_folder, report
 from deemo_jax.evaluation.evaluate_file import FileRequest, evaluate_file
 from deemo_jax.evaluation.modality_sets import fullest, parse_sets
 from deemo_jax.evaluation.predictions import by_set, read_predictions
+from deemo_jax.evaluation.reading.synonyms import label_synonyms
 from deemo_jax.evaluation.truth import read_truth
 
 WORKDIR = flags.DEFINE_string("workdir", "", "Folder of a run; results go to its evaluation/.")
@@ -58,6 +59,9 @@ TRUTH = flags.DEFINE_string(
 LABELS = flags.DEFINE_string(
     "labels", "", "The emotions that --predictions and --truth name, divided by commas. Default: negative,positive."
 )
+SYNONYMS = flags.DEFINE_string(
+    "synonyms", "", "JSON with other words for labels, by which the answers of --predictions are read."
+)
 SHEET = flags.DEFINE_bool("sheet", False, "Draw the contact sheet of an evaluated run; needs --source and --deid.")
 SOURCE = flags.DEFINE_string("source", "", "Folder of the raw clips, for --sheet.")
 DEID = flags.DEFINE_string("deid", "", "Folder of the de-identified clips and their manifests, for --sheet.")
@@ -73,12 +77,14 @@ WHICH = (OUT, OVERWRITE, MODALITIES, FROM_STEP, SPLIT, LIMIT, MAX_NEW_TOKENS, DA
 
 def main() -> None:
     if SHOW_FORMAT.value:
-        print(formats.shown((formats.PREDICTIONS, formats.ANNOTATIONS)))
+        print(formats.shown((formats.PREDICTIONS, formats.ANNOTATIONS, formats.SYNONYMS)))
         return
     if not WORKDIR.value and not PREDICTIONS.value:
         raise UserError("name a run with --workdir, or a file of predictions with --predictions")
     if LABELS.value and not PREDICTIONS.value:
         raise UserError("--labels goes with --predictions: a run has those of its dataset")
+    if SYNONYMS.value and not PREDICTIONS.value:
+        raise UserError("--synonyms goes with --predictions: a run's own answers have one form")
     if SHEET.value and not (WORKDIR.value and SOURCE.value and DEID.value):
         raise UserError("--sheet needs --workdir, --source (raw clips) and --deid (de-identified clips)")
     folder = None if any(flag.present for flag in WHICH) else output_folder.newest(Path(WORKDIR.value, "evaluation"))
@@ -94,6 +100,7 @@ def _evaluate_file() -> Path | None:
             predictions=Path(PREDICTIONS.value),
             truth=_path(TRUTH.value),
             labels=_labels(),
+            synonyms=_path(SYNONYMS.value),
             workdir=_path(WORKDIR.value),
             out=_path(OUT.value),
             overwrite=OVERWRITE.value,
@@ -140,7 +147,8 @@ def _draw_sheet(folder: Path) -> None:
 
     labels = _labels() if PREDICTIONS.value else output_folder.scored_labels(folder)
     truth = read_truth(TRUTH.value, labels) if PREDICTIONS.value and TRUTH.value else None
-    sets = by_set(read_predictions(PREDICTIONS.value or folder / output_folder.PREDICTIONS, truth, labels))
+    synonyms = label_synonyms(SYNONYMS.value, labels) if SYNONYMS.value else None
+    sets = by_set(read_predictions(PREDICTIONS.value or folder / output_folder.PREDICTIONS, truth, labels, synonyms))
     name, path = fullest(sets), folder / "sheet.png"
     contact_sheet.draw_spread(sets[name], name, path, SOURCE.value, DEID.value, ROWS.value)
     print(f"contact sheet of {name}: {path}")

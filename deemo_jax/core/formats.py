@@ -256,7 +256,8 @@ PREDICTIONS = Format(
         "clip_id": "which clip",
         "emotion_predicted": "negative or positive (or one of `evaluate --labels`), or null where the system gave none; or leave it"
         " out and give `answer`",
-        "answer": "optional: the text as it came; the emotion is read from it where emotion_predicted is left out",
+        "answer": "optional: the text as it came; the emotion is read from it (docs/evaluate.md) where emotion_predicted is left"
+        " out",
         "emotion_true": "the label; may be left out with --truth ANNOTATIONS",
         "modalities": "optional: what the system was given, such as audio,video or transcript; all if left out",
         "reasoning": "optional: the explanation that it gave; else read from `answer`",
@@ -271,4 +272,27 @@ PREDICTIONS = Format(
 """,
 )
 
-ALL = (ANNOTATIONS, SPLITS, ATTESTATION, SOURCES, TRACKS, SPEAKERS, TURNS, WORDS, SEGMENTS, NAMES, PREDICTIONS)
+SYNONYMS = Format(
+    "Synonyms (JSON)",
+    "For `evaluate --synonyms FILE`: for each name, a label, other words and phrases that count as it in answers. A word"
+    " comes once, and is no name itself.",
+    {"(name)": "a list of words and phrases, in any case"},
+    """\
+{"negative": ["cheesed off"], "positive": ["over the moon", "stoked"]}
+""",
+)
+
+ALL = (
+    ANNOTATIONS,
+    SPLITS,
+    ATTESTATION,
+    SOURCES,
+    TRACKS,
+    SPEAKERS,
+    TURNS,
+    WORDS,
+    SEGMENTS,
+    NAMES,
+    PREDICTIONS,
+    SYNONYMS,
+)

@@ -15,7 +15,8 @@ from jaxtyping import Int
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_jsonl
 from deemo_jax.core.schema import DEEMO_LABELS, Labels, Modality, close_key, set_name
-from deemo_jax.data.prompts import parse_emotion
+from deemo_jax.evaluation.reading.free_answer import read_emotion
+from deemo_jax.evaluation.reading.synonyms import Synonyms
 from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES, MAX_ROWS, clip_id_of, emotion_of, person_of, text_of
 from deemo_jax.evaluation.truth import Truth
 from deemo_jax.generation.answer_text import parse_reasoning
@@ -96,7 +97,7 @@ def by_set(predictions: Iterable[Prediction]) -> dict[str, list[Prediction]]:
 
 
 def read_predictions(
-    path: str | Path, truth: Truth | None = None, labels: Labels = DEEMO_LABELS
+    path: str | Path, truth: Truth | None = None, labels: Labels = DEEMO_LABELS, synonyms: Synonyms | None = None
 ) -> Iterator[Prediction]:
     """Reads a system's outputs.
 
@@ -109,6 +110,7 @@ def read_predictions(
         path: a JSON-lines file.
         truth: of the file that --truth names; its labels, references and known persons are used in place of the rows'.
         labels: the labels that emotions may be.
+        synonyms: other words for labels, by which emotions are read out of answers.
 
     Raises:
         UserError: a row is malformed or lacks a key, a clip occurs twice in a set, or there are too many rows or none;
@@ -121,7 +123,7 @@ def read_predictions(
         if count > MAX_ROWS:
             raise UserError(f"{path}: more than {MAX_ROWS:,} rows; score it in parts")
         try:
-            read = _prediction(row, truth, labels)
+            read = _prediction(row, truth, labels, synonyms)
         except UserError as error:
             raise UserError(f"{where}: {error}") from error
         if (earlier := first.setdefault((read.clip_id, read.modalities), count)) != count:
@@ -164,7 +166,7 @@ def _missing(row: Mapping[str, Any], labelled: bool, labels: Labels) -> list[str
     return said
 
 
-def _prediction(row: Mapping[str, Any], truth: Truth | None, labels: Labels) -> Prediction:
+def _prediction(row: Mapping[str, Any], truth: Truth | None, labels: Labels, synonyms: Synonyms | None) -> Prediction:
     if missing := _missing(row, truth is None, labels):
         raise UserError("; ".join(missing))
     clip = clip_id_of(row)
@@ -181,7 +183,7 @@ def _prediction(row: Mapping[str, Any], truth: Truth | None, labels: Labels) -> 
         answer=answer,
         emotion_predicted=emotion_of(row, "emotion_predicted", labels)
         if "emotion_predicted" in row
-        else parse_emotion(answer, labels),
+        else read_emotion(answer, labels, synonyms),
         emotion_true=label,
         reasoning=text_of(row, "reasoning", parse_reasoning(answer, labels)),
         reference=reference,

@@ -8,6 +8,7 @@ import pytest
 
 from deemo_jax import build, deidentify, redact
 from deemo_jax.core import formats
+from deemo_jax.core.schema import DEEMO_LABELS
 from deemo_jax.data.build.annotations import read_annotations, unused_keys
 from deemo_jax.data.build.attestation import load_attestation
 from deemo_jax.data.build.splits import read_splits
@@ -19,6 +20,7 @@ from deemo_jax.deid.voice.diarised import read_diarised
 from deemo_jax.deid.voice.speakers import load_speakers
 from deemo_jax.deid.voice.spoken.word_times import read_word_times
 from deemo_jax.evaluation.predictions import by_set, read_predictions
+from deemo_jax.evaluation.reading.synonyms import label_synonyms
 from deemo_jax.evaluation.truth import read_truth
 
 DOCS = Path(__file__).parents[2] / "docs" / "formats.md"
@@ -40,6 +42,12 @@ READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], 
         lambda read: [piece.span for piece in read] == [(62, 75.5), (4200, 4230)] and read[1].clip_id == "mine",
     ),
     (formats.NAMES, "n.txt", read_names, lambda read: bool(read.find("jane example said"))),
+    (
+        formats.SYNONYMS,
+        "s.json",
+        lambda p: label_synonyms(p, DEEMO_LABELS),
+        lambda read: read["positive"] == ("over the moon", "stoked"),
+    ),
     (formats.PREDICTIONS, "p.jsonl", lambda p: by_set(read_predictions(p)), lambda read: len(read["all"]) == 2),
 ]
 

@@ -1,0 +1,1 @@
+"""How an emotion is read from an answer in free words."""
