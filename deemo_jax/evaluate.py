@@ -4,25 +4,31 @@
     python -m deemo_jax.evaluate --workdir runs/sample --modalities "all;transcript;video,audio" --limit 50
     python -m deemo_jax.evaluate --predictions theirs.jsonl --truth truth.jsonl
     python -m deemo_jax.evaluate --workdir runs/sample --sheet --source raw --deid deid
+    python -m deemo_jax.evaluate --compare runs/a runs/b theirs.jsonl --truth truth.jsonl --out runs/table5 --published
 
 The first two answer every clip of the split once per modality set. Each evaluation has a folder of its own in
 WORKDIR/evaluation/, or --out: predictions.jsonl, recognition.json, report.md and recognition.png. One that was
 interrupted goes on where it stopped; one that is there is shown, not made again. --predictions needs no model; its
 scores are only shown without --workdir or --out. --sheet draws sheet.png beside the predictions of the evaluation that
-the other flags ask for; without any of them, of the one that was finished last.
+the other flags ask for; without any of them, of the one that was finished last. --compare makes one table of runs, each
+by its evaluation that was finished last, and of files of predictions, with the differences from the first.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
 
 from deemo_jax.core import cli, formats
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import DEEMO_LABELS, Labels
-from deemo_jax.evaluation import output_folder, report
+from deemo_jax.core.schema import DEEMO_LABELS, Labels, set_name
+from deemo_jax.evaluation import comparison_report, output_folder, report
+from deemo_jax.evaluation.compared_systems import labels_of, predictions_of, read_systems
+from deemo_jax.evaluation.comparison import compare
 from deemo_jax.evaluation.evaluate_file import FileRequest, evaluate_file
 from deemo_jax.evaluation.modality_sets import fullest, parse_sets
 from deemo_jax.evaluation.predictions import by_set, read_predictions
+from deemo_jax.evaluation.published import TABLE_5
 from deemo_jax.evaluation.reading.synonyms import label_synonyms
 from deemo_jax.evaluation.truth import read_truth
 
@@ -57,10 +63,12 @@ TRUTH = flags.DEFINE_string(
     "and the best accuracy are in the report.",
 )
 LABELS = flags.DEFINE_string(
-    "labels", "", "The emotions that --predictions and --truth name, divided by commas. Default: negative,positive."
+    "labels",
+    "",
+    "The emotions that --predictions, --compare and --truth name, divided by commas. Default: negative,positive.",
 )
 SYNONYMS = flags.DEFINE_string(
-    "synonyms", "", "JSON with other words for labels, by which the answers of --predictions are read."
+    "synonyms", "", "JSON with other words for labels, by which the answers of files of predictions are read."
 )
 SHEET = flags.DEFINE_bool("sheet", False, "Draw the contact sheet of an evaluated run; needs --source and --deid.")
 SOURCE = flags.DEFINE_string("source", "", "Folder of the raw clips, for --sheet.")
@@ -69,22 +77,30 @@ ACCEPT_DATA_CHANGE = flags.DEFINE_bool(
     "accept_data_change", False, "Take other data than the run was trained on; the report says so."
 )
 VERIFY_DATA = flags.DEFINE_bool("verify_data", False, "First hold the hash of every shard against what build recorded.")
+COMPARE = flags.DEFINE_bool("compare", False, "One table of the runs and files of predictions that are named after it.")
+PUBLISHED = flags.DEFINE_bool("published", False, "With --compare: show the rows of the paper's Table 5 beside.")
 ROWS = flags.DEFINE_integer("rows", 8, "Rows of the sheet.", lower_bound=1, upper_bound=40)
 SHOW_FORMAT = flags.DEFINE_bool("show_format", False, "Show what predictions and truth look like, and stop.")
 # Flags that choose an evaluation; without any of them --sheet draws that of the last one.
 WHICH = (OUT, OVERWRITE, MODALITIES, FROM_STEP, SPLIT, LIMIT, MAX_NEW_TOKENS, DATA_DIR, CALIBRATE, PREDICTIONS, TRUTH)
 
 
-def main() -> None:
+def main(words: Sequence[str]) -> None:
+    if COMPARE.value:
+        _compare(words)
+        return
+    cli.refuse_words(words)
+    if PUBLISHED.value:
+        raise UserError("--published goes with --compare")
     if SHOW_FORMAT.value:
         print(formats.shown((formats.PREDICTIONS, formats.ANNOTATIONS, formats.SYNONYMS)))
         return
     if not WORKDIR.value and not PREDICTIONS.value:
         raise UserError("name a run with --workdir, or a file of predictions with --predictions")
     if LABELS.value and not PREDICTIONS.value:
-        raise UserError("--labels goes with --predictions: a run has those of its dataset")
+        raise UserError("--labels goes with --predictions or --compare: a run has those of its dataset")
     if SYNONYMS.value and not PREDICTIONS.value:
-        raise UserError("--synonyms goes with --predictions: a run's own answers have one form")
+        raise UserError("--synonyms goes with --predictions or --compare: a run's own answers have one form")
     if SHEET.value and not (WORKDIR.value and SOURCE.value and DEID.value):
         raise UserError("--sheet needs --workdir, --source (raw clips) and --deid (de-identified clips)")
     folder = None if any(flag.present for flag in WHICH) else output_folder.newest(Path(WORKDIR.value, "evaluation"))
@@ -142,6 +158,29 @@ def _evaluate_run() -> Path:
     return folder
 
 
+def _compare(words: Sequence[str]) -> None:
+    if not words:
+        raise UserError("name runs or files of predictions behind --compare")
+    if WORKDIR.value or PREDICTIONS.value or SHEET.value:
+        raise UserError("--compare takes runs and files without --workdir and --predictions, and draws no --sheet")
+    sets = parse_sets(MODALITIES.value) if MODALITIES.value else []
+    if len(sets) > 1:
+        raise UserError(
+            "--compare compares one set; name one with --modalities, or none for the fullest of each system"
+        )
+    paths = list(map(Path, words))
+    labels = _labels() if LABELS.value else labels_of([predictions_of(path) for path in paths])
+    truth = read_truth(TRUTH.value, labels) if TRUTH.value else None
+    synonyms = label_synonyms(Path(SYNONYMS.value), labels) if SYNONYMS.value else None
+    systems = read_systems(paths, labels, truth, set_name(sets[0]) if sets else "", synonyms)
+    found = compare(systems, labels, TABLE_5 if PUBLISHED.value else ())
+    if OUT.value:
+        comparison_report.write(found, Path(OUT.value), overwrite=OVERWRITE.value)
+    print(comparison_report.text(found))
+    if OUT.value:
+        print(f"\nwritten: {Path(OUT.value, 'comparison.md')}")
+
+
 def _draw_sheet(folder: Path) -> None:
     from deemo_jax.evaluation import contact_sheet
 
@@ -163,4 +202,4 @@ def _path(value: str) -> Path | None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run_with_words(main)

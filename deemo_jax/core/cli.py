@@ -101,9 +101,35 @@ def tidy_when_terminated() -> None:
 
 def run(main: Callable[[], int | None]) -> None:
     """`absl.app.run` for commands that have flags only: what is none of them, too, exits with 2 and no traceback."""
+
+    def alone(words: Sequence[str]) -> int | None:
+        refuse_words(words)
+        return main()
+
+    run_with_words(alone, between_flags=False)
+
+
+def refuse_words(words: Sequence[str]) -> None:
+    """Refuses what is no flag.
+
+    Raises:
+        UserError: there is a word.
+    """
+    if words:
+        raise UserError(f"{words[0]!r} is no flag; --help lists the flags")
+
+
+def run_with_words(main: Callable[[Sequence[str]], int | None], *, between_flags: bool = True) -> None:
+    """`absl.app.run` for commands that take words beside flags, such as names of files; mistakes exit with 2.
+
+    Args:
+        main: gets the words.
+        between_flags: whether flags may follow words; otherwise the first word ends the flags.
+    """
     from absl import app, flags, logging
 
     def parse(argv: Sequence[str]) -> list[str]:
+        flags.FLAGS.set_gnu_getopt(between_flags)
         try:
             return list(flags.FLAGS(list(argv)))
         except SystemExit:  # --help, after which absl gives 1
@@ -118,13 +144,8 @@ def run(main: Callable[[], int | None]) -> None:
             print(f"error: {recipe_trouble(error)}", file=sys.stderr)
             sys.exit(EXIT_USAGE)
 
-    def checked(argv: Sequence[str]) -> int | None:
-        if len(argv) > 1:
-            raise UserError(f"{argv[1]!r} is no flag; --help lists the flags")
-        return main()
-
     def quietly(argv: Sequence[str]) -> None:
         logging.set_verbosity(logging.WARNING)  # of libraries; the project's own progress is printed to stderr
-        sys.exit(guarded(lambda: checked(argv)))
+        sys.exit(guarded(lambda: main(argv[1:])))
 
     app.run(quietly, flags_parser=parse)

@@ -1,9 +1,13 @@
-"""Tables of text: aligned for a terminal, or as Markdown."""
+"""Tables of text: aligned for a terminal, as Markdown, or as LaTeX."""
 
 import dataclasses
 from collections.abc import Collection, Iterable, Sequence
 
 GAP = "  "
+# Characters that mean something to LaTeX; `[` would be an argument of the end of the line before.
+LATEX = {char: f"\\{char}" for char in "&%$#_{}"}
+LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "[": "{[}"}
+LATEX |= {"<": r"\textless{}", ">": r"\textgreater{}"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,6 +33,16 @@ class Table:
     def markdown(self) -> str:
         """The table for a Markdown page, without its caption."""
         return markdown(self.header, self.rows, self.right)
+
+    def latex(self) -> str:
+        """The table as LaTeX's `tabular`, which needs no package, without its caption."""
+        columns = "".join("r" if column in self.right else "l" for column in range(len(self.header)))
+        head, *lines = (
+            " & ".join("".join(LATEX.get(char, char) for char in cell) for cell in row) + r" \\"
+            for row in (self.header, *self.rows)
+        )
+        parts = (rf"\begin{{tabular}}{{{columns}}}", r"\hline", head, r"\hline", *lines, r"\hline", r"\end{tabular}")
+        return "\n".join(parts)
 
 
 def aligned(lines: Iterable[Sequence[str]], right: Collection[int] = ()) -> str:

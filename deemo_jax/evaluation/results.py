@@ -73,6 +73,7 @@ def score(
     *,
     labels: Labels = DEEMO_LABELS,
     truth: Truth | None = None,
+    pairs: Sequence[tuple[str, str]] | None = None,
 ) -> Results:
     """Scores predictions.
 
@@ -82,6 +83,7 @@ def score(
         notes: as in `Results`.
         labels: of the dataset.
         truth: of the file that --truth names, with all clips of `sets`; None where there is none.
+        pairs: of sets, whose differences are shown; None for all pairs.
     """
     rows = next(iter(sets.values()))
     true = indices([row.emotion_true for row in rows], labels)
@@ -97,7 +99,7 @@ def score(
         differences=metrics.adjusted(
             {
                 f"{a} - {b}": metrics.paired_difference(true, predicted[a], predicted[b], labels, of_person)
-                for a, b in itertools.combinations(predicted, 2)
+                for a, b in (itertools.combinations(predicted, 2) if pairs is None else pairs)
             }
         ),
         cues=_cue_scores(sets, truth) if truth else {},

@@ -16,6 +16,20 @@ def test_a_line_of_another_length_is_a_mistake():
         aligned([("a", "b"), ("c",)])
 
 
+def test_latex_shows_what_a_cell_has():
+    table = Table("", ("name", "%"), (("a_b & c", "[1, 2]"), ("\\x{y}", "< 0.001")), right=(1,))
+    assert table.latex().splitlines() == [
+        r"\begin{tabular}{lr}",
+        r"\hline",
+        r"name & \% \\",
+        r"\hline",
+        r"a\_b \& c & {[}1, 2] \\",
+        r"\textbackslash{}x\{y\} & \textless{} 0.001 \\",
+        r"\hline",
+        r"\end{tabular}",
+    ]
+
+
 def test_markdown_escapes_bars_and_keeps_the_sides():
     assert TABLE.markdown().splitlines() == ["| name | count |", "| --- | ---: |", r"| a \| b | 7 |", "| c | 1,000 |"]
     assert markdown(("x",), [("1",)]) == "| x |\n| --- |\n| 1 |"

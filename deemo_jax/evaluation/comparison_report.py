@@ -1,0 +1,123 @@
+"""A comparison as a table for a terminal, in Markdown, CSV, JSON and LaTeX, and as a bar chart."""
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import atomic, write_json
+from deemo_jax.core.plots import GRID, INK, SKY, canvas, png, svg, tidy
+from deemo_jax.core.tables import Table
+from deemo_jax.evaluation import published
+from deemo_jax.evaluation.comparison import Comparison
+from deemo_jax.evaluation.report import certainty, p_value
+
+NAME = "comparison"
+# The last one is written last: the comparison is finished.
+ENDINGS = (".md", ".csv", ".tex", ".png", ".svg", ".json")
+
+
+def table(found: Comparison) -> Table:
+    """The comparison as a table; scores in percent with their 95 % intervals, differences in points."""
+    rows = []
+    for system in found.systems:
+        scores, gap = found.scores.sets[system.name], found.difference(system)
+        told = (
+            str(scores.accuracy),
+            str(scores.f1_weighted),
+            str(scores.f1_macro),
+            str(scores.unparsed),
+            str(scores.n),
+        )
+        against = (
+            (f"{gap.accuracy:+}", p_value(gap.p), p_value(gap.p if gap.p_holm is None else gap.p_holm))
+            if gap
+            else ("", "", "")
+        )
+        rows.append((system.name, system.modalities, *told, *against))
+    for row in found.published:
+        told = (f"{100 * row.accuracy:.2f}", f"{100 * row.f1_weighted:.2f}", "", "", str(published.CLIPS))
+        rows.append((f"{row.method} (published)", row.modalities, *told, "", "", ""))
+    header = ("system", "modalities", "accuracy", "weighted F1", "macro F1", "unparsed", "clips")
+    against = (f"accuracy of {found.systems[0].name} less its", "p", "p (Holm)")
+    return Table("Recognition, % [95 % interval]", (*header, *against), tuple(rows))
+
+
+def notes(found: Comparison) -> list[str]:
+    """What a reader of the table must know, a sentence a line."""
+    said = certainty(found.scores.n, found.scores.persons, tested=bool(found.scores.differences))
+    if found.published:
+        said.append(
+            f"Published rows are those of Table 5 of arXiv 2504.19549, scored there on {published.CLIPS} clips of "
+            "DEEMO-MER; nothing of them is measured here, and they are to be read beside scores on the same clips only."
+        )
+    return said
+
+
+def text(found: Comparison) -> str:
+    """The table for a terminal."""
+    shown = table(found)
+    return "\n\n".join([f"{shown.caption}\n{shown.text()}", *notes(found)])
+
+
+def write(found: Comparison, folder: Path, *, overwrite: bool = False) -> None:
+    """Writes comparison.md, .csv, .tex, .png, .svg and, last, .json into a folder.
+
+    Raises:
+        UserError: a comparison is there and may not be overwritten, or the folder cannot be written.
+    """
+    paths = {ending: folder / f"{NAME}{ending}" for ending in ENDINGS}
+    if there := [path for path in paths.values() if path.exists() and not overwrite]:
+        raise UserError(f"{there[0]}: is there already; name another folder with --out, or give --overwrite")
+    shown, chart = table(found), plot(found)
+    page = [f"# {found.scores.source}", f"![Accuracy of each system]({NAME}.png)"]
+    page += [f"## {shown.caption}\n\n{shown.markdown()}", "\n".join(f"- {note}" for note in notes(found))]
+    contents = {
+        ".md": ("\n\n".join(page) + "\n").encode(),
+        ".csv": _csv(found).encode(),
+        ".tex": (shown.latex() + "\n").encode(),
+        ".png": png(chart),
+        ".svg": svg(chart),
+    }
+    paths[".json"].unlink(missing_ok=True)
+    for ending, content in contents.items():
+        with atomic(paths[ending]) as temporary:
+            temporary.write_bytes(content)
+    write_json(paths[".json"], found.to_json())
+
+
+def plot(found: Comparison) -> Figure:
+    """Bars of accuracy with 95 % whiskers, those of published rows in grey and without whiskers."""
+    rows = found.rows()
+    places = np.arange(len(rows))[::-1]
+    figure = canvas(7.5, 1.6 + 0.42 * len(rows))
+    axes = figure.subplots()
+    for is_published, colour, legend in ((False, SKY, "95 % interval"), (True, GRID, "published")):
+        shown = [(y, row) for y, row in zip(places, rows, strict=True) if row["published"] == is_published]
+        if shown:
+            axes.barh(
+                [y for y, _ in shown], [100 * row["accuracy"] for _, row in shown], 0.6, color=colour, label=legend
+            )
+    for y, row in zip(places, rows, strict=True):
+        value = 100 * row["accuracy"]
+        if row["accuracy_low"] is not None:
+            ends = [[value - 100 * row["accuracy_low"]], [100 * row["accuracy_high"] - value]]
+            axes.errorbar(value, y, xerr=np.abs(ends), fmt="none", ecolor=INK, elinewidth=1.4, capsize=4)
+        axes.text(2, y, f"{value:.1f}", va="center", color=INK, weight="bold")
+    axes.axvline(100 * found.scores.majority, color=INK, ls=":", lw=1.8, label="majority class of these clips")
+    axes.set(xlim=(0, 100), xlabel="accuracy (%)", title=f"Emotion recognition, {found.scores.n} clips")
+    axes.set_yticks(places, [f"{row['system']} (published)" if row["published"] else row["system"] for row in rows])
+    tidy(axes, "x")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    return figure
+
+
+def _csv(found: Comparison) -> str:
+    rows, buffer = found.rows(), io.StringIO()
+    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
