@@ -3,6 +3,7 @@
     python -m deemo_jax.evaluate --workdir runs/sample
     python -m deemo_jax.evaluate --workdir runs/sample --modalities "all;transcript;video,audio" --limit 50
     python -m deemo_jax.evaluate --predictions theirs.jsonl --truth truth.jsonl
+    python -m deemo_jax.evaluate --predictions words.jsonl --wheel wheel.json
     python -m deemo_jax.evaluate --workdir runs/sample --sheet --source raw --deid deid
     python -m deemo_jax.evaluate --compare runs/a runs/b theirs.jsonl --truth truth.jsonl --out runs/table5 --published
 
@@ -26,6 +27,7 @@ from deemo_jax.evaluation import comparison_report, output_folder, report
 from deemo_jax.evaluation.compared_systems import labels_of, predictions_of, read_systems
 from deemo_jax.evaluation.comparison import compare
 from deemo_jax.evaluation.evaluate_file import FileRequest, evaluate_file
+from deemo_jax.evaluation.evaluate_words import PAGE_NAME, WordsRequest, evaluate_words
 from deemo_jax.evaluation.modality_sets import fullest, parse_sets
 from deemo_jax.evaluation.predictions import by_set, read_predictions
 from deemo_jax.evaluation.published import TABLE_5
@@ -70,6 +72,12 @@ LABELS = flags.DEFINE_string(
 SYNONYMS = flags.DEFINE_string(
     "synonyms", "", "JSON with other words for labels, by which the answers of files of predictions are read."
 )
+WHEEL = flags.DEFINE_list(
+    "wheel",
+    [],
+    "Score the lists of emotion words in --predictions by these emotion wheels, JSON files divided by commas. "
+    "--synonyms then leads other words to those of the wheels.",
+)
 SHEET = flags.DEFINE_bool("sheet", False, "Draw the contact sheet of an evaluated run; needs --source and --deid.")
 SOURCE = flags.DEFINE_string("source", "", "Folder of the raw clips, for --sheet.")
 DEID = flags.DEFINE_string("deid", "", "Folder of the de-identified clips and their manifests, for --sheet.")
@@ -93,7 +101,11 @@ def main(words: Sequence[str]) -> None:
     if PUBLISHED.value:
         raise UserError("--published goes with --compare")
     if SHOW_FORMAT.value:
-        print(formats.shown((formats.PREDICTIONS, formats.ANNOTATIONS, formats.SYNONYMS)))
+        print(
+            formats.shown(
+                (formats.PREDICTIONS, formats.ANNOTATIONS, formats.SYNONYMS, formats.WORD_LISTS, formats.WHEEL)
+            )
+        )
         return
     if not WORKDIR.value and not PREDICTIONS.value:
         raise UserError("name a run with --workdir, or a file of predictions with --predictions")
@@ -101,6 +113,9 @@ def main(words: Sequence[str]) -> None:
         raise UserError("--labels goes with --predictions or --compare: a run has those of its dataset")
     if SYNONYMS.value and not PREDICTIONS.value:
         raise UserError("--synonyms goes with --predictions or --compare: a run's own answers have one form")
+    if WHEEL.value:
+        _evaluate_words()
+        return
     if SHEET.value and not (WORKDIR.value and SOURCE.value and DEID.value):
         raise UserError("--sheet needs --workdir, --source (raw clips) and --deid (de-identified clips)")
     folder = None if any(flag.present for flag in WHICH) else output_folder.newest(Path(WORKDIR.value, "evaluation"))
@@ -126,6 +141,26 @@ def _evaluate_file() -> Path | None:
     if folder:
         print(f"\nwritten: {folder / 'report.md'}")
     return folder
+
+
+def _evaluate_words() -> None:
+    if not PREDICTIONS.value:
+        raise UserError("--wheel goes with --predictions: rows with lists of emotion words")
+    if LABELS.value or TRUTH.value or SHEET.value or WORKDIR.value:
+        raise UserError(
+            "--wheel takes no --labels, --truth, --sheet or --workdir: rows have their true words; write to --out"
+        )
+    out = _path(OUT.value)
+    request = WordsRequest(
+        predictions=Path(PREDICTIONS.value),
+        wheels=tuple(map(Path, WHEEL.value)),
+        synonyms=_path(SYNONYMS.value),
+        out=out,
+        overwrite=OVERWRITE.value,
+    )
+    print(evaluate_words(request))
+    if out:
+        print(f"\nwritten: {out / PAGE_NAME}")
 
 
 def _evaluate_run() -> Path:

@@ -274,11 +274,40 @@ PREDICTIONS = Format(
 
 SYNONYMS = Format(
     "Synonyms (JSON)",
-    "For `evaluate --synonyms FILE`: for each name, a label, other words and phrases that count as it in answers. A word"
+    "For `evaluate --synonyms FILE`: for each name, a label or (with --wheel) a word of a wheel, other words and phrases that count as it in answers. A word"
     " comes once, and is no name itself.",
     {"(name)": "a list of words and phrases, in any case"},
     """\
 {"negative": ["cheesed off"], "positive": ["over the moon", "stoked"]}
+""",
+)
+
+WORD_LISTS = Format(
+    "Emotion words (JSON lines)",
+    "For `evaluate --predictions FILE --wheel WHEEL`: one line a clip and set of modalities; every set has the same clips.",
+    {
+        "clip_id": "which clip",
+        "emotion_words": "the words that the system gave, in any case and order; an empty list where it failed",
+        "emotion_words_true": "the true words",
+        "modalities": "optional: what the system was given; all if left out",
+    },
+    """\
+{"clip_id": "c01", "emotion_words": ["happy", "relieved"], "emotion_words_true": ["cheerful"]}
+{"clip_id": "c02", "emotion_words": [], "emotion_words_true": ["angry", "tense"]}
+""",
+)
+
+WHEEL = Format(
+    "Emotion wheel (JSON)",
+    "For `evaluate --wheel FILE`. A word comes once, in any case; the words above it end at a root, and never lead in a"
+    " circle. Words with one root are one group, and are scored as the same.",
+    {
+        "parents": "each word -> the word above it, or null at a root",
+        "sentiment": "optional: words at roots -> negative or positive",
+    },
+    """\
+{"parents": {"joy": null, "cheerful": "joy", "happy": "cheerful", "anger": null, "angry": "anger"},
+ "sentiment": {"joy": "positive", "anger": "negative"}}
 """,
 )
 
@@ -295,4 +324,6 @@ ALL = (
     NAMES,
     PREDICTIONS,
     SYNONYMS,
+    WORD_LISTS,
+    WHEEL,
 )

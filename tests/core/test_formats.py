@@ -21,7 +21,9 @@ from deemo_jax.deid.voice.speakers import load_speakers
 from deemo_jax.deid.voice.spoken.word_times import read_word_times
 from deemo_jax.evaluation.predictions import by_set, read_predictions
 from deemo_jax.evaluation.reading.synonyms import label_synonyms
+from deemo_jax.evaluation.reading.wheel import read_wheel
 from deemo_jax.evaluation.truth import read_truth
+from deemo_jax.evaluation.word_rows import read_word_rows
 
 DOCS = Path(__file__).parents[2] / "docs" / "formats.md"
 READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], bool]]] = [
@@ -48,6 +50,8 @@ READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], 
         lambda p: label_synonyms(p, DEEMO_LABELS),
         lambda read: read["positive"] == ("over the moon", "stoked"),
     ),
+    (formats.WORD_LISTS, "w.jsonl", read_word_rows, lambda read: read["all"][1].true == ("angry", "tense")),
+    (formats.WHEEL, "w.json", read_wheel, lambda read: read.groups["happy"] == "joy" and len(read.sentiment) == 2),
     (formats.PREDICTIONS, "p.jsonl", lambda p: by_set(read_predictions(p)), lambda read: len(read["all"]) == 2),
 ]
 
