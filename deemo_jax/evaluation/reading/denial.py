@@ -8,10 +8,13 @@ from deemo_jax.evaluation.reading.vocabulary import Found
 # Words up to which a denial reaches: of a sentence, and of a noun.
 FAR, NEAR = 7, 4
 SENTENCE_DENIALS = word_set(
-    "not never neither nor none nothing nobody cannot hardly scarcely barely than unlike nicht pas não nem 不 没 沒 非"
+    """
+    not never neither nor none nothing nobody cannot hardly scarcely barely than unlike
+    nicht niet pas não nem non 不 没 沒 非
+    """
 )
 NOUN_DENIALS = word_set(
-    "no without lack lacks lacking absence devoid outweigh outweighs outweighing kein keine keinen sans sin 无 無"
+    "no without lack lacks lacking absence devoid outweigh outweighs outweighing kein keine keinen geen sans sin 无 無"
 )
 PAIR_DENIALS = frozenset(
     {

@@ -53,6 +53,8 @@ def test_statements_of_training_are_read_as_runs_read_them(labels: Labels, rest:
         ("Sad, angry, tense, furious, yet once amused", "positive"),
         ("Sad, angry, tense, furious, once amused", "negative"),
         ("Sad, angry, amused", None),
+        ("L'emozione non è positiva.", "negative"),
+        ("De emotie is niet negatief.", "positive"),
         ('{"mood": "sad"', "negative"),
         ('{"emotion": ["negative"]}', None),
     ],
