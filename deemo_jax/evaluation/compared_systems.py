@@ -1,7 +1,7 @@
 """Reads the systems of a comparison, runs and files of predictions, and checks that they answered the same clips."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deemo_jax.core.errors import UserError, plain
@@ -92,6 +92,23 @@ def read_systems(
     for other in systems[1:]:
         _check_same_clips(systems[0], other)
     return _with_persons(systems)
+
+
+def systems_of_sets(file: Path, labels: Labels, names: Mapping[str, str]) -> list[System]:
+    """One system's modality sets as systems of their own.
+
+    Args:
+        file: its predictions.
+        labels: that these name.
+        names: name -> modality set, as `schema.set_name` writes it.
+
+    Raises:
+        UserError: the file is malformed, or lacks a set.
+    """
+    sets, hashed = by_set(read_predictions(file, labels=labels)), sha256(file)
+    if lacking := set(names.values()) - set(sets):
+        raise UserError(f"{file}: has no predictions for modalities {min(lacking)!r}; evaluate again with --overwrite")
+    return [System(name, file, hashed, chosen, sets[chosen]) for name, chosen in names.items()]
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

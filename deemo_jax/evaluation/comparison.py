@@ -1,7 +1,7 @@
-"""Scores systems on the same clips as one table, the paper's Table 5: each with intervals, and against the first."""
+"""Scores systems on the same clips as one table, the paper's Table 5: each with intervals, and against one of them."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deemo_jax.core.schema import Labels
@@ -17,17 +17,19 @@ class Comparison:
 
     Attributes:
         systems: in the order in which they were named.
-        scores: of the systems by name; its differences are those of the first system minus each other one.
+        scores: of the systems by name; its differences are those of the reference minus each other one.
+        reference: name of one system.
         published: rows of the paper that are shown beside.
     """
 
     systems: tuple[System, ...]
     scores: results.Results
+    reference: str
     published: tuple[PublishedRow, ...] = ()
 
     def difference(self, system: System) -> Difference | None:
-        """The first system minus this one; None for the first itself."""
-        return self.scores.differences.get(f"{self.systems[0].name} - {system.name}")
+        """The reference minus this one; None for the reference itself."""
+        return self.scores.differences.get(f"{self.reference} - {system.name}")
 
     def rows(self) -> list[dict[str, Any]]:
         """The table as flat rows of plain values, for JSON and CSV; what is unknown is None."""
@@ -35,17 +37,18 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """The comparison as comparison.json has it."""
-        return {"rows": self.rows(), "scores": self.scores.to_json()}
+        return {"reference": self.reference, "rows": self.rows(), "scores": self.scores.to_json()}
 
     def _row(self, system: System) -> dict[str, Any]:
         found, gap = self.scores.sets[system.name], self.difference(system)
         row: dict[str, Any] = {"system": system.name, "published": False, "modalities": system.modalities}
         row |= {"clips": found.n, "unparsed": found.unparsed}
+        row |= {"bayes_optimal_accuracy": self.scores.bayes.get(system.name)}
         for name in HEADLINE:
             row |= _flat(name, getattr(found, name).value, getattr(found, name).bounds())
         for name in HEADLINE:
             of = getattr(gap, name) if gap else None
-            row |= _flat(f"less_than_first_{name}", of.value if of else None, of.bounds() if of else None)
+            row |= _flat(f"reference_minus_this_{name}", of.value if of else None, of.bounds() if of else None)
         row |= {key: getattr(gap, key) if gap else None for key in ("discordance", "p", "p_holm")}
         return row | {"file": str(system.file), "sha256": system.sha256}
 
@@ -55,22 +58,32 @@ class Comparison:
         return empty | known | {"accuracy": row.accuracy, "f1_weighted": row.f1_weighted}
 
 
-def compare(systems: Sequence[System], labels: Labels, rows: Sequence[PublishedRow] = ()) -> Comparison:
-    """Scores systems, and each against the first.
+def compare(
+    systems: Sequence[System],
+    labels: Labels,
+    rows: Sequence[PublishedRow] = (),
+    *,
+    reference: str = "",
+    best: Mapping[str, float] | None = None,
+) -> Comparison:
+    """Scores systems, and a reference among them against each other one.
 
     Args:
         systems: at least one, as `read_systems` gives them.
         labels: of all of them.
         rows: of the paper, to show beside.
+        reference: name of a system; empty for the first.
+        best: modality set -> the best accuracy that is possible, 0 to 1, where it is known.
     """
-    first, *others = (system.name for system in systems)
+    reference = reference or systems[0].name
     scores = results.score(
         {system.name: system.rows for system in systems},
         f"Comparison of {', '.join(system.name for system in systems)}",
         labels=labels,
-        pairs=[(first, other) for other in others],
+        pairs=[(reference, system.name) for system in systems if system.name != reference],
     )
-    return Comparison(tuple(systems), scores, tuple(rows))
+    bayes = {system.name: best[system.modalities] for system in systems if best and system.modalities in best}
+    return Comparison(tuple(systems), dataclasses.replace(scores, bayes=bayes), reference, tuple(rows))
 
 
 def _flat(name: str, value: float | None, bounds: list[float] | None) -> dict[str, float | None]:

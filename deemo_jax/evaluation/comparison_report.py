@@ -9,15 +9,12 @@ from matplotlib.figure import Figure
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic, write_json
-from deemo_jax.core.plots import GRID, INK, SKY, canvas, png, svg, tidy
+from deemo_jax.core.plots import GRID, INK, ORANGE, SKY, canvas, png, svg, tidy
 from deemo_jax.core.tables import Table
 from deemo_jax.evaluation import published
 from deemo_jax.evaluation.comparison import Comparison
+from deemo_jax.evaluation.output_folder import COMPARISON
 from deemo_jax.evaluation.report import certainty, p_value
-
-NAME = "comparison"
-# The last one is written last: the comparison is finished.
-ENDINGS = (".md", ".csv", ".tex", ".png", ".svg", ".json")
 
 
 def table(found: Comparison) -> Table:
@@ -25,34 +22,38 @@ def table(found: Comparison) -> Table:
     rows = []
     for system in found.systems:
         scores, gap = found.scores.sets[system.name], found.difference(system)
-        told = (
+        told = [
             str(scores.accuracy),
             str(scores.f1_weighted),
             str(scores.f1_macro),
             str(scores.unparsed),
             str(scores.n),
-        )
-        against = (
-            (f"{gap.accuracy:+}", p_value(gap.p), p_value(gap.p if gap.p_holm is None else gap.p_holm))
-            if gap
-            else ("", "", "")
-        )
-        rows.append((system.name, system.modalities, *told, *against))
+        ]
+        against = ["", "", ""]
+        if gap:
+            against = [f"{gap.accuracy:+}", p_value(gap.p), p_value(gap.p if gap.p_holm is None else gap.p_holm)]
+        rows.append([system.name, system.modalities, *told, *against, _percent(found.scores.bayes.get(system.name))])
     for row in found.published:
-        told = (f"{100 * row.accuracy:.2f}", f"{100 * row.f1_weighted:.2f}", "", "", str(published.CLIPS))
-        rows.append((f"{row.method} (published)", row.modalities, *told, "", "", ""))
-    header = ("system", "modalities", "accuracy", "weighted F1", "macro F1", "unparsed", "clips")
-    against = (f"accuracy of {found.systems[0].name} less its", "p", "p (Holm)")
-    return Table("Recognition, % [95 % interval]", (*header, *against), tuple(rows))
+        told = [f"{100 * row.accuracy:.2f}", f"{100 * row.f1_weighted:.2f}", "", "", str(published.CLIPS)]
+        rows.append([f"{row.method} (published)", row.modalities, *told, "", "", "", ""])
+    header = ["system", "modalities", "accuracy", "weighted F1", "macro F1", "unparsed", "clips"]
+    header += [f"accuracy of {found.reference} less its", "p", "p (Holm)", "Bayes-optimal accuracy"]
+    shown = len(header) if found.scores.bayes else len(header) - 1
+    return Table("Recognition, % [95 % interval]", tuple(header[:shown]), tuple(tuple(row[:shown]) for row in rows))
+
+
+def _percent(score: float | None) -> str:
+    return "" if score is None else f"{100 * score:.1f}"
 
 
 def notes(found: Comparison) -> list[str]:
     """What a reader of the table must know, a sentence a line."""
     said = certainty(found.scores.n, found.scores.persons, tested=bool(found.scores.differences))
     if found.published:
+        table = found.published[0].table
         said.append(
-            f"Published rows are those of Table 5 of arXiv 2504.19549, scored there on {published.CLIPS} clips of "
-            "DEEMO-MER; nothing of them is measured here, and they are to be read beside scores on the same clips only."
+            f"Published rows are those of Table {table} of arXiv 2504.19549, scored there on {published.CLIPS} clips "
+            "of DEEMO-MER; nothing of them is measured here: read them beside scores on those clips only."
         )
     return said
 
@@ -69,11 +70,11 @@ def write(found: Comparison, folder: Path, *, overwrite: bool = False) -> None:
     Raises:
         UserError: a comparison is there and may not be overwritten, or the folder cannot be written.
     """
-    paths = {ending: folder / f"{NAME}{ending}" for ending in ENDINGS}
+    paths = {Path(name).suffix: folder / name for name in COMPARISON}
     if there := [path for path in paths.values() if path.exists() and not overwrite]:
         raise UserError(f"{there[0]}: is there already; name another folder with --out, or give --overwrite")
     shown, chart = table(found), plot(found)
-    page = [f"# {found.scores.source}", f"![Accuracy of each system]({NAME}.png)"]
+    page = [f"# {found.scores.source}", f"![Accuracy of each system]({paths['.png'].name})"]
     page += [f"## {shown.caption}\n\n{shown.markdown()}", "\n".join(f"- {note}" for note in notes(found))]
     contents = {
         ".md": ("\n\n".join(page) + "\n").encode(),
@@ -107,6 +108,9 @@ def plot(found: Comparison) -> Figure:
             ends = [[value - 100 * row["accuracy_low"]], [100 * row["accuracy_high"] - value]]
             axes.errorbar(value, y, xerr=np.abs(ends), fmt="none", ecolor=INK, elinewidth=1.4, capsize=4)
         axes.text(2, y, f"{value:.1f}", va="center", color=INK, weight="bold")
+    best = [100 * (row["bayes_optimal_accuracy"] or np.nan) for row in rows]
+    if np.isfinite(best).any():
+        axes.vlines(best, places - 0.38, places + 0.38, color=ORANGE, lw=3.5, label="Bayes-optimal")
     axes.axvline(100 * found.scores.majority, color=INK, ls=":", lw=1.8, label="majority class of these clips")
     axes.set(xlim=(0, 100), xlabel="accuracy (%)", title=f"Emotion recognition, {found.scores.n} clips")
     axes.set_yticks(places, [f"{row['system']} (published)" if row["published"] else row["system"] for row in rows])

@@ -2,6 +2,7 @@
 
 setting.json (what is evaluated, written first)   answers.jsonl (until all is answered)   predictions.jsonl
 recognition.png   report.md   recognition.json (written last: the evaluation is finished)   sheet.png
+comparison.md, .csv, .tex, .png, .svg, .json (of a sweep, or of several systems)
 .lock (held while a run is evaluated here)
 """
 
@@ -19,7 +20,9 @@ from deemo_jax.core.schema import DEEMO_LABELS, Labels
 
 SETTING, ANSWERS, PREDICTIONS, SCORES = "setting.json", "answers.jsonl", "predictions.jsonl", "recognition.json"
 LOCK = ".lock"
-FILES = (SCORES, SETTING, ANSWERS, PREDICTIONS, "report.md", "recognition.png", "sheet.png")
+# Of a comparison; the last one is written last.
+COMPARISON = tuple(f"comparison.{ending}" for ending in ("md", "csv", "tex", "png", "svg", "json"))
+FILES = (SCORES, SETTING, ANSWERS, PREDICTIONS, "report.md", "recognition.png", "sheet.png", *COMPARISON)
 # Characters of the split, and of the modality sets, in a folder's name, at most: file systems allow 255 bytes in all.
 LONGEST = 120
 

@@ -69,8 +69,8 @@ def test_every_number_is_that_of_scikit_learn(systems, tmp_path):
     flips = np.random.default_rng(0).choice([-1, 1], (20_000, 24))
     for right, clips, row in answers[1:]:
         gain = first[0].astype(int) - right
-        assert row["less_than_first_accuracy"] == pytest.approx(gain.mean(), abs=1e-12)
-        assert row["less_than_first_f1_macro"] == pytest.approx(first[2]["f1_macro"] - row["f1_macro"], abs=1e-12)
+        assert row["reference_minus_this_accuracy"] == pytest.approx(gain.mean(), abs=1e-12)
+        assert row["reference_minus_this_f1_macro"] == pytest.approx(first[2]["f1_macro"] - row["f1_macro"], abs=1e-12)
         assert row["discordance"] == pytest.approx(np.abs(gain).mean(), abs=1e-12)
         of = [sum(gain[[persons[clip] == f"p{p}" for clip in clips]]) for p in range(24)]
         assert row["p"] == pytest.approx((np.abs(flips @ of) >= abs(sum(of))).mean(), abs=0.01)
