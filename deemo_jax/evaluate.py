@@ -196,8 +196,8 @@ def _evaluate_run() -> Path:
 def _compare(words: Sequence[str]) -> None:
     if not words:
         raise UserError("name runs or files of predictions behind --compare")
-    if WORKDIR.value or PREDICTIONS.value or SHEET.value:
-        raise UserError("--compare takes runs and files without --workdir and --predictions, and draws no --sheet")
+    if WORKDIR.value or PREDICTIONS.value or SHEET.value or WHEEL.value:
+        raise UserError("--compare takes runs and files without --workdir, --predictions, --sheet and --wheel")
     sets = parse_sets(MODALITIES.value) if MODALITIES.value else []
     if len(sets) > 1:
         raise UserError(

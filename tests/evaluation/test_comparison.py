@@ -159,6 +159,7 @@ def test_what_cannot_be_compared_is_said_in_one_line(systems, tmp_path):
         ([systems[0], "--modalities", "nfbl"], "has no predictions for modalities 'nfbl'"),
         ([systems[0], "--modalities", "all;audio"], "compares one set"),
         ([systems[0], "--workdir", tmp_path], "without --workdir"),
+        ([systems[0], "--wheel", tmp_path / "w.json"], "and --wheel"),
         ([], "name runs or files"),
     ):
         done = compare(*words, "--out", tmp_path / "out")
