@@ -63,7 +63,7 @@ def test_truth_is_joined_by_clip(theirs, tmp_path):
     truth = tmp_path / "truth.jsonl"
     rows = [{"clip_id": f"clip{i:03d}", "emotion": "positive", "reasoning": ""} for i in range(70)]
     truth.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    done = commands.run_alone("evaluate", "--predictions", theirs, "--truth", truth)
+    done = evaluate("--predictions", theirs, "--truth", truth)
     assert done.returncode == 0, done.stderr
     assert "60 of the 70 clips" in done.stdout
     assert "(majority class)  100.0" in done.stdout
