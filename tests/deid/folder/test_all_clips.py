@@ -421,7 +421,7 @@ def test_a_lost_key_is_explained(raw, make_clip, tmp_path, key, monkeypatch, cap
     second = make_clip(tmp_path / "second.mp4", frames=5)
 
     def run(*flags):
-        monkeypatch.setattr(sys, "argv", ["deidentify", *map(str, flags), "--out", str(out)])
+        monkeypatch.setattr(sys, "argv", ["deidentify", *map(str, flags), "--smallest_face", "0.2", "--out", str(out)])
         code = cli.guarded(deidentify.main)
         return code, capsys.readouterr()
 
