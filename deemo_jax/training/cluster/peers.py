@@ -48,6 +48,17 @@ class _Name:
         return f"process {self.process} on {self.host}"
 
 
+def _say_last(reason: str) -> None:
+    """Prints the reason for which this process ends.
+
+    Another thread may be training still, and libraries tell of a lost process too: what is said behind it is dropped.
+    """
+    with contextlib.suppress(Exception):
+        stderr = os.dup(sys.stderr.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        os.write(stderr, f"error: {plain(reason)}\n".encode(errors="backslashreplace"))
+
+
 class Alone:
     """The line of a run of one process: there is nobody to agree with, or to tell."""
 
@@ -113,11 +124,7 @@ class _Peer(Alone):
         with self._ending:  # the first reason counts, whichever thread has it
             with contextlib.suppress(Exception):
                 self.tell_failure(told, code)
-            # Another thread may be training still: nothing that it says is to come behind the reason.
-            with contextlib.suppress(Exception):
-                stderr = os.dup(sys.stderr.fileno())
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-                os.write(stderr, f"error: {plain(reason)}\n".encode(errors="backslashreplace"))
+            _say_last(reason)
             os._exit(code)
 
     def tell_failure(self, reason: str, code: int) -> None:
@@ -230,8 +237,7 @@ class _Other(_Peer):
 
     def _leave(self, reason: str, code: int) -> None:
         with self._ending:
-            with contextlib.suppress(OSError):
-                print(f"error: {plain(reason)}", file=sys.stderr, flush=True)
+            _say_last(reason)
             os._exit(code)
 
 
