@@ -1,6 +1,6 @@
 """The paper's Table 4 of a run: how well it answers with each subset of modalities.
 
-    python -m deemo_jax.sweep --workdir runs/sample --truth data/sample/raw/truth.jsonl
+    python -m deemo_jax.sweep --workdir runs/sample --truth runs/sample_data/raw/truth.jsonl
     python -m deemo_jax.sweep --workdir runs/sample --subsets T,TV,TVA --published
 
 One trained model answers the split once for each subset, as `evaluate` does: where a dataset has features, these are
