@@ -264,6 +264,8 @@ PREDICTIONS = Format(
         "reference": "optional: the reference explanation",
         "log_likelihoods": "optional: of each label's statement, natural logarithms, as {negative, positive}",
         "person_id": "optional: who is seen, a pseudonym; where every clip has one, intervals and tests are over persons",
+        "transcript_provenance": "optional: how names were taken out of the clip's texts; `not de-identified`, or left out where"
+        " it is unknown: its reasonings reach no judge unless you say so",
         "temperature": "optional: what divides them, as learnt on other clips; null or left out: nothing",
     },
     """\

@@ -126,8 +126,9 @@ class NFBLSegment:
             )
 
 
-# Of provenance: a modality that is not there.
+# Of provenance: a modality that is not there, and a transcript from which names were not removed.
 ABSENT = "none"
+RAW_TRANSCRIPT = "not de-identified"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

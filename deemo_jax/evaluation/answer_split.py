@@ -216,6 +216,7 @@ def _prediction(record: Record, said: LoggedAnswer, labels: Labels) -> Predictio
         reference=record.clip.reasoning,
         log_likelihoods=dict(zip(labels, odds, strict=True)) if known and odds else None,
         person_id=record.clip.person_id or None,
+        transcript_provenance=record.provenance.transcript,
     )
 
 

@@ -14,10 +14,18 @@ from jaxtyping import Int
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_jsonl
-from deemo_jax.core.schema import DEEMO_LABELS, Labels, Modality, close_key, set_name
+from deemo_jax.core.schema import DEEMO_LABELS, RAW_TRANSCRIPT, Labels, Modality, close_key, set_name
 from deemo_jax.evaluation.reading.free_answer import read_emotion
 from deemo_jax.evaluation.reading.synonyms import Synonyms
-from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES, MAX_ROWS, clip_id_of, emotion_of, person_of, text_of
+from deemo_jax.evaluation.row_fields import (
+    MAX_LINE_BYTES,
+    MAX_ROWS,
+    clip_id_of,
+    emotion_of,
+    person_of,
+    provenance_of,
+    text_of,
+)
 from deemo_jax.evaluation.truth import Truth
 from deemo_jax.generation.answer_text import parse_reasoning
 
@@ -38,6 +46,8 @@ class Prediction:
         temperature: learnt on other clips; the differences of log-likelihoods are divided by it. None where none was
             learnt.
         person_id: a pseudonym of who is seen; None where it is unknown.
+        transcript_provenance: how names were taken out of the clip's texts, as `Provenance.transcript` has it; None
+            where it is unknown.
     """
 
     clip_id: str
@@ -50,6 +60,12 @@ class Prediction:
     log_likelihoods: Mapping[str, float] | None = None
     temperature: float | None = None
     person_id: str | None = None
+    transcript_provenance: str | None = None
+
+    @property
+    def raw_text(self) -> bool:
+        """Whether names may stand in the texts: they were not taken out, or nothing is known of it."""
+        return self.transcript_provenance in (None, RAW_TRANSCRIPT)
 
     def to_json(self) -> dict[str, Any]:
         """The row as predictions.jsonl has it."""
@@ -103,8 +119,8 @@ def read_predictions(
 
     Each line needs `clip_id`, and `emotion_predicted` (a label or null) or `answer`; `emotion_true` too unless `truth`
     has it. `modalities` ('all' when absent), `reasoning` and `reference` are optional, and so are `log_likelihoods`
-    ({"negative": ..., "positive": ...}) and `temperature`, from which probabilities are scored, and `person_id`, by
-    which intervals are made.
+    ({"negative": ..., "positive": ...}) and `temperature`, from which probabilities are scored, `person_id`, by which
+    intervals are made, and `transcript_provenance`, by which texts are kept from leaving.
 
     Args:
         path: a JSON-lines file.
@@ -144,7 +160,11 @@ def with_truth(rows: Iterable[Prediction], truth: Truth) -> list[Prediction]:
     """
     return [
         dataclasses.replace(
-            row, emotion_true=emotion, reference=reference, person_id=truth.person(row.clip_id) or row.person_id
+            row,
+            emotion_true=emotion,
+            reference=reference,
+            person_id=truth.person(row.clip_id) or row.person_id,
+            transcript_provenance=truth.provenance(row.clip_id, row.transcript_provenance),
         )
         for row in rows
         for emotion, reference in [truth.of(row.clip_id)]
@@ -176,7 +196,7 @@ def _prediction(row: Mapping[str, Any], truth: Truth | None, labels: Labels, syn
         label, reference = truth.of(clip)
     if label is None:
         raise UserError("emotion_true is missing; add it, or name the annotations with --truth")
-    answer = text_of(row, "answer", "")
+    answer, provenance = text_of(row, "answer", ""), provenance_of(row)
     return Prediction(
         clip_id=clip,
         modalities=set_name(Modality.parse_set(text_of(row, "modalities", "all"))),
@@ -190,6 +210,7 @@ def _prediction(row: Mapping[str, Any], truth: Truth | None, labels: Labels, syn
         log_likelihoods=_odds(row, labels),
         temperature=_temperature(row),
         person_id=(truth.person(clip) if truth else None) or person_of(row),
+        transcript_provenance=truth.provenance(clip, provenance) if truth else provenance,
     )
 
 

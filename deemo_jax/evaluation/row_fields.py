@@ -6,11 +6,12 @@ from typing import Any
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Labels
 
-# The most that is read: bytes of a line, rows of a file, characters of a text and of a clip id.
+# The most that is read: bytes of a line, rows of a file, characters of a text, of an id and of a provenance.
 MAX_LINE_BYTES = 1 << 20
 MAX_ROWS = 1_000_000
 MAX_TEXT = 100_000
 MAX_ID = 200
+MAX_PROVENANCE = 1000
 
 
 def text_of(row: Mapping[str, Any], key: str, default: str | None = None) -> str:
@@ -51,6 +52,18 @@ def person_of(row: Mapping[str, Any]) -> str | None:
     value = row.get("person_id")
     if value is not None and not (isinstance(value, str) and len(value) <= MAX_ID and value.isprintable()):
         raise UserError(f"person_id must be at most {MAX_ID} printable characters, or null")
+    return value or None
+
+
+def provenance_of(row: Mapping[str, Any]) -> str | None:
+    """How names were taken out of the texts that a row is about; None where it is missing, null or empty.
+
+    Raises:
+        UserError: it is no string, is too long, or has characters that cannot be printed.
+    """
+    value = row.get("transcript_provenance")
+    if value is not None and not (isinstance(value, str) and len(value) <= MAX_PROVENANCE and value.isprintable()):
+        raise UserError(f"transcript_provenance must be at most {MAX_PROVENANCE} printable characters, or null")
     return value or None
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_jsonl
-from deemo_jax.core.schema import DEEMO_LABELS, Labels
+from deemo_jax.core.schema import DEEMO_LABELS, RAW_TRANSCRIPT, Labels
 from deemo_jax.data.corpus_statement import CorpusStatement, stated_corpus
+from deemo_jax.deid.text.transcripts import text_deid
 from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES, MAX_ROWS, clip_id_of, emotion_of, person_of, text_of
 
 
@@ -40,6 +41,28 @@ class Truth:
             UserError: the file lacks the clip, or its person is no text.
         """
         return person_of(self._row(clip_id))
+
+    def provenance(self, clip_id: str, known: str | None) -> str | None:
+        """How names were taken out of a clip's texts, where the reference explanation is that of this file.
+
+        Args:
+            clip_id: of the clip.
+            known: the same of its other texts, as `Provenance.transcript` has it; None where it is unknown.
+
+        Returns:
+            What is known; `RAW_TRANSCRIPT` where the file has an explanation without a stamp of redaction, or with one
+            that does not fit its texts.
+
+        Raises:
+            UserError: the file lacks the clip.
+        """
+        row = self._row(clip_id)
+        if known is None or not row.get("reasoning"):
+            return known
+        try:
+            return known if text_deid(row, clip_id) else RAW_TRANSCRIPT
+        except (UserError, KeyError, TypeError):  # no stamp, or one over texts that are not there
+            return RAW_TRANSCRIPT
 
     def cues(self, clip_id: str) -> dict[str, str]:
         """Cue -> its state in a clip; empty where the file states no cues.

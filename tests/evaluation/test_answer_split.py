@@ -99,6 +99,7 @@ def test_every_clip_is_answered_once_per_set_by_few_compiled_functions(config, m
     assert all(row.emotion_true == truth[row.clip_id] for row in answers.predictions)
     known = {r.clip.clip_id: r.clip.person_id or None for r in ClipSource(config.data.data_dir, "deemo_mer", "test")}
     assert {row.clip_id: row.person_id for row in answers.predictions} == known and any(known.values())
+    assert all(row.transcript_provenance == "not de-identified" and row.raw_text for row in answers.predictions)
     assert all(row.reference == f"The words sound {row.emotion_true}." for row in answers.predictions)
     assert answers.notes == (
         f"{len(clips)} of {len(clips)} clips were de-identified elsewhere: attested, not checked here.",

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import Labels, Modality, set_name
+from deemo_jax.core.schema import RAW_TRANSCRIPT, Labels, Modality, set_name
+from deemo_jax.deid.text.redact_file import redact_words
 from deemo_jax.evaluation import predictions
 from deemo_jax.evaluation.modality_sets import fullest, parse_sets
 from deemo_jax.evaluation.predictions import by_set, indices, persons, read_predictions, with_truth
@@ -96,6 +97,7 @@ def test_persons_come_from_the_truth_else_from_the_rows(tmp_path):
         (row(log_likelihoods={"negative": 1, "positive": 10**400}), "log_likelihoods must have a finite number"),
         (row(log_likelihoods=[1, 2]), "log_likelihoods must have a finite number"),
         (row(temperature=0), "temperature is '0'; it must be above 0"),
+        (row(transcript_provenance=7), "transcript_provenance must be at most 1000 printable characters, or null"),
         (row(person_id=7), "person_id must be at most 200 printable characters, or null"),
         (row(person_id="p\n"), "person_id must be at most 200 printable characters"),
         (row(temperature=True), "temperature is 'True'"),
@@ -190,3 +192,22 @@ def test_predictions_of_other_labels(tmp_path):
     rows = [{"clip_id": "a", "emotion": "happy", "reasoning": "why"}]
     assert read_truth(write(tmp_path / "t.jsonl", rows), labels).of("a") == ("happy", "why")
     assert indices(["happy", None, "neutral"], labels).tolist() == [2, 3, 0]
+
+
+def test_texts_are_raw_unless_rows_and_truth_say_how_names_were_taken_out(tmp_path):
+    clips = ["redacted", "raw", "unknown"]
+    said = dict(zip(clips, ["rules 4, 3 replaced", RAW_TRANSCRIPT, None], strict=True))
+    path = write(tmp_path / "p.jsonl", [row(clip, transcript_provenance=said[clip]) for clip in clips])
+    rows = list(read_predictions(path))
+    assert [found.transcript_provenance for found in rows] == list(said.values())
+    assert [found.raw_text for found in rows] == [False, True, True]
+    # A reference of a truth file is raw unless redact has stamped it; without one, the rows' own word stands.
+    line = {"emotion": "negative", "transcript": "Jane said so.", "nfbl": [], "video_id": "v", "start_s": 0, "end_s": 1}
+    plain = write(tmp_path / "t.jsonl", [{"clip_id": clip, "reasoning": "Why.", **line} for clip in clips])
+    assert [found.raw_text for found in with_truth(rows, read_truth(plain))] == [True, True, True]
+    redact_words(plain, tmp_path / "r.jsonl")
+    for truth in (tmp_path / "r.jsonl", write(tmp_path / "n.jsonl", [{"clip_id": clip, **line} for clip in clips])):
+        assert [found.raw_text for found in read_predictions(path, read_truth(truth))] == [False, True, True]
+    changed = (tmp_path / "r.jsonl").read_text().replace("Why.", "Because of Jane.")
+    (tmp_path / "r.jsonl").write_text(changed)
+    assert all(found.raw_text for found in read_predictions(path, read_truth(tmp_path / "r.jsonl")))

@@ -12,9 +12,9 @@ from typing import Any
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.processes import Failure
 from deemo_jax.core.progress import with_progress
-from deemo_jax.core.schema import DEEMO_LABELS, Labels
+from deemo_jax.core.schema import DEEMO_LABELS, RAW_TRANSCRIPT, Labels
 from deemo_jax.data.build import attestation, gate
-from deemo_jax.data.build.annotations import RAW_TRANSCRIPT, read_annotations, read_rows, unused_keys
+from deemo_jax.data.build.annotations import read_annotations, read_rows, unused_keys
 from deemo_jax.data.build.dataset_writer import already_built, fingerprint, write_dataset
 from deemo_jax.data.build.records import JPEG_QUALITY, Admitted, Made, make_records
 from deemo_jax.data.build.splits import (

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import ABSENT, DEEMO_LABELS, Clip, Labels, close_key
+from deemo_jax.core.schema import ABSENT, DEEMO_LABELS, RAW_TRANSCRIPT, Clip, Labels, close_key
 from deemo_jax.deid.text.annotation_tables import annotation_rows
 from deemo_jax.deid.text.transcripts import STAMP, text_deid
 
@@ -14,8 +14,6 @@ from deemo_jax.deid.text.transcripts import STAMP, text_deid
 KEYS = frozenset(field.name for field in dataclasses.fields(Clip) if field.name != "text_deid") | {STAMP, "file"}
 # The most unused keys that a note names.
 MOST_KEYS = 20
-# Of provenance: a transcript from which names were not removed.
-RAW_TRANSCRIPT = "not de-identified"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.data.build.annotations import RAW_TRANSCRIPT, read_annotations, transcript_provenance
+from deemo_jax.core.schema import RAW_TRANSCRIPT
+from deemo_jax.data.build.annotations import read_annotations, transcript_provenance
 from deemo_jax.deid.text import lines
 from deemo_jax.deid.text.annotation_tables import annotation_rows, are_annotations
 from deemo_jax.deid.text.captions import Cue, read_cues, words_between, written

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.data.build.annotations import RAW_TRANSCRIPT, read_annotations, transcript_provenance
+from deemo_jax.core.schema import RAW_TRANSCRIPT
+from deemo_jax.data.build.annotations import read_annotations, transcript_provenance
 from deemo_jax.deid.text.english_rules import Rules
 from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.text.presidio import Presidio
