@@ -11,6 +11,8 @@ from deemo_jax.llm.request import Request
 
 # Bytes of a file of prices, at most.
 MAX_BYTES = 1 << 20
+# The highest price that is taken for one.
+MOST = 1_000_000
 # Bytes of UTF-8 for each token of a prompt. English has about 4 characters a token; other scripts have fewer, and more
 # bytes a character. A lower figure makes the estimate of a cost higher.
 BYTES_A_TOKEN = 3.5
@@ -42,7 +44,7 @@ def read_prices(path: Path, model: str) -> Prices:
     """The prices of a model in a JSON file: {"MODEL": {"input": 0.10, "output": 0.50}}.
 
     Raises:
-        UserError: the file cannot be read, the model is not in it, or its prices are no numbers from 0 up.
+        UserError: the file cannot be read, the model is not in it, or its prices are no such numbers.
     """
     table = read_json(path, MAX_BYTES)
     form = f'write {{"{model}": {{"input": 0.10, "output": 0.50}}}}, for a million tokens each'
@@ -51,8 +53,8 @@ def read_prices(path: Path, model: str) -> Prices:
         raise UserError(f"{path}: has no prices of {model}; {form}")
     for name in ("input", "output"):
         value = row[name]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not (0 <= value and math.isfinite(value)):
-            raise UserError(f"{path}: the price {name!r} of {model} is no number from 0 up; {form}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST:
+            raise UserError(f"{path}: the price {name!r} of {model} is no number from 0 to {MOST:,}; {form}")
     return Prices(float(row["input"]), float(row["output"]))
 
 
