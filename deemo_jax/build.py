@@ -67,13 +67,29 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a dataset that was made from other inputs")
     parser.add_argument(
+        "--croissant",
+        action="store_true",
+        help="write the dataset's card beside it, croissant.json and texts.jsonl; without --annotations, for the one"
+        " that is in --data_dir",
+    )
+    parser.add_argument(
+        "--card", type=Path, metavar="FILE", help="with --croissant: what only you know, such as the licence, JSON"
+    )
+    parser.add_argument(
+        "--include_raw_text",
+        action="store_true",
+        help="with --croissant: texts.jsonl shows texts that are not known to be de-identified, too",
+    )
+    parser.add_argument(
         "--workers",
         type=int,
         default=1,
         help="processes that read media (default 1); 0: none but this one, which a damaged file may end",
     )
     parser.add_argument(
-        "--show_format", action="store_true", help="show what annotations, splits and attestation look like, and stop"
+        "--show_format",
+        action="store_true",
+        help="show what annotations, splits, attestation and card look like, and stop",
     )
     return parser
 
@@ -87,7 +103,7 @@ def build(argv: Sequence[str] | None = None) -> None:
     flags = parser()
     args = flags.parse_args(argv)
     if args.show_format:
-        print(formats.shown((formats.ANNOTATIONS, formats.SOURCES, formats.SPLITS, formats.ATTESTATION)))
+        print(formats.shown((formats.ANNOTATIONS, formats.SOURCES, formats.SPLITS, formats.ATTESTATION, formats.CARD)))
         return
     if args.attest_template:
         from deemo_jax.data.build.attestation import write_template
@@ -95,9 +111,26 @@ def build(argv: Sequence[str] | None = None) -> None:
         path, notes = write_template(args.attest_template)
         print("\n".join([f"{path}: fill in holder, method and date, then build with --attest", *notes]))
         return
-    if not args.dataset or not args.annotations or not args.data_dir:
+    if (args.card or args.include_raw_text) and not args.croissant:
+        flags.error("--card and --include_raw_text go with --croissant")
+    known = args.croissant and not (args.annotations or args.manifest or args.attest)
+    if not args.dataset or not args.data_dir or not (args.annotations or known):
         flags.error("give DATASET, --annotations and --data_dir (or --attest_template DIR)")
     refuse_other_bytes(args.data_dir)
+    if not known:
+        _make(args, flags)
+    if args.croissant:
+        from deemo_jax.data.card.write_card import write_card
+
+        print(write_card(args.data_dir, args.dataset, args.card, include_raw=args.include_raw_text))
+
+
+def _make(args: argparse.Namespace, flags: argparse.ArgumentParser) -> None:
+    """Builds the dataset.
+
+    Raises:
+        UserError: see `build`.
+    """
     if bool(args.manifest) == bool(args.attest):
         flags.error(
             "give --manifest (clips of deemo_jax.deidentify) or --attest (de-identified elsewhere), one of the two"

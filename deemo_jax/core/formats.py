@@ -127,6 +127,45 @@ DIR/<clip_id>.mp4, .wav, ...    film or sound of a clip without a folder
 """,
 )
 
+CARD = Format(
+    "Card of a dataset (JSON)",
+    "For `build --croissant --card FILE`: what only the holder knows, under Croissant's own keys. Texts, or lists of"
+    " texts; what is given adds to lists that build fills from the records, and replaces what is no list. Leave out what"
+    " is not known. Others that may be given: publisher, keywords, inLanguage, dateCreated, dateModified, version,"
+    " rai:dataCollectionType, -RawData, -Timeframe, rai:dataAnnotationPlatform, -Analysis, rai:annotationsPerItem,"
+    " rai:annotatorDemographics, rai:machineAnnotationTools, rai:dataImputationProtocol, rai:dataPreprocessingProtocol,"
+    " rai:dataReleaseMaintenancePlan, prov:wasGeneratedBy.",
+    {
+        "name, description": "optional: in place of the dataset's own",
+        "license": "an address or an SPDX name, or several",
+        "creator": "names, or objects with name, url, email and @type (sc:Person or sc:Organization)",
+        "url, citeAs": "where the dataset is described; how it is cited (BibTeX)",
+        "datePublished": "YYYY-MM-DD",
+        "rai:dataCollection, rai:dataAnnotationProtocol": "where the films are from; how labels and texts were made",
+        "rai:dataBiases, rai:dataLimitations": "whom the data shows and whom not; what it is not good for",
+        "rai:dataUseCases, rai:dataSocialImpact": "what it is for; what its use may do to people",
+        "rai:personalSensitiveInformation": "what it tells of persons beside what the records show",
+        "rai:hasSyntheticData": "true or false",
+        "prov:wasDerivedFrom": "addresses or names of the data that it was made from",
+    },
+    """\
+{
+  "license": "https://creativecommons.org/licenses/by-nc/4.0/",
+  "creator": [{"@type": "sc:Organization", "name": "Example Lab", "url": "https://example.org"}],
+  "url": "https://example.org/clips",
+  "citeAs": "@misc{clips, title = {Clips}, author = {Example Lab}, year = {2026}}",
+  "datePublished": "2026-01-31",
+  "rai:dataCollection": "Interviews that were filmed for this purpose, with written consent.",
+  "rai:dataAnnotationProtocol": ["Two persons labelled each clip; a third one decided where they differed."],
+  "rai:dataBiases": ["All speakers are adults who speak English."],
+  "rai:dataUseCases": ["Research on emotion recognition. Not for decisions about persons."],
+  "rai:dataSocialImpact": "May help to build systems that watch people.",
+  "rai:hasSyntheticData": false,
+  "prov:wasDerivedFrom": ["Example Lab interviews, 2024"]
+}
+""",
+)
+
 SOURCES = Format(
     "Private list of sources (JSON lines)",
     "`deidentify` writes it beside its key, for its owner only, and never with the clips: it names the files of people."
@@ -317,6 +356,7 @@ ALL = (
     ANNOTATIONS,
     SPLITS,
     ATTESTATION,
+    CARD,
     SOURCES,
     TRACKS,
     SPEAKERS,

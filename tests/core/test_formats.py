@@ -12,6 +12,7 @@ from deemo_jax.core.schema import DEEMO_LABELS
 from deemo_jax.data.build.annotations import read_annotations, unused_keys
 from deemo_jax.data.build.attestation import load_attestation
 from deemo_jax.data.build.splits import read_splits
+from deemo_jax.data.card.holder_card import read_card
 from deemo_jax.deid import source_map
 from deemo_jax.deid.source_spans import read_segments
 from deemo_jax.deid.text.transcripts import read_names
@@ -32,6 +33,7 @@ READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], 
     (formats.ANNOTATIONS, "a.jsonl", unused_keys, lambda read: read == []),
     (formats.SPLITS, "s.json", read_splits, lambda read: read["test"] == ["c02"]),
     (formats.ATTESTATION, "attestation.json", load_attestation, lambda read: len(read.files) == 4),
+    (formats.CARD, "c.json", read_card, lambda read: read["creator"][0]["name"] == "Example Lab"),
     (formats.SOURCES, "s.jsonl", source_map.load, lambda read: len(read.find("monday.mp4")) == 1),
     (formats.TRACKS, "t.json", lambda p: load_tracks(p, 75, (640, 360)), lambda read: read.not_faces[0][0] == 500),
     (formats.SPEAKERS, "s.csv", load_speakers, lambda read: read == {"monday": "A", "tuesday": "B"}),
