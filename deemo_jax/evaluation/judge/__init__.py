@@ -1,0 +1,1 @@
+"""Scores reasonings with a language model as the judge, and the judge against people."""
