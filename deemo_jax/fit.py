@@ -23,6 +23,7 @@ from absl import flags
 from deemo_jax.core import cli
 from deemo_jax.core.config import define_config, given
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import check_place
 
 CONFIG = define_config("A recipe, e.g. configs/deemo_llama_7b.py; --config.a.b=value changes a key of it.")
 TOPOLOGY = flags.DEFINE_string(
@@ -60,6 +61,7 @@ def main() -> int:
 
     if report_file:
         check_ending(report_file)
+        check_place(report_file.parent)
     question = Question(CLIPS.value or clips_of(config), PRICE.value, DECODE_RATE.value or MEASURED)
     command = shlex.join(["python", "-m", "deemo_jax.fit", *sys.argv[1:]])
     report = fit_recipe(

@@ -10,7 +10,7 @@ import pytest
 
 from tests import commands
 from tests.evaluation.samples import imagined, media_folders
-from tests.tiny_runs import NEW
+from tests.tiny_runs import KEPT, NEW
 
 evaluate = functools.partial(commands.run, "evaluate")
 
@@ -111,6 +111,27 @@ def test_a_run_keeps_its_own_scores(theirs, tmp_path):
     done = evaluate("--predictions", theirs, "--workdir", tmp_path)
     assert done.returncode == 2
     assert "holds a run" in done.stderr
+
+
+def test_an_unknown_checkpoint_is_one_line_with_those_that_exist(tiny_run):
+    done = evaluate("--workdir", tiny_run, "--from_step", 7)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "holds no checkpoint of step 7; there are 35, 40" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_length")
+def test_the_checkpoint_that_is_named_is_the_one_that_answers(tiny_run, killed_run, tmp_path):
+    def answers(run, *flags):
+        out = tmp_path / f"out{len(list(tmp_path.iterdir()))}"
+        more = ("--out", out, "--modalities", "transcript", "--limit", 2, "--max_new_tokens", NEW, "--nocalibrate")
+        done = evaluate("--workdir", run, *more, *flags)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in (out / "predictions.jsonl").read_text().splitlines()]
+
+    newest, older = answers(tiny_run), answers(tiny_run, "--from_step", KEPT)
+    assert older == answers(killed_run)  # whose newest it is
+    assert [row["log_likelihoods"] for row in older] != [row["log_likelihoods"] for row in newest]
 
 
 @pytest.mark.usefixtures("one_length")

@@ -63,6 +63,7 @@ def test_a_search_recommends(monkeypatch: pytest.MonkeyPatch) -> None:
         ([], "with --topology, such as v5e:16x16"),
         (["--topology", "h100:8x1", "--config.mesh.fsdp=3"], "does not multiply to the 8 devices"),
         (["--topology", "h100:8x1", "--config.data.batch_size=3"], "does not divide over 8 shares"),
+        (["--topology", "local", "--report", "README.md/fit.md"], "README.md: cannot be written"),
         (["--topology", "local", "--report", "fit.pdf"], "name a file that ends in .md or .html"),
         (["--topology", "local", "--price", "-1"], "price"),
         (["--topology", "local", "--price", "nan"], "price=nan: give a number"),
@@ -73,6 +74,13 @@ def test_mistakes_are_one_line_and_exit_code_2(flags: list[str], said: str) -> N
     done = run(*TINY, *flags)
     assert done.returncode == 2 and said in done.stderr, done.stderr
     assert done.stderr.splitlines()[-1].startswith("error: ") and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("flag", ["mesh.fsdp=3", "data.batch_size=3"])
+def test_what_does_not_divide_is_told_before_a_compiler_is_asked(flag: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deemo_jax.training.fit.topology._tpu_devices", lambda _: pytest.fail("asked a compiler"))
+    done = run(*TINY, "--topology", "v5e:2x4", f"--config.{flag}")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
 
 
 @pytest.mark.parametrize(

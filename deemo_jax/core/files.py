@@ -296,7 +296,7 @@ def read_json(path: str | os.PathLike[str], limit: int = MAX_JSON_BYTES) -> Any:
         data = handle.read(limit + 1)
     if len(data) > limit:
         raise UserError(f"{path}: larger than {limit} bytes, which no such file should be")
-    return _decode(data, str(path))
+    return decode_json(data, str(path))
 
 
 def read_jsonl(path: str | os.PathLike[str], limit: int = MAX_JSON_BYTES) -> Iterator[dict[str, Any]]:
@@ -312,13 +312,22 @@ def read_jsonl(path: str | os.PathLike[str], limit: int = MAX_JSON_BYTES) -> Ite
             if len(line) > limit:
                 raise UserError(f"{path}:{number}: the line is longer than {limit} bytes")
             if line.strip():
-                row = _decode(line, f"{path}:{number}")
+                row = decode_json(line, f"{path}:{number}")
                 if not isinstance(row, dict):
                     raise UserError(f"{path}:{number}: not a JSON object")
                 yield row
 
 
-def _decode(data: bytes, where: str) -> Any:
+def decode_json(data: bytes, where: str) -> Any:
+    """Reads JSON of unknown origin.
+
+    Args:
+        data: as many bytes as the caller bears.
+        where: they come from, for the message.
+
+    Raises:
+        UserError: not JSON, nested too deeply, or an object that has a key twice.
+    """
     try:
         return json.loads(data, object_pairs_hook=_table)
     except (ValueError, RecursionError) as error:

@@ -220,7 +220,7 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, P(BATCH))
 
 
-def check_batch(mesh: Mesh, batch_size: int, accumulate: int = 1) -> None:
+def check_batch(mesh: Mesh | AbstractMesh, batch_size: int, accumulate: int = 1) -> None:
     """Checks that every device has the same number of rows in each of the `accumulate` parts of a batch.
 
     Raises:

@@ -15,6 +15,7 @@ from absl import logging
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic
+from deemo_jax.models.float_range import greatest_magnitude, is_float, too_narrow
 
 # The files in the folder of a converted checkpoint.
 WEIGHTS = "weights.safetensors"
@@ -58,21 +59,43 @@ def save_tree(path: str | os.PathLike[str], tree: Mapping[str, Any], metadata: M
 class Stored:
     """A tensor in a file; indexing it reads the part that is asked for.
 
-    Attributes:
+    Args:
+        name: of the tensor and its file, for messages.
+        read: gives a part of it, as it lies in the file.
         shape: of the whole tensor.
         dtype: of what is read.
+
+    Attributes:
+        shape, dtype: as given.
     """
 
-    def __init__(self, read: Callable[[Any], np.ndarray], shape: tuple[int, ...], dtype: np.dtype):
+    def __init__(self, name: str, read: Callable[[Any], np.ndarray], shape: tuple[int, ...], dtype: np.dtype):
         self.shape, self.dtype = shape, dtype
-        self._read = read
+        self._name, self._read = name, read
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        return np.asarray(self._read(index)).astype(self.dtype, copy=False)
+        """A part of the tensor.
+
+        Raises:
+            UserError: floats in it are not finite, or would not be in `dtype`.
+        """
+        part = np.asarray(self._read(index))
+        if is_float(part.dtype):
+            self._check(greatest_magnitude(part))
+        return part.astype(self.dtype, copy=False)
 
     def astype(self, dtype: Any) -> "Stored":
         """The same tensor, read as another dtype."""
-        return Stored(self._read, self.shape, np.dtype(dtype))
+        return Stored(self._name, self._read, self.shape, np.dtype(dtype))
+
+    def _check(self, greatest: np.generic) -> None:
+        if not np.isfinite(greatest):
+            raise UserError(f"{self._name} has values that are not finite; it is damaged, get the file again")
+        if too_narrow(greatest, [self.dtype]):
+            raise UserError(
+                f"{self._name} has the number {float(greatest):.4g}, which {self.dtype} cannot hold; it is damaged, or "
+                "choose float32 (config.frozen_dtype)"
+            )
 
 
 def open_tensors(path: str | os.PathLike[str]) -> dict[str, Stored]:
@@ -92,17 +115,17 @@ def open_tensors(path: str | os.PathLike[str]) -> dict[str, Stored]:
         handle = safetensors.safe_open(path, framework="numpy")
         keys = list(handle.keys())
         _check_keys(keys, path)
-        return {key: _stored(handle, key) for key in keys}
+        return {key: _stored(handle, key, path) for key in keys}
     except (safetensors.SafetensorError, OSError, TypeError, AttributeError, KeyError) as error:
         raise UserError(f"{path}: not a readable safetensors file ({error}); is the download complete?") from error
 
 
-def _stored(handle: Any, key: str) -> Stored:
+def _stored(handle: Any, key: str, path: Path) -> Stored:
     part = handle.get_slice(key)
     shape = tuple(part.get_shape())
     # safetensors cannot slice a scalar, so that is read whole.
     read = part.__getitem__ if shape else (lambda index: handle.get_tensor(key)[index])
-    return Stored(read, shape, np.dtype(DTYPES[part.get_dtype()]))
+    return Stored(f"{path}: {key}", read, shape, np.dtype(DTYPES[part.get_dtype()]))
 
 
 def load_tree(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -379,7 +379,8 @@ def _pipeline(recipe: Recipe, setup: Setup, mesh: jax.sharding.Mesh, split: str 
 
 def _devices() -> str:
     devices, count = jax.devices(), jax.process_count()
-    return f"devices: {len(devices)} x {devices[0].device_kind}" + (f" of {count} processes" if count > 1 else "")
+    named = f"devices: {len(devices)} x {devices[0].device_kind} (platform {devices[0].platform})"
+    return named + (f" of {count} processes" if count > 1 else "")
 
 
 def _farewell(folder: Workdir, outcome: Ended, pipeline: Pipeline, goodput: Goodput) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from deemo_jax.core import progress
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import append_line, atomic, read_jsonl
+from deemo_jax.core.files import append_line, atomic, decode_json, read_jsonl
 from deemo_jax.training.tensorboard_file import TensorboardFile
 
 # Seconds between two plain lines, where stderr is no terminal.
@@ -31,8 +31,8 @@ def cut_back(path: Path, step: int) -> None:
     with atomic(path) as temporary, open(path, "rb") as old, open(temporary, "wb") as new:
         for line in old:
             try:
-                kept = line.endswith(b"\n") and int(json.loads(line)["step"]) <= step
-            except (ValueError, KeyError, TypeError):
+                kept = line.endswith(b"\n") and int(decode_json(line, str(path))["step"]) <= step
+            except (ValueError, KeyError, TypeError, OverflowError):
                 kept = False
             if kept:
                 new.write(line)
@@ -42,7 +42,7 @@ def last_step(path: Path) -> int:
     """The step of the last whole line of a metrics file; 0 where there is none."""
     last = 0
     if path.exists():
-        with contextlib.suppress(UserError, KeyError, TypeError, ValueError):
+        with contextlib.suppress(UserError, KeyError, TypeError, ValueError, OverflowError):
             for row in read_jsonl(path):
                 last = int(row["step"])
     return last

@@ -68,7 +68,7 @@ def opened(_):
 
 
 @pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_a_run_is_written_as_either_kind_of_file(tmp_path, monkeypatch, whole):
+def test_a_run_is_written_for_other_tools_to_read(tmp_path, monkeypatch, whole):
     workdir = write_tiny_run(tmp_path, frame_embedding=False) if whole else tmp_path
     if not whole:
         monkeypatch.setattr(export, "load_run", opened)
@@ -79,8 +79,14 @@ def test_a_run_is_written_as_either_kind_of_file(tmp_path, monkeypatch, whole):
         assert file.metadata() == {"format": "pt"}
     with pytest.raises(UserError, match=r"\.pth or \.safetensors"):
         write_connectors(str(workdir), tmp_path / "connectors.bin")
+
+
+def test_a_run_is_written_as_a_pickle_of_pytorch(tmp_path, monkeypatch):
     torch = pytest.importorskip("torch")
-    write_connectors(str(workdir), tmp_path / "connectors.pth")
+    monkeypatch.setattr(export, "load_run", opened)
+    for ending in ("pth", "safetensors"):
+        write_connectors(str(tmp_path), tmp_path / f"connectors.{ending}")
+    public = safetensors.numpy.load_file(tmp_path / "connectors.safetensors")
     state = torch.load(tmp_path / "connectors.pth", weights_only=True)["model"]
     assert state.keys() == public.keys()
     np.testing.assert_array_equal(state["llama_proj.bias"].numpy(), public["llama_proj.bias"])

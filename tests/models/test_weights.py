@@ -2,12 +2,13 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import ml_dtypes
 import numpy as np
 import pytest
 import safetensors.numpy
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.models.weights import load_tree, overlay, save_tree
+from deemo_jax.models.weights import load_tree, open_tensors, overlay, save_tree, unflatten
 from tests.models import tiny
 
 
@@ -42,6 +43,35 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     safetensors.numpy.save_file({}, tmp_path / "empty")
     with pytest.raises(UserError, match="0 tensors"):
         load_tree(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("stored", "number", "read"),
+    [("float64", 1e39, "float32"), ("float32", -3.4e38, "bfloat16"), ("float32", 7e4, "float16")],
+)
+def test_numbers_that_a_dtype_cannot_hold_are_refused_where_they_are_read(
+    stored: str, number: float, read: str, tmp_path: Path
+) -> None:
+    path, params = tmp_path / "w.safetensors", {"a": {"b": jax.ShapeDtypeStruct((2, 2), read)}}
+    save_tree(path, {"a": {"b": np.array([[1, 1], [number, 1]], stored)}})
+    tensor = overlay(params, unflatten(open_tensors(path)))["a"]["b"]
+    assert tensor[0].dtype == read and (tensor[0] == 1).all()
+    with pytest.raises(UserError, match=rf"w\.safetensors: a/b has the number .*, which {read} cannot hold"):
+        tensor[1]
+    # The largest number that the narrower dtype holds is read.
+    kept = ml_dtypes.finfo(read).max
+    save_tree(path, {"a": {"b": np.full((2, 2), kept, stored)}})
+    assert (overlay(params, unflatten(open_tensors(path)))["a"]["b"][...] == kept).all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
+@pytest.mark.parametrize("stored", ["float64", "float32", "bfloat16"])
+def test_numbers_that_are_not_finite_are_refused(stored: str, bad: float, tmp_path: Path) -> None:
+    save_tree(tmp_path / "w", {"a": np.array([0, bad], np.dtype(stored))})
+    tensors = open_tensors(tmp_path / "w")
+    assert tensors["a"][:1] == 0
+    with pytest.raises(UserError, match="w: a has values that are not finite"):
+        load_tree(tmp_path / "w")
 
 
 def test_overlay_takes_towers_and_keeps_the_rest() -> None:

@@ -245,7 +245,21 @@ def test_x64_is_refused(tiny_data: Path, tmp_path: Path) -> None:
 
 
 class ReachedError(Exception):
-    """The batch for which a step was to be compiled."""
+    """Raised in place of what a test does not wait for, with what it would have been given."""
+
+
+def test_a_run_first_names_its_devices(
+    killed_run: Path, tiny_data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reached(*_: Any) -> None:
+        raise ReachedError
+
+    monkeypatch.setattr(loop, "_train", reached)
+    with pytest.raises(ReachedError):
+        train(tiny.get_config(str(tiny_data)), killed_run, resume=True)
+    kind, platform = jax.devices()[0].device_kind, jax.devices()[0].platform
+    first = f"devices: {jax.device_count()} x {kind} (platform {platform})"
+    assert capsys.readouterr().err.splitlines()[0] == first
 
 
 def with_features(tiny_data: Path, where: Path) -> Any:
@@ -314,6 +328,30 @@ def test_a_loss_that_stays_nan_ends_the_run_and_names_the_records_and_a_checkpoi
     assert saved_steps(killed_run / "checkpoints") == [35, 36, 38]
     record = next(read_jsonl(killed_run / "config_history.jsonl"))
     assert record["step"] == KEPT and record["changed"]["train.checkpoint_every"] == [7, 2]
+
+
+def test_while_steps_teach_nothing_the_last_good_checkpoint_stays(
+    killed_run: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, whole = tiny.get_config(str(tiny_data)), Pipeline.batch_at
+    config.train.checkpoint_every, config.train.keep = 2, 1
+
+    def spoilt(self: Pipeline, step: int) -> Batch:
+        """Step 36 is good; behind it batches without targets take turns with such as make NaN, which are skipped."""
+        batch = whole(self, step)
+        if step <= KEPT:
+            return batch
+        return (
+            batch.replace(mel=batch.mel * np.nan)
+            if step % 2
+            else batch.replace(loss_mask=np.zeros_like(batch.loss_mask))
+        )
+
+    monkeypatch.setattr(Pipeline, "batch_at", spoilt)
+    assert train(config, killed_run, resume=True).finished
+    rows = list(read_jsonl(killed_run / "metrics.jsonl"))[-4:]
+    assert [(row["targets"] > 0, row["skipped"]) for row in rows] == [(False, 0), (True, 1)] * 2
+    assert saved_steps(killed_run / "checkpoints") == [KEPT + 1, tiny.STEPS]
 
 
 @pytest.mark.slow

@@ -55,6 +55,13 @@ def test_a_continued_run_writes_no_step_twice(tmp_path: Path) -> None:
     assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
 
 
+def test_lines_that_are_none_are_cut(tmp_path: Path) -> None:
+    path, good = tmp_path / "metrics.jsonl", b'{"step": 2}\n'
+    path.write_bytes(b"[" * 100_000 + b"\n" + good + b'{"step": 1e999}\n{"loss": 1}\n\xff\n{"step": 4}\n')
+    cut_back(path, 3)
+    assert path.read_bytes() == good
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(monitor_lib, "cut_back", lambda path, step: None)  # it would put a new file in the link's place

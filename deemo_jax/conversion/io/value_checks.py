@@ -3,19 +3,17 @@
 import re
 from collections.abc import Set
 
-import ml_dtypes
 import numpy as np
 
 from deemo_jax.conversion.tables.rules import Fill
 from deemo_jax.core.errors import UserError
+from deemo_jax.models.float_range import greatest_magnitude, too_narrow
 
 # Names of accepted dtypes, in safetensors and in PyTorch.
 FLOATS = frozenset(("F64", "F32", "F16", "BF16", "float64", "float32", "float16", "bfloat16"))
 # Paths whose matrices are never all zero: those of the frozen encoders and decoder. Parts that are trained may start at
 # zero, as may biases and norms.
 NEVER_BLANK = re.compile(r"decoder/.*|[^/]+/encoder/.*")
-# Numbers that are examined at a time, so that no mask as large as a tensor is held in memory.
-CHUNK = 1 << 20
 
 
 def dtype_problem(key: str, dtype: str) -> str | None:
@@ -38,28 +36,14 @@ def check(public: np.ndarray, fill: Fill, where: object, stored: Set[np.dtype]) 
         UserError: a number is not finite, or would not be as one of `stored`; or all are zero in a matrix of a frozen
             tower.
     """
-    greatest, infinite = _greatest(public)
-    if greatest >= infinite:
+    greatest = greatest_magnitude(public)
+    if not np.isfinite(greatest):
         raise UserError(f"{where}: {fill.key} has values that are not finite; it is damaged, download it again")
-    number = np.array(greatest, f"u{public.dtype.itemsize}").view(public.dtype)
-    with np.errstate(over="ignore"):
-        beyond = [str(dtype) for dtype in stored if not np.isfinite(number.astype(dtype))]
-    if beyond:
+    if beyond := too_narrow(greatest, stored):
         raise UserError(
-            f"{where}: {fill.key} has the number {float(number):.4g}, which {beyond[0]} cannot hold; it is damaged, or "
-            "choose float32 (config.frozen_dtype, or the recipe's precision)"
+            f"{where}: {fill.key} has the number {float(greatest):.4g}, which {beyond[0]} cannot hold; it is damaged, "
+            "or choose float32 (config.frozen_dtype, or the recipe's precision)"
         )
     matrix = sum(size > 1 for size in public.shape) > 1
     if greatest == 0 and matrix and any(NEVER_BLANK.fullmatch(path) for path, _ in fill.targets):
         raise UserError(f"{where}: {fill.key} holds nothing but zeros; is the download complete?")
-
-
-def _greatest(array: np.ndarray) -> tuple[int, int]:
-    """The greatest magnitude, and infinity, as integers: the bits of IEEE floats without the sign are ordered alike."""
-    kind = np.dtype(f"u{array.dtype.itemsize}")
-    unsigned = kind.type(np.iinfo(kind).max >> 1)
-    number = ml_dtypes.bfloat16 if array.dtype == ml_dtypes.bfloat16 else array.dtype.type
-    infinite = int(np.array([np.inf], number).view(kind)[0])
-    bits = array.reshape(-1).view(kind)
-    parts = (bits[start : start + CHUNK] & unsigned for start in range(0, bits.size, CHUNK))
-    return max((int(part.max()) for part in parts), default=0), infinite

@@ -24,7 +24,7 @@ from typing import Any
 from deemo_jax.core.cli import EXIT_INTERRUPTED, EXIT_STOPPED, EXIT_USAGE
 from deemo_jax.core.device_errors import device_trouble
 from deemo_jax.core.errors import UserError, plain
-from deemo_jax.core.files import read_json, write_json
+from deemo_jax.core.files import decode_json, read_json, write_json
 
 # File in the workdir that says where the first process listens; it is there while the others connect.
 FILE = ".line.json"
@@ -379,7 +379,7 @@ def _send(connection: Connection, **said: Any) -> None:
 
 
 def _receive(connection: Connection) -> dict[str, Any]:
-    said = json.loads(connection.recv_bytes(1 << 24))
+    said = decode_json(connection.recv_bytes(1 << 24), "a message between processes")
     if not isinstance(said, dict):
         raise ValueError("no message of this line")
     return said

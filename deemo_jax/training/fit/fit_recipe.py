@@ -5,12 +5,13 @@ import sys
 from deemo_jax.core.config import Config
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
+from deemo_jax.models import mesh as mesh_lib
 from deemo_jax.training.fit.advice import advice
 from deemo_jax.training.fit.cost import Question, costs
 from deemo_jax.training.fit.plan import Planner
 from deemo_jax.training.fit.report import Report
 from deemo_jax.training.fit.search import search
-from deemo_jax.training.fit.topology import parse
+from deemo_jax.training.fit.topology import Topology, parse
 
 
 def fit_recipe(
@@ -35,8 +36,10 @@ def fit_recipe(
     Raises:
         UserError: a mistake in the recipe or the topology, or no compiler for it.
     """
-    recipe, planner = Recipe.from_config(config), Planner(parse(topology), compiles=compiles)
-    found = []
+    recipe, place = Recipe.from_config(config), parse(topology)
+    if not searches:
+        _check_division(recipe, place)
+    planner, found = Planner(place, compiles=compiles), []
     if searches:
         found = search(planner, recipe, _say)
     if found:
@@ -59,6 +62,16 @@ def clips_of(config: Config) -> int | None:
         return len(ClipSource(data.data_dir, data.dataset, data.train_split))
     except UserError:
         return None
+
+
+def _check_division(recipe: Recipe, place: Topology) -> None:
+    """Whether mesh and batch divide over the chips, which is known before a compiler is asked and anything is traced.
+
+    Raises:
+        UserError: they do not.
+    """
+    mesh = mesh_lib.abstract_mesh(recipe.mesh, place.networks)
+    mesh_lib.check_batch(mesh, recipe.data.batch_size, recipe.optimizer.accumulate)
 
 
 def _say(text: str) -> None:

@@ -39,6 +39,16 @@ def test_a_process_that_is_killed_leaves_no_lock(tmp_path: Path) -> None:
             assert lock.held and str(os.getpid()) in path.read_text()
 
 
+@pytest.mark.parametrize("written", ["[" * 100_000, '{"pid": 1e999, "host": "", "since": ""}', "[]", "\ufffd"])
+def test_a_holder_who_has_written_nonsense_is_not_named(written: str, tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    with Lock(path) as holder, Lock(path) as lock:
+        holder.take()
+        path.write_text(written)
+        with pytest.raises(UserError, match="is in use by another run; wait for it"):
+            lock.take()
+
+
 def test_it_may_be_taken_again_after_its_end(tmp_path: Path) -> None:
     for _ in range(2):
         with Lock(tmp_path / ".lock") as lock:

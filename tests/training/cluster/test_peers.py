@@ -1,5 +1,6 @@
 """Processes that agree, that differ, that fail and that are killed: all end with the same words."""
 
+import multiprocessing
 import signal
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deemo_jax.training.cluster import peers
 from deemo_jax.training.cluster.peers import FILE
 
 ROOT = Path(__file__).parents[3]
@@ -94,6 +96,14 @@ def test_one_that_does_not_come_is_named(tmp_path: Path) -> None:
     ended = together(tmp_path, program, timeout=3)
     assert [code for code, _ in ended] == [2] * 3
     assert "process 2 on " in ended[0][1] and "has not come to the data within 3 s" in ended[0][1]
+
+
+def test_a_message_that_is_nested_too_deeply_is_none() -> None:
+    one, other = multiprocessing.Pipe()
+    with one, other:
+        one.send_bytes(b"[" * 100_000)
+        with pytest.raises(ValueError, match="not valid JSON"):
+            peers._receive(other)
 
 
 def test_folders_that_are_not_shared_are_named(tmp_path: Path) -> None:
