@@ -331,6 +331,7 @@ WORD_LISTS = Format(
         "emotion_words": "the words that the system gave, in any case and order; an empty list where it failed",
         "emotion_words_true": "the true words",
         "modalities": "optional: what the system was given; all if left out",
+        "person_id": "optional: who is seen, a pseudonym; where every clip has one, intervals are over persons",
     },
     """\
 {"clip_id": "c01", "emotion_words": ["happy", "relieved"], "emotion_words_true": ["cheerful"]}

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic, sha256, write_json
-from deemo_jax.core.schema import DEEMO_LABELS
 from deemo_jax.core.tables import Table
+from deemo_jax.evaluation.predictions import indices
 from deemo_jax.evaluation.reading.synonyms import read_synonyms
 from deemo_jax.evaluation.reading.wheel import Wheel, plain, read_wheel
+from deemo_jax.evaluation.report import certainty
+from deemo_jax.evaluation.row_fields import person_indices
 from deemo_jax.evaluation.scores import metrics
 from deemo_jax.evaluation.scores.word_scores import WheelScores, wheel_scores
 from deemo_jax.evaluation.word_rows import WordRow, read_word_rows
@@ -97,23 +99,29 @@ def evaluate_words(request: WordsRequest) -> str:
         for name, of_set in rows.items()
     }
     tables = _tables(found)
+    first = next(iter(rows.values()))
+    who = person_indices([row.person_id for row in first])
+    persons = None if who is None else int(who.max()) + 1
+    notes = certainty(len(first), persons, tested=False, intervals="Intervals")
     if request.out:
         request.out.mkdir(parents=True, exist_ok=True)
         with atomic(request.out / PAGE_NAME) as temporary:
             parts = [f"## {table.caption}\n\n{table.markdown()}\n" for table in tables]
-            temporary.write_text("\n".join(["# Open-vocabulary scores\n", *parts]), encoding="utf-8")
+            said = "".join(f"- {note}\n" for note in notes)
+            temporary.write_text("\n".join(["# Open-vocabulary scores\n", *parts, said]), encoding="utf-8")
         files = (request.predictions, *request.wheels, *((request.synonyms,) if request.synonyms else ()))
         write_json(
             request.out / JSON_NAME,
             {
                 "files": {path.name: sha256(path) for path in files},
+                "persons": persons,
                 "f": {name: _mean_f(of_set) for name, of_set in found.items()},
                 "sets": {
                     name: {stem: scores.to_json() for stem, scores in of_set.items()} for name, of_set in found.items()
                 },
             },
         )
-    return "\n\n".join(f"{table.caption}\n{table.text()}" for table in tables)
+    return "\n\n".join([*(f"{table.caption}\n{table.text()}" for table in tables), *notes])
 
 
 def list_scores(rows: Sequence[WordRow], wheel: Wheel, synonyms: Mapping[str, str]) -> ListScores:
@@ -128,13 +136,14 @@ def list_scores(rows: Sequence[WordRow], wheel: Wheel, synonyms: Mapping[str, st
     """
     predicted = _looked_up([row.predicted for row in rows], wheel, synonyms)
     true = _looked_up([row.true for row in rows], wheel, synonyms)
+    persons = person_indices([row.person_id for row in rows])
     return ListScores(
-        scores=wheel_scores(predicted.groups, true.groups),
+        scores=wheel_scores(predicted.groups, true.groups, persons),
         unknown_predicted=predicted.unknown,
         unknown_true=true.unknown,
         length_predicted=predicted.length,
         length_true=true.length,
-        sentiment=_sentiment(predicted.sentiments, true.sentiments),
+        sentiment=_sentiment(predicted.sentiments, true.sentiments, persons),
     )
 
 
@@ -170,18 +179,19 @@ def _sentiment_of(groups: Sequence[str], wheel: Wheel) -> str | None:
     return None if balance == 0 else "positive" if balance > 0 else "negative"
 
 
-def _sentiment(predicted: Sequence[str | None], true: Sequence[str | None]) -> metrics.Recognition | None:
-    pairs = [(said, side) for said, side in zip(predicted, true, strict=True) if side is not None]
-    if not pairs:
+def _sentiment(
+    predicted: Sequence[str | None], true: Sequence[str | None], persons: Int[np.ndarray, " n"] | None
+) -> metrics.Recognition | None:
+    known = [clip for clip, side in enumerate(true) if side is not None]
+    if not known:
         return None
-    said = [len(DEEMO_LABELS) if side is None else DEEMO_LABELS.index(side) for side, _ in pairs]
-    return metrics.recognition(
-        np.array([DEEMO_LABELS.index(side) for _, side in pairs], np.int64), np.array(said, np.int64)
-    )
+    of_known = None if persons is None else np.unique(persons[known], return_inverse=True)[1]
+    said, right = (indices([sides[clip] for clip in known]) for sides in (predicted, true))
+    return metrics.recognition(right, said, persons=of_known)
 
 
 def _mean_f(of_set: Mapping[str, ListScores]) -> float | None:
-    values = [found.scores.f for found in of_set.values() if found.scores]
+    values = [found.scores.f.value for found in of_set.values() if found.scores]
     return float(np.mean(values)) if values else None
 
 
@@ -196,10 +206,9 @@ def _tables(found: AllScores) -> list[Table]:
             if s is None:
                 rows.append((name, stem, *["-"] * 6, *lists, *lengths, "0"))
             else:
-                f = str(s.interval) if s.interval else _percent(s.f)
                 shuffled = _percent(s.f_shuffled), _percent(s.precision), _percent(s.recall)
                 hits = _percent(s.hit_rate), _percent(s.hit_rate_shuffled)
-                rows.append((name, stem, f, *shuffled, *hits, *lists, *lengths, str(s.n)))
+                rows.append((name, stem, str(s.f), *shuffled, *hits, *lists, *lengths, str(s.n)))
             if (r := one.sentiment) is not None:
                 sentiment.append((name, stem, str(r.accuracy), str(r.f1_weighted), str(r.unparsed), str(r.n)))
         if len(of_set) > 1 and (mean := _mean_f(of_set)) is not None:

@@ -22,6 +22,7 @@ from deemo_jax.evaluation.row_fields import (
     MAX_ROWS,
     clip_id_of,
     emotion_of,
+    person_indices,
     person_of,
     provenance_of,
     text_of,
@@ -79,10 +80,7 @@ def indices(emotions: Sequence[str | None], labels: Labels = DEEMO_LABELS) -> In
 
 def persons(rows: Sequence[Prediction]) -> Int[np.ndarray, " n"] | None:
     """Of each row, the index of its person, 0 to P - 1; None where the person of any row is unknown."""
-    names = [row.person_id for row in rows]
-    if not all(names):
-        return None
-    return np.unique(np.array(names, dtype=object), return_inverse=True)[1]
+    return person_indices([row.person_id for row in rows])
 
 
 def by_set(predictions: Iterable[Prediction]) -> dict[str, list[Prediction]]:

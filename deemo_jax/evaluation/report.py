@@ -74,20 +74,21 @@ def notes(results: Results) -> list[str]:
     return [*certainty(results.n, results.persons, tested=bool(results.differences)), *results.notes, *kind]
 
 
-def certainty(n: int, persons: int | None, *, tested: bool) -> list[str]:
+def certainty(n: int, persons: int | None, *, tested: bool, intervals: str = "Intervals of recognition") -> list[str]:
     """What intervals and tests rest on, a sentence a line.
 
     Args:
         n: clips.
         persons: how many they show; None where this is unknown.
         tested: whether differences are shown.
+        intervals: which intervals are over persons where these are known.
     """
     if persons is None:
         said = ["Intervals are over clips, as if each showed another person: not every row has a person_id."]
     elif persons < FEWEST_PERSONS:
         said = [f"No intervals: the clips show {persons} persons, and {FEWEST_PERSONS} are the fewest for one."]
     else:
-        said = [f"Intervals of recognition are over {persons} persons, each drawn with all their clips."]
+        said = [f"{intervals} are over {persons} persons, each drawn with all their clips."]
     if tested:
         test = "McNemar's exact test" if persons is None else "sign-flips over persons"
         said.append(f"p is of equal accuracy, two-sided, by {test}; Holm's is adjusted for all differences shown.")

@@ -1,7 +1,10 @@
 """Fields of the rows that evaluation reads, of predictions and of truth, checked: the files may come from anywhere."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
+from jaxtyping import Int
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Labels
@@ -65,6 +68,13 @@ def provenance_of(row: Mapping[str, Any]) -> str | None:
     if value is not None and not (isinstance(value, str) and len(value) <= MAX_PROVENANCE and value.isprintable()):
         raise UserError(f"transcript_provenance must be at most {MAX_PROVENANCE} printable characters, or null")
     return value or None
+
+
+def person_indices(names: Sequence[str | None]) -> Int[np.ndarray, " n"] | None:
+    """Of each pseudonym its person, 0 to P - 1; None where any of them is unknown."""
+    if not all(names):
+        return None
+    return np.unique(np.array(names, dtype=object), return_inverse=True)[1]
 
 
 def emotion_of(row: Mapping[str, Any], key: str, labels: Labels) -> str | None:

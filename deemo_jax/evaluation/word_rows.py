@@ -8,7 +8,7 @@ from typing import Any
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_jsonl
 from deemo_jax.core.schema import Modality, close_key, set_name
-from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES, MAX_ROWS, clip_id_of, text_of
+from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES, MAX_ROWS, clip_id_of, person_of, text_of
 
 # Words of a list, and characters of a word, at most.
 MAX_WORDS = 1000
@@ -23,18 +23,20 @@ class WordRow:
         clip_id: of the clip.
         predicted: as the system gave them.
         true: as annotated.
+        person_id: a pseudonym of who is seen; None where it is unknown.
     """
 
     clip_id: str
     predicted: tuple[str, ...]
     true: tuple[str, ...]
+    person_id: str | None = None
 
 
 def read_word_rows(path: str | Path) -> dict[str, list[WordRow]]:
     """Reads predictions, by modality set ('all' where a row names none), sorted by clip id.
 
     Args:
-        path: JSON lines with `clip_id`, `emotion_words`, `emotion_words_true` and perhaps `modalities`.
+        path: JSON lines with `clip_id`, `emotion_words`, `emotion_words_true` and perhaps `modalities` and `person_id`.
 
     Raises:
         UserError: a row is malformed, a clip comes twice in a set, sets have different clips, or there are too many
@@ -46,7 +48,8 @@ def read_word_rows(path: str | Path) -> dict[str, list[WordRow]]:
         if count > MAX_ROWS:
             raise UserError(f"{path}: more than {MAX_ROWS:,} rows; score it in parts")
         try:
-            read = WordRow(clip_id_of(row), _words(row, "emotion_words"), _words(row, "emotion_words_true"))
+            predicted, true = _words(row, "emotion_words"), _words(row, "emotion_words_true")
+            read = WordRow(clip_id_of(row), predicted, true, person_of(row))
             chosen = sets.setdefault(set_name(Modality.parse_set(text_of(row, "modalities", "all"))), {})
         except UserError as error:
             raise UserError(f"{where}: {error}") from error

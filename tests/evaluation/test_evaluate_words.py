@@ -66,15 +66,44 @@ def test_f_is_the_harmonic_mean_of_averages_and_not_the_average_of_harmonic_mean
     predicted = np.array([[1, 0, 0, 0], [1, 1, 1, 1]], np.bool_)
     true = np.array([[1, 1, 1, 1], [1, 0, 0, 0]], np.bool_)
     scores = wheel_scores(predicted, true)
-    assert scores is not None and scores.precision == scores.recall == scores.f == (1 + 1 / 4) / 2  # not 2/5
+    assert scores is not None and scores.precision == scores.recall == scores.f.value == (1 + 1 / 4) / 2  # not 2/5
 
 
 def test_who_names_everything_is_told_by_the_shuffled_score() -> None:
     true = np.eye(4, dtype=np.bool_)[np.arange(200) % 4]
     everything, right = wheel_scores(np.ones_like(true), true), wheel_scores(true, true)
     assert everything is not None and right is not None
-    assert everything.hit_rate == everything.hit_rate_shuffled == 1 and everything.f == everything.f_shuffled == 0.4
-    assert right.f == 1 and right.f_shuffled == pytest.approx(1 / 4, abs=0.01)
+    assert (
+        everything.hit_rate == everything.hit_rate_shuffled == 1 and everything.f.value == everything.f_shuffled == 0.4
+    )
+    assert right.f.value == 1 and right.f_shuffled == pytest.approx(1 / 4, abs=0.01)
+
+
+def test_intervals_are_over_persons_where_all_are_known(files: Path) -> None:
+    # Who is right about a person is right about all of their clips, so clips of one person say little more than one.
+    clips = [
+        {"clip_id": f"{person}-{clip}", "emotion_words": ["happy" if person % 2 else "furious"]}
+        | {"emotion_words_true": ["proud"], "person_id": f"p{person}"}
+        for person in range(10)
+        for clip in range(20)
+    ]
+    widths, said = {}, {}
+    for known, rows in {
+        "persons": clips,
+        "clips": [clips[0] | {"person_id": None}, *clips[1:]],
+        "few": [row for row in clips if row["person_id"] != "p9"],
+    }.items():
+        (files / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        said[known] = evaluate_words(request(files, out=files / known))
+        found = json.loads((files / known / "open_vocabulary.json").read_text())
+        scores = found["sets"]["all"]["wheel"]
+        bounds = scores["scores"]["interval"], scores["sentiment"]["intervals"]["accuracy"]
+        widths[known] = [high - low for low, high in bounds] if all(bounds) else bounds
+        assert found["persons"] == {"persons": 10, "clips": None, "few": 9}[known]
+    assert all(wide > 3 * narrow for wide, narrow in zip(widths["persons"], widths["clips"], strict=True))
+    assert widths["few"] == (None, None)
+    assert "Intervals are over 10 persons" in said["persons"] and "not every row has a person_id" in said["clips"]
+    assert "No intervals: the clips show 9 persons" in said["few"]
 
 
 def test_no_known_word_is_no_score(files: Path) -> None:

@@ -7,16 +7,15 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
-from deemo_jax.core.stats import Interval, over_persons
+from deemo_jax.core.stats import Interval
+from deemo_jax.evaluation.scores.clustered import clustered
 
 # Random pairings of predictions and truths, and bootstrap samples, with the seed of their draws.
 PAIRINGS = 200
 SAMPLES = 1000
 SEED = 20250
-# Clips up to which an interval is drawn: its memory grows with clips times samples.
-MOST_CLIPS = 20_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,8 +26,8 @@ class WheelScores:
         n: clips that are scored: those whose true words have a group.
         skipped: the other clips.
         precision, recall: means over clips; 0 for a clip whose predicted words have no group.
-        f: harmonic mean of these two means (MER-UniBench).
-        interval: of `f`, 95 %, bootstrap over clips; None above `MOST_CLIPS`.
+        f: harmonic mean of these two means (MER-UniBench), with its interval over persons, or over clips where persons
+            are unknown (`clustered.clustered`).
         hit_rate: clips with a group in both lists.
         f_shuffled, hit_rate_shuffled: means where predictions are paired with the truths of random clips.
     """
@@ -37,8 +36,7 @@ class WheelScores:
     skipped: int
     precision: float
     recall: float
-    f: float
-    interval: Interval | None
+    f: Interval
     hit_rate: float
     f_shuffled: float
     hit_rate_shuffled: float
@@ -46,15 +44,18 @@ class WheelScores:
     def to_json(self) -> dict[str, Any]:
         """The scores as open_vocabulary.json has them."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return fields | {"interval": self.interval.bounds() if self.interval else None}
+        return fields | {"f": self.f.value, "interval": self.f.bounds()}
 
 
-def wheel_scores(predicted: Bool[np.ndarray, "n G"], true: Bool[np.ndarray, "n G"]) -> WheelScores | None:
+def wheel_scores(
+    predicted: Bool[np.ndarray, "n G"], true: Bool[np.ndarray, "n G"], persons: Int[np.ndarray, " n"] | None = None
+) -> WheelScores | None:
     """Scores lists by their groups; None where no true word has a group.
 
     Args:
         predicted: which groups the words of each prediction have.
         true: the same of the true words.
+        persons: of each clip, its person, 0 to P - 1; None where they are unknown.
     """
     known = true.any(axis=1)
     n = int(known.sum())
@@ -65,18 +66,17 @@ def wheel_scores(predicted: Bool[np.ndarray, "n G"], true: Bool[np.ndarray, "n G
     rng = np.random.default_rng(SEED)
     shuffled = [_overlaps(predicted[rng.permutation(n)], true) for _ in range(PAIRINGS)]
 
-    def f_of(counts: np.ndarray) -> np.ndarray:
-        return _harmonic(counts @ precision / n, counts @ recall / n)
+    def f_of(sums: np.ndarray) -> np.ndarray:
+        return _harmonic(sums[:, 0] / sums[:, 2], sums[:, 1] / sums[:, 2])
 
-    f = float(_harmonic(precision.mean(), recall.mean()))
-    interval = over_persons(f_of, n, SAMPLES, SEED) if 1 < n <= MOST_CLIPS else None
+    values = np.stack([precision, recall, np.ones(n)], axis=1)
+    f = clustered(f_of, values, None if persons is None else persons[known], samples=SAMPLES, seed=SEED)
     return WheelScores(
         n=n,
         skipped=int((~known).sum()),
         precision=float(precision.mean()),
         recall=float(recall.mean()),
         f=f,
-        interval=interval,
         hit_rate=float((recall > 0).mean()),
         f_shuffled=float(np.mean([_harmonic(p.mean(), r.mean()) for p, r in shuffled])),
         hit_rate_shuffled=float(np.mean([(r > 0).mean() for _, r in shuffled])),
