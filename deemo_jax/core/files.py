@@ -252,8 +252,13 @@ def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Any]) -> None:
             handle.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def append_line(path: str | os.PathLike[str], line: str) -> None:
+def append_line(path: str | os.PathLike[str], line: str, *, synced: bool = False) -> None:
     """Adds a line to a file, whole or not at all.
+
+    Args:
+        path: made when missing.
+        line: without its end.
+        synced: whether it is on the disk when this returns.
 
     Raises:
         OSError: it cannot be written, or the disk is full.
@@ -264,6 +269,8 @@ def append_line(path: str | os.PathLike[str], line: str) -> None:
         try:
             while data:  # a full disk may take a part of it and refuse the rest
                 data = data[handle.write(data) :]
+            if synced:
+                os.fsync(handle.fileno())
         except OSError:
             with contextlib.suppress(OSError):
                 handle.truncate(end)

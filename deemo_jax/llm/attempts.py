@@ -1,0 +1,145 @@
+"""Settles one request: sends it until there is a reply that fits, or a reason to give up."""
+
+import dataclasses
+import random
+import threading
+
+from deemo_jax.llm.budget import Budget
+from deemo_jax.llm.chat import Answer, Chat, Trouble
+from deemo_jax.llm.dialect import Dialect, first_dialect
+from deemo_jax.llm.endpoint import Endpoint
+from deemo_jax.llm.options import Options
+from deemo_jax.llm.outcome import Failure, Outcome, Reply, Usage
+from deemo_jax.llm.pace import Pace
+from deemo_jax.llm.prices import estimated_usage
+from deemo_jax.llm.reading import MisfitError, read_reply
+from deemo_jax.llm.request import Request
+from deemo_jax.llm.store import Store
+
+# The longest wait between attempts where the server names none, and the longest that it may name; seconds.
+MAX_BACKOFF_S = 60.0
+MAX_ASKED_S = 600.0
+
+
+class StoppedError(Exception):
+    """The run is to end before this request was settled."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settled:
+    """An outcome, and whether it holds for whatever is asked.
+
+    Attributes:
+        outcome: of the request.
+        everywhere: the key or the address is wrong, so that other requests fare no better.
+        not_taken: the server rejected what was asked, and nothing else was tried.
+    """
+
+    outcome: Outcome
+    everywhere: bool = False
+    not_taken: bool = False
+
+
+class Attempts:
+    """What the requests of a run share.
+
+    Args:
+        endpoint: who is asked.
+        options: how.
+        chat: its connections.
+        store: where answers are kept.
+        stop: ends the run.
+    """
+
+    def __init__(self, endpoint: Endpoint, options: Options, chat: Chat, store: Store, stop: threading.Event) -> None:
+        self._endpoint, self._options, self._chat, self._store, self._stop = endpoint, options, chat, store, stop
+        self._pace = Pace(options.requests_per_minute, stop)
+        self._budget = Budget(options.max_cost, options.prices)
+        self._dialect = first_dialect(endpoint)
+
+    def settle(self, request: Request, of: str) -> Settled:
+        """Sends a request, whose hash is `of`, as often as it takes.
+
+        Raises:
+            StoppedError: the run is to end.
+            UserError: the answer cannot be kept.
+        """
+        misfits, usage = self._store.misfits(of)
+        sent = tries = waits = 0
+        longer = 1
+        dialect = self._dialect
+        while True:
+            self._pace.wait()
+            if self._stop.is_set():
+                raise StoppedError
+            body = dialect.body(request, self._endpoint.model, longer)
+            estimate = estimated_usage(request)
+            estimate = dataclasses.replace(estimate, completion_tokens=estimate.completion_tokens * longer)
+            if not self._budget.take(estimate):
+                return Settled(Failure("over_budget", "the money that may be spent is spent", sent, usage))
+            sent += 1
+            paid = Usage()
+            try:
+                came = self._chat.send(body)
+                if isinstance(came, Answer):
+                    # A server that counts nothing still wants to be paid.
+                    paid = came.usage if came.usage.prompt_tokens else estimate
+            finally:
+                self._budget.give(estimate, paid)
+            if isinstance(came, Answer):
+                self._dialect = dialect
+                tries += 1
+                misfits += 1
+                usage = usage + came.usage
+                outcome = self._read(came, request, dialect, sent, usage)
+                given_up = misfits >= self._options.max_answers or tries >= self._options.max_attempts
+                settled = isinstance(outcome, Reply) or outcome.kind == "refusal" or given_up
+                self._keep(of, request, outcome, came, settled)
+                if settled:
+                    return Settled(outcome)
+                longer *= 2 if came.cut else 1
+                continue
+            if came.said and (other := dialect.after(came.said, body)):
+                dialect = other
+                continue
+            tries += 1
+            outcome = Failure(came.kind, came.detail, sent, usage)
+            if not came.again or tries >= self._options.max_attempts:
+                return Settled(outcome, came.everywhere, bool(came.said))
+            if came.wait_s is not None and came.wait_s > MAX_ASKED_S:
+                detail = f"the server asks to wait {came.wait_s:.0f} s; give the same command again then"
+                return Settled(dataclasses.replace(outcome, detail=detail))
+            self._wait(came, waits)
+            waits += 1
+
+    def _read(self, came: Answer, request: Request, dialect: Dialect, sent: int, usage: Usage) -> Outcome:
+        """The reply in an answer, or why it is none."""
+        if came.refusal:
+            return Failure("refusal", came.refusal, sent, usage)
+        try:
+            if came.text is None:
+                raise MisfitError("malformed", came.note)
+            value = read_reply(came.text, request.schema, self._chat.hide)
+        except MisfitError as why:
+            detail = f"cut at its longest length; {why.detail}" if came.cut else why.detail
+            return Failure(why.kind, detail, sent, usage)
+        model = came.model or self._endpoint.model
+        return Reply(value, usage, model, sent, False, dialect.decoding(request.decoding), dialect.form)
+
+    def _keep(self, of: str, request: Request, outcome: Outcome, came: Answer, settled: bool) -> None:
+        facts = {
+            "provider": self._endpoint.provider,
+            "server": self._endpoint.address,
+            "model": self._endpoint.model,
+            "protocol": request.protocol,
+            "sample": request.sample,
+        }
+        self._store.add(of, request.key, outcome, came.usage, settled, facts)
+
+    def _wait(self, came: Trouble, waits: int) -> None:
+        """Waits as long as the server asks, or else twice as long as the last time."""
+        if came.wait_s is not None:
+            self._pace.hold(came.wait_s)  # for all: limits are those of the account
+            return
+        longest = min(self._options.backoff_s * 2**waits, MAX_BACKOFF_S)
+        self._stop.wait(longest * random.uniform(0.5, 1.0))
