@@ -17,6 +17,7 @@ by its evaluation that was finished last, and of files of predictions, with the 
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from absl import flags
 
@@ -28,7 +29,7 @@ from deemo_jax.evaluation.compare_request import CompareRequest, compare_systems
 from deemo_jax.evaluation.evaluate_file import FileRequest, evaluate_file
 from deemo_jax.evaluation.evaluate_words import PAGE_NAME, WordsRequest, evaluate_words
 from deemo_jax.evaluation.modality_sets import fullest, parse_sets
-from deemo_jax.evaluation.predictions import by_set, read_predictions
+from deemo_jax.evaluation.predictions import PROTOCOLS, Protocol, by_set, read_predictions
 from deemo_jax.evaluation.reading.synonyms import label_synonyms
 from deemo_jax.evaluation.run_flags import define_run_flags, path_of
 from deemo_jax.evaluation.truth import read_truth
@@ -54,6 +55,12 @@ LABELS = flags.DEFINE_string(
 )
 SYNONYMS = flags.DEFINE_string(
     "synonyms", "", "JSON with other words for labels, by which the answers of files of predictions are read."
+)
+READ = flags.DEFINE_enum(
+    "read",
+    "answer",
+    PROTOCOLS,
+    "What gives a row of --predictions its emotion: what its answer states, or its greatest log-likelihood.",
 )
 WHEEL = flags.DEFINE_list(
     "wheel",
@@ -92,6 +99,8 @@ def main(words: Sequence[str]) -> None:
         raise UserError("--labels goes with --predictions or --compare: a run has those of its dataset")
     if SYNONYMS.value and not PREDICTIONS.value:
         raise UserError("--synonyms goes with --predictions or --compare: a run's own answers have one form")
+    if READ.present and (WHEEL.value or not PREDICTIONS.value):
+        raise UserError("--read goes with --predictions, without --wheel; the report of a run shows both protocols")
     if WHEEL.value:
         _evaluate_words()
         return
@@ -116,6 +125,7 @@ def _evaluate_file() -> Path | None:
             workdir=path_of(RUN.workdir),
             out=path_of(RUN.out),
             overwrite=RUN.overwrite.value,
+            protocol=cast(Protocol, READ.value),
         )
     )
     print(report.text(found))

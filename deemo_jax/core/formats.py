@@ -296,12 +296,13 @@ PREDICTIONS = Format(
         "emotion_predicted": "negative or positive (or one of `evaluate --labels`), or null where the system gave none; or leave it"
         " out and give `answer`",
         "answer": "optional: the text as it came; the emotion is read from it (docs/evaluate.md) where emotion_predicted is left"
-        " out",
+        " out. Rows with neither are scored by log_likelihoods with `evaluate --read likelihood`",
         "emotion_true": "the label; may be left out with --truth ANNOTATIONS",
         "modalities": "optional: what the system was given, such as audio,video or transcript; all if left out",
         "reasoning": "optional: the explanation that it gave; else read from `answer`",
         "reference": "optional: the reference explanation",
-        "log_likelihoods": "optional: of each label's statement, natural logarithms, as {negative, positive}",
+        "log_likelihoods": "optional: of each label's statement, natural logarithms, as {negative, positive}; sums over all of"
+        " its tokens, the one that ends it included",
         "person_id": "optional: who is seen, a pseudonym; where every clip has one, intervals and tests are over persons",
         "transcript_provenance": "optional: how names were taken out of the clip's texts; `not de-identified`, or left out where"
         " it is unknown: its reasonings reach no judge unless you say so",

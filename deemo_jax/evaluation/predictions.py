@@ -7,7 +7,7 @@ import dataclasses
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Int
@@ -29,6 +29,10 @@ from deemo_jax.evaluation.row_fields import (
 )
 from deemo_jax.evaluation.truth import Truth
 from deemo_jax.generation.answer_text import parse_reasoning
+
+# How a label is got from a prediction: see `label_of`.
+Protocol = Literal["answer", "likelihood"]
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,6 +77,19 @@ class Prediction:
         return dataclasses.asdict(self)
 
 
+def label_of(row: Prediction, protocol: Protocol) -> str | None:
+    """The label of a prediction: what its answer states, or the label whose statement is likeliest.
+
+    Returns:
+        None where the answer states no label, or several; or where likelihoods are unknown, or two are the greatest.
+    """
+    if protocol == "answer":
+        return row.emotion_predicted
+    odds = row.log_likelihoods or {}
+    best = [label for label, value in odds.items() if value == max(odds.values())]
+    return best[0] if len(best) == 1 else None
+
+
 def indices(emotions: Sequence[str | None], labels: Labels = DEEMO_LABELS) -> Int[np.ndarray, " n"]:
     """Label indices, 0 to C - 1, for `recognition`; None, an answer that states no label, becomes C."""
     return np.array([len(labels) if e is None else labels.index(e) for e in emotions], np.int64)
@@ -111,20 +128,26 @@ def by_set(predictions: Iterable[Prediction]) -> dict[str, list[Prediction]]:
 
 
 def read_predictions(
-    path: str | Path, truth: Truth | None = None, labels: Labels = DEEMO_LABELS, synonyms: Synonyms | None = None
+    path: str | Path,
+    truth: Truth | None = None,
+    labels: Labels = DEEMO_LABELS,
+    synonyms: Synonyms | None = None,
+    protocol: Protocol = "answer",
 ) -> Iterator[Prediction]:
     """Reads a system's outputs.
 
-    Each line needs `clip_id`, and `emotion_predicted` (a label or null) or `answer`; `emotion_true` too unless `truth`
-    has it. `modalities` ('all' when absent), `reasoning` and `reference` are optional, and so are `log_likelihoods`
-    ({"negative": ..., "positive": ...}) and `temperature`, from which probabilities are scored, `person_id`, by which
-    intervals are made, and `transcript_provenance`, by which texts are kept from leaving.
+    Each line needs `clip_id`, and what the protocol reads: `emotion_predicted` (a label or null) or `answer`; or
+    `log_likelihoods` ({"negative": ..., "positive": ...}, or null). `emotion_true` is needed too unless `truth` has it.
+    `modalities` ('all' when absent), `reasoning` and `reference` are optional, and so are `temperature`, which divides
+    log-likelihoods where probabilities are scored, `person_id`, by which intervals are made, and
+    `transcript_provenance`, by which texts are kept from leaving.
 
     Args:
         path: a JSON-lines file.
         truth: of the file that --truth names; its labels, references and known persons are used in place of the rows'.
         labels: the labels that emotions may be.
         synonyms: other words for labels, by which emotions are read out of answers.
+        protocol: by which rows will be scored.
 
     Raises:
         UserError: a row is malformed or lacks a key, a clip occurs twice in a set, or there are too many rows or none;
@@ -137,7 +160,7 @@ def read_predictions(
         if count > MAX_ROWS:
             raise UserError(f"{path}: more than {MAX_ROWS:,} rows; score it in parts")
         try:
-            read = _prediction(row, truth, labels, synonyms)
+            read = _prediction(row, truth, labels, synonyms, protocol)
         except UserError as error:
             raise UserError(f"{where}: {error}") from error
         if (earlier := first.setdefault((read.clip_id, read.modalities), count)) != count:
@@ -169,13 +192,17 @@ def with_truth(rows: Iterable[Prediction], truth: Truth) -> list[Prediction]:
     ]
 
 
-def _missing(row: Mapping[str, Any], labelled: bool, labels: Labels) -> list[str]:
+def _missing(row: Mapping[str, Any], labelled: bool, labels: Labels, protocol: Protocol) -> list[str]:
     """All keys that a row lacks, in words, each with a key that may be a misspelling of it."""
     wanted = {"clip_id": "is missing"} if "clip_id" not in row else {}
     if labelled and row.get("emotion_true") is None:
         wanted["emotion_true"] = "is missing; add it, or name the annotations with --truth"
-    if "emotion_predicted" not in row and "answer" not in row:
+    if protocol == "likelihood" and "log_likelihoods" not in row:
+        wanted["log_likelihoods"] = "is missing; give a number for each label, or null where the system gave none"
+    elif protocol == "answer" and "emotion_predicted" not in row and "answer" not in row:
         wanted["emotion_predicted"] = f"({', '.join(labels)} or null) or answer is missing"
+        if "log_likelihoods" in row:
+            wanted["emotion_predicted"] += "; --read likelihood scores log_likelihoods"
     unknown = row.keys() - {field.name for field in dataclasses.fields(Prediction)}
     said = []
     for key, lack in wanted.items():
@@ -184,8 +211,10 @@ def _missing(row: Mapping[str, Any], labelled: bool, labels: Labels) -> list[str
     return said
 
 
-def _prediction(row: Mapping[str, Any], truth: Truth | None, labels: Labels, synonyms: Synonyms | None) -> Prediction:
-    if missing := _missing(row, truth is None, labels):
+def _prediction(
+    row: Mapping[str, Any], truth: Truth | None, labels: Labels, synonyms: Synonyms | None, protocol: Protocol
+) -> Prediction:
+    if missing := _missing(row, truth is None, labels, protocol):
         raise UserError("; ".join(missing))
     clip = clip_id_of(row)
     if truth is None:

@@ -41,6 +41,8 @@ def tables(results: Results) -> list[Table]:
             for cue, s in of_set.items()
         ]
         found.append(Table("Cues that the reasoning names, % [95 % interval]", header, tuple(rows)))
+    if results.protocols:
+        found.append(_protocols(results))
     if results.probabilities:
         count = len(next(iter(results.sets.values())).classes)
         guess = "a thrown coin" if count == 2 else f"a guess among {count}"
@@ -54,6 +56,21 @@ def tables(results: Results) -> list[Table]:
     return found
 
 
+def _protocols(results: Results) -> Table:
+    rows = [
+        (
+            name,
+            *(str(value) for r in (s.answer, s.likelihood) for value in (r.accuracy, r.f1_weighted, r.unparsed)),
+            str(s.agreement),
+            f"{s.both} of {s.answer.n}",
+        )
+        for name, s in results.protocols.items()
+    ]
+    by = [column for by in ("answer", "likelihood") for column in (f"accuracy by {by}", "weighted F1", "unparsed")]
+    header = ("modalities", *by, "agreement", "labelled by both")
+    return Table("Labels by the answer, and by the likeliest statement, % [95 % interval]", header, tuple(rows))
+
+
 def _recognition(results: Results) -> Table:
     columns = {
         "modalities": [*results.sets, "(majority class)"],
@@ -65,7 +82,8 @@ def _recognition(results: Results) -> Table:
     for title, score in (("weighted F1", "f1_weighted"), ("macro F1", "f1_macro"), ("unparsed",) * 2, ("clips", "n")):
         columns[title] = [str(getattr(s, score)) for s in results.sets.values()]
     rows = tuple(itertools.zip_longest(*columns.values(), fillvalue=""))
-    return Table("Recognition, % [95 % interval]", tuple(columns), rows)
+    by = "" if results.protocol == "answer" else " by the likeliest statement"
+    return Table(f"Recognition{by}, % [95 % interval]", tuple(columns), rows)
 
 
 def notes(results: Results) -> list[str]:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
-from deemo_jax.evaluation.predictions import Prediction, indices, persons
+from deemo_jax.evaluation.predictions import Prediction, Protocol, indices, label_of, persons
 from deemo_jax.evaluation.scores import cue_scores, metrics
 from deemo_jax.evaluation.scores.paired_tests import DISCORDANCE, smallest_difference
 from deemo_jax.evaluation.scores.probability_scores import ProbabilityScores, probability_scores
+from deemo_jax.evaluation.scores.protocol_scores import ProtocolScores, protocol_scores
 from deemo_jax.evaluation.truth import Truth
 
 
@@ -28,6 +29,8 @@ class Results:
         probabilities: modality set -> scores of the probabilities, where likelihoods are known; else empty.
         corpus: kind of the corpus, where the truth states it; else empty.
         persons: over how many persons intervals and tests are; None where persons are unknown, and they are over clips.
+        protocol: how labels were got from predictions.
+        protocols: modality set -> scores by both protocols, where predictions have what both read; else empty.
     """
 
     source: str
@@ -40,6 +43,8 @@ class Results:
     probabilities: dict[str, ProbabilityScores] = dataclasses.field(default_factory=dict)
     corpus: str = ""
     persons: int | None = None
+    protocol: Protocol = "answer"
+    protocols: dict[str, ProtocolScores] = dataclasses.field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -53,6 +58,7 @@ class Results:
             "notes": list(self.notes),
             "corpus": self.corpus or None,
             "majority": self.majority,
+            "protocol": self.protocol,
             "persons": self.persons,
             "tested_by": "McNemar" if self.persons is None else "sign-flips over persons",
             "smallest_difference": {"discordance": DISCORDANCE, "accuracy": smallest_difference(self.n)},
@@ -63,6 +69,7 @@ class Results:
                 name: {cue: scores.to_json() for cue, scores in of_set.items()} for name, of_set in self.cues.items()
             },
             "probabilities": {name: scores.to_json() for name, scores in self.probabilities.items()},
+            "protocols": {name: scores.to_json() for name, scores in self.protocols.items()},
         }
 
 
@@ -74,6 +81,7 @@ def score(
     labels: Labels = DEEMO_LABELS,
     truth: Truth | None = None,
     pairs: Sequence[tuple[str, str]] | None = None,
+    protocol: Protocol = "answer",
 ) -> Results:
     """Scores predictions.
 
@@ -84,10 +92,11 @@ def score(
         labels: of the dataset.
         truth: of the file that --truth names, with all clips of `sets`; None where there is none.
         pairs: of sets, whose differences are shown; None for all pairs.
+        protocol: how labels are got from predictions.
     """
     rows = next(iter(sets.values()))
     true = indices([row.emotion_true for row in rows], labels)
-    predicted = {name: indices([row.emotion_predicted for row in of_set], labels) for name, of_set in sets.items()}
+    predicted = {name: indices([label_of(row, protocol) for row in of_set], labels) for name, of_set in sets.items()}
     of_person = persons(rows)
     corpus = truth.corpus if truth else None
     best = corpus.optimal_accuracy if corpus else {}
@@ -107,6 +116,8 @@ def score(
         probabilities={name: found for name, of_set in sets.items() if (found := probability_scores(of_set, labels))},
         corpus=corpus.kind if corpus else "",
         persons=None if of_person is None else int(of_person.max()) + 1,
+        protocol=protocol,
+        protocols={name: both for name, of_set in sets.items() if (both := protocol_scores(of_set, labels))},
     )
 
 
