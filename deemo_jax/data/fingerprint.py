@@ -6,6 +6,8 @@ their hashes are needed.
 """
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,11 @@ class Fingerprint:
         if self.labels == DEEMO_LABELS:
             del content["labels"]
         return content
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that identifies the dataset."""
+        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
 
     @classmethod
     def from_json(cls, value: Any, where: str | Path) -> "Fingerprint":

@@ -2,8 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -200,7 +198,7 @@ def _content(data: DataRecipe) -> str:
     known = fingerprint.stored(builder)
     if known is None:
         return sha256(Path(builder.data_path) / "dataset_info.json")
-    return hashlib.sha256(json.dumps(known.to_json(), sort_keys=True).encode()).hexdigest()
+    return known.digest
 
 
 def _calibration(request: EvaluationRequest, opened: tuple[Any, Any, Any], setting: Setting) -> tuple[Calibration, str]:

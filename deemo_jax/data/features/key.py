@@ -84,8 +84,7 @@ def state_of(data: DataRecipe) -> str:
     Raises:
         UserError: no such dataset, or a shard is missing.
     """
-    fingerprint, _ = fingerprint_of(open_builder(data.data_dir, data.dataset))
-    return hashlib.sha256(json.dumps(fingerprint.to_json(), sort_keys=True).encode()).hexdigest()
+    return fingerprint_of(open_builder(data.data_dir, data.dataset))[0].digest
 
 
 def key_of(data: DataRecipe, state: str, model: DeemoLlama, params: Any, modality: Modality) -> FeatureKey:

@@ -1,0 +1,106 @@
+"""Where traces of persons may lie: walks folders, and tells what each one is by the files in it."""
+
+import dataclasses
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import read_jsonl, refuse_remote
+from deemo_jax.core.run_folder.workdir import Workdir
+from deemo_jax.data.record_removal import REPLACED
+from deemo_jax.deid.manifest import SUFFIX
+from deemo_jax.evaluation.output_folder import ANSWERS, COMPARISON, PREDICTIONS, SCORES, SETTING
+from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES
+
+# Folders that hold no rows, clips or records, and may hold very many files.
+SKIPPED = frozenset({"checkpoints", "tensorboard", "profile", "stacks", "__pycache__", "node_modules"})
+DATASET = "dataset_info.json"
+# Files by one of which a folder with a config is told to be a run's.
+OF_A_RUN = frozenset({"data.json", "metrics.jsonl", "origin.json"})
+
+
+@dataclasses.dataclass
+class Places:
+    """Folders and files by what they are; each occurs once.
+
+    Attributes:
+        clips: folders of de-identified clips.
+        datasets: folders of one version of a dataset.
+        runs: folders of runs.
+        evaluations: folders of evaluations.
+        comparisons: folders of comparisons that lie by themselves.
+        predictions: files of predictions outside of evaluations.
+        annotations: files of annotations.
+        pages: HTML files.
+        unsettled: datasets whose replacement an ended process left undone, see `record_removal.settle`.
+    """
+
+    clips: list[Path] = dataclasses.field(default_factory=list)
+    datasets: list[Path] = dataclasses.field(default_factory=list)
+    runs: list[Path] = dataclasses.field(default_factory=list)
+    evaluations: list[Path] = dataclasses.field(default_factory=list)
+    comparisons: list[Path] = dataclasses.field(default_factory=list)
+    predictions: list[Path] = dataclasses.field(default_factory=list)
+    annotations: list[Path] = dataclasses.field(default_factory=list)
+    pages: list[Path] = dataclasses.field(default_factory=list)
+    unsettled: list[Path] = dataclasses.field(default_factory=list)
+
+
+def look(roots: Iterable[Path]) -> Places:
+    """Walks folders; links are not followed, hidden folders not entered.
+
+    Raises:
+        UserError: a folder does not exist, or cannot be read.
+    """
+    found = Places()
+    seen: set[Path] = set()
+    for root in roots:
+        refuse_remote(root)
+        if not root.is_dir():
+            raise UserError(f"{root}: no such folder; name those that hold clips, datasets and runs, with --in")
+        for folder, names in _folders(root.resolve(), found):
+            if folder not in seen:
+                seen.add(folder)
+                _note(folder, names, found)
+    return found
+
+
+def _folders(root: Path, found: Places) -> Iterator[tuple[Path, frozenset[str]]]:
+    def refused(error: OSError) -> None:
+        raise UserError(f"{error.filename}: cannot be read ({error.strerror}); check its permissions") from error
+
+    for folder, inside, files in os.walk(root, onerror=refused):
+        found.unsettled += [Path(folder, name.removeprefix(REPLACED)) for name in inside if name.startswith(REPLACED)]
+        inside[:] = sorted(name for name in inside if name not in SKIPPED and not name.startswith("."))
+        yield Path(folder), frozenset(files)
+
+
+def _note(folder: Path, names: frozenset[str], found: Places) -> None:
+    if any(name.endswith(SUFFIX) for name in names):
+        found.clips.append(folder)
+    if DATASET in names:
+        found.datasets.append(folder)
+    if Workdir(folder).config.name in names and (names & OF_A_RUN or Workdir(folder).checkpoints.is_dir()):
+        found.runs.append(folder)
+    found.pages += [folder / name for name in sorted(names) if name.endswith(".html")]
+    evaluation = SETTING in names or (SCORES in names and PREDICTIONS in names)
+    if evaluation:
+        found.evaluations.append(folder)
+    elif COMPARISON[-1] in names:
+        found.comparisons.append(folder)
+    for name in sorted(names):
+        if name.endswith(".jsonl") and not name.startswith(".") and not (evaluation and name in (PREDICTIONS, ANSWERS)):
+            _note_rows(folder / name, found)
+
+
+def _note_rows(path: Path, found: Places) -> None:
+    """Tells predictions and annotations by the keys of their first row."""
+    try:
+        first = next(iter(read_jsonl(path, MAX_LINE_BYTES)), {})
+    except UserError:
+        return  # no JSON lines
+    if "clip_id" in first and ("emotion_predicted" in first or "answer" in first or "emotion_words" in first):
+        found.predictions.append(path)
+    elif ("clip_id" in first or "file" in first) and "emotion" in first and "split" not in first:
+        found.annotations.append(path)

@@ -1,0 +1,137 @@
+"""A person's rows in predictions, and what was computed of these: evaluations, comparisons, pages."""
+
+import functools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import read_json, read_jsonl, sha256, write_jsonl
+from deemo_jax.evaluation import output_folder
+from deemo_jax.evaluation.output_folder import ANSWERS, COMPARISON, PREDICTIONS, SCORES, SETTING
+from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES
+from deemo_jax.withdrawal.places import Places
+from deemo_jax.withdrawal.subject import Subject
+from deemo_jax.withdrawal.trace import Trace
+
+# What an evaluation writes beside its predictions.
+DERIVED = (".json", ".jsonl", ".md", ".png", ".svg", ".html", ".csv", ".tex")
+# Bytes of a page that are looked through, at most.
+MAX_PAGE = 256 << 20
+AGAIN = "rows and scores removed; `evaluate --predictions` makes them again"
+
+
+def result_traces(
+    places: Places,
+    rows: Mapping[Path, Sequence[tuple[str, str]]],
+    subject: Subject,
+    states: frozenset[str],
+) -> list[Trace]:
+    """What predictions hold of a person; what was computed of them comes before them.
+
+    Args:
+        places: that were found.
+        rows: file of predictions -> (clip_id, person_id) of each row.
+        subject: the person.
+        states: digests of the datasets that hold the person, of which evaluations are that are not finished.
+    """
+    counts = {path: sum(subject.owns(*pair) for pair in pairs) for path, pairs in rows.items()}
+    counts = {path: count for path, count in counts.items() if count}
+    hashes = {sha256(path) for path in counts}
+    inside = {folder / PREDICTIONS: folder for folder in places.evaluations}
+    found = [
+        Trace("comparison", folder, 0, "removed; compare again", functools.partial(_remove_comparison, folder), folder)
+        for folder in places.comparisons
+        if _compares(folder, counts.keys(), hashes)
+    ]
+    found += [
+        Trace("page", page, 0, "removed; make it again", functools.partial(page.unlink, missing_ok=True), page.parent)
+        for page in places.pages
+        if ours(page) and mentions(page, subject)
+    ]
+    for folder in places.evaluations:
+        count = counts.get(folder / PREDICTIONS, 0)
+        if count or _made_of(folder, hashes, states):
+            within = [other for other in places.evaluations if other != folder and other.is_relative_to(folder)]
+            remove = functools.partial(_clean_evaluation, folder, within, subject)
+            found.append(Trace("evaluation", folder, count, AGAIN, remove, folder, folder / output_folder.LOCK))
+    for path, count in counts.items():
+        if path not in inside:
+            remove = functools.partial(_remove_rows, path, subject)
+            found.append(Trace("predictions", path, count, "rows removed", remove, path.parent))
+    return found
+
+
+def ours(page: Path) -> bool:
+    """Whether a page was made by this project."""
+    with open(page, "rb") as handle:
+        return re.search(rb'<meta name="generator" content="deemo_jax', handle.read(1 << 16)) is not None
+
+
+def mentions(page: Path, subject: Subject) -> bool:
+    """Whether a file has one of a person's clip ids, in quotes or between tags."""
+    names = [re.escape(clip_id).encode() for clip_id in sorted(subject.clip_ids)]
+    if not names or page.stat().st_size > MAX_PAGE:
+        return False
+    return re.search(rb"(?<![\w-])(?:" + b"|".join(names) + rb")(?![\w-])", page.read_bytes()) is not None
+
+
+def _compares(folder: Path, files: Iterable[Path], hashes: set[str]) -> bool:
+    """Whether a comparison counts predictions, by their hash or their path."""
+    try:
+        rows = read_json(folder / COMPARISON[-1])["rows"]
+        known = {(str(row.get("sha256")), Path(str(row.get("file"))).resolve()) for row in rows}
+    except (UserError, AttributeError, KeyError, TypeError):
+        return False
+    return any(digest in hashes or path in set(files) for digest, path in known)
+
+
+def _made_of(folder: Path, hashes: set[str], states: frozenset[str]) -> bool:
+    """Whether an evaluation was made of other predictions that hold the person, or answers a dataset that does."""
+    try:
+        setting = read_json(folder / SETTING)
+        unfinished = (folder / ANSWERS).exists() and setting.get("data") in states
+        return unfinished or setting.get("predictions") in hashes
+    except (UserError, AttributeError):
+        return False
+
+
+def _remove_comparison(folder: Path) -> None:
+    for name in reversed(COMPARISON):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _clean_evaluation(folder: Path, within: Sequence[Path], subject: Subject) -> None:
+    """Removes what was computed, first the scores, whose presence means that it is finished; then the rows.
+
+    Args:
+        folder: of the evaluation.
+        within: other evaluations that lie in it.
+        subject: the person.
+    """
+    stays = {folder / PREDICTIONS, folder / SETTING, folder / output_folder.LOCK}
+    (folder / SCORES).unlink(missing_ok=True)
+    for path in sorted(folder.rglob("*")):
+        own = path.is_file() and not any(path.is_relative_to(other) for other in within)
+        if own and path.suffix in DERIVED and path not in stays:
+            path.unlink()
+    if (folder / PREDICTIONS).exists():
+        _remove_rows(folder / PREDICTIONS, subject)
+    if not (folder / PREDICTIONS).exists():
+        (folder / SETTING).unlink(missing_ok=True)
+
+
+def _remove_rows(path: Path, subject: Subject) -> None:
+    if not path.exists():
+        return
+    rows = read_jsonl(path, MAX_LINE_BYTES)
+    left = [row for row in rows if not subject.owns(str(row.get("clip_id")), _person(row))]
+    if left:
+        write_jsonl(path, left)
+    else:
+        path.unlink()
+
+
+def _person(row: Mapping[str, object]) -> str:
+    value = row.get("person_id")
+    return value if isinstance(value, str) else ""
