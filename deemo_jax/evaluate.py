@@ -4,6 +4,7 @@
     python -m deemo_jax.evaluate --workdir runs/sample --modalities "all;transcript;video,audio" --limit 50
     python -m deemo_jax.evaluate --predictions theirs.jsonl --truth truth.jsonl
     python -m deemo_jax.evaluate --predictions words.jsonl --wheel wheel.json
+    python -m deemo_jax.evaluate --workdir runs/sample --faithfulness
     python -m deemo_jax.evaluate --workdir runs/sample --sheet --source raw --deid deid
     python -m deemo_jax.evaluate --compare runs/a runs/b theirs.jsonl --truth truth.jsonl --out runs/table5 --published
 
@@ -24,7 +25,7 @@ from absl import flags
 from deemo_jax.core import cli, formats
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
-from deemo_jax.evaluation import comparison_report, output_folder, report
+from deemo_jax.evaluation import comparison_report, faithfulness, output_folder, report
 from deemo_jax.evaluation.compare_request import CompareRequest, compare_systems
 from deemo_jax.evaluation.evaluate_file import FileRequest, evaluate_file
 from deemo_jax.evaluation.evaluate_words import PAGE_NAME, WordsRequest, evaluate_words
@@ -68,6 +69,14 @@ WHEEL = flags.DEFINE_list(
     "Score the lists of emotion words in --predictions by these emotion wheels, JSON files divided by commas. "
     "--synonyms then leads other words to those of the wheels.",
 )
+FAITHFULNESS = flags.DEFINE_bool(
+    "faithfulness",
+    False,
+    "Score whether claims of the reasonings go when the modality that they name is taken away.",
+)
+KEYWORDS = flags.DEFINE_string(
+    "keywords", "", "JSON with sources of cues and the words that name them, for --faithfulness; default: our own."
+)
 SHEET = flags.DEFINE_bool("sheet", False, "Draw the contact sheet of an evaluated run; needs --source and --deid.")
 SOURCE = flags.DEFINE_string("source", "", "Folder of the raw clips, for --sheet.")
 DEID = flags.DEFINE_string("deid", "", "Folder of the de-identified clips and their manifests, for --sheet.")
@@ -89,7 +98,14 @@ def main(words: Sequence[str]) -> None:
     if SHOW_FORMAT.value:
         print(
             formats.shown(
-                (formats.PREDICTIONS, formats.ANNOTATIONS, formats.SYNONYMS, formats.WORD_LISTS, formats.WHEEL)
+                (
+                    formats.PREDICTIONS,
+                    formats.ANNOTATIONS,
+                    formats.SYNONYMS,
+                    formats.WORD_LISTS,
+                    formats.WHEEL,
+                    formats.KEYWORDS,
+                )
             )
         )
         return
@@ -99,6 +115,11 @@ def main(words: Sequence[str]) -> None:
         raise UserError("--labels goes with --predictions or --compare: a run has those of its dataset")
     if SYNONYMS.value and not PREDICTIONS.value:
         raise UserError("--synonyms goes with --predictions or --compare: a run's own answers have one form")
+    if KEYWORDS.value and not FAITHFULNESS.value:
+        raise UserError("--keywords goes with --faithfulness")
+    if FAITHFULNESS.value:
+        _faithfulness()
+        return
     if READ.present and (WHEEL.value or not PREDICTIONS.value):
         raise UserError("--read goes with --predictions, without --wheel; the report of a run shows both protocols")
     if WHEEL.value:
@@ -152,6 +173,27 @@ def _evaluate_words() -> None:
     print(evaluate_words(request))
     if out:
         print(f"\nwritten: {out / PAGE_NAME}")
+
+
+def _faithfulness() -> None:
+    if MODALITIES.value or WHEEL.value or SHEET.value or READ.present or SYNONYMS.value:
+        raise UserError("--faithfulness takes no --modalities, --wheel, --sheet, --read or --synonyms")
+    keywords = path_of(KEYWORDS)
+    if PREDICTIONS.value:
+        folder = path_of(RUN.out)
+        found = faithfulness.faithfulness_of_file(
+            Path(PREDICTIONS.value),
+            truth=path_of(RUN.truth),
+            labels=_labels(),
+            keywords=keywords,
+            out=folder,
+            overwrite=RUN.overwrite.value,
+        )
+    else:
+        found, folder = faithfulness.faithfulness_of_run(RUN.request(calibrate=False), keywords)
+    print(faithfulness.text(found))
+    if folder:
+        print(f"\nwritten: {folder / faithfulness.PAGE}")
 
 
 def _evaluate_run() -> Path:

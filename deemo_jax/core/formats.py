@@ -324,6 +324,19 @@ SYNONYMS = Format(
 """,
 )
 
+KEYWORDS = Format(
+    "Sources of cues (JSON)",
+    "For `evaluate --faithfulness --keywords FILE`: the sources that reasonings may name, in place of `words`, `voice` and"
+    " `body`. A source whose name is that of a cue in the truth is read by that cue.",
+    {
+        "(name).masks": "the modalities that the source is perceived through, which are taken away together",
+        "(name).words": "words and phrases that name it, in any case; a last * stands for any ending",
+    },
+    """\
+{"voice": {"masks": ["audio"], "words": ["voice", "tone of voice", "intonation"]}, "hands": {"masks": ["video", "nfbl"], "words": ["hand", "hands", "gestur*"]}}
+""",
+)
+
 WORD_LISTS = Format(
     "Emotion words (JSON lines)",
     "For `evaluate --predictions FILE --wheel WHEEL`: one line a clip and set of modalities; every set has the same clips.",
@@ -370,4 +383,5 @@ ALL = (
     SYNONYMS,
     WORD_LISTS,
     WHEEL,
+    KEYWORDS,
 )

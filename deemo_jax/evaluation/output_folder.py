@@ -2,7 +2,7 @@
 
 setting.json (what is evaluated, written first)   answers.jsonl (until all is answered)   predictions.jsonl
 recognition.png   report.md   recognition.json (written last: the evaluation is finished)   sheet.png
-comparison.md, .csv, .tex, .png, .svg, .json (of a sweep, or of several systems)
+comparison.md, .csv, .tex, .png, .svg, .json (of a sweep, or of several systems)   faithfulness.md, .json
 .lock (held while a run is evaluated here)
 """
 
@@ -22,7 +22,8 @@ SETTING, ANSWERS, PREDICTIONS, SCORES = "setting.json", "answers.jsonl", "predic
 LOCK = ".lock"
 # Of a comparison; the last one is written last.
 COMPARISON = tuple(f"comparison.{ending}" for ending in ("md", "csv", "tex", "png", "svg", "json"))
-FILES = (SCORES, SETTING, ANSWERS, PREDICTIONS, "report.md", "recognition.png", "sheet.png", *COMPARISON)
+FAITHFULNESS = ("faithfulness.md", "faithfulness.json")
+FILES = (SCORES, SETTING, ANSWERS, PREDICTIONS, "report.md", "recognition.png", "sheet.png", *COMPARISON, *FAITHFULNESS)
 # Characters of the split, and of the modality sets, in a folder's name, at most: file systems allow 255 bytes in all.
 LONGEST = 120
 

@@ -21,6 +21,7 @@ from deemo_jax.deid.voice.diarised import read_diarised
 from deemo_jax.deid.voice.speakers import load_speakers
 from deemo_jax.deid.voice.spoken.word_times import read_word_times
 from deemo_jax.evaluation.predictions import by_set, read_predictions
+from deemo_jax.evaluation.reading.claims import read_sources
 from deemo_jax.evaluation.reading.synonyms import label_synonyms
 from deemo_jax.evaluation.reading.wheel import read_wheel
 from deemo_jax.evaluation.truth import read_truth
@@ -54,6 +55,7 @@ READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], 
     ),
     (formats.WORD_LISTS, "w.jsonl", read_word_rows, lambda read: read["all"][1].true == ("angry", "tense")),
     (formats.WHEEL, "w.json", read_wheel, lambda read: read.groups["happy"] == "joy" and len(read.sentiment) == 2),
+    (formats.KEYWORDS, "k.json", read_sources, lambda read: [source.name for source in read] == ["voice", "hands"]),
     (formats.PREDICTIONS, "p.jsonl", lambda p: by_set(read_predictions(p)), lambda read: len(read["all"]) == 2),
 ]
 
