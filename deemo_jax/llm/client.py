@@ -11,10 +11,10 @@ from deemo_jax.core.progress import with_progress
 from deemo_jax.llm.attempts import Attempts
 from deemo_jax.llm.chat import Chat
 from deemo_jax.llm.endpoint import Endpoint, read_key
+from deemo_jax.llm.known import divide
 from deemo_jax.llm.options import Options
 from deemo_jax.llm.outcome import ANSWERED, Failure, Outcome, Reply
-from deemo_jax.llm.reading import misfit
-from deemo_jax.llm.request import Request, content_hash
+from deemo_jax.llm.request import Request
 from deemo_jax.llm.store import Store
 from deemo_jax.llm.workers import Workers
 
@@ -42,26 +42,19 @@ def ask(
         UserError: no key, a server that knows neither key nor address, or a file that cannot be used.
     """
     options = options or Options()
-    equal: dict[str, list[Request]] = {}
-    for request in requests:
-        equal.setdefault(content_hash(request, endpoint), []).append(request)
     with Store(store) as kept:
-        left: collections.deque[str] = collections.deque()
-        for of, same in equal.items():
-            known = kept.outcome(of)
-            if known is None or (isinstance(known, Reply) and misfit(known.value, same[0].schema)):
-                left.append(of)
-            else:
-                yield from ((request, known) for request in same)
+        divided = divide(requests, endpoint, kept)
+        yield from divided.known
+        left = divided.left
         if not left:
             return
         stop = threading.Event()
         chat = Chat(endpoint, read_key(endpoint), options.timeout_s, options.workers)
         work = Workers(Attempts(endpoint, options, chat, kept, stop).settle, options.workers, stop)
         try:
-            settled = _settle({of: equal[of][0] for of in left}, work, endpoint)
+            settled = _settle({of: same[0] for of, same in left.items()}, work, endpoint)
             for of, outcome in with_progress(settled, f"asking {endpoint.model}", len(left)):
-                for number, request in enumerate(equal[of]):
+                for number, request in enumerate(left[of]):
                     yield request, dataclasses.replace(outcome, cached=True) if number else outcome
         finally:
             work.end(options.timeout_s)

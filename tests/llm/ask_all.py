@@ -1,0 +1,27 @@
+"""Asks a local server in a process of its own: python -m tests.llm.ask_all BASE_URL STORE COUNT."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from deemo_jax.llm.client import ask
+from deemo_jax.llm.endpoint import Endpoint
+from deemo_jax.llm.options import Options
+from tests.llm.questions import questions
+
+WORKERS = 8
+
+
+def main(base_url: str, store: str, count: str) -> None:
+    """Prints each outcome as a line of JSON."""
+    options = Options(workers=WORKERS, timeout_s=1.0, max_attempts=6, backoff_s=0.01)
+    for request, outcome in ask(
+        questions(int(count)), Endpoint(base_url, "judge-1"), store=Path(store), options=options
+    ):
+        kind = getattr(outcome, "kind", "reply")
+        print(json.dumps({"key": request.key, "kind": kind} | dataclasses.asdict(outcome)), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
