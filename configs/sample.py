@@ -5,8 +5,10 @@ projections are trained. So is the Q-Former on each frame, of which there is no 
 
     python -m deemo_jax.train --config configs/sample.py --workdir runs/sample
     python -m deemo_jax.train --config configs/sample.py:transcript --workdir runs/text   # modalities, comma-separated
+    python -m deemo_jax.sweep --config configs/sample.py --workdir runs/parts --generated   # a model for each row below
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -112,3 +114,11 @@ def get_config(modalities: str = "all") -> ConfigDict:
             "mesh": {"data": -1, "fsdp": 1, "tensor": 1},
         }
     )
+
+
+def sweep() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Rows of `sweep --generated`: a name, and the keys of the config that differ from the recipe's."""
+    yield "as_it_is", {}
+    yield "fewer_queries", {"model.video.connector.frame.queries": 2, "model.video.connector.video.queries": 4}
+    yield "four_frames", {"data.frames": 4}
+    yield "projections_only", {"trainable": [".*/projector/.*"]}

@@ -76,3 +76,37 @@ def test_what_the_run_is_not_shown_is_refused(untrained_run, tmp_path):
     (work / "config.json").write_text(json.dumps(config))
     done = sweep("--workdir", work, "--subsets", "V,A,TV,TVAN")
     assert done.returncode == 2 and "A,TVAN: this run is shown video,transcript only; leave them out" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--when", "training"], "--when trains models: name a recipe with --config"),
+        (["--processes", "2"], "--processes trains models: name a recipe with --config"),
+        (["--config", "CONFIG", "--when", "never"], "--when 'never': choose from inference, training, both"),
+        (["--config", "CONFIG", "--seeds", "0"], "seeds"),
+        (["--config", "CONFIG", "--subsets", "TX"], "subset 'TX'"),
+        (["--config", "CONFIG", "--overwrite"], "--overwrite is for a run that is there, without --config"),
+        (["--config", "CONFIG", "--generated"], "has no function sweep()"),
+        (["--config", "CONFIG", "--generated", "--when", "both"], "leave out --subsets and --when"),
+        (["--config", "CONFIG", "--run", "7"], "--run 7: this sweep has the runs 0 to 6; --show_runs lists them"),
+        (
+            ["--config", "configs/sample.py:video", "--when", "inference"],
+            "A,N,T,TV,TVA,TVAN: this recipe's model is shown",
+        ),
+        (["--config", "absent.py"], "absent.py"),
+    ],
+)
+def test_mistakes_are_one_line_and_nothing_is_written(tiny_data, tmp_path, flags, says):
+    config = f"tests/training/tiny.py:{tiny_data}"
+    done = sweep("--workdir", tmp_path / "w", *(config if flag == "CONFIG" else flag for flag in flags))
+    assert (done.returncode, done.stdout) == (2, "") and says in done.stderr, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1 and not (tmp_path / "w").exists()
+
+
+def test_the_runs_of_a_sweep_are_shown_with_their_numbers(tiny_data, tmp_path):
+    config = f"tests/training/tiny.py:{tiny_data}"
+    options = ("--config", config, "--workdir", tmp_path / "w", "--subsets", "t,tv", "--when", "both", "--show_runs")
+    done = sweep(*options)
+    assert (done.returncode, done.stdout) == (0, "0 full-seed3\n1 T-seed3\n2 TV-seed3\n"), done.stderr
+    assert not (tmp_path / "w").exists()

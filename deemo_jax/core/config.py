@@ -10,6 +10,7 @@ import math
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from absl import flags
@@ -53,7 +54,7 @@ def choose(registry: Mapping[str, tuple[type, type]], values: Any, where: str) -
     values = _table(values, where)
     name = values.pop("name", None)
     if name not in registry:
-        raise UserError(f"{where}.name: {name!r} is not known{_suggestion(name, sorted(registry))}")
+        raise UserError(f"{where}.name: {name!r} is not known{suggestion(name, sorted(registry))}")
     config, module = registry[name]
     return Part(name, from_plain(config, values, where), module)
 
@@ -76,7 +77,7 @@ def from_plain(cls: type[T], values: Any, where: str, *, sizes: bool = True) -> 
     kinds = typing.get_type_hints(cls)
     for key in values:
         if key not in kinds:
-            raise UserError(f"{where}.{key}: not a key of {where}{_suggestion(key, kinds)}")
+            raise UserError(f"{where}.{key}: not a key of {where}{suggestion(key, kinds)}")
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]
         optional = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
         if not optional and values.get(field.name) is None:
@@ -145,7 +146,7 @@ def _value(kind: Any, value: Any, where: str, sizes: bool) -> Any:
         return tuple(value)
     if issubclass(kind, enum.StrEnum):
         if value not in set(kind):
-            raise UserError(f"{where}: {value!r} is not known{_suggestion(value, sorted(kind))}")
+            raise UserError(f"{where}: {value!r} is not known{suggestion(value, sorted(kind))}")
         return kind(value)
     if kind is float and type(value) is int:
         value = float(value)
@@ -165,7 +166,8 @@ def _table(values: Any, where: str) -> dict[str, Any]:
     return values
 
 
-def _suggestion(name: object, known: Iterable[str]) -> str:
+def suggestion(name: object, known: Iterable[str]) -> str:
+    """The end of a message on an unknown name: one that is close to it, or all that are known."""
     known = list(known)
     close = difflib.get_close_matches(str(name), known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(known) or 'nothing'}"
@@ -211,6 +213,11 @@ def given(flag: flags.FlagHolder) -> ConfigDict:
             f"--config {path}: is not there or gives no ConfigDict; name a recipe such as configs/sample.py"
         )
     return flag.value
+
+
+def recipe_file() -> Path:
+    """The file that --config names, without the argument that may stand behind a colon."""
+    return Path(config_flags.get_config_filename(flags.FLAGS["config"]).split(":", 1)[0])
 
 
 def _word(argument: str) -> str:

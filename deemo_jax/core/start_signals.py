@@ -38,6 +38,22 @@ def begin_work(left: Collection[signal.Signals] = ()) -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
+def exit_when_asked() -> None:
+    """From here on the signals `ASKED`, but for Ctrl-C, unwind the process, which ends with `EXIT_STOPPED`.
+
+    For work that the same command goes on with. Signals that the process ignores stay ignored.
+    """
+
+    def unwind(number: int, frame: FrameType | None) -> None:
+        print(f"stopped by {signal.Signals(number).name}; give the same command again", file=sys.stderr, flush=True)
+        sys.exit(EXIT_STOPPED)
+
+    begin_work()
+    for number in ASKED:
+        if number != signal.SIGINT and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, unwind)
+
+
 def _asked(number: int, frame: FrameType | None) -> None:
     """Stands for a signal that `_obey` obeys."""
 

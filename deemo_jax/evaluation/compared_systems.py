@@ -23,7 +23,10 @@ class System:
         file: its predictions.
         sha256: of that file.
         modalities: what it was given.
-        rows: a prediction for each clip, sorted by clip; the clips, labels and persons are those of all systems.
+        rows: a prediction for each clip, sorted by clip; the clips, labels and persons are those of all systems. Of a
+            system that was trained with several seeds, those of the first seed, then those of the next one, ...
+        repeats: where it was trained with several seeds, the system with each of them, by that seed; else empty.
+        differs: what tells it from the others, by name of a column of the table; all systems have the same columns.
     """
 
     name: str
@@ -31,6 +34,8 @@ class System:
     sha256: str
     modalities: str
     rows: Sequence[Prediction]
+    repeats: Mapping[int, "System"] = dataclasses.field(default_factory=dict)
+    differs: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def predictions_of(path: Path) -> Path:
@@ -89,9 +94,32 @@ def read_systems(
         if chosen not in sets:
             raise UserError(f"{file}: has no predictions for modalities {chosen!r}, only for {'; '.join(sets)}")
         systems.append(System(name, file, sha256(file), chosen, sets[chosen]))
+    return on_same_clips(systems)
+
+
+def on_same_clips(systems: Sequence[System]) -> list[System]:
+    """The systems, each clip with the person that any of them states.
+
+    Raises:
+        UserError: they answered different clips, or have different labels or persons for one.
+    """
     for other in systems[1:]:
         _check_same_clips(systems[0], other)
     return _with_persons(systems)
+
+
+def over_seeds(name: str, systems: Mapping[int, System]) -> System:
+    """What was trained with several seeds as one system, whose answers are those of all of them.
+
+    Args:
+        name: of the system.
+        systems: seed -> the system that was trained with it; on the same clips, given the same modalities.
+    """
+    first = next(iter(systems.values()))
+    if len(systems) == 1:
+        return dataclasses.replace(first, name=name)
+    rows = [row for system in systems.values() for row in system.rows]
+    return dataclasses.replace(first, name=name, rows=rows, repeats=dict(systems))
 
 
 def systems_of_sets(file: Path, labels: Labels, names: Mapping[str, str]) -> list[System]:

@@ -9,6 +9,7 @@ from deemo_jax.evaluation import published, results
 from deemo_jax.evaluation.compared_systems import System
 from deemo_jax.evaluation.published import PublishedRow
 from deemo_jax.evaluation.scores.metrics import HEADLINE, Difference
+from deemo_jax.evaluation.seed_spread import SeedSpread, seed_spread
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -20,12 +21,19 @@ class Comparison:
         scores: of the systems by name; its differences are those of the reference minus each other one.
         reference: name of one system.
         published: rows of the paper that are shown beside.
+        spreads: name of a system -> its scores by seed, where systems were trained with several; else empty.
     """
 
     systems: tuple[System, ...]
     scores: results.Results
     reference: str
     published: tuple[PublishedRow, ...] = ()
+    spreads: Mapping[str, SeedSpread] = dataclasses.field(default_factory=dict)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of what tells the systems apart (`System.differs`)."""
+        return tuple(self.systems[0].differs)
 
     def difference(self, system: System) -> Difference | None:
         """The reference minus this one; None for the reference itself."""
@@ -37,20 +45,29 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """The comparison as comparison.json has it."""
-        return {"reference": self.reference, "rows": self.rows(), "scores": self.scores.to_json()}
+        spreads = {name: spread.to_json() for name, spread in self.spreads.items()}
+        seeds = {"seeds": spreads} if spreads else {}
+        return {"reference": self.reference, "rows": self.rows(), **seeds, "scores": self.scores.to_json()}
 
     def _row(self, system: System) -> dict[str, Any]:
         found, gap = self.scores.sets[system.name], self.difference(system)
         row: dict[str, Any] = {"system": system.name, "published": False, "modalities": system.modalities}
-        row |= {"clips": found.n, "unparsed": found.unparsed}
+        row |= system.differs
+        row |= {"clips": self.scores.n, "unparsed": found.unparsed}
         row |= {"bayes_optimal_accuracy": self.scores.bayes.get(system.name)}
         for name in HEADLINE:
             row |= _flat(name, getattr(found, name).value, getattr(found, name).bounds())
+        if spread := self.spreads.get(system.name):
+            row |= {"seeds": len(spread.by_seed)} | {f"{name}_sd_over_seeds": spread.sd(name) for name in HEADLINE}
         for name in HEADLINE:
             of = getattr(gap, name) if gap else None
             row |= _flat(f"reference_minus_this_{name}", of.value if of else None, of.bounds() if of else None)
         row |= {key: getattr(gap, key) if gap else None for key in ("discordance", "p", "p_holm")}
-        return row | {"file": str(system.file), "sha256": system.sha256}
+        files = list(system.repeats.values()) or [system]
+        return row | {
+            "file": ";".join(str(one.file) for one in files),
+            "sha256": ";".join(one.sha256 for one in files),
+        }
 
     def _published_row(self, row: PublishedRow) -> dict[str, Any]:
         empty = dict.fromkeys(self._row(self.systems[0]))
@@ -65,25 +82,30 @@ def compare(
     *,
     reference: str = "",
     best: Mapping[str, float] | None = None,
+    notes: Sequence[str] = (),
 ) -> Comparison:
     """Scores systems, and a reference among them against each other one.
 
     Args:
-        systems: at least one, as `read_systems` gives them.
+        systems: at least one, as `read_systems` gives them, or `over_seeds`, all with as many seeds.
         labels: of all of them.
         rows: of the paper, to show beside.
         reference: name of a system; empty for the first.
         best: modality set -> the best accuracy that is possible, 0 to 1, where it is known.
+        notes: sentences for a reader of the table.
     """
     reference = reference or systems[0].name
     scores = results.score(
         {system.name: system.rows for system in systems},
         f"Comparison of {', '.join(system.name for system in systems)}",
         labels=labels,
+        notes=notes,
         pairs=[(reference, system.name) for system in systems if system.name != reference],
+        repeats=len(systems[0].repeats) or 1,
     )
+    spreads = {system.name: spread for system in systems if (spread := seed_spread(system, labels))}
     bayes = {system.name: best[system.modalities] for system in systems if best and system.modalities in best}
-    return Comparison(tuple(systems), dataclasses.replace(scores, bayes=bayes), reference, tuple(rows))
+    return Comparison(tuple(systems), dataclasses.replace(scores, bayes=bayes), reference, tuple(rows), spreads)
 
 
 def _flat(name: str, value: float | None, bounds: list[float] | None) -> dict[str, float | None]:

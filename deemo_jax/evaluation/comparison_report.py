@@ -9,34 +9,37 @@ from matplotlib.figure import Figure
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic, write_json
-from deemo_jax.core.plots import GRID, INK, ORANGE, SKY, canvas, png, svg, tidy
+from deemo_jax.core.plots import GRID, INK, ORANGE, SKY, VERMILION, canvas, png, svg, tidy
 from deemo_jax.core.tables import Table
 from deemo_jax.evaluation import published
 from deemo_jax.evaluation.comparison import Comparison
 from deemo_jax.evaluation.output_folder import COMPARISON
-from deemo_jax.evaluation.report import certainty, p_value
+from deemo_jax.evaluation.report import p_value, recognition_certainty
 
 
 def table(found: Comparison) -> Table:
     """The comparison as a table; scores in percent with their 95 % intervals, differences in points."""
     rows = []
+    seeds = len(found.systems[0].repeats)
     for system in found.systems:
         scores, gap = found.scores.sets[system.name], found.difference(system)
-        told = [
-            str(scores.accuracy),
-            str(scores.f1_weighted),
-            str(scores.f1_macro),
-            str(scores.unparsed),
-            str(scores.n),
-        ]
+        told = [str(scores.accuracy)]
+        if seeds:
+            told.append(found.spreads[system.name].told("accuracy"))
+        told += [str(scores.f1_weighted), str(scores.f1_macro), str(scores.unparsed), str(found.scores.n)]
         against = ["", "", ""]
         if gap:
             against = [f"{gap.accuracy:+}", p_value(gap.p), p_value(gap.p if gap.p_holm is None else gap.p_holm)]
-        rows.append([system.name, system.modalities, *told, *against, _percent(found.scores.bayes.get(system.name))])
+        best = _percent(found.scores.bayes.get(system.name))
+        rows.append([system.name, system.modalities, *system.differs.values(), *told, *against, best])
+    empty = [""] * len(found.columns)
     for row in found.published:
-        told = [f"{100 * row.accuracy:.2f}", f"{100 * row.f1_weighted:.2f}", "", "", str(published.CLIPS)]
-        rows.append([f"{row.method} (published)", row.modalities, *told, "", "", "", ""])
-    header = ["system", "modalities", "accuracy", "weighted F1", "macro F1", "unparsed", "clips"]
+        told = [f"{100 * row.accuracy:.2f}", *[""] * bool(seeds), f"{100 * row.f1_weighted:.2f}"]
+        told += ["", "", str(published.CLIPS)]
+        rows.append([f"{row.method} (published)", row.modalities, *empty, *told, "", "", "", ""])
+    header = ["system", "modalities", *found.columns, "accuracy"]
+    header += [f"mean ± SD of {seeds} seeds"] if seeds else []
+    header += ["weighted F1", "macro F1", "unparsed", "clips"]
     header += [f"accuracy of {found.reference} less its", "p", "p (Holm)", "Bayes-optimal accuracy"]
     shown = len(header) if found.scores.bayes else len(header) - 1
     return Table("Recognition, % [95 % interval]", tuple(header[:shown]), tuple(tuple(row[:shown]) for row in rows))
@@ -48,7 +51,12 @@ def _percent(score: float | None) -> str:
 
 def notes(found: Comparison) -> list[str]:
     """What a reader of the table must know, a sentence a line."""
-    said = certainty(found.scores.n, found.scores.persons, tested=bool(found.scores.differences))
+    said = [*recognition_certainty(found.scores), *found.scores.notes]
+    if seeds := len(found.systems[0].repeats):
+        said.append(
+            f"Scores and unparsed answers are of all answers of {seeds} seeds; their intervals say nothing of other "
+            "seeds, the standard deviation (SD) between seeds nothing of other clips."
+        )
     if found.published:
         table = found.published[0].table
         said.append(
@@ -102,11 +110,16 @@ def plot(found: Comparison) -> Figure:
             axes.barh(
                 [y for y, _ in shown], [100 * row["accuracy"] for _, row in shown], 0.6, color=colour, label=legend
             )
+    labelled = False
     for y, row in zip(places, rows, strict=True):
         value = 100 * row["accuracy"]
         if row["accuracy_low"] is not None:
             ends = [[value - 100 * row["accuracy_low"]], [100 * row["accuracy_high"] - value]]
             axes.errorbar(value, y, xerr=np.abs(ends), fmt="none", ecolor=INK, elinewidth=1.4, capsize=4)
+        if spread := found.spreads.get(row["system"]):
+            values = [100 * one for one in spread.values("accuracy")]
+            axes.plot(values, [y - 0.2] * len(values), ".", color=VERMILION, label="" if labelled else "one seed")
+            labelled = True
         axes.text(2, y, f"{value:.1f}", va="center", color=INK, weight="bold")
     best = [100 * (row["bayes_optimal_accuracy"] or np.nan) for row in rows]
     if np.isfinite(best).any():

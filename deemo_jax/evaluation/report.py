@@ -89,10 +89,17 @@ def _recognition(results: Results) -> Table:
 def notes(results: Results) -> list[str]:
     """Notes on the tables for a reader, a line each."""
     kind = [f"The corpus is {results.corpus}, as its truth file states."] if results.corpus else []
-    return [*certainty(results.n, results.persons, tested=bool(results.differences)), *results.notes, *kind]
+    return [*recognition_certainty(results), *results.notes, *kind]
 
 
-def certainty(n: int, persons: int | None, *, tested: bool, intervals: str = "Intervals of recognition") -> list[str]:
+def recognition_certainty(results: Results) -> list[str]:
+    """What intervals and tests of recognition rest on, a sentence a line."""
+    return certainty(results.n, results.persons, tested=bool(results.differences), repeats=results.repeats)
+
+
+def certainty(
+    n: int, persons: int | None, *, tested: bool, intervals: str = "Intervals of recognition", repeats: int = 1
+) -> list[str]:
     """What intervals and tests rest on, a sentence a line.
 
     Args:
@@ -100,15 +107,20 @@ def certainty(n: int, persons: int | None, *, tested: bool, intervals: str = "In
         persons: how many they show; None where this is unknown.
         tested: whether differences are shown.
         intervals: which intervals are over persons where these are known.
+        repeats: answers to each clip, those of models trained with so many seeds.
     """
-    if persons is None:
-        said = ["Intervals are over clips, as if each showed another person: not every row has a person_id."]
-    elif persons < FEWEST_PERSONS:
+    of_each = "clips" if repeats == 1 else f"answers, those of {repeats} seeds"
+    if persons is not None and persons < FEWEST_PERSONS:
         said = [f"No intervals: the clips show {persons} persons, and {FEWEST_PERSONS} are the fewest for one."]
+    elif persons is not None:
+        said = [f"{intervals} are over {persons} persons, each drawn with all their {of_each}."]
+    elif repeats > 1:
+        said = [f"Intervals are over clips, each drawn with all its {of_each}: not every row has a person_id."]
     else:
-        said = [f"{intervals} are over {persons} persons, each drawn with all their clips."]
+        said = ["Intervals are over clips, as if each showed another person: not every row has a person_id."]
     if tested:
-        test = "McNemar's exact test" if persons is None else "sign-flips over persons"
+        test = f"sign-flips over {'clips' if persons is None else 'persons'}"
+        test = "McNemar's exact test" if persons is None and repeats == 1 else test
         said.append(f"p is of equal accuracy, two-sided, by {test}; Holm's is adjusted for all differences shown.")
         least = smallest_difference(n)
         shown = "no difference" if least is None else f"differences in accuracy from {100 * least:.1f} points on"

@@ -7,6 +7,7 @@ from typing import Any
 
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.evaluation.predictions import Prediction, Protocol, indices, label_of, persons
+from deemo_jax.evaluation.row_fields import person_indices
 from deemo_jax.evaluation.scores import cue_scores, metrics
 from deemo_jax.evaluation.scores.paired_tests import DISCORDANCE, smallest_difference
 from deemo_jax.evaluation.scores.probability_scores import ProbabilityScores, probability_scores
@@ -31,6 +32,7 @@ class Results:
         persons: over how many persons intervals and tests are; None where persons are unknown, and they are over clips.
         protocol: how labels were got from predictions.
         protocols: modality set -> scores by both protocols, where predictions have what both read; else empty.
+        repeats: how often every set has each clip: once, or once for each seed that a model was trained with.
     """
 
     source: str
@@ -45,11 +47,19 @@ class Results:
     persons: int | None = None
     protocol: Protocol = "answer"
     protocols: dict[str, ProtocolScores] = dataclasses.field(default_factory=dict)
+    repeats: int = 1
 
     @property
     def n(self) -> int:
         """How many clips every set was scored on."""
-        return next(iter(self.sets.values())).n
+        return next(iter(self.sets.values())).n // self.repeats
+
+    @property
+    def tested_by(self) -> str:
+        """The test of equal accuracy."""
+        if self.persons is None and self.repeats == 1:
+            return "McNemar"
+        return f"sign-flips over {'clips' if self.persons is None else 'persons'}"
 
     def to_json(self) -> dict[str, Any]:
         """The results as recognition.json has them."""
@@ -60,7 +70,8 @@ class Results:
             "majority": self.majority,
             "protocol": self.protocol,
             "persons": self.persons,
-            "tested_by": "McNemar" if self.persons is None else "sign-flips over persons",
+            "tested_by": self.tested_by,
+            "repeats": self.repeats,
             "smallest_difference": {"discordance": DISCORDANCE, "accuracy": smallest_difference(self.n)},
             "bayes": self.bayes or None,
             "sets": {name: scores.to_json() for name, scores in self.sets.items()},
@@ -82,6 +93,7 @@ def score(
     truth: Truth | None = None,
     pairs: Sequence[tuple[str, str]] | None = None,
     protocol: Protocol = "answer",
+    repeats: int = 1,
 ) -> Results:
     """Scores predictions.
 
@@ -93,21 +105,24 @@ def score(
         truth: of the file that --truth names, with all clips of `sets`; None where there is none.
         pairs: of sets, whose differences are shown; None for all pairs.
         protocol: how labels are got from predictions.
+        repeats: how often each clip is in every set. The answers to one clip are never taken for independent: where
+            persons are unknown, intervals and tests are over clips, each with all its answers.
     """
     rows = next(iter(sets.values()))
     true = indices([row.emotion_true for row in rows], labels)
     predicted = {name: indices([label_of(row, protocol) for row in of_set], labels) for name, of_set in sets.items()}
     of_person = persons(rows)
+    clusters = person_indices([row.clip_id for row in rows]) if of_person is None and repeats > 1 else of_person
     corpus = truth.corpus if truth else None
     best = corpus.optimal_accuracy if corpus else {}
     return Results(
         source=source,
         notes=tuple(notes),
         majority=metrics.majority(true),
-        sets={name: metrics.recognition(true, said, labels, of_person) for name, said in predicted.items()},
+        sets={name: metrics.recognition(true, said, labels, clusters) for name, said in predicted.items()},
         differences=metrics.adjusted(
             {
-                f"{a} - {b}": metrics.paired_difference(true, predicted[a], predicted[b], labels, of_person)
+                f"{a} - {b}": metrics.paired_difference(true, predicted[a], predicted[b], labels, clusters)
                 for a, b in (itertools.combinations(predicted, 2) if pairs is None else pairs)
             }
         ),
@@ -118,6 +133,7 @@ def score(
         persons=None if of_person is None else int(of_person.max()) + 1,
         protocol=protocol,
         protocols={name: both for name, of_set in sets.items() if (both := protocol_scores(of_set, labels))},
+        repeats=repeats,
     )
 
 

@@ -16,6 +16,10 @@ from deemo_jax.core.files import MAX_TEXT_BYTES, read_json
 UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
 
 
+class InUseError(UserError):
+    """Another process holds a lock."""
+
+
 class Lock:
     """A lock, held from `take` to the end of the `with` statement, or of the process.
 
@@ -46,7 +50,8 @@ class Lock:
         """Takes the lock, unless it is held already.
 
         Raises:
-            UserError: another process holds it, or the file cannot be written.
+            InUseError: another process holds it.
+            UserError: the file cannot be written.
         """
         while not (self.held or self.note):
             self._try()
@@ -65,7 +70,7 @@ class Lock:
             if error.errno in UNSUPPORTED:
                 self.note = f"{self._folder}: this file system knows no locks; see that no second run is begun here"
                 return
-            raise UserError(
+            raise InUseError(
                 f"{self._folder}: is in use by another run{self._holder()}; wait for it, or {self._instead}"
             ) from error
         # Who held it before may have removed the file meanwhile: then this lock is on nothing.

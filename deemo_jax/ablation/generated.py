@@ -1,0 +1,88 @@
+"""The sweep that a recipe's file describes: its function `sweep()`, which yields named overrides of the config."""
+
+import itertools
+import json
+import re
+import runpy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deemo_jax.ablation.overrides import overridden
+from deemo_jax.core import cli
+from deemo_jax.core.config import plain
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import Recipe
+
+# Rows of a sweep, at most; each is at least one run.
+MOST = 1000
+# A row's name is that of a folder.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+FORM = 'yield ("few_queries", {"model.video.connector.frame.queries": 4})'
+
+
+def read_sweep(file: Path, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Calls a recipe's `sweep()` and checks what it yields.
+
+    Args:
+        file: of the recipe.
+        config: the recipe's, as plain nested dicts.
+
+    Returns:
+        Name -> dotted key of the config -> value.
+
+    Raises:
+        UserError: the file has no such function, or it fails; or a row has a bad name, a name or a config that another
+            row has, a key that the config lacks, or a value of a wrong type.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    same: dict[str, str] = {}
+    for pair in _yielded(file):
+        where = f"{file}: sweep()"
+        try:
+            name, given = pair
+            changes = {str(key): plain(value) for key, value in plain(given).items()}
+        except (TypeError, ValueError, AttributeError) as error:
+            raise UserError(f"{where} gives {str(pair)[:80]!r}; give pairs, as in {FORM}") from error
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise UserError(f"{where} calls a row {str(name)[:80]!r}; a name is up to 64 letters, digits and ._-")
+        if name in found:
+            raise UserError(f"{where} gives {name!r} twice; give each row a name of its own")
+        if "seed" in changes:
+            raise UserError(f"{where}, {name!r}: the seed is not for a row to change; --seeds takes several")
+        try:
+            resolved = json.dumps(_checked(overridden(config, changes)), sort_keys=True)
+        except UserError as error:
+            raise UserError(f"{where}, {name!r}: {error}") from error
+        if other := same.get(resolved):
+            raise UserError(f"{where}: {other!r} and {name!r} are one config; leave one out")
+        found[name], same[resolved] = changes, name
+    if not found or len(found) > MOST:
+        raise UserError(f"{file}: sweep() gives {'no row' if not found else f'more than {MOST} rows'}; as in {FORM}")
+    return found
+
+
+def _yielded(file: Path) -> list[Any]:
+    try:
+        sweep = runpy.run_path(str(file)).get("sweep")
+        if not callable(sweep):
+            raise UserError(f"{file}: has no function sweep(), whose rows --generated is to take; as in {FORM}")
+        return list(itertools.islice(sweep(), MOST + 1))
+    except UserError:
+        raise
+    except Exception as error:  # the recipe is a program of the user's
+        raise UserError(cli.recipe_trouble(error)) from error
+
+
+def _checked(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with all defaults.
+
+    Raises:
+        UserError: a key or value of it is wrong.
+    """
+    # It imports JAX, which reading a recipe does not need otherwise.
+    from deemo_jax.models.deemo_llama import DeemoLlamaConfig
+
+    recipe = Recipe.from_config(config)
+    DeemoLlamaConfig.from_config(recipe.model)
+    return recipe.resolved()

@@ -1,0 +1,54 @@
+"""What a recipe's sweep() may yield."""
+
+import pytest
+
+from deemo_jax.ablation.generated import read_sweep
+from deemo_jax.core.config import plain
+from deemo_jax.core.errors import UserError
+from tests.training import tiny
+
+CONFIG = plain(tiny.get_config("data"))
+
+
+def recipe(folder, body):
+    file = folder / "recipe.py"
+    file.write_text(f"def sweep():\n    {body}\n")
+    return file
+
+
+def test_the_rows_of_the_samples_recipe():
+    from configs import sample
+
+    rows = read_sweep(sample.__file__, plain(sample.get_config()))
+    assert [*rows] == ["as_it_is", "fewer_queries", "four_frames", "projections_only"]
+    assert rows["four_frames"] == {"data.frames": 4}
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("yield 'a', {'optimizer.lrr': 1.0}", r"'a': config.optimizer.lrr: not a key .* did you mean 'lr'"),
+        ("yield 'a', {'model.video.conector.name': 'joint'}", "config.model.video.conector: not a key"),
+        ("yield 'a', {'model.video.connector.querys': 4}", "querys: not a key"),
+        ("yield 'a', {'data.frames': 'many'}", r"'a': config.data.frames: 'many' must be of type int"),
+        ("yield 'a', {}; yield 'a', {'data.frames': 1}", "'a' twice"),
+        ("yield 'a', {}; yield 'b', {'data.frames': 2}", "'a' and 'b' are one config"),
+        ("yield 'a', {'seed': 2}", "--seeds takes several"),
+        ("yield '../a', {}", "a name is up to 64 letters"),
+        ("yield 'a'", "give pairs, as in yield"),
+        ("yield 3, 4", "give pairs, as in yield"),
+        ("return []", "gives no row"),
+        ("return 1 / 0", "line 2: ZeroDivisionError"),
+        ("i = 0\n    while True: yield f'a{i}', {'data.frames': (i := i + 1)}", "more than 1000 rows"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path, monkeypatch, body, says):
+    monkeypatch.setattr("deemo_jax.ablation.generated.MOST", 1000 if "twice" in says else 3)
+    with pytest.raises(UserError, match=says.replace("1000", "3")):
+        read_sweep(recipe(tmp_path, body), CONFIG)
+
+
+def test_a_recipe_without_it_is_refused(tmp_path):
+    (tmp_path / "recipe.py").write_text("sweep = 3\n")
+    with pytest.raises(UserError, match=r"has no function sweep\(\)"):
+        read_sweep(tmp_path / "recipe.py", CONFIG)
