@@ -122,18 +122,29 @@ def over_seeds(name: str, systems: Mapping[int, System]) -> System:
     return dataclasses.replace(first, name=name, rows=rows, repeats=dict(systems))
 
 
-def systems_of_sets(file: Path, labels: Labels, names: Mapping[str, str]) -> list[System]:
+def systems_of_sets(
+    file: Path,
+    labels: Labels,
+    names: Mapping[str, str] | None = None,
+    truth: Truth | None = None,
+    synonyms: Synonyms | None = None,
+) -> list[System]:
     """One system's modality sets as systems of their own.
 
     Args:
         file: its predictions.
         labels: that these name.
-        names: name -> modality set, as `schema.set_name` writes it.
+        names: name -> modality set, as `schema.set_name` writes it; None for all of its sets under their own names, the
+            fullest first.
+        truth, synonyms: as for `read_systems`.
 
     Raises:
         UserError: the file is malformed, or lacks a set.
     """
-    sets, hashed = by_set(read_predictions(file, labels=labels)), sha256(file)
+    sets, hashed = by_set(read_predictions(file, truth, labels, synonyms)), sha256(file)
+    if names is None:
+        first = fullest(sets)
+        names = {name: name for name in (first, *(name for name in sets if name != first))}
     if lacking := set(names.values()) - set(sets):
         raise UserError(f"{file}: has no predictions for modalities {min(lacking)!r}; evaluate again with --overwrite")
     return [System(name, file, hashed, chosen, sets[chosen]) for name, chosen in names.items()]

@@ -126,7 +126,8 @@ def plot(found: Comparison) -> Figure:
         axes.vlines(best, places - 0.38, places + 0.38, color=ORANGE, lw=3.5, label="Bayes-optimal")
     axes.axvline(100 * found.scores.majority, color=INK, ls=":", lw=1.8, label="majority class of these clips")
     axes.set(xlim=(0, 100), xlabel="accuracy (%)", title=f"Emotion recognition, {found.scores.n} clips")
-    axes.set_yticks(places, [f"{row['system']} (published)" if row["published"] else row["system"] for row in rows])
+    names = [f"{row['system']} (published)" if row["published"] else row["system"] for row in rows]
+    axes.set_yticks(places, names, parse_math=False)  # a name may hold a '$'
     tidy(axes, "x")
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     return figure

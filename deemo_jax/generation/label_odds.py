@@ -3,6 +3,7 @@
 Axes: n clips, C labels in the dataset's order.
 """
 
+import dataclasses
 import math
 from collections.abc import Mapping
 
@@ -14,7 +15,7 @@ from deemo_jax.data.prompts import Task, answer_text, opening_ids
 from deemo_jax.data.tokenizer import Tokenizer
 from deemo_jax.systems.prompt_template import Template
 
-# Bins of `calibration_error`. They divide [1 / C, 1], since the likeliest of C labels has at least 1 / C.
+# Bins of `reliability`. They divide [1 / C, 1], since the likeliest of C labels has at least 1 / C.
 BINS = 10
 
 
@@ -54,15 +55,39 @@ def negative_log_likelihood(odds: Float[np.ndarray, "n C"], truth: Int[np.ndarra
     return float(np.logaddexp.reduce(against_truth, axis=1).mean())
 
 
-def calibration_error(odds: Float[np.ndarray, "n C"], truth: Int[np.ndarray, " n"]) -> float:
-    """The expected calibration error (arXiv 1706.04599): how far probabilities are from shares of right answers.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reliability:
+    """Clips in `BINS` equal bins over [1 / C, 1] by the probability of the likeliest label.
 
-    Clips are put into `BINS` equal bins over [1 / C, 1] by the probability of the likeliest label; the distances of the
-    bins are weighted by their numbers of clips. Arguments as for `negative_log_likelihood`.
+    Attributes:
+        clips: how many each bin has.
+        sure: sum of these probabilities in each bin.
+        right: clips of each bin whose likeliest label is the true one.
     """
+
+    clips: Int[np.ndarray, " bins"]
+    sure: Float[np.ndarray, " bins"]
+    right: Int[np.ndarray, " bins"]
+
+
+def reliability(odds: Float[np.ndarray, "n C"], truth: Int[np.ndarray, " n"]) -> Reliability:
+    """Counts clips by how sure the probabilities are. Arguments as for `negative_log_likelihood`."""
     least = 1 / odds.shape[1]
     sure = 1 / np.exp(odds - odds.max(axis=1, keepdims=True)).sum(axis=1)
     right = odds.argmax(axis=1) == truth
     bins = np.clip(((sure - least) / (1 - least) * BINS).astype(int), 0, BINS - 1)
-    gaps = np.bincount(bins, weights=sure - right, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(odds))
+    return Reliability(
+        clips=np.bincount(bins, minlength=BINS),
+        sure=np.bincount(bins, weights=sure, minlength=BINS),
+        right=np.bincount(bins[right], minlength=BINS),
+    )
+
+
+def calibration_error(odds: Float[np.ndarray, "n C"], truth: Int[np.ndarray, " n"]) -> float:
+    """The expected calibration error (arXiv 1706.04599): how far probabilities are from shares of right answers.
+
+    The distances of the bins of `reliability` are weighted by their numbers of clips. Arguments as for
+    `negative_log_likelihood`.
+    """
+    bins = reliability(odds, truth)
+    return float(np.abs(bins.sure - bins.right).sum() / len(odds))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.evaluation.predictions import Prediction
@@ -37,21 +38,50 @@ class ProbabilityScores:
         return dataclasses.asdict(self)
 
 
-def probability_scores(rows: Sequence[Prediction], labels: Labels = DEEMO_LABELS) -> ProbabilityScores | None:
-    """Scores the probabilities of one modality set; None where no likelihoods are known."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class KnownOdds:
+    """The clips of one modality set whose likelihoods are known.
+
+    Attributes:
+        odds: log-odds of each label against the first, without temperature.
+        truth: indices of the true labels.
+        temperature: as in `ProbabilityScores`.
+    """
+
+    odds: Float[np.ndarray, "n C"]
+    truth: Int[np.ndarray, " n"]
+    temperature: float | None
+
+    @property
+    def scaled(self) -> Float[np.ndarray, "n C"]:
+        """The log-odds divided by the temperature, where there is one."""
+        return self.odds if self.temperature is None else self.odds / self.temperature
+
+
+def known_odds(rows: Sequence[Prediction], labels: Labels = DEEMO_LABELS) -> KnownOdds | None:
+    """The log-odds of one modality set; None where no likelihoods are known."""
     known = [(row, row.log_likelihoods) for row in rows if row.log_likelihoods is not None]
     if not known:
         return None
-    odds = log_odds(np.array([[values[emotion] for emotion in labels] for _, values in known]))
-    truth = np.array([labels.index(row.emotion_true) for row, _ in known])
     (temperature, *others) = {row.temperature for row, _ in known}
-    learnt = temperature is not None and not others
-    scaled = odds / temperature if learnt else odds
+    return KnownOdds(
+        odds=log_odds(np.array([[values[emotion] for emotion in labels] for _, values in known])),
+        truth=np.array([labels.index(row.emotion_true) for row, _ in known]),
+        temperature=None if others else temperature,
+    )
+
+
+def probability_scores(rows: Sequence[Prediction], labels: Labels = DEEMO_LABELS) -> ProbabilityScores | None:
+    """Scores the probabilities of one modality set; None where no likelihoods are known."""
+    known = known_odds(rows, labels)
+    if known is None:
+        return None
+    learnt = known.temperature is not None
     return ProbabilityScores(
-        n=len(known),
-        temperature=temperature if learnt else None,
-        nll=negative_log_likelihood(odds, truth),
-        ece=calibration_error(odds, truth),
-        nll_calibrated=negative_log_likelihood(scaled, truth) if learnt else None,
-        ece_calibrated=calibration_error(scaled, truth) if learnt else None,
+        n=len(known.truth),
+        temperature=known.temperature,
+        nll=negative_log_likelihood(known.odds, known.truth),
+        ece=calibration_error(known.odds, known.truth),
+        nll_calibrated=negative_log_likelihood(known.scaled, known.truth) if learnt else None,
+        ece_calibrated=calibration_error(known.scaled, known.truth) if learnt else None,
     )
