@@ -7,13 +7,15 @@
     python -m deemo_jax.evaluate --workdir runs/sample --faithfulness
     python -m deemo_jax.evaluate --workdir runs/sample --sheet --source raw --deid deid
     python -m deemo_jax.evaluate --compare runs/a runs/b theirs.jsonl --truth truth.jsonl --out runs/table5 --published
+    python -m deemo_jax.evaluate --report runs/a theirs.jsonl --truth truth.jsonl --metadata persons.csv --out runs/page
 
 The first two answer every clip of the split once per modality set. Each evaluation has a folder of its own in
 WORKDIR/evaluation/, or --out: predictions.jsonl, recognition.json, report.md and recognition.png. One that was
 interrupted goes on where it stopped; one that is there is shown, not made again. --predictions needs no model; its
 scores are only shown without --workdir or --out. --sheet draws sheet.png beside the predictions of the evaluation that
 the other flags ask for; without any of them, of the one that was finished last. --compare makes one table of runs, each
-by its evaluation that was finished last, and of files of predictions, with the differences from the first.
+by its evaluation that was finished last, and of files of predictions, with the differences from the first. --report
+makes one HTML page of the same, with confusion, calibration, groups of people, and every clip.
 """
 
 from collections.abc import Sequence
@@ -52,7 +54,7 @@ PREDICTIONS = flags.DEFINE_string("predictions", "", "Score this JSON-lines file
 LABELS = flags.DEFINE_string(
     "labels",
     "",
-    "The emotions that --predictions, --compare and --truth name, divided by commas. Default: negative,positive.",
+    "The emotions that --predictions, --compare, --report and --truth name, divided by commas. Default: DEEMO's.",
 )
 SYNONYMS = flags.DEFINE_string(
     "synonyms", "", "JSON with other words for labels, by which the answers of files of predictions are read."
@@ -79,9 +81,24 @@ KEYWORDS = flags.DEFINE_string(
 )
 SHEET = flags.DEFINE_bool("sheet", False, "Draw the contact sheet of an evaluated run; needs --source and --deid.")
 SOURCE = flags.DEFINE_string("source", "", "Folder of the raw clips, for --sheet.")
-DEID = flags.DEFINE_string("deid", "", "Folder of the de-identified clips and their manifests, for --sheet.")
+DEID = flags.DEFINE_string(
+    "deid",
+    "",
+    "Folder of the de-identified clips and their manifests, for --sheet; of --report too.",
+)
 COMPARE = flags.DEFINE_bool("compare", False, "One table of the runs and files of predictions that are named after it.")
-PUBLISHED = flags.DEFINE_bool("published", False, "With --compare: show the rows of the paper's Table 5 beside.")
+REPORT = flags.DEFINE_bool("report", False, "One HTML page of the runs and files that are named after it, in --out.")
+METADATA = flags.DEFINE_string(
+    "metadata",
+    "",
+    "For --report: JSON lines or CSV with clip_id or person_id; its other columns make groups.",
+)
+INCLUDE_RAW_TEXT = flags.DEFINE_bool(
+    "include_raw_text", False, "For --report: show clips also where names were not taken out of their words."
+)
+PUBLISHED = flags.DEFINE_bool(
+    "published", False, "With --compare, --report: show the rows of the paper's Table 5 beside."
+)
 ROWS = flags.DEFINE_integer("rows", 8, "Rows of the sheet.", lower_bound=1, upper_bound=40)
 SHOW_FORMAT = flags.DEFINE_bool("show_format", False, "Show what predictions and truth look like, and stop.")
 # Flags that choose an evaluation; without any of them --sheet draws that of the last one.
@@ -89,12 +106,14 @@ WHICH = (*RUN.choosing, MODALITIES, CALIBRATE, PREDICTIONS)
 
 
 def main(words: Sequence[str]) -> None:
-    if COMPARE.value:
-        _compare(words)
+    if (METADATA.value or INCLUDE_RAW_TEXT.value) and not REPORT.value:
+        raise UserError("--metadata and --include_raw_text go with --report")
+    if COMPARE.value or REPORT.value:
+        _compare(words) if COMPARE.value else _report(words)
         return
     cli.refuse_words(words)
     if PUBLISHED.value:
-        raise UserError("--published goes with --compare")
+        raise UserError("--published goes with --compare or --report")
     if SHOW_FORMAT.value:
         print(
             formats.shown(
@@ -210,8 +229,10 @@ def _evaluate_run() -> Path:
 
 
 def _compare(words: Sequence[str]) -> None:
-    if RUN.workdir.value or PREDICTIONS.value or SHEET.value or WHEEL.value:
-        raise UserError("--compare takes runs and files without --workdir, --predictions, --sheet and --wheel")
+    if RUN.workdir.value or PREDICTIONS.value or SHEET.value or WHEEL.value or REPORT.value:
+        raise UserError(
+            "--compare takes runs and files without --workdir, --predictions, --report, --sheet and --wheel"
+        )
     request = CompareRequest(
         paths=list(map(Path, words)),
         modalities=MODALITIES.value,
@@ -225,6 +246,30 @@ def _compare(words: Sequence[str]) -> None:
     print(comparison_report.text(compare_systems(request)))
     if request.out:
         print(f"\nwritten: {request.out / 'comparison.md'}")
+
+
+def _report(words: Sequence[str]) -> None:
+    if RUN.workdir.value or PREDICTIONS.value or SHEET.value or WHEEL.value:
+        raise UserError("--report takes runs and files without --workdir, --predictions, --sheet and --wheel")
+    from deemo_jax.evaluation.page.write_page import PageRequest, write_page
+
+    request = PageRequest(
+        paths=list(map(Path, words)),
+        out=path_of(RUN.out),
+        modalities=MODALITIES.value,
+        labels=_labels() if LABELS.value else None,
+        truth=path_of(RUN.truth),
+        synonyms=path_of(SYNONYMS),
+        published=PUBLISHED.value,
+        metadata=path_of(METADATA),
+        data_dir=RUN.data_dir.value,
+        deid=path_of(DEID),
+        include_raw_text=INCLUDE_RAW_TEXT.value,
+        overwrite=RUN.overwrite.value,
+    )
+    path, shown = write_page(request)
+    print("\n\n".join([comparison_report.text(shown.found), *shown.left_out]))
+    print(f"\nwritten: {path} ({path.stat().st_size / 1e6:.1f} MB, {len(shown.cards)} clips shown)")
 
 
 def _draw_sheet(folder: Path) -> None:

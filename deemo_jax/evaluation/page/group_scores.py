@@ -49,11 +49,14 @@ def group_scores(systems: Sequence[System], groups: Sequence[str], labels: Label
         labels: of the dataset.
     """
     counts = collections.Counter(groups)
-    return [_score(systems, name, np.array(groups) == name, labels) for name in sorted(counts, key=lambda g: (-counts[g], g))]
+    return [
+        _score(systems, name, np.array(groups) == name, labels)
+        for name in sorted(counts, key=lambda g: (-counts[g], g))
+    ]
 
 
 def _score(systems: Sequence[System], name: str, chosen: np.ndarray, labels: Labels) -> GroupScore:
-    places = np.flatnonzero(chosen)
+    places = np.flatnonzero(chosen).tolist()
     rows = {system.name: [system.rows[place] for place in places] for system in systems}
     first = rows[systems[0].name]
     true, of_person = indices([row.emotion_true for row in first], labels), persons(first)
@@ -64,8 +67,10 @@ def _score(systems: Sequence[System], name: str, chosen: np.ndarray, labels: Lab
         clips=len(places),
         persons=count,
         accuracy={
-            system: recognition(true, indices([row.emotion_predicted for row in of], labels), labels, of_person).accuracy
+            system: recognition(
+                true, indices([row.emotion_predicted for row in of], labels), labels, of_person
+            ).accuracy
             for system, of in rows.items()
         },
-        why_none=f"{count} of the {FEWEST_PERSONS} persons that an interval needs" if few else "",
+        why_none=f"{count} of {FEWEST_PERSONS} persons needed" if few else "",
     )

@@ -1,4 +1,4 @@
-"""The file that `evaluate --report --metadata` names: what is known of clips or persons, by which scores are grouped."""
+"""The file that `evaluate --metadata` names: what is known of clips or persons, by which scores are grouped."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -95,7 +95,9 @@ def _columns(
         elif set(groups) != {UNSTATED}:
             columns[shown(name, MAX_NAME)] = groups
     if not columns:
-        raise UserError(f"{path}: has no column to group by beside {key} ({' '.join(notes) or 'add some, such as sex'})")
+        raise UserError(
+            f"{path}: has no column to group by beside {key} ({' '.join(notes) or 'add some, such as sex'})"
+        )
     if len(columns) > MAX_COLUMNS:
         raise UserError(f"{path}: {len(columns)} columns to group by; keep at most {MAX_COLUMNS}")
     return columns, tuple(notes)
