@@ -25,7 +25,7 @@ COMPARISON = tuple(f"comparison.{ending}" for ending in ("md", "csv", "tex", "pn
 FAITHFULNESS = ("faithfulness.md", "faithfulness.json")
 # The page of `evaluate --report`.
 PAGE = "report.html"
-FILES = (SCORES, SETTING, ANSWERS, PREDICTIONS, "report.md", "recognition.png", "sheet.png", PAGE)
+FILES: tuple[str, ...] = (SCORES, SETTING, ANSWERS, PREDICTIONS, "report.md", "recognition.png", "sheet.png", PAGE)
 FILES += (*COMPARISON, *FAITHFULNESS)
 # Characters of the split, and of the modality sets, in a folder's name, at most: file systems allow 255 bytes in all.
 LONGEST = 120
