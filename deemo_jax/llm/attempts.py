@@ -4,15 +4,16 @@ import dataclasses
 import random
 import threading
 
+from deemo_jax.llm.answer import Answer
 from deemo_jax.llm.budget import Budget
-from deemo_jax.llm.chat import Answer, Chat, Trouble
+from deemo_jax.llm.chat import Chat, Trouble
 from deemo_jax.llm.dialect import Dialect, first_dialect
 from deemo_jax.llm.endpoint import Endpoint
+from deemo_jax.llm.keeper import Keeper
 from deemo_jax.llm.options import Options
-from deemo_jax.llm.outcome import Failure, Outcome, Reply, Usage
+from deemo_jax.llm.outcome import Failure, Outcome, Usage
 from deemo_jax.llm.pace import Pace
 from deemo_jax.llm.prices import estimated_usage
-from deemo_jax.llm.reading import MisfitError, read_reply
 from deemo_jax.llm.request import Request
 from deemo_jax.llm.store import Store
 
@@ -55,7 +56,13 @@ class Attempts:
         self._endpoint, self._options, self._chat, self._store, self._stop = endpoint, options, chat, store, stop
         self._pace = Pace(options.requests_per_minute, stop)
         self._budget = Budget(options.max_cost, options.prices)
+        self._keeper = Keeper(endpoint, store, options.max_answers, chat.hide)
         self._dialect = first_dialect(endpoint)
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the last request was put that the server took."""
+        return self._dialect
 
     def settle(self, request: Request, of: str) -> Settled:
         """Sends a request, whose hash is `of`, as often as it takes.
@@ -64,7 +71,7 @@ class Attempts:
             StoppedError: the run is to end.
             UserError: the answer cannot be kept.
         """
-        misfits, usage = self._store.misfits(of)
+        _, usage = self._store.misfits(of)
         sent = tries = waits = 0
         longer = 1
         dialect = self._dialect
@@ -89,14 +96,11 @@ class Attempts:
             if isinstance(came, Answer):
                 self._dialect = dialect
                 tries += 1
-                misfits += 1
-                usage = usage + came.usage
-                outcome = self._read(came, request, dialect, sent, usage)
-                given_up = misfits >= self._options.max_answers or tries >= self._options.max_attempts
-                settled = isinstance(outcome, Reply) or outcome.kind == "refusal" or given_up
-                self._keep(of, request, outcome, came, settled)
-                if settled:
-                    return Settled(outcome)
+                last = tries >= self._options.max_attempts
+                kept = self._keeper.keep(of, request, came, dialect, sent, last=last)
+                if kept.settled:
+                    return Settled(kept.outcome)
+                usage = kept.outcome.usage
                 longer *= 2 if came.cut else 1
                 continue
             if came.said and (other := dialect.after(came.said, body)):
@@ -111,30 +115,6 @@ class Attempts:
                 return Settled(dataclasses.replace(outcome, detail=detail))
             self._wait(came, waits)
             waits += 1
-
-    def _read(self, came: Answer, request: Request, dialect: Dialect, sent: int, usage: Usage) -> Outcome:
-        """The reply in an answer, or why it is none."""
-        if came.refusal:
-            return Failure("refusal", came.refusal, sent, usage)
-        try:
-            if came.text is None:
-                raise MisfitError("malformed", came.note)
-            value = read_reply(came.text, request.schema, self._chat.hide)
-        except MisfitError as why:
-            detail = f"cut at its longest length; {why.detail}" if came.cut else why.detail
-            return Failure(why.kind, detail, sent, usage)
-        model = came.model or self._endpoint.model
-        return Reply(value, usage, model, sent, False, dialect.decoding(request.decoding), dialect.form)
-
-    def _keep(self, of: str, request: Request, outcome: Outcome, came: Answer, settled: bool) -> None:
-        facts = {
-            "provider": self._endpoint.provider,
-            "server": self._endpoint.address,
-            "model": self._endpoint.model,
-            "protocol": request.protocol,
-            "sample": request.sample,
-        }
-        self._store.add(of, request.key, outcome, came.usage, settled, facts)
 
     def _wait(self, came: Trouble, waits: int) -> None:
         """Waits as long as the server asks, or else twice as long as the last time."""

@@ -6,47 +6,22 @@ have the form that the interface promises.
 
 import dataclasses
 import email.utils
-import json
 import math
 import time
 from typing import Any
 
+from deemo_jax.llm.answer import FILTERED, Answer, read_answer, table
 from deemo_jax.llm.connection import connect, refused_body
 from deemo_jax.llm.endpoint import Endpoint, Key
-from deemo_jax.llm.outcome import Kind, Usage
+from deemo_jax.llm.outcome import Kind
 from deemo_jax.llm.reading import shortened
 
 # Bytes of a reply, at most.
 MAX_BYTES = 1 << 20
-# Tokens that a count is believed, and characters of a model's name.
-MAX_TOKENS = 100_000_000
-MAX_MODEL = 200
 # HTTP: worth another attempt; asked in a way that this server does not take; refused whatever is asked.
 TRANSIENT = frozenset({408, 409, 425, 429})
 NOT_TAKEN = frozenset({400, 422})
 QUOTA = "insufficient_quota"
-FILTERED = "content_filter"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
-    """A model's answer, as it came.
-
-    Attributes:
-        text: what it wrote; None where the reply holds no answer.
-        refusal: why it would not answer; empty where it did.
-        cut: whether it was cut at the longest length.
-        usage: tokens, as the server counted them.
-        model: as the server reports it.
-        note: what is wrong with a reply without answer.
-    """
-
-    text: str | None
-    refusal: str = ""
-    cut: bool = False
-    usage: Usage = dataclasses.field(default_factory=Usage)
-    model: str = ""
-    note: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,7 +72,7 @@ class Chat:
 
         try:
             raw = self._client.chat.completions.with_raw_response.create(**body)
-            return self.answer(raw.content)
+            return read_answer(raw.content, self.hide)
         except openai.APIStatusError as error:
             return self._refused(error)
         except openai.APITimeoutError:
@@ -111,31 +86,10 @@ class Chat:
         """The text without the key."""
         return self._key.hide(text)
 
-    def answer(self, content: bytes) -> Answer:
-        """What a reply of status 200 holds."""
-        try:
-            whole = json.loads(content)
-        except (ValueError, RecursionError):
-            return Answer(None, note=f"the reply is no JSON: {self._say(content.decode('utf-8', 'replace'))}")
-        choices = _table(whole).get("choices")
-        choice = _table(choices[0] if isinstance(choices, list) and choices else None)
-        message, model = _table(choice.get("message")), _table(whole).get("model")
-        text, refusal, finish = message.get("content"), message.get("refusal"), choice.get("finish_reason")
-        if finish == FILTERED and not refusal:
-            refusal = "left out by the server's filter of contents"
-        return Answer(
-            text=self.hide(text) if isinstance(text, str) else None,
-            refusal=self._say(refusal) if isinstance(refusal, str) else "",
-            cut=finish == "length",
-            usage=_usage(_table(_table(whole).get("usage"))),
-            model=self._say(model)[:MAX_MODEL] if isinstance(model, str) else "",
-            note="" if isinstance(text, str) else "the reply holds no text",
-        )
-
     def _refused(self, error: Any) -> Trouble:
         """What a reply with another status than 200 means."""
         status = int(error.status_code)
-        body = _table(error.body)
+        body = table(error.body)
         code, param = body.get("code"), body.get("param")
         detail = self._say(f"HTTP {status}: {error.message}")
         if code == FILTERED:
@@ -148,18 +102,6 @@ class Chat:
 
     def _say(self, text: str) -> str:
         return shortened(self._key.hide(text))
-
-
-def _table(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _usage(counts: dict[str, Any]) -> Usage:
-    def count(name: str) -> int:
-        value = counts.get(name)
-        return value if type(value) is int and 0 <= value <= MAX_TOKENS else 0
-
-    return Usage(count("prompt_tokens"), count("completion_tokens"))
 
 
 def _retry_after(headers: Any) -> float | None:
