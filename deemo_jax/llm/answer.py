@@ -44,9 +44,13 @@ def read_answer(content: bytes, hide: Callable[[str], str]) -> Answer:
         hide: takes the key out of texts.
     """
     try:
-        whole = table(json.loads(content))
+        return answer_in(table(json.loads(content)), hide)
     except (ValueError, RecursionError):
         return Answer(None, note=f"the reply is no JSON: {shortened(hide(content.decode('utf-8', 'replace')))}")
+
+
+def answer_in(whole: dict[str, Any], hide: Callable[[str], str]) -> Answer:
+    """The same of a reply that is decoded already."""
     choices, model = whole.get("choices"), whole.get("model")
     choice = table(choices[0] if isinstance(choices, list) and choices else None)
     message, finish = table(choice.get("message")), choice.get("finish_reason")

@@ -52,7 +52,7 @@ def ask(
         chat = Chat(endpoint, read_key(endpoint), options.timeout_s, options.workers)
         work = Workers(Attempts(endpoint, options, chat, kept, stop).settle, options.workers, stop)
         try:
-            settled = _settle({of: same[0] for of, same in left.items()}, work, endpoint)
+            settled = settle_all({of: same[0] for of, same in left.items()}, work, endpoint)
             for of, outcome in with_progress(settled, f"asking {endpoint.model}", len(left)):
                 for number, request in enumerate(left[of]):
                     yield request, dataclasses.replace(outcome, cached=True) if number else outcome
@@ -61,8 +61,8 @@ def ask(
             chat.close()
 
 
-def _settle(requests: dict[str, Request], work: Workers, endpoint: Endpoint) -> Iterator[tuple[str, Outcome]]:
-    """Yields the hash of each request and its outcome; the first are sent one by one until the server takes one.
+def settle_all(requests: dict[str, Request], work: Workers, endpoint: Endpoint) -> Iterator[tuple[str, Outcome]]:
+    """Yields the hash of each request and its outcome; sends one by one until the server takes one.
 
     Raises:
         UserError: key or address are wrong, or the server takes no request.

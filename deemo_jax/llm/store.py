@@ -1,6 +1,5 @@
 """The file of all answers that were paid for, a line each, from which an interrupted run goes on."""
 
-import json
 import sys
 import threading
 from collections.abc import Mapping
@@ -8,14 +7,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, cast, get_args
 
-from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import append_line, check_writable, refuse_remote
+from deemo_jax.core.files import check_writable, refuse_remote
 from deemo_jax.core.run_folder.lock import Lock
+from deemo_jax.llm.lines import add_line, read_lines
 from deemo_jax.llm.outcome import ANSWERED, Failure, Form, Kind, Outcome, Reply, Usage
 from deemo_jax.llm.request import Decoding
-
-# Bytes of a line, at most; a reply has at most 100,000 characters, each up to six bytes in JSON.
-MAX_LINE = 2 << 20
 
 
 class Store:
@@ -48,8 +44,7 @@ class Store:
         try:
             if self._lock.note:
                 print(self._lock.note, file=sys.stderr)
-            if self._path.exists():
-                self._read()
+            read_lines(self._path, self._take)
         except BaseException:
             self._lock.__exit__(None, None, None)
             raise
@@ -95,34 +90,8 @@ class Store:
         with self._writing:
             if self._closed:
                 return
-            try:
-                append_line(self._path, json.dumps(line | dict(facts)), synced=True)
-            except OSError as error:
-                raise UserError(
-                    f"{self._path}: cannot be written ({error.strerror}); what is answered is kept: mend space and"
-                    " permissions, and give the same command again"
-                ) from error
+            add_line(self._path, line | dict(facts))
             self._take(line)
-
-    def _read(self) -> None:
-        try:
-            with open(self._path, "r+b") as handle:
-                whole = number = 0
-                while line := handle.readline(MAX_LINE + 1):
-                    number += 1
-                    if not line.endswith(b"\n") and len(line) <= MAX_LINE:
-                        handle.truncate(whole)  # a process was killed while it wrote this line
-                        return
-                    whole += len(line)
-                    try:
-                        self._take(json.loads(line) if len(line) <= MAX_LINE else None)
-                    except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
-                        raise UserError(
-                            f"{self._path}:{number}: is no line of kept answers; remove the line to ask for it again,"
-                            " or name another file"
-                        ) from None
-        except OSError as error:
-            raise UserError(f"{self._path}: cannot be read or written ({error.strerror})") from error
 
     def _take(self, line: Any) -> None:
         """Takes a line into what is known."""

@@ -177,6 +177,10 @@ class Server:
             self._under_way -= 1
             self.paid[asked.question] += paid
 
+    def other(self, method: str, path: str, headers: dict[str, str], data: bytes) -> tuple[int, bytes]:
+        """Answers requests that are none of Chat Completions: status and body."""
+        return 404, error_body(Status(404, f"no {path} here"))
+
     def sleep(self, seconds: float) -> None:
         """Waits, but not beyond the end of the server."""
         self._end.wait(seconds)
@@ -200,16 +204,23 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         data = self.rfile.read(int(self.headers.get("content-length", 0)))
-        if self.path != "/v1/chat/completions":
-            self._send(404, _error(Status(404, f"no {self.path} here")))
-            return
         headers = {name.lower(): value for name, value in self.headers.items()}
+        if self.path != "/v1/chat/completions":
+            code, body = self.server_of.other(self.command, self.path, headers, data)
+            self._send(code, body)
+            return
         asked = self.server_of.take(json.loads(data), headers)
         paid = False
         try:
             paid = self._act(self.server_of.script(asked), asked)
         finally:
             self.server_of.done(asked, paid)
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def do_DELETE(self) -> None:
+        self.do_POST()
 
     def _act(self, act: Act, asked: Asked) -> bool:
         """Does as the script says; returns whether a whole answer was sent."""
@@ -218,18 +229,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._reset()
             return False
         if isinstance(act, Status):
-            self._send(act.code, _error(act), act.headers)
+            self._send(act.code, error_body(act), act.headers)
             return False
         if isinstance(act, Drop):
             if act.in_the_middle:
-                body = _envelope(Answer(), asked)
+                body = envelope(Answer(), asked)
                 self._head(200, len(body), ())
                 self.wfile.write(body[: len(body) // 2])
                 self.wfile.flush()
             self._reset()
             return False
         self.server_of.sleep(act.wait_s)
-        body = _envelope(act, asked)
+        body = envelope(act, asked)
         self._head(200, len(body), act.headers)
         if act.drip_s:
             for byte in body:
@@ -258,12 +269,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
 
-def _error(status: Status) -> bytes:
+def error_body(status: Status) -> bytes:
     error = {"message": status.message, "type": "error", "code": status.error_code, "param": status.param}
     return json.dumps({"error": error}).encode()
 
 
-def _envelope(answer: Answer, asked: Asked) -> bytes:
+def envelope(answer: Answer, asked: Asked) -> bytes:
     if answer.envelope is not None:
         return answer.envelope
     text = answer.content if isinstance(answer.content, str) else json.dumps(answer.content)
