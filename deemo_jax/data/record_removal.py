@@ -15,9 +15,8 @@ from array_record.python.array_record_module import ArrayRecordReader, ArrayReco
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, write_json
 from deemo_jax.core.progress import with_progress
-from deemo_jax.core.schema import ABSENT
-from deemo_jax.data import fingerprint
-from deemo_jax.data.build.annotations import RAW_TRANSCRIPT
+from deemo_jax.core.schema import ABSENT, RAW_TRANSCRIPT
+from deemo_jax.data import deid_methods, fingerprint
 from deemo_jax.data.build.splits import VALIDATION, person_groups, recurring
 from deemo_jax.data.card import croissant, text_view
 from deemo_jax.data.clip_source import ClipSource, Record, open_builder
@@ -172,6 +171,9 @@ def _facts(folder: Path, facts: dict[str, Any], clip_ids: frozenset[str]) -> dic
     ids = {split: [record.clip.clip_id for record in of] for split, of in records.items()}
     clips = [record.clip for record in every]
     owner, persons = person_groups(clips), recurring(clips, ids)
+    methods = deid_methods.DeidMethods()
+    for record in every:
+        methods.add(record.provenance)
     counted = {
         "splits": {
             split: {"clips": len(of), "persons": len({owner[clip_id] for clip_id in of})} for split, of in ids.items()
@@ -181,6 +183,7 @@ def _facts(folder: Path, facts: dict[str, Any], clip_ids: frozenset[str]) -> dic
         "raw_transcripts": sum(record.provenance.transcript == RAW_TRANSCRIPT for record in every),
         "external": sum(record.provenance.source == "external" for record in every),
         "without_sound": sum(record.provenance.audio == ABSENT for record in every),
+        deid_methods.KEY: methods.to_json(),
         "unreadable": [clip_id for clip_id in facts.get("unreadable") or () if clip_id not in clip_ids],
     }
     if VALIDATION not in ids and facts.get("validation") == "":

@@ -15,7 +15,7 @@ from deemo_jax.core.schema import Modality, set_name
 from deemo_jax.data import fingerprint
 from deemo_jax.data.clip_source import dataset_labels, open_builder
 from deemo_jax.data.run_data import check_run
-from deemo_jax.evaluation import output_folder, report, results
+from deemo_jax.evaluation import model_card, output_folder, report, results
 from deemo_jax.evaluation.answer_log import AnswerLog
 from deemo_jax.evaluation.answer_split import answer_split
 from deemo_jax.evaluation.calibrate import calibrate
@@ -155,6 +155,8 @@ def _evaluate(
     rows = [dataclasses.replace(row, temperature=calibration.of(row.modalities)) for row in rows]
     found = results.score(by_set(rows), _source(request.workdir, setting), (*notes, note), truth=truth, labels=labels)
     write_jsonl(folder / output_folder.PREDICTIONS, (row.to_json() for row in rows))
+    split = f"{setting.split}[:{setting.limit}]" if setting.limit else setting.split
+    model_card.write(model_card.trained(request.workdir, opened[0], setting.step), found, split, folder)
     report.write(found, folder)
     log.remove()
     return found

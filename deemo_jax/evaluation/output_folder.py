@@ -1,7 +1,8 @@
 """The folder of an evaluation: one for each setting, so that evaluations do not overwrite each other.
 
 setting.json (what is evaluated, written first)   answers.jsonl (until all is answered)   predictions.jsonl
-recognition.png   report.md   recognition.json (written last: the evaluation is finished)   sheet.png   report.html
+recognition.png   report.md   model_card.md   recognition.json (written last: the evaluation is finished)
+sheet.png   report.html
 comparison.md, .csv, .tex, .png, .svg, .json (of a sweep, or of several systems)   faithfulness.md, .json
 .lock (held while a run is evaluated here)
 """
@@ -25,8 +26,8 @@ COMPARISON = tuple(f"comparison.{ending}" for ending in ("md", "csv", "tex", "pn
 FAITHFULNESS = ("faithfulness.md", "faithfulness.json")
 # The page of `evaluate --report`.
 PAGE = "report.html"
-FILES: tuple[str, ...] = (SCORES, SETTING, ANSWERS, PREDICTIONS, "report.md", "recognition.png", "sheet.png", PAGE)
-FILES += (*COMPARISON, *FAITHFULNESS)
+SHOWN = ("report.md", "recognition.png", "sheet.png", "model_card.md", PAGE)
+FILES = (SCORES, SETTING, ANSWERS, PREDICTIONS, *SHOWN, *COMPARISON, *FAITHFULNESS)
 # Characters of the split, and of the modality sets, in a folder's name, at most: file systems allow 255 bytes in all.
 LONGEST = 120
 

@@ -80,7 +80,11 @@ def test_evaluations_lie_beside_each_other(work, tmp_path):
     before = content(folder)
     assert not was_there and size(whole) == 4
     assert folder == work / "evaluation" / "test-step0-transcript"
-    assert before.keys() == {"setting.json", "predictions.jsonl", "recognition.json", "report.md", "recognition.png"}
+    shown = {"report.md", "recognition.png", "model_card.md"}
+    assert before.keys() == {"setting.json", "predictions.jsonl", "recognition.json", *shown}
+    card, rows = before["model_card.md"].decode(), [json.loads(row) for row in before["predictions.jsonl"].splitlines()]
+    assert "Recognition, % [95 % interval]" in card and str(work.parent) not in card
+    assert not any(row[key] and row[key] in card for row in rows for key in ("answer", "person_id", "clip_id"))
     first, other, _ = ask(work, limit=3)
     assert size(first) == 3 and other == work / "evaluation" / "test-first3-step0-transcript"
     assert "first 3 clips" in (other / "report.md").read_text()

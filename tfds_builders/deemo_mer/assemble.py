@@ -12,7 +12,8 @@ from typing import Any
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.processes import Failure
 from deemo_jax.core.progress import with_progress
-from deemo_jax.core.schema import DEEMO_LABELS, RAW_TRANSCRIPT, Labels
+from deemo_jax.core.schema import DEEMO_LABELS, RAW_TRANSCRIPT, Labels, Provenance
+from deemo_jax.data import deid_methods
 from deemo_jax.data.build import attestation, gate
 from deemo_jax.data.build.annotations import read_annotations, read_rows, unused_keys
 from deemo_jax.data.build.dataset_writer import already_built, fingerprint, write_dataset
@@ -253,10 +254,12 @@ class _Seen:
     Attributes:
         unreadable: clip id -> why it could not be read.
         without_sound: number of readable clips without sound.
+        methods: how the readable clips were de-identified.
     """
 
     unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
     without_sound: int = 0
+    methods: deid_methods.DeidMethods = dataclasses.field(default_factory=deid_methods.DeidMethods)
 
 
 def _records(made: Iterator[Made], split: str, ids: Sequence[str], seen: _Seen) -> Iterator[dict[str, Any]]:
@@ -268,6 +271,7 @@ def _records(made: Iterator[Made], split: str, ids: Sequence[str], seen: _Seen) 
         else:
             written += 1
             seen.without_sound += not len(record["mel"])
+            seen.methods.add(Provenance(**record["provenance"]))
             yield record
     if not written:
         raise UserError(
@@ -357,6 +361,7 @@ def _facts(
         "raw_transcripts": sum(admitted.provenance.transcript == RAW_TRANSCRIPT for admitted in used),
         "external": sources["external"],
         "without_sound": seen.without_sound,
+        deid_methods.KEY: seen.methods.to_json(),
         "skipped": annotated - len(by_id),
         "unsplit": len(by_id) - sum(map(len, splits.values())),
         "unreadable": sorted(seen.unreadable),  # without the reasons, which hold paths on this machine

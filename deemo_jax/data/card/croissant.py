@@ -9,9 +9,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deemo_jax.core.schema import ABSENT, Labels, Modality
+from deemo_jax.core.schema import Labels, Modality
 from deemo_jax.data.card import text_view
-from deemo_jax.data.card.record_counts import TREATED, RecordCounts
+from deemo_jax.data.card.record_counts import RecordCounts
+from deemo_jax.data.deid_methods import TREATED
 
 FILE = "croissant.json"
 CONFORMS_TO = ("http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0")
@@ -146,17 +147,13 @@ def _description(labels: Labels, counts: RecordCounts) -> str:
 
 def _manipulation(counts: RecordCounts) -> str:
     said = [
-        f"{modality}: " + "; ".join(f"{method} ({number} clips)" for method, number in sorted(found.items()))
-        for modality, found in ((each, _without_none(counts, each)) for each in TREATED)
-        if found
+        f"{modality}: " + "; ".join(f"{method} ({number} clips)" for method, number in found.items())
+        for modality in TREATED
+        if (found := counts.methods.of(modality))
     ]
     for software, number in sorted(counts.software.items()):
         said.append(f"software ({number} clips): {_versions(software)}")
     return "How clips were de-identified. " + ". ".join(said) if said else ""
-
-
-def _without_none(counts: RecordCounts, modality: Modality) -> dict[str, int]:
-    return {method: number for method, number in counts.methods[modality].items() if method and method != ABSENT}
 
 
 def _versions(software: str) -> str:
@@ -178,7 +175,7 @@ def _preprocessing(built: Mapping[str, Any]) -> list[str]:
 
 
 def _missing(counts: RecordCounts, built: Mapping[str, Any]) -> str:
-    found = {f"records without {modality}": counts.absent(modality) for modality in TREATED}
+    found = {f"records without {modality}": counts.methods.absent(modality) for modality in TREATED}
     found["annotated clips left out for want of a paper trail"] = built.get("skipped", 0)
     found["clips left out because the id file does not name them"] = built.get("unsplit", 0)
     found["clips left out because their media could not be read"] = len(built.get("unreadable", ()))
@@ -202,11 +199,11 @@ def _limitations(counts: RecordCounts, texts: Texts | None) -> list[str]:
 
 def _personal(counts: RecordCounts) -> list[str]:
     said = ["Emotion of persons, as labels of clips"]
-    if counts.clips > counts.absent(Modality.VIDEO):
+    if counts.clips > counts.methods.absent(Modality.VIDEO):
         said.append("Pictures of persons, de-identified as rai:dataManipulationProtocol says")
-    if counts.clips > counts.absent(Modality.AUDIO):
+    if counts.clips > counts.methods.absent(Modality.AUDIO):
         said.append("Voices of persons, as spectrograms, de-identified as rai:dataManipulationProtocol says")
-    if counts.clips > counts.absent(Modality.TRANSCRIPT):
+    if counts.clips > counts.methods.absent(Modality.TRANSCRIPT):
         said.append(f"Words of persons; in {counts.raw} records they are not de-identified")
     return said
 

@@ -2,17 +2,11 @@
 
 import collections
 import dataclasses
-import re
 from collections.abc import Iterable
 
-from deemo_jax.core.schema import ABSENT, Modality
-from deemo_jax.data.build.annotations import RAW_TRANSCRIPT
+from deemo_jax.core.schema import RAW_TRANSCRIPT
 from deemo_jax.data.clip_source import Record
-
-# What differs from clip to clip in a line of provenance: the id of a voice's key, the number of words replaced.
-_OF_ONE_CLIP = re.compile(r", (?:key \w+|\d+ replaced)$")
-# The modalities of which records say how they were de-identified.
-TREATED = (Modality.VIDEO, Modality.AUDIO, Modality.TRANSCRIPT)
+from deemo_jax.data.deid_methods import DeidMethods
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,14 +34,14 @@ class RecordCounts:
 
     Attributes:
         splits: name -> its counts.
-        methods: modality -> how it was de-identified -> records; "none" where records lack it.
+        methods: how each modality was de-identified.
         software: versions of the software that de-identified, as JSON -> records.
         external: records that were de-identified elsewhere, by attestation.
         raw: records whose transcript is not de-identified.
     """
 
     splits: dict[str, SplitCounts]
-    methods: dict[Modality, collections.Counter[str]]
+    methods: DeidMethods
     software: collections.Counter[str]
     external: int
     raw: int
@@ -68,15 +62,11 @@ class RecordCounts:
         seen = collections.Counter(person for split in self.splits.values() for person in split.persons)
         return sum(times > 1 for times in seen.values())
 
-    def absent(self, modality: Modality) -> int:
-        """Records without a modality."""
-        return self.methods[modality][ABSENT]
-
 
 def count(splits: Iterable[tuple[str, Iterable[Record]]]) -> RecordCounts:
     """Counts records, which may lack frames and spectrograms, once through."""
     counted: dict[str, SplitCounts] = {}
-    methods: dict[Modality, collections.Counter[str]] = {modality: collections.Counter() for modality in TREATED}
+    methods = DeidMethods()
     software: collections.Counter[str] = collections.Counter()
     external = raw = 0
     for name, records in splits:
@@ -89,8 +79,7 @@ def count(splits: Iterable[tuple[str, Iterable[Record]]]) -> RecordCounts:
             seconds += max(clip.end_s - clip.start_s, 0.0)
             nameless += not clip.person_id
             persons |= {clip.person_id} if clip.person_id else set()
-            for modality in TREATED:
-                methods[modality][_OF_ONE_CLIP.sub("", getattr(trail, modality))] += 1
+            methods.add(trail)
             software[trail.software] += bool(trail.software)
             external += trail.source == "external"
             raw += trail.transcript == RAW_TRANSCRIPT

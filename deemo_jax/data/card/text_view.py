@@ -5,8 +5,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
-from deemo_jax.core.schema import ABSENT
-from deemo_jax.data.build.annotations import RAW_TRANSCRIPT
+from deemo_jax.core.schema import ABSENT, RAW_TRANSCRIPT
 from deemo_jax.data.clip_source import Record
 
 FILE = "texts.jsonl"

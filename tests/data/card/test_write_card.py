@@ -11,7 +11,7 @@ from deemo_jax import build
 from deemo_jax.core import formats
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, read_jsonl, sha256, write_json
-from deemo_jax.data.build.annotations import RAW_TRANSCRIPT
+from deemo_jax.core.schema import RAW_TRANSCRIPT
 from deemo_jax.data.build.dataset_writer import write_dataset
 from deemo_jax.data.card.holder_card import EXPECTED, read_card
 from deemo_jax.data.card.text_view import FIELDS
