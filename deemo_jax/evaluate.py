@@ -5,6 +5,8 @@
     python -m deemo_jax.evaluate --predictions theirs.jsonl --truth truth.jsonl
     python -m deemo_jax.evaluate --predictions words.jsonl --wheel wheel.json
     python -m deemo_jax.evaluate --workdir runs/sample --faithfulness
+    python -m deemo_jax.evaluate --workdir runs/sample --judge MODEL --base_url http://localhost:8000/v1
+    python -m deemo_jax.evaluate --judge MODEL --protocol prefer runs/a theirs.jsonl
     python -m deemo_jax.evaluate --workdir runs/sample --sheet --source raw --deid deid
     python -m deemo_jax.evaluate --compare runs/a runs/b theirs.jsonl --truth truth.jsonl --out runs/table5 --published
     python -m deemo_jax.evaluate --report runs/a theirs.jsonl --truth truth.jsonl --metadata persons.csv --out runs/page
@@ -15,7 +17,8 @@ interrupted goes on where it stopped; one that is there is shown, not made again
 scores are only shown without --workdir or --out. --sheet draws sheet.png beside the predictions of the evaluation that
 the other flags ask for; without any of them, of the one that was finished last. --compare makes one table of runs, each
 by its evaluation that was finished last, and of files of predictions, with the differences from the first. --report
-makes one HTML page of the same, with confusion, calibration, groups of people, and every clip.
+makes one HTML page of the same, with confusion, calibration, groups of people, and every clip. --judge has a language
+model score the reasonings of what was evaluated; nothing but the reasonings is sent to it.
 """
 
 from collections.abc import Sequence
@@ -31,6 +34,7 @@ from deemo_jax.evaluation import comparison_report, faithfulness, output_folder,
 from deemo_jax.evaluation.compare_request import CompareRequest, compare_systems
 from deemo_jax.evaluation.evaluate_file import FileRequest, evaluate_file
 from deemo_jax.evaluation.evaluate_words import PAGE_NAME, WordsRequest, evaluate_words
+from deemo_jax.evaluation.judge_flags import define_judge_flags
 from deemo_jax.evaluation.modality_sets import fullest, parse_sets
 from deemo_jax.evaluation.predictions import PROTOCOLS, Protocol, by_set, read_predictions
 from deemo_jax.evaluation.reading.synonyms import label_synonyms
@@ -94,11 +98,14 @@ METADATA = flags.DEFINE_string(
     "For --report: JSON lines or CSV with clip_id or person_id; its other columns make groups.",
 )
 INCLUDE_RAW_TEXT = flags.DEFINE_bool(
-    "include_raw_text", False, "For --report: show clips also where names were not taken out of their words."
+    "include_raw_text",
+    False,
+    "For --report and --judge: show and send texts also where names were not taken out."
 )
 PUBLISHED = flags.DEFINE_bool(
     "published", False, "With --compare, --report: show the rows of the paper's Table 5 beside."
 )
+JUDGE = define_judge_flags()
 ROWS = flags.DEFINE_integer("rows", 8, "Rows of the sheet.", lower_bound=1, upper_bound=40)
 SHOW_FORMAT = flags.DEFINE_bool("show_format", False, "Show what predictions and truth look like, and stop.")
 # Flags that choose an evaluation; without any of them --sheet draws that of the last one.
@@ -106,10 +113,16 @@ WHICH = (*RUN.choosing, MODALITIES, CALIBRATE, PREDICTIONS)
 
 
 def main(words: Sequence[str]) -> None:
-    if (METADATA.value or INCLUDE_RAW_TEXT.value) and not REPORT.value:
-        raise UserError("--metadata and --include_raw_text go with --report")
+    JUDGE.refuse_without_judge()
+    if METADATA.value and not REPORT.value:
+        raise UserError("--metadata goes with --report")
+    if INCLUDE_RAW_TEXT.value and not (REPORT.value or JUDGE.judge.value):
+        raise UserError("--include_raw_text goes with --report or --judge")
     if COMPARE.value or REPORT.value:
         _compare(words) if COMPARE.value else _report(words)
+        return
+    if JUDGE.judge.value:
+        _judge(words)
         return
     cli.refuse_words(words)
     if PUBLISHED.value:
@@ -229,9 +242,9 @@ def _evaluate_run() -> Path:
 
 
 def _compare(words: Sequence[str]) -> None:
-    if RUN.workdir.value or PREDICTIONS.value or SHEET.value or WHEEL.value or REPORT.value:
+    if RUN.workdir.value or PREDICTIONS.value or SHEET.value or WHEEL.value or REPORT.value or JUDGE.judge.value:
         raise UserError(
-            "--compare takes runs and files without --workdir, --predictions, --report, --sheet and --wheel"
+            "--compare takes runs and files without --workdir, --predictions, --report, --sheet, --wheel and --judge"
         )
     request = CompareRequest(
         paths=list(map(Path, words)),
@@ -249,8 +262,8 @@ def _compare(words: Sequence[str]) -> None:
 
 
 def _report(words: Sequence[str]) -> None:
-    if RUN.workdir.value or PREDICTIONS.value or SHEET.value or WHEEL.value:
-        raise UserError("--report takes runs and files without --workdir, --predictions, --sheet and --wheel")
+    if RUN.workdir.value or PREDICTIONS.value or SHEET.value or WHEEL.value or JUDGE.judge.value:
+        raise UserError("--report takes runs and files without --workdir, --predictions, --sheet, --wheel and --judge")
     from deemo_jax.evaluation.page.write_page import PageRequest, write_page
 
     request = PageRequest(
@@ -270,6 +283,25 @@ def _report(words: Sequence[str]) -> None:
     path, shown = write_page(request)
     print("\n\n".join([comparison_report.text(shown.found), *shown.left_out]))
     print(f"\nwritten: {path} ({path.stat().st_size / 1e6:.1f} MB, {len(shown.cards)} clips shown)")
+
+
+def _judge(words: Sequence[str]) -> None:
+    named = [flag.value for flag in (RUN.workdir, PREDICTIONS) if flag.value]
+    if SHEET.value or WHEEL.value or PUBLISHED.value or len(named) > 1 or (named and words):
+        raise UserError(
+            "--judge takes --workdir, --predictions, or runs and files behind it, one of these, and no --sheet, --wheel"
+            " and --published"
+        )
+    told = JUDGE.told(
+        list(map(Path, named or words)),
+        truth=path_of(RUN.truth),
+        labels=_labels() if LABELS.value else None,
+        synonyms=path_of(SYNONYMS),
+        modalities=MODALITIES.value,
+        include_raw_text=INCLUDE_RAW_TEXT.value,
+        out=path_of(RUN.out),
+    )
+    print(told)
 
 
 def _draw_sheet(folder: Path) -> None:

@@ -23,6 +23,8 @@ EXIT_TERMINATED = 128 + signal.SIGTERM
 EXIT_UNREAD = 128 + signal.SIGPIPE
 # Of a training run that was asked to stop and saved a checkpoint: the same command with --resume goes on.
 EXIT_STOPPED = os.EX_TEMPFAIL if hasattr(os, "EX_TEMPFAIL") else 75
+# The flag whose value is the address of a server, and no path.
+ADDRESS_FLAG = "base_url"
 # What ml_collections may put around the name of a key.
 QUOTES = "\"'"
 
@@ -48,7 +50,7 @@ def guarded(main: Callable[[], int | None]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may hold bytes that the terminal's encoding lacks
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        refuse_remote_words(sys.argv[1:])
+        refuse_remote_words(_paths(sys.argv[1:]))
         return main() or 0
     except UserError as error:
         print(f"error: {plain(' '.join(str(error).split()))}", file=sys.stderr)
@@ -69,6 +71,15 @@ def guarded(main: Callable[[], int | None]) -> int:
             raise
         print(f"error: {plain(trouble)}", file=sys.stderr)
         return EXIT_USAGE
+
+
+def _paths(words: Sequence[str]) -> list[str]:
+    """The words of a command line without the address of a server."""
+    return [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if before.lstrip("-") != ADDRESS_FLAG and not word.lstrip("-").startswith(f"{ADDRESS_FLAG}=")
+    ]
 
 
 def finite(*names: str) -> None:
