@@ -98,9 +98,7 @@ METADATA = flags.DEFINE_string(
     "For --report: JSON lines or CSV with clip_id or person_id; its other columns make groups.",
 )
 INCLUDE_RAW_TEXT = flags.DEFINE_bool(
-    "include_raw_text",
-    False,
-    "For --report and --judge: show and send texts also where names were not taken out."
+    "include_raw_text", False, "For --report and --judge: show and send texts also where names were not taken out."
 )
 PUBLISHED = flags.DEFINE_bool(
     "published", False, "With --compare, --report: show the rows of the paper's Table 5 beside."
@@ -287,10 +285,11 @@ def _report(words: Sequence[str]) -> None:
 
 def _judge(words: Sequence[str]) -> None:
     named = [flag.value for flag in (RUN.workdir, PREDICTIONS) if flag.value]
-    if SHEET.value or WHEEL.value or PUBLISHED.value or len(named) > 1 or (named and words):
+    others = (SHEET, WHEEL, PUBLISHED, FAITHFULNESS)
+    if any(flag.value for flag in others) or len(named) > 1 or (named and words):
         raise UserError(
-            "--judge takes --workdir, --predictions, or runs and files behind it, one of these, and no --sheet, --wheel"
-            " and --published"
+            "--judge takes --workdir, --predictions, or runs and files behind it, one of these, and none of "
+            + ", ".join(f"--{flag.name}" for flag in others)
         )
     told = JUDGE.told(
         list(map(Path, named or words)),
