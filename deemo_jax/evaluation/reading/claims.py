@@ -19,6 +19,8 @@ MAX_BYTES = 1 << 20
 MAX_SOURCES = 20
 MAX_WORDS = 1000
 MAX_LENGTH = 60
+# Claims of one source that are read of one answer, at most: all of them are compared with each other.
+MAX_CLAIMS = 50
 # Words without which a claim says the same.
 _EMPTY = word_set(
     "a an and are as at be been being both but by can could did do does for from had has have he her him his i in is "
@@ -86,9 +88,11 @@ def read_sources(path: Path | None = None) -> list[Source]:
 
 
 def claims(text: str, source: Source) -> list[Claim]:
-    """What a text claims of a source, clause by clause."""
-    found = []
+    """What a text claims of a source, clause by clause; the first `MAX_CLAIMS`."""
+    found: list[Claim] = []
     for clause in clauses(folded(text)):
+        if len(found) == MAX_CLAIMS:
+            break
         said = " ".join(clause.words)
         if not source.pattern.search(said):
             continue

@@ -7,7 +7,7 @@ import pytest
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Modality
-from deemo_jax.evaluation.reading.claims import Claim, claims, read_sources
+from deemo_jax.evaluation.reading.claims import MAX_CLAIMS, Claim, claims, read_sources
 
 SOURCES = {source.name: source for source in read_sources()}
 
@@ -52,6 +52,10 @@ def test_clauses_that_name_a_source(text: str, claimed: dict[str, int]) -> None:
 def test_a_claim_is_made_again_with_half_of_its_words(first: str, second: str, again: bool) -> None:
     (made,), (other, *_) = claims(first, SOURCES["voice"])[:1], claims(second, SOURCES["voice"])
     assert made.again(other) == again
+
+
+def test_of_a_very_long_answer_the_first_claims_are_read() -> None:
+    assert len(claims("The voice is flat. " * 5000, SOURCES["voice"])) == MAX_CLAIMS
 
 
 def test_content_is_without_what_names_the_source() -> None:
