@@ -242,7 +242,7 @@ def _evaluate_run() -> Path:
 def _compare(words: Sequence[str]) -> None:
     if RUN.workdir.value or PREDICTIONS.value or SHEET.value or WHEEL.value or REPORT.value or JUDGE.judge.value:
         raise UserError(
-            "--compare takes runs and files without --workdir, --predictions, --report, --sheet, --wheel and --judge"
+            "--compare takes runs and files without --workdir, --predictions, --report, --judge, --sheet and --wheel"
         )
     request = CompareRequest(
         paths=list(map(Path, words)),
@@ -261,7 +261,7 @@ def _compare(words: Sequence[str]) -> None:
 
 def _report(words: Sequence[str]) -> None:
     if RUN.workdir.value or PREDICTIONS.value or SHEET.value or WHEEL.value or JUDGE.judge.value:
-        raise UserError("--report takes runs and files without --workdir, --predictions, --sheet, --wheel and --judge")
+        raise UserError("--report takes runs and files without --workdir, --predictions, --judge, --sheet and --wheel")
     from deemo_jax.evaluation.page.write_page import PageRequest, write_page
 
     request = PageRequest(

@@ -9,6 +9,7 @@ from deemo_jax.core.schema import Labels, set_name
 from deemo_jax.evaluation import comparison_report
 from deemo_jax.evaluation.compared_systems import labels_of, predictions_of, read_systems
 from deemo_jax.evaluation.comparison import Comparison, compare
+from deemo_jax.evaluation.judge.joined_scores import joined_scores
 from deemo_jax.evaluation.modality_sets import parse_sets
 from deemo_jax.evaluation.published import TABLE_5
 from deemo_jax.evaluation.reading.synonyms import label_synonyms
@@ -57,7 +58,7 @@ def compare_systems(request: CompareRequest) -> Comparison:
     truth = read_truth(request.truth, labels) if request.truth else None
     synonyms = label_synonyms(request.synonyms, labels) if request.synonyms else None
     systems = read_systems(request.paths, labels, truth, set_name(sets[0]) if sets else "", synonyms)
-    found = compare(systems, labels, TABLE_5 if request.published else ())
+    found = compare(systems, labels, TABLE_5 if request.published else (), judged=joined_scores(systems))
     if request.out:
         comparison_report.write(found, request.out, overwrite=request.overwrite)
     return found

@@ -7,6 +7,7 @@ from typing import Any
 from deemo_jax.core.schema import Labels
 from deemo_jax.evaluation import published, results
 from deemo_jax.evaluation.compared_systems import System
+from deemo_jax.evaluation.judge.joined_scores import JoinedScores
 from deemo_jax.evaluation.published import PublishedRow
 from deemo_jax.evaluation.scores.metrics import HEADLINE, Difference
 from deemo_jax.evaluation.seed_spread import SeedSpread, seed_spread
@@ -22,6 +23,7 @@ class Comparison:
         reference: name of one system.
         published: rows of the paper that are shown beside.
         spreads: name of a system -> its scores by seed, where systems were trained with several; else empty.
+        judged: scores of their reasonings by one judge; None where there are none.
     """
 
     systems: tuple[System, ...]
@@ -29,6 +31,7 @@ class Comparison:
     reference: str
     published: tuple[PublishedRow, ...] = ()
     spreads: Mapping[str, SeedSpread] = dataclasses.field(default_factory=dict)
+    judged: JoinedScores | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -47,7 +50,13 @@ class Comparison:
         """The comparison as comparison.json has it."""
         spreads = {name: spread.to_json() for name, spread in self.spreads.items()}
         seeds = {"seeds": spreads} if spreads else {}
-        return {"reference": self.reference, "rows": self.rows(), **seeds, "scores": self.scores.to_json()}
+        judge = {"judge": {"who": self.judged.judge, "calibrated": self.judged.calibrated}} if self.judged else {}
+        return {"reference": self.reference, "rows": self.rows(), **seeds, **judge, "scores": self.scores.to_json()}
+
+    @property
+    def has_overlaps(self) -> bool:
+        """Whether any row has scores of its reasonings."""
+        return self.judged is not None or any(row.clue_overlap is not None for row in self.published)
 
     def _row(self, system: System) -> dict[str, Any]:
         found, gap = self.scores.sets[system.name], self.difference(system)
@@ -57,6 +66,9 @@ class Comparison:
         row |= {"bayes_optimal_accuracy": self.scores.bayes.get(system.name)}
         for name in HEADLINE:
             row |= _flat(name, getattr(found, name).value, getattr(found, name).bounds())
+        for name in ("clue", "label") if self.has_overlaps else ():
+            mean = self.judged.of(system.name, name) if self.judged else None
+            row |= _flat(f"{name}_overlap", mean.value if mean else None, mean.bounds() if mean else None)
         if spread := self.spreads.get(system.name):
             row |= {"seeds": len(spread.by_seed)} | {f"{name}_sd_over_seeds": spread.sd(name) for name in HEADLINE}
         for name in HEADLINE:
@@ -71,7 +83,14 @@ class Comparison:
 
     def _published_row(self, row: PublishedRow) -> dict[str, Any]:
         empty = dict.fromkeys(self._row(self.systems[0]))
-        known = {"system": row.method, "published": True, "modalities": row.modalities, "clips": published.CLIPS}
+        known: dict[str, Any] = {
+            "system": row.method,
+            "published": True,
+            "modalities": row.modalities,
+            "clips": published.CLIPS,
+        }
+        if self.has_overlaps:
+            known |= {"clue_overlap": row.clue_overlap, "label_overlap": row.label_overlap}
         return empty | known | {"accuracy": row.accuracy, "f1_weighted": row.f1_weighted}
 
 
@@ -83,6 +102,7 @@ def compare(
     reference: str = "",
     best: Mapping[str, float] | None = None,
     notes: Sequence[str] = (),
+    judged: JoinedScores | None = None,
 ) -> Comparison:
     """Scores systems, and a reference among them against each other one.
 
@@ -93,6 +113,7 @@ def compare(
         reference: name of a system; empty for the first.
         best: modality set -> the best accuracy that is possible, 0 to 1, where it is known.
         notes: sentences for a reader of the table.
+        judged: scores of the systems' reasonings by one judge; None for none.
     """
     reference = reference or systems[0].name
     scores = results.score(
@@ -105,7 +126,7 @@ def compare(
     )
     spreads = {system.name: spread for system in systems if (spread := seed_spread(system, labels))}
     bayes = {system.name: best[system.modalities] for system in systems if best and system.modalities in best}
-    return Comparison(tuple(systems), dataclasses.replace(scores, bayes=bayes), reference, tuple(rows), spreads)
+    return Comparison(tuple(systems), dataclasses.replace(scores, bayes=bayes), reference, tuple(rows), spreads, judged)
 
 
 def _flat(name: str, value: float | None, bounds: list[float] | None) -> dict[str, float | None]:

@@ -13,6 +13,7 @@ from deemo_jax.core.plots import GRID, INK, ORANGE, SKY, VERMILION, canvas, png,
 from deemo_jax.core.tables import Table
 from deemo_jax.evaluation import published
 from deemo_jax.evaluation.comparison import Comparison
+from deemo_jax.evaluation.judge.number_text import with_interval
 from deemo_jax.evaluation.output_folder import COMPARISON
 from deemo_jax.evaluation.report import p_value, recognition_certainty
 
@@ -26,7 +27,8 @@ def table(found: Comparison) -> Table:
         told = [str(scores.accuracy)]
         if seeds:
             told.append(found.spreads[system.name].told("accuracy"))
-        told += [str(scores.f1_weighted), str(scores.f1_macro), str(scores.unparsed), str(found.scores.n)]
+        told += [str(scores.f1_weighted), str(scores.f1_macro), *_overlaps(found, system.name)]
+        told += [str(scores.unparsed), str(found.scores.n)]
         against = ["", "", ""]
         if gap:
             against = [f"{gap.accuracy:+}", p_value(gap.p), p_value(gap.p if gap.p_holm is None else gap.p_holm)]
@@ -35,14 +37,23 @@ def table(found: Comparison) -> Table:
     empty = [""] * len(found.columns)
     for row in found.published:
         told = [f"{100 * row.accuracy:.2f}", *[""] * bool(seeds), f"{100 * row.f1_weighted:.2f}"]
-        told += ["", "", str(published.CLIPS)]
+        overlaps = [f"{mean:.2f}" if mean else "" for mean in (row.clue_overlap, row.label_overlap)]
+        told += ["", *overlaps[: 2 * found.has_overlaps], "", str(published.CLIPS)]
         rows.append([f"{row.method} (published)", row.modalities, *empty, *told, "", "", "", ""])
     header = ["system", "modalities", *found.columns, "accuracy"]
     header += [f"mean ± SD of {seeds} seeds"] if seeds else []
-    header += ["weighted F1", "macro F1", "unparsed", "clips"]
+    header += ["weighted F1", "macro F1"]
+    header += ["clue overlap, 1-10", "label overlap, 1-10"] if found.has_overlaps else []
+    header += ["unparsed", "clips"]
     header += [f"accuracy of {found.reference} less its", "p", "p (Holm)", "Bayes-optimal accuracy"]
     shown = len(header) if found.scores.bayes else len(header) - 1
     return Table("Recognition, % [95 % interval]", tuple(header[:shown]), tuple(tuple(row[:shown]) for row in rows))
+
+
+def _overlaps(found: Comparison, system: str) -> list[str]:
+    """Cells of a system's judged reasonings."""
+    means = [found.judged.of(system, score) if found.judged else None for score in ("clue", "label")]
+    return [with_interval(mean) if mean else "" for mean in means] if found.has_overlaps else []
 
 
 def _percent(score: float | None) -> str:
@@ -57,11 +68,24 @@ def notes(found: Comparison) -> list[str]:
             f"Scores and unparsed answers are of all answers of {seeds} seeds; their intervals say nothing of other "
             "seeds, the standard deviation (SD) between seeds nothing of other clips."
         )
+    if found.judged:
+        checked = "corrected by people" if found.judged.calibrated else "not calibrated on people"
+        said.append(f"Overlaps are by {found.judged.judge}; they are {checked} (docs/judge.md).")
+        said += [
+            f"The reasonings of {name} were judged on {count} of {found.scores.n} clips."
+            for name, count in found.judged.rows.items()
+            if count != found.scores.n
+        ]
     if found.published:
         table = found.published[0].table
         said.append(
             f"Published rows are those of Table {table} of arXiv 2504.19549, scored there on {published.CLIPS} clips "
             "of DEEMO-MER; nothing of them is measured here: read them beside scores on those clips only."
+        )
+    if any(row.clue_overlap for row in found.published):
+        said.append(
+            "Their overlaps are by gpt-4o-mini-2024-07-18 with prompts that are not public; scores of another judge are"
+            " not to be compared with them."
         )
     return said
 

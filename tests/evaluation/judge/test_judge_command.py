@@ -218,6 +218,34 @@ def test_people_correct_the_judge(server, tmp_path):
     assert len((folder_of(predictions) / "scores.jsonl").read_text().splitlines()) == 72
 
 
+def test_overlaps_by_one_judge_join_the_comparison(server, tmp_path):
+    mine, theirs = write(tmp_path / "p.jsonl", rows(12)), write(tmp_path / "q.jsonl", rows(12, 0.4, 1))
+    replies = ["--replies", tmp_path / "p.judge" / "replies.jsonl"]
+    compare = ["--compare", mine, theirs, "--out", tmp_path / "table", "--overwrite"]
+    alone = evaluate(*compare)
+    assert alone.returncode == 0 and "clue overlap" not in alone.stdout
+    assert run(server, mine, theirs, *replies).returncode == 0
+    found = json.loads((folder_of(theirs) / "judge.json").read_text())["scores"]
+    assert run(server, mine, *replies, "--repeats", 2).returncode == 0  # another judge: it judged one of both
+    done = evaluate(*compare, "--published")
+    assert done.returncode == 0, done.stderr
+    assert "Overlaps are by words (served as words-2026-11-01)" in done.stdout and "not calibrated" in done.stdout
+    table = {row["system"]: row for row in json.loads((tmp_path / "table" / "comparison.json").read_text())["rows"]}
+    assert table["q"]["clue_overlap"] == found["clue"]["mean"]["value"] and table["q"]["clue_overlap_low"]
+    assert table["p"]["label_overlap"] > table["q"]["label_overlap"]
+    assert (table["DEEMO-LLaMA"]["clue_overlap"], table["DEEMO-LLaMA"]["published"]) == (6.2, True)
+    # Judgements of predictions that have changed since count no more.
+    write(theirs, rows(12, 0.5, 2))
+    done = evaluate(*compare)
+    assert done.returncode == 0
+    table = {row["system"]: row for row in json.loads((tmp_path / "table" / "comparison.json").read_text())["rows"]}
+    assert table["q"]["clue_overlap"] is None and table["p"]["clue_overlap"]
+    for summary in tmp_path.glob("p.judge/*/judge.json"):
+        summary.write_text(summary.read_text().replace('"clue"', '"glue"'))
+    done = evaluate(*compare)
+    assert done.returncode == 2 and "judge.json: is damaged" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
 def test_two_systems_are_preferred_in_both_orders(tmp_path):
     good, bad = write(tmp_path / "good.jsonl", rows(12, 0.9)), write(tmp_path / "bad.jsonl", rows(12, 0.3, 1))
     people = [{"clip_id": line["clip_id"], "preferred": "good" if n % 3 else "bad"} for n, line in enumerate(rows(8))]
