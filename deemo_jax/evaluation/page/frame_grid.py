@@ -7,7 +7,7 @@ from jaxtyping import UInt8
 # Frames of a clip that the page shows, how many of them stand in a row, and the height and width of each, pixels.
 FRAMES, A_ROW, SIZE = 4, 2, 160
 # Bytes that the pictures of a page take, at most; as base64 they take a third more, and a page should not exceed 15 MB.
-ALL_BYTES = 10_000_000
+ALL_BYTES = 8_000_000
 # Of one picture: bytes at most, also where a page has few, and the JPEG qualities that are tried, of 100.
 MOST_BYTES = 20_000
 QUALITIES = (80, 70, 60, 50, 40, 30, 20)

@@ -102,4 +102,4 @@ def test_mistakes_are_one_line_and_leave_nothing(files, tmp_path):
         assert says in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
     assert not (tmp_path / "out").exists()
     done = commands.run("evaluate", "--predictions", first, "--metadata", people)
-    assert done.returncode == 2 and "go with --report" in done.stderr
+    assert done.returncode == 2 and "goes with --report" in done.stderr

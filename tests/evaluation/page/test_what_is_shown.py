@@ -112,7 +112,7 @@ def test_frames_of_films_need_their_manifest(tmp_path):
 
 def test_pictures_share_what_a_page_may_weigh():
     noise = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3), np.uint8)
-    assert budget(1) == MOST_BYTES and 831 * budget(831) * 4 / 3 < 13.4e6
+    assert budget(1) == MOST_BYTES and 831 * budget(831) * 4 / 3 < 10.7e6
     smooth = np.broadcast_to(np.arange(224, dtype=np.uint8)[:, None, None], noise.shape)
     assert len(grid(np.array(smooth), budget(831))) <= budget(831)
     assert len(grid(noise, 1)) < len(grid(noise, 10**6))
