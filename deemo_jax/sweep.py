@@ -65,6 +65,11 @@ PROCESSES = flags.DEFINE_integer(
 )
 ONLY = flags.DEFINE_integer("run", None, "With --config: only this run, counted from 0; no table.", lower_bound=0)
 SHOW_RUNS = flags.DEFINE_bool("show_runs", False, "With --config: print the runs, and end.")
+CACHE = flags.DEFINE_bool(
+    "cache",
+    False,
+    "First make what frozen encoders give of each clip, where it is missing beside the dataset (docs/cache.md).",
+)
 PUBLISHED = flags.DEFINE_bool("published", False, "Show the rows of the paper's Table 4 beside.")
 WITH_CONFIG = (WHEN, GENERATED, SEEDS, PROCESSES, ONLY, SHOW_RUNS)
 WITHOUT_CONFIG = (RUN.overwrite, RUN.from_step, RUN.data_dir)
@@ -89,7 +94,7 @@ def _one_run() -> int:
 
     begin_work()
 
-    found, folder = ablate(RUN.request(calibrate=False), SUBSETS.value, published=PUBLISHED.value)
+    found, folder = ablate(RUN.request(calibrate=False), SUBSETS.value, published=PUBLISHED.value, cache=CACHE.value)
     # They follow from the predictions beside them, so that nothing is lost when they are written again.
     comparison_report.write(found, folder, overwrite=True)
     _show(found, folder)
@@ -113,6 +118,7 @@ def _runs() -> int:
         generated=rows,
         published=PUBLISHED.value,
         out=path_of(RUN.out),
+        cache=CACHE.value,
     )
     check(request)
     names = [*request.runs]

@@ -1,12 +1,19 @@
 """The command, as a person runs it."""
 
+import collections
+import csv
 import functools
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
+from deemo_jax.data.features import make
 from deemo_jax.evaluation import answer_split as answer_split_file
 from tests import commands
 from tests.tiny_runs import NEW
@@ -110,3 +117,88 @@ def test_the_runs_of_a_sweep_are_shown_with_their_numbers(tiny_data, tmp_path):
     done = sweep(*options)
     assert (done.returncode, done.stdout) == (0, "0 full-seed3\n1 T-seed3\n2 TV-seed3\n"), done.stderr
     assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.slow
+def test_a_sweep_of_seven_rows_encodes_each_clip_once(untrained_run, tmp_path, monkeypatch):
+    data = shutil.copytree(untrained_run.parent / "data", tmp_path / "data")
+    work = shutil.copytree(untrained_run, tmp_path / "work")
+    config = json.loads((work / "config.json").read_text())
+    config["data"] |= {"cached_views": 1, "data_dir": str(data)}
+    config["init"] = str(data / "init.safetensors")
+    (work / "config.json").write_text(json.dumps(config))
+    encoded, makes = collections.Counter(), make.encoder
+
+    def counted(*arguments):
+        encode = makes(*arguments)
+
+        def one(modality, raw):
+            encoded[modality] += len(raw)
+            return encode(modality, raw)
+
+        return one
+
+    monkeypatch.setattr(make, "encoder", counted)
+    done = sweep("--workdir", work, "--max_new_tokens", NEW, "--batch_size", 2, "--cache")
+    assert done.returncode == 0, done.stderr
+    assert encoded == {"audio": 4, "video": 4}  # the clips of the split
+    assert "encoders run in every step" not in done.stderr
+    assert done.stderr.count("reads features of audio and video") == 1
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_again_and_again_gives_the_same_table(tiny_data, tmp_path):
+    options = ["--config", f"tests/training/tiny.py:{tiny_data}", "--subsets", "T,TV", "--when", "both"]
+    options += ["--max_new_tokens", str(NEW), "--batch_size", "2"]
+    options += ["--config.train.steps=12", "--config.train.checkpoint_every=4"]
+    whole = commands.run_alone("sweep", *options, "--workdir", tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    killed, log = tmp_path / "killed", tmp_path / "log"
+    command = [sys.executable, "-m", "deemo_jax.sweep", *options, "--workdir", str(killed)]
+    for reached, number, code in (
+        (lambda: [*killed.glob("*/checkpoints/8")], signal.SIGKILL, -signal.SIGKILL),
+        (lambda: "answers (transcript)" in log.read_text(), signal.SIGINT, 130),
+        (lambda: [*killed.glob("*/checkpoints/4")], signal.SIGTERM, 75),
+        (lambda: "run 3 of 3" in log.read_text(), signal.SIGKILL, -signal.SIGKILL),
+    ):
+        with open(log, "w") as out, subprocess.Popen(command, cwd=commands.ROOT, stderr=out) as process:
+            while not reached() and process.poll() is None:
+                time.sleep(0.05)
+            process.send_signal(number)
+        assert process.returncode == code and "Traceback" not in log.read_text(), log.read_text()
+    done = commands.run_alone("sweep", *options, "--workdir", tmp_path / "killed", "--processes", 2)
+    assert done.returncode == 0, done.stderr
+    files = [sorted((tmp_path / name).glob("*/evaluation/*/predictions.jsonl")) for name in ("whole", "killed")]
+    assert [len(of_sweep) for of_sweep in files] == [3, 3]
+    assert all(one.read_bytes() == other.read_bytes() for one, other in zip(*files, strict=True))
+    assert done.stdout.replace("/killed/", "/whole/") == whole.stdout
+    when = [file.stat().st_mtime_ns for file in files[1]]
+    again = commands.run_alone("sweep", *options, "--workdir", tmp_path / "killed")
+    assert (again.returncode, again.stdout) == (0, done.stdout) and "train: step" not in again.stderr
+    assert [file.stat().st_mtime_ns for file in files[1]] == when
+
+
+@pytest.mark.slow
+def test_the_rows_of_a_recipe_are_keyed_by_what_differs(tiny_data, tmp_path):
+    recipe = tmp_path / "recipe.py"
+    recipe.write_text(
+        f"from tests.training import tiny\n\n\ndef get_config():\n    found = tiny.get_config({str(tiny_data)!r})\n"
+        "    found.data.cached_views = 1\n    found.train.steps = 4\n    return found\n\n\ndef sweep():\n"
+        "    yield 'as_it_is', {}\n    yield 'one_frame', {'data.frames': 1}\n"
+        "    yield 'projections', {'trainable': ['.*/projector/.*']}\n"
+    )
+    data = shutil.copytree(tiny_data, tmp_path / "data")
+    options = ["--config", recipe, "--workdir", tmp_path / "w", "--generated", "--processes", 2, "--cache"]
+    options += ["--max_new_tokens", NEW, "--batch_size", 2, f"--config.data.data_dir={data}"]
+    done = commands.run_alone("sweep", *options, PYTHONPATH=str(commands.ROOT))
+    assert done.returncode == 0, done.stderr + "".join(
+        log.read_text()[-2000:] for log in (tmp_path / "w/logs").glob("*.log")
+    )
+    rows = json.loads((tmp_path / "w" / "comparison.json").read_text())["rows"]
+    assert [(row["system"], row["data.frames"], row["trainable"]) for row in rows] == [
+        ("as_it_is", "2", '["!.*/encoder/.*", ".*"]'),
+        ("one_frame", "1", '["!.*/encoder/.*", ".*"]'),
+        ("projections", "2", '[".*/projector/.*"]'),
+    ]
+    with (tmp_path / "w" / "comparison.csv").open() as file:
+        assert [row["data.frames"] for row in csv.DictReader(file)] == ["2", "1", "2"]

@@ -7,6 +7,7 @@ from typing import Any
 
 from deemo_jax.ablation.cells import Cell
 from deemo_jax.ablation.overrides import overridden
+from deemo_jax.ablation.shared_features import share_features
 from deemo_jax.ablation.sweep_folder import SweepFolder
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.schema import Modality, set_name
@@ -65,7 +66,12 @@ def asked(cell: Cell, recipe: Recipe) -> frozenset[Modality]:
 
 
 def do_run(
-    folder: SweepFolder, config: Mapping[str, Any], cells: Sequence[Cell], request: EvaluationRequest
+    folder: SweepFolder,
+    config: Mapping[str, Any],
+    cells: Sequence[Cell],
+    request: EvaluationRequest,
+    *,
+    cache: bool = False,
 ) -> Answered | None:
     """Trains and evaluates; what is done already is not done again, and what was begun goes on.
 
@@ -73,7 +79,8 @@ def do_run(
         folder: of the sweep, begun.
         config: of the run, as `run_config` gives it.
         cells: all that the run answers.
-        request: how each run is evaluated; its workdir and sets are not used.
+        request: how each run is evaluated; its workdir, sets and folder are not used.
+        cache: whether features of frozen encoders that are missing are made first.
 
     Returns:
         The answers; None where a signal stopped the training, and its checkpoint is saved.
@@ -85,6 +92,8 @@ def do_run(
     recipe, name = Recipe.from_config(config), cells[0].run
     with folder.lock(name) as lock:
         lock.take()
+        if cache and output_folder.newest(folder.run(name) / "evaluation") is None:
+            share_features(folder, recipe, request.split)
         ended = train(
             config,
             folder.run(name),
@@ -95,5 +104,5 @@ def do_run(
         if not ended.finished:
             return None
         sets = ";".join(dict.fromkeys(set_name(asked(cell, recipe)) for cell in cells))
-        found, place, _ = evaluate_run(dataclasses.replace(request, workdir=folder.run(name), sets=sets))
+        found, place, _ = evaluate_run(dataclasses.replace(request, workdir=folder.run(name), sets=sets, out=None))
         return Answered(place / output_folder.PREDICTIONS, found.bayes)

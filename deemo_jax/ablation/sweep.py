@@ -37,10 +37,11 @@ class SweepRequest:
         workdir: folder of the sweep.
         config: that all runs change, as plain nested dicts.
         cells: of the table.
-        evaluation: how each run is evaluated; its workdir and sets are not used.
+        evaluation: how each run is evaluated; its workdir, sets and folder are not used.
         generated: name of a row -> its overrides, where a recipe's `sweep()` gave them; else empty.
         published: whether the paper's rows are shown beside.
         out: folder of the table; None for the sweep's.
+        cache: whether features of frozen encoders that are missing are made first, once for all runs that read them.
     """
 
     workdir: Path
@@ -50,6 +51,7 @@ class SweepRequest:
     generated: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     published: bool = False
     out: Path | None = None
+    cache: bool = False
 
     @property
     def runs(self) -> dict[str, tuple[Cell, ...]]:
@@ -146,7 +148,7 @@ def do_one(request: SweepRequest, name: str) -> Answered | None:
     folder.begin(request.base)
     number = 1 + [*request.runs].index(name)
     print(f"run {number} of {len(request.runs)}: {folder.run(name)}", file=sys.stderr, flush=True)
-    return do_run(folder, request.configs[name], request.runs[name], request.evaluation)
+    return do_run(folder, request.configs[name], request.runs[name], request.evaluation, cache=request.cache)
 
 
 def do_all(request: SweepRequest) -> Comparison | None:

@@ -51,7 +51,9 @@ def request_of(untrained_run: Path, tmp_path: Path):
     def make(subsets: str, when: str, seeds: int = 1, **more) -> SweepRequest:
         config = plain(tiny.get_config(str(untrained_run.parent / "data")))
         cells, _ = planned(config, parse_subsets(subsets), When.parse(when), seeds)
-        evaluation = EvaluationRequest(workdir=tmp_path, batch_size=4, max_new_tokens=NEW, calibrate=False)
+        evaluation = EvaluationRequest(
+            workdir=tmp_path, out=tmp_path / "table", batch_size=4, max_new_tokens=NEW, calibrate=False
+        )
         made = SweepRequest(workdir=tmp_path / "sweep", config=config, cells=cells, evaluation=evaluation, **more)
         check(made)
         return made
@@ -90,6 +92,12 @@ def test_rows_of_both_kinds_and_two_seeds_become_one_table(trained, request_of, 
     monkeypatch.setattr(answer_split, "answer", lambda *_: pytest.fail("is asked again"))
     again = do_all(asked)
     assert again is not None and again.to_json() == found.to_json() and len(trained) == 4
+
+
+def test_the_table_goes_where_it_is_to(trained, request_of, tmp_path):
+    assert do_all(request_of("T", "training", out=tmp_path / "table")) is not None
+    assert (tmp_path / "table" / "comparison.md").exists() and not (tmp_path / "sweep" / "comparison.md").exists()
+    assert len([*(tmp_path / "sweep").glob("T-seed3/evaluation/*/predictions.jsonl")]) == 1
 
 
 def test_a_run_at_which_another_process_is_is_left_to_it(trained, request_of):

@@ -93,8 +93,24 @@ def test_a_mistake_ends_the_job(slurm: Cluster, python: str, tmp_path: Path) -> 
 
 
 def test_it_is_submitted_from_the_root(slurm: Cluster, tmp_path: Path) -> None:
-    number = slurm.submit(f"--chdir={tmp_path}", SCRIPT, "a.py", log=tmp_path / "log")
-    assert slurm.ended(number)["ExitCode"] == "2:0"
-    assert (tmp_path / "log").read_text() == (
-        f"error: {tmp_path} has no launch/run.sh: submit from the root of the repository\n"
-    )
+    for script, missing in ((SCRIPT, "launch/run.sh"), ("launch/slurm/sweep.sbatch", "deemo_jax")):
+        log = tmp_path / missing.replace("/", "_")
+        number = slurm.submit(f"--chdir={tmp_path}", script, "a.py", log=log)
+        assert slurm.ended(number)["ExitCode"] == "2:0"
+        assert log.read_text() == f"error: {tmp_path} has no {missing}: submit from the root of the repository\n"
+
+
+def test_tasks_of_a_sweeps_array_do_one_run_each_and_are_requeued_alone(
+    slurm: Cluster, python: str, tmp_path: Path
+) -> None:
+    flags = ("launch/slurm/sweep.sbatch", "--config=a.py", "--workdir=w", "--seeds=2")
+    job = slurm.submit("--array=0-1", *flags, log=tmp_path / "%a.log", PYTHON=python)
+    logs = [tmp_path / f"{task}.log" for task in (0, 1)]
+    for task, log in enumerate(logs):
+        wait_for(log, f"-m deemo_jax.sweep --config=a.py --workdir=w --seeds=2 --run={task}")
+    for task in (1, 0):
+        slurm.run("scancel", "--signal=USR1", f"{job}_{task}")
+        found = slurm.ended(f"{job}_{task}")
+        assert (found["JobState"], found["Restarts"], found["ExitCode"]) == ("COMPLETED", "1", "0:0")
+    whole = slurm.submit(*flags, "--finish", log=tmp_path / "whole", PYTHON=python)
+    assert slurm.ended(whole)["ExitCode"] == "0:0" and "--run" not in (tmp_path / "whole").read_text()
