@@ -1,10 +1,11 @@
-"""Asks a local server in a process of its own: python -m tests.llm.ask_all BASE_URL STORE COUNT."""
+"""Asks a local server in a process of its own: python -m tests.llm.ask_all STORE COUNT --base_url URL."""
 
 import dataclasses
 import json
 import sys
 from pathlib import Path
 
+from deemo_jax.core.cli import guarded
 from deemo_jax.llm.client import ask
 from deemo_jax.llm.endpoint import Endpoint
 from deemo_jax.llm.options import Options
@@ -13,7 +14,7 @@ from tests.llm.questions import questions
 WORKERS = 8
 
 
-def main(base_url: str, store: str, count: str) -> None:
+def main(store: str, count: str, _flag: str, base_url: str) -> None:
     """Prints each outcome as a line of JSON."""
     options = Options(workers=WORKERS, timeout_s=1.0, max_attempts=6, backoff_s=0.01)
     for request, outcome in ask(
@@ -24,4 +25,4 @@ def main(base_url: str, store: str, count: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(guarded(lambda: main(*sys.argv[1:])))

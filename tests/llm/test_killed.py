@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from deemo_jax.core.cli import EXIT_INTERRUPTED
 from deemo_jax.llm.outcome import ANSWERED
 from tests.commands import ROOT
 from tests.llm.ask_all import WORKERS
@@ -47,7 +48,7 @@ def test_every_request_is_accounted_for_and_paid_once_across_kills(tmp_path):
         return Answer('Here it is:\n```json\n{"clue": 7}\n```' if asked.number % 5 == 0 else {"clue": 7}, wait_s=0.01)
 
     with Server(trouble(11, ACTS, 0.35, good)) as server:
-        command = [sys.executable, "-m", "tests.llm.ask_all", server.base_url, str(store), str(COUNT)]
+        command = [sys.executable, "-m", "tests.llm.ask_all", str(store), str(COUNT), "--base_url", server.base_url]
         # Answers that the server had sent, and that a killed process had not kept.
         lost = []
         for kill in range(1, 6):
@@ -83,3 +84,21 @@ def test_every_request_is_accounted_for_and_paid_once_across_kills(tmp_path):
     assert {key: kind for key, kind in last.items() if key not in failed} == {
         row["key"]: row["kind"] for row in outcomes if row["key"] not in failed
     }
+
+
+@pytest.mark.slow
+def test_ctrl_c_waits_for_what_is_under_way_and_pays_for_nothing_twice(tmp_path):
+    store = tmp_path / "answers.jsonl"
+    with Server(lambda asked: Answer({"clue": 7}, wait_s=0.7 if asked.number > 1 else 0)) as server:
+        command = [sys.executable, "-m", "tests.llm.ask_all", str(store), "40", "--base_url", server.base_url]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while len(server.asked) < 12 and process.poll() is None:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+        assert process.returncode == EXIT_INTERRUPTED
+        assert "replies that are under way" in said and said.endswith("interrupted\n")
+        assert len(lines(store)) == sum(server.paid.values()) == len(server.asked) < 40
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+        assert len(done.stdout.splitlines()) == 40
+    assert set(server.paid.values()) == {1}
