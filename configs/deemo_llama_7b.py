@@ -129,6 +129,7 @@ def get_config(arguments: str = "") -> ConfigDict:
                 "keep": 2,
                 "keep_best": 1,
                 "nan_limit": 10,
+                "trackers": ["tensorboard"],
             },
             "mesh": {"data": -1, "fsdp": 1, "tensor": 1},
         }

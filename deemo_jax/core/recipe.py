@@ -41,6 +41,11 @@ class OptimizerRecipe:
     accumulate: int = 1
 
 
+TENSORBOARD = "tensorboard"
+# Where a run's metrics may go; the last two are extras.
+TRACKERS = (TENSORBOARD, "wandb", "mlflow")
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainRecipe:
     """`config.train`; all but `keep` and `keep_best` count optimizer steps.
@@ -52,6 +57,10 @@ class TrainRecipe:
         keep: how many of the newest checkpoints stay on disk.
         keep_best: how many of those with the least validation loss stay beside them, where there is a validation split.
         nan_limit: the run ends after so many steps in a row whose loss or gradient is not finite.
+        trackers: where metrics go beside metrics.jsonl, see `TRACKERS`.
+
+    Raises:
+        UserError: an unknown tracker.
     """
 
     steps: int
@@ -60,6 +69,11 @@ class TrainRecipe:
     keep: int = 2
     keep_best: int = 1
     nan_limit: int = 10
+    trackers: tuple[str, ...] = (TENSORBOARD,)
+
+    def __post_init__(self) -> None:
+        if unknown := [name for name in self.trackers if name not in TRACKERS]:
+            raise UserError(f"config.train.trackers: {unknown[0]!r} is not known; choose from {', '.join(TRACKERS)}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -239,7 +253,7 @@ class Recipe:
         train, optimizer = recipe.train, recipe.optimizer
         positive = {f"data.{key}": getattr(recipe.data, key) for key in ("batch_size", "max_length", "frames", "clips")}
         positive["optimizer.accumulate"] = optimizer.accumulate
-        positive |= {f"train.{field.name}": getattr(train, field.name) for field in dataclasses.fields(train)}
+        positive |= {f"train.{key}": value for key, value in vars(train).items() if isinstance(value, int)}
         for key, value in positive.items():
             if value < 1:
                 raise UserError(f"config.{key}: {value} must be at least 1")

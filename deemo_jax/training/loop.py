@@ -47,6 +47,7 @@ from deemo_jax.training.state import TrainState, table
 from deemo_jax.training.step import lower_step
 from deemo_jax.training.step_guard import StepGuard
 from deemo_jax.training.stop_signals import Stop, Stopped
+from deemo_jax.training.trackers.trackers import Trackers
 from deemo_jax.training.validation import Validation
 from deemo_jax.training.watch.goodput import Bucket, Goodput
 from deemo_jax.training.watch.trace import Trace
@@ -284,7 +285,7 @@ class _Run:
         _say(f"compiled in {duration(goodput.seconds(Bucket.COMPILE))}{where}; steps {start + 1} to {steps}")
         monitor = Monitor(
             folder.metrics,
-            folder.tensorboard,
+            Trackers(recipe, folder),
             steps=steps,
             start=start,
             batch_size=recipe.data.batch_size,
@@ -294,10 +295,9 @@ class _Run:
         guard = StepGuard(recipe, monitor, self.health, self.checkpoints, masked)
         done, asked = start, False
         pending: tuple[int, Mapping[str, jax.Array], np.ndarray] | None = None
-        stacks = folder.stacks / f"process_{jax.process_index()}.txt"
         watchdog = Watchdog(
             self.watch.stuck_after_s,
-            stacks,
+            folder.stacks / f"process_{jax.process_index()}.txt",
             lambda: f"step {done + 1} ({goodput.now.replace('_', ' ')})",
             lambda: jax.process_count() > 1 and goodput.now != Bucket.DATA,
             self.peers.end,

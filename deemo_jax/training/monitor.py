@@ -1,4 +1,4 @@
-"""Reports a run's metrics to metrics.jsonl and TensorBoard, and as a progress bar or plain lines with the time left."""
+"""Reports a run's metrics to metrics.jsonl and its trackers, and as a bar or plain lines with the time left."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from typing import Any
 from deemo_jax.core import progress
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import append_line, atomic, decode_json, read_jsonl
-from deemo_jax.training.tensorboard_file import TensorboardFile
+from deemo_jax.training.trackers.trackers import Trackers
 
 # Seconds between two plain lines, where stderr is no terminal.
 PLAIN_EVERY_S = 5.0
@@ -53,7 +53,7 @@ class Monitor:
 
     Args:
         metrics: the JSON-lines file, which is appended to.
-        tensorboard: folder of event files.
+        trackers: of the run.
         steps: of the whole run.
         start: steps that were done before.
         batch_size: examples in a step.
@@ -62,9 +62,17 @@ class Monitor:
     """
 
     def __init__(
-        self, metrics: Path, tensorboard: Path, *, steps: int, start: int, batch_size: int, log_every: int, active: bool
+        self,
+        metrics: Path,
+        trackers: Trackers,
+        *,
+        steps: int,
+        start: int,
+        batch_size: int,
+        log_every: int,
+        active: bool,
     ) -> None:
-        self._metrics, self._tensorboard, self._active = metrics, tensorboard, active
+        self._metrics, self._trackers, self._active = metrics, trackers, active
         self._steps, self._start, self._batch, self._every = steps, start, batch_size, log_every
         self._began = self._since = self._told = 0.0
         self._waited = self._waited_since = 0.0
@@ -75,10 +83,10 @@ class Monitor:
         if self._active:
             cut_back(self._metrics, self._start)
             try:
-                self._board = TensorboardFile(self._tensorboard, purge_step=self._start + 1)
+                self._trackers.open(self._start)
             except OSError as error:
-                raise UserError(f"{_unwritten(self._tensorboard, error)}; check space and permissions") from error
-            self._open.callback(self._close_board)
+                raise UserError(f"{_unwritten(self._trackers.where, error)}; check space and permissions") from error
+            self._open.callback(lambda: self._trackers.close(self._logged == self._steps))
             self._bar = progress.bar("train", self._steps, self._start, "step")
             self._open.callback(self._bar.close)
         self._began = self._since = self._told = time.monotonic()
@@ -131,15 +139,11 @@ class Monitor:
         except OSError as error:
             raise UserError(_unwritten(self._metrics, error)) from error
         try:
-            self._board.add(step, {f"train/{key}": value for key, value in row.items() if value is not None})
+            self._trackers.add(step, {f"train/{key}": value for key, value in row.items() if value is not None})
         except OSError as error:
-            raise UserError(_unwritten(self._tensorboard, error)) from error
+            raise UserError(_unwritten(self._trackers.where, error)) from error
         self._since, self._waited_since, self._logged = now, self._waited, step
         self._show(step, metrics, row, skipped)
-
-    def _close_board(self) -> None:
-        with contextlib.suppress(OSError):  # `report` has raised an error on a full disk already
-            self._board.close()
 
     def _show(self, step: int, metrics: Mapping[str, float], row: Mapping[str, Any], skipped: bool) -> None:
         loss, rate, validation = metrics["loss"], metrics["lr"], metrics.get("validation_loss")

@@ -11,6 +11,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.core.run_folder.workdir import Workdir, begin, check, record
 from deemo_jax.training.resume import first_step, set_aside
+from deemo_jax.training.trackers.trackers import check_installed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +53,7 @@ class TrainingRequest:
         Raises:
             UserError: the request cannot be met.
         """
+        check_installed(self.config["train"].get("trackers", ()))
         changes = check(
             self.folder, self.config, resume=self.resume, overwrite=self.overwrite, from_step=self.from_step
         )

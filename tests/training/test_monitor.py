@@ -11,18 +11,25 @@ import pytest
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.progress import duration
+from deemo_jax.core.recipe import Recipe
+from deemo_jax.core.run_folder.workdir import Workdir
 from deemo_jax.training import monitor as monitor_lib
 from deemo_jax.training.monitor import Monitor, cut_back
+from deemo_jax.training.trackers.trackers import Trackers
+from tests.training import tiny
 
 METRICS = {"loss": 1.5, "lr": 1e-3, "skipped": 0.0}
+
+
+def trackers(folder: Path) -> Trackers:
+    """Those of a run in a folder: TensorBoard."""
+    return Trackers(Recipe.from_config(tiny.get_config(str(folder))), Workdir(folder))
 
 
 def run(folder: Path, start: int, stop: int, log_every: int = 1, bad: int = -1) -> list[dict]:
     """Reports steps start + 1 .. stop of 6."""
     path = folder / "metrics.jsonl"
-    monitor = Monitor(
-        path, folder / "tensorboard", steps=6, start=start, batch_size=4, log_every=log_every, active=True
-    )
+    monitor = Monitor(path, trackers(folder), steps=6, start=start, batch_size=4, log_every=log_every, active=True)
     with monitor:
         for step in range(start + 1, stop + 1):
             with monitor.waiting():
@@ -84,7 +91,7 @@ def test_a_full_disk_under_tensorboard_is_one_clear_line(tmp_path: Path, monkeyp
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("deemo_jax.training.tensorboard_file.TensorboardFile.add", full)
+    monkeypatch.setattr("deemo_jax.training.trackers.tensorboard_file.TensorboardFile.add", full)
     with pytest.raises(UserError, match=r"tensorboard: cannot be written \(No space left on device\)"):
         run(tmp_path, 0, 1)
 
@@ -105,7 +112,7 @@ def test_cut_back_leaves_a_missing_file_missing(tmp_path: Path) -> None:
 
 def test_inactive_writes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
-    with Monitor(path, tmp_path, steps=2, start=0, batch_size=1, log_every=1, active=False) as monitor:
+    with Monitor(path, trackers(tmp_path), steps=2, start=0, batch_size=1, log_every=1, active=False) as monitor:
         monitor.report(1, METRICS, {})
     assert not list(tmp_path.iterdir())
 

@@ -16,6 +16,7 @@ from deemo_jax.core.errors import UserError
 OWN = {
     "checkpoints": r"(\d+|\d+\.orbax-checkpoint-tmp[^/]*|set_aside)(/.*)?",
     "tensorboard": r"events\.out\.tfevents\.[^/]*",
+    "trackers": r"idents\.json|(wandb|mlflow)(/.*)?",
     "profile": r"plugins(/.*)?",
     "stacks": r"process_\d+\.txt",
     "evaluation": r"(.*/)?\.lock|.*\.(jsonl?|md|png|html|csv)",

@@ -1,7 +1,7 @@
 """The folder of a run: its files, whether a run may begin or go on there, and the records of how it was trained.
 
 config.json   origin.json   config_history.jsonl   data.json   metrics.jsonl   goodput.json   checkpoints/
-tensorboard/   evaluation/   profile/   stacks/   .lock
+tensorboard/   trackers/   evaluation/   profile/   stacks/   .lock
 """
 
 import dataclasses
@@ -91,6 +91,11 @@ class Workdir:
         return self.path / "tensorboard"
 
     @property
+    def trackers(self) -> Path:
+        """Folder of what other trackers keep: files of theirs, and by what they know the run again."""
+        return self.path / "trackers"
+
+    @property
     def evaluation(self) -> Path:
         """Folder of the evaluations of the run."""
         return self.path / "evaluation"
@@ -118,7 +123,7 @@ class Workdir:
     @property
     def folders(self) -> tuple[Path, ...]:
         """The folders that a run fills. The checkpoints are removed first: without them no run can be resumed."""
-        return self.checkpoints, self.tensorboard, self.evaluation, self.profile, self.stacks
+        return self.checkpoints, self.tensorboard, self.trackers, self.evaluation, self.profile, self.stacks
 
     @property
     def files(self) -> tuple[Path, ...]:

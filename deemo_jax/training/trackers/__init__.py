@@ -1,0 +1,1 @@
+"""Where a run's numbers go beside metrics.jsonl: TensorBoard, Weights & Biases, MLflow."""
