@@ -6,6 +6,7 @@ opened from the disk, in a new context each time; a page is open when all of it 
 clips, and the first picture is painted. Needs Chromium and the extra `review`.
 """
 
+import os
 import sys
 import tempfile
 import time
@@ -47,10 +48,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, chromium.opened() as browser:
         path = Path(folder, "report.html")
         path.write_text(text, encoding="utf-8")
-        print(f"Chromium {browser.version}, seconds until it is open, median [least, greatest] of {flags.repeats}:")
+        print(f"Chromium {browser.version}, seconds until it is open, median [least, greatest] of {flags.repeats}")
         for name, (width, height) in WINDOWS.items():
             seconds = [opening(browser, path, width, height) for _ in range(flags.repeats)]
             print(f"{name:<8} {width} x {height}: {spread(seconds)}")
+        print(f"processes that wanted a core meanwhile: {os.getloadavg()[0]:.1f} on average of the last minute")
     return 0
 
 

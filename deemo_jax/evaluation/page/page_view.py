@@ -14,6 +14,7 @@ from deemo_jax.evaluation.page import reliability_chart
 from deemo_jax.evaluation.page.clip_cards import Card, card, may_be_shown
 from deemo_jax.evaluation.page.clip_material import Material
 from deemo_jax.evaluation.page.group_scores import GroupScore, group_scores
+from deemo_jax.evaluation.page.judge_scores import JudgedScore
 from deemo_jax.evaluation.page.metadata import Metadata
 from deemo_jax.evaluation.scores.probability_scores import ProbabilityScores, known_odds
 
@@ -37,6 +38,7 @@ class View:
         support: label -> clips that are truly of it.
         reliability: name of a system whose likelihoods are known -> how honest its probabilities are.
         groups: name of a column of the metadata -> its groups.
+        judged: what judges said of the reasonings; empty where none did.
         cards: the clips that may be shown, by their ids.
         notes: what a reader of the numbers must know, a sentence each.
         left_out: what is not on the page, and why, a sentence each.
@@ -47,6 +49,7 @@ class View:
     support: Mapping[str, int]
     reliability: Mapping[str, Reliability]
     groups: Mapping[str, Sequence[GroupScore]]
+    judged: Sequence[JudgedScore]
     cards: Sequence[Card]
     notes: Sequence[str]
     left_out: Sequence[str]
@@ -77,6 +80,7 @@ class View:
             "scores": scores,
             "reliability": {name: list(of.bins) for name, of in self.reliability.items()},
             "groups": {name: [group.to_json() for group in groups] for name, groups in self.groups.items()},
+            "judged": [one.to_json() for one in self.judged],
             "clips": [one.to_json(self.labels) for one in self.cards],
         }
 
@@ -85,7 +89,8 @@ def view(
     found: Comparison,
     labels: Labels,
     materials: Mapping[str, Material],
-    metadata: Metadata | None,
+    metadata: Metadata | None = None,
+    judged: Sequence[JudgedScore] = (),
     *,
     include_raw_text: bool,
 ) -> View:
@@ -96,6 +101,7 @@ def view(
         labels: of the dataset.
         materials: clip id -> what may be shown of it; clips may be missing.
         metadata: by which scores are grouped; None for none.
+        judged: what judges said of the reasonings.
         include_raw_text: whether clips are shown whose words may hold names.
     """
     first = found.systems[0].rows
@@ -116,6 +122,7 @@ def view(
         support={label: counts[label] for label in labels},
         reliability=_reliability(found, labels),
         groups={name: group_scores(found.systems, groups, labels) for name, groups in columns.items()},
+        judged=judged,
         cards=cards,
         notes=[*comparison_report.notes(found), *(metadata.notes if metadata else ())],
         left_out=_left_out(cards, raw, unknown, include_raw_text=include_raw_text),

@@ -13,6 +13,7 @@ from deemo_jax.evaluation.modality_sets import parse_sets
 from deemo_jax.evaluation.output_folder import PAGE
 from deemo_jax.evaluation.page.clip_material import dataset_of, read_materials
 from deemo_jax.evaluation.page.frame_grid import budget
+from deemo_jax.evaluation.page.judge_scores import judged_scores
 from deemo_jax.evaluation.page.metadata import read_metadata
 from deemo_jax.evaluation.page.page_view import View, view
 from deemo_jax.evaluation.page.render import render
@@ -77,12 +78,13 @@ def write_page(request: PageRequest) -> tuple[Path, View]:
     truth = read_truth(request.truth, labels) if request.truth else None
     systems = _systems(request, labels, truth)
     metadata = read_metadata(request.metadata, systems[0].rows) if request.metadata else None
+    judged = judged_scores(systems)
     dataset = dataset_of(request.paths, request.data_dir)
     clips = [row.clip_id for row in systems[0].rows]
     materials = read_materials(clips, dataset, request.deid, budget(len(clips)))
     best = truth.corpus.optimal_accuracy if truth and truth.corpus else None
     found = compare(systems, labels, TABLE_5 if request.published else (), best=best)
-    shown = view(found, labels, materials, metadata, include_raw_text=request.include_raw_text)
+    shown = view(found, labels, materials, metadata, judged, include_raw_text=request.include_raw_text)
     with atomic(path) as temporary:
         temporary.write_text(render(shown), encoding="utf-8")
     return path, shown
