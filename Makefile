@@ -45,10 +45,11 @@ ifneq ($(strip $(EXTRAS)),)
 	$(BIN)/pip install --quiet --editable '.[$(EXTRAS)]'
 endif
 
+# Most modules of most libraries are never imported: each is compiled when it is (--no-compile).
 # opencv-python needs the system's libGL; where it is missing, the headless build of the same version takes its place.
 $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --requirement requirements.txt
 	$(PY) -c 'import cv2' 2>/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps \
 	  "opencv-python-headless==$$($(BIN)/pip show opencv-python | sed -n 's/^Version: //p')"
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .

@@ -45,6 +45,7 @@ def test_from_raw_to_audit(raw, tmp_path, command):
     assert "Utility: is the cue still there? (not measured)" in reported.stdout
 
 
+@pytest.mark.slow
 def test_voices_of_ones_own(raw, tmp_path, command):
     """A tool is run by a worker process; flags that do not go together are told before anything is done."""
     out, script = tmp_path / "out", tmp_path / "tool.py"

@@ -47,6 +47,7 @@ def test_a_raw_clip_as_text(run, untrained_run, raw, tmp_path):
     assert (tmp_path / "voice.key").exists()
 
 
+@pytest.mark.slow
 def test_draws_as_text(untrained_run, deidentified):
     """Of as many clips as in other tests of draws, which have compiled what answers them."""
     options = ["--max_new_tokens", NEW, "--temperature", 0.9, "--top_p", 0.9, "--seed", 3, "--batch_size", 2]

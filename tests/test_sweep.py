@@ -50,6 +50,7 @@ def test_the_seven_rows_of_the_table(untrained_run, tmp_path, monkeypatch):
     assert (again.returncode, again.stdout) == (0, done.stdout)
 
 
+@pytest.mark.slow
 def test_the_best_that_is_possible_stands_beside(untrained_run, tmp_path):
     work = shutil.copytree(untrained_run, tmp_path / "work")
     options = ("--workdir", work, "--max_new_tokens", NEW, "--batch_size", 2, "--subsets", "t,tvan")

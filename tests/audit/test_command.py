@@ -62,6 +62,7 @@ def test_a_raw_file_that_is_not_at_hand_breaks_no_promise(audited, folder):
     assert "3 of 3 (100.0%)" in out and "break a promise" not in err
 
 
+@pytest.mark.slow
 def test_what_a_person_saw_is_recorded_and_shown(folder):
     code, _, err = command(folder, "--human_check", "none")
     assert code == 2 and "--report first" in err.splitlines()[-1]

@@ -90,6 +90,7 @@ def test_the_section_of_a_good_clip(audited, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_the_section_of_a_bare_clip(bare):
     section = section_of(bare)
     assert section.numbers["leaks"] == 12 and len(section.failures) == 2

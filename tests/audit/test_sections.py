@@ -84,6 +84,7 @@ class Eye:
         return crop.mean(axis=(0, 1))
 
 
+@pytest.mark.slow
 def test_attackers_of_ones_own(audited):
     """One clip under twelve names, two of each person."""
     clips = []

@@ -127,6 +127,7 @@ def gone(pid):
     return status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] == "Z"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_child_outlives_its_parent(number, tmp_path):
     program = (

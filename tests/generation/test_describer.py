@@ -194,6 +194,7 @@ def test_a_clip_that_ends_who_reads_it_costs_itself_only(describer, deidentified
     assert "SIGABRT" in dead.reason and "RuntimeError: a bug" in odd.reason and not dead.refused
 
 
+@pytest.mark.slow
 def test_clips_of_other_lengths_compile_nothing_new(describer, deidentified, few_lengths):
     for length in (1, 2, 3, 20, 40, 60, 400):
         found = describer.describe(deidentified[0], transcript="x" * length)
@@ -248,6 +249,7 @@ def test_a_clip_is_known_by_the_dataset_of_the_run_only(loaded):
     assert not KnownClips(config.data).synthetic
 
 
+@pytest.mark.slow
 def test_draws_are_the_seeds(loaded, deidentified):
     def said(seed, temperature=1.0, questions=1):
         decoding = Decoding(NEW, temperature=temperature, top_p=0.95, seed=seed)

@@ -4,6 +4,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.decoding import Prompted, Stops, proceed, read_prompt, score
@@ -128,6 +129,7 @@ def test_rows_behind_the_tokenizers_ids_are_never_said() -> None:
     np.testing.assert_array_equal(continued(*tiny.built(), batch, vocab=int(free.max()) + 1), free)
 
 
+@pytest.mark.slow
 def test_what_a_row_draws_does_not_depend_on_its_neighbours() -> None:
     text, keys = tiny.part("media"), jax.random.split(jax.random.key(7), 3)
     batch = tiny.batch([1, 5, 7, 8], [1, 9, 10], [1, 4])

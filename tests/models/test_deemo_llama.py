@@ -28,6 +28,7 @@ def hidden(**changes: object) -> np.ndarray:
     return np.asarray(tiny.jitted(model)(params, tiny.batch(*THREE).replace(**changes)))
 
 
+@pytest.mark.slow
 def test_media_tokens_stand_where_the_slots_say() -> None:
     _, params = tiny.built()
     x, tokens, _ = tiny.embedded(params, tiny.batch(*ROWS))
@@ -99,6 +100,7 @@ def test_padding_and_rows_do_not_leak() -> None:
     np.testing.assert_array_equal(out[0], hidden(token_ids=other)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["audio", "video"])
 def test_a_model_may_lack_a_branch(missing: str) -> None:
     model, params = tiny.part(missing)
@@ -117,6 +119,7 @@ def test_dropout_needs_training_and_a_key() -> None:
     np.testing.assert_allclose(trained[1], still[1], rtol=1e-4, atol=1e-5)  # no media, no dropout
 
 
+@pytest.mark.slow
 def test_bfloat16_agrees_coarsely() -> None:
     _, params = tiny.built()
     model = DeemoLlama(tiny.config(dtype="bfloat16"))

@@ -40,7 +40,8 @@ def test_the_stem_is_what_neither_learns_nor_drops_out(
     assert found.video and found.audio and (found.video.stem, found.audio.stem) == (stem, "encoder")
 
 
-@pytest.mark.parametrize("trainable", [pytest.param(LEARNS, marks=pytest.mark.slow), FROZEN])
+@pytest.mark.slow
+@pytest.mark.parametrize("trainable", [LEARNS, FROZEN])
 def test_the_model_reads_the_same_of_features(trainable: tuple[str, ...]) -> None:
     _, params = tiny.built()
     model = DeemoLlama(with_stems(config(), trainable))

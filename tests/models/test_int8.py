@@ -64,6 +64,7 @@ def test_a_trained_decoder_says_nearly_the_same() -> None:
     assert 0.5 <= size < 0.53
 
 
+@pytest.mark.slow
 def test_the_backward_pass_keeps_no_other_copy_of_the_kernels() -> None:
     """Without recomputation, JAX keeps what a product was made of: that of int8 values is no array of floats."""
     config = LlamaConfig(vocab=40, width=64, depth=3, heads=2, kv_heads=2, mlp=640, remat=Remat.NONE)

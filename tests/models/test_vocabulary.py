@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -67,6 +68,7 @@ def test_an_id_of_the_padding_is_no_token() -> None:
     assert np.isfinite(out[0, 0]).all() and np.isnan(out[0, 1]).all()
 
 
+@pytest.mark.slow
 def test_random_weights_are_those_without_padding() -> None:
     plain, wide = (
         jax.jit(lambda key, model=model: init_params(model, key)["decoder"])(jax.random.key(0)) for model, _ in both()

@@ -211,6 +211,7 @@ def test_eight_devices_give_the_losses_of_one_and_one_goes_on_where_they_stopped
     assert rows[-1]["loss"] == pytest.approx(one[-1]["loss"], rel=0.5)
 
 
+@pytest.mark.slow
 def test_the_validation_loss_is_measured_before_each_checkpoint_and_the_best_one_stays(
     killed_run: Path, tiny_data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

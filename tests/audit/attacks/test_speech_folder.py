@@ -48,6 +48,7 @@ def one_line(done, *said):
     return done.returncode == 2 and last.startswith("error: ") and all(word in last for word in said)
 
 
+@pytest.mark.slow
 def test_tables_and_numbers(folder, ear, tmp_path):
     done = audit(
         "--speech", folder, "--speaker_encoder", ear, "--voices", "mcadams_fixed", "--json", tmp_path / "n.json"

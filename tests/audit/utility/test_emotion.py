@@ -90,6 +90,7 @@ def once(function):
     return first
 
 
+@pytest.mark.slow
 def test_a_cue_that_is_not_there_is_not_found(crowd, towers, monkeypatch):
     monkeypatch.setattr(emotion, "make_variants", once(make_variants))
     for name, few in {"STRENGTHS": (1e-3,), "FOLDS": 3}.items():

@@ -11,6 +11,7 @@ def rng():
     return np.random.default_rng(0)
 
 
+@pytest.mark.slow
 def test_a_probe_finds_a_signal_and_none_in_noise(rng):
     labels = rng.choice(["negative", "neutral", "positive"], 200, p=[0.2, 0.6, 0.2])
     noise = rng.normal(size=(200, 12))

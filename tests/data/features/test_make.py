@@ -249,6 +249,7 @@ def test_what_is_not_cached_is_encoded_in_every_step_and_said(copied: Path, caps
     assert isinstance(clips, ClipSource)
 
 
+@pytest.mark.slow
 def test_bfloat16_takes_half_and_moves_the_loss_by_less_than_a_thousandth(
     copied: Path, losses: tuple[Losses, np.ndarray]
 ) -> None:

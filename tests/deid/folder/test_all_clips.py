@@ -272,7 +272,8 @@ def test_other_bytes_or_another_key_under_the_same_name_are_done_anew(make_clip,
     assert load_manifest(out / "speaker.manifest.json").voice["key_id"] == other.key_id
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_file_that_crashes_its_process_does_not_stop_the_others(make_clip, tmp_path, key, deadly_decoder, workers):
     raw, out = tmp_path / "raw", tmp_path / "out"
     raw.mkdir()
@@ -416,6 +417,7 @@ def test_a_full_disk_leaves_nothing_behind(raw, tmp_path, key):
     assert [p.name for p in (tmp_path / "out").iterdir()] == [REFUSALS]
 
 
+@pytest.mark.slow
 def test_a_lost_key_is_explained(raw, make_clip, tmp_path, key, monkeypatch, capsys):
     out, key_file = tmp_path / "out", tmp_path / "voice.key"
     second = make_clip(tmp_path / "second.mp4", frames=5)
@@ -575,6 +577,7 @@ def test_lists_of_spans_with_odd_values(tmp_path):
             read_segments(listing, [source])
 
 
+@pytest.mark.slow
 def test_two_copies_of_a_film_are_one_clip_and_do_not_disturb_each_other(raw, tmp_path, key):
     copies = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
     for copy in copies:

@@ -39,6 +39,7 @@ def test_the_mean_over_the_clips_of_each_speaker(raw, make_clip, tmp_path, key):
     assert short == manner_of(listen(raw.path, NEUTRAL, 0.2, 0.7)[0]) and 40 < short.spoken < 60
 
 
+@pytest.mark.slow
 def test_a_run_with_speakers(raw, tmp_path, key):
     def made(settings=NEUTRAL, **options):
         (outcome,) = deidentify_all([raw.path], tmp_path, settings, key, clip_ids="stem", options=Options(**options))

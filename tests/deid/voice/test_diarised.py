@@ -118,6 +118,7 @@ def test_a_folder_has_one_for_each_recording(tmp_path):
     assert set(diarised_of(path, [sources[0], sources[0]])) == {sources[0]}
 
 
+@pytest.mark.slow
 def test_each_person_gets_a_voice_and_no_name_is_on_record(raw, tmp_path, key):
     """Both halves are changed as if each were the clip of that person alone; another transcript makes it again."""
     said = read_diarised(written(tmp_path, "t.csv", "start_s,end_s,speaker\n0,0.5,Jane\n0.5,9,Joe\n"))

@@ -1,7 +1,6 @@
-import librosa
 import numpy as np
 import pytest
-from scipy.signal import lfilter
+from scipy.signal import lfilter, welch
 
 from deemo_jax.deid.voice.likeness import si_snr
 from deemo_jax.deid.voice.mcadams import burg, mcadams, move_angles
@@ -19,7 +18,7 @@ def test_the_voice_changes_and_its_loudness_does_not(voice, alpha):
     assert si_snr(changed, voice) < 10
     assert np.sqrt((changed**2).mean()) == pytest.approx(np.sqrt((voice**2).mean()), rel=0.01)
     assert abs(changed).max() <= 1
-    levels = [librosa.feature.rms(y=x, frame_length=1600, hop_length=800)[0] for x in (voice, changed)]
+    levels = [x[: x.size // 800 * 800].reshape(-1, 800).std(axis=1) for x in (voice, changed)]
     assert np.corrcoef(*levels)[0, 1] > 0.95
 
 
@@ -29,7 +28,7 @@ def test_formants_move_as_the_angles_say():
     for hertz, alpha in ((1000, 0.7), (5000, 0.8)):
         angle = 2 * np.pi * hertz / 16_000
         sound = lfilter([1], [1, -2 * 0.97 * np.cos(angle), 0.97**2], noise) * 0.01
-        spectrum = abs(librosa.stft(mcadams(sound, alpha), n_fft=512)).mean(axis=1)
+        _, spectrum = welch(mcadams(sound, alpha), nperseg=512)
         assert np.argmax(spectrum) * 16_000 / 512 == pytest.approx(angle**alpha * 16_000 / (2 * np.pi), abs=100)
 
 
@@ -41,7 +40,10 @@ def test_angles_keep_sign_and_radius_and_real_poles_stay():
     assert abs(moved[0]) == pytest.approx(0.9) and abs(moved[4]) < 1
 
 
+@pytest.mark.slow
 def test_linear_prediction_equals_librosas():
+    import librosa  # compiles for 20 seconds in a new environment
+
     frames = np.random.default_rng(0).normal(size=(7, 320))
     np.testing.assert_allclose(burg(frames, 20), librosa.lpc(frames, order=20), atol=1e-10)
 

@@ -125,6 +125,7 @@ def test_sound_that_stops_before_the_pictures_is_told(make_clip, tmp_path, key):
         assert [note for note in manifest.notes if note.startswith("its sound ends")] == told
 
 
+@pytest.mark.slow
 def test_the_command_says_which_sound_it_took(with_sound, make_clip, tmp_path, monkeypatch, capsys):
     source, silent = with_sound(tone(500), tone(900)), make_clip(tmp_path / "silent.mp4", frames=4, seconds=0.0).path
     monkeypatch.setattr(

@@ -100,6 +100,7 @@ def test_an_interval_holds_the_middle_95_percent():
     assert drawn.shape == (4000, 3) and (drawn.sum(axis=1) == 10).all() and not drawn[:, 1].any()
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_true_accuracy():
     rng = np.random.default_rng(2)
     covered = 0

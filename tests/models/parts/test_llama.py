@@ -121,6 +121,7 @@ def gradient(config: LlamaConfig) -> Any:
     return jax.jit(jax.grad(loss))(PARAMS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("remat", "unroll"), [(Remat.BLOCK, 1), (Remat.DOTS, 1), (Remat.OFFLOAD, 1), (Remat.DOTS, CONFIG.depth)]
 )

@@ -6,6 +6,7 @@ from deemo_jax.sample.identity import make_identity
 from deemo_jax.sample.towers.prosody import FORMS, LIFT, TARGETS, Heard, in_form, recording, utterances
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", Heard)
 def test_the_pitch_of_a_form_is_that_which_is_heard(form):
     rng = np.random.default_rng(0)
@@ -17,6 +18,7 @@ def test_the_pitch_of_a_form_is_that_which_is_heard(form):
     assert semitones == pytest.approx(LIFT, abs=2.0)
 
 
+@pytest.mark.slow
 def test_forms_are_thirds_and_targets_follow_them():
     share = {form: FORMS.count(form) / len(FORMS) for form in Heard}
     assert share[Heard.RAW] == share[Heard.MCADAMS] == share[Heard.NEUTRAL] + share[Heard.NEUTRAL_SPEAKERS]

@@ -59,6 +59,7 @@ class Compiler(Planner):
         return self.compiled[-1]
 
 
+@pytest.mark.slow
 def test_what_the_compiler_refuses_is_not_recommended_and_lowers_what_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deemo_jax.training.fit.search.ROWS", (1, 4))
     asked = recipe(MeshRecipe(1, 4, 1, 0))

@@ -56,6 +56,7 @@ def refused(tmp_path, key):
     return run
 
 
+@pytest.mark.slow
 def test_small_faces_are_followed_between_looks_in_full_size(done):
     def place(t):
         to_and_fro = 280 + 40 * np.sin(t / 5)
@@ -68,6 +69,7 @@ def test_small_faces_are_followed_between_looks_in_full_size(done):
     assert all(sum(r[2] - r[0] < 70 for r in frame) >= 1 for frame in masks.rectangles)
 
 
+@pytest.mark.slow
 def test_a_small_face_is_followed_back_from_where_it_was_seen_first(done):
     """It comes in over the border half a second before the next look in full size."""
     manifest, bare, _ = done(each(28, lambda t: speaker(t).show(384 - 6 * max(0, t - 11), 30, SMALL)))
@@ -122,6 +124,7 @@ def moving(step):
     return lambda t: Stage(320, 240).show(20 + step * t, 50, 140)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate,step,apart", [(10, 0, 2), (10, 10, 1), (25, 0, 4), (25, 4, 2), (60, 0, 10)])
 def test_where_faces_are_at_rest_the_first_pass_looks_five_times_a_second(tmp_path, rate, step, apart):
     made = film(tmp_path / "raw.mp4", each(rate * 4 // 5 + 1, moving(step)), rate)

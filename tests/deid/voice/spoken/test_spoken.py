@@ -134,6 +134,7 @@ def test_settings():
         Settings(voice="spoken", detail=1.0)
 
 
+@pytest.mark.slow
 def test_on_record_without_words_or_names(raw, tmp_path, key):
     """A clip is kept with the same words, and made again with others; a transcript of another film is refused."""
     settings, out = Settings(voice="spoken", smallest_face=0.3), tmp_path / "out"

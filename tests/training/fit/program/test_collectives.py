@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.training.fit.program.collective_programs import LAYERS, SIZE
 
 ROOT = Path(__file__).parents[4]
 
 
+@pytest.mark.slow
 def test_the_collectives_of_small_programs_are_those_that_they_must_have() -> None:
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
     env = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}

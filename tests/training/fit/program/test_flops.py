@@ -68,6 +68,7 @@ def test_a_frozen_encoder_costs_2nd_a_frozen_decoder_4nd_and_what_learns_6nd() -
     assert learning.forward == decoder.forward and learning.backward == 2 * learning.forward
 
 
+@pytest.mark.slow
 def test_a_loop_counts_as_often_as_it_turns_and_remat_is_apart() -> None:
     one, four, again = parts()["decoder"], parts(4)["decoder"], parts(4, "block")["decoder"]
     assert four.forward == 4 * one.forward and four.again == 0
