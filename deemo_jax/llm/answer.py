@@ -13,6 +13,9 @@ MAX_TOKENS = 100_000_000
 MAX_MODEL = 200
 # How servers call what their filters leave out.
 FILTERED = "content_filter"
+# HTTP: worth another attempt, beside 500 and above.
+TOO_MANY = 429
+TRANSIENT = frozenset({408, 409, 425, TOO_MANY})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

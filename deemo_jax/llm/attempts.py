@@ -58,6 +58,8 @@ class Attempts:
         self._budget = Budget(options.max_cost, options.prices)
         self._keeper = Keeper(endpoint, store, options.max_answers, chat.hide)
         self._dialect = first_dialect(endpoint)
+        # Answers to any request, so that each can see whether others are let in; not exact, since threads race.
+        self._answered = 0
 
     @property
     def dialect(self) -> Dialect:
@@ -74,7 +76,7 @@ class Attempts:
         _, usage = self._store.misfits(of)
         sent = tries = waits = 0
         longer = 1
-        dialect = self._dialect
+        dialect, others = self._dialect, self._answered
         while True:
             self._pace.wait()
             if self._stop.is_set():
@@ -94,7 +96,7 @@ class Attempts:
             finally:
                 self._budget.give(estimate, paid)
             if isinstance(came, Answer):
-                self._dialect = dialect
+                self._dialect, self._answered = dialect, self._answered + 1
                 tries += 1
                 last = tries >= self._options.max_attempts
                 kept = self._keeper.keep(of, request, came, dialect, sent, last=last)
@@ -106,7 +108,9 @@ class Attempts:
             if came.said and (other := dialect.after(came.said, body)):
                 dialect = other
                 continue
-            tries += 1
+            # Where others were let in since the last time, the turn of this one will come, and it is no failed attempt.
+            tries += not (came.crowded and self._answered > others)
+            others = self._answered
             outcome = Failure(came.kind, came.detail, sent, usage)
             if not came.again or tries >= self._options.max_attempts:
                 return Settled(outcome, came.everywhere, bool(came.said))

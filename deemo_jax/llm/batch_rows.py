@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from deemo_jax.llm.answer import FILTERED, Answer, answer_in, table
+from deemo_jax.llm.answer import FILTERED, TRANSIENT, Answer, answer_in, table
 from deemo_jax.llm.dialect import Dialect
 from deemo_jax.llm.outcome import Failure
 from deemo_jax.llm.reading import shortened
@@ -41,5 +41,5 @@ def row_answer(row: Mapping[str, Any], hide: Callable[[str], str]) -> Answer | F
     detail = shortened(hide(f"HTTP {status}: {error.get('message')}"))
     if error.get("code") == FILTERED:
         return Failure("refusal", detail, 1)
-    rejected = isinstance(status, int) and 400 <= status < 500 and status not in (408, 409, 425, 429)
+    rejected = isinstance(status, int) and 400 <= status < 500 and status not in TRANSIENT
     return Failure("rejected" if rejected else "server", detail, 1)

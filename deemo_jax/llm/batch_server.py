@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.llm.answer import table
+from deemo_jax.llm.answer import TRANSIENT, table
 from deemo_jax.llm.connection import connect
 from deemo_jax.llm.endpoint import Endpoint, Key
 from deemo_jax.llm.reading import shortened
@@ -134,7 +134,7 @@ class BatchServer:
             return call()
         except openai.APIStatusError as error:
             said = shortened(self._key.hide(f"HTTP {error.status_code}: {error.message}"))
-            if error.status_code in (408, 409, 425, 429) or error.status_code >= 500:
+            if error.status_code in TRANSIENT or error.status_code >= 500:
                 raise PassingError(said) from None
             raise UserError(
                 f"{self._endpoint.provider} takes no batch ({said}); ask without batches, or check key and address"

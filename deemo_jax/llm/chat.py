@@ -10,7 +10,7 @@ import math
 import time
 from typing import Any
 
-from deemo_jax.llm.answer import FILTERED, Answer, read_answer, table
+from deemo_jax.llm.answer import FILTERED, TOO_MANY, TRANSIENT, Answer, read_answer, table
 from deemo_jax.llm.connection import connect, refused_body
 from deemo_jax.llm.endpoint import Endpoint, Key
 from deemo_jax.llm.outcome import Kind
@@ -18,8 +18,7 @@ from deemo_jax.llm.reading import shortened
 
 # Bytes of a reply, at most.
 MAX_BYTES = 1 << 20
-# HTTP: worth another attempt; asked in a way that this server does not take; refused whatever is asked.
-TRANSIENT = frozenset({408, 409, 425, 429})
+# HTTP: asked in a way that this server does not take.
 NOT_TAKEN = frozenset({400, 422})
 QUOTA = "insufficient_quota"
 
@@ -35,7 +34,7 @@ class Trouble:
         wait_s: seconds that the server asks to wait; None where it does not.
         said: for a request that was not taken: the parameter that the server named, and its words.
         everywhere: whether other requests will fare no better: a wrong key or address.
-        status: of HTTP; 0 where there was no reply.
+        crowded: whether the server had too much to do, and another request may have been let in before this one.
     """
 
     kind: Kind
@@ -44,7 +43,7 @@ class Trouble:
     wait_s: float | None = None
     said: str = ""
     everywhere: bool = False
-    status: int = 0
+    crowded: bool = False
 
 
 class Chat:
@@ -93,12 +92,13 @@ class Chat:
         code, param = body.get("code"), body.get("param")
         detail = self._say(f"HTTP {status}: {error.message}")
         if code == FILTERED:
-            return Trouble("refusal", detail, again=False, status=status)
+            return Trouble("refusal", detail, again=False)
         if (status in TRANSIENT and code != QUOTA) or status >= 500:
-            return Trouble("server", detail, again=True, wait_s=_retry_after(error.response.headers), status=status)
+            wait_s = _retry_after(error.response.headers)
+            return Trouble("server", detail, again=True, wait_s=wait_s, crowded=status == TOO_MANY)
         if status in NOT_TAKEN:
-            return Trouble("rejected", detail, again=False, said=f"{param} {error.message}"[:10_000], status=status)
-        return Trouble("rejected", detail, again=False, everywhere=True, status=status)
+            return Trouble("rejected", detail, again=False, said=f"{param} {error.message}"[:10_000])
+        return Trouble("rejected", detail, again=False, everywhere=True)
 
     def _say(self, text: str) -> str:
         return shortened(self._key.hide(text))

@@ -35,7 +35,7 @@ def connect(endpoint: Endpoint, key: Key, timeout_s: float, connections: int, ma
             raise refused_body()("the reply is compressed, which was not asked for", request=request)
         response.stream = _bounded(response.stream, request, request.extensions[STARTED] + timeout_s, max_bytes)
 
-    return openai.OpenAI(
+    client = openai.OpenAI(
         api_key=key.secret,
         base_url=endpoint.base_url,
         max_retries=0,
@@ -47,6 +47,9 @@ def connect(endpoint: Endpoint, key: Key, timeout_s: float, connections: int, ma
             event_hooks={"request": [_note_start], "response": [bound]},
         ),
     )
+    if not endpoint.is_openai:  # the package takes them from the environment, whoever is asked
+        client.organization = client.project = None
+    return client
 
 
 def refused_body() -> Any:

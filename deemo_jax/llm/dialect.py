@@ -85,4 +85,4 @@ class Dialect:
 
 def first_dialect(endpoint: Endpoint) -> Dialect:
     """What a server most likely takes."""
-    return Dialect(limit=NEW_LIMIT if endpoint.address.startswith("api.openai.com/") else OLD_LIMIT)
+    return Dialect(limit=NEW_LIMIT if endpoint.is_openai else OLD_LIMIT)

@@ -67,6 +67,11 @@ class Endpoint:
         parts = urllib.parse.urlsplit(self.base_url)
         return f"{parts.netloc.lower()}{parts.path}"
 
+    @property
+    def is_openai(self) -> bool:
+        """Whether it is OpenAI's own server."""
+        return urllib.parse.urlsplit(self.base_url).hostname == urllib.parse.urlsplit(OPENAI).hostname
+
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Key:

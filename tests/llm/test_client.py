@@ -67,7 +67,6 @@ def test_what_passes_is_asked_again_until_there_is_a_reply(asked):
 
 # What a server does each time, and the failure that comes of it: its kind, and how often the request is sent.
 LASTING = [
-    (Status(429), "server", 3),
     (Status(500), "server", 3),
     (Drop(), "connection", 3),
     (Answer({"clue": 11}), "out_of_range", 2),
@@ -95,10 +94,12 @@ def test_what_does_not_pass_is_a_failure(asked):
         assert (failure.kind, failure.attempts, failure.usage) == (kind, sent, Usage(100 * paid, 10 * paid))
 
 
-def test_silence_is_a_failure(asked):
-    with Server(lambda request: GOOD if "clip 0 " in request.text else Silence(0.6)) as server:
-        outcomes = asked(server, questions(2), timeout_s=0.4, max_attempts=2)
-    assert kinds(outcomes) == {"reply": 1, "timeout": 1}
+def test_silence_is_a_failure_and_so_is_a_server_that_lets_nobody_in(asked):
+    acts = [GOOD, Silence(0.6), Status(429)]
+    with Server(lambda request: acts[int(request.text.split("clip ")[1].split()[0])]) as server:
+        outcomes = asked(server, questions(3), timeout_s=0.4, max_attempts=2)
+        assert len(server.asked) == 1 + 2 + 2
+    assert kinds(outcomes) == {"reply": 1, "timeout": 1, "server": 1}
 
 
 def test_what_was_answered_is_not_asked_again_and_what_was_not_is(asked, tmp_path):
@@ -232,6 +233,28 @@ def test_workers_and_rate_are_bounds(asked):
         asked(server, questions(6, text="Another {}"), requests_per_minute=3000)
     at = [r.at for r in server.asked[12:]]
     assert at[-1] - at[0] >= 5 * 0.02 - 0.01
+
+
+def test_a_server_that_lets_few_in_at_a_time_gives_all_their_turn(asked):
+    """Of 8 workers 2 are let in each time, and to be among the others more than twice is no failure."""
+    full = Status(429, headers=(("Retry-After", "0.03"),))
+    waves: list[float] = []
+
+    def script(request):
+        waves[:] = [at for at in waves if request.at - at < 0.03] + [request.at]
+        return full if len(waves) > 2 else GOOD
+
+    with Server(script) as server:
+        outcomes = asked(server, questions(24), max_attempts=2)
+    assert kinds(outcomes) == {"reply": 24}
+
+
+def test_what_identifies_an_account_is_for_its_own_server_only(asked, monkeypatch):
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-of-mine")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-of-mine")
+    with Server(good) as server:
+        asked(server, questions(1))
+    assert "of-mine" not in server.received()
 
 
 def test_an_interruption_keeps_what_is_under_way(tmp_path):
