@@ -86,9 +86,11 @@ class Attempts:
             estimate = dataclasses.replace(estimate, completion_tokens=estimate.completion_tokens * longer)
             if not self._budget.take(estimate):
                 return Settled(Failure("over_budget", "the money that may be spent is spent", sent, usage))
-            sent += 1
             paid = Usage()
             try:
+                if self._stop.is_set():  # while it waited for money
+                    raise StoppedError
+                sent += 1
                 came = self._chat.send(body)
                 if isinstance(came, Answer):
                     # A server that counts nothing still wants to be paid.

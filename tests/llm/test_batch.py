@@ -75,6 +75,16 @@ def test_a_batch_whose_id_was_lost_is_found_by_its_token(asked_batch):
         assert len(server.batches) == 1 and set(server.paid.values()) == {1}
 
 
+def test_a_batch_that_was_never_sent_is_sent(asked_batch, monkeypatch):
+    with BatchServer(script) as server:
+        with monkeypatch.context() as patch:
+            patch.setattr(batch.BatchServer, "upload", killed)
+            with pytest.raises(KeyboardInterrupt):
+                asked_batch(server, questions(3))
+        assert kinds(asked_batch(server, questions(3))) == {"reply": 3}
+        assert len(server.batches) == 1 and set(server.paid.values()) == {1}
+
+
 def test_a_batch_of_other_requests_is_left_for_them(asked_batch, monkeypatch):
     with BatchServer(script) as server:
         with monkeypatch.context() as patch:

@@ -9,6 +9,7 @@ import pytest
 from deemo_jax.core.errors import UserError
 from deemo_jax.llm.client import ask
 from deemo_jax.llm.endpoint import Endpoint
+from deemo_jax.llm.options import Options
 from deemo_jax.llm.outcome import Reply, Usage
 from deemo_jax.llm.prices import Prices
 from tests.llm.questions import SECRET, kinds, questions
@@ -257,8 +258,10 @@ def test_what_identifies_an_account_is_for_its_own_server_only(asked, monkeypatc
     assert "of-mine" not in server.received()
 
 
-def test_an_interruption_keeps_what_is_under_way(tmp_path):
+@pytest.mark.parametrize(("most_money", "most_sent"), [(None, 39), (0.45, 3)])
+def test_an_interruption_keeps_what_is_under_way(tmp_path, most_money, most_sent):
     """As Ctrl-C does, the consumer stops in the middle; what the server is answering is kept, and no more is sent."""
+    options = Options(max_cost=most_money, prices=Prices(1000.0, 1000.0))  # 0.11 a reply; 0.117 by the estimate
     begun = threading.Event()
 
     def script(request):
@@ -269,12 +272,12 @@ def test_an_interruption_keeps_what_is_under_way(tmp_path):
     store = tmp_path / "answers.jsonl"
     with Server(script) as server:
         endpoint = Endpoint(server.base_url, "judge-1")
-        outcomes = ask(questions(40), endpoint, store=store)
+        outcomes = ask(questions(40), endpoint, store=store, options=options)
         next(outcomes)
         assert begun.wait(5)
         outcomes.close()
         sent = len(server.asked)
-        assert sent < 40
+        assert sent <= most_sent
         assert len(store.read_text().splitlines()) == sent == sum(server.paid.values())
         assert kinds(ask(questions(40), endpoint, store=store)) == {"reply": 40}
     assert set(server.paid.values()) == {1}
