@@ -33,6 +33,7 @@ class JudgeFlags:
     timeout_s: flags.FlagHolder[float]
     prices: flags.FlagHolder[str]
     max_cost: flags.FlagHolder[float | None]
+    batch: flags.FlagHolder[bool]
     replies: flags.FlagHolder[str]
 
     def refuse_without_judge(self) -> None:
@@ -81,6 +82,7 @@ class JudgeFlags:
                 prices=read_prices(Path(self.prices.value), endpoint.model) if self.prices.value else None,
                 max_cost=self.max_cost.value,
             ),
+            batch=self.batch.value,
             replies=path_of(self.replies),
             **more,
         )
@@ -122,6 +124,9 @@ def define_judge_flags() -> JudgeFlags:
         timeout_s=flags.DEFINE_float("timeout_s", 60.0, "Seconds until a reply must be whole."),
         prices=flags.DEFINE_string("prices", "", 'JSON with prices: {"MODEL": {"input": 0.10, "output": 0.50}}.'),
         max_cost=flags.DEFINE_float("max_cost", None, "Money that the judge may cost; needs --prices."),
+        batch=flags.DEFINE_bool(
+            "batch", False, "Judge through the server's Batch API: cheaper, within a day; the same command picks it up."
+        ),
         replies=flags.DEFINE_string(
             "replies", "", "File in which paid replies are kept; default: beside the predictions."
         ),

@@ -22,22 +22,16 @@ def judge_reasonings(request: JudgeRequest) -> str:
             gold set, or the money is spent; replies that were paid for are kept.
     """
     work = (PreferenceRun if request.protocol == PREFER else OverlapRun)(request)
-    judge = Judge(request.endpoint, work.store, request.options)
-    requests, tokens = judge.estimate(work.plans())
-    prices = request.options.prices
-    cost = f", which cost about {prices.cost(tokens):.4g}" if prices else " (--prices FILE tells what they cost)"
-    _say(
-        f"{requests} questions to {request.endpoint.model}, about {tokens.prompt_tokens:,} tokens to read and "
-        f"{tokens.completion_tokens:,} to write{cost}; kept replies: {work.store}"
-    )
+    judge = Judge(request.endpoint, work.store, request.options, batch=request.batch)
+    _say(f"{judge.estimate(work.plans()).told()}; replies are kept in {work.store}")
     try:
-        gold = work.gold(judge)
+        gold = work.gold(judge.at_once)
         if not gold.passed:
             raise UserError(
                 f"{request.endpoint.model} does not rank the gold set, so its scores are not shown; choose another "
                 f"judge. {gold.trouble()} (its replies are kept in {work.store})"
             )
-        told = work.run(judge, gold)
+        told = work.run(judge.later, gold)
     finally:
         _say(judge.told())
     return "\n\n".join(told)

@@ -44,6 +44,7 @@ class JudgeRequest:
         modalities: one set; empty for the fullest of each system.
         include_raw_text: whether texts are sent in which names may stand.
         options: how requests are sent.
+        batch: whether rows are judged through the Batch API; the gold set is not.
         replies: the file in which replies are kept; None for the one beside the results.
         out: folder of the results; None for one beside the predictions.
     """
@@ -60,6 +61,7 @@ class JudgeRequest:
     modalities: str = ""
     include_raw_text: bool = False
     options: Options = dataclasses.field(default_factory=Options)
+    batch: bool = False
     replies: Path | None = None
     out: Path | None = None
 

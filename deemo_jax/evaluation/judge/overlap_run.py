@@ -9,7 +9,7 @@ from typing import Any
 from deemo_jax.core.files import check_place
 from deemo_jax.evaluation.compared_systems import System
 from deemo_jax.evaluation.judge import judgement_files, overlap_report
-from deemo_jax.evaluation.judge.asking import Judge, decoding_json
+from deemo_jax.evaluation.judge.asking import decoding_json
 from deemo_jax.evaluation.judge.gold_set import GoldResult, gold_pairs, rank_scores
 from deemo_jax.evaluation.judge.human_file import read_scores
 from deemo_jax.evaluation.judge.judge_identity import JudgeIdentity
@@ -72,13 +72,13 @@ class OverlapRun:
         """How the judge ranks the gold set."""
         return rank_scores(self._protocol(gold_pairs(), 1, self._request.decoding, ask))
 
-    def run(self, judge: Judge, gold: GoldResult) -> list[str]:
+    def run(self, ask: Asker, gold: GoldResult) -> list[str]:
         """Judges, writes the results of each system, and tells them.
 
         Raises:
             UserError: no reply can be had, or the results cannot be written.
         """
-        return [self._run(part, judge, gold) for part in self._parts]
+        return [self._run(part, ask, gold) for part in self._parts]
 
     def _judged(self, part: _Part, ask: Asker) -> list[JudgedRow]:
         sent = [row for row in part.chosen.rows if row.reasoning.strip()]
@@ -88,8 +88,8 @@ class OverlapRun:
         empty = (EMPTY,) * self._request.repeats
         return [JudgedRow(row, found.get(row.clip_id, empty), row.clip_id in found) for row in part.chosen.rows]
 
-    def _run(self, part: _Part, judge: Judge, gold: GoldResult) -> str:
-        rows, request = self._judged(part, judge), self._request
+    def _run(self, part: _Part, ask: Asker, gold: GoldResult) -> str:
+        rows, request = self._judged(part, ask), self._request
         scores = overlap_scores(rows, part.people)
         who = request.identity(name for one in rows for judgement in one.repeats for name in judgement.models)
         people = persons([one.row for one in rows])

@@ -8,7 +8,7 @@ from typing import Any
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import check_place
 from deemo_jax.evaluation.judge import judgement_files, overlap_report, preference_report
-from deemo_jax.evaluation.judge.asking import Judge, decoding_json
+from deemo_jax.evaluation.judge.asking import decoding_json
 from deemo_jax.evaluation.judge.gold_set import GoldResult, gold_contests, rank_contests
 from deemo_jax.evaluation.judge.human_file import read_preferences
 from deemo_jax.evaluation.judge.judge_identity import JudgeIdentity
@@ -84,13 +84,13 @@ class PreferenceRun:
         """How the judge ranks the gold set."""
         return rank_contests(judge_preferences(gold_contests(), 1, self._request.decoding, ask))
 
-    def run(self, judge: Judge, gold: GoldResult) -> list[str]:
+    def run(self, ask: Asker, gold: GoldResult) -> list[str]:
         """Judges, writes the results, and tells them.
 
         Raises:
             UserError: no reply can be had, or the results cannot be written.
         """
-        request, contests = self._request, self._judged(judge)
+        request, contests = self._request, self._judged(ask)
         found = preference_scores(contests, self._names, self._people)
         who = request.identity(verdict.model for one in contests for verdict in one.verdicts if verdict.model)
         failed: dict[str, int] = {}

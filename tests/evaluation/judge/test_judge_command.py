@@ -13,8 +13,10 @@ import pytest
 
 from deemo_jax.evaluation.judge.gold_set import gold_texts
 from deemo_jax.evaluation.judge.protocols.prompt_file import VERSIONS, load_prompts
+from deemo_jax.llm.batch import ask_batch
 from tests import commands
 from tests.evaluation.judge.word_judge import reply_to
+from tests.llm.batches import BatchServer
 from tests.llm.server import Answer, Server, Status
 
 evaluate = functools.partial(commands.run, "evaluate", TEST_KEY="sk-test-secret")
@@ -89,13 +91,15 @@ def test_a_judgement_has_scores_intervals_and_a_record_of_who_judged_and_costs_n
         done = run(server, "--predictions", predictions, "--prices", prices)
         assert done.returncode == 0, done.stderr
         assert len(server.asked) == 80 + 24
-        assert "104 questions to words" in done.stderr and "which cost about" in done.stderr
+        assert "104 requests to words: 0 are answered" in done.stderr and "(estimates)" in done.stderr
         # 104 answers of 100 tokens in and 10 out.
-        told = "104 questions asked and 0 answered before; 10,400 tokens read and 1,040 written, which cost 2.08"
-        assert told in done.stderr
+        told = (
+            "104 requests asked and 0 answered before or equal to others: 10,400 tokens of prompts and 1,040 of replies"
+        )
+        assert f"{told} replies, which cost 2.08" in done.stderr
         again = run(server, "--predictions", predictions, "--prices", prices)
         assert again.returncode == 0 and again.stdout == done.stdout and len(server.asked) == 104
-        assert "0 questions to words" in again.stderr and "0 questions asked and 104 answered before" in again.stderr
+        assert "104 are answered already" in again.stderr and "0 requests asked and 104 answered before" in again.stderr
     for says in ("clue overlap", "label overlap", "average", "not calibrated", "Intervals are over 12 persons"):
         assert says in done.stdout
     assert "judged by words (served as words-2026-11-01) at 127.0.0.1, protocol deemo/1/" in done.stdout
@@ -221,13 +225,12 @@ def test_people_correct_the_judge(server, tmp_path):
 def test_overlaps_by_one_judge_join_the_comparison(server, tmp_path):
     mine, theirs = write(tmp_path / "p.jsonl", rows(12)), write(tmp_path / "q.jsonl", rows(12, 0.4, 1))
     replies = ["--replies", tmp_path / "p.judge" / "replies.jsonl"]
-    compare = ["--compare", mine, theirs, "--out", tmp_path / "table", "--overwrite"]
-    alone = evaluate(*compare)
+    alone = evaluate("--compare", mine, theirs)
     assert alone.returncode == 0 and "clue overlap" not in alone.stdout
     assert run(server, mine, theirs, *replies).returncode == 0
     found = json.loads((folder_of(theirs) / "judge.json").read_text())["scores"]
     assert run(server, mine, *replies, "--repeats", 2).returncode == 0  # another judge: it judged one of both
-    done = evaluate(*compare, "--published")
+    done = evaluate("--compare", mine, theirs, "--published", "--out", tmp_path / "table")
     assert done.returncode == 0, done.stderr
     assert "Overlaps are by words (served as words-2026-11-01)" in done.stdout and "not calibrated" in done.stdout
     table = {row["system"]: row for row in json.loads((tmp_path / "table" / "comparison.json").read_text())["rows"]}
@@ -236,13 +239,12 @@ def test_overlaps_by_one_judge_join_the_comparison(server, tmp_path):
     assert (table["DEEMO-LLaMA"]["clue_overlap"], table["DEEMO-LLaMA"]["published"]) == (6.2, True)
     # Judgements of predictions that have changed since count no more.
     write(theirs, rows(12, 0.5, 2))
-    done = evaluate(*compare)
-    assert done.returncode == 0
-    table = {row["system"]: row for row in json.loads((tmp_path / "table" / "comparison.json").read_text())["rows"]}
-    assert table["q"]["clue_overlap"] is None and table["p"]["clue_overlap"]
+    done = evaluate("--compare", mine, theirs)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("q ")]
+    assert done.returncode == 0 and "clue overlap" in done.stdout and not re.search(r" [1-9]\.\d\d ", line)
     for summary in tmp_path.glob("p.judge/*/judge.json"):
         summary.write_text(summary.read_text().replace('"clue"', '"glue"'))
-    done = evaluate(*compare)
+    done = evaluate("--compare", mine, theirs)
     assert done.returncode == 2 and "judge.json: is damaged" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
@@ -279,6 +281,32 @@ def test_a_judge_that_does_not_rank_the_gold_set_is_not_shown(tmp_path):
     assert "words does not rank the gold set" in done.stderr and "item 1: identical 8, wrong label 8" in done.stderr
     assert not list(tmp_path.glob("p.judge/deemo-*"))
     assert len((tmp_path / "p.judge" / "replies.jsonl").read_text().splitlines()) == 80
+
+
+def test_the_money_bounds_all_calls_together(server, tmp_path):
+    predictions = write(tmp_path / "p.jsonl", rows(12))
+    (tmp_path / "prices.json").write_text('{"words": {"input": 1000, "output": 0}}')
+    flags = ["--predictions", predictions, "--prices", tmp_path / "prices.json", "--workers", 1, "--max_cost", 1]
+    done = run(server, *flags)
+    assert done.returncode == 2 and done.stdout == "" and "--max_cost 1 does not suffice" in done.stderr
+    asked = len(server.asked)
+    assert 0 < asked < 12 and not list(tmp_path.glob("p.judge/deemo-*"))
+    flags[-1] = 100
+    assert run(server, *flags).returncode == 0 and len(server.asked) == 11  # one is kept
+
+
+@pytest.mark.slow
+def test_a_batch_gives_the_same_scores(tmp_path, monkeypatch):
+    from deemo_jax.evaluation.judge import asking
+
+    monkeypatch.setattr(asking, "ask_batch", functools.partial(ask_batch, poll_s=0.01))
+    one, other = write(tmp_path / "one.jsonl", rows(12)), write(tmp_path / "other.jsonl", rows(12))
+    with BatchServer(judge) as server:
+        done, batch = run(server, "--predictions", one), run(server, "--predictions", other, "--batch")
+        assert done.returncode == batch.returncode == 0, batch.stderr
+        assert len(server.batches) == 1 and not server.files
+    scores = [json.loads((folder_of(file) / "judge.json").read_text())["scores"] for file in (one, other)]
+    assert scores[0] == scores[1]
 
 
 def test_mistakes_are_one_line_and_leave_nothing_half_written(tmp_path, monkeypatch):
