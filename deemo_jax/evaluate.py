@@ -135,6 +135,8 @@ def main(words: Sequence[str]) -> None:
                     formats.WORD_LISTS,
                     formats.WHEEL,
                     formats.KEYWORDS,
+                    formats.PEOPLES_SCORES,
+                    formats.PEOPLES_PREFERENCES,
                 )
             )
         )

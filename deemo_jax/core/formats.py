@@ -367,6 +367,36 @@ WHEEL = Format(
 """,
 )
 
+PEOPLES_SCORES = Format(
+    "People's scores (JSON lines)",
+    "For `evaluate --judge MODEL --human FILE`, with the protocols deemo and emer: what people say of reasonings of the same"
+    " rows, by which the judge is corrected. The rows should be drawn at random.",
+    {
+        "clip_id": "which clip",
+        "clue": "clue overlap, 1 to 10; may be left out beside label",
+        "label": "label overlap, 1 to 10; may be left out beside clue",
+        "rater": "optional: who scored, any name; a clip has one row a rater",
+    },
+    """\
+{"clip_id": "c01", "rater": "A", "clue": 6, "label": 9}
+{"clip_id": "c01", "rater": "B", "clue": 5, "label": 9}
+""",
+)
+
+PEOPLES_PREFERENCES = Format(
+    "People's preferences (JSON lines)",
+    "For `evaluate --judge MODEL --protocol prefer --human FILE A B`: which of two systems' reasonings people prefer.",
+    {
+        "clip_id": "which clip",
+        "preferred": "the system, as the table names it: its folder or its file without the ending; or tie",
+        "rater": "optional: who chose, any name; a clip has one row a rater, and most votes decide",
+    },
+    """\
+{"clip_id": "c01", "preferred": "theirs"}
+{"clip_id": "c02", "preferred": "tie"}
+""",
+)
+
 ALL = (
     ANNOTATIONS,
     SPLITS,
@@ -384,4 +414,6 @@ ALL = (
     WORD_LISTS,
     WHEEL,
     KEYWORDS,
+    PEOPLES_SCORES,
+    PEOPLES_PREFERENCES,
 )

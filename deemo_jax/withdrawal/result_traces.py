@@ -8,6 +8,7 @@ from pathlib import Path
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, read_jsonl, sha256, write_jsonl
 from deemo_jax.evaluation import output_folder
+from deemo_jax.evaluation.judge.judgement_files import judgements_of
 from deemo_jax.evaluation.output_folder import ANSWERS, COMPARISON, PREDICTIONS, SCORES, SETTING
 from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES
 from deemo_jax.withdrawal.places import Places
@@ -57,6 +58,9 @@ def result_traces(
             found.append(Trace("evaluation", folder, count, AGAIN, remove, folder, folder / output_folder.LOCK))
     for path, count in counts.items():
         if path not in inside:
+            if (judged := judgements_of(path)).is_dir():
+                clean = functools.partial(_remove_judgements, judged)
+                found.append(Trace("judgements", judged, 0, "removed; judge again", clean, judged))
             remove = functools.partial(_remove_rows, path, subject)
             found.append(Trace("predictions", path, count, "rows removed", remove, path.parent))
     return found
@@ -99,6 +103,13 @@ def _made_of(folder: Path, hashes: set[str], states: frozenset[str]) -> bool:
 def _remove_comparison(folder: Path) -> None:
     for name in reversed(COMPARISON):
         (folder / name).unlink(missing_ok=True)
+
+
+def _remove_judgements(folder: Path) -> None:
+    """Removes judgements and the judge's replies, which hold words about everybody in the predictions."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix in DERIVED:
+            path.unlink()
 
 
 def _clean_evaluation(folder: Path, within: Sequence[Path], subject: Subject) -> None:

@@ -32,7 +32,7 @@ LOCK = ".withdraw.lock"
 # Share of a dataset's bytes that must be free to write it again.
 MARGIN = 1.05
 # The order in which traces are removed: that by which others are found comes last.
-ORDER = ("audit", "clips", "comparison", "page", "evaluation", "predictions", "calibration")
+ORDER = ("audit", "clips", "comparison", "page", "evaluation", "judgements", "predictions", "calibration")
 LAST = ("features", "lengths of prompts", "dataset")
 
 

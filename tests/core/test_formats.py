@@ -20,6 +20,7 @@ from deemo_jax.deid.video.track_file import load_tracks
 from deemo_jax.deid.voice.diarised import read_diarised
 from deemo_jax.deid.voice.speakers import load_speakers
 from deemo_jax.deid.voice.spoken.word_times import read_word_times
+from deemo_jax.evaluation.judge.human_file import read_preferences, read_scores
 from deemo_jax.evaluation.predictions import by_set, read_predictions
 from deemo_jax.evaluation.reading.claims import read_sources
 from deemo_jax.evaluation.reading.synonyms import label_synonyms
@@ -55,6 +56,13 @@ READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], 
     ),
     (formats.WORD_LISTS, "w.jsonl", read_word_rows, lambda read: read["all"][1].true == ("angry", "tense")),
     (formats.WHEEL, "w.json", read_wheel, lambda read: read.groups["happy"] == "joy" and len(read.sentiment) == 2),
+    (formats.PEOPLES_SCORES, "s.jsonl", lambda p: read_scores(p, ["c01"]), lambda read: read["clue"]["B"]["c01"] == 5),
+    (
+        formats.PEOPLES_PREFERENCES,
+        "p.jsonl",
+        lambda p: read_preferences(p, ["c01", "c02"], ["a", "theirs"]),
+        lambda read: read == {"c01": ["theirs"], "c02": ["tie"]},
+    ),
     (formats.KEYWORDS, "k.json", read_sources, lambda read: [source.name for source in read] == ["voice", "hands"]),
     (formats.PREDICTIONS, "p.jsonl", lambda p: by_set(read_predictions(p)), lambda read: len(read["all"]) == 2),
 ]

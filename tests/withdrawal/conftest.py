@@ -72,6 +72,8 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     evaluation = root / "work/evaluation/test-step5-all"
     write_evaluation(evaluation, answers)
     write_jsonl(root / "other/theirs.jsonl", answers)
+    write_jsonl(root / "other/theirs.judge/deemo-1-m-0a1b2c3d/scores.jsonl", [{"clip_id": "a3", "clue": 4}])
+    write_jsonl(root / "other/theirs.judge/replies.jsonl", [{"value": {"reason": "Anna says so."}}])
     compared = {"rows": [{"file": str(root / "other/theirs.jsonl"), "sha256": sha256(root / "other/theirs.jsonl")}]}
     write_json(root / "compared/comparison.json", compared)
     (root / "compared/comparison.md").write_text("# Comparison")

@@ -44,7 +44,7 @@ def test_without_remove_everything_is_listed_and_nothing_changed(
     assert contents(everything) == before
     found = {line.split()[0]: line.split()[1] for line in said.splitlines() if str(everything) in line}
     assert (found["clips"], found["dataset"], found["evaluation"], found["predictions"]) == ("4", "4", "1", "1")
-    assert {"audit", "features", "calibration", "comparison", "page", "lengths"} <= found.keys()
+    assert {"audit", "features", "calibration", "comparison", "page", "lengths", "judgements"} <= found.keys()
     assert "work/checkpoints (steps 5): trained on up to 2 of their clips, chosen by the loss on 1" in said
     assert f"next/checkpoints (steps 5): began with a checkpoint of {everything / 'work'}" in said
     assert "truth.jsonl: annotations, 5 rows" in said and "mine.html: a page that names their clips" in said
@@ -76,6 +76,7 @@ def test_remove_takes_them_out_and_leaves_the_rest_whole(root: Path, capsys: pyt
     gone = {Path(name).name for name in before.keys() - left.keys()}
     assert {"a1.mp4", "a1.manifest.json", "a3.mp4", "rec9.masks.json", "audit.json", "sheet_00.png"} <= gone
     assert {"recognition.json", "report.md", "scores.csv", "calibration-step5.json", "comparison.md"} <= gone
+    assert {"scores.jsonl", "replies.jsonl"} <= gone  # of a judge
     assert {"page.html", "key.json"} <= gone and not {"b1.mp4", "mine.html", "truth.jsonl"} & gone
     assert [row["clip_id"] for row in read_jsonl(root / "deid/refused.jsonl")] == ["b4"]
     for file in ("other/theirs.jsonl", "work/evaluation/test-step5-all/predictions.jsonl"):

@@ -12,8 +12,8 @@ from deemo_jax.core.stats import Interval
 from deemo_jax.evaluation.compared_systems import System
 from deemo_jax.evaluation.judge.human_file import SCORES
 from deemo_jax.evaluation.judge.judge_identity import JudgeIdentity
-from deemo_jax.evaluation.judge.judge_request import PREFER, beside
-from deemo_jax.evaluation.judge.judgement_files import SUMMARY
+from deemo_jax.evaluation.judge.judge_request import PREFER
+from deemo_jax.evaluation.judge.judgement_files import SUMMARY, judgements_of
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def joined_scores(systems: Sequence[System]) -> JoinedScores | None:
     # Judge -> system -> its last judgement.
     by_judge: dict[_Key, dict[str, _Judgement]] = {}
     for system in systems:
-        for path in sorted(beside(system.file).glob(f"*/{SUMMARY}")):
+        for path in sorted(judgements_of(system.file).glob(f"*/{SUMMARY}")):
             if found := _read(path, system):
                 known = by_judge.setdefault(found.key, {})
                 known[system.name] = max(found, known.get(system.name, found), key=lambda one: one.when)

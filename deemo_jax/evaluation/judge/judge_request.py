@@ -13,6 +13,7 @@ from deemo_jax.core.files import sha256
 from deemo_jax.core.schema import Labels, set_name
 from deemo_jax.evaluation.compared_systems import System, labels_of, predictions_of, read_systems
 from deemo_jax.evaluation.judge.judge_identity import JudgeIdentity
+from deemo_jax.evaluation.judge.judgement_files import judgements_of
 from deemo_jax.evaluation.judge.protocols.prompt_file import VERSIONS, load_prompts
 from deemo_jax.evaluation.modality_sets import parse_sets
 from deemo_jax.evaluation.reading.synonyms import label_synonyms
@@ -135,13 +136,8 @@ class JudgeRequest:
         setting = json.dumps(self.setting(systems), sort_keys=True)
         model = re.sub(r"[^A-Za-z0-9.]+", "_", self.endpoint.model).strip("_.")[:80] or "model"
         name = f"{self.protocol}-{VERSIONS[self.protocol]}-{model}-{hashlib.sha256(setting.encode()).hexdigest()[:8]}"
-        return beside(systems[0].file) / name
+        return judgements_of(systems[0].file) / name
 
     def store(self, systems: Sequence[System]) -> Path:
         """The file in which replies are kept."""
-        return self.replies or (self.out or beside(systems[0].file)) / REPLIES
-
-
-def beside(predictions: Path) -> Path:
-    """The folder of the judgements of a file of predictions."""
-    return predictions.with_name(f"{predictions.stem}.judge")
+        return self.replies or (self.out or judgements_of(systems[0].file)) / REPLIES

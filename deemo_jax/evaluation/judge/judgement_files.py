@@ -56,3 +56,8 @@ def write(folder: Path, page: JudgementPage, rows: Iterable[Any], summary: Any) 
         temporary.write_text(page.markdown(), encoding="utf-8")
     write_json(folder / SUMMARY, summary)
     return f"{page.text()}\n\nwritten: {folder / PAGE}"
+
+
+def judgements_of(predictions: Path) -> Path:
+    """The folder in which judgements of a file of predictions lie, and replies that are kept."""
+    return predictions.with_name(f"{predictions.stem}.judge")

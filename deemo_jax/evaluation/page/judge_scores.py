@@ -13,8 +13,7 @@ from deemo_jax.core.files import read_json, read_jsonl
 from deemo_jax.core.stats import Interval
 from deemo_jax.evaluation.compared_systems import System
 from deemo_jax.evaluation.judge.judge_identity import JudgeIdentity
-from deemo_jax.evaluation.judge.judge_request import beside
-from deemo_jax.evaluation.judge.judgement_files import ROWS, SUMMARY
+from deemo_jax.evaluation.judge.judgement_files import ROWS, SUMMARY, judgements_of
 from deemo_jax.evaluation.judge.number_text import known
 from deemo_jax.evaluation.judge.overlap_report import NAMES
 from deemo_jax.evaluation.judge.protocols.judgement import HIGHEST, LOWEST
@@ -59,7 +58,7 @@ def judged_scores(systems: Sequence[System]) -> list[JudgedScore]:
     """
     found = []
     for system in systems:
-        summaries = {path: _summary(path) for path in beside(system.file).glob(f"*/{SUMMARY}")}
+        summaries = {path: _summary(path) for path in judgements_of(system.file).glob(f"*/{SUMMARY}")}
         ours = {path: summary for path, summary in summaries.items() if _is_of(summary, system)}
         newest: dict[str, Path] = {}
         for path in sorted(ours, key=lambda path: path.stat().st_mtime_ns):

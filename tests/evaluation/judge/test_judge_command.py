@@ -93,9 +93,7 @@ def test_a_judgement_has_scores_intervals_and_a_record_of_who_judged_and_costs_n
         assert len(server.asked) == 80 + 24
         assert "104 requests to words: 0 are answered" in done.stderr and "(estimates)" in done.stderr
         # 104 answers of 100 tokens in and 10 out.
-        told = (
-            "104 requests asked and 0 answered before or equal to others: 10,400 tokens of prompts and 1,040 of replies"
-        )
+        told = "104 requests asked and 0 answered before or equal to others: 10,400 tokens of prompts and 1,040 of"
         assert f"{told} replies, which cost 2.08" in done.stderr
         again = run(server, "--predictions", predictions, "--prices", prices)
         assert again.returncode == 0 and again.stdout == done.stdout and len(server.asked) == 104

@@ -11,7 +11,7 @@ from deemo_jax.core.schema import DEEMO_LABELS
 from deemo_jax.evaluation.compared_systems import systems_of_sets
 from deemo_jax.evaluation.comparison import compare
 from deemo_jax.evaluation.judge.judge_identity import JudgeIdentity
-from deemo_jax.evaluation.judge.judge_request import beside
+from deemo_jax.evaluation.judge.judgement_files import judgements_of
 from deemo_jax.evaluation.page.judge_scores import judged_scores
 from deemo_jax.evaluation.page.page_view import view
 from deemo_jax.evaluation.page.render import render
@@ -27,7 +27,7 @@ def judged(tmp_path):
     """A file of predictions of two sets, and the folder of a judgement of one of them."""
     file = write_rows(tmp_path / "a.jsonl", imagined({"all": 0.9, "audio": 0.7}, clips=12))
     who = JudgeIdentity("local", HOSTILE[0], (HOSTILE[0],), "deemo 1", 0.0, None, None, None, 2)
-    rng, folder = np.random.default_rng(0), beside(file) / "deemo-1-x"
+    rng, folder = np.random.default_rng(0), judgements_of(file) / "deemo-1-x"
     rows = [
         {
             "clip_id": f"clip{i:03d}",
@@ -92,7 +92,7 @@ def test_what_the_judge_command_writes_is_on_the_page(tmp_path):
         assert run(server, "--predictions", predictions, "--repeats", 2).returncode == 0
     assert commands.run("evaluate", "--report", predictions, "--out", tmp_path / "out").returncode == 0
     page = Page((tmp_path / "out" / "report.html").read_text())
-    (file,) = beside(predictions).glob("*/scores.jsonl")
+    (file,) = judgements_of(predictions).glob("*/scores.jsonl")
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     for one, key in zip(page.data["judged"], ("clue", "label"), strict=True):
         given = [line[key] for line in lines]
