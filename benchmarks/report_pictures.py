@@ -78,7 +78,7 @@ def _joined(shots: list[Image.Image], *, side_by_side: bool) -> Image.Image:
 
 
 def _write(picture: Image.Image, path: Path) -> None:
-    small = picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    small = picture.quantize(COLOURS, Image.Quantize.MEDIANCUT, kmeans=3, dither=Image.Dither.NONE)
     with atomic(path) as temporary:
         small.save(temporary, "PNG", optimize=True)
     print(f"{path.name}: {small.width} x {small.height}, {path.stat().st_size / 1e3:.0f} kB")

@@ -264,6 +264,8 @@ def _compare(words: Sequence[str]) -> None:
 def _report(words: Sequence[str]) -> None:
     if RUN.workdir.value or PREDICTIONS.value or SHEET.value or WHEEL.value or JUDGE.judge.value:
         raise UserError("--report takes runs and files without --workdir, --predictions, --judge, --sheet and --wheel")
+    if READ.present:
+        raise UserError("--read goes with --predictions; the answers on a page are read by what they state")
     from deemo_jax.evaluation.page.write_page import PageRequest, write_page
 
     request = PageRequest(

@@ -32,12 +32,14 @@ class Answer:
         label: that it states; None where it states none.
         right: whether that is the true one.
         text: the explanation, or the whole answer where none was found in it.
+        hidden: whether the text is kept back, since names may stand in it.
         probability: of the label that is likeliest, 0 to 1, and that label; None where likelihoods are unknown.
     """
 
     label: str | None
     right: bool
     text: str
+    hidden: bool
     probability: tuple[float, str] | None
 
 
@@ -76,26 +78,40 @@ class Card:
 
 
 def may_be_shown(material: Material, rows: Iterable[Prediction]) -> bool:
-    """Whether no text about a clip may hold names: the dataset, or every row, says that they were taken out.
+    """Whether a clip may be shown: the dataset, or a row, says that names were taken out, and none denies it.
 
     Args:
         material: of the clip.
         rows: of each system, its answer.
     """
-    said = [row.transcript_provenance or material.transcript_provenance for row in rows]
-    return RAW_TRANSCRIPT not in (*said, material.transcript_provenance) and all(said)
+    said = (material.transcript_provenance, *(row.transcript_provenance for row in rows))
+    return RAW_TRANSCRIPT not in said and any(said)
 
 
-def card(rows: Sequence[Prediction], material: Material) -> Card:
+def is_readable(row: Prediction, material: Material, *, of_run: bool) -> bool:
+    """Whether the texts of a row may be shown of a clip that may be.
+
+    A run has read what its dataset holds. What another system has read or heard, only its rows can say.
+
+    Args:
+        row: a system's answer.
+        material: of the clip.
+        of_run: whether the system is a run of this project.
+    """
+    return bool(row.transcript_provenance or (of_run and material.transcript_provenance))
+
+
+def card(rows: Sequence[Prediction], material: Material, readable: Sequence[bool]) -> Card:
     """The card of a clip.
 
     Args:
         rows: of each system, its answer.
         material: what may be shown of the clip.
+        readable: of each row, whether its texts are shown.
     """
     first = rows[0]
     kinds = list(dict.fromkeys(segment.label for segment in material.nfbl))
-    reference = next((row.reference for row in rows if row.reference), "")
+    reference = next((row.reference for row, yes in zip(rows, readable, strict=True) if yes and row.reference), "")
     return Card(
         clip_id=first.clip_id,
         truth=first.emotion_true,
@@ -106,11 +122,11 @@ def card(rows: Sequence[Prediction], material: Material) -> Card:
         more_kinds=max(len(kinds) - MAX_KINDS, 0),
         picture=f"data:image/jpeg;base64,{base64.b64encode(material.picture).decode()}" if material.picture else "",
         why_no_frames=material.why_no_frames,
-        answers=tuple(map(_answer, rows)),
+        answers=tuple(map(_answer, rows, readable)),
     )
 
 
-def _answer(row: Prediction) -> Answer:
+def _answer(row: Prediction, readable: bool) -> Answer:
     sure = None
     if row.log_likelihoods is not None:
         odds = probabilities(row.log_likelihoods, row.temperature or 1.0)
@@ -119,7 +135,8 @@ def _answer(row: Prediction) -> Answer:
     return Answer(
         label=row.emotion_predicted,
         right=row.emotion_predicted == row.emotion_true,
-        text=shown(row.reasoning or row.answer),
+        text=shown(row.reasoning or row.answer) if readable else "",
+        hidden=not readable,
         probability=sure,
     )
 

@@ -2,21 +2,25 @@
 
 import collections
 import dataclasses
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deemo_jax.core.schema import RAW_TRANSCRIPT, Labels
 from deemo_jax.core.stats import Interval
-from deemo_jax.evaluation import comparison_report
+from deemo_jax.evaluation import comparison_report, output_folder
 from deemo_jax.evaluation.comparison import Comparison
 from deemo_jax.evaluation.page import reliability_chart
-from deemo_jax.evaluation.page.clip_cards import Card, card, may_be_shown
+from deemo_jax.evaluation.page.clip_cards import Card, card, is_readable, may_be_shown
 from deemo_jax.evaluation.page.clip_material import Material
 from deemo_jax.evaluation.page.group_scores import GroupScore, group_scores
 from deemo_jax.evaluation.page.judge_scores import JudgedScore
 from deemo_jax.evaluation.page.metadata import Metadata
 from deemo_jax.evaluation.scores.probability_scores import ProbabilityScores, known_odds
+
+# Clips on a page, at most; more would not open in a few seconds.
+MOST_CLIPS = 2_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -106,10 +110,14 @@ def view(
     """
     first = found.systems[0].rows
     cards, raw, unknown = [], 0, 0
-    for rows in zip(*(system.rows for system in found.systems), strict=True):
+    of_run = [output_folder.finished(system.file.parent) for system in found.systems]
+    together = zip(*(system.rows for system in found.systems), strict=True)
+    for rows in itertools.islice(together, MOST_CLIPS):
         material = materials.get(rows[0].clip_id, Material())
         if include_raw_text or may_be_shown(material, rows):
-            cards.append(card(rows, material))
+            pairs = zip(rows, of_run, strict=True)
+            readable = [include_raw_text or is_readable(row, material, of_run=run) for row, run in pairs]
+            cards.append(card(rows, material, readable))
         elif RAW_TRANSCRIPT in (material.transcript_provenance, *(row.transcript_provenance for row in rows)):
             raw += 1
         else:
@@ -125,7 +133,11 @@ def view(
         judged=judged,
         cards=cards,
         notes=[*comparison_report.notes(found), *(metadata.notes if metadata else ())],
-        left_out=_left_out(cards, raw, unknown, include_raw_text=include_raw_text),
+        left_out=[
+            *_left_out(cards, raw, unknown, include_raw_text=include_raw_text),
+            *_hidden(cards, [system.name for system in found.systems]),
+            *_beyond(len(first)),
+        ],
     )
 
 
@@ -164,3 +176,18 @@ def _left_out(cards: Sequence[Card], raw: int, unknown: int, *, include_raw_text
     reasons = collections.Counter(one.why_no_frames for one in cards if not one.picture)
     said += [f"{count} clips have no frames here: {why}." for why, count in sorted(reasons.items())]
     return said
+
+
+def _hidden(cards: Sequence[Card], names: Sequence[str]) -> list[str]:
+    """Whose answers are kept back, a sentence a system."""
+    counts = [sum(one.answers[i].hidden for one in cards) for i in range(len(names))]
+    return [
+        f"{count} answers of {name} are scored and their words not shown: its rows do not say how names were taken out "
+        "(transcript_provenance)."
+        for name, count in zip(names, counts, strict=True)
+        if count
+    ]
+
+
+def _beyond(clips: int) -> list[str]:
+    return [f"{clips - MOST_CLIPS:,} more clips are scored; a page shows {MOST_CLIPS:,}."] if clips > MOST_CLIPS else []

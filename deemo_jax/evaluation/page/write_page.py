@@ -15,7 +15,7 @@ from deemo_jax.evaluation.page.clip_material import dataset_of, read_materials
 from deemo_jax.evaluation.page.frame_grid import budget
 from deemo_jax.evaluation.page.judge_scores import judged_scores
 from deemo_jax.evaluation.page.metadata import read_metadata
-from deemo_jax.evaluation.page.page_view import View, view
+from deemo_jax.evaluation.page.page_view import MOST_CLIPS, View, view
 from deemo_jax.evaluation.page.render import render
 from deemo_jax.evaluation.published import TABLE_5
 from deemo_jax.evaluation.reading.synonyms import label_synonyms
@@ -80,7 +80,7 @@ def write_page(request: PageRequest) -> tuple[Path, View]:
     metadata = read_metadata(request.metadata, systems[0].rows) if request.metadata else None
     judged = judged_scores(systems)
     dataset = dataset_of(request.paths, request.data_dir)
-    clips = [row.clip_id for row in systems[0].rows]
+    clips = [row.clip_id for row in systems[0].rows[:MOST_CLIPS]]
     materials = read_materials(clips, dataset, request.deid, budget(len(clips)))
     best = truth.corpus.optimal_accuracy if truth and truth.corpus else None
     found = compare(systems, labels, TABLE_5 if request.published else (), best=best)

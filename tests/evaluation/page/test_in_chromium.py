@@ -70,7 +70,9 @@ def made(tmp_path_factory):
     rows = [list(read_predictions(path)) for path in files]
     said = HOSTILE + tuple(f"word{i} {'long' * 40}" for i in range(len(HOSTILE), 60))
     rows[0] = [
-        row.__class__(**{**row.to_json(), "answer": text, "reasoning": text, "reference": text})
+        row.__class__(
+            **{**row.to_json(), "answer": text, "reasoning": text, "reference": text, "transcript_provenance": "rules"}
+        )
         for row, text in zip(rows[0], said, strict=True)
     ]
     noise = np.random.default_rng(0).integers(0, 256, (60, 4, 60, 60, 3), np.uint8)

@@ -81,6 +81,7 @@ def test_mistakes_are_one_line_and_leave_nothing(files, tmp_path):
         ((first, "--deid", tmp_path / "none", *out), "no folder with manifests"),
         ((first, "--deid", tmp_path / "folder", *out), "holds no manifest"),
         ((first, "--workdir", tmp_path, *out), "without --workdir"),
+        ((first, "--read", "likelihood", *out), "--read goes with --predictions"),
         ((first, "--compare", *out), "--predictions, --report"),
         *(
             ((first, "--metadata", tmp_path / name, *out), says)

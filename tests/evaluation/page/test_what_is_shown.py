@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import hashlib
 import re
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -89,8 +90,10 @@ def test_any_row_that_says_raw_keeps_a_clip_out_and_silence_is_no_permission(run
     theirs = write_rows(tmp_path / "theirs.jsonl", run[1])
     _, page, found = written(theirs, tmp_path / "a")
     assert not page.cards and "6 clips are scored and not shown: nothing says that names" in found.left_out[0]
-    _, page, _ = written(theirs, tmp_path / "b", data_dir=str(run[0].parent / "data"))
-    assert len(page.cards) == len(CLIPS) - 1
+    # The dataset says it of the clips' words; what another system has heard, its rows must say.
+    text, page, found = written(theirs, tmp_path / "b", data_dir=str(run[0].parent / "data"))
+    assert len(page.cards) == len(CLIPS) - 1 and "spoken in good" in text and "reasons of good" not in text
+    assert "5 answers of all are scored and their words not shown" in found.left_out[-1]
     told = write_rows(tmp_path / "told.jsonl", run[1], transcript_provenance=RULES)
     assert len(written(told, tmp_path / "c")[1].cards) == len(CLIPS)
     raw = [dataclasses.replace(row, transcript_provenance=RAW if row.clip_id == "good" else None) for row in run[1]]
@@ -123,14 +126,19 @@ def hostile():
     """A page all of whose texts are hostile."""
     rows = imagined({"all": 0.5}, clips=len(HOSTILE))
     rows = [
-        dataclasses.replace(row, clip_id=f"{i}{said}", answer=said, reasoning=said, reference=said, person_id=said)
+        dataclasses.replace(
+            row,
+            clip_id=f"{i}{said}",
+            **dict.fromkeys(("answer", "reasoning", "reference", "person_id"), said),
+            transcript_provenance=RULES,
+        )
         for i, (row, said) in enumerate(zip(rows, HOSTILE, strict=True))
     ]
     materials = {
         row.clip_id: Material(said, (NFBLSegment(0.0, 1.0, said),), 2.0, RULES, "", b"", said)
         for row, said in zip(rows, HOSTILE, strict=True)
     }
-    systems = [System(said, said, said, said, rows) for said in HOSTILE]
+    systems = [System(said, Path("a.jsonl"), said, said, rows) for said in HOSTILE]
     metadata = Metadata(dict.fromkeys(HOSTILE, HOSTILE), HOSTILE)
     found = compare(systems, DEEMO_LABELS)
     return render(view(found, DEEMO_LABELS, materials, metadata, include_raw_text=False))
