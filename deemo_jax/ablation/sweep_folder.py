@@ -12,6 +12,7 @@ from typing import Any
 from deemo_jax.core.config import leaves
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import open_output, read_json, refuse_remote, write_json
+from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.core.run_folder.workdir import Workdir, told
 
@@ -86,7 +87,8 @@ class SweepFolder:
         before = read_json(self.record)
         if not isinstance(before, dict) or not isinstance(before.get("config"), dict):
             raise UserError(f"{self.record}: is damaged; name another --workdir")
-        then, now = leaves(before["config"]), leaves(dict(config))
+        # Keys that the record lacks, since it was written before they existed, have their defaults.
+        then, now = leaves(Recipe.from_config(before["config"]).resolved()), leaves(dict(config))
         changes = {
             key: (then.get(key, "absent"), now.get(key, "absent"))
             for key in sorted(then | now)

@@ -129,6 +129,12 @@ def test_the_folder_of_something_else_is_refused(trained, request_of, untrained_
         check(dataclasses.replace(asked, config=config))
     with pytest.raises(UserError, match="holds a run, and a sweep with --config makes runs of its own"):
         check(dataclasses.replace(asked, workdir=untrained_run))
+    older = {key: value for key, value in asked.base.items() if key != "name"}
+    write_json(folder.record, {"config": older})
+    check(dataclasses.replace(asked, config={**asked.config, "name": ""}))  # a key with its default
+    write_json(folder.record, {"config": 3})
+    with pytest.raises(UserError, match="is damaged"):
+        check(asked)
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="is no folder"):
         check(dataclasses.replace(asked, workdir=tmp_path / "file"))

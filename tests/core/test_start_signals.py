@@ -44,6 +44,19 @@ def test_where_the_work_has_begun_a_signal_does_what_it_always_does() -> None:
     assert process.communicate(timeout=60)[1] == "" and process.returncode == -signal.SIGTERM
 
 
+def test_work_that_the_same_command_goes_on_with_is_unwound_in_one_line() -> None:
+    tidied = "import time, deemo_jax.core.start_signals as s\ns.end_when_asked()\ns.exit_when_asked()\n"
+    tidied += "try:\n    print('begun', flush=True)\n    time.sleep(60)\nfinally:\n    print('tidied')"
+    process = begun("-c", tidied)
+    process.send_signal(signal.SIGUSR1)
+    out, said = process.communicate(timeout=60)
+    assert (process.returncode, out, said) == (
+        EXIT_STOPPED,
+        "tidied\n",
+        "stopped by SIGUSR1; give the same command again\n",
+    )
+
+
 def test_training_is_such_a_command_from_its_first_imports_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "absl.py").write_text("import time\nprint('begun', flush=True)\ntime.sleep(60)\n")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
