@@ -45,15 +45,9 @@ def in_processes(
     waiting, free = list(commands.items()), list(range(processes))
     running: dict[str, tuple[subprocess.Popen[bytes], int]] = {}
     failed: list[str] = []
-    begun, done = time.monotonic(), 0
-
-    def hand_on(number: int) -> None:
-        for process, _ in running.values():
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(number)
-
+    begun, done, handed_on = time.monotonic(), 0, 0
     try:
-        with _asked(hand_on) as stopped:
+        with _asked() as stopped:
             while running or (waiting and not stopped):
                 while waiting and free and not stopped:
                     name, command = waiting.pop(0)
@@ -61,6 +55,11 @@ def in_processes(
                     running[name] = _started(command, log(name), shares[place]), place
                     _say(f"{name}: begun; what it says is in {log(name)}")
                 time.sleep(LOOK_S)
+                for number in stopped[handed_on:]:
+                    handed_on += 1
+                    for process, _ in running.values():
+                        with contextlib.suppress(ProcessLookupError):
+                            process.send_signal(number)
                 for name in [name for name, (process, _) in running.items() if process.poll() is not None]:
                     process, place = running.pop(name)
                     free.append(place)
@@ -139,13 +138,12 @@ def _started(command: Sequence[str], log: Path, gpus: Sequence[str]) -> subproce
 
 
 @contextlib.contextmanager
-def _asked(hand_on: Callable[[int], None]) -> Iterator[list[int]]:
-    """Within it, signals that ask to stop are handed on and noted in the list."""
+def _asked() -> Iterator[list[int]]:
+    """Within it, signals that ask to stop are noted in the list, and do nothing else."""
     came: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
         came.append(number)
-        hand_on(number)
 
     numbers = [number for number in ASKED if signal.getsignal(number) not in (signal.SIG_IGN, None)]
     before = {number: signal.signal(number, note) for number in numbers}
