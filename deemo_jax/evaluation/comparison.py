@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deemo_jax.core.schema import Labels
+from deemo_jax.core.stats import Interval
 from deemo_jax.evaluation import published, results
 from deemo_jax.evaluation.compared_systems import System
 from deemo_jax.evaluation.judge.joined_scores import JoinedScores
@@ -42,6 +43,12 @@ class Comparison:
         """The reference minus this one; None for the reference itself."""
         return self.scores.differences.get(f"{self.reference} - {system.name}")
 
+    def overlap_difference(self, system: System, score: str) -> Interval | None:
+        """The same of clue or label overlap; None for the reference, and where one judge did not score both."""
+        if self.judged is None or system.name == self.reference:
+            return None
+        return self.judged.difference(self.reference, system.name, score)
+
     def rows(self) -> list[dict[str, Any]]:
         """The table as flat rows of plain values, for JSON and CSV; what is unknown is None."""
         return [*map(self._row, self.systems), *map(self._published_row, self.published)]
@@ -69,6 +76,10 @@ class Comparison:
         for name in ("clue", "label") if self.has_overlaps else ():
             mean = self.judged.of(system.name, name) if self.judged else None
             row |= _flat(f"{name}_overlap", mean.value if mean else None, mean.bounds() if mean else None)
+            less = self.overlap_difference(system, name)
+            row |= _flat(
+                f"reference_minus_this_{name}_overlap", less.value if less else None, less.bounds() if less else None
+            )
         if spread := self.spreads.get(system.name):
             row |= {"seeds": len(spread.by_seed)} | {f"{name}_sd_over_seeds": spread.sd(name) for name in HEADLINE}
         for name in HEADLINE:

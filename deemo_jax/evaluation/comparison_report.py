@@ -76,6 +76,14 @@ def notes(found: Comparison) -> list[str]:
             for name, count in found.judged.rows.items()
             if count != found.scores.n
         ]
+        for system in found.systems:
+            less = [found.overlap_difference(system, score) for score in ("clue", "label")]
+            clue, label = (with_interval(gap) if gap else "" for gap in less)
+            if clue:
+                said.append(
+                    f"{found.reference} less {system.name}, as judged on the clips of both, paired: clue overlap {clue},"
+                    f" label overlap {label}."
+                )
     if found.published:
         table = found.published[0].table
         said.append(

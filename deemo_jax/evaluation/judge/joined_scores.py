@@ -6,14 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import read_json
+from deemo_jax.core.files import read_json, read_jsonl
 from deemo_jax.core.stats import Interval
 from deemo_jax.evaluation.compared_systems import System
 from deemo_jax.evaluation.judge.human_file import SCORES
 from deemo_jax.evaluation.judge.judge_identity import JudgeIdentity
 from deemo_jax.evaluation.judge.judge_request import PREFER
-from deemo_jax.evaluation.judge.judgement_files import SUMMARY, judgements_of
+from deemo_jax.evaluation.judge.judgement_files import ROWS, SUMMARY, judgements_of
+from deemo_jax.evaluation.judge.statistics.clustered_mean import clustered_mean
+from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,16 +29,33 @@ class JoinedScores:
         calibrated: whether the scores of all these systems are corrected by people.
         scores: system -> "clue" or "label" -> its mean, 1 to 10.
         rows: system -> rows that were judged.
+        clips: system -> "clue" or "label" -> clip -> the mean of its repeats.
+        persons: clip -> who is seen; None where this is unknown.
     """
 
     judge: str
     calibrated: bool
     scores: Mapping[str, Mapping[str, Interval]]
     rows: Mapping[str, int]
+    clips: Mapping[str, Mapping[str, Mapping[str, float]]]
+    persons: Mapping[str, str | None]
 
     def of(self, system: str, score: str) -> Interval | None:
         """A system's score; None where this judge said nothing of it."""
         return self.scores.get(system, {}).get(score)
+
+    def difference(self, first: str, other: str, score: str) -> Interval | None:
+        """One system's score less another's, as the judge gave them, with the interval of the paired differences.
+
+        It is over clips that have a score of both. None where this judge said nothing of one of both.
+        """
+        if first not in self.clips or other not in self.clips:
+            return None
+        mine, theirs = self.clips[first][score], self.clips[other][score]
+        both = sorted(mine.keys() & theirs.keys())
+        named = [self.persons.get(clip) for clip in both]
+        groups = np.unique([str(name) for name in named], return_inverse=True)[1] if all(named) else None
+        return clustered_mean(np.array([mine[clip] - theirs[clip] for clip in both], np.float64), groups)
 
 
 def joined_scores(systems: Sequence[System]) -> JoinedScores | None:
@@ -68,6 +89,8 @@ def joined_scores(systems: Sequence[System]) -> JoinedScores | None:
             for name, one in chosen.items()
         },
         rows={name: one.rows for name, one in chosen.items()},
+        clips={name: _clips(one.path.with_name(ROWS)) for name, one in chosen.items()},
+        persons={row.clip_id: row.person_id for row in systems[0].rows},
     )
 
 
@@ -111,6 +134,19 @@ def _mean(row: Mapping[str, Any], calibrated: bool, path: Path) -> Interval:
         return Interval(*(math.nan if found[end] is None else float(found[end]) for end in ("value", "low", "high")))
     except (TypeError, KeyError, ValueError) as error:
         raise _damaged(path) from error
+
+
+def _clips(path: Path) -> dict[str, dict[str, float]]:
+    """Of each score, clip -> the mean of its repeats; clips without one are left out."""
+    given: dict[str, dict[str, list[float]]] = {score: {} for score in SCORES}
+    try:
+        for row in read_jsonl(path, MAX_LINE_BYTES):
+            for score, of in given.items():
+                if row[score] is not None:
+                    of.setdefault(str(row["clip_id"]), []).append(float(row[score]))
+    except (TypeError, KeyError, ValueError) as error:
+        raise _damaged(path) from error
+    return {score: {clip: sum(each) / len(each) for clip, each in of.items()} for score, of in given.items()}
 
 
 def _damaged(path: Path) -> UserError:

@@ -220,6 +220,16 @@ def test_people_correct_the_judge(server, tmp_path):
     assert len((folder_of(predictions) / "scores.jsonl").read_text().splitlines()) == 72
 
 
+def test_a_run_is_judged_by_its_last_evaluation(server, tmp_path):
+    predictions = write(tmp_path / "p.jsonl", rows(12))
+    folder = tmp_path / "run" / "evaluation" / "test-step5-all"
+    assert evaluate("--predictions", predictions, "--out", folder).returncode == 0
+    shutil.copy(predictions, folder / "predictions.jsonl")
+    done = run(server, "--workdir", tmp_path / "run", "--replies", tmp_path / "p.judge" / "replies.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert folder_of(folder / "predictions.jsonl").is_relative_to(folder) and len(server.asked) == 11
+
+
 def test_overlaps_by_one_judge_join_the_comparison(server, tmp_path):
     mine, theirs = write(tmp_path / "p.jsonl", rows(12)), write(tmp_path / "q.jsonl", rows(12, 0.4, 1))
     replies = ["--replies", tmp_path / "p.judge" / "replies.jsonl"]
@@ -234,6 +244,16 @@ def test_overlaps_by_one_judge_join_the_comparison(server, tmp_path):
     table = {row["system"]: row for row in json.loads((tmp_path / "table" / "comparison.json").read_text())["rows"]}
     assert table["q"]["clue_overlap"] == found["clue"]["mean"]["value"] and table["q"]["clue_overlap_low"]
     assert table["p"]["label_overlap"] > table["q"]["label_overlap"]
+    clues = [
+        [json.loads(line)["clue"] for line in (path / "scores.jsonl").read_text().splitlines()]
+        for path in (next(mine.with_name("p.judge").glob("deemo-1-words-*")), folder_of(theirs))
+    ]
+    gap = table["q"]["reference_minus_this_clue_overlap"]
+    assert (
+        gap == pytest.approx(np.mean(np.subtract(*(each[-12:] for each in clues))))
+        and "p less q, as judged" in done.stdout
+    )
+    assert table["q"]["reference_minus_this_clue_overlap_low"] < gap
     assert (table["DEEMO-LLaMA"]["clue_overlap"], table["DEEMO-LLaMA"]["published"]) == (6.2, True)
     # Judgements of predictions that have changed since count no more.
     write(theirs, rows(12, 0.5, 2))
