@@ -1,5 +1,6 @@
 """Connections of the `openai` package to a server, whose replies are bounded in bytes and in time."""
 
+import functools
 import logging
 import time
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ def connect(endpoint: Endpoint, key: Key, timeout_s: float, connections: int, ma
         timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, CONNECT_S)),
         default_headers={"Accept-Encoding": "identity"},
         http_client=openai.DefaultHttpxClient(
+            verify=_certificates(),
             follow_redirects=False,
             limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
             event_hooks={"request": [_note_start], "response": [bound]},
@@ -52,17 +54,20 @@ def connect(endpoint: Endpoint, key: Key, timeout_s: float, connections: int, ma
     return client
 
 
+@functools.cache
+def _certificates() -> Any:
+    """The authorities that servers are checked by; read once, since that takes longer than all else here."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
+
+
+@functools.cache
 def refused_body() -> Any:
     """The exception of replies that are not read to their end; a class of `httpx2`, which is imported late."""
-    global _RefusedBody
-    if _RefusedBody is None:
-        import httpx2
+    import httpx2
 
-        _RefusedBody = type("RefusedBody", (httpx2.RequestError,), {})
-    return _RefusedBody
-
-
-_RefusedBody: Any = None
+    return type("RefusedBody", (httpx2.RequestError,), {})
 
 
 def _note_start(request: Any) -> None:
