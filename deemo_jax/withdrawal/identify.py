@@ -9,7 +9,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_jsonl
 from deemo_jax.core.progress import with_progress
 from deemo_jax.data.clip_source import ClipSource, open_builder
-from deemo_jax.deid.manifest import Manifest, find_manifests, load_manifest
+from deemo_jax.deid.manifest import SUFFIX, Manifest, load_manifest
 from deemo_jax.deid.source_map import SourceMap, map_file
 from deemo_jax.deid.source_map import load as load_list
 from deemo_jax.deid.text.annotation_tables import annotation_rows
@@ -59,7 +59,9 @@ def read(places: Places, annotations: Iterable[Path] = ()) -> Contents:
     files = [*places.predictions, *(path for folder in places.evaluations for path in _predictions(folder))]
     listed = list(dict.fromkeys([*(path.resolve() for path in annotations), *places.annotations]))
     return Contents(
-        manifests={folder: [load_manifest(path) for path in find_manifests([folder])] for folder in places.clips},
+        manifests={
+            folder: [load_manifest(path) for path in sorted(folder.glob(f"*{SUFFIX}"))] for folder in places.clips
+        },
         records={folder: _records(folder) for folder in places.datasets},
         rows={path: [_ids(row) for row in read_jsonl(path, MAX_LINE_BYTES)] for path in files},
         annotated={path: [(*_ids(row), _text(row, "file")) for row in annotation_rows(path)] for path in listed},

@@ -9,7 +9,10 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_jsonl, refuse_remote
 from deemo_jax.core.run_folder.workdir import Workdir
 from deemo_jax.data.record_removal import REPLACED
+from deemo_jax.deid.folder.refused_list import REFUSALS
 from deemo_jax.deid.manifest import SUFFIX
+from deemo_jax.deid.source_map import SUFFIX as PRIVATE
+from deemo_jax.evaluation.judge.judgement_files import SUMMARY
 from deemo_jax.evaluation.output_folder import ANSWERS, COMPARISON, PREDICTIONS, SCORES, SETTING
 from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES
 
@@ -30,8 +33,10 @@ class Places:
         runs: folders of runs.
         evaluations: folders of evaluations.
         comparisons: folders of comparisons that lie by themselves.
+        judgements: folders of what a judge said.
         predictions: files of predictions outside of evaluations.
         annotations: files of annotations.
+        private_lists: of which clip was made from which raw file.
         pages: HTML files.
         unsettled: datasets whose replacement an ended process left undone, see `record_removal.settle`.
     """
@@ -41,8 +46,10 @@ class Places:
     runs: list[Path] = dataclasses.field(default_factory=list)
     evaluations: list[Path] = dataclasses.field(default_factory=list)
     comparisons: list[Path] = dataclasses.field(default_factory=list)
+    judgements: list[Path] = dataclasses.field(default_factory=list)
     predictions: list[Path] = dataclasses.field(default_factory=list)
     annotations: list[Path] = dataclasses.field(default_factory=list)
+    private_lists: list[Path] = dataclasses.field(default_factory=list)
     pages: list[Path] = dataclasses.field(default_factory=list)
     unsettled: list[Path] = dataclasses.field(default_factory=list)
 
@@ -77,7 +84,7 @@ def _folders(root: Path, found: Places) -> Iterator[tuple[Path, frozenset[str]]]
 
 
 def _note(folder: Path, names: frozenset[str], found: Places) -> None:
-    if any(name.endswith(SUFFIX) for name in names):
+    if REFUSALS in names or any(name.endswith(SUFFIX) for name in names):
         found.clips.append(folder)
     if DATASET in names:
         found.datasets.append(folder)
@@ -89,6 +96,9 @@ def _note(folder: Path, names: frozenset[str], found: Places) -> None:
         found.evaluations.append(folder)
     elif COMPARISON[-1] in names:
         found.comparisons.append(folder)
+    if SUMMARY in names:
+        found.judgements.append(folder)
+    found.private_lists += [folder / name for name in sorted(names) if name.endswith(PRIVATE)]
     for name in sorted(names):
         if name.endswith(".jsonl") and not name.startswith(".") and not (evaluation and name in (PREDICTIONS, ANSWERS)):
             _note_rows(folder / name, found)

@@ -8,6 +8,7 @@ from pathlib import Path
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, read_jsonl, sha256, write_jsonl
 from deemo_jax.evaluation import output_folder
+from deemo_jax.evaluation.judge.judgement_files import ROWS as JUDGED_ROWS
 from deemo_jax.evaluation.judge.judgement_files import judgements_of
 from deemo_jax.evaluation.output_folder import ANSWERS, COMPARISON, PREDICTIONS, SCORES, SETTING
 from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES
@@ -17,6 +18,8 @@ from deemo_jax.withdrawal.trace import Trace
 
 # What an evaluation writes beside its predictions.
 DERIVED = (".json", ".jsonl", ".md", ".png", ".svg", ".html", ".csv", ".tex")
+# The file by which a folder is told to be a sweep's.
+SWEEP = "sweep.json"
 # Bytes of a page that are looked through, at most.
 MAX_PAGE = 256 << 20
 AGAIN = "rows and scores removed; `evaluate --predictions` makes them again"
@@ -50,6 +53,12 @@ def result_traces(
         for page in places.pages
         if ours(page) and mentions(page, subject)
     ]
+    beside = {judgements_of(path) for path in counts}
+    found += [
+        Trace("judgements", folder, 0, "removed; judge again", functools.partial(_remove_judgements, folder), folder)
+        for folder in places.judgements
+        if not beside & {folder, *folder.parents} and _judges(folder, subject)
+    ]
     for folder in places.evaluations:
         count = counts.get(folder / PREDICTIONS, 0)
         if count or _made_of(folder, hashes, states):
@@ -81,7 +90,9 @@ def mentions(page: Path, subject: Subject) -> bool:
 
 
 def _compares(folder: Path, files: Iterable[Path], hashes: set[str]) -> bool:
-    """Whether a comparison counts predictions, by their hash or their path."""
+    """Whether a comparison counts predictions, by their hash or their path; that of a sweep, all below its folder."""
+    if (folder / SWEEP).exists() and any(path.is_relative_to(folder) for path in files):
+        return True
     try:
         rows = read_json(folder / COMPARISON[-1])["rows"]
         known = {(str(row.get("sha256")), Path(str(row.get("file"))).resolve()) for row in rows}
@@ -103,6 +114,15 @@ def _made_of(folder: Path, hashes: set[str], states: frozenset[str]) -> bool:
 def _remove_comparison(folder: Path) -> None:
     for name in reversed(COMPARISON):
         (folder / name).unlink(missing_ok=True)
+
+
+def _judges(folder: Path, subject: Subject) -> bool:
+    """Whether a judgement has rows of a person; where its rows are gone or damaged, it counts as if it had."""
+    try:
+        rows = list(read_jsonl(folder / JUDGED_ROWS))
+    except UserError:
+        return True
+    return any(subject.owns(str(row.get("clip_id")), _person(row)) for row in rows)
 
 
 def _remove_judgements(folder: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deemo_jax.core import tables
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import check_writable
+from deemo_jax.core.files import check_writable, read_jsonl
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.core.run_folder.workdir import Workdir
@@ -160,6 +160,9 @@ def _find(named: Subject, request: WithdrawalRequest, roots: Sequence[Path]) -> 
         for path, rows in contents.annotated.items()
         if (count := sum(subject.owns(clip_id, person_id) for clip_id, person_id, _ in rows))
     }
+    for path in places.private_lists:
+        if count := sum(subject.owns(str(row.get("clip_id")), None) for row in read_jsonl(path)):
+            left[path] = f"the private list of raw files, {count} rows of theirs"
     left |= {
         page: "a page that names their clips" for page in places.pages if not ours(page) and mentions(page, subject)
     }

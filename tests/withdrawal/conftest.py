@@ -77,6 +77,14 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     compared = {"rows": [{"file": str(root / "other/theirs.jsonl"), "sha256": sha256(root / "other/theirs.jsonl")}]}
     write_json(root / "compared/comparison.json", compared)
     (root / "compared/comparison.md").write_text("# Comparison")
+    write_jsonl(root / "judged/scores.jsonl", [{"clip_id": "a3", "person_id": "anna", "reason": "a3 nods"}])
+    write_json(root / "judged/judge.json", {})
+    write_jsonl(root / "judged_others/scores.jsonl", [{"clip_id": "b1", "person_id": "bert"}])
+    write_json(root / "judged_others/judge.json", {})
+    write_json(root / "sweep/sweep.json", {})
+    write_json(root / "sweep/comparison.json", {"rows": []})
+    write_evaluation(root / "sweep/T-seed1/evaluation/test", answers)
+    write_jsonl(root / "key.sources.jsonl", [{"source": "/f/a1.mp4", "source_sha256": "0" * 64, "clip_id": "a1"}])
     page = '<meta charset="utf-8"><meta name="generator" content="deemo_jax 0.1.0"><script>{"id":"a3"}</script>'
     (root / "page.html").write_text(page)
     (root / "mine.html").write_text("<p>See a3.</p>")
