@@ -1,12 +1,13 @@
-"""A whole sweep, with runs that have learnt nothing in place of trained ones."""
+"""A whole sweep, without training and answering."""
 
 import dataclasses
 import itertools
 import json
-import shutil
 import statistics
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
@@ -16,44 +17,60 @@ from deemo_jax.ablation.sweep import SweepRequest, check, do_all, do_one, planne
 from deemo_jax.ablation.sweep_folder import SweepFolder
 from deemo_jax.core.config import plain
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import write_json
+from deemo_jax.core.files import read_json, write_json, write_jsonl
 from deemo_jax.core.recipe import Recipe
-from deemo_jax.evaluation import answer_split
 from deemo_jax.evaluation.evaluate_run import EvaluationRequest
 from deemo_jax.evaluation.subsets import parse_subsets
 from deemo_jax.training.loop import Ended
-from tests.tiny_runs import NEW
+from tests.evaluation.samples import imagined
 from tests.training import tiny
 
-pytestmark = pytest.mark.usefixtures("one_length")
 LABELS = ["negative", "positive"]
+CLIPS = 60
 
 
 @pytest.fixture
-def trained(untrained_run: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the runs that are trained from here on: a copy of a run takes the place of each."""
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the runs that are trained from here on; nothing is learnt, and answers are drawn."""
     names: list[str] = []
 
     def train(config, workdir, *, resume, **_):
         assert resume
         if not workdir.exists():
             names.append(workdir.name)
-            shutil.copytree(untrained_run, workdir)
             write_json(workdir / "config.json", Recipe.from_config(config).resolved())
         return Ended(tiny.STEPS, True)
 
+    def evaluate_run(asked):
+        assert asked.out is None
+        folder, sets = asked.workdir / "evaluation" / "test", asked.sets.split(";")
+        seed = read_json(asked.workdir / "config.json")["seed"]
+        drawn = np.random.default_rng([seed, len(asked.workdir.name)]).random((len(sets), CLIPS))
+        rows = [
+            dataclasses.replace(
+                row,
+                modalities=of_set,
+                person_id=f"p{place % 12}",
+                emotion_predicted=row.emotion_true if lucky < 0.8 else None,
+            )
+            for of_set, of_clips in zip(sets, drawn, strict=True)
+            for place, (row, lucky) in enumerate(zip(imagined({"all": 1.0}, CLIPS), of_clips, strict=True))
+        ]
+        write_jsonl(folder / "predictions.jsonl", (row.to_json() for row in rows))
+        write_json(folder / "recognition.json", {"sets": {key: {"classes": dict.fromkeys(LABELS)} for key in sets}})
+        return SimpleNamespace(bayes={"transcript": 0.81}), folder, False
+
     monkeypatch.setattr(one_run, "train", train)
+    monkeypatch.setattr(one_run, "evaluate_run", evaluate_run)
     return names
 
 
 @pytest.fixture
-def request_of(untrained_run: Path, tmp_path: Path):
+def request_of(tmp_path: Path):
     def make(subsets: str, when: str, seeds: int = 1, **more) -> SweepRequest:
-        config = plain(tiny.get_config(str(untrained_run.parent / "data")))
+        config = plain(tiny.get_config(str(tmp_path / "data")))
         cells, _ = planned(config, parse_subsets(subsets), When.parse(when), seeds)
-        evaluation = EvaluationRequest(
-            workdir=tmp_path, out=tmp_path / "table", batch_size=4, max_new_tokens=NEW, calibrate=False
-        )
+        evaluation = EvaluationRequest(workdir=tmp_path, out=tmp_path / "table", calibrate=False)
         made = SweepRequest(workdir=tmp_path / "sweep", config=config, cells=cells, evaluation=evaluation, **more)
         check(made)
         return made
@@ -61,7 +78,7 @@ def request_of(untrained_run: Path, tmp_path: Path):
     return make
 
 
-def test_rows_of_both_kinds_and_two_seeds_become_one_table(trained, request_of, monkeypatch):
+def test_rows_of_both_kinds_and_two_seeds_become_one_table(trained, request_of):
     asked = request_of("T", "both", 2, published=True)
     do_one(asked, "T-seed4")  # as an array of a cluster does
     found = do_all(asked)
@@ -84,12 +101,12 @@ def test_rows_of_both_kinds_and_two_seeds_become_one_table(trained, request_of, 
         true, said = (list(itertools.chain(*part)) for part in zip(*seeds, strict=True))
         f1 = f1_score(true, said, labels=LABELS, average="weighted", zero_division=0)
         assert row["f1_weighted"] == pytest.approx(f1, abs=1e-12)
-        assert (row["clips"], row["seeds"], len(true)) == (4, 2, 8)
+        assert (row["clips"], row["seeds"], len(true)) == (CLIPS, 2, 2 * CLIPS)
+        assert row["accuracy_low"] < row["accuracy"] and row["bayes_optimal_accuracy"] == 0.81
         assert [*table["seeds"][name]["by_seed"]] == ["3", "4"]
     page = (asked.workdir / "comparison.md").read_text()
     assert "mean ± SD of 2 seeds" in page and "Rows of training: a model that was trained on the subset only." in page
     assert json.loads((asked.workdir / "T-seed3" / "config.json").read_text())["data"]["modalities"] == "transcript"
-    monkeypatch.setattr(answer_split, "answer", lambda *_: pytest.fail("is asked again"))
     again = do_all(asked)
     assert again is not None and again.to_json() == found.to_json() and len(trained) == 4
 
@@ -118,7 +135,7 @@ def test_a_run_that_was_stopped_is_not_asked(request_of, monkeypatch):
     assert do_all(request_of("T", "training")) is None
 
 
-def test_the_folder_of_something_else_is_refused(trained, request_of, untrained_run, tmp_path):
+def test_the_folder_of_something_else_is_refused(request_of, tmp_path):
     asked = request_of("T", "training")
     folder = SweepFolder(asked.workdir)
     folder.begin(asked.base)
@@ -127,8 +144,9 @@ def test_the_folder_of_something_else_is_refused(trained, request_of, untrained_
     config = {**asked.config, "optimizer": {**asked.config["optimizer"], "lr": 0.5}}
     with pytest.raises(UserError, match=r"is of another sweep \(config.optimizer.lr: 0.01 -> 0.5\)"):
         check(dataclasses.replace(asked, config=config))
+    write_json(tmp_path / "run" / "config.json", asked.base)
     with pytest.raises(UserError, match="holds a run, and a sweep with --config makes runs of its own"):
-        check(dataclasses.replace(asked, workdir=untrained_run))
+        check(dataclasses.replace(asked, workdir=tmp_path / "run"))
     older = {key: value for key, value in asked.base.items() if key != "name"}
     write_json(folder.record, {"config": older})
     check(dataclasses.replace(asked, config={**asked.config, "name": ""}))  # a key with its default
