@@ -15,6 +15,7 @@ from deemo_jax.core.run_folder.workdir import Workdir
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.data.clip_source import open_builder
 from deemo_jax.data.fingerprint import Fingerprint, check_files, differences, fingerprint_of
+from deemo_jax.data.record_removal import states
 
 ACCEPT = "--accept_data_change"
 
@@ -122,7 +123,8 @@ def check_run(workdir: str | Path, data: DataRecipe, *, accept: bool = False, ve
         Remarks for readers of the scores, a line each.
 
     Raises:
-        UserError: the run was trained on other data, and that is not accepted; or with other labels; or see `examine`.
+        UserError: the run was trained on other data, and that is not accepted (data of which persons have withdrawn
+            since is no other data); or with other labels; or see `examine`.
     """
     record = read_record(Workdir(Path(workdir)).data)
     found, lines = examine(data, verify=verify)
@@ -130,6 +132,9 @@ def check_run(workdir: str | Path, data: DataRecipe, *, accept: bool = False, ve
     if record.data is None:
         return lines
     different = differences(record.data, found)
+    if different and record.data.digest in states(open_builder(data.data_dir, data.dataset)):
+        fewer = sum(record.data.splits.values()) - sum(found.splits.values())
+        return [*lines, *record.notes(), f"{fewer} records were withdrawn from the data since the run was trained."]
     if different and not accept:
         raise UserError(_refusal(Path(workdir), different))
     other = [f"This is not the data that the run was trained on: {'; '.join(different)}."] if different else []

@@ -9,10 +9,12 @@ from array_record.python.array_record_module import ArrayRecordReader, ArrayReco
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, read_jsonl, sha256, write_json
+from deemo_jax.core.recipe import DataRecipe
 from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.data import record_removal
 from deemo_jax.data.clip_source import ClipSource, open_builder
 from deemo_jax.data.fingerprint import check_files
+from deemo_jax.data.run_data import check_run
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import load_manifest
 from deemo_jax.evaluation.evaluate_file import FileRequest, evaluate_file
@@ -91,6 +93,7 @@ def test_remove_takes_them_out_and_leaves_the_rest_whole(root: Path, capsys: pyt
             assert b'"a3"' not in content and b"anna" not in content, name
 
 
+@pytest.mark.slow
 def test_scores_are_made_again_of_what_is_left(root: Path) -> None:
     assert run(root, "anna", "--remove") == 0
     folder = root / "work/evaluation/test-step5-all"
@@ -115,6 +118,8 @@ def test_the_record_names_nobody_and_a_second_withdrawal_is_told_from_an_unknown
 
 def test_who_was_there_before_is_known_after_another_has_left(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(root, "anna", "--remove") == 0
+    recipe = DataRecipe(data_dir=str(root / "data"), batch_size=2, max_length=64)
+    assert "4 records were withdrawn from the data since the run was trained." in check_run(root / "work", recipe)
     shutil.move(root / "data", root / "moved")  # the run finds it by what it was, not by its path
     capsys.readouterr()
     assert run(root, "bert") == 0
