@@ -8,6 +8,9 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.evaluation.judge.protocols.quoted import is_cut
 from deemo_jax.evaluation.predictions import Prediction
 
+# Rows of a system, at most: the memory of intervals grows with them.
+MOST_ROWS = 10_000
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Selection:
@@ -48,7 +51,7 @@ def select(rows: Sequence[Prediction], name: str, *, include_raw_text: bool, nee
         need_reference: whether rows without a reference are left out.
 
     Raises:
-        UserError: no row is left, or no row has a reasoning.
+        UserError: no row is left, no row has a reasoning, or there are too many.
     """
     sendable = [row for row in rows if include_raw_text or not row.raw_text]
     chosen = [row for row in sendable if row.reference.strip() or not need_reference]
@@ -63,6 +66,8 @@ def select(rows: Sequence[Prediction], name: str, *, include_raw_text: bool, nee
         raise UserError(
             f"{name}: none of {len(sendable)} rows has a reference reasoning; name annotations with --truth"
         )
+    if len(chosen) > MOST_ROWS:
+        raise UserError(f"{name}: {len(chosen):,} rows; judge at most {MOST_ROWS:,} at once, a random part of them")
     empty = sum(not row.reasoning.strip() for row in chosen)
     if empty == len(chosen):
         raise UserError(f"{name}: none of {len(chosen)} rows has a reasoning; give rows `reasoning` or `answer`")

@@ -1,10 +1,13 @@
 """The command against a local server: what leaves, what is written, what is paid for, and what is told of mistakes."""
 
+import dataclasses
 import functools
 import json
 import re
 import resource
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -368,6 +371,24 @@ def test_an_address_where_nobody_is_is_told_in_a_line(tmp_path):
     assert done.returncode == 2 and "OPENAI_API_KEY is not set" in done.stderr
     done = evaluate("--judge", "m", "--predictions", predictions, "--base_url=http://127.0.0.1:9/v1", "--api_key_env=")
     assert done.returncode == 2 and "http://127.0.0.1:9/v1: cannot be reached" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_judge_that_is_killed_goes_on_and_pays_for_what_was_under_way_only(tmp_path):
+    predictions = write(tmp_path / "p.jsonl", rows(120))
+    with Server(lambda asked: dataclasses.replace(judge(asked), wait_s=0.05)) as server:
+        flags = ["--judge", "words", "--base_url", server.base_url, "--api_key_env", "", "--predictions", predictions]
+        command = [sys.executable, "-m", "deemo_jax.evaluate", *map(str, flags), "--workers", "4"]
+        process = subprocess.Popen(command, cwd=commands.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while len(server.asked) < 120 and process.poll() is None:
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        assert not list(tmp_path.glob("p.judge/deemo-*"))
+        done = evaluate(*flags)
+        assert done.returncode == 0, done.stderr
+        assert len(server.paid) == 200 and sum(server.paid.values()) <= 200 + 4
+    print(f"killed after 120 of 200 requests: {sum(server.paid.values())} answers were paid for")
 
 
 @pytest.mark.slow

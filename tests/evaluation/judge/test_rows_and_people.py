@@ -40,6 +40,7 @@ def test_rows_are_left_out_and_counted():
             r"runs/a: none of 2 rows may be sent.*\(1 do not say.*1 say that they were.*--include_raw_text",
         ),
         ([row("a", reference="")], "none of 1 rows has a reference reasoning; name annotations with --truth"),
+        ([row(str(number)) for number in range(10_001)], "10,001 rows; judge at most 10,000 at once"),
         ([row("a", reasoning="\n")], "none of 1 rows has a reasoning"),
     ):
         with pytest.raises(UserError, match=says):
