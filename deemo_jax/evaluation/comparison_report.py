@@ -81,8 +81,8 @@ def notes(found: Comparison) -> list[str]:
             clue, label = (with_interval(gap) if gap else "" for gap in less)
             if clue:
                 said.append(
-                    f"{found.reference} less {system.name}, as judged on the clips of both, paired: clue overlap "
-                    f"{clue}, label overlap {label}."
+                    f"{found.reference} less {system.name}, as judged on the clips of both, paired: "
+                    f"clue overlap {clue}, label overlap {label}."
                 )
     if found.published:
         table = found.published[0].table
