@@ -17,6 +17,8 @@ connector=joint,vicuna=v0`); the first choice is the default:
     vicuna      v1.5: public and ungated; v1.1; v0: the one that Video-LLaMA's public connectors were trained with
     template    deemo: the paper's Eq. 1; with vicuna=v0 the default is video_llama, which those connectors were trained
                 with. Any other name in `deemo_jax/systems/registry.py` whose decoder has the same special ids
+    trainable   paper: Q-Formers, queries, positions and projections; projections; lora: low-rank kernels beside the
+                decoder's alone, for a model whose connectors are trained; paper+lora: both at once; full: everything
     audio       vector: one ImageBind vector for each 2-second clip; patches: its 229 patch tokens
     precision   bfloat16; float32 for comparisons
 
@@ -46,6 +48,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "decoder": ("vicuna", "llama3", "llama3.1"),
     "vicuna": ("v1.5", "v1.1", "v0"),
     "template": tuple(TEMPLATES),
+    "trainable": ("paper", "projections", "lora", "paper+lora", "full"),
     "audio": ("vector", "patches"),
     "precision": ("bfloat16", "float32"),
 }
@@ -72,8 +75,9 @@ def get_config(arguments: str = "") -> ConfigDict:
         # ml_collections lets a flag replace a None only where the type of other values is declared.
         decoder["rope_scaling"] = placeholder(ConfigDict)
     audio = {**presets.AUDIO_BRANCH, "encoder": {**presets.IMAGEBIND_AUDIO, "output": chosen["audio"]}}
-    # As in Video-LLaMA, BLIP-2's Q-Former on each frame is the part of the connector that stays frozen.
-    trainable = ["!.*/frame_qformer/.*"] if chosen["connector"] == "per_frame" else []
+    trainable = chosen["trainable"].split("+")
+    if "lora" in trainable:
+        decoder["lora"] = presets.LORA
     return ConfigDict(
         {
             "name": "deemo_llama_7b",
@@ -93,7 +97,7 @@ def get_config(arguments: str = "") -> ConfigDict:
                 "workers": 8,
                 # Frames are taken at even distances, and the towers and BLIP-2's Q-Former do not learn: what they make
                 # of a clip, 0.4 MB in bfloat16, is read from the disk where `cache` has put it.
-                "cached_views": 1,
+                "cached_views": 0 if "full" in trainable else 1,
                 "masked_batch": 0.5,
                 "masked_window": 0.25,
                 "masked_split": 0.25,
@@ -108,7 +112,7 @@ def get_config(arguments: str = "") -> ConfigDict:
                 "decoder": decoder,
             },
             "init": "",
-            "trainable": [*trainable, ".*/connector/.*", ".*/projector/.*"],
+            "trainable": trainable,
             "frozen_dtype": chosen["precision"],
             "optimizer": {
                 "lr": 3e-5,

@@ -19,12 +19,12 @@ from deemo_jax.core.recipe import MeshRecipe, Recipe
 from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig
 from deemo_jax.models.from_recipe import abstract_params
 from deemo_jax.models.mesh import make_mesh
-from deemo_jax.models.weights import TRAINED_PARTS
+from deemo_jax.models.weights import OPTIONAL_PARTS
 
 # Problems that are listed of each source, so that those of one file do not crowd out those of the others.
 LISTED = 8
-# Paths that no source need fill: connectors and projectors, which are trained, except the frozen frame Q-Former.
-FREE = re.compile(rf"(?!.*/frame_qformer/)({TRAINED_PARTS})")
+# Paths that no source need fill: LoRA, connectors and projectors, which are trained, except the frozen frame Q-Former.
+FREE = re.compile(rf"(?!.*/frame_qformer/)({OPTIONAL_PARTS})")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,7 @@ from deemo_jax.core.config import Config, from_plain, plain
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import refuse_remote
 from deemo_jax.core.schema import Modality
+from deemo_jax.core.trainable_sets import patterns
 
 INT8 = "int8"
 FROZEN_DTYPES = ("float32", "bfloat16", INT8)
@@ -215,7 +216,8 @@ class Recipe:
     Attributes:
         model: see `deemo_jax.models.deemo_llama.DeemoLlamaConfig.from_config`.
         data, optimizer, train, mesh, tokenizer, prompt: see their classes.
-        trainable: which parameters learn; see `deemo_jax.models.params.is_trainable`.
+        trainable: which parameters learn; see `deemo_jax.models.params.is_trainable`. A config may name sets of them
+            (`deemo_jax.core.trainable_sets`), whose patterns are here.
         init: path of a safetensors tree laid over the random initialisation; empty for none.
         frozen_dtype: 'float32' or 'bfloat16', of the parameters that do not learn; 'int8' for the kernels of the
             decoder's blocks in int8 (`deemo_jax.models.int8`), and the other ones in bfloat16.
@@ -244,6 +246,7 @@ class Recipe:
             UserError: a key that is unknown (with a did-you-mean) or missing, a wrong type, or a senseless value.
         """
         recipe = from_plain(cls, config, "config", sizes=False)
+        recipe = dataclasses.replace(recipe, trainable=patterns(recipe.trainable))
         for key, path in (
             ("data.data_dir", recipe.data.data_dir),
             ("init", recipe.init),

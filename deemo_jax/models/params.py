@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.trainable_sets import TRAINABLE_SETS
 from deemo_jax.models.weights import flatten, unflatten
 
 Tree = dict[str, Any]
@@ -40,8 +41,16 @@ def trainable_paths(paths: Collection[str], patterns: Sequence[str]) -> frozense
         except re.error as error:
             raise UserError(f"config.trainable: {pattern!r} is no regular expression ({error})") from error
         if not found:
+            if "lora_" in pattern:
+                raise UserError(
+                    f"config.trainable: {pattern!r} matches no parameter, as the decoder has no LoRA; set "
+                    "config.model.decoder.lora, as the recipe's argument trainable=lora does"
+                )
             heads = ", ".join(sorted({"/".join(path.split("/")[:2]) for path in paths}))
-            raise UserError(f"config.trainable: {pattern!r} matches no parameter; they begin with {heads}")
+            raise UserError(
+                f"config.trainable: {pattern!r} matches no parameter; they begin with {heads}; sets of them are "
+                f"{', '.join(TRAINABLE_SETS)}"
+            )
     chosen = frozenset(path for path in paths if is_trainable(path, patterns))
     if not chosen:
         raise UserError("config.trainable: nothing is left to learn; name parameters such as 'video/projector/.*'")

@@ -115,3 +115,11 @@ LLAMA31_8B: dict[str, Any] = {
     "rope_scaling": {"factor": 8.0, "low": 1.0, "high": 4.0, "original": 8192},
     "context": 131072,
 }
+
+# AffectGPT's on Qwen2.5: all kernels of a block.
+LORA: dict[str, Any] = {
+    "rank": 16,
+    "alpha": 32.0,
+    "dropout": 0.05,
+    "targets": ["q", "k", "v", "o", "gate", "up", "down"],
+}

@@ -36,6 +36,9 @@ MAX_TENSORS = 100_000
 MAX_DEPTH = 16
 # Paths of connectors and projectors: they are trained here, so a file of pre-trained towers may lack them.
 TRAINED_PARTS = r"[^/]+/(connector|projector)/.*"
+# Paths of LoRA's kernels, which begin as random ones where a file lacks them, and change nothing then.
+LORA_PARTS = r"decoder/.*/lora_[ab]"
+OPTIONAL_PARTS = f"{TRAINED_PARTS}|{LORA_PARTS}"
 
 
 def save_tree(path: str | os.PathLike[str], tree: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
@@ -138,7 +141,7 @@ def load_tree(path: str | os.PathLike[str]) -> dict[str, Any]:
     return unflatten(flat)
 
 
-def overlay(params: Mapping[str, Any], loaded: Mapping[str, Any], *, optional: str = TRAINED_PARTS) -> dict[str, Any]:
+def overlay(params: Mapping[str, Any], loaded: Mapping[str, Any], *, optional: str = OPTIONAL_PARTS) -> dict[str, Any]:
     """`params` with the values of `loaded` in place of its own, in the dtypes of `params`.
 
     Args:

@@ -29,6 +29,7 @@ from deemo_jax.models.parts.layers import (
     param,
     scanned,
 )
+from deemo_jax.models.parts.lora import SUFFIX, LoraConfig, LowRank
 
 # Keys and values of all layers.
 Buffers = tuple[Float[Array, "L B K S H"], Float[Array, "L B K S H"]]
@@ -69,6 +70,7 @@ class LlamaConfig:
         remat: what the backward pass recomputes: none, block, dots or offload.
         unroll: blocks that one turn of the compiled loop holds. With all of them in one turn GPUs read weights where
             they lie, instead of a copy of each layer's, and the program takes minutes to compile.
+        lora: low-rank kernels beside those of the blocks; None for none.
     """
 
     vocab: int = 32000
@@ -83,6 +85,7 @@ class LlamaConfig:
     context: int = 4096
     remat: Remat = Remat.NONE
     unroll: int = 1
+    lora: LoraConfig | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.unroll <= self.depth:
@@ -203,7 +206,11 @@ class LlamaBlock(nn.Module):
         return self._linear(name, (heads, self.config.head_dim), ("embed", axis, "head_dim"), h_BTD)
 
     def _linear(self, name: str, features: tuple[int, ...], names: Names, x: Array, inputs: int = 1) -> Array:
-        return Linear(features, names, inputs, use_bias=False, dtype=self.dtype, int8=self.int8, name=name)(x)
+        y = Linear(features, names, inputs, use_bias=False, dtype=self.dtype, int8=self.int8, name=name)(x)
+        lora = self.config.lora
+        if lora is None or name not in lora.modules:
+            return y
+        return y + LowRank(lora, features, names, inputs, self.dtype, name=name + SUFFIX)(x)
 
 
 class Llama(nn.Module):
