@@ -89,7 +89,7 @@ def may_be_shown(material: Material, rows: Iterable[Prediction]) -> bool:
 
 
 def is_readable(row: Prediction, material: Material, *, of_run: bool) -> bool:
-    """Whether the texts of a row may be shown of a clip that may be.
+    """Whether a row's answer may be shown of a clip that may be.
 
     A run has read what its dataset holds. What another system has read or heard, only its rows can say.
 
@@ -101,17 +101,17 @@ def is_readable(row: Prediction, material: Material, *, of_run: bool) -> bool:
     return bool(row.transcript_provenance or (of_run and material.transcript_provenance))
 
 
-def card(rows: Sequence[Prediction], material: Material, readable: Sequence[bool]) -> Card:
+def card(rows: Sequence[Prediction], material: Material, readable: Sequence[bool], reference: str) -> Card:
     """The card of a clip.
 
     Args:
         rows: of each system, its answer.
         material: what may be shown of the clip.
-        readable: of each row, whether its texts are shown.
+        readable: of each row, whether its answer is shown.
+        reference: the reference explanation, which may be shown; empty for none.
     """
     first = rows[0]
     kinds = list(dict.fromkeys(segment.label for segment in material.nfbl))
-    reference = next((row.reference for row, yes in zip(rows, readable, strict=True) if yes and row.reference), "")
     return Card(
         clip_id=first.clip_id,
         truth=first.emotion_true,

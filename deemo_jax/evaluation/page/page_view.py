@@ -97,6 +97,7 @@ def view(
     judged: Sequence[JudgedScore] = (),
     *,
     include_raw_text: bool,
+    own_references: bool = True,
 ) -> View:
     """Puts a page together.
 
@@ -107,6 +108,7 @@ def view(
         metadata: by which scores are grouped; None for none.
         judged: what judges said of the reasonings.
         include_raw_text: whether clips are shown whose words may hold names.
+        own_references: whether reference explanations are those of the systems' files, and not of another one.
     """
     first = found.systems[0].rows
     cards, raw, unknown = [], 0, 0
@@ -115,9 +117,15 @@ def view(
     for rows in itertools.islice(together, MOST_CLIPS):
         material = materials.get(rows[0].clip_id, Material())
         if include_raw_text or may_be_shown(material, rows):
-            pairs = zip(rows, of_run, strict=True)
+            pairs = list(zip(rows, of_run, strict=True))
             readable = [include_raw_text or is_readable(row, material, of_run=run) for row, run in pairs]
-            cards.append(card(rows, material, readable))
+            # What a dataset says of its own texts, it does not say of the explanations in another file.
+            told = [
+                row.reference
+                for row, run in pairs
+                if include_raw_text or is_readable(row, material, of_run=run and own_references)
+            ]
+            cards.append(card(rows, material, readable, next(filter(None, told), "")))
         elif RAW_TRANSCRIPT in (material.transcript_provenance, *(row.transcript_provenance for row in rows)):
             raw += 1
         else:

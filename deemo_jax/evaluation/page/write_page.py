@@ -84,7 +84,15 @@ def write_page(request: PageRequest) -> tuple[Path, View]:
     materials = read_materials(clips, dataset, request.deid, budget(len(clips)))
     best = truth.corpus.optimal_accuracy if truth and truth.corpus else None
     found = compare(systems, labels, TABLE_5 if request.published else (), best=best)
-    shown = view(found, labels, materials, metadata, judged, include_raw_text=request.include_raw_text)
+    shown = view(
+        found,
+        labels,
+        materials,
+        metadata,
+        judged,
+        include_raw_text=request.include_raw_text,
+        own_references=truth is None,
+    )
     with atomic(path) as temporary:
         temporary.write_text(render(shown), encoding="utf-8")
     return path, shown

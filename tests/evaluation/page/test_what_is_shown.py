@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -94,6 +95,14 @@ def test_any_row_that_says_raw_keeps_a_clip_out_and_silence_is_no_permission(run
     text, page, found = written(theirs, tmp_path / "b", data_dir=str(run[0].parent / "data"))
     assert len(page.cards) == len(CLIPS) - 1 and "spoken in good" in text and "reasons of good" not in text
     assert "5 answers of all are scored and their words not shown" in found.left_out[-1]
+    truth = tmp_path / "truth.jsonl"
+    stated = [
+        {"clip_id": row.clip_id, "emotion": row.emotion_true, "reasoning": f"truth of {row.clip_id}"} for row in run[1]
+    ]
+    truth.write_text("".join(json.dumps(row) + "\n" for row in stated))
+    text, page, _ = written(run[0], tmp_path / "e", truth=truth)
+    assert "reasons of good" in text and "truth of good" not in text and len(page.cards) == len(CLIPS) - 1
+    assert "truth of good" in written(run[0], tmp_path / "f", truth=truth, include_raw_text=True)[0]
     told = write_rows(tmp_path / "told.jsonl", run[1], transcript_provenance=RULES)
     assert len(written(told, tmp_path / "c")[1].cards) == len(CLIPS)
     raw = [dataclasses.replace(row, transcript_provenance=RAW if row.clip_id == "good" else None) for row in run[1]]
