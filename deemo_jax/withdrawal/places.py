@@ -38,6 +38,7 @@ class Places:
         annotations: files of annotations.
         private_lists: of which clip was made from which raw file.
         pages: HTML files.
+        links: to folders, which are not followed.
         unsettled: datasets whose replacement an ended process left undone, see `record_removal.settle`.
     """
 
@@ -51,6 +52,7 @@ class Places:
     annotations: list[Path] = dataclasses.field(default_factory=list)
     private_lists: list[Path] = dataclasses.field(default_factory=list)
     pages: list[Path] = dataclasses.field(default_factory=list)
+    links: list[Path] = dataclasses.field(default_factory=list)
     unsettled: list[Path] = dataclasses.field(default_factory=list)
 
 
@@ -80,6 +82,7 @@ def _folders(root: Path, found: Places) -> Iterator[tuple[Path, frozenset[str]]]
     for folder, inside, files in os.walk(root, onerror=refused):
         found.unsettled += [Path(folder, name.removeprefix(REPLACED)) for name in inside if name.startswith(REPLACED)]
         inside[:] = sorted(name for name in inside if name not in SKIPPED and not name.startswith("."))
+        found.links += [path for name in inside if (path := Path(folder, name)).is_symlink()]
         yield Path(folder), frozenset(files)
 
 

@@ -22,6 +22,7 @@ from deemo_jax.withdrawal import withdrawals_list
 from deemo_jax.withdrawal.clip_traces import clip_traces
 from deemo_jax.withdrawal.dataset_traces import dataset_traces, theirs
 from deemo_jax.withdrawal.identify import Contents, identify, read
+from deemo_jax.withdrawal.places import Places
 from deemo_jax.withdrawal.result_traces import mentions, ours, result_traces
 from deemo_jax.withdrawal.seen_by import Holding, Seen, seen_by
 from deemo_jax.withdrawal.subject import Subject, subject_of
@@ -31,6 +32,8 @@ from deemo_jax.withdrawal.trace import Trace
 LOCK = ".withdraw.lock"
 # Share of a dataset's bytes that must be free to write it again.
 MARGIN = 1.05
+# Links that a note names, at most.
+NAMED = 3
 # The order in which traces are removed: that by which others are found comes last.
 ORDER = ("audit", "clips", "comparison", "page", "evaluation", "judgements", "predictions", "calibration")
 LAST = ("features", "lengths of prompts", "dataset")
@@ -166,10 +169,10 @@ def _find(named: Subject, request: WithdrawalRequest, roots: Sequence[Path]) -> 
     left |= {
         page: "a page that names their clips" for page in places.pages if not ours(page) and mentions(page, subject)
     }
-    return Withdrawal(subject, traces, seen, left, _notes(contents, subject))
+    return Withdrawal(subject, traces, seen, left, _notes(contents, places, subject))
 
 
-def _notes(contents: Contents, subject: Subject) -> list[str]:
+def _notes(contents: Contents, places: Places, subject: Subject) -> list[str]:
     """What else may be theirs, or is of others."""
     records = [record for of in contents.records.values() for record in of]
     of_theirs = [record for record in records if subject.owns(record.clip_id, record.person_id)]
@@ -182,6 +185,11 @@ def _notes(contents: Contents, subject: Subject) -> list[str]:
         notes.append(f"{what}: {len(others)}")
     if persons := sorted({record.person_id for record in of_theirs} - {subject.person_id, ""}):
         notes.append(f"these clips are of {', '.join(persons)}: give the pseudonym, too, to withdraw all of a person's")
+    if places.links:
+        named = ", ".join(map(str, places.links[:NAMED])) + (", ..." if len(places.links) > NAMED else "")
+        notes.append(
+            f"{len(places.links)} links to folders were not followed; name what they lead to with --in: {named}"
+        )
     return notes
 
 
@@ -211,8 +219,9 @@ def _nothing(found: Withdrawal, named: Subject, roots: Sequence[Path]) -> Withdr
     rows = [row for root in roots for row in withdrawals_list.noted(root, named.digest)]
     if not rows:
         where = ", ".join(map(str, roots))
+        also = "".join(f" ({note})" for note in found.notes)
         raise UserError(
-            f"nothing of this person is in {where}; mind the spelling of the pseudonym, or name more folders with --in"
+            f"nothing of this person is in {where}{also}; mind the spelling, or name more folders with --in"
         )
     return dataclasses.replace(found, before=str(rows[-1].get("at")))
 

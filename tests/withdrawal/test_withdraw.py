@@ -126,6 +126,14 @@ def test_who_was_there_before_is_known_after_another_has_left(root: Path, capsys
     assert "work/checkpoints (steps 5): trained on up to 2 of their clips\n" in capsys.readouterr().out
 
 
+def test_links_are_named(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "link").symlink_to(tmp_path)
+    assert run(root, "anna") == 0
+    assert f"1 links to folders were not followed; name what they lead to with --in: {root / 'link'}" in (
+        capsys.readouterr().out
+    )
+
+
 def test_by_source_every_clip_of_a_recording_is_meant(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,6 +167,7 @@ def test_an_interrupted_removal_is_finished_by_the_same_command(root: Path, monk
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", killed)
+    (root / "data/deemo_mer/.removing-1.0.0-abc").mkdir()
     assert run(root, "anna", "--remove") == 130 and count == [1]
     monkeypatch.undo()
     assert not (root / VERSION).exists()
