@@ -5,6 +5,8 @@
     python -m deemo_jax.convert --config ... --out CKPT --check [--source ...]      # compares hashes, and values
     python -m deemo_jax.convert --config ... --out CKPT --parity --source ...       # compares outputs with PyTorch's
     python -m deemo_jax.convert --workdir runs/deemo_7b --to_pytorch connectors.pth # writes a run's connectors
+    python -m deemo_jax.convert --workdir runs/deemo_7b --to_peft DIR               # writes its LoRA for PEFT
+    python -m deemo_jax.convert --workdir runs/deemo_7b --to_hugging_face DIR       # writes its decoder, LoRA added
 
 A tensor that no table knows is an error; all errors are named together, and nothing is written where there is one.
 Reading .pth files, --parity and writing .pth need PyTorch: make setup EXTRAS=convert.
@@ -27,9 +29,13 @@ CHECK = flags.DEFINE_bool("check", False, "Verify the checkpoint in --out instea
 PARITY = flags.DEFINE_bool("parity", False, "Compare what --out computes with what PyTorch computes from the sources.")
 LAYERS = flags.DEFINE_integer("layers", 0, "With --parity: only so many layers of each tower; 0 is all.", lower_bound=0)
 LIST = flags.DEFINE_bool("list", False, "Name the sources that can be read, and end.")
-WORKDIR = flags.DEFINE_string("workdir", "", "With --to_pytorch: the run whose connectors are written.")
+WORKDIR = flags.DEFINE_string("workdir", "", "With --to_pytorch and its like: the run of which something is written.")
 TO_PYTORCH = flags.DEFINE_string(
     "to_pytorch", "", "Write trained connectors under Video-LLaMA's names: .pth, .safetensors."
+)
+TO_PEFT = flags.DEFINE_string("to_peft", "", "Write the decoder's LoRA as a folder that PEFT opens.")
+TO_HUGGING_FACE = flags.DEFINE_string(
+    "to_hugging_face", "", "Write the decoder, with LoRA added to its kernels, as a folder that transformers opens."
 )
 
 
@@ -44,6 +50,8 @@ def main() -> None:
             allow_extra=ALLOW_EXTRA.value,
             listing=LIST.value,
             to_pytorch=TO_PYTORCH.value,
+            to_peft=TO_PEFT.value,
+            to_hugging_face=TO_HUGGING_FACE.value,
             workdir=WORKDIR.value,
             check=CHECK.value,
             parity=PARITY.value,

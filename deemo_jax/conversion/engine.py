@@ -5,30 +5,27 @@ A checkpoint is a folder: weights.safetensors (by this model's parameter paths),
 and the decoder's tokenizer where its folder has one. A recipe starts from it with `config.init=FOLDER`.
 """
 
-import contextlib
-import glob
 import math
+import re
 import resource
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from deemo_jax.conversion import checkpoint_record as records
+from deemo_jax.conversion.io.new_folder import new_folder
 from deemo_jax.conversion.io.row_writer import RowWriter
 from deemo_jax.conversion.plan import ConversionPlan, Opened, planned
 from deemo_jax.conversion.sources import SOURCES
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import current_umask, open_output
+from deemo_jax.core.files import open_output
 from deemo_jax.core.recipe import Recipe
-from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.models.checkpoint_origin import versions
-from deemo_jax.models.weights import CONVERSION, WEIGHTS, Stored, open_tensors
+from deemo_jax.models.weights import CONVERSION, LORA_PARTS, WEIGHTS, Stored, open_tensors
 
 
 def convert(recipe: Recipe, sources: Mapping[str, str], out: Path, allow_extra: str | None = None) -> dict[str, Any]:
@@ -51,7 +48,7 @@ def convert(recipe: Recipe, sources: Mapping[str, str], out: Path, allow_extra: 
     plan = planned(recipe, sources, allow_extra)
     if out.exists():
         return _already(out, recipe, _identity(recipe, plan)) | {"already": True}
-    with _folder(out) as folder:
+    with new_folder(out) as folder:
         wanted = _identity(recipe, plan)
         weights = folder / WEIGHTS
         kinds = {path: (tuple(leaf.shape), np.dtype(leaf.dtype)) for path, leaf in plan.filled().items()}
@@ -62,7 +59,7 @@ def convert(recipe: Recipe, sources: Mapping[str, str], out: Path, allow_extra: 
             "weights_sha256": files.sha256(weights),
             "bytes": weights.stat().st_size,
             "report": [_summary(source) for source in plan.sources],
-            "drawn_at_random": sorted({"/".join(path.split("/")[:2]) for path in plan.left}),
+            "drawn_at_random": sorted({_part(path) for path in plan.left}),
             "peak_memory_bytes": peak_memory(),
             "versions": versions(),
         }
@@ -196,33 +193,8 @@ def _summary(source: Opened) -> dict[str, Any]:
     }
 
 
-@contextlib.contextmanager
-def _folder(out: Path) -> Iterator[Path]:
-    """A temporary folder beside `out`, renamed to `out` at the end, or removed after an error.
-
-    Raises:
-        UserError: another process writes `out`, or has just written it; or the folder cannot be written.
-    """
-    temporary: Path | None = None
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with Lock(out.with_name(f".{out.name}.lock"), "name another --out", out, stays=False) as lock:
-            lock.take()
-            if out.exists():
-                raise UserError(f"{out}: another conversion has written it just now; run again to compare it")
-            beginning, end = f".{out.name}.", ".partial"
-            if lock.held:  # what a killed process has left
-                for rest in out.parent.glob(glob.escape(beginning) + "?" * 8 + end):
-                    shutil.rmtree(rest, ignore_errors=True)
-            temporary = Path(tempfile.mkdtemp(prefix=beginning, suffix=end, dir=out.parent))
-            yield temporary
-            temporary.chmod(0o777 & ~current_umask())
-            temporary.replace(out)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written ({error.strerror or error}); check space and permissions") from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+def _part(path: str) -> str:
+    return "decoder's LoRA" if re.fullmatch(LORA_PARTS, path) else "/".join(path.split("/")[:2])
 
 
 def _bits(array: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from deemo_jax.conversion.io import value_checks
-from deemo_jax.conversion.io.public_file import PublicFile, open_public
+from deemo_jax.conversion.io.public_file import PublicFile
 from deemo_jax.conversion.sources import FILLERS, SOURCES
 from deemo_jax.conversion.tables.rules import Fill, Match, match, pattern
 from deemo_jax.conversion.tokenizer_files import TokenizerFiles, find_tokenizer_files
@@ -107,7 +107,7 @@ def planned(
     opened = []
     for name, path in sources.items():
         try:
-            file = open_public(path)
+            file = SOURCES[name].open(path)
             table = SOURCES[name].table(config, file.shapes.keys(), Path(path))
         except UserError as error:
             problems[name] = [str(error)]

@@ -11,12 +11,16 @@ from deemo_jax.core.config import Config
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
 
+# The flags that write what a run has trained.
+BACK = ("to_pytorch", "to_peft", "to_hugging_face")
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ConversionRequest:
     """What a person asks for; see `python -m deemo_jax.convert --help`.
 
-    One thing is done: the first of `listing`, `to_pytorch`, `check` and `parity` that is asked for, else a conversion.
+    One thing is done: the first of `listing`, `to_pytorch`, `to_peft`, `to_hugging_face`, `check` and `parity` that is
+    asked for, else a conversion.
 
     Attributes:
         config: of the recipe whose model is filled; None where no recipe is named.
@@ -25,6 +29,8 @@ class ConversionRequest:
         allow_extra: regular expression for whole public keys that are ignored; None for none.
         listing: names the sources that can be read.
         to_pytorch: file that the connectors of the run in `workdir` are written to; empty for none.
+        to_peft: folder that the LoRA of the run in `workdir` is written to; empty for none.
+        to_hugging_face: folder that the run's decoder is written to; empty for none.
         workdir: see `to_pytorch`.
         check: verifies the checkpoint in `out`.
         parity: compares what `out` computes with what PyTorch computes from the sources.
@@ -37,6 +43,8 @@ class ConversionRequest:
     allow_extra: str | None = None
     listing: bool = False
     to_pytorch: str = ""
+    to_peft: str = ""
+    to_hugging_face: str = ""
     workdir: str = ""
     check: bool = False
     parity: bool = False
@@ -50,14 +58,15 @@ def run(asked: ConversionRequest) -> None:
         UserError: something that is needed is not given; see `deemo_jax.conversion.engine`; or the checkpoint is not
             what was written, or does not compute what PyTorch does.
     """
-    if asked.to_pytorch and not asked.workdir:
-        raise UserError("--to_pytorch: name the run with --workdir")
+    back = next((flag for flag in BACK if getattr(asked, flag)), "")
+    if back and not asked.workdir:
+        raise UserError(f"--{back}: name the run with --workdir")
     sources = _by_name(asked.sources)
     if asked.listing:
         _list()
         return
-    if asked.to_pytorch:
-        _write_back(asked)
+    if back:
+        _write_back(asked, back)
         return
     if asked.config is None or not asked.out:
         raise UserError("name a recipe with --config and a folder with --out")
@@ -85,10 +94,15 @@ def _list() -> None:
     print("\n".join(f"{name:<20}{source.what}" for name, source in SOURCES.items()))
 
 
-def _write_back(asked: ConversionRequest) -> None:
-    from deemo_jax.conversion.export import write_connectors
+def _write_back(asked: ConversionRequest, flag: str) -> None:
+    from deemo_jax.conversion import decoder_export, export
 
-    print(write_connectors(asked.workdir, Path(asked.to_pytorch)))
+    write = {
+        "to_pytorch": export.write_connectors,
+        "to_peft": decoder_export.write_adapter,
+        "to_hugging_face": decoder_export.write_decoder,
+    }[flag]
+    print(write(asked.workdir, Path(getattr(asked, flag))))
 
 
 def _check(recipe: Recipe, asked: ConversionRequest, sources: Mapping[str, str]) -> None:

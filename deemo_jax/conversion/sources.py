@@ -4,7 +4,18 @@ import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from deemo_jax.conversion.tables import blip2, blip2_hf, connectors, eva_vit_g, imagebind, llama, llama_config, qformer
+from deemo_jax.conversion.io.public_file import PublicFile, open_adapter, open_public
+from deemo_jax.conversion.tables import (
+    blip2,
+    blip2_hf,
+    connectors,
+    eva_vit_g,
+    imagebind,
+    llama,
+    llama_config,
+    peft_adapter,
+    qformer,
+)
 from deemo_jax.conversion.tables.rules import WeightTable
 from deemo_jax.core.errors import UserError
 from deemo_jax.models.deemo_llama import BranchConfig, DeemoLlamaConfig
@@ -19,10 +30,12 @@ class Source:
     Attributes:
         what: what it is, in a few words, for help texts.
         table: gives its table of weights, from the model's config, the file's keys and its path.
+        open: opens the path that a person names.
     """
 
     what: str
     table: Callable[[DeemoLlamaConfig, Keys, Path], WeightTable]
+    open: Callable[[str | Path], PublicFile] = open_public
 
 
 def _eva_vit_g(config: DeemoLlamaConfig, keys: Keys, path: Path) -> WeightTable:
@@ -53,6 +66,10 @@ def _llama(config: DeemoLlamaConfig, keys: Keys, path: Path) -> WeightTable:
     return llama.llama(llama_config.check(path, config.decoder.config)).mounted("decoder")
 
 
+def _lora(config: DeemoLlamaConfig, keys: Keys, path: Path) -> WeightTable:
+    return peft_adapter.adapter(peft_adapter.check(path, config.decoder.config.lora)).mounted("decoder")
+
+
 def _video_llama(config: DeemoLlamaConfig, keys: Keys, path: Path) -> WeightTable:
     connector = _video(config, "vit").connector
     if connector.name != "per_frame":
@@ -76,6 +93,7 @@ SOURCES: Mapping[str, Source] = {
     "blip2_hf": Source("instead of these two: the Hugging Face folder of a BLIP-2", _blip2_hf),
     "imagebind": Source("ImageBind: imagebind_huge.pth", _imagebind),
     "llama": Source("the decoder: a Hugging Face folder of Vicuna or another LLaMA", _llama),
+    "lora": Source("LoRA on that decoder: the folder of a PEFT adapter", _lora, open_adapter),
     "video_llama": Source("Video-LLaMA's video connector: finetune-vicuna7b-v2.pth", _video_llama),
     "video_llama_audio": Source("Video-LLaMA's audio connector: finetune_vicuna7b_audiobranch.pth", _video_llama_audio),
     "minigpt4": Source("MiniGPT-4's projection: pretrained_minigpt4_7b.pth", _minigpt4),

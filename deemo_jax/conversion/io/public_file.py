@@ -8,7 +8,8 @@ import safetensors
 
 from deemo_jax.conversion.io.pickles import open_pickle, verify_pickle
 from deemo_jax.conversion.io.tensor_entry import Entry
-from deemo_jax.conversion.io.wrapper_names import ADAPTER, MERGE, unwrapped
+from deemo_jax.conversion.io.wrapper_names import MERGE, unwrapped
+from deemo_jax.conversion.tables.peft_adapter import ADAPTER
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import open_input, read_json
 
@@ -17,6 +18,8 @@ PICKLES = (".pth", ".pt", ".bin")
 # In a Hugging Face folder: the list of the shards, or the only file.
 INDICES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 SINGLES = ("model.safetensors", "pytorch_model.bin")
+# In the folder of a PEFT adapter.
+ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin")
 # First bytes of what a failed download leaves in place of the weights, and what it is.
 STAND_INS = (
     (b"version https://git-lfs", "a Git-LFS pointer; run git lfs pull in its folder"),
@@ -78,7 +81,23 @@ def open_public(path: str | Path) -> PublicFile:
             disagree with their index, or an adapter that is not merged.
     """
     path = Path(path)
-    shards, index = _shards(path)
+    return _opened(path, *_shards(path))
+
+
+def open_adapter(path: str | Path) -> PublicFile:
+    """Opens the folder of a PEFT adapter; names are without PEFT's prefix.
+
+    Raises:
+        UserError: there is no adapter, or see `open_public`.
+    """
+    path = Path(path)
+    file = next((path / name for name in ADAPTERS if (path / name).is_file()), None)
+    if file is None:
+        raise UserError(f"{path}: holds none of {', '.join(ADAPTERS)}; give the folder of a PEFT adapter")
+    return _opened(path, (file,), {}, adapter=True)
+
+
+def _opened(path: Path, shards: tuple[Path, ...], index: Mapping[str, Path], *, adapter: bool = False) -> PublicFile:
     tensors: dict[str, Entry] = {}
     for shard in shards:
         _refuse_stand_ins(shard)
@@ -91,7 +110,7 @@ def open_public(path: str | Path) -> PublicFile:
     for key, shard in index.items():
         if key not in tensors:
             raise UserError(f"{shard}: lacks {key}, which the folder's index promises; is the download complete?")
-    return PublicFile(path, shards, unwrapped(tensors, path))
+    return PublicFile(path, shards, unwrapped(tensors, path, adapter=adapter))
 
 
 def _shards(path: Path) -> tuple[tuple[Path, ...], dict[str, Path]]:

@@ -21,20 +21,21 @@ INSIDE = re.compile(r"(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wra
 DELTA = re.compile(
     r"(?:.*\.)?(?:lora_\w+|base_layer|original_module|modules_to_save|ia3_l|(?:hada|lokr|oft|vera)_\w+)(?:\..*)?"
 )
-# The file that marks a folder as PEFT's adapter, and what a person can do about an adapter.
-ADAPTER = "adapter_config.json"
+# What a person can do about an adapter.
 MERGE = "merge it into its model first (PEFT: model.merge_and_unload().save_pretrained(DIR)) and give that folder"
 
 
-def unwrapped(tensors: Mapping[str, Entry], path: Path) -> dict[str, Entry]:
+def unwrapped(tensors: Mapping[str, Entry], path: Path, *, adapter: bool = False) -> dict[str, Entry]:
     """The tensors under the model's own names; several prefixes may follow each other in any order.
 
     Args:
         tensors: public key -> tensor.
         path: of the file, for messages.
+        adapter: whether an adapter is asked for.
 
     Raises:
-        UserError: two tensors have the same name without prefixes; or there is an adapter, LoRA or another.
+        UserError: two tensors have the same name without prefixes; or there is an adapter, LoRA or another, where none
+            is asked for.
     """
     averaged = COUNTER in tensors and all(key == COUNTER or key.startswith("module.") for key in tensors)
     names = {key: INSIDE.sub("", key) for key in tensors if not (averaged and key == COUNTER)}
@@ -45,7 +46,7 @@ def unwrapped(tensors: Mapping[str, Entry], path: Path) -> dict[str, Entry]:
         if name in found:
             raise UserError(f"{path}: holds {name} twice, once as {key}; give a file of one model")
         found[name] = tensors[key] if name == key else _renamed(tensors[key], key)
-    if deltas := [name for name in found if DELTA.fullmatch(name)]:
+    if deltas := [name for name in found if not adapter and DELTA.fullmatch(name)]:
         raise UserError(f"{path}: holds an adapter that is not merged ({len(deltas)} parts, e.g. {deltas[0]}); {MERGE}")
     return found
 

@@ -1,5 +1,6 @@
 """Pairs of outputs for each part of the model: PyTorch's from public files, ours from the checkpoint, same inputs."""
 
+import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -65,7 +66,7 @@ def _towers(
         theirs = pytorch_outputs.imagebind(pytorch_outputs.getter(files["imagebind"]), sizes, depths, mel)
         yield "ImageBind", theirs, our_outputs.imagebind(stored, sizes, depths, mel, dtype)
     if "llama" in files:
-        sizes = config.decoder.config
+        sizes = dataclasses.replace(config.decoder.config, lora=None)  # the source has none
         ids, depth = rng.integers(0, sizes.vocab, (1, 12)), min(layers or sizes.depth, sizes.depth)
         theirs = pytorch_outputs.decoder(files["llama"], files["llama"].path, depth, ids)
         yield "decoder", theirs, our_outputs.decoder(stored, sizes, depth, ids, dtype)

@@ -130,3 +130,28 @@ def _number(values: Mapping[str, Any], key: str, default: float | None, path: Pa
     if not math.isfinite(number):
         raise UserError(f"{path}: its {key} is {value!r}, which is no number that can be used")
     return number
+
+
+def written(ours: LlamaConfig, dtype: str) -> dict[str, Any]:
+    """The content of config.json for a decoder whose weights are written in a dtype; `check` accepts it."""
+    scaling = ours.rope_scaling
+    stretch = scaling and {
+        "rope_type": "llama3",
+        "factor": scaling.factor,
+        "low_freq_factor": scaling.low,
+        "high_freq_factor": scaling.high,
+        "original_max_position_embeddings": scaling.original,
+    }
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        **{key: getattr(ours, name) for key, name, _ in FIELDS},
+        "num_key_value_heads": ours.kv_heads,
+        "head_dim": ours.head_dim,
+        "max_position_embeddings": ours.context,
+        "rope_theta": ours.theta,
+        "rope_scaling": stretch,
+        **{key: value for key, value in FIXED if key != "partial_rotary_factor"},
+        "tie_word_embeddings": False,
+        "torch_dtype": dtype,
+    }

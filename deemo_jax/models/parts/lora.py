@@ -1,6 +1,6 @@
 """LoRA (arXiv 2106.09685): beside a frozen kernel W two thin ones that learn: x . W becomes x . (W + scale A B).
 
-Axes: L layers, R rank.
+Axes: R rank.
 """
 
 import dataclasses
@@ -101,15 +101,6 @@ class LowRank(nn.Module):
         contracted = tuple(range(x.ndim - inputs, x.ndim)), tuple(range(inputs))
         thin = jax.lax.dot_general(x, a.astype(self.dtype), (contracted, ((), ())))
         return jnp.tensordot(thin * jnp.asarray(self.config.scale, self.dtype), b.astype(self.dtype), 1)
-
-
-def merged(
-    kernel: Float[Array, "L ..."], a: Float[Array, "L ... R"], b: Float[Array, "L R ..."], scale: float
-) -> Float[Array, "L ..."]:
-    """W + scale A B of all layers, in float32."""
-    layers, rank = a.shape[0], a.shape[-1]
-    products = jnp.einsum("lir,lro->lio", a.reshape(layers, -1, rank), b.reshape(layers, rank, -1))
-    return kernel.astype(jnp.float32) + scale * products.reshape(kernel.shape)
 
 
 def _kaiming_uniform(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
