@@ -1,4 +1,4 @@
-"""`python -m deemo_jax.build DATASET`: a TFDS dataset from de-identified clips, behind the privacy gate."""
+"""`python -m deemo_jax.build DATASET`: a TFDS dataset: de-identified clips behind the privacy gate, or captions."""
 
 import argparse
 import sys
@@ -9,6 +9,12 @@ from deemo_jax.core import cli, formats
 from deemo_jax.core.files import refuse_other_bytes
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
 
+# Datasets of captioned videos and images, for stage 1.
+CAPTIONS = ("webvid", "cc3m", "captions")
+# Flags of `deemo_mer` that these know, and flags that only these know.
+SHARED = frozenset({"dataset", "data_dir", "frames", "overwrite", "workers"})
+OF_CAPTIONS = frozenset({"source", "media", "keep_faces", "caption_rule", "shard_rows", "beam"})
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
@@ -18,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="Exit code 0: the dataset is there, whole; 2: refused, and nothing was written, or some clips could not"
         " be read, and the others are in the dataset.",
     )
-    parser.add_argument("dataset", nargs="?", choices=["deemo_mer"], help="which dataset")
+    parser.add_argument("dataset", nargs="?", choices=["deemo_mer", *CAPTIONS], help="which dataset")
     parser.add_argument(
         "--manifest",
         nargs="+",
@@ -86,6 +92,29 @@ def parser() -> argparse.ArgumentParser:
         default=1,
         help="processes that read media (default 1); 0: none but this one, which a damaged file may end",
     )
+    captions = parser.add_argument_group("webvid, cc3m and captions", "captioned videos and images, for stage 1")
+    captions.add_argument(
+        "--source",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="the folder that holds captions and media, or the files with captions",
+    )
+    captions.add_argument("--media", type=Path, metavar="DIR", help="where videos and images lie, if elsewhere")
+    captions.add_argument(
+        "--keep_faces", action="store_true", help="leave faces visible, as in the paper; they are covered otherwise"
+    )
+    captions.add_argument(
+        "--caption_rule",
+        choices=["webvid", "raw"],
+        help="how captions are cleaned (default: webvid for webvid, raw for others)",
+    )
+    captions.add_argument("--shard_rows", type=int, default=1000, help="rows of a shard (default 1000)")
+    captions.add_argument(
+        "--beam",
+        metavar="OPTIONS",
+        help="make the shards with Apache Beam: --beam='--runner=DirectRunner --direct_num_workers=2'",
+    )
     parser.add_argument(
         "--show_format",
         action="store_true",
@@ -105,6 +134,11 @@ def build(argv: Sequence[str] | None = None) -> None:
     if args.show_format:
         print(formats.shown((formats.ANNOTATIONS, formats.SOURCES, formats.SPLITS, formats.ATTESTATION, formats.CARD)))
         return
+    if args.dataset in CAPTIONS:
+        _captions(args, flags)
+        return
+    if others := _given(args, flags) & OF_CAPTIONS:
+        flags.error(f"--{min(others)} goes with {', '.join(CAPTIONS)}")
     if args.attest_template:
         from deemo_jax.data.build.attestation import write_template
 
@@ -123,6 +157,42 @@ def build(argv: Sequence[str] | None = None) -> None:
         from deemo_jax.data.card.write_card import write_card
 
         print(write_card(args.data_dir, args.dataset, args.card, include_raw=args.include_raw_text))
+
+
+def _given(args: argparse.Namespace, flags: argparse.ArgumentParser) -> set[str]:
+    """The flags that have another value than their default."""
+    return {name for name, value in vars(args).items() if value != flags.get_default(name)}
+
+
+def _captions(args: argparse.Namespace, flags: argparse.ArgumentParser) -> None:
+    """Builds a dataset of captions.
+
+    Raises:
+        UserError: see `tfds_builders.build_captions.build_captions`.
+    """
+    if others := _given(args, flags) - SHARED - OF_CAPTIONS:
+        flags.error(f"--{min(others)} goes with deemo_mer")
+    if not (args.source and args.data_dir):
+        flags.error(f"give {args.dataset} --source and --data_dir")
+    refuse_other_bytes(args.data_dir)
+
+    from deemo_jax.data.captions.sources import find_source
+    from tfds_builders.build_captions import CaptionRequest, build_captions
+
+    built = build_captions(
+        CaptionRequest(
+            dataset=args.dataset,
+            source=find_source(args.dataset, args.source, args.media, args.caption_rule),
+            data_dir=args.data_dir,
+            frames=args.frames,
+            keep_faces=args.keep_faces,
+            shard_rows=args.shard_rows,
+            overwrite=args.overwrite,
+            workers=args.workers,
+            beam=args.beam,
+        )
+    )
+    print(built)
 
 
 def _make(args: argparse.Namespace, flags: argparse.ArgumentParser) -> None:

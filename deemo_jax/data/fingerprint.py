@@ -89,7 +89,7 @@ def measure(builder: tfds.core.DatasetBuilder) -> Fingerprint:
     paths = [path for files in _files(builder).values() for path in files]
     shards = {path.name: Shard(_size(path), sha256(path)) for path in with_progress(paths, "hashes of shards")}
     splits = {name: int(split.num_examples) for name, split in builder.info.splits.items()}
-    labels = labels_of(builder.info.features, builder.data_path)
+    labels = _labels(builder)
     return Fingerprint(builder.name, str(builder.info.version), splits, shards, labels)
 
 
@@ -114,7 +114,7 @@ def stored(builder: tfds.core.DatasetBuilder) -> Fingerprint | None:
     found = Fingerprint.from_json(read_json(path), path)
     splits = {name: int(split.num_examples) for name, split in builder.info.splits.items()}
     names = {file.name for files in _files(builder).values() for file in files}
-    labels = labels_of(builder.info.features, builder.data_path)
+    labels = _labels(builder)
     recorded = found.version, dict(found.splits), found.shards.keys(), found.labels
     if recorded != (str(builder.info.version), splits, names, labels):
         raise UserError(f"{path}: is of another dataset than the one that lies beside it; build it again")
@@ -175,6 +175,12 @@ def differences(before: Fingerprint, now: Fingerprint) -> list[str]:
         more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
         found.append(f"other content in {', '.join(others[:NAMED])}{more}")
     return found
+
+
+def _labels(builder: tfds.core.DatasetBuilder) -> Labels:
+    """The labels of a dataset; DEEMO's own for one whose records have no emotion, such as captions."""
+    features = builder.info.features
+    return labels_of(features, builder.data_path) if "emotion" in features else DEEMO_LABELS
 
 
 def _files(builder: tfds.core.DatasetBuilder) -> dict[str, list[Path]]:

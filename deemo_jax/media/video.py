@@ -220,6 +220,26 @@ def sample_frames(
     Raises:
         UserError: missing, no media, no picture, or no frame in the span.
     """
+    times, pictures = sampled_pictures(path, count, start_s, end_s)
+    images = {at: picture.rgb(size, size) for at, picture in pictures}
+    missing = [at for at in times if at not in images]
+    if missing:
+        raise UserError(f"{path}: truncated (no frame can be decoded at {missing[0]:.2f} s); copy it again")
+    return np.stack([images[at] for at in times]), np.array(times)
+
+
+def sampled_pictures(
+    path: str | os.PathLike[str], count: int, start_s: float = 0.0, end_s: float | None = None
+) -> tuple[list[float], Iterator[tuple[float, Picture]]]:
+    """As `sample_frames`, with the pictures as decoded, one in memory at a time.
+
+    Returns:
+        The `count` times, clip seconds; and each time once with its picture. A picture that cannot be decoded is
+        missing.
+
+    Raises:
+        UserError: see `sample_frames`.
+    """
     found = film_header(path)
     listed = _listed(path, found)
     times = [time_s for time_s, _ in listed] if listed else frame_times(path)
@@ -227,14 +247,9 @@ def sample_frames(
     last = len(times) if end_s is None else bisect.bisect_left(times, end_s)
     if first >= last:
         raise UserError(f"{path}: no frame between {start_s} s and {'the end' if end_s is None else f'{end_s} s'}")
-    chosen = [first + i for i in uniform_indices(last - first, count)]
-    wanted = list(dict.fromkeys(times[i] for i in chosen))
+    chosen = [times[first + i] for i in uniform_indices(last - first, count)]
     keys = [time_s for time_s, is_key in listed if is_key]
-    images = {at: picture.rgb(size, size) for at, picture in _at(path, found, wanted, keys)}
-    missing = [times[i] for i in chosen if times[i] not in images]
-    if missing:
-        raise UserError(f"{path}: truncated (no frame can be decoded at {missing[0]:.2f} s); copy it again")
-    return np.stack([images[times[i]] for i in chosen]), np.array([times[i] for i in chosen])
+    return chosen, _at(path, found, list(dict.fromkeys(chosen)), keys)
 
 
 def _listed(path: str | os.PathLike[str], found: FilmHeader) -> list[tuple[float, bool]]:

@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,15 @@ def fingerprint(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def already_built(target: Path, wanted: str) -> Mapping[str, Any] | None:
+def already_built(
+    target: Path, wanted: str, check: Callable[[Any, Path], None] = check_features
+) -> Mapping[str, Any] | None:
     """The metadata of the dataset in `target`; None where there is none.
+
+    Args:
+        target: the dataset's folder.
+        wanted: the fingerprint that it should have.
+        check: called with its features and the folder; raises a UserError where they are of another kind.
 
     Raises:
         UserError: the dataset has another fingerprint than `wanted`, or the folder holds something else.
@@ -40,7 +47,7 @@ def already_built(target: Path, wanted: str) -> Mapping[str, Any] | None:
         raise UserError(
             f"{target}: is there but is no dataset ({error}); remove it or choose another --data_dir"
         ) from error
-    check_features(builder.info.features, target)
+    check(builder.info.features, target)
     metadata: Mapping[str, Any] = builder.info.metadata or {}
     if metadata.get("fingerprint") == wanted:
         return metadata
@@ -66,24 +73,35 @@ def write_dataset(make_builder: Callable[[Path], tfds.core.DatasetBuilder], data
     open_output(data_dir, "--data_dir")
     tfds.disable_progress_bar()
     settings = tfds.download.DownloadConfig(compute_stats=tfds.download.ComputeStatsMode.SKIP)
+    with told_of_disk(data_dir), tempfile.TemporaryDirectory(dir=data_dir, prefix=".building-") as scratch:
+        builder = make_builder(Path(scratch))
+        with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints the temporary folder as the dataset's
+            builder.download_and_prepare(download_config=settings, file_format=FILE_FORMAT)
+        write_fingerprint(builder)
+        target = data_dir / Path(builder.data_path).relative_to(scratch)
+        put_in_place(Path(builder.data_path), target, overwrite=overwrite)
+    return target
+
+
+def put_in_place(made: Path, target: Path, *, overwrite: bool) -> None:
+    """Renames the folder of a whole dataset to where it belongs; one that is there is replaced with `overwrite`."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if overwrite and target.exists():
+        shutil.rmtree(target)
+    made.rename(target)
+
+
+@contextlib.contextmanager
+def told_of_disk(folder: Path) -> Iterator[None]:
+    """Makes a `UserError` of what is raised where `folder` cannot be written."""
     try:
-        with tempfile.TemporaryDirectory(dir=data_dir, prefix=".building-") as scratch:
-            builder = make_builder(Path(scratch))
-            with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints the temporary folder as the dataset's
-                builder.download_and_prepare(download_config=settings, file_format=FILE_FORMAT)
-            write_fingerprint(builder)
-            target = data_dir / Path(builder.data_path).relative_to(scratch)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if overwrite and target.exists():
-                shutil.rmtree(target)
-            Path(builder.data_path).rename(target)
+        yield
     except OSError as error:
-        raise _unwritable(data_dir, error.strerror or str(error)) from error
+        raise _unwritable(folder, error.strerror or str(error)) from error
     except RuntimeError as error:
         if failure := _WRITER_FAILURE.search(str(error)):
-            raise _unwritable(data_dir, failure[1]) from error
+            raise _unwritable(folder, failure[1]) from error
         raise
-    return target
 
 
 # ArrayRecord's C++ writer reports a full disk as a RuntimeError with this text.

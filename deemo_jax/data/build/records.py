@@ -82,7 +82,7 @@ def make_record(admitted: Admitted, frames: int, clips: int) -> dict[str, Any]:
         "person_id": clip.person_id,
         "start_s": clip.start_s,
         "end_s": clip.end_s,
-        "frames": [_jpeg(image) for image in pixels],
+        "frames": [encode_jpeg(image) for image in pixels],
         "mel": sound,
         "transcript": clip.transcript,
         "nfbl": [dataclasses.asdict(segment) for segment in clip.nfbl],
@@ -177,7 +177,8 @@ def _image(path: Path) -> UInt8[np.ndarray, "224 224 3"]:
     return image
 
 
-def _jpeg(image: UInt8[np.ndarray, "224 224 3"]) -> bytes:
+def encode_jpeg(image: UInt8[np.ndarray, "224 224 3"]) -> bytes:
+    """A stored frame as JPEG of quality `JPEG_QUALITY`."""
     done, encoded = cv2.imencode(
         ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     )

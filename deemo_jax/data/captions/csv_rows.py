@@ -1,0 +1,74 @@
+"""Tables (CSV) of unknown origin, read row by row with columns found by their names, in any order."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import open_input
+
+# Bytes of a line, at most.
+MOST_LINE = 1 << 20
+# What else may stand between columns, and what a message calls it.
+OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+def read_columns(path: Path, wanted: Sequence[tuple[str, ...]]) -> Iterator[tuple[int, list[str] | None]]:
+    """Yields, of every row but the header, the line on which it ends and its wanted cells.
+
+    Args:
+        path: of a table in UTF-8, with or without a byte order mark.
+        wanted: for each cell the names that its column may have; the first that the header has is taken. An empty name
+            among them stands for a column that may be missing, whose cells are empty.
+
+    Yields:
+        The cells in the order of `wanted`; None for a row that has not as many cells as the header.
+
+    Raises:
+        UserError: the file cannot be read, is no UTF-8, has no such columns, or a line or a cell is too long.
+    """
+    lines = _lines(path)
+    table = csv.reader(lines)
+    try:
+        header = [name.strip().lower() for name in next(table, [])]
+        places = [_place(path, header, names) for names in wanted]
+        for cells in table:
+            if cells:
+                whole = len(cells) == len(header)
+                yield table.line_num, [cells[at] if at is not None else "" for at in places] if whole else None
+    except csv.Error as error:
+        raise UserError(
+            f"{path}:{table.line_num}: is no CSV from here on ({error}); is a quotation mark left open?"
+        ) from error
+
+
+def _place(path: Path, header: list[str], names: tuple[str, ...]) -> int | None:
+    """Where a column stands; None for one that may be missing and is."""
+    found = next((name for name in names if name and name in header), None)
+    if found is None and "" in names:
+        return None
+    wished = " or ".join(filter(None, names))
+    if found is None:
+        for mark, called in OTHER_DELIMITERS.items():
+            if mark in "".join(header):
+                raise UserError(
+                    f"{path}: its columns seem to be separated by {called}; save it as CSV with commas (no column"
+                    f" {wished})"
+                )
+        raise UserError(f"{path}: has no column {wished}; it has {', '.join(header)[:200] or 'none'}")
+    if header.count(found) > 1:
+        raise UserError(f"{path}: has the column {found} twice; remove one")
+    return header.index(found)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with open_input(path) as handle:
+        number = 0
+        while line := handle.readline(MOST_LINE + 1):
+            number += 1
+            if len(line) > MOST_LINE:
+                raise UserError(f"{path}:{number}: the line is longer than {MOST_LINE} bytes; is it a CSV?")
+            try:
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise UserError(f"{path}:{number}: is no UTF-8 text ({error.reason}); save it as such") from error

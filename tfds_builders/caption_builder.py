@@ -1,0 +1,64 @@
+"""What the caption datasets share as TFDS builders; `python -m deemo_jax.build` makes their records in parallel."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import tensorflow_datasets as tfds
+
+from deemo_jax.core.processes import settled
+from deemo_jax.data.captions.features import caption_features
+from deemo_jax.data.captions.parts import counted, encodable, settled_row
+from deemo_jax.data.captions.record import RecordMaker
+from deemo_jax.data.captions.rows import SkippedRow
+from deemo_jax.data.captions.sources import CaptionSource, find_source
+
+
+class CaptionBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
+    """Writes captioned videos and images from a folder that a person has filled (`manual_dir`); nothing is fetched.
+
+    As TFDS's own builder it works in one process, in which a damaged file is read too. Reading a dataset does not need
+    this class.
+
+    Args:
+        frames: stored of a video, at most.
+        keep_faces: whether faces stay visible.
+        **settings: `data_dir` and other arguments of TFDS's builders.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Frames, caption, and how faces were covered."}
+    HOMEPAGE: ClassVar[str] = ""
+
+    def __init__(self, *, frames: int = 8, keep_faces: bool = False, **settings: Any) -> None:
+        self._frames, self._keep_faces = frames, keep_faces
+        super().__init__(**settings)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        info = self.dataset_info_from_configs(
+            features=caption_features(),
+            supervised_keys=None,
+            homepage=self.HOMEPAGE,
+            metadata=tfds.core.MetadataDict(),
+            disable_shuffling=True,
+        )
+        # What TFDS knows of its own datasets is not looked for: that leaves an empty folder among temporary files.
+        info.initialize_from_bucket = lambda: None
+        return info
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> Mapping[str, Iterator[tuple[int, Any]]]:
+        source = find_source(self.name, [Path(dl_manager.manual_dir)])
+        return {split: self._generate_examples(source, split) for split in source.files}
+
+    def _generate_examples(self, source: CaptionSource, split: str) -> Iterator[tuple[int, Any]]:
+        maker = RecordMaker(source.media, self._frames, self._keep_faces)
+        entries = (entry for of, entry in source.entries() if of == split)
+        skipped = []
+        for key, (entry, result) in enumerate(settled(maker, entries, 0)):
+            record = settled_row(entry, result, source.media)
+            if isinstance(record, SkippedRow):
+                skipped.append(record)
+            else:
+                yield key, encodable(record)
+        known = self.info.metadata.get("skipped", {})
+        self.info.metadata.update(settings=maker.settings(), skipped=known | {split: counted(skipped)})

@@ -1,0 +1,1 @@
+"""Any folder of captioned videos or images as a TFDS dataset."""

@@ -1,0 +1,1 @@
+"""CC3M-595K as a TFDS dataset."""

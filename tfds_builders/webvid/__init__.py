@@ -1,0 +1,1 @@
+"""WebVid as a TFDS dataset."""
