@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "hard_faces": ("benchmarks.hard_faces", "--out", "runs/hard_faces"),
     "words": ("benchmarks.privacy.words",),
     "voices": ("benchmarks.voices",),
+    "captions": ("benchmarks.captions",),
     "report_page": ("benchmarks.report_page",),
 }
 PLACE = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)

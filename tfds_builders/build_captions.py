@@ -44,7 +44,8 @@ class CaptionRequest:
         shard_rows: rows of a shard.
         overwrite: replaces a dataset that was made from other rows or settings.
         workers: processes that read media; 0 reads them in this process, which a damaged file may end.
-        beam: options of Beam, which then makes the parts, each of its workers with `workers` processes; None without it.
+        beam: options of Beam, which then makes the parts, each of its workers with `workers` processes; None for
+            this machine alone.
     """
 
     dataset: str
@@ -66,11 +67,13 @@ class BuiltCaptions:
         path: of the dataset.
         built: whether this call has written it.
         facts: the `metadata` that is stored with it.
+        rests: folders of builds that were broken off, or are going on.
     """
 
     path: Path
     built: bool
     facts: Mapping[str, Any]
+    rests: Sequence[Path] = ()
 
     def __str__(self) -> str:
         facts = self.facts
@@ -82,6 +85,7 @@ class BuiltCaptions:
             lines.append(f"    {'faces kept (--keep_faces)' if facts['settings']['keep_faces'] else covered}")
         if any(of["skipped"] for of in facts["splits"].values()):
             lines.append(f"  what was left out, and why: {self.path / SKIPPED}")
+        lines += [f"  {path}: of a build that was broken off; remove it unless one is going on" for path in self.rests]
         return "\n".join(lines)
 
 
@@ -110,7 +114,10 @@ def build_captions(request: CaptionRequest) -> BuiltCaptions:
         _make_parts(plan, request)
         facts = _assemble(plan, builder_class, target, request.overwrite)
         shutil.rmtree(plan.folder)
-    return BuiltCaptions(target, True, facts)
+    rests = [
+        path for pattern in (f".building-{request.dataset}-*", ".planning-*") for path in request.data_dir.glob(pattern)
+    ]
+    return BuiltCaptions(target, True, facts, rests)
 
 
 def _check(features: Any, folder: Path) -> None:

@@ -21,9 +21,9 @@ def caption_features() -> tfds.features.FeaturesDict:
             "caption": text(doc="what is seen, cleaned by the rule of the dataset"),
             "provenance": {
                 "video": text(doc="how faces were covered, or that they were kept"),
-                "audio": text(),
-                "transcript": text(),
-                "source": text(),
+                "audio": text(doc="none: sound is not stored"),
+                "transcript": text(doc="that the caption is not de-identified"),
+                "source": text(doc="captions"),
                 "settings": text(),
                 "software": text(),
             },

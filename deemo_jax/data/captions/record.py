@@ -12,7 +12,7 @@ import onnxruntime
 from PIL import Image
 
 from deemo_jax.core.files import sha256
-from deemo_jax.core.schema import ABSENT
+from deemo_jax.core.schema import ABSENT, RAW_TRANSCRIPT
 from deemo_jax.core.versions import version
 from deemo_jax.data.build.records import JPEG_QUALITY, encode_jpeg
 from deemo_jax.data.captions.faces import SETTINGS, stored_frame
@@ -57,7 +57,7 @@ class RecordMaker:
             "provenance": {
                 "video": KEPT if self.keep_faces else COVERED,
                 "audio": ABSENT,
-                "transcript": ABSENT,
+                "transcript": RAW_TRANSCRIPT,
                 "source": "captions",
                 "settings": json.dumps(self.settings(), sort_keys=True),
                 "software": _software(self.keep_faces),
