@@ -9,9 +9,14 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe import PromptRecipe, TokenizerRecipe
 from deemo_jax.core.schema import Labels
+from deemo_jax.data.prompt_config import parse_template
+from deemo_jax.data.tokenizer import make_tokenizer
 from deemo_jax.evaluation.predictions import label_of, read_predictions
 from deemo_jax.evaluation.scores.protocol_scores import protocol_scores
+from deemo_jax.generation.label_odds import statements
+from deemo_jax.systems.registry import TEMPLATES
 from tests import commands
 from tests.evaluation.samples import imagined
 
@@ -46,6 +51,14 @@ def test_each_protocol_reads_its_own_and_only_that(tmp_path: Path) -> None:
     written(path, [{"clip_id": "a", "emotion_true": "angry", "answer": "angry", "log_likelihood": None}])
     with pytest.raises(UserError, match=r"log_likelihoods is missing; .*null.* \(is 'log_likelihood' meant"):
         list(read_predictions(path, labels=LABELS, protocol="likelihood"))
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_runs_own_likelihoods_are_of_statements_with_what_ends_them(name: str) -> None:
+    tokenizer = make_tokenizer(TokenizerRecipe(name="bytes"))
+    template = parse_template(PromptRecipe(task="recognition", template=name))
+    said = [tokenizer.decode(ids) for ids in statements(template, tokenizer, LABELS)]
+    assert [text.strip() for text in said] == [f"The emotion is {label}." for label in LABELS]
 
 
 def test_both_are_scored_side_by_side() -> None:
