@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "memory": ("benchmarks.memory",),
     "fit_7b": ("benchmarks.fit_7b",),
     "decoding": ("benchmarks.decoding",),
+    "evaluation": ("benchmarks.evaluation", "--workdir", "runs/sample"),
     "deface": ("benchmarks.deface",),
     "detectors": ("benchmarks.detectors", "--speakers", "6"),
     "carphone": ("benchmarks.carphone",),

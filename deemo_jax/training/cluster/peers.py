@@ -279,7 +279,7 @@ def _answered(workdir: Path, count: int, timeout_s: float) -> dict[Connection, _
         )
         with alarm:
             while len(others) < count - 1:
-                with contextlib.suppress(OSError, EOFError, ValueError, KeyError, AuthenticationError):
+                with contextlib.suppress(OSError, EOFError, ValueError, KeyError, TypeError, AuthenticationError):
                     connection: Any = listening.accept()
                     said = _receive(connection)
                     others[connection] = _Name(int(said["process"]), str(said["host"])[:64])
