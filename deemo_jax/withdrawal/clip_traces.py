@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deemo_jax.audit.folder_check import REPORT_DIR, RESULT
-from deemo_jax.core.files import read_jsonl, write_jsonl
+from deemo_jax.core.files import read_jsonl, remove_rests, write_jsonl
 from deemo_jax.deid import replace_files
 from deemo_jax.deid.folder.refused_list import REFUSALS
 from deemo_jax.deid.manifest import Manifest, file_names, preview_name, whole
@@ -43,6 +43,7 @@ def _remove_clips(folder: Path, clip_ids: Sequence[str], subject: Subject) -> No
                 (folder / name).unlink(missing_ok=True)
     if (folder / REFUSALS).exists():
         with replace_files.alone(folder, REFUSALS):
+            remove_rests(folder / REFUSALS)
             left = _refused(folder, subject, frozenset(clip_ids), keep=True)
             if left:
                 write_jsonl(folder / REFUSALS, left)

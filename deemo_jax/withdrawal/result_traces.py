@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import read_json, read_jsonl, sha256, write_jsonl
+from deemo_jax.core.files import read_json, read_jsonl, remove_rests, sha256, write_jsonl
 from deemo_jax.evaluation import output_folder
 from deemo_jax.evaluation.judge.judgement_files import ROWS as JUDGED_ROWS
-from deemo_jax.evaluation.judge.judgement_files import judgements_of
+from deemo_jax.evaluation.judge.judgement_files import SUMMARY, judgements_of
 from deemo_jax.evaluation.output_folder import ANSWERS, COMPARISON, PREDICTIONS, SCORES, SETTING
 from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES
 from deemo_jax.withdrawal.places import Places
@@ -112,7 +112,8 @@ def _made_of(folder: Path, hashes: set[str], states: frozenset[str]) -> bool:
 
 
 def _remove_comparison(folder: Path) -> None:
-    for name in reversed(COMPARISON):
+    """Removes a comparison; last the file by which an ended removal finds it."""
+    for name in COMPARISON:
         (folder / name).unlink(missing_ok=True)
 
 
@@ -126,8 +127,11 @@ def _judges(folder: Path, subject: Subject) -> bool:
 
 
 def _remove_judgements(folder: Path) -> None:
-    """Removes judgements and the judge's replies, which hold words about everybody in the predictions."""
-    for path in sorted(folder.rglob("*")):
+    """Removes judgements and the judge's replies, which hold words about everybody in the predictions.
+
+    The files by which an ended removal finds a judgement come last.
+    """
+    for path in sorted(folder.rglob("*"), key=lambda path: path.name == SUMMARY):
         if path.is_file() and path.suffix in DERIVED:
             path.unlink()
 
@@ -153,6 +157,7 @@ def _clean_evaluation(folder: Path, within: Sequence[Path], subject: Subject) ->
 
 
 def _remove_rows(path: Path, subject: Subject) -> None:
+    remove_rests(path)
     if not path.exists():
         return
     rows = read_jsonl(path, MAX_LINE_BYTES)
