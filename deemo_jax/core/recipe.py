@@ -1,6 +1,7 @@
 """A run's config, read and checked before anything is built: plain data in, frozen dataclasses out."""
 
 import dataclasses
+import enum
 from typing import Any
 
 from deemo_jax.core.config import Config, from_plain, plain
@@ -116,6 +117,24 @@ class MaskedLimits:
                 raise UserError(f"config.data.{key}: {value} must be a share above 0 and at most 1")
 
 
+class Mixing(enum.StrEnum):
+    """What one dataset of a mixture is drawn for: a whole batch, or each row."""
+
+    BATCH = "batch"
+    ROW = "row"
+
+
+class FrameSampling(enum.StrEnum):
+    """Which frames training shows; see `deemo_jax.data.frame_views.drawn_indices`."""
+
+    UNIFORM = "uniform"
+    HEAD_TAIL = "head_tail"
+
+
+# The sum of a mixture's weights, at most.
+MAX_WEIGHT = 10_000
+
+
 @dataclasses.dataclass(frozen=True)
 class DataRecipe:
     """`config.data`.
@@ -126,11 +145,17 @@ class DataRecipe:
         max_length: tokens of a sequence.
         frames: pictures of a clip.
         clips: mel spectrograms of 2 s of a clip.
-        dataset: name of the TFDS dataset.
+        dataset: name of the TFDS dataset. With a mixture, the one that is validated and evaluated on.
+        mixture: name of a dataset -> its weight, a whole number: training takes all of them; see
+            `deemo_jax.data.mixture`. Empty: it takes `dataset`.
+        mixing: whether all rows of a batch are of one dataset of the mixture ('batch'), or each is drawn ('row').
         train_split, test_split: splits in TFDS's notation.
         validation_split: whose loss is measured before each checkpoint; empty for none.
         modalities: what the model is shown, as `Modality.parse_set` reads it.
         modality_dropout: modality -> probability of withholding it from a training example.
+        max_answer: tokens of an answer with its end, at most; a longer one loses its last, and thereby its end. 0: any.
+        frame_sampling: which frames training shows: 'uniform' or 'head_tail'.
+        frame_crop: whether training shows a part of the picture, drawn anew each time, scaled to the whole.
         workers: threads that read records.
         cached_views: 1 where a clip is always shown in the same frames and spectrograms, so that what frozen encoders
             make of them can be read from `data_dir`, where `python -m deemo_jax.cache` keeps it. 0: encoders run in
@@ -146,17 +171,27 @@ class DataRecipe:
     frames: int = 8
     clips: int = 8
     dataset: str = "deemo_mer"
+    mixture: dict = dataclasses.field(default_factory=dict)
+    mixing: Mixing = Mixing.BATCH
     train_split: str = "train"
     test_split: str = "test"
     validation_split: str = ""
     modalities: str = "all"
     modality_dropout: dict = dataclasses.field(default_factory=dict)
+    max_answer: int = 0
+    frame_sampling: FrameSampling = FrameSampling.UNIFORM
+    frame_crop: bool = False
     workers: int = 2
     cached_views: int = 0
     masked_batch: float = MaskedLimits.masked_batch
     masked_window: float = MaskedLimits.masked_window
     masked_split: float = MaskedLimits.masked_split
     corpus: str = ""
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the datasets that training takes, in the order in which their records are counted."""
+        return tuple(sorted(self.mixture)) or (self.dataset,)
 
     @property
     def masked(self) -> MaskedLimits:
@@ -264,11 +299,7 @@ class Recipe:
             if getattr(optimizer, field.name) < 0:
                 raise UserError(f"config.optimizer.{field.name}: {getattr(optimizer, field.name)} must not be negative")
         _ = recipe.data.shown, recipe.data.masked  # they raise where their values are wrong
-        if recipe.data.cached_views not in (0, 1):
-            raise UserError(
-                f"config.data.cached_views: {recipe.data.cached_views}; frames are taken at even distances and not "
-                "cropped, so all views of a clip are the same: 1 keeps it, 0 has encoders run in every step"
-            )
+        _check_data(recipe.data)
         if not (optimizer.b1 < 1 and optimizer.b2 < 1):
             raise UserError(f"config.optimizer: b1 {optimizer.b1} and b2 {optimizer.b2} must be below 1")
         if recipe.frozen_dtype not in FROZEN_DTYPES:
@@ -323,3 +354,34 @@ class Recipe:
         for part in ("tokenizer", "prompt"):
             config[part] = {key: value for key, value in config[part].items() if value is not None}
         return config
+
+
+def _check_data(data: DataRecipe) -> None:
+    """Checks what fields of `config.data` say together.
+
+    Raises:
+        UserError: weights that are no positive whole numbers, or features that are kept of frames that are drawn.
+    """
+    for name, weight in data.mixture.items():
+        if isinstance(weight, bool) or not isinstance(weight, int) or weight < 1:
+            raise UserError(
+                f"config.data.mixture.{name}: {weight!r} must be a whole number above 0; leave it out for 0"
+            )
+    if (total := sum(data.mixture.values())) > MAX_WEIGHT:
+        raise UserError(f"config.data.mixture: the weights are {total} in sum, above {MAX_WEIGHT}; write them smaller")
+    if data.max_answer < 0:
+        raise UserError(f"config.data.max_answer: {data.max_answer} must be 0, for any length, or more")
+    if data.cached_views not in (0, 1):
+        raise UserError(
+            f"config.data.cached_views: {data.cached_views}; without frame_sampling and frame_crop all views of a clip "
+            "are the same: 1 keeps it, 0 has encoders run in every step"
+        )
+    if not data.cached_views:
+        return
+    if data.frame_crop or data.frame_sampling is not FrameSampling.UNIFORM:
+        raise UserError(
+            "config.data.cached_views: frames are drawn anew each time (frame_sampling, frame_crop), so what encoders "
+            "make of them cannot be kept; set it to 0, or frame_sampling to 'uniform' and frame_crop to False"
+        )
+    if data.mixture:
+        raise UserError("config.data.cached_views: features of a mixture are not kept; set it to 0")

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from deemo_jax.core.schema import Modality
-from deemo_jax.data.clip_source import Record
+from deemo_jax.data.clip_source import Record, decode_jpeg
+from deemo_jax.data.frame_views import FrameViews, cropped, drawn_box, drawn_indices
 from deemo_jax.data.prompts import PromptSpec, build_example
 from deemo_jax.data.record_features import IMAGE_SIZE
 from deemo_jax.media.imagebind_mel import MEL_BINS, MEL_FRAMES
@@ -30,6 +31,7 @@ class RowSpec(PromptSpec):
         clips: M, audio clips of a row.
         modalities: those that may be shown.
         dropout: modality -> probability that a record does not show it, in training.
+        views: which frames of a clip are shown; drawn, so that there are none of its encoder's outputs.
         encoded: modality -> shape and dtype of its encoder's output, where records have that in place of the input.
     """
 
@@ -37,6 +39,7 @@ class RowSpec(PromptSpec):
     clips: int
     modalities: frozenset[Modality]
     dropout: Mapping[Modality, float]
+    views: FrameViews = dataclasses.field(default_factory=FrameViews)
     encoded: Mapping[Modality, Blank] = dataclasses.field(default_factory=dict)
 
     @property
@@ -77,7 +80,7 @@ def make_row(record: Record, spec: RowSpec, rng: np.random.Generator, index: int
     Args:
         record: the record.
         spec: how records become rows.
-        rng: for modality dropout.
+        rng: for modality dropout, and for frames that are drawn.
         index: of the record in its split.
 
     Raises:
@@ -87,7 +90,9 @@ def make_row(record: Record, spec: RowSpec, rng: np.random.Generator, index: int
     modalities = shown(record, spec, rng)
     row = blank_row(spec, index)
     for modality in modalities & INPUTS.keys():
-        row[_field(spec, modality)] = record.read(modality, spec.inputs[modality][0][0])
+        count = spec.inputs[modality][0][0]
+        drawn = spec.views.random and modality is Modality.VIDEO
+        row[_field(spec, modality)] = _drawn(record, count, spec.views, rng) if drawn else record.read(modality, count)
     example = build_example(record.clip, modalities, spec)
     length = len(example.token_ids)
     row["token_ids"][:length] = example.token_ids
@@ -115,6 +120,14 @@ def blank_row(spec: RowSpec, index: int) -> Row:
     blanks = {**spec.inputs, **spec.encoded}
     row |= {_field(spec, modality): np.zeros(*blank) for modality, blank in blanks.items()}
     return row | _flags((), readable=False)
+
+
+def _drawn(record: Record, count: int, views: FrameViews, rng: np.random.Generator) -> np.ndarray:
+    """UInt8[count 224 224 3]: frames of a record as they are drawn."""
+    indices = drawn_indices(len(record.jpegs), count, views.sampling, rng)
+    one = {index: decode_jpeg(record.jpegs[index]) for index in dict.fromkeys(indices)}
+    frames = np.stack([one[index] for index in indices])
+    return cropped(frames, drawn_box(IMAGE_SIZE, rng)) if views.crop else frames
 
 
 def _field(spec: RowSpec, modality: Modality) -> str:

@@ -23,13 +23,16 @@ class FileWatch:
         files: path -> SHA-256, or None where it is not known. A file with another time or identity counts as unchanged
             where its hash is the same.
         every_s: the least seconds between two checks by `glance`.
+
+    Attributes:
+        files: as given.
     """
 
     def __init__(self, files: Mapping[Path, str | None], every_s: float = EVERY_S) -> None:
-        self._files = dict(files)
+        self.files = dict(files)
         self._every_s = every_s
         self._lock = threading.Lock()
-        self._seen = {path: _signature(path) for path in self._files}
+        self._seen = {path: _signature(path) for path in self.files}
         self._looked = time.monotonic()
 
     def glance(self) -> None:
@@ -53,7 +56,7 @@ class FileWatch:
                 now = _signature(path)
                 if now == before:
                     continue
-                same = now[0] == before[0] and self._files[path] == sha256(path)
+                same = now[0] == before[0] and self.files[path] == sha256(path)
                 if not same:
                     how = f"has {now[0]} bytes instead of {before[0]}" if now[0] != before[0] else "was replaced"
                     raise UserError(f"{path}: {how} since reading began; {MEND}")

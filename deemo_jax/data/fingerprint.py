@@ -8,7 +8,7 @@ their hashes are needed.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +155,16 @@ def check_files(builder: tfds.core.DatasetBuilder, *, hashes: bool = False) -> N
         for path in with_progress([path for paths in _files(builder).values() for path in paths], "verify shards"):
             if sha256(path) != known.shards[path.name].sha256:
                 raise UserError(f"{path}: its hash is not the one that it was built with; {MEND}")
+
+
+def together(parts: Sequence[Fingerprint]) -> Fingerprint:
+    """One fingerprint of several datasets with the same labels: their splits and shards, by 'dataset/name'."""
+    if len(parts) == 1:
+        return parts[0]
+    splits = {f"{one.dataset}/{name}": count for one in parts for name, count in one.splits.items()}
+    shards = {f"{one.dataset}/{name}": shard for one in parts for name, shard in one.shards.items()}
+    names, versions = ("+".join(getattr(one, key) for one in parts) for key in ("dataset", "version"))
+    return Fingerprint(names, versions, splits, shards, parts[0].labels)
 
 
 def differences(before: Fingerprint, now: Fingerprint) -> list[str]:

@@ -1,9 +1,8 @@
 """Batches as a function of the step number only, so that a run resumes exactly, on any number of hosts.
 
 source -> shuffle by (seed, epoch) -> repeat -> map with a generator seeded by (seed, index) -> batch of fixed shapes.
-No record is left out and none share a row: an unreadable record becomes a masked row. A file that is missing or
-    changed,
-or too many unreadable records, end the pass.
+Of several datasets the order is that of `deemo_jax.data.mixture`. No record is left out and none share a row: an
+unreadable record becomes a masked row. A file that is missing or changed, or too many unreadable records, end the pass.
 """
 
 import dataclasses
@@ -21,7 +20,9 @@ from deemo_jax.data.batch_rows import Row, RowSpec, blank_row, make_row
 from deemo_jax.data.clip_source import ClipSource, Record
 from deemo_jax.data.features.encoded_clips import EncodedClips
 from deemo_jax.data.file_watch import FileWatch
+from deemo_jax.data.frame_views import FrameViews
 from deemo_jax.data.masked_records import MaskedCount, check_split
+from deemo_jax.data.mixture import MixedClips, open_training, order_of
 from deemo_jax.data.prompts import parse_prompt
 from deemo_jax.data.tokenizer import Tokenizer, make_tokenizer
 from deemo_jax.models.batch import Batch
@@ -65,6 +66,7 @@ class Pipeline:
         threads: int = 2,
         limits: MaskedLimits | None = None,
         split: str = "",
+        order: Any = None,
     ) -> None:
         """Sets the pipeline up; nothing is read yet.
 
@@ -79,6 +81,7 @@ class Pipeline:
             threads: that read ahead.
             limits: shares of records that may be unreadable.
             split: name of the split, for messages.
+            order: in training, any sequence of a record's index for each row from step 0 on; None shuffles each epoch.
 
         Raises:
             UserError: the batch does not divide over the processes, or the training split is empty.
@@ -99,7 +102,8 @@ class Pipeline:
         self.steps = -(-len(source) // batch_size)
         indices = grain.MapDataset.source(range(len(source) if train else self.steps * batch_size)).seed(seed)
         if train:
-            indices = indices.shuffle().repeat()
+            endless = order is not None
+            indices = grain.MapDataset.source(order).seed(seed) if endless else indices.shuffle().repeat()
         self._rows = indices.random_map(self._row)
         self._train = train
 
@@ -198,7 +202,7 @@ def make_pipeline(
     split: str = "",
     tokenizer: Tokenizer | None = None,
     modalities: frozenset[Modality] | None = None,
-    source: ClipSource | EncodedClips | None = None,
+    source: ClipSource | EncodedClips | MixedClips | None = None,
     process_index: int = 0,
     process_count: int = 1,
 ) -> Pipeline:
@@ -224,7 +228,9 @@ def make_pipeline(
     spec = make_spec(recipe, tokens, train=train, tokenizer=tokenizer, modalities=modalities)
     spec = dataclasses.replace(spec, with_answer=train or bool(split))
     split = split or (data.train_split if train else data.test_split)
-    source = source or ClipSource(data.data_dir, data.dataset, split)
+    if source is None:
+        training = train and split == data.train_split
+        source = open_training(data) if training else ClipSource(data.data_dir, data.dataset, split)
     encoded = source.outputs if isinstance(source, EncodedClips) else {}
     return Pipeline(
         source,
@@ -237,6 +243,7 @@ def make_pipeline(
         process_index=process_index,
         process_count=process_count,
         threads=max(1, data.workers),
+        order=order_of(data, source, recipe.seed) if train and isinstance(source, MixedClips) else None,
     )
 
 
@@ -254,6 +261,11 @@ def make_spec(
         UserError: a value of the recipe makes no sense.
     """
     data, (task, template) = recipe.data, parse_prompt(recipe.prompt)
+    if data.max_answer and template.joined:
+        raise UserError(
+            f"config.data.max_answer: the template {template.name} tokenizes prompt and answer as one, in which no "
+            "answer is cut; set it to 0 or choose another template"
+        )
     return RowSpec(
         tokenizer=tokenizer or make_tokenizer(recipe.tokenizer),
         task=task,
@@ -265,6 +277,8 @@ def make_spec(
         modalities=data.shown if modalities is None else modalities,
         dropout=_dropout(data.modality_dropout) if train else {},
         with_answer=train,
+        max_answer=data.max_answer,
+        views=FrameViews(data.frame_sampling, data.frame_crop) if train else FrameViews(),
     )
 
 

@@ -20,6 +20,7 @@ from deemo_jax.core.schema import Modality
 from deemo_jax.data.batch_rows import INPUTS, RowSpec
 from deemo_jax.data.clip_source import ClipSource, Record
 from deemo_jax.data.fingerprint import Fingerprint
+from deemo_jax.data.mixture import MixedClips, open_training
 from deemo_jax.data.pipeline import make_spec
 from deemo_jax.data.prompts import INSTRUCTION_VERSION, least_length
 from deemo_jax.data.tokenizer import tokenizer_hash
@@ -43,10 +44,11 @@ def check_prompts(recipe: Recipe, tokens: MediaTokens, data: Fingerprint, split:
     Raises:
         UserError: some do not fit; it names them.
     """
-    source = ClipSource(recipe.data.data_dir, recipe.data.dataset, split)
+    trains = split == recipe.data.train_split
+    source = open_training(recipe.data) if trains else ClipSource(recipe.data.data_dir, recipe.data.dataset, split)
     spec = make_spec(recipe, tokens, train=True)
     spec = dataclasses.replace(spec, labels=source.labels, dropout={})
-    facts = {
+    facts: dict[str, Any] = {
         "data": data.to_json(),
         "split": split,
         "tokenizer": tokenizer_hash(recipe.tokenizer),
@@ -54,6 +56,8 @@ def check_prompts(recipe: Recipe, tokens: MediaTokens, data: Fingerprint, split:
         "tokens": [tokens.audio, tokens.video],
         "shown": sorted(spec.modalities),
     }
+    if spec.max_answer:  # left out of the facts where it is 0, as earlier versions knew of none
+        facts |= {"max_answer": spec.max_answer}
     name = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
     file = Path(recipe.data.data_dir, FOLDER, f"{name}.json")
     most = _read(file, len(source))
@@ -88,7 +92,7 @@ def refuse_long(records: Mapping[int, Record], spec: RowSpec, split: str) -> Non
         )
 
 
-def _most(source: ClipSource, index: int, spec: RowSpec) -> int:
+def _most(source: ClipSource | MixedClips, index: int, spec: RowSpec) -> int:
     """The most tokens that a record takes without its transcript: as if it had all media. 0 if it cannot be read."""
     try:
         record = source.without_media(index)

@@ -86,6 +86,7 @@ class PromptSpec:
         max_length: T, the longest sequence, tokens.
         with_answer: whether the answer follows the prompt, as in training.
         labels: of the dataset; the instruction names them, unless they are DEEMO's.
+        max_answer: tokens of the answer with its end, at most; a longer one loses its last. 0 for any number.
     """
 
     tokenizer: Tokenizer
@@ -95,6 +96,7 @@ class PromptSpec:
     max_length: int
     with_answer: bool
     labels: Labels = DEEMO_LABELS
+    max_answer: int = 0
 
 
 def parse_task(name: str) -> Task:
@@ -247,11 +249,16 @@ def _naming(labels: Labels) -> re.Pattern[str]:
 
 @dataclasses.dataclass(slots=True)
 class _Sequence:
-    """An `Example` that is being made."""
+    """An `Example` that is being made; its answer begins at the position `begins`."""
 
     ids: list[int]
     slots: list[int]
     loss: list[bool]
+    begins: int = 0
+
+    def cut(self, length: int) -> "_Sequence":
+        """Its first positions."""
+        return _Sequence(self.ids[:length], self.slots[:length], self.loss[:length], self.begins)
 
     def add(self, ids: Sequence[int], slots: Iterable[int], loss: Iterable[bool]) -> None:
         self.ids += ids
@@ -266,7 +273,8 @@ def _written(
     question = _question(spec.task, spec.template, spec.labels)
     nfbl = [segment.label for segment in clip.nfbl]
     parts = _parts(transcript, nfbl, modalities, question, spec.tokens, spec.template)
-    return _sequence(parts, answer, spec.template, spec.tokenizer)
+    one = _sequence(parts, answer, spec.template, spec.tokenizer)
+    return one.cut(one.begins + spec.max_answer) if spec.max_answer else one
 
 
 def _question(task: Task, template: Template, labels: Labels) -> str:
@@ -316,6 +324,7 @@ def _sequence(parts: list[Text | Slots], answer: str | None, template: Template,
     texts: list[list[Text | Slots]] = [[*parts, *said]] if template.joined else [parts, [*said]]
     one = _Sequence([tokenizer.bos_id], [-1], [False])
     for text in texts:
+        one.begins = len(one.ids)
         for stretch in _stretches(text):
             if isinstance(stretch, Slots):
                 one.add(

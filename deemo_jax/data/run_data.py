@@ -14,7 +14,7 @@ from deemo_jax.core.recipe import DataRecipe
 from deemo_jax.core.run_folder.workdir import Workdir
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.data.clip_source import open_builder
-from deemo_jax.data.fingerprint import Fingerprint, check_files, differences, fingerprint_of
+from deemo_jax.data.fingerprint import Fingerprint, check_files, differences, fingerprint_of, together
 from deemo_jax.data.record_removal import states
 
 ACCEPT = "--accept_data_change"
@@ -94,7 +94,7 @@ def examine(data: DataRecipe, *, verify: bool) -> tuple[Fingerprint, list[str]]:
     """The fingerprint of a config's data, whose files are checked.
 
     Args:
-        data: `config.data`.
+        data: `config.data`; of a mixture, all of its datasets are examined.
         verify: whether the hash of every shard is compared with the one that `build` recorded; every byte is read.
 
     Returns:
@@ -103,11 +103,15 @@ def examine(data: DataRecipe, *, verify: bool) -> tuple[Fingerprint, list[str]]:
     Raises:
         UserError: no such dataset, or a shard is missing or not what was built.
     """
-    builder = open_builder(data.data_dir, data.dataset)
-    check_files(builder, hashes=verify)
-    found, was_stored = fingerprint_of(builder)
-    line = f"{builder.data_path}: has no fingerprint beside it; it was taken from the shards"
-    return found, [] if was_stored else [line]
+    found, lines = [], []
+    for name in data.datasets:
+        builder = open_builder(data.data_dir, name)
+        check_files(builder, hashes=verify)
+        one, was_stored = fingerprint_of(builder)
+        found.append(one)
+        if not was_stored:
+            lines.append(f"{builder.data_path}: has no fingerprint beside it; it was taken from the shards")
+    return together(found), lines
 
 
 def check_run(workdir: str | Path, data: DataRecipe, *, accept: bool = False, verify: bool = False) -> list[str]:
@@ -132,7 +136,8 @@ def check_run(workdir: str | Path, data: DataRecipe, *, accept: bool = False, ve
     if record.data is None:
         return lines
     different = differences(record.data, found)
-    if different and record.data.digest in states(open_builder(data.data_dir, data.dataset)):
+    earlier = states(open_builder(data.data_dir, data.dataset)) if different and not data.mixture else ()
+    if record.data.digest in earlier:
         fewer = sum(record.data.splits.values()) - sum(found.splits.values())
         return [*lines, *record.notes(), f"{fewer} records were withdrawn from the data since the run was trained."]
     if different and not accept:

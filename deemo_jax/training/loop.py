@@ -24,6 +24,7 @@ from deemo_jax.core.run_folder.workdir import Workdir, told
 from deemo_jax.data.clip_source import ClipSource
 from deemo_jax.data.features.encoded_clips import with_features
 from deemo_jax.data.masked_records import MaskedCount
+from deemo_jax.data.mixture import MixedClips, open_training
 from deemo_jax.data.pipeline import Pipeline, make_pipeline
 from deemo_jax.data.prompt_lengths import check_prompts
 from deemo_jax.data.prompts import INSTRUCTION_VERSION
@@ -365,7 +366,8 @@ def _pipeline(recipe: Recipe, setup: Setup, mesh: jax.sharding.Mesh, split: str 
     which, count = mesh_lib.rows_of_process(mesh, recipe.data.batch_size)
     model, data = setup.model, recipe.data
     read = split or data.train_split
-    source = with_features(ClipSource(data.data_dir, data.dataset, read), recipe, model, setup.frozen, read)
+    opened = ClipSource(data.data_dir, data.dataset, read) if split else open_training(data)
+    source = opened if isinstance(opened, MixedClips) else with_features(opened, recipe, model, setup.frozen, read)
     return make_pipeline(
         recipe,
         model.config.tokens,

@@ -169,3 +169,24 @@ def test_the_instruction_names_labels_that_are_not_those_of_deemo() -> None:
     ):
         (text,) = build_prompt("", (), (), Task.RECOGNITION, MediaTokens(), template=own, labels=labels)
         assert text == f"<User>{question}</User>"
+
+
+@pytest.mark.parametrize(("most", "left", "ends"), [(0, 26, True), (26, 26, True), (25, 25, False), (4, 4, False)])
+def test_an_answer_is_cut_with_its_end_and_the_prompt_is_not(most: int, left: int, ends: bool) -> None:
+    spec = PromptSpec(
+        tokenizer=BYTES,
+        task=Task.REASONING,
+        template=DEEMO,
+        tokens=MediaTokens(2, 3),
+        max_length=300,
+        with_answer=True,
+        max_answer=most,
+    )
+    example = build_example(CLIP, frozenset({Modality.VIDEO}), spec)
+    whole = build_example(CLIP, frozenset({Modality.VIDEO}), dataclasses.replace(spec, max_answer=0))
+    assert sum(example.loss) == left and example.token_ids == whole.token_ids[: len(example.token_ids)]
+    assert (example.token_ids[-1] == spec.tokenizer.eos_id) == ends
+    asked = dataclasses.replace(spec, with_answer=False)
+    assert build_example(CLIP, frozenset({Modality.VIDEO}), asked).token_ids == tuple(
+        id for id, trained in zip(whole.token_ids, whole.loss, strict=True) if not trained
+    )

@@ -53,13 +53,13 @@ def fit_recipe(
 
 def clips_of(config: Config) -> int | None:
     """The clips of the recipe's training split; None where its dataset is not there."""
-    from deemo_jax.data.clip_source import ClipSource
+    from deemo_jax.data.mixture import open_training
 
     data = Recipe.from_config(config).data
     if not data.data_dir:
         return None
     try:
-        return len(ClipSource(data.data_dir, data.dataset, data.train_split))
+        return len(open_training(data))
     except UserError:
         return None
 
