@@ -12,6 +12,7 @@ from deemo_jax.conversion.tables.llama import llama
 from deemo_jax.conversion.tables.rules import to_public
 from deemo_jax.core.errors import UserError
 from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig, init_params
+from deemo_jax.models.parts.llama import LlamaConfig
 from deemo_jax.models.weights import flatten
 
 try:
@@ -39,7 +40,7 @@ def peer(sizes: dict[str, Any], values: dict[str, np.ndarray]) -> Any:
         rms_norm_eps=1e-5,
     )
     theirs = transformers.LlamaForCausalLM(config).eval()
-    load(theirs, to_public(llama(tied=False).mounted("decoder"), values))
+    load(theirs, to_public(llama(LlamaConfig(), tied=False).mounted("decoder"), values))
     return theirs
 
 

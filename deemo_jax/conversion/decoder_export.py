@@ -70,7 +70,9 @@ def write_decoder(workdir: str, out: Path) -> str:
     recipe, model, params = load_run(workdir)
     config = model.config.decoder.config
     decoder = _on_host(params["decoder"])
-    fills = expected(llama(False), {path: leaf for path, leaf in decoder.items() if SUFFIX not in path})
+    described = llama_config.written(config, model.config.dtype.value)
+    plain = {path: leaf for path, leaf in decoder.items() if SUFFIX not in path}
+    fills = expected(llama(config, config.tied), plain)
     dtype = np.dtype(jnp.dtype(model.config.dtype.value))
     with new_folder(out) as folder:
         kinds = {key: (fill.shape, dtype) for key, fill in fills.items()}
@@ -79,7 +81,7 @@ def write_decoder(workdir: str, out: Path) -> str:
                 writer.write(key, None, public_values(fill, decoder, config.lora))
         special, tokenizer = _tokenizer(recipe)
         tokenizer.copy(folder)
-        write_json(folder / "config.json", llama_config.written(config, dtype.name) | special)
+        write_json(folder / "config.json", described | special)
     return f"{out}: {len(fills)} tensors, {sum(np.prod(fill.shape) for fill in fills.values()):,} parameters, {dtype}"
 
 
@@ -119,7 +121,7 @@ def _on_host(params: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return {path: np.asarray(leaf) for path, leaf in flatten(params).items()}
 
 
-def _tokenizer(recipe: Recipe) -> tuple[dict[str, int], TokenizerFiles]:
+def _tokenizer(recipe: Recipe) -> tuple[dict[str, int | None], TokenizerFiles]:
     """The special ids and the files of a run's tokenizer, where it is one of a public decoder."""
     if recipe.tokenizer.name != "llama" or not recipe.tokenizer.path:
         return {}, TokenizerFiles()

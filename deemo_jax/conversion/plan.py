@@ -11,7 +11,7 @@ import numpy as np
 from deemo_jax.conversion.io import value_checks
 from deemo_jax.conversion.io.public_file import PublicFile
 from deemo_jax.conversion.sources import FILLERS, SOURCES
-from deemo_jax.conversion.tables.rules import Fill, Match, match, pattern
+from deemo_jax.conversion.tables.rules import Fill, Match, WeightTable, match, pattern
 from deemo_jax.conversion.tokenizer_files import TokenizerFiles, find_tokenizer_files
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.progress import with_progress
@@ -109,12 +109,13 @@ def planned(
         try:
             file = SOURCES[name].open(path)
             table = SOURCES[name].table(config, file.shapes.keys(), Path(path))
+            differing = _differing_copies(table, file)
         except UserError as error:
             problems[name] = [str(error)]
             continue
         found = match(table, params, file.shapes, allowed)
         dtypes = (value_checks.dtype_problem(fill.key, file.dtypes[fill.key]) for fill in found.fills)
-        problems[name] = [*found.problems, *filter(None, dtypes)]
+        problems[name] = [*found.problems, *filter(None, dtypes), *differing]
         opened.append(Opened(name, file, found))
     tokenizer = TokenizerFiles()
     try:
@@ -126,6 +127,15 @@ def planned(
         raise UserError(_told(problems))
     taken = _taken(opened)
     return ConversionPlan(params, tuple(opened), tuple(path for path in params if path not in taken), tokenizer)
+
+
+def _differing_copies(table: WeightTable, file: PublicFile) -> list[str]:
+    return [
+        f"{key} differs from {other}, and its config.json says that they are one (tie_word_embeddings); set that to "
+        "false and config.model.decoder.tied to False, or take the weights as they were published"
+        for key, other in table.copies
+        if key in file.shapes and other in file.shapes and not np.array_equal(file.read(key), file.read(other))
+    ]
 
 
 def _values(source: Opened, fill: Fill, stored: Set[np.dtype]) -> Iterator[tuple[str, int | None, np.ndarray]]:

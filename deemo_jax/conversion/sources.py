@@ -63,7 +63,8 @@ def _imagebind(config: DeemoLlamaConfig, keys: Keys, path: Path) -> WeightTable:
 def _llama(config: DeemoLlamaConfig, keys: Keys, path: Path) -> WeightTable:
     # Whether the head is tied to the embedding is read from config.json only: a file without a head may also be an
     # incomplete download.
-    return llama.llama(llama_config.check(path, config.decoder.config)).mounted("decoder")
+    ours = config.decoder.config
+    return llama.llama(ours, llama_config.check(path, ours)).mounted("decoder")
 
 
 def _lora(config: DeemoLlamaConfig, keys: Keys, path: Path) -> WeightTable:
@@ -92,7 +93,7 @@ SOURCES: Mapping[str, Source] = {
     "blip2": Source("BLIP-2's Q-Former and vision norm: blip2_pretrained_flant5xxl.pth", _blip2),
     "blip2_hf": Source("instead of these two: the Hugging Face folder of a BLIP-2", _blip2_hf),
     "imagebind": Source("ImageBind: imagebind_huge.pth", _imagebind),
-    "llama": Source("the decoder: a Hugging Face folder of Vicuna or another LLaMA", _llama),
+    "llama": Source("the decoder: a Hugging Face folder of Vicuna, another LLaMA, Qwen2.5 or Qwen3", _llama),
     "lora": Source("LoRA on that decoder: the folder of a PEFT adapter", _lora, open_adapter),
     "video_llama": Source("Video-LLaMA's video connector: finetune-vicuna7b-v2.pth", _video_llama),
     "video_llama_audio": Source("Video-LLaMA's audio connector: finetune_vicuna7b_audiobranch.pth", _video_llama_audio),

@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Int
 
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.deemo_llama import DeemoLlama
-from deemo_jax.models.parts.llama import next_token_logits
+from deemo_jax.models.parts.llama import next_token_logits, output_head
 
 # C: large enough that few chunks cover an answer, small enough that a chunk's logits are a fraction of all.
 CHUNK = 64
@@ -52,7 +52,7 @@ def answer_loss(
     weights = jnp.asarray(batch.loss_mask)[:, 1:]
     chunks = _targets_first(hidden[:, :-1], jnp.asarray(batch.token_ids)[:, 1:], weights, chunk)
     targets = weights.sum()
-    summed = _summed(params["decoder"]["head"], chunks, model.config.decoder.config.vocab)
+    summed = _summed(output_head(params["decoder"]), chunks, model.config.decoder.config.vocab)
     return summed / (jnp.maximum(targets, 1.0) if total is None else total), targets
 
 

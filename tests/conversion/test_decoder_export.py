@@ -15,6 +15,7 @@ from deemo_jax.conversion.tables.rules import to_public
 from deemo_jax.core.errors import UserError
 from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig
 from deemo_jax.models.int8 import quantize
+from deemo_jax.models.parts.llama import LlamaConfig
 from deemo_jax.models.weights import flatten, load_tree, unflatten
 from tests.conversion import tiny
 
@@ -80,7 +81,7 @@ def test_a_decoder_is_written_with_lora_added_to_its_kernels(tmp_path, opened, i
         pair = (values[f"blocks/{module}_lora/lora_{part}"] for part in "ab")
         values[f"blocks/{module}/kernel"] = values[f"blocks/{module}/kernel"] + 2.5 * np.einsum(axes, *pair)
     public = safetensors.numpy.load_file(tmp_path / "out" / "model.safetensors")
-    expected = to_public(llama(False), values)
+    expected = to_public(llama(LlamaConfig(), False), values)
     assert public.keys() == expected.keys() and f"{len(public)} tensors" in said
     for key, value in expected.items():
         np.testing.assert_allclose(public[key], value, rtol=1e-5, atol=1e-5)
@@ -88,7 +89,26 @@ def test_a_decoder_is_written_with_lora_added_to_its_kernels(tmp_path, opened, i
     assert llama_config.check(tmp_path / "out", ours) is False
 
 
+@pytest.mark.parametrize(
+    ("kind", "parts"),
+    [("qwen2", {"qkv_bias": True}), ("qwen3", {"qk_norm": True, "head_width": 6, "tied": True})],
+)
+def test_qwens_go_out_and_come_in_again(tmp_path, opened, kind, parts):
+    opened["recipe"] = tiny.recipe(decoder={**tiny.DECODER, **parts})
+    opened["values"] = decoder(opened["recipe"])
+    decoder_export.write_decoder("run", tmp_path / "out")
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["model_type"] == kind and config["tie_word_embeddings"] is parts.get("tied", False)
+    back = {path: np.empty_like(leaf) for path, leaf in opened["values"].items()}
+    for path, row, values in planned(opened["recipe"], {"llama": str(tmp_path / "out")}, partial=True).rows():
+        back[path.removeprefix("decoder/")][... if row is None else row] = values
+    tiny.same(back, opened["values"])
+
+
 def test_what_cannot_be_written_is_refused(tmp_path, opened):
+    opened["recipe"] = tiny.recipe(decoder={**tiny.DECODER, "qk_norm": True, "qkv_bias": True})
+    with pytest.raises(UserError, match="no public architecture has both qkv_bias and qk_norm"):
+        decoder_export.write_decoder("run", tmp_path / "out")
     with pytest.raises(UserError, match="is there already; name another folder with --to_peft"):
         decoder_export.write_adapter("run", tmp_path)
     opened["recipe"] = tiny.recipe()

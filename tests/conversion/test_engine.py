@@ -247,6 +247,16 @@ def test_tied_heads_and_padded_vocabularies(public, tmp_path):
     engine.convert(recipe, sources, tmp_path / "out")
     decoder = load_tree(tmp_path / "out")["decoder"]
     np.testing.assert_array_equal(decoder["head"], decoder["embedding"].T)
+    rows = tiny.random(recipe)["decoder/embedding"]
+    tied = tiny.recipe(decoder={**tiny.DECODER, "tied": True})
+    for name, head in (("twice", rows), ("another", rows * 1.001)):
+        tiny.change(f"{sources['llama']}/model.safetensors", lm_head__weight=head)
+        if name == "another":
+            said = refused(tied, sources, tmp_path / name)
+            assert "llama: lm_head.weight differs from model.embed_tokens.weight" in said
+        else:
+            engine.convert(tied, sources, tmp_path / name)
+            assert "head" not in load_tree(tmp_path / name)["decoder"]
     padded = tiny.recipe(decoder={**tiny.DECODER, "vocab": 41})
     said = refused(padded, sources, tmp_path / "padded")
     assert "config.model.decoder.vocab is 41, there it is 40" in said

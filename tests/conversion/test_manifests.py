@@ -9,6 +9,7 @@ from deemo_jax.conversion.tables import llama
 from deemo_jax.conversion.tables.rules import match
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
+from deemo_jax.models.parts.llama import LlamaConfig
 from tests import public_weights
 
 
@@ -26,7 +27,7 @@ def params(recipe):
 def test_no_key_is_unexplained(recipe, params, tmp_path, name):
     content = public_weights.manifest(public_weights.FILES[name])
     if name == "llama":
-        table = llama.llama(tied=False).mounted("decoder")
+        table = llama.llama(LlamaConfig(), tied=False).mounted("decoder")
     else:
         table = SOURCES[name].table(DeemoLlamaConfig.from_config(recipe.model), content["tensors"].keys(), tmp_path)
     shapes = {key: tuple(shape) for key, shape in {**content["tensors"], **content["ignore"]}.items()}

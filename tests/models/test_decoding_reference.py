@@ -13,6 +13,8 @@ from deemo_jax.models.batch import Batch
 from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig, param_shapes
 from deemo_jax.models.weights import flatten, unflatten
 from tests import public_weights
+from tests.models.decoder_kinds import KINDS
+from tests.models.hugging_face_decoder import hugging_face
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -59,7 +61,7 @@ def ours(reference: Any, stretched: bool) -> tuple[DeemoLlama, dict[str, Any]]:
     model = DeemoLlama(DeemoLlamaConfig.from_config({"decoder": decoder}))
     weights = reference.state_dict()
     params = {path: np.empty(leaf.shape, np.float32) for path, leaf in flatten(param_shapes(model)).items()}
-    for key, fill in expected(llama(tied=False).mounted("decoder"), params).items():
+    for key, fill in expected(llama(model.config.decoder.config, tied=False).mounted("decoder"), params).items():
         for (path, row), value in zip(fill.targets, fill.values(weights[key].numpy()), strict=True):
             params[path][... if row is None else row] = value
     return model, unflatten(params)
@@ -102,10 +104,13 @@ def said_by(model: DeemoLlama, params: dict[str, Any], batch: Batch) -> np.ndarr
     return np.asarray(said)
 
 
-@pytest.mark.parametrize("stretched", [False, True], ids=["rope", "llama3-rope"])
-def test_greedy_tokens_are_the_references(stretched: bool) -> None:
-    theirs = reference(stretched)
-    model, params = ours(theirs, stretched)
+@pytest.mark.parametrize("kind", ["rope", "llama3-rope", *KINDS])
+def test_greedy_tokens_are_the_references(kind: str) -> None:
+    if kind in KINDS:
+        theirs, model, params = hugging_face(KINDS[kind]), KINDS[kind].model(), KINDS[kind].parameters()
+    else:
+        theirs = reference(kind == "llama3-rope")
+        model, params = ours(theirs, kind == "llama3-rope")
     expected = continued(theirs, prompts())
     assert len({tuple(tokens) for tokens, _ in expected}) == PROMPTS
     for size in (1, 4):

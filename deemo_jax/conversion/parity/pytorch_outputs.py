@@ -7,6 +7,7 @@ mistake in a table shows.
 Axes: N images or clips, B batch, T sequence, S encoder tokens, F frames or clips, P tokens of each, Q queries, E width.
 """
 
+import importlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 
 from deemo_jax.conversion.io.public_file import PublicFile
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import read_json
 from deemo_jax.models.parts.imagebind import ImageBindConfig
 from deemo_jax.models.parts.qformer import QFormerConfig
 from deemo_jax.models.parts.vit import ViTConfig
@@ -191,7 +193,7 @@ def imagebind(get: Get, config: ImageBindConfig, depths: Sequence[int], mel: np.
 
 
 def decoder(file: PublicFile, folder: Path, depth: int, ids: np.ndarray) -> Iterator[Stage]:
-    """A LLaMA: embeddings, the output of each of `depth` blocks, and behind the last block the logits.
+    """A LLaMA or Qwen: embeddings, the output of each of `depth` blocks, and behind the last block the logits.
 
     Args:
         file: the weights.
@@ -199,23 +201,27 @@ def decoder(file: PublicFile, folder: Path, depth: int, ids: np.ndarray) -> Iter
         depth: number of blocks to run.
         ids: Int64[B T].
     """
-    from transformers import LlamaConfig
-    from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRMSNorm, LlamaRotaryEmbedding
+    import transformers
 
-    config = LlamaConfig.from_pretrained(folder, local_files_only=True, **EAGER)
+    kind = {"qwen2": "Qwen2", "qwen3": "Qwen3"}.get(read_json(folder / "config.json").get("model_type"), "Llama")
+    config = getattr(transformers, f"{kind}Config").from_pretrained(folder, local_files_only=True, **EAGER)
+    modules = importlib.import_module(f"transformers.models.{kind.lower()}.modeling_{kind.lower()}")
+    make_layer, make_norm, make_rotary = (
+        getattr(modules, f"{kind}{part}") for part in ("DecoderLayer", "RMSNorm", "RotaryEmbedding")
+    )
     get = getter(file)
     x = nn.functional.embedding(torch.from_numpy(ids), get("model.embed_tokens.weight"))
     yield "embeddings", x.numpy()
     positions = torch.arange(ids.shape[1])[None]
-    rotary = LlamaRotaryEmbedding(config)(x, positions)
+    rotary = make_rotary(config)(x, positions)
     mask = torch.full((ids.shape[1],) * 2, torch.finfo(torch.float32).min).triu(1)[None, None]
     for index in range(depth):
-        layer = LlamaDecoderLayer(config, index).eval().requires_grad_(False)
+        layer = make_layer(config, index).eval().requires_grad_(False)
         layer.load_state_dict({key: get(f"model.layers.{index}.{key}") for key in layer.state_dict()})
         x = layer(x, attention_mask=mask, position_ids=positions, position_embeddings=rotary)
         yield f"after {index + 1} blocks", x.numpy()
     if depth == config.num_hidden_layers:
-        norm = LlamaRMSNorm(config.hidden_size, config.rms_norm_eps).requires_grad_(False)
+        norm = make_norm(config.hidden_size, config.rms_norm_eps).requires_grad_(False)
         norm.load_state_dict({"weight": get("model.norm.weight")})
         head = "model.embed_tokens.weight" if config.tie_word_embeddings else "lm_head.weight"
         yield "logits", (norm(x) @ get(head).T).numpy()

@@ -1,5 +1,9 @@
-"""Compares the config.json of a Hugging Face LLaMA folder with a recipe's decoder, for numbers that no shape shows."""
+"""Compares the config.json of a Hugging Face decoder with a recipe's, for numbers that no shape shows.
 
+Every key is compared, known to change nothing of what the decoder computes (`HARMLESS`), or refused by its name.
+"""
+
+import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +13,31 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json
 from deemo_jax.models.parts.llama import LlamaConfig, RopeScaling
 
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """What a `model_type` means beside the numbers of its config.json.
+
+    Attributes:
+        qkv_bias, qk_norm: see `LlamaConfig`.
+        defaults: values of missing keys, where they are not those of the first LLaMA.
+        window: whether a sliding_window counts without use_sliding_window.
+        written: the keys of `FIXED` that its config.json has.
+    """
+
+    qkv_bias: bool = False
+    qk_norm: bool = False
+    defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    window: bool = False
+    written: tuple[str, ...] = ("hidden_act",)
+
+
+_QWEN = {"vocab_size": 151936, "intermediate_size": 22016, "num_key_value_heads": 32}
+ARCHITECTURES: Mapping[str, Architecture] = {
+    "llama": Architecture(window=True, written=("hidden_act", "attention_bias", "mlp_bias")),
+    "qwen2": Architecture(qkv_bias=True, defaults=_QWEN),
+    "qwen3": Architecture(qk_norm=True, defaults={**_QWEN, "head_dim": 128}),
+}
 # (key in config.json, field of `LlamaConfig`, value where the key is missing: that of the first LLaMA).
 FIELDS: tuple[tuple[str, str, Any], ...] = (
     ("vocab_size", "vocab", 32000),
@@ -25,6 +54,24 @@ FIXED: tuple[tuple[str, Any], ...] = (
     ("attention_bias", False),
     ("mlp_bias", False),
 )
+# Keys that are compared beside `FIELDS` and `FIXED`.
+COMPARED = (
+    *("model_type", "num_key_value_heads", "head_dim", "tie_word_embeddings", "max_position_embeddings", "rope_theta"),
+    *("rope_scaling", "rope_parameters", "sliding_window", "use_sliding_window", "layer_types", "quantization_config"),
+)
+# Keys that change nothing of what these decoders compute: names, training, generation, the storage of the file.
+# max_window_layers counts where a sliding window is used, and a pretraining_tp above 1 only splits matrix products.
+# fmt: off
+HARMLESS = frozenset([
+    "architectures", "_name_or_path", "transformers_version", "torch_dtype", "dtype", "auto_map", "initializer_range",
+    "use_cache", "attention_dropout", "bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id", "pretraining_tp",
+    "max_window_layers", "max_sequence_length", "output_attentions", "output_hidden_states", "return_dict",
+    "use_return_dict", "tokenizer_class", "chunk_size_feed_forward", "problem_type", "id2label", "label2id",
+    "is_encoder_decoder", "is_decoder", "torchscript", "_attn_implementation", "_attn_implementation_autoset",
+    "attn_implementation", "task_specific_params", "use_flash_attn", "gradient_checkpointing", "unsloth_version",
+    "unsloth_fixed",
+])
+# fmt: on
 
 
 def check(folder: Path, ours: LlamaConfig) -> bool:
@@ -40,22 +87,26 @@ def check(folder: Path, ours: LlamaConfig) -> bool:
     if not path.is_file():
         raise UserError(f"{folder}: has no config.json; give the whole folder, not one file of it")
     theirs = read_json(path)
-    if not isinstance(theirs, dict) or theirs.get("model_type", "llama") != "llama":
-        found = theirs.get("model_type") if isinstance(theirs, dict) else None
-        raise UserError(f"{path}: is of a {found!r} model; the decoder is a LLaMA")
-    complaints = [*_differences(theirs, ours, path), *_foreign(theirs, path)]
-    tied = _written(theirs, "tie_word_embeddings", False)
+    kind = theirs.get("model_type", "llama") if isinstance(theirs, dict) else None
+    if not isinstance(kind, str) or kind not in ARCHITECTURES:
+        raise UserError(f"{path}: is of a {kind!r} model; the decoder is one of {', '.join(ARCHITECTURES)}")
+    theirs = {**ARCHITECTURES[kind].defaults, **{key: value for key, value in theirs.items() if value is not None}}
+    complaints = [*_differences(theirs, ours, ARCHITECTURES[kind], path), *_foreign(theirs, ARCHITECTURES[kind], path)]
+    tied = theirs.get("tie_word_embeddings", False)
     if not isinstance(tied, bool):
         complaints.append(f"its tie_word_embeddings is {tied!r}, which is neither true nor false")
+    elif ours.tied and not tied:
+        complaints.append("config.model.decoder.tied is True, there it is False")
     if complaints:
         raise UserError(f"{path}: {'; '.join(complaints)}")
     return tied
 
 
-def _differences(theirs: Mapping[str, Any], ours: LlamaConfig, path: Path) -> list[str]:
-    wanted = {name: _written(theirs, key, default) for key, name, default in FIELDS}
-    wanted["kv_heads"] = _written(theirs, "num_key_value_heads", wanted["heads"])
+def _differences(theirs: Mapping[str, Any], ours: LlamaConfig, kind: Architecture, path: Path) -> list[str]:
+    wanted = {name: theirs.get(key, default) for key, name, default in FIELDS}
+    wanted["kv_heads"] = theirs.get("num_key_value_heads", wanted["heads"])
     wanted["theta"], wanted["rope_scaling"] = _rope(theirs, path)
+    wanted["qkv_bias"], wanted["qk_norm"] = kind.qkv_bias, kind.qk_norm
     complaints = [
         f"config.model.decoder.{name} is {getattr(ours, name)!r}, there it is {value!r}"
         for name, value in wanted.items()
@@ -67,24 +118,36 @@ def _differences(theirs: Mapping[str, Any], ours: LlamaConfig, path: Path) -> li
             complaints.append(f"config.model.decoder.context is {ours.context}, there it is {context:g}")
     head = theirs.get("head_dim")
     if head not in (None, ours.head_dim):
-        complaints.append(f"its heads are {head} wide, and width / heads gives {ours.head_dim}")
+        complaints.append(
+            f"config.model.decoder.head_width gives heads {ours.head_dim} wide, there they are {head} wide"
+        )
     return complaints
 
 
-def _foreign(theirs: Mapping[str, Any], path: Path) -> list[str]:
+def _foreign(theirs: Mapping[str, Any], kind: Architecture, path: Path) -> list[str]:
     """What the folder's model has and this decoder does not support, a sentence each."""
     inner = _object(theirs, "rope_parameters", path)
     complaints = [
         f"its {key} is {value!r}, and the decoder is made for {made!r}"
         for key, made in FIXED
-        for value in (_written(theirs, key, _written(inner, key, made)),)
+        for value in (theirs.get(key, _written(inner, key, made)),)
         if value != made
     ]
     window = theirs.get("sliding_window")
-    if window is not None and theirs.get("use_sliding_window") is not False:
+    if window is not None and theirs.get("use_sliding_window", kind.window) is not False:
         complaints.append(f"its sliding_window is {window!r}, and the decoder looks back at everything")
+    layers = theirs.get("layer_types", [])
+    if not isinstance(layers, list) or any(layer != "full_attention" for layer in layers):
+        complaints.append("its layer_types are not all 'full_attention', and every layer of the decoder is")
     if theirs.get("quantization_config") is not None:
         complaints.append("it has a quantization_config; get the weights unquantised")
+    known = {*COMPARED, *HARMLESS, *(key for key, *_ in FIELDS), *(key for key, _ in FIXED)}
+    unknown = sorted(key for key in theirs if key not in known)
+    if unknown:
+        complaints.append(
+            f"its {', '.join(unknown[:8])} {'is' if len(unknown) == 1 else 'are'} not known here; take out of a copy "
+            "of the file what changes nothing of what the model computes"
+        )
     return complaints
 
 
@@ -133,7 +196,17 @@ def _number(values: Mapping[str, Any], key: str, default: float | None, path: Pa
 
 
 def written(ours: LlamaConfig, dtype: str) -> dict[str, Any]:
-    """The content of config.json for a decoder whose weights are written in a dtype; `check` accepts it."""
+    """The content of config.json for a decoder whose weights are written in a dtype; `check` accepts it.
+
+    Raises:
+        UserError: no public architecture is like it.
+    """
+    kinds = [
+        name for name, one in ARCHITECTURES.items() if (one.qkv_bias, one.qk_norm) == (ours.qkv_bias, ours.qk_norm)
+    ]
+    if not kinds:
+        raise UserError("config.model.decoder: no public architecture has both qkv_bias and qk_norm; leave one out")
+    kind = ARCHITECTURES[kinds[0]]
     scaling = ours.rope_scaling
     stretch = scaling and {
         "rope_type": "llama3",
@@ -143,15 +216,15 @@ def written(ours: LlamaConfig, dtype: str) -> dict[str, Any]:
         "original_max_position_embeddings": scaling.original,
     }
     return {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
+        "architectures": [f"{kinds[0].capitalize()}ForCausalLM"],
+        "model_type": kinds[0],
         **{key: getattr(ours, name) for key, name, _ in FIELDS},
         "num_key_value_heads": ours.kv_heads,
         "head_dim": ours.head_dim,
         "max_position_embeddings": ours.context,
         "rope_theta": ours.theta,
         "rope_scaling": stretch,
-        **{key: value for key, value in FIXED if key != "partial_rotary_factor"},
-        "tie_word_embeddings": False,
+        **{key: value for key, value in FIXED if key in kind.written},
+        "tie_word_embeddings": ours.tied,
         "torch_dtype": dtype,
     }

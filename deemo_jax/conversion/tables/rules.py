@@ -70,15 +70,18 @@ class WeightTable:
         name: of the source.
         rules: for tensors that are used.
         ignored: tensors that are not.
+        copies: (key, other key) of tensors that must have the same values where a file holds both.
     """
 
     name: str
     rules: tuple[Rule, ...]
     ignored: tuple[Ignored, ...] = ()
+    copies: tuple[tuple[str, str], ...] = ()
 
     def __add__(self, other: "WeightTable") -> "WeightTable":
         """Both tables' rules, for a file that holds two parts."""
-        return WeightTable(self.name, self.rules + other.rules, self.ignored + other.ignored)
+        ignored, copies = self.ignored + other.ignored, self.copies + other.copies
+        return WeightTable(self.name, self.rules + other.rules, ignored, copies)
 
     def mounted(self, mount: str) -> "WeightTable":
         """The same rules for a parameter tree that lies under `mount`."""

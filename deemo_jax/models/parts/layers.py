@@ -162,14 +162,15 @@ class LayerNorm(nn.Module):
 
 
 class RMSNorm(nn.Module):
-    """x / rms(x) * scale over the last dimension, computed in float32; the result is in `dtype`."""
+    """x / rms(x) * scale over the last dimension, named `axis`, computed in float32; the result is in `dtype`."""
 
     eps: float
     dtype: Any = jnp.float32
+    axis: str = "embed"
 
     @nn.compact
     def __call__(self, x: Float[Array, "*N D"]) -> Float[Array, "*N D"]:
-        scale = param(self, "scale", nn.initializers.ones, ("embed",), x.shape[-1:])
+        scale = param(self, "scale", nn.initializers.ones, (self.axis,), x.shape[-1:])
         x = x.astype(jnp.float32)
         x = x * jax.lax.rsqrt(jnp.square(x).mean(-1, keepdims=True) + self.eps)
         return (x * scale.astype(jnp.float32)).astype(self.dtype)

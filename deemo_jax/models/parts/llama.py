@@ -1,4 +1,5 @@
-"""The decoder: LLaMA (arXiv 2302.13971), with LLaMA-2's grouped-query heads and LLaMA-3's scaled rotary positions.
+"""The decoder: LLaMA (arXiv 2302.13971), with LLaMA-2's grouped-query heads and LLaMA-3's scaled rotary positions;
+Qwen2.5 (arXiv 2412.15115) by biases of queries, keys and values, Qwen3 (arXiv 2505.09388) by norms of queries and keys.
 
 Axes: B batch, T new tokens, S slots of the cache, N query heads, K key heads, H head width (H / 2 pairs), D width,
 L layers, V vocabulary, R its rows in memory.
@@ -6,6 +7,7 @@ L layers, V vocabulary, R its rows in memory.
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -57,16 +59,20 @@ class LlamaConfig:
     """Defaults are Vicuna-7B v1.5.
 
     Attributes:
-        vocab: rows of the embedding and of the (untied) output head.
-        width: D, of the residual stream; a multiple of 2 * heads, since rotary positions turn pairs.
+        vocab: rows of the embedding and of the output head.
+        width: D, of the residual stream.
         depth: number of blocks.
-        heads: query heads; must divide `width`.
+        heads: query heads.
         kv_heads: key and value heads; must divide `heads`.
         mlp: hidden width of the gated MLP.
         eps: of the RMS norms.
         theta: base of the rotary wavelengths.
         rope_scaling: None, or LLaMA-3's stretch of the wavelengths.
         context: tokens that its weights were trained on.
+        head_width: H, even, since rotary positions turn pairs; None for width / heads.
+        qkv_bias: whether queries, keys and values have biases, as Qwen2.5's have.
+        qk_norm: whether every head's query and key pass an RMS norm before they are turned, as Qwen3's do.
+        tied: whether the output head is the embedding, and no parameter of its own.
         remat: what the backward pass recomputes: none, block, dots or offload.
         unroll: blocks that one turn of the compiled loop holds. With all of them in one turn GPUs read weights where
             they lie, instead of a copy of each layer's, and the program takes minutes to compile.
@@ -83,6 +89,10 @@ class LlamaConfig:
     theta: float = 10000.0
     rope_scaling: RopeScaling | None = None
     context: int = 4096
+    head_width: int | None = None
+    qkv_bias: bool = False
+    qk_norm: bool = False
+    tied: bool = False
     remat: Remat = Remat.NONE
     unroll: int = 1
     lora: LoraConfig | None = None
@@ -90,7 +100,11 @@ class LlamaConfig:
     def __post_init__(self) -> None:
         if not 1 <= self.unroll <= self.depth:
             raise UserError(f"llama: unroll {self.unroll} must lie in [1, {self.depth}], the number of blocks")
-        if self.width % (2 * self.heads):
+        if self.head_width is not None and self.head_width % 2:
+            raise UserError(
+                f"llama: head_width {self.head_width} is odd, and rotary positions turn pairs; make it even"
+            )
+        if self.head_width is None and self.width % (2 * self.heads):
             raise UserError(f"llama: width {self.width} does not divide by 2 x {self.heads} heads; change one of them")
         if self.heads % self.kv_heads:
             raise UserError(f"llama: {self.heads} heads do not divide by {self.kv_heads} kv_heads; change one of them")
@@ -98,7 +112,7 @@ class LlamaConfig:
     @property
     def head_dim(self) -> int:
         """Width of one head."""
-        return self.width // self.heads
+        return self.head_width or self.width // self.heads
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,8 +203,11 @@ class LlamaBlock(nn.Module):
         x_BTD, buffers = carry
         x_BTD = block_input(x_BTD)
         h = RMSNorm(config.eps, self.dtype, name="norm1")(x_BTD)
-        q = rotate(self._project("query", "heads", config.heads, h), angles)
-        k = rotate(self._project("key", "kv_heads", config.kv_heads, h), angles)
+        q = self._project("query", "heads", config.heads, h)
+        k = self._project("key", "kv_heads", config.kv_heads, h)
+        if config.qk_norm:
+            q, k = self._head_norm("query_norm", q), self._head_norm("key_norm", k)
+        q, k = rotate(q, angles), rotate(k, angles)
         v = self._project("value", "kv_heads", config.kv_heads, h)
         if buffers is not None:
             buffers = _write(buffers[0], k, layer, start), _write(buffers[1], v, layer, start)
@@ -203,10 +220,16 @@ class LlamaBlock(nn.Module):
         return (constrain(x_BTD, "batch", "length", "act_embed"), buffers), None
 
     def _project(self, name: str, axis: str, heads: int, h_BTD: Array) -> Array:
-        return self._linear(name, (heads, self.config.head_dim), ("embed", axis, "head_dim"), h_BTD)
+        features, names = (heads, self.config.head_dim), ("embed", axis, "head_dim")
+        return self._linear(name, features, names, h_BTD, bias=self.config.qkv_bias)
 
-    def _linear(self, name: str, features: tuple[int, ...], names: Names, x: Array, inputs: int = 1) -> Array:
-        y = Linear(features, names, inputs, use_bias=False, dtype=self.dtype, int8=self.int8, name=name)(x)
+    def _head_norm(self, name: str, x_BTNH: Array) -> Array:
+        return RMSNorm(self.config.eps, self.dtype, "head_dim", name=name)(x_BTNH)
+
+    def _linear(
+        self, name: str, features: tuple[int, ...], names: Names, x: Array, inputs: int = 1, bias: bool = False
+    ) -> Array:
+        y = Linear(features, names, inputs, use_bias=bias, dtype=self.dtype, int8=self.int8, name=name)(x)
         lora = self.config.lora
         if lora is None or name not in lora.modules:
             return y
@@ -231,7 +254,8 @@ class Llama(nn.Module):
         )
         self.blocks = stack(config, self.dtype, self.backend, self.storage.int8)
         self.norm = RMSNorm(config.eps, self.dtype)
-        self.head = param(self, "head", _padded(head, 1, config.vocab), ("embed", "vocab"), shape[::-1])
+        if not config.tied:
+            self.head = param(self, "head", _padded(head, 1, config.vocab), ("embed", "vocab"), shape[::-1])
 
     def embed(self, token_ids: Int[Array, "B T"]) -> Float[Array, "B T D"]:
         """Rows of the embedding table, in `dtype`; an id outside the vocabulary gives NaN."""
@@ -284,7 +308,8 @@ class Llama(nn.Module):
 
     def logits(self, hidden: Float[Array, "*B D"]) -> Float[Array, "*B V"]:
         """Float32 logits of the next token."""
-        return next_token_logits(hidden, self.head, self.config.vocab)
+        head = self.embedding.T if self.config.tied else self.head
+        return next_token_logits(hidden, head, self.config.vocab)
 
     def score(self, token_ids: Int[Array, "B T"], valid: Bool[Array, "B T"]) -> Float[Array, "B T V"]:
         """Float32 logits of plain text: `embed`, `__call__` and `logits` with positions 0, 1, 2, ..."""
@@ -298,6 +323,11 @@ class Llama(nn.Module):
         layers = jnp.arange(self.config.depth)
         (x_BTD, buffers), _ = self.blocks((x_BTD.astype(self.dtype), buffers), angles, mask, start, layers)
         return self.norm(x_BTD), buffers
+
+
+def output_head(params: Mapping[str, Any]) -> Float[Array, "D R"]:
+    """The output head among a decoder's parameters: their embedding, where it is tied."""
+    return params["head"] if "head" in params else params["embedding"].T
 
 
 def next_token_logits(hidden: Float[Array, "*B D"], head: Float[Array, "D R"], vocab: int) -> Float[Array, "*B V"]:

@@ -1,5 +1,6 @@
 """A LLaMA's config.json beside the recipe's decoder: what no shape gives away, and what is no config at all."""
 
+import dataclasses
 import json
 
 import pytest
@@ -36,9 +37,18 @@ def check(folder, ours=OURS, **more):
         ({"num_key_value_heads": None}, "decoder.kv_heads is 2, there it is 4"),
         ({"rope_scaling": {"rope_type": "yarn", "factor": 2.0}}, "'yarn'"),
         ({"rope_scaling": {"type": "linear", "factor": 2.0}}, "'linear'"),
-        ({"model_type": "qwen2"}, "'qwen2'"),
+        ({"model_type": "qwen2"}, "decoder.qkv_bias is False, there it is True"),
+        ({"model_type": "qwen3", "head_dim": 8}, "decoder.qk_norm is False, there it is True"),
+        ({"model_type": "qwen3_moe"}, "is of a 'qwen3_moe' model; the decoder is one of llama, qwen2, qwen3"),
+        ({"model_type": ["llama"]}, "is of a ['llama'] model"),
+        ({"layer_types": ["full_attention", "sliding_attention"]}, "layer_types are not all 'full_attention'"),
+        ({"layer_types": "full_attention"}, "layer_types are not all"),
+        (
+            {"dual_chunk_attention_config": {}, "logit_scale": 2},
+            "its dual_chunk_attention_config, logit_scale are not known",
+        ),
         ({"model_type": None}, "None model"),
-        ({"head_dim": 16}, "16 wide"),
+        ({"head_dim": 16}, "decoder.head_width gives heads 8 wide, there they are 16 wide"),
         ({"max_position_embeddings": 2048}, "decoder.context is 4096, there it is 2048"),
         ({"max_position_embeddings": "4096"}, "max_position_embeddings is '4096', which is no number"),
         ({"rope_scaling": {"rope_type": "llama3"}}, "lacks factor"),
@@ -83,6 +93,36 @@ def test_what_means_nothing_is_no_difference(tmp_path):
     more = {"sliding_window": 16, "use_sliding_window": False, "quantization_config": None, "rope_theta": None}
     assert check(tmp_path, **more, hidden_act="silu", rope_scaling=None, tie_word_embeddings=None) is False
     assert check(tmp_path, tie_word_embeddings=True) is True
+
+
+@pytest.mark.parametrize(
+    ("kind", "ours", "more"),
+    [
+        ("qwen2", {"qkv_bias": True}, {"sliding_window": 131072, "max_window_layers": 24}),
+        ("qwen2", {"qkv_bias": True, "tied": True}, {"tie_word_embeddings": True, "use_sliding_window": False}),
+        ("qwen3", {"qk_norm": True, "head_width": 128}, {"layer_types": ["full_attention"] * 3}),
+        ("qwen3", {"qk_norm": True, "head_width": 16}, {"head_dim": 16, "sliding_window": None}),
+        ("llama", {"tied": True}, {"tie_word_embeddings": True, "head_dim": 8}),
+    ],
+)
+def test_each_architecture_is_taken_as_it_is(tmp_path, kind, ours, more):
+    ours = dataclasses.replace(OURS, **ours)
+    assert check(tmp_path, ours, model_type=kind, **more) is more.get("tie_word_embeddings", False)
+
+
+def test_what_only_one_side_has_is_told(tmp_path):
+    for ours, more, said in (
+        ({"tied": True}, {}, "decoder.tied is True, there it is False"),
+        ({"qkv_bias": True}, {"model_type": "llama"}, "decoder.qkv_bias is True, there it is False"),
+        ({"qk_norm": True}, {"model_type": "qwen3"}, "gives heads 8 wide, there they are 128 wide"),
+        (
+            {"qkv_bias": True},
+            {"model_type": "qwen2", "sliding_window": 16, "use_sliding_window": True},
+            "sliding_window is 16, and the decoder looks back",
+        ),
+    ):
+        with pytest.raises(UserError, match=said):
+            check(tmp_path, dataclasses.replace(OURS, **ours), **more)
 
 
 def test_left_out_it_means_the_first_llama(tmp_path):
