@@ -58,6 +58,7 @@ EXPECTED = (
     "datePublished",
     "citeAs",
     "rai:dataBiases",
+    "rai:dataLimitations",
     "rai:dataUseCases",
     "rai:dataSocialImpact",
     "rai:hasSyntheticData",
@@ -93,9 +94,9 @@ def read_card(path: str | Path) -> dict[str, Any]:
     return found
 
 
-def missing(card: Mapping[str, Any]) -> list[str]:
-    """The keys of `EXPECTED` of which a card says nothing."""
-    return [key for key in EXPECTED if key not in card]
+def missing(document: Mapping[str, Any]) -> list[str]:
+    """The keys of `EXPECTED` of which a document says nothing."""
+    return [key for key in EXPECTED if key not in document]
 
 
 def _value(key: str, value: object) -> Any:

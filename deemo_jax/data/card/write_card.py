@@ -87,7 +87,7 @@ def write_card(data_dir: Path, dataset: str, card: Path | None = None, *, includ
     if texts is None:
         view_path.unlink()
     write_json(folder / croissant.FILE, whole)
-    return Written(folder / croissant.FILE, texts, counts.clips, tuple(holder_card.missing(said)), checked)
+    return Written(folder / croissant.FILE, texts, counts.clips, tuple(holder_card.missing(whole)), checked)
 
 
 def _records(data_dir: Path, dataset: str, split: str, view: TextView) -> Iterator[Record]:
