@@ -24,6 +24,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 COMMANDS: dict[str, tuple[str, ...]] = {
     "input_pipeline": ("benchmarks.input_pipeline",),
     "train_step": ("benchmarks.train_step",),
+    "lora_step": ("benchmarks.lora_step",),
     "feature_cache": ("benchmarks.feature_cache",),
     "memory": ("benchmarks.memory",),
     "fit_7b": ("benchmarks.fit_7b",),
