@@ -13,10 +13,12 @@ connector=joint,vicuna=v0`); the first choice is the default:
 
     connector   per_frame: BLIP-2's Q-Former on each frame, then a small one, as in Video-LLaMA; joint: one BLIP-2
                 Q-Former over the tokens of all frames, which is the paper taken literally
-    decoder     vicuna; llama3, llama3.1: LLaMA-3's 8B, whose tokenizer is a tokenizer.json
+    decoder     vicuna; llama3, llama3.1: LLaMA-3's 8B; llama3.2, llama3.2-1b: 3B and 1B; qwen2.5, qwen2.5-0.5b: 7B and
+                0.5B; qwen3, qwen3-0.6b: 8B and 0.6B. All but Vicuna's have their tokenizer in a tokenizer.json
     vicuna      v1.5: public and ungated; v1.1; v0: the one that Video-LLaMA's public connectors were trained with
     template    deemo: the paper's Eq. 1; with vicuna=v0 the default is video_llama, which those connectors were trained
-                with. Any other name in `deemo_jax/systems/registry.py` whose decoder has the same special ids
+                with, and with Qwen's decoders qwen or qwen3, the form of their instruction-tuned weights. Any other
+                name in `deemo_jax/systems/registry.py` whose decoder has the same special ids
     trainable   paper: Q-Formers, queries, positions and projections; projections; lora: low-rank kernels beside the
                 decoder's alone, for a model whose connectors are trained; paper+lora: both at once; full: everything
     audio       vector: one ImageBind vector for each 2-second clip; patches: its 229 patch tokens
@@ -39,13 +41,27 @@ from ml_collections.config_dict import placeholder
 
 from deemo_jax.models import presets
 from deemo_jax.systems.deemo.template import DEEMO
+from deemo_jax.systems.qwen.template import QWEN, QWEN3
 from deemo_jax.systems.registry import TEMPLATES
 from deemo_jax.systems.video_llama.template import VIDEO_LLAMA
 
+# Decoders beside Vicuna.
+OTHERS: dict[str, dict[str, Any]] = {
+    "llama3": presets.LLAMA3_8B,
+    "llama3.1": presets.LLAMA31_8B,
+    "llama3.2": presets.LLAMA32_3B,
+    "llama3.2-1b": presets.LLAMA32_1B,
+    "qwen2.5": presets.QWEN25_7B,
+    "qwen2.5-0.5b": presets.QWEN25_05B,
+    "qwen3": presets.QWEN3_8B,
+    "qwen3-0.6b": presets.QWEN3_06B,
+}
+# Beginning of a decoder's name -> template of its instruction-tuned weights.
+CHATS = {"qwen2.5": QWEN, "qwen3": QWEN3}
 # Argument -> its choices, the default first.
 CHOICES: dict[str, tuple[str, ...]] = {
     "connector": ("per_frame", "joint"),
-    "decoder": ("vicuna", "llama3", "llama3.1"),
+    "decoder": ("vicuna", *OTHERS),
     "vicuna": ("v1.5", "v1.1", "v0"),
     "template": tuple(TEMPLATES),
     "trainable": ("paper", "projections", "lora", "paper+lora", "full"),
@@ -57,20 +73,19 @@ VICUNAS: dict[str, dict[str, Any]] = {
     "v1.1": presets.VICUNA_7B_V1,
     "v0": presets.VICUNA_7B_V0,
 }
-LLAMAS: dict[str, dict[str, Any]] = {"llama3": presets.LLAMA3_8B, "llama3.1": presets.LLAMA31_8B}
 VIDEO = {"per_frame": presets.VIDEO_BRANCH, "joint": presets.JOINT_VIDEO_BRANCH}
 
 
 def get_config(arguments: str = "") -> ConfigDict:
     """The recipe; `arguments` are 'name=choice' pairs, comma-separated.
 
-    An argument that is not named has its first choice, except the template of vicuna=v0.
+    An argument that is not named has its first choice, except the template of vicuna=v0 and of Qwen's decoders.
 
     Raises:
         ValueError: an unknown name or choice, or a Vicuna for another decoder.
     """
     chosen = _parse(arguments)
-    decoder = {**(LLAMAS.get(chosen["decoder"]) or VICUNAS[chosen["vicuna"]]), "remat": "block", "unroll": 1}
+    decoder = {**(OTHERS.get(chosen["decoder"]) or VICUNAS[chosen["vicuna"]]), "remat": "block", "unroll": 1}
     if decoder["rope_scaling"] is None:
         # ml_collections lets a flag replace a None only where the type of other values is declared.
         decoder["rope_scaling"] = placeholder(ConfigDict)
@@ -150,5 +165,6 @@ def _parse(arguments: str) -> dict[str, str]:
         given[name] = choice
     if "vicuna" in given and given.get("decoder", "vicuna") != "vicuna":
         raise ValueError(f"vicuna={given['vicuna']} and decoder={given['decoder']} name two decoders; leave one out")
-    template = VIDEO_LLAMA if given.get("vicuna") == "v0" else DEEMO
+    chat = next((CHATS[name] for name in CHATS if given.get("decoder", "").startswith(name)), DEEMO)
+    template = VIDEO_LLAMA if given.get("vicuna") == "v0" else chat
     return {name: choices[0] for name, choices in CHOICES.items()} | {"template": template.name} | given

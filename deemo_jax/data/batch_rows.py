@@ -115,7 +115,7 @@ def blank_row(spec: RowSpec, index: int) -> Row:
         "loss_mask": np.zeros(length, np.float32),
         "index": np.array(index, np.int32),
     }
-    row["token_ids"][0] = spec.tokenizer.bos_id
+    row["token_ids"][0] = spec.tokenizer.pad_id if spec.tokenizer.bos_id is None else spec.tokenizer.bos_id
     row["valid"][0] = True
     blanks = {**spec.inputs, **spec.encoded}
     row |= {_field(spec, modality): np.zeros(*blank) for modality, blank in blanks.items()}

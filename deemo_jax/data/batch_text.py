@@ -71,8 +71,10 @@ def _role(slot: int, real: bool, audio_tokens: int) -> str:
 
 
 def _text(ids: list[int], tokenizer: Tokenizer) -> str:
-    """Decoded text on one line, with special tokens shown as <bos> and <eos>."""
-    special = {tokenizer.bos_id: "<bos>", tokenizer.eos_id: "<eos>"}
+    """Decoded text on one line, with special tokens shown by their names, or as <bos> and <eos>."""
+    special = {number: name for name, number in tokenizer.specials.items()} | {tokenizer.eos_id: "<eos>"}
+    if tokenizer.bos_id is not None:
+        special[tokenizer.bos_id] = "<bos>"
     text = ""
     for is_special, group in itertools.groupby(ids, special.__contains__):
         tokens = list(group)

@@ -297,13 +297,29 @@ def _parts(
         Modality.TRANSCRIPT: Text(transcript),
         Modality.NFBL: Text(", ".join(nfbl)),
     }
-    parts: list[Text | Slots] = [Text(template.system.join(around(template.header))), *template.opening]
+    header, opening = around(template.header)
+    frame = [Text(header), Text(template.system), Text(opening)] if template.header else []
+    parts: list[Text | Slots] = [*_marked(frame[:1], template), *frame[1:2], *_marked(frame[2:], template)]
+    parts += _marked(template.opening, template)
     for modality, content in inputs.items():
         if modality in modalities:
             before, behind = around(getattr(template.wording, modality))
             parts += [Text(before), content, Text(behind)]
     parts.append(Text(question.join(around(template.wording.user))))
-    return [*parts, *template.reply]
+    return [*parts, *_marked(template.reply, template)]
+
+
+def _marked(texts: Iterable[Text], template: Template) -> list[Text]:
+    """A template's own texts, cut where the names of its special tokens stand."""
+    if not template.specials:
+        return list(texts)
+    names = re.compile("(" + "|".join(re.escape(name) for name in template.specials) + ")")
+    return [
+        Text(piece, text.trained, special=piece in template.specials)
+        for text in texts
+        for piece in names.split(text.text)
+        if piece
+    ]
 
 
 def _stretches(parts: Sequence[Text | Slots]) -> list[list[Text] | Slots]:
@@ -322,7 +338,9 @@ def _sequence(parts: list[Text | Slots], answer: str | None, template: Template,
     """The sequence of a prompt, and of an answer unless that is None; without an answer nothing is trained."""
     said = [] if answer is None else [Text(answer.join(around(template.answer)), trained=True)]
     texts: list[list[Text | Slots]] = [[*parts, *said]] if template.joined else [parts, [*said]]
-    one = _Sequence([tokenizer.bos_id], [-1], [False])
+    one = _Sequence([], [], [])
+    if tokenizer.bos_id is not None:
+        one.add([tokenizer.bos_id], [-1], [False])
     for text in texts:
         one.begins = len(one.ids)
         for stretch in _stretches(text):
@@ -343,6 +361,23 @@ def _sequence(parts: list[Text | Slots], answer: str | None, template: Template,
 
 
 def _encoded(stretch: Sequence[Text], tokenizer: Tokenizer) -> tuple[list[int], list[bool]]:
+    """The ids of neighbouring texts, and which are trained; between special tokens they are tokenized as one."""
+    ids: list[int] = []
+    trained: list[bool] = []
+    for special, group in itertools.groupby(stretch, lambda text: _special_id(text, tokenizer)):
+        texts = list(group)
+        found = _encoded_as_one(texts, tokenizer) if special is None else ([special] * len(texts), [])
+        ids += found[0]
+        trained += found[1] if special is None else [text.trained for text in texts]
+    return ids, trained
+
+
+def _special_id(text: Text, tokenizer: Tokenizer) -> int | None:
+    """The id of a special token; None for text, and for a name that is no token of this tokenizer."""
+    return tokenizer.specials.get(text.text) if text.special else None
+
+
+def _encoded_as_one(stretch: Sequence[Text], tokenizer: Tokenizer) -> tuple[list[int], list[bool]]:
     """The ids of texts that are tokenized as one, and which are trained; a token across a border counts as the later
     text's."""
     spans = [

@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 from deemo_jax.core.errors import UserError
@@ -11,8 +12,11 @@ from deemo_jax.core.files import open_input, read_json, sha256
 from deemo_jax.core.recipe import TokenizerRecipe
 from deemo_jax.systems.prompt_template import Template
 
-# The most rows that a published embedding has beyond the ids of its tokenizer: none, or up to a round number.
-SPARE_ROWS = 256
+# The most rows that a published embedding has beyond the ids of its tokenizer: none, or up to a round number. Qwen2.5's
+# 7B has the most, 399.
+SPARE_ROWS = 512
+# Begins a turn in ChatML; tokenizers that have it as a token may do without a bos, as Qwen's do.
+TURN = "<|im_start|>"
 # A tokenizer that makes text lower case, or removes accents, does not give this text back.
 PROBE = "AÉ"
 
@@ -22,13 +26,17 @@ class Tokenizer(Protocol):
     """What is asked of a tokenizer. `encode` adds no special token; `decode` gives the text up to the first eos.
 
     The pad id stands at media tokens and behind a sequence's end, where the model does not read it, so it may be the
-    eos.
+    eos. `bos_id` is None where sequences begin without one. `specials` are names and ids of the tokens beside the
+    words; `encode` gives none of them that the file marks as special.
     """
 
-    bos_id: int
     eos_id: int
     pad_id: int
     vocab_size: int
+    specials: Mapping[str, int]
+
+    @property
+    def bos_id(self) -> int | None: ...
 
     def encode(self, text: str) -> list[int]: ...
 
@@ -42,6 +50,7 @@ class ByteTokenizer:
     bos_id = 1
     eos_id = 2
     vocab_size = 259
+    specials: Mapping[str, int] = MappingProxyType({})
 
     def encode(self, text: str) -> list[int]:
         """An id for each byte."""
@@ -59,7 +68,7 @@ class ByteTokenizer:
 
 
 class HFTokenizer:
-    """A decoder's tokenizer from local files, as published beside LLaMA, Vicuna and LLaMA-3 weights.
+    """A decoder's tokenizer from local files, as published beside LLaMA, Vicuna, LLaMA-3 and Qwen weights.
 
     `tokenizer.model` (SentencePiece) is preferred to `tokenizer.json`: LLaMA-1, LLaMA-2 and Vicuna were trained with
     it. LLaMA-3 has a usable `tokenizer.json` only; its `tokenizer.model` has another format and is ignored. The name of
@@ -67,7 +76,8 @@ class HFTokenizer:
     a SentencePiece model has a dummy space prefix, as LLaMA's has, every text that is encoded by itself gets it.
 
     bos and eos are those of a `tokenizer.model`, or those that `tokenizer_config.json` or else
-    `special_tokens_map.json` name beside a `tokenizer.json`; failing these, <s> and </s>. The pad id is that of a token
+    `special_tokens_map.json` name beside a `tokenizer.json`; failing these, <s> and </s>. A tokenizer with ChatML's
+    tokens that names no bos has none: Qwen's sequences begin without one. The pad id is that of a token
     which is no text: the pad of the same files, else unk (LLaMA's 0), else eos.
 
     Truncation, padding and BPE-dropout that a `tokenizer.json` was saved with are switched off, and the special tokens
@@ -85,6 +95,8 @@ class HFTokenizer:
         file = _tokenizer_file(Path(path))
         self._sentencepiece = file.suffix == ".model"
         self._model: Any
+        self.bos_id: int | None
+        self.specials: Mapping[str, int]
         try:
             if self._sentencepiece:
                 import sentencepiece
@@ -93,7 +105,7 @@ class HFTokenizer:
                 self._model = sentencepiece.SentencePieceProcessor(model_file=str(file))
                 self.bos_id, self.eos_id = self._model.bos_id(), self._model.eos_id()
                 self.pad_id = self._model.pad_id() if self._model.pad_id() >= 0 else self._model.unk_id()
-                self.vocab_size = self._model.vocab_size()
+                self.vocab_size, self.specials = self._model.vocab_size(), {}
             else:
                 import tokenizers
 
@@ -103,6 +115,7 @@ class HFTokenizer:
                 self.bos_id, self.eos_id, self.pad_id = _special_ids(self._model, file)
                 # The greatest id, not the number of ids, some of which may be unused.
                 self.vocab_size = max(self._model.get_vocab(with_added_tokens=True).values()) + 1
+                self.specials = _added(self._model)
             _check_kept(self._normalized(PROBE), file)
         except ImportError as error:
             raise UserError(f"{file}: reading it needs the package {error.name}; pip install {error.name}") from error
@@ -170,7 +183,7 @@ def check_tokenizer(tokenizer: Tokenizer, rows: int, template: Template) -> None
 
     Raises:
         UserError: the tokenizer has more ids than the decoder has rows, or far fewer; lacks a special id, or has one
-            twice; or has other special ids than the decoders that the template was made for.
+            twice; has other special ids than the decoders that the template was made for; or lacks its tokens.
     """
     mend = "give in config.tokenizer the tokenizer that was published beside the decoder's weights"
     if rows < tokenizer.vocab_size:
@@ -183,7 +196,9 @@ def check_tokenizer(tokenizer: Tokenizer, rows: int, template: Template) -> None
             f"config.model.decoder.vocab: {rows} rows for a tokenizer of {tokenizer.vocab_size} ids leave more than "
             f"{SPARE_ROWS} without a use; {mend}, or, for a decoder without weights yet, use {tokenizer.vocab_size}"
         )
-    special = {"bos": tokenizer.bos_id, "eos": tokenizer.eos_id, "pad": tokenizer.pad_id}
+    special = {"eos": tokenizer.eos_id, "pad": tokenizer.pad_id}
+    if tokenizer.bos_id is not None:
+        special = {"bos": tokenizer.bos_id, **special}
     listed = ", ".join(f"{name} {number}" for name, number in special.items())
     inside = all(0 <= number < tokenizer.vocab_size for number in special.values())
     if not inside or tokenizer.bos_id in (tokenizer.eos_id, tokenizer.pad_id):
@@ -196,6 +211,27 @@ def check_tokenizer(tokenizer: Tokenizer, rows: int, template: Template) -> None
         raise UserError(
             f"config.tokenizer: has {listed}, but the template {template.name} is of decoders with bos {bos} and eos "
             f"{eos}; {mend}, or choose another config.prompt.template"
+        )
+    _check_turns(tokenizer, template)
+
+
+def _check_turns(tokenizer: Tokenizer, template: Template) -> None:
+    """Checks that a tokenizer has the tokens that a template is made of, and ends answers with the same token.
+
+    Raises:
+        UserError: it has not.
+    """
+    lacking = [name for name in template.specials if name not in tokenizer.specials]
+    if lacking:
+        raise UserError(
+            f"config.tokenizer: has no token {', '.join(lacking)}, of which the template {template.name} is made; give "
+            "the tokenizer.json of decoders that were trained with it, or choose another config.prompt.template"
+        )
+    if template.end is not None and tokenizer.specials[template.end] != tokenizer.eos_id:
+        raise UserError(
+            f"config.tokenizer: has the eos {tokenizer.eos_id}, but the template {template.name} ends answers with "
+            f"{template.end}; take the tokenizer of the instruction-tuned weights, or name that as eos_token in "
+            "tokenizer_config.json, or choose another config.prompt.template"
         )
 
 
@@ -257,11 +293,19 @@ def _check_kept(normalized: str, file: Path) -> None:
         )
 
 
-def _special_ids(model: Any, file: Path) -> tuple[int, int, int]:
+def _added(model: Any) -> dict[str, int]:
+    """Names and ids of the tokens of a `tokenizer.json` beside its words."""
+    return {token.content: number for number, token in model.get_added_tokens_decoder().items()}
+
+
+def _special_ids(model: Any, file: Path) -> tuple[int | None, int, int]:
     """The ids of bos, eos and pad of a `tokenizer.json`."""
-    named = _named(file.parent)
-    found = []
+    named, added = _named(file.parent), _added(model)
+    found: list[int | None] = []
     for name, usual in (("bos", "<s>"), ("eos", "</s>")):
+        if name == "bos" and name not in named and TURN in added and usual not in added:
+            found.append(None)
+            continue
         token = named.get(name, usual)
         number = model.token_to_id(token)
         if number is None:
@@ -271,6 +315,7 @@ def _special_ids(model: Any, file: Path) -> tuple[int, int, int]:
             )
         found.append(int(number))
     bos, eos = found
+    assert eos is not None
     # Some files name an ordinary word as pad; decoding would drop it from answers, so only special tokens are accepted.
     reserved = {number for number, token in model.get_added_tokens_decoder().items() if token.special}
     pad, *unknown = (

@@ -109,11 +109,79 @@ LLAMA3_8B: dict[str, Any] = {
     "context": 8192,
 }
 
+# What follows are the sizes in the config.json of the named weights on Hugging Face. Contexts are those that all
+# versions of the weights have, base and instruction-tuned, without another stretch of rotary positions.
+#
 # LLaMA-3.1 differs from 3 in its context: rotary wavelengths above 3's 8192 positions are stretched.
 LLAMA31_8B: dict[str, Any] = {
     **LLAMA3_8B,
     "rope_scaling": {"factor": 8.0, "low": 1.0, "high": 4.0, "original": 8192},
     "context": 131072,
+}
+
+# meta-llama/Llama-3.2-3B and 1B, whose heads are their embeddings.
+LLAMA32_3B: dict[str, Any] = {
+    **LLAMA31_8B,
+    "width": 3072,
+    "depth": 28,
+    "heads": 24,
+    "mlp": 8192,
+    "rope_scaling": {"factor": 32.0, "low": 1.0, "high": 4.0, "original": 8192},
+    "tied": True,
+}
+LLAMA32_1B: dict[str, Any] = {**LLAMA32_3B, "width": 2048, "depth": 16, "heads": 32}
+
+# Qwen/Qwen2.5-7B and 0.5B.
+QWEN25_7B: dict[str, Any] = {
+    "name": "llama",
+    "vocab": 152064,
+    "width": 3584,
+    "depth": 28,
+    "heads": 28,
+    "kv_heads": 4,
+    "mlp": 18944,
+    "eps": 1e-6,
+    "theta": 1000000.0,
+    "rope_scaling": None,
+    "context": 32768,
+    "qkv_bias": True,
+    "tied": False,
+}
+QWEN25_05B: dict[str, Any] = {
+    **QWEN25_7B,
+    "vocab": 151936,
+    "width": 896,
+    "depth": 24,
+    "heads": 14,
+    "kv_heads": 2,
+    "mlp": 4864,
+    "tied": True,
+}
+
+# Qwen/Qwen3-8B and 0.6B. In the latter the heads are together wider than the residual stream.
+QWEN3_8B: dict[str, Any] = {
+    "name": "llama",
+    "vocab": 151936,
+    "width": 4096,
+    "depth": 36,
+    "heads": 32,
+    "kv_heads": 8,
+    "mlp": 12288,
+    "eps": 1e-6,
+    "theta": 1000000.0,
+    "rope_scaling": None,
+    "context": 32768,
+    "head_width": 128,
+    "qk_norm": True,
+    "tied": False,
+}
+QWEN3_06B: dict[str, Any] = {
+    **QWEN3_8B,
+    "width": 1024,
+    "depth": 28,
+    "heads": 16,
+    "mlp": 3072,
+    "tied": True,
 }
 
 # AffectGPT's on Qwen2.5: all kernels of a block.

@@ -18,10 +18,17 @@ LLAMA_SPECIALS = (1, 2)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Text:
-    """A piece of text, and whether it is trained."""
+    """A piece of text.
+
+    Attributes:
+        text: what is tokenized.
+        trained: whether it is.
+        special: whether it is the name of a token, in whose place it stands.
+    """
 
     text: str
     trained: bool = False
+    special: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,6 +70,9 @@ class Template:
         special_ids: bos and eos of the decoders that were trained with this template; None for any.
         system: the system text.
         question: asked in place of the task's instruction; None keeps that, '' asks nothing.
+        specials: names of tokens. In `header`, `opening` and `reply` they are these tokens; elsewhere, in what is said
+            and asked, they are text like any other.
+        end: name of the token that ends answers, which must be the tokenizer's eos; None for any eos.
     """
 
     name: str
@@ -77,3 +87,5 @@ class Template:
     special_ids: tuple[int, int] | None
     system: str = ""
     question: str | None = None
+    specials: tuple[str, ...] = ()
+    end: str | None = None

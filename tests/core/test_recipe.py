@@ -72,6 +72,12 @@ def decoder(arguments: str, *overrides: str) -> LlamaConfig:
         ("decoder=vicuna,vicuna=v0", 2048, None, 6_738_415_616 + 2 * 4096),
         ("decoder=llama3", 8192, None, 8_030_261_248),
         ("decoder=llama3.1", 131072, RopeScaling(factor=8.0, low=1.0, high=4.0, original=8192), 8_030_261_248),
+        ("decoder=llama3.2", 131072, RopeScaling(factor=32.0, low=1.0, high=4.0, original=8192), 3_212_749_824),
+        ("decoder=llama3.2-1b", 131072, RopeScaling(factor=32.0, low=1.0, high=4.0, original=8192), 1_235_814_400),
+        ("decoder=qwen2.5", 32768, None, 7_615_616_512),
+        ("decoder=qwen2.5-0.5b", 32768, None, 494_032_768),
+        ("decoder=qwen3", 32768, None, 8_190_735_360),
+        ("decoder=qwen3-0.6b", 32768, None, 596_049_920),
     ],
 )
 def test_decoders_have_the_published_sizes(
@@ -79,7 +85,9 @@ def test_decoders_have_the_published_sizes(
 ) -> None:
     config = decoder(arguments)
     assert (config.context, config.rope_scaling) == (context, scaling)
-    assert (config.theta, config.kv_heads) == ((500000.0, 8) if "llama3" in arguments else (10000.0, 32))
+    theta = 500000.0 if "llama3" in arguments else 1000000.0 if "qwen" in arguments else 10000.0
+    kv_heads = {"decoder=qwen2.5": 4, "decoder=qwen2.5-0.5b": 2}.get(arguments, 32 if theta == 10000.0 else 8)
+    assert (config.theta, config.kv_heads) == (theta, kv_heads)
     ids = jnp.zeros((1, 2), jnp.int32)
     shapes = jax.eval_shape(lambda: Llama(config).init(jax.random.key(0), ids, ids == 0, method="score"))
     assert sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes)) == parameters
@@ -100,6 +108,9 @@ def test_rope_can_be_stretched_from_the_command_line() -> None:
         ("", "deemo"),
         ("vicuna=v1.1,connector=joint", "deemo"),
         ("decoder=llama3", "deemo"),
+        ("decoder=qwen2.5-0.5b", "qwen"),
+        ("decoder=qwen3", "qwen3"),
+        ("decoder=qwen3,template=deemo", "deemo"),
         ("vicuna=v0", "video_llama"),
         ("template=deemo,vicuna=v0", "deemo"),
         *((f"template={name}", name) for name in TEMPLATES),

@@ -356,10 +356,10 @@ def test_a_tokenizer_far_smaller_than_its_decoder_is_refused(tmp_path: Path) -> 
     write_llama3(tmp_path, tokenizer_config={"bos_token": BEGIN, "eos_token": TURN})
     tokenizer = HFTokenizer(tmp_path)
     count = tokenizer.vocab_size
-    for rows in (count, count + 1, count + 256):
+    for rows in (count, count + 1, count + 512):
         check_tokenizer(tokenizer, rows, DEEMO)
-    says = rf"{count + 257} rows for a tokenizer of {count} ids leave more than 256 .*published beside.* use {count}$"
+    says = rf"{count + 513} rows for a tokenizer of {count} ids leave more than 512 .*published beside.* use {count}$"
     with pytest.raises(UserError, match=says):
-        check_tokenizer(tokenizer, count + 257, DEEMO)
+        check_tokenizer(tokenizer, count + 513, DEEMO)
     with pytest.raises(UserError, match="vicuna_v1 is of decoders with bos 1 and eos 2"):
         check_tokenizer(tokenizer, count, VICUNA_V1)

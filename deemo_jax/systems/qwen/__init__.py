@@ -1,0 +1,1 @@
+"""Vicuna v1.1 to v1.5, the language model alone, as FastChat trains it."""
