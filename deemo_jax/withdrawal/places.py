@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import read_jsonl, refuse_remote
+from deemo_jax.core.files import read_json, read_jsonl, refuse_remote
 from deemo_jax.core.run_folder.workdir import Workdir
 from deemo_jax.data.record_removal import REPLACED
 from deemo_jax.deid.folder.refused_list import REFUSALS
@@ -30,6 +30,7 @@ class Places:
     Attributes:
         clips: folders of de-identified clips.
         datasets: folders of one version of a dataset.
+        captions: folders of one version of a dataset of captioned media, whose records name no person.
         runs: folders of runs.
         evaluations: folders of evaluations.
         comparisons: folders of comparisons that lie by themselves.
@@ -44,6 +45,7 @@ class Places:
 
     clips: list[Path] = dataclasses.field(default_factory=list)
     datasets: list[Path] = dataclasses.field(default_factory=list)
+    captions: list[Path] = dataclasses.field(default_factory=list)
     runs: list[Path] = dataclasses.field(default_factory=list)
     evaluations: list[Path] = dataclasses.field(default_factory=list)
     comparisons: list[Path] = dataclasses.field(default_factory=list)
@@ -86,11 +88,19 @@ def _folders(root: Path, found: Places) -> Iterator[tuple[Path, frozenset[str]]]
         yield Path(folder), frozenset(files)
 
 
+def _is_of_captions(folder: Path) -> bool:
+    """Whether the records of a dataset have captions in place of persons; where that cannot be read, they have not."""
+    try:
+        return "caption" in read_json(folder / "features.json")["featuresDict"]["features"]
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
 def _note(folder: Path, names: frozenset[str], found: Places) -> None:
     if REFUSALS in names or any(name.endswith(SUFFIX) for name in names):
         found.clips.append(folder)
     if DATASET in names:
-        found.datasets.append(folder)
+        (found.captions if _is_of_captions(folder) else found.datasets).append(folder)
     if Workdir(folder).config.name in names and (names & OF_A_RUN or Workdir(folder).checkpoints.is_dir()):
         found.runs.append(folder)
     found.pages += [folder / name for name in sorted(names) if name.endswith(".html")]

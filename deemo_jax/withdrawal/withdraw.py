@@ -185,6 +185,10 @@ def _notes(contents: Contents, places: Places, subject: Subject) -> list[str]:
         notes.append(f"{what}: {len(others)}")
     if persons := sorted({record.person_id for record in of_theirs} - {subject.person_id, ""}):
         notes.append(f"these clips are of {', '.join(persons)}: give the pseudonym, too, to withdraw all of a person's")
+    notes += [
+        f"{folder}: captioned media, which name no person; take theirs out of the source, and build it again"
+        for folder in places.captions
+    ]
     if places.links:
         named = ", ".join(map(str, places.links[:NAMED])) + (", ..." if len(places.links) > NAMED else "")
         notes.append(

@@ -13,6 +13,7 @@ from array_record.python.array_record_module import ArrayRecordReader
 from deemo_jax.build import main
 from deemo_jax.core.files import read_jsonl
 from deemo_jax.data import fingerprint
+from deemo_jax.withdrawal.places import look
 from tests.caption_media import BROKEN, broken_row, write_image, write_rows, write_video
 from tfds_builders import build_captions
 from tfds_builders.captions.captions_dataset_builder import Builder
@@ -86,6 +87,11 @@ def test_what_is_left_out_is_counted_and_listed(data: Path) -> None:
     listed = list(read_jsonl(folder / build_captions.SKIPPED))
     assert [row["clip_id"] for row in listed] == [f"b{kind.name}0" for kind in BROKEN]
     assert not [row for row in listed if str(data.parent) in row["reason"]]
+
+
+def test_who_withdraws_is_told_that_captions_name_nobody(data: Path) -> None:
+    found = look([data])
+    assert found.captions == [data.joinpath(*BUILT)] and not found.datasets
 
 
 def test_tfds_own_way_gives_the_same_records(source: Path, data: Path, tmp_path: Path) -> None:
