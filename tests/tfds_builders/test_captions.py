@@ -174,9 +174,11 @@ def test_three_ways_make_one_dataset_of_a_thousand(
 
 
 @pytest.mark.slow
-def test_beam_makes_the_same_records(face: np.ndarray, tmp_path: Path) -> None:
+def test_beam_makes_the_same_records(face: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("apache_beam")
     source = make_source(tmp_path / "source", face, 60, 1)
+    assert main(command(source, tmp_path / "none", "--beam=--runner=Nope")) == 2
+    assert "error: --beam '--runner=Nope': Unexpected pipeline runner" in capsys.readouterr().err
     for data, flags in (("plain", ("--workers", "0")), ("beam", ("--beam=--runner=DirectRunner",))):
         assert main(command(source, tmp_path / data, *flags, "--shard_rows", "10")) == 0
     assert stored(tmp_path / "beam") == stored(tmp_path / "plain") and len(stored(tmp_path / "beam")) == 60

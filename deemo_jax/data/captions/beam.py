@@ -28,12 +28,12 @@ def make_parts(plan: Plan, parts: Sequence[Part], options: str, workers: int = 1
         workers: processes in which each Beam worker reads media; 0 for none but its own.
 
     Raises:
-        UserError: the options are malformed.
+        UserError: the options are malformed, or name a runner that there is not.
     """
     try:
-        words = shlex.split(options)
+        pipeline = beam.Pipeline(options=PipelineOptions(shlex.split(options)))
     except ValueError as error:
         raise UserError(f"--beam {options!r}: {error}") from error
-    with beam.Pipeline(options=PipelineOptions(words)) as pipeline:
+    with pipeline:
         made = pipeline | beam.Create(list(parts)) | beam.Reshuffle()
         _ = made | "part" >> beam.Map(functools.partial(make_part, plan, workers=workers))
