@@ -9,7 +9,7 @@ import safetensors.numpy
 
 from deemo_jax.conversion import decoder_export, engine
 from deemo_jax.conversion.plan import planned
-from deemo_jax.conversion.tables import llama_config
+from deemo_jax.conversion.tables import llama_config, peft_adapter
 from deemo_jax.conversion.tables.llama import llama
 from deemo_jax.conversion.tables.rules import to_public
 from deemo_jax.core.errors import UserError
@@ -140,12 +140,15 @@ def test_an_adapter_of_another_kind_is_refused(adapter, changes, said):
 
 
 def test_an_adapter_for_another_decoder_is_refused(adapter):
-    other = tiny.recipe(decoder={**tiny.DECODER, "mlp": 64, "depth": 2, "lora": LORA})
-    with pytest.raises(UserError, match=r"down_proj.lora_A.weight has shape \(2, 48\) instead of \(2, 64\)") as told:
-        planned(other, {"lora": str(adapter)}, partial=True)
-    assert "model.layers.2.self_attn.q_proj.lora_A.weight (2, 32) is not known" in str(told.value)
+    path, down = adapter / "adapter_model.safetensors", Q.replace("self_attn.q_proj", "mlp.down_proj")
+    deeper, wider = np.zeros((2, 32), np.float32), np.zeros((2, 64), np.float32)
+    public = safetensors.numpy.load_file(path) | {down: wider, Q.replace("layers.0", "layers.3"): deeper}
+    safetensors.numpy.save_file(public, path)
+    with pytest.raises(UserError, match=r"down_proj.lora_A.weight has shape \(2, 64\) instead of \(2, 48\)") as told:
+        planned(recipe(), {"lora": str(adapter)}, partial=True)
+    assert "model.layers.3.self_attn.q_proj.lora_A.weight (2, 32) is not known" in str(told.value)
     with pytest.raises(UserError, match=r"this config's decoder has no LoRA; set config\.model\.decoder\.lora"):
-        planned(tiny.recipe(), {"lora": str(adapter)}, partial=True)
+        peft_adapter.check(adapter, None)
 
 
 def test_a_folder_without_an_adapter_is_refused(tmp_path, adapter):

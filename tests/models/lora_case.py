@@ -24,9 +24,14 @@ IDS = jnp.asarray(np.random.default_rng(0).integers(0, 40, (2, 7)), jnp.int32)
 
 
 @functools.cache
-def built(lora: bool = True) -> tuple[DeemoLlama, dict[str, np.ndarray]]:
-    """The model, of which only the decoder is there, and path in the decoder -> values of all kernels, A and B too."""
-    decoder = {**DECODER, "lora": LORA if lora else None}
+def built(lora: bool = True, **more: Any) -> tuple[DeemoLlama, dict[str, np.ndarray]]:
+    """The model, of which only the decoder is there, and path in the decoder -> values of all kernels, A and B too.
+
+    Args:
+        lora: whether it has LoRA.
+        more: fields of the decoder.
+    """
+    decoder = {**DECODER, **more, "lora": LORA if lora else None}
     model, params = tiny.built_from(tiny.config(audio=None, video=None, decoder=decoder))
     return model, flatten(params["decoder"])
 

@@ -19,24 +19,29 @@ peft = pytest.importorskip("peft")
 IDS = torch.tensor(np.asarray(lora_case.IDS)).long()
 
 
-def write(monkeypatch, lora, out, how):
+KINDS = {"llama": {}, "qwen2": {"qkv_bias": True}, "qwen3": {"qk_norm": True, "head_width": 6, "tied": True}}
+
+
+def write(monkeypatch, lora, out, how, kind):
     """What a run with the case's values, with or without its LoRA, is written as."""
-    model, params = lora_case.built(lora)
-    frozen = {**params, **lora_case.halves()[1]}
-    monkeypatch.setattr(decoder_export, "load_run", lambda _: (tiny.recipe(), model, {"decoder": unflatten(frozen)}))
+    model, params = lora_case.built(lora, **KINDS[kind])
+    # The same frozen values with and without LoRA, which are drawn in another order.
+    params = {**params, **{path: leaf for path, leaf in lora_case.built(**KINDS[kind])[1].items() if path in params}}
+    monkeypatch.setattr(decoder_export, "load_run", lambda _: (tiny.recipe(), model, {"decoder": unflatten(params)}))
     how("run", out)
     return str(out)
 
 
 @pytest.fixture
-def theirs(tmp_path, monkeypatch):
+def theirs(tmp_path, monkeypatch, kind):
     """Hugging Face's decoder and PEFT's LoRA on it, both from folders that are written here, in float64."""
-    base = write(monkeypatch, False, tmp_path / "base", decoder_export.write_decoder)
-    adapter = write(monkeypatch, True, tmp_path / "adapter", decoder_export.write_adapter)
+    base = write(monkeypatch, False, tmp_path / "base", decoder_export.write_decoder, kind)
+    adapter = write(monkeypatch, True, tmp_path / "adapter", decoder_export.write_adapter, kind)
     plain = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float64)
     return peft.PeftModel.from_pretrained(plain, adapter, is_trainable=True).double().eval()
 
 
+@pytest.mark.parametrize("kind", ["llama"])
 def test_gradients_and_logits_are_pefts(theirs):
     out = theirs(input_ids=IDS, labels=IDS)
     out.loss.backward()
@@ -65,16 +70,18 @@ def test_gradients_and_logits_are_pefts(theirs):
     assert all(lora_case.off(golden[key], value) < 1e-6 for key, value in found.items())
 
 
-def test_merged_logits_are_pefts(theirs, tmp_path, monkeypatch):
-    folder = write(monkeypatch, True, tmp_path / "merged", decoder_export.write_decoder)
+@pytest.mark.parametrize("kind", KINDS)
+def test_merged_logits_are_pefts(theirs, tmp_path, monkeypatch, kind):
+    folder = write(monkeypatch, True, tmp_path / "merged", decoder_export.write_decoder, kind)
     ours = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64).eval()
     with torch.no_grad():
         expected = theirs.merge_and_unload()(IDS).logits.numpy()
         merged = ours(IDS).logits.numpy()
-    print(f"merged logits off by {lora_case.off(merged, expected):.1e}")
+    print(f"{kind}: merged logits off by {lora_case.off(merged, expected):.1e}")
     assert lora_case.off(merged, expected) < 1e-5
 
 
+@pytest.mark.parametrize("kind", ["llama"])
 def test_pefts_own_folder_is_read(tmp_path, theirs):
     theirs.save_pretrained(tmp_path / "theirs")
     lora = lora_case.built()[0].config.decoder.config.lora
