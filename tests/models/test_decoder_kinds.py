@@ -13,7 +13,8 @@ from benchmarks import memory
 from deemo_jax.conversion.tables import llama_config
 from deemo_jax.core.errors import UserError
 from deemo_jax.models.batch import Batch
-from deemo_jax.models.parts.llama import Llama, LlamaConfig, Storage
+from deemo_jax.models.deemo_llama import param_axes
+from deemo_jax.models.parts.llama import Llama, LlamaConfig, Storage, output_head
 from deemo_jax.models.weights import flatten, unflatten
 from deemo_jax.training.loss import answer_loss
 from tests.models import tiny
@@ -30,7 +31,7 @@ GOLDEN = {
 }
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", ["qwen2.5-tied", "qwen3", "llama3.2"])
 def test_logits_are_the_golden_ones(name: str, tmp_path: Path) -> None:
     kind = KINDS[name]
     (tmp_path / "config.json").write_text(json.dumps(kind.public))
@@ -55,6 +56,13 @@ def test_int8_kernels_beside_biases_and_norms_change_little() -> None:
     assert 1e-6 < np.linalg.norm(coarse - exact) < 0.05 * np.linalg.norm(exact)
 
 
+def test_a_head_is_a_parameter_or_the_embedding() -> None:
+    rows, head = jnp.arange(6.0).reshape(3, 2), jnp.ones((2, 3))
+    np.testing.assert_array_equal(output_head({"embedding": rows}), rows.T)
+    np.testing.assert_array_equal(output_head({"embedding": rows, "head": head}), head)
+
+
+@pytest.mark.slow
 def test_the_loss_takes_a_tied_head() -> None:
     kind = dataclasses.replace(KINDS["qwen3-tied"], ours={**KINDS["qwen3-tied"].ours, "depth": 1})
     model, params = kind.model(), kind.parameters()
@@ -65,6 +73,14 @@ def test_the_loss_takes_a_tied_head() -> None:
     logits = tiny.jitted(Llama(kind.config), "score")(params["decoder"], batch.token_ids, batch.valid)
     wanted = -jax.nn.log_softmax(logits[0])[jnp.arange(2, 5), jnp.array([8, 9, 10])].mean()
     np.testing.assert_allclose(loss, wanted, rtol=1e-5)
+
+
+def test_new_parameters_have_the_names_that_split_them_over_devices() -> None:
+    qwen2, qwen3 = (param_axes(KINDS[name].model())["decoder"] for name in ("qwen2.5", "qwen3-tied"))
+    assert qwen2["blocks"]["query"]["bias"] == ("layers", "heads", "head_dim")
+    assert qwen2["blocks"]["key"]["bias"] == qwen2["blocks"]["value"]["bias"] == ("layers", "kv_heads", "head_dim")
+    assert qwen3["blocks"]["query_norm"]["scale"] == qwen3["blocks"]["key_norm"]["scale"] == ("layers", "head_dim")
+    assert "bias" not in qwen2["blocks"]["out"] and "head" not in qwen3
 
 
 def test_heads_of_any_even_width() -> None:

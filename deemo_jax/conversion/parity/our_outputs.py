@@ -63,8 +63,8 @@ def decoder(stored: Tensors, config: llama.LlamaConfig, depth: int, ids: np.ndar
     if depth < config.depth:
         return
     x = RMSNorm(config.eps, dtype).apply({"params": subtree(stored, "decoder/norm")}, x)
-    ends = {name: stored[f"decoder/{name}"][...] for name in ("embedding", "head") if f"decoder/{name}" in stored}
-    head = jnp.asarray(llama.output_head(ends)).astype(dtype)
+    found = (name for name in ("embedding", "head") if f"decoder/{name}" in stored)
+    head = llama.output_head({name: jnp.asarray(stored[f"decoder/{name}"][...]) for name in found}).astype(dtype)
     yield jnp.einsum("BTD,DV->BTV", x, head, preferred_element_type=jnp.float32)
 
 

@@ -147,3 +147,19 @@ def test_a_tied_head(public, tmp_path):
     tiny.write_llama_config(tmp_path / "llama", tiny.DECODER, tie_word_embeddings=True)
     engine.convert(recipe, {**without(public, "blip2_hf"), **llama}, tmp_path / "out")
     assert all(row.passed for row in verdict.compare(recipe, tmp_path / "out", llama))
+
+
+@pytest.mark.parametrize(
+    ("kind", "parts"),
+    [("qwen2", {"qkv_bias": True}), ("qwen3", {"qk_norm": True, "head_width": 6, "tied": True})],
+)
+def test_qwens(public, tmp_path, kind, parts):
+    decoder = {**tiny.DECODER, **parts}
+    recipe = tiny.recipe(decoder=decoder)
+    tied, head = parts.get("tied", False), parts.get("head_width", 8)
+    tiny.write_llama_config(tmp_path / "llama", decoder, model_type=kind, head_dim=head, tie_word_embeddings=tied)
+    values = {path: scaled(path, value) for path, value in tiny.random(recipe).items()}
+    llama = tiny.write_public(tmp_path, recipe, ("llama",), values)
+    engine.convert(recipe, {**without(public, "blip2_hf"), **llama}, tmp_path / "out")
+    rows = verdict.compare(recipe, tmp_path / "out", llama)
+    assert len(rows) == 5 and all(row.passed for row in rows), verdict.table(rows)

@@ -24,14 +24,14 @@ ROWS, LENGTH = 2, 64
 LEARNS = ("!.*/encoder/.*", "!decoder/.*", ".*")
 
 
-def shapes(depth: int = 1, remat: str = "none", learns: tuple[str, ...] = LEARNS) -> StepShapes:
+def shapes(depth: int = 1, remat: str = "none", learns: tuple[str, ...] = LEARNS, **decoder: Any) -> StepShapes:
     """The tiny step with video alone, every tower `depth` blocks deep."""
     config = tiny.get_config("none").to_dict()
     model = copy.deepcopy(config["model"])
     del model["audio"]
     model["video"]["encoder"] |= {"depth": depth, "width": WIDTH, "mlp": 4 * WIDTH}
     model["video"]["connector"]["qformer"] |= {"depth": depth, "width": WIDTH, "mlp": 4 * WIDTH, "dropout": 0.0}
-    model["decoder"] |= {"depth": depth, "width": 2 * WIDTH, "mlp": 4 * WIDTH, "remat": remat}
+    model["decoder"] |= {"depth": depth, "width": 2 * WIDTH, "mlp": 4 * WIDTH, "remat": remat, **decoder}
     config |= {"model": model, "trainable": list(learns)}
     config["data"] |= {"batch_size": ROWS, "max_length": LENGTH}
     return step_shapes(Recipe.from_config(config), abstract_mesh(MeshRecipe(), [1]))
@@ -66,6 +66,22 @@ def test_a_frozen_encoder_costs_2nd_a_frozen_decoder_4nd_and_what_learns_6nd() -
     assert decoder.backward == 2 * kernels * ROWS * LENGTH + 2 * attention
     learning = parts(4, "none", ("!.*/encoder/.*", ".*"))["decoder"]
     assert learning.forward == decoder.forward and learning.backward == 2 * learning.forward
+
+
+@pytest.mark.slow
+def test_heads_wider_than_the_stream_and_a_tied_head_count_as_they_are_computed() -> None:
+    wide = {"head_width": WIDTH, "qk_norm": True, "qkv_bias": True, "tied": True}
+    step = shapes(4, "none", LEARNS, **wide)
+    found = {part.part: part for part in by_part(products(step.trace_share()))}
+    config = step.model.config.decoder.config
+    one_block = (
+        config.width * config.head_dim * (2 * config.heads + 2 * config.kv_heads) + 3 * config.width * config.mlp
+    )
+    attention = 4 * ROWS * LENGTH * LENGTH * config.heads * config.head_dim
+    assert found["decoder"].forward == 4 * (2 * ROWS * LENGTH * one_block + attention)
+    assert found["decoder"].backward == 4 * (2 * ROWS * LENGTH * one_block + 2 * attention)
+    assert found["loss"].forward == 2 * ROWS * LENGTH * config.width * config.vocab
+    assert "decoder/head" not in flatten(step.frozen)
 
 
 @pytest.mark.slow
