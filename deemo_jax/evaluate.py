@@ -110,8 +110,23 @@ SHOW_FORMAT = flags.DEFINE_bool("show_format", False, "Show what predictions and
 WHICH = (*RUN.choosing, MODALITIES, CALIBRATE, PREDICTIONS)
 
 
+# Flags that say how a run answers clips, which have no part where its answers are there already.
+ANSWERING = (
+    RUN.from_step,
+    RUN.split,
+    RUN.limit,
+    RUN.batch_size,
+    RUN.max_new_tokens,
+    RUN.accept_data_change,
+    RUN.verify_data,
+    CALIBRATE,
+)
+
+
 def main(words: Sequence[str]) -> None:
     JUDGE.refuse_without_judge()
+    if KEYWORDS.value and not FAITHFULNESS.value:
+        raise UserError("--keywords goes with --faithfulness")
     if METADATA.value and not REPORT.value:
         raise UserError("--metadata goes with --report")
     if INCLUDE_RAW_TEXT.value and not (REPORT.value or JUDGE.judge.value):
@@ -147,8 +162,8 @@ def main(words: Sequence[str]) -> None:
         raise UserError("--labels goes with --predictions or --compare: a run has those of its dataset")
     if SYNONYMS.value and not PREDICTIONS.value:
         raise UserError("--synonyms goes with --predictions or --compare: a run's own answers have one form")
-    if KEYWORDS.value and not FAITHFULNESS.value:
-        raise UserError("--keywords goes with --faithfulness")
+    if PREDICTIONS.value:
+        _refuse_unused("--predictions", *ANSWERING, RUN.data_dir, MODALITIES)
     if FAITHFULNESS.value:
         _faithfulness()
         return
@@ -166,6 +181,12 @@ def main(words: Sequence[str]) -> None:
         folder = _evaluate_file() if PREDICTIONS.value else _evaluate_run()
     if SHEET.value and folder:
         _draw_sheet(folder)
+
+
+def _refuse_unused(mode: str, *others: flags.FlagHolder) -> None:
+    """Refuses flags that would change nothing of what is asked for."""
+    if given := [flag.name for flag in others if flag.present]:
+        raise UserError(f"--{given[0]} has no part in {mode}; leave it out")
 
 
 def _evaluate_file() -> Path | None:
@@ -246,6 +267,9 @@ def _compare(words: Sequence[str]) -> None:
         raise UserError(
             "--compare takes runs and files without --workdir, --predictions, --report, --judge, --sheet and --wheel"
         )
+    if READ.present:
+        raise UserError("--read has no part in --compare; score each file by --predictions FILE --read likelihood")
+    _refuse_unused("--compare", *ANSWERING, RUN.data_dir, FAITHFULNESS, SOURCE, DEID)
     request = CompareRequest(
         paths=list(map(Path, words)),
         modalities=MODALITIES.value,
@@ -266,6 +290,7 @@ def _report(words: Sequence[str]) -> None:
         raise UserError("--report takes runs and files without --workdir, --predictions, --judge, --sheet and --wheel")
     if READ.present:
         raise UserError("--read goes with --predictions; the answers on a page are read by what they state")
+    _refuse_unused("--report", *ANSWERING, FAITHFULNESS, SOURCE)
     from deemo_jax.evaluation.page.write_page import PageRequest, write_page
 
     request = PageRequest(
@@ -295,6 +320,7 @@ def _judge(words: Sequence[str]) -> None:
             "--judge takes --workdir, --predictions, or runs and files behind it, one of these, and none of "
             + ", ".join(f"--{flag.name}" for flag in others)
         )
+    _refuse_unused("--judge", *ANSWERING, RUN.data_dir, RUN.overwrite, READ, SOURCE, DEID)
     told = JUDGE.told(
         list(map(Path, named or words)),
         truth=path_of(RUN.truth),

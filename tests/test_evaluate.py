@@ -51,8 +51,9 @@ def test_a_set_that_lacks_predictions_is_refused(theirs):
     assert "1 of 60 clips lack a prediction" in done.stderr and done.stdout == ""
 
 
-def test_needs_no_jax_to_score_a_file(theirs):
-    code = f"import sys; sys.modules['jax'] = None; sys.argv = ['evaluate', '--predictions={theirs}']; "
+def test_needs_no_jax_and_no_matplotlib_to_score_a_file(theirs):
+    code = "import sys; sys.modules |= dict.fromkeys(['jax', 'matplotlib']); "
+    code += f"sys.argv = ['evaluate', '--predictions={theirs}']; "
     code += "import runpy; runpy.run_module('deemo_jax.evaluate', run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
@@ -80,6 +81,13 @@ def test_truth_is_joined_by_clip(theirs, tmp_path):
         (["--wrokdir", "x"], "workdir"),
         (["x"], "is no flag"),
         (["--workdir", "x", "--limit", "-1"], "limit"),
+        (["--predictions", "x", "--limit", "3"], "--limit has no part in --predictions; leave it out"),
+        (["--predictions", "x", "--modalities", "video"], "--modalities has no part in --predictions"),
+        (["--compare", "x", "--read", "likelihood"], "score each file by --predictions FILE --read likelihood"),
+        (["--compare", "x", "--faithfulness"], "--faithfulness has no part in --compare"),
+        (["--compare", "x", "--keywords", "y"], "--keywords goes with --faithfulness"),
+        (["--report", "x", "--split", "train"], "--split has no part in --report"),
+        (["--judge", "m", "--workdir", "x", "--from_step", "3"], "--from_step has no part in --judge"),
     ],
 )
 def test_mistakes_are_one_line(arguments, says, tmp_path):

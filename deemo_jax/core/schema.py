@@ -31,7 +31,7 @@ class Modality(enum.StrEnum):
         names = [name.strip() for name in text.split(",") if name.strip()]
         unknown = [name for name in names if name not in set(cls)]
         if unknown or not names:
-            raise UserError(f"modalities {text!r}: choose from {', '.join(cls)} (comma-separated), or 'all'")
+            raise UserError(f"modalities {text[:80]!r}: choose from {', '.join(cls)} (comma-separated), or 'all'")
         return frozenset(cls(name) for name in names)
 
 

@@ -1,13 +1,20 @@
-"""Tables of text: aligned for a terminal, as Markdown, or as LaTeX."""
+"""Tables of text: aligned for a terminal, as Markdown, or as LaTeX; cells may hold text of unknown origin."""
 
 import dataclasses
+import re
 from collections.abc import Collection, Iterable, Sequence
+
+from deemo_jax.core.errors import plain
 
 GAP = "  "
 # Characters that mean something to LaTeX; `[` would be an argument of the end of the line before.
 LATEX = {char: f"\\{char}" for char in "&%$#_{}"}
 LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "[": "{[}"}
-LATEX |= {"<": r"\textless{}", ">": r"\textgreater{}"}
+LATEX |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
+# What begins a mark-up, a tag, a link or a cell in Markdown; '_' within a word, '<' before a number and so on do not.
+MARKDOWN = re.compile(r"[\\`*|]|(?<!\w)_|_(?!\w)|<(?=[A-Za-z/!?])|(?<=\])[(\[:]|(?<=!)\[")
+# What a spreadsheet takes for the beginning of a formula.
+FORMULA = tuple("=+-@\t\r")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,7 +72,17 @@ def aligned(lines: Iterable[Sequence[str]], right: Collection[int] = ()) -> str:
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[int] = ()) -> str:
-    """A table in Markdown; `|` within a cell is escaped."""
+    """A table in Markdown, whose cells are shown as they are, see `as_markdown`."""
     rule = ["---:" if column in right else "---" for column in range(len(header))]
-    lines = [[cell.replace("|", "\\|") for cell in line] for line in (header, rule, *rows)]
+    lines = [list(map(as_markdown, header)), rule, *(map(as_markdown, line) for line in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def as_markdown(text: str) -> str:
+    """A text, such as the name of a file, as a line of Markdown that shows it as it is: no mark-up, tag or link."""
+    return MARKDOWN.sub(r"\\\g<0>", plain(text))
+
+
+def as_csv(text: str) -> str:
+    """A text as a cell of a CSV file: with `'` in front where a spreadsheet would take it for a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text

@@ -1,16 +1,12 @@
-"""A comparison as a table for a terminal, in Markdown, CSV, JSON and LaTeX, and as a bar chart."""
+"""A comparison as a table for a terminal, in Markdown, CSV, JSON and LaTeX, beside a bar chart."""
 
 import csv
 import io
 from pathlib import Path
 
-import numpy as np
-from matplotlib.figure import Figure
-
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import atomic, write_json
-from deemo_jax.core.plots import GRID, INK, ORANGE, SKY, VERMILION, canvas, png, svg, tidy
-from deemo_jax.core.tables import Table
+from deemo_jax.core.files import atomic, open_output, write_json
+from deemo_jax.core.tables import Table, as_csv, as_markdown
 from deemo_jax.evaluation import published
 from deemo_jax.evaluation.comparison import Comparison
 from deemo_jax.evaluation.judge.number_text import with_interval
@@ -110,12 +106,16 @@ def write(found: Comparison, folder: Path, *, overwrite: bool = False) -> None:
     Raises:
         UserError: a comparison is there and may not be overwritten, or the folder cannot be written.
     """
-    paths = {Path(name).suffix: folder / name for name in COMPARISON}
+    paths = {Path(name).suffix: open_output(folder) / name for name in COMPARISON}
     if there := [path for path in paths.values() if path.exists() and not overwrite]:
         raise UserError(f"{there[0]}: is there already; name another folder with --out, or give --overwrite")
+    # Matplotlib is imported only where something is drawn: tables alone are there sooner.
+    from deemo_jax.core.plots import png, svg
+    from deemo_jax.evaluation.comparison_plot import plot
+
     shown, chart = table(found), plot(found)
-    page = [f"# {found.scores.source}", f"![Accuracy of each system]({paths['.png'].name})"]
-    page += [f"## {shown.caption}\n\n{shown.markdown()}", "\n".join(f"- {note}" for note in notes(found))]
+    page = [f"# {as_markdown(found.scores.source)}", f"![Accuracy of each system]({paths['.png'].name})"]
+    page += [f"## {shown.caption}\n\n{shown.markdown()}", "\n".join(f"- {as_markdown(note)}" for note in notes(found))]
     contents = {
         ".md": ("\n\n".join(page) + "\n").encode(),
         ".csv": _csv(found).encode(),
@@ -130,44 +130,11 @@ def write(found: Comparison, folder: Path, *, overwrite: bool = False) -> None:
     write_json(paths[".json"], found.to_json())
 
 
-def plot(found: Comparison) -> Figure:
-    """Bars of accuracy with 95 % whiskers, those of published rows in grey and without whiskers."""
-    rows = found.rows()
-    places = np.arange(len(rows))[::-1]
-    figure = canvas(7.5, 1.6 + 0.42 * len(rows))
-    axes = figure.subplots()
-    for is_published, colour, legend in ((False, SKY, "95 % interval"), (True, GRID, "published")):
-        shown = [(y, row) for y, row in zip(places, rows, strict=True) if row["published"] == is_published]
-        if shown:
-            axes.barh(
-                [y for y, _ in shown], [100 * row["accuracy"] for _, row in shown], 0.6, color=colour, label=legend
-            )
-    labelled = False
-    for y, row in zip(places, rows, strict=True):
-        value = 100 * row["accuracy"]
-        if row["accuracy_low"] is not None:
-            ends = [[value - 100 * row["accuracy_low"]], [100 * row["accuracy_high"] - value]]
-            axes.errorbar(value, y, xerr=np.abs(ends), fmt="none", ecolor=INK, elinewidth=1.4, capsize=4)
-        if spread := found.spreads.get(row["system"]):
-            values = [100 * one for one in spread.values("accuracy")]
-            axes.plot(values, [y - 0.2] * len(values), ".", color=VERMILION, label="" if labelled else "one seed")
-            labelled = True
-        axes.text(2, y, f"{value:.1f}", va="center", color=INK, weight="bold")
-    best = [100 * (row["bayes_optimal_accuracy"] or np.nan) for row in rows]
-    if np.isfinite(best).any():
-        axes.vlines(best, places - 0.38, places + 0.38, color=ORANGE, lw=3.5, label="Bayes-optimal")
-    axes.axvline(100 * found.scores.majority, color=INK, ls=":", lw=1.8, label="majority class of these clips")
-    axes.set(xlim=(0, 100), xlabel="accuracy (%)", title=f"Emotion recognition, {found.scores.n} clips")
-    names = [f"{row['system']} (published)" if row["published"] else row["system"] for row in rows]
-    axes.set_yticks(places, names, parse_math=False)  # a name may hold a '$'
-    tidy(axes, "x")
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    return figure
-
-
 def _csv(found: Comparison) -> str:
     rows, buffer = found.rows(), io.StringIO()
     writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(
+        {key: as_csv(cell) if isinstance(cell, str) else cell for key, cell in row.items()} for row in rows
+    )
     return buffer.getvalue()

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import atomic, sha256, write_json
+from deemo_jax.core.files import atomic, open_output, sha256, write_json
 from deemo_jax.core.tables import Table
 from deemo_jax.evaluation.predictions import indices
 from deemo_jax.evaluation.reading.synonyms import read_synonyms
@@ -104,7 +104,7 @@ def evaluate_words(request: WordsRequest) -> str:
     persons = None if who is None else int(who.max()) + 1
     notes = certainty(len(first), persons, tested=False, intervals="Intervals")
     if request.out:
-        request.out.mkdir(parents=True, exist_ok=True)
+        open_output(request.out)
         with atomic(request.out / PAGE_NAME) as temporary:
             parts = [f"## {table.caption}\n\n{table.markdown()}\n" for table in tables]
             said = "".join(f"- {note}\n" for note in notes)

@@ -14,7 +14,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic, open_output, sha256, write_json
 from deemo_jax.core.schema import DEEMO_LABELS, Labels, Modality, set_name
 from deemo_jax.core.stats import Interval
-from deemo_jax.core.tables import Table
+from deemo_jax.core.tables import Table, as_markdown
 from deemo_jax.data.corpus_statement import NEUTRAL
 from deemo_jax.evaluation import output_folder
 from deemo_jax.evaluation.modality_sets import fullest, shown_to
@@ -206,9 +206,9 @@ def text(found: Faithfulness) -> str:
 def write(found: Faithfulness, folder: Path) -> None:
     """Writes faithfulness.md and, last, faithfulness.json."""
     shown = table(found)
-    notes = "\n".join(f"- {note}" for note in found.notes)
+    notes = "\n".join(f"- {as_markdown(note)}" for note in found.notes)
     with atomic(folder / PAGE) as temporary:
-        page = f"# Faithfulness\n\n{found.source}\n\n## {shown.caption}\n\n{shown.markdown()}\n\n{notes}\n"
+        page = f"# Faithfulness\n\n{as_markdown(found.source)}\n\n## {shown.caption}\n\n{shown.markdown()}\n\n{notes}\n"
         temporary.write_text(page, encoding="utf-8")
     write_json(folder / JSON, found.to_json())
 

@@ -115,7 +115,9 @@ def define_judge_flags() -> JudgeFlags:
             "api_key_env", "OPENAI_API_KEY", "The environment variable with the key; empty where none is wanted."
         ),
         provider=flags.DEFINE_string("provider", "", "Who runs the judge, for the records; default: the host."),
-        temperature=flags.DEFINE_float("temperature", 0.0, "Of the judge; left out for models that reject it."),
+        temperature=flags.DEFINE_float(
+            "temperature", 0.0, "Of the judge; left out for models that reject it.", lower_bound=0.0, upper_bound=10.0
+        ),
         reply_tokens=flags.DEFINE_integer(
             "reply_tokens", 1000, "The longest reply of the judge; models that think first need more.", lower_bound=1
         ),

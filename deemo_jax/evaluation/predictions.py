@@ -4,7 +4,6 @@ Scoring needs nothing but a file of such rows, so that any system can be scored.
 """
 
 import dataclasses
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -33,6 +32,8 @@ from deemo_jax.generation.answer_text import parse_reasoning
 # How a label is got from a prediction: see `label_of`.
 Protocol = Literal["answer", "likelihood"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+# Nats of a log-likelihood, and a temperature or its inverse, at most: beyond, differences overflow.
+MAX_ODDS, MAX_TEMPERATURE = 1e9, 1e6
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -245,17 +246,25 @@ def _odds(row: Mapping[str, Any], labels: Labels) -> dict[str, float] | None:
     value = row.get("log_likelihoods")
     if value is None:
         return None
-    if not isinstance(value, dict) or set(value) != set(labels) or not all(map(_is_finite, value.values())):
-        raise UserError(f"log_likelihoods must have a finite number for {' and '.join(labels)} each")
+    if not isinstance(value, dict) or set(value) != set(labels) or not all(map(_is_log_likelihood, value.values())):
+        raise UserError(
+            f"log_likelihoods must have a finite number for {' and '.join(labels)} each, at most {MAX_ODDS:g} from 0"
+        )
     return {emotion: float(value[emotion]) for emotion in labels}
 
 
 def _temperature(row: Mapping[str, Any]) -> float | None:
     value = row.get("temperature")
-    if value is not None and not (_is_finite(value) and value > 0):
-        raise UserError(f"temperature is {str(value)[:40]!r}; it must be above 0")
+    if value is not None and not (_is_number(value) and 1 / MAX_TEMPERATURE <= value <= MAX_TEMPERATURE):
+        raise UserError(
+            f"temperature is {str(value)[:40]!r}; give a number from {1 / MAX_TEMPERATURE:g} to {MAX_TEMPERATURE:g}"
+        )
     return None if value is None else float(value)
 
 
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+def _is_log_likelihood(value: Any) -> bool:
+    return _is_number(value) and abs(value) <= MAX_ODDS
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, cast, get_args
 
+from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import check_writable, refuse_remote
 from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.llm.lines import add_line, read_lines
@@ -29,6 +30,8 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         refuse_remote(path)
+        if not path.name or path.is_dir():
+            raise UserError(f"{path}: is a folder; name a file for the answers")
         self._path = path
         self._writing = threading.Lock()
         self._closed = False

@@ -1,6 +1,6 @@
 import pytest
 
-from deemo_jax.core.tables import Table, aligned, markdown
+from deemo_jax.core.tables import Table, aligned, as_csv, as_markdown, markdown
 
 TABLE = Table("What, n = 2", ("name", "count"), (("a | b", "7"), ("c", "1,000")), right=(1,))
 
@@ -33,3 +33,30 @@ def test_latex_shows_what_a_cell_has():
 def test_markdown_escapes_bars_and_keeps_the_sides():
     assert TABLE.markdown().splitlines() == ["| name | count |", "| --- | ---: |", r"| a \| b | 7 |", "| c | 1,000 |"]
     assert markdown(("x",), [("1",)]) == "| x |\n| --- |\n| 1 |"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\\|b", r"a\\\|b"),
+        ("two\nlines", r"two\\nlines"),
+        ("<img src=x>, p < 0.001", r"\<img src=x>, p < 0.001"),
+        ("[a](b) ![c][d] [1.0, 2.0]", r"[a]\(b) !\[c]\[d] [1.0, 2.0]"),
+        ("`code` .*/head/.* _x_ a_b", r"\`code\` .\*/head/.\* \_x\_ a_b"),
+    ],
+)
+def test_markdown_shows_text_as_it_is(text, shown):
+    assert as_markdown(text) == shown
+    assert f"| {shown} |" in markdown(("x",), [(text,)])
+
+
+def test_a_spreadsheet_takes_no_text_for_a_formula():
+    assert [as_csv(text) for text in ("=1+1", "@x", "-a", "+b", "\tc", "a=b", "")] == [
+        "'=1+1",
+        "'@x",
+        "'-a",
+        "'+b",
+        "'\tc",
+        "a=b",
+        "",
+    ]

@@ -3,7 +3,9 @@
 import csv
 import dataclasses
 import functools
+import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -98,6 +100,21 @@ def test_all_forms_show_the_same_systems_and_mark_what_is_published(systems, tmp
     assert "nothing of them is measured here" in page and "by sign-flips over persons" in done.stdout
     assert Image.open(out / "comparison.png").size[1] > 500
     assert (out / "comparison.svg").read_text().startswith("<?xml")
+
+
+def test_names_of_files_are_text_in_every_form(systems, tmp_path):
+    names = ["=1+cmd|' C'!A0", "a\n<img src=x>$_%|", "@b"]
+    for name in names:
+        (tmp_path / f"{name}.jsonl").write_bytes(systems[2].read_bytes())
+    done = compare(*(tmp_path / f"{name}.jsonl" for name in names), "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    page, tex, table = ((tmp_path / "out" / f"comparison.{kind}").read_text() for kind in ("md", "tex", "csv"))
+    lines = [line for line in page.splitlines() if line.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1 and len(lines) == 5
+    assert r"a\\n\<img src=x>$\_%\|" in page and "<img" not in page.replace(r"\<img", "")
+    assert r"a\textbackslash{}n\textless{}img src=x\textgreater{}\$\_\%\textbar{} " in tex
+    cells = [row["system"] for row in csv.DictReader(io.StringIO(table))]
+    assert cells == ["'=1+cmd|' C'!A0", r"a\n<img src=x>$_%|", "'@b"]
 
 
 def test_without_out_nothing_is_written_and_persons_need_not_be_known(systems, tmp_path):

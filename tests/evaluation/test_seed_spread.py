@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deemo_jax.core.schema import DEEMO_LABELS
-from deemo_jax.evaluation import comparison_report
+from deemo_jax.evaluation import comparison_plot, comparison_report
 from deemo_jax.evaluation.compared_systems import System, over_seeds
 from deemo_jax.evaluation.comparison import compare
 from deemo_jax.evaluation.results import score
@@ -53,7 +53,7 @@ def test_a_row_is_the_mean_over_seeds_with_their_spread(persons):
     assert "data.frames" in text and "mean ± SD of 3 seeds" in text
     assert ("over 12 persons" if persons else "over clips, each drawn with all its answers, those of 3 seeds") in text
     assert ("sign-flips over persons" if persons else "sign-flips over clips") in text
-    assert comparison_report.plot(found).axes
+    assert comparison_plot.plot(found).axes
 
 
 def test_seeds_that_answer_alike_make_nothing_more_certain():

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deemo_jax.core.files import atomic, write_json, write_jsonl
-from deemo_jax.core.tables import Table
+from deemo_jax.core.tables import Table, as_markdown
 
 ROWS, SUMMARY, PAGE = "scores.jsonl", "judge.json", "judge.md"
 
@@ -27,8 +27,11 @@ class JudgementPage:
 
     def markdown(self) -> str:
         """As a Markdown page."""
-        parts = [f"# {self.title}", *(f"## {table.caption}\n\n{table.markdown()}" for table in self.tables)]
-        return "\n\n".join([*parts, "\n".join(f"- {note}" for note in self.notes)]) + "\n"
+        parts = [
+            f"# {as_markdown(self.title)}",
+            *(f"## {table.caption}\n\n{table.markdown()}" for table in self.tables),
+        ]
+        return "\n\n".join([*parts, "\n".join(f"- {as_markdown(note)}" for note in self.notes)]) + "\n"
 
     def text(self) -> str:
         """For a terminal."""

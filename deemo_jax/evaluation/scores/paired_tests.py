@@ -5,8 +5,7 @@ Axes: n clips, P persons, F tests of one family.
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.optimize import brentq
-from scipy.stats import binom, binomtest, norm
+from scipy.special import ndtri
 
 # Steps of the exact distribution, at most: persons times the values that the sum can take. Above it flips are drawn.
 MOST_STEPS = 10**9
@@ -29,6 +28,8 @@ def paired_p(
         persons: of each clip, its person, 0 to P - 1. Then the signs of whole persons are flipped (`sign_flip_p`).
             None where persons are unknown: clips count as independent, and the test is McNemar's, exact.
     """
+    from scipy.stats import binomtest  # it takes seconds, which tables without differences do not need
+
     gain = first.astype(np.int64) - second.astype(np.int64)
     if persons is not None:
         return sign_flip_p(np.bincount(persons, gain).astype(np.int64))
@@ -51,6 +52,8 @@ def sign_flip_p(
         flips: signs to draw otherwise.
         seed: of these draws.
     """
+    from scipy.stats import binom
+
     sizes, persons = np.unique(np.abs(gains[gains != 0]), return_counts=True)
     observed, widest = abs(int(gains.sum())), int((sizes * persons).sum())
     if persons.sum() * (2 * widest + 1) > most_steps:
@@ -91,7 +94,9 @@ def smallest_difference(n: int, discordance: float = DISCORDANCE) -> float | Non
     Returns:
         From 0 to `discordance`; None where so few clips show none.
     """
-    found, missed = norm.ppf(1 - LEVEL / 2), norm.ppf(POWER)
+    from scipy.optimize import brentq
+
+    found, missed = ndtri(1 - LEVEL / 2), ndtri(POWER)
 
     def surplus(gap: float) -> float:
         """How far the clips exceed those that a difference needs, as square roots."""
