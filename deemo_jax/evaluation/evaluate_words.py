@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic, open_output, sha256, write_json
 from deemo_jax.core.tables import Table
+from deemo_jax.evaluation import output_folder
 from deemo_jax.evaluation.predictions import indices
 from deemo_jax.evaluation.reading.synonyms import read_synonyms
 from deemo_jax.evaluation.reading.wheel import Wheel, plain, read_wheel
@@ -20,7 +21,7 @@ from deemo_jax.evaluation.scores import metrics
 from deemo_jax.evaluation.scores.word_scores import WheelScores, wheel_scores
 from deemo_jax.evaluation.word_rows import WordRow, read_word_rows
 
-JSON_NAME, PAGE_NAME = "open_vocabulary.json", "open_vocabulary.md"
+PAGE_NAME, JSON_NAME = output_folder.WORDS
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

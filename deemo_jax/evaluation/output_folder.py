@@ -24,6 +24,8 @@ LOCK = ".lock"
 # Of a comparison; the last one is written last.
 COMPARISON = tuple(f"comparison.{ending}" for ending in ("md", "csv", "tex", "png", "svg", "json"))
 FAITHFULNESS = ("faithfulness.md", "faithfulness.json")
+# Of lists of emotion words.
+WORDS = ("open_vocabulary.md", "open_vocabulary.json")
 # The page of `evaluate --report`.
 PAGE = "report.html"
 SHOWN = ("report.md", "recognition.png", "sheet.png", "model_card.md", PAGE)

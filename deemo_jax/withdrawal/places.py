@@ -13,12 +13,15 @@ from deemo_jax.deid.folder.refused_list import REFUSALS
 from deemo_jax.deid.manifest import SUFFIX
 from deemo_jax.deid.source_map import SUFFIX as PRIVATE
 from deemo_jax.evaluation.judge.judgement_files import SUMMARY
-from deemo_jax.evaluation.output_folder import ANSWERS, COMPARISON, PREDICTIONS, SCORES, SETTING
+from deemo_jax.evaluation.output_folder import ANSWERS, COMPARISON, FAITHFULNESS, PREDICTIONS, SCORES, SETTING, WORDS
 from deemo_jax.evaluation.row_fields import MAX_LINE_BYTES
 
 # Folders that hold no rows, clips or records, and may hold very many files.
 SKIPPED = frozenset({"checkpoints", "tensorboard", "profile", "stacks", "__pycache__", "node_modules"})
 DATASET = "dataset_info.json"
+# Keys by one of which rows are told to be predictions, and by all of which they are told to be a judge's kept replies.
+OF_PREDICTIONS = frozenset({"emotion_predicted", "answer", "emotion_words", "log_likelihoods"})
+OF_REPLIES = frozenset({"hash", "key", "settled", "outcome"})
 # Files by one of which a folder with a config is told to be a run's.
 OF_A_RUN = frozenset({"data.json", "metrics.jsonl", "origin.json"})
 
@@ -35,6 +38,8 @@ class Places:
         evaluations: folders of evaluations.
         comparisons: folders of comparisons that lie by themselves.
         judgements: folders of what a judge said.
+        replies: files of a judge's kept replies.
+        scores: files of scores that lie by themselves: of lists of emotion words, and of faithfulness.
         predictions: files of predictions outside of evaluations.
         annotations: files of annotations.
         private_lists: of which clip was made from which raw file.
@@ -50,6 +55,8 @@ class Places:
     evaluations: list[Path] = dataclasses.field(default_factory=list)
     comparisons: list[Path] = dataclasses.field(default_factory=list)
     judgements: list[Path] = dataclasses.field(default_factory=list)
+    replies: list[Path] = dataclasses.field(default_factory=list)
+    scores: list[Path] = dataclasses.field(default_factory=list)
     predictions: list[Path] = dataclasses.field(default_factory=list)
     annotations: list[Path] = dataclasses.field(default_factory=list)
     private_lists: list[Path] = dataclasses.field(default_factory=list)
@@ -109,6 +116,8 @@ def _note(folder: Path, names: frozenset[str], found: Places) -> None:
         found.evaluations.append(folder)
     elif COMPARISON[-1] in names:
         found.comparisons.append(folder)
+    if not evaluation:
+        found.scores += [folder / name for name in (FAITHFULNESS[-1], WORDS[-1]) if name in names]
     if SUMMARY in names:
         found.judgements.append(folder)
     found.private_lists += [folder / name for name in sorted(names) if name.endswith(PRIVATE)]
@@ -118,12 +127,14 @@ def _note(folder: Path, names: frozenset[str], found: Places) -> None:
 
 
 def _note_rows(path: Path, found: Places) -> None:
-    """Tells predictions and annotations by the keys of their first row."""
+    """Tells predictions, kept replies and annotations by the keys of their first row."""
     try:
         first = next(iter(read_jsonl(path, MAX_LINE_BYTES)), {})
     except UserError:
         return  # no JSON lines
-    if "clip_id" in first and ("emotion_predicted" in first or "answer" in first or "emotion_words" in first):
+    if "clip_id" in first and OF_PREDICTIONS & first.keys():
         found.predictions.append(path)
+    elif first.keys() >= OF_REPLIES:
+        found.replies.append(path)
     elif ("clip_id" in first or "file" in first) and "emotion" in first and "split" not in first:
         found.annotations.append(path)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import read_json, read_jsonl, remove_rests, sha256, write_jsonl
+from deemo_jax.core.files import MAX_JSON_BYTES, read_json, read_jsonl, read_text, remove_rests, sha256, write_jsonl
 from deemo_jax.evaluation import output_folder
 from deemo_jax.evaluation.judge.judgement_files import ROWS as JUDGED_ROWS
 from deemo_jax.evaluation.judge.judgement_files import SUMMARY, judgements_of
@@ -52,6 +52,11 @@ def result_traces(
         Trace("page", page, 0, "removed; make it again", functools.partial(page.unlink, missing_ok=True), page.parent)
         for page in places.pages
         if ours(page) and mentions(page, subject)
+    ]
+    found += [
+        Trace("scores", path, 0, "removed; evaluate again", functools.partial(_remove_scores, path), path.parent)
+        for path in places.scores
+        if _states(path, hashes)
     ]
     beside = {judgements_of(path) for path in counts}
     found += [
@@ -115,6 +120,21 @@ def _remove_comparison(folder: Path) -> None:
     """Removes a comparison; last the file by which an ended removal finds it."""
     for name in COMPARISON:
         (folder / name).unlink(missing_ok=True)
+
+
+def _states(path: Path, hashes: Iterable[str]) -> bool:
+    """Whether scores say that they are of one of the files with these hashes."""
+    try:
+        text = read_text(path, MAX_JSON_BYTES)
+    except UserError:
+        return False
+    return any(digest in text for digest in hashes)
+
+
+def _remove_scores(path: Path) -> None:
+    """Removes scores; last the file by which an ended removal finds them."""
+    for name in (path.with_suffix(".md"), path):
+        name.unlink(missing_ok=True)
 
 
 def _judges(folder: Path, subject: Subject) -> bool:

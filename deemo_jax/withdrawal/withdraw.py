@@ -35,7 +35,7 @@ MARGIN = 1.05
 # Links that a note names, at most.
 NAMED = 3
 # The order in which traces are removed: that by which others are found comes last.
-ORDER = ("audit", "clips", "comparison", "page", "evaluation", "judgements", "predictions", "calibration")
+ORDER = ("audit", "clips", "comparison", "page", "scores", "evaluation", "judgements", "predictions", "calibration")
 LAST = ("features", "lengths of prompts", "dataset")
 
 
@@ -169,6 +169,10 @@ def _find(named: Subject, request: WithdrawalRequest, roots: Sequence[Path]) -> 
     left |= {
         page: "a page that names their clips" for page in places.pages if not ours(page) and mentions(page, subject)
     }
+    folders = [trace.path for trace in traces if trace.kind in ("evaluation", "judgements")]
+    for path in places.replies if traces else ():
+        if not any(path.is_relative_to(folder) for folder in folders):
+            left[path] = "replies of a judge, which name no clip, so that theirs are not known"
     return Withdrawal(subject, traces, seen, left, _notes(contents, places, subject))
 
 

@@ -8,7 +8,7 @@ import pytest
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import read_json, read_jsonl, sha256, write_json
+from deemo_jax.core.files import read_json, read_jsonl, sha256, write_json, write_jsonl
 from deemo_jax.core.recipe import DataRecipe
 from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.data import record_removal
@@ -260,3 +260,24 @@ def test_shards_and_splits_of_which_nothing_stays_go(root: Path) -> None:
     assert facts(root)["unreadable"] == ["a9"]
     record_removal.without_records(folder, {"train": range(3), "test": range(4)}, ["a9"])
     assert not folder.exists() and not list(folder.parent.iterdir())
+
+
+def test_predictions_of_every_kind_lose_rows_and_what_was_computed_of_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odds = [{"clip_id": f"c{n}", "person_id": f"p{n}", "log_likelihoods": None} for n in range(3)]
+    words = [{"clip_id": f"c{n}", "person_id": f"p{n}", "emotion_words": ["glad"]} for n in range(3)]
+    write_jsonl(tmp_path / "odds.jsonl", odds)
+    write_jsonl(tmp_path / "words.jsonl", words)
+    digest = sha256(tmp_path / "words.jsonl")
+    for folder, stated in (("of_these", digest), ("of_others", "0" * 64)):
+        write_json(tmp_path / folder / "open_vocabulary.json", {"files": {"words.jsonl": stated}})
+        write_json(tmp_path / folder / "faithfulness.json", {"source": f"Predictions (SHA-256 {stated})"})
+        (tmp_path / folder / "faithfulness.md").write_text("a table")
+    write_jsonl(tmp_path / "kept.jsonl", [{"hash": "a", "key": "b", "settled": True, "outcome": "reply"}])
+    assert run(tmp_path, "p1", "--remove") == 0
+    assert "kept.jsonl: replies of a judge" in capsys.readouterr().out
+    for name, rows in (("odds", odds), ("words", words)):
+        assert list(read_jsonl(tmp_path / f"{name}.jsonl")) == [rows[0], rows[2]]
+    assert list((tmp_path / "of_these").iterdir()) == []
+    assert len(list((tmp_path / "of_others").iterdir())) == 3
