@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic
+from deemo_jax.core.plots import BLUE, INK, VERMILION
 from deemo_jax.deid.manifest import Manifest, find_manifests, load_manifest, verify
 from deemo_jax.deid.raw_files import find_raw_files
 from deemo_jax.evaluation.predictions import Prediction
-from deemo_jax.evaluation.report import BLUE, INK, VERMILION
 from deemo_jax.media import SAMPLE_RATE
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.imagebind_mel import CLIP_SAMPLES, mel_clips
