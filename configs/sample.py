@@ -59,6 +59,8 @@ def get_config(modalities: str = "all") -> ConfigDict:
             "seed": 42,
             "data": {
                 "dataset": "deemo_mer",
+                "mixture": {},
+                "mixing": "batch",
                 "data_dir": "runs/sample_data/tfds",
                 # All speakers are invented, so `generate` warns of clips that are not in the dataset.
                 "corpus": "synthetic",
@@ -68,7 +70,10 @@ def get_config(modalities: str = "all") -> ConfigDict:
                 "validation_split": "",
                 "batch_size": 8,
                 "max_length": 272,
+                "max_answer": 0,
                 "frames": 8,
+                "frame_sampling": "uniform",
+                "frame_crop": False,
                 "clips": 4,
                 "modalities": modalities or "all",
                 # Probabilities that a record does not show a modality. One model is to answer from every subset of

@@ -18,12 +18,12 @@ from deemo_jax.core.processes import settled
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.run_folder.lock import Lock
 from deemo_jax.data.build.dataset_writer import FILE_FORMAT, already_built, put_in_place, told_of_disk
-from deemo_jax.data.captions.features import caption_features
 from deemo_jax.data.captions.parts import Part, Plan, Report, claim, counted, planned, refuse_empty, write_part
 from deemo_jax.data.captions.record import RecordMaker
 from deemo_jax.data.captions.rows import Entry
 from deemo_jax.data.captions.sources import CaptionSource
 from deemo_jax.data.fingerprint import write as write_fingerprint
+from deemo_jax.data.record_features import caption_features
 from deemo_jax.deid.video.detection.face_network import model_path
 
 SKIPPED = "skipped.jsonl"

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 
 from deemo_jax.core.processes import settled
-from deemo_jax.data.captions.features import caption_features
 from deemo_jax.data.captions.parts import counted, encodable, settled_row
 from deemo_jax.data.captions.record import RecordMaker
 from deemo_jax.data.captions.rows import SkippedRow
 from deemo_jax.data.captions.sources import CaptionSource, find_source
+from deemo_jax.data.record_features import caption_features
 
 
 class CaptionBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]

@@ -253,7 +253,8 @@ class Recipe:
         data, optimizer, train, mesh, tokenizer, prompt: see their classes.
         trainable: which parameters learn; see `deemo_jax.models.params.is_trainable`. A config may name sets of them
             (`deemo_jax.core.trainable_sets`), whose patterns are here.
-        init: path of a safetensors tree laid over the random initialisation; empty for none.
+        init: what is laid over the random initialisation: path of a safetensors tree, of a converted checkpoint, or of
+            another run, as stage 2 begins with stage 1; empty for none.
         frozen_dtype: 'float32' or 'bfloat16', of the parameters that do not learn; 'int8' for the kernels of the
             decoder's blocks in int8 (`deemo_jax.models.int8`), and the other ones in bfloat16.
         seed: of the initialisation, the order of the data, and dropout.

@@ -78,17 +78,19 @@ class MixedClips:
     """Several splits, one behind the other; may be read from several threads.
 
     Args:
-        sources: the splits, none empty, all with the same labels.
+        sources: the splits, none empty, all that have emotions with the same labels.
 
     Attributes:
         files: the shards of all splits.
-        labels: of their datasets.
+        labels: of their datasets; of those with emotions, where others have captions.
+        captions: whether one of them has captions.
         sizes: number of records of each split.
     """
 
     def __init__(self, sources: Sequence[ClipSource]) -> None:
         self._sources = list(sources)
-        self.labels = sources[0].labels
+        self.labels = next((one.labels for one in sources if not one.captions), sources[0].labels)
+        self.captions = any(one.captions for one in sources)
         self.files = FileWatch({path: sha for one in sources for path, sha in one.files.files.items()})
         self.sizes = [len(one) for one in sources]
         self._starts = [0, *itertools.accumulate(self.sizes)]
@@ -127,12 +129,14 @@ def open_training(data: DataRecipe) -> ClipSource | MixedClips:
     for name, source in zip(data.datasets, sources, strict=True):
         if not len(source):
             raise UserError(f"config.data.mixture.{name}: its split {data.train_split!r} is empty; leave it out")
-        if source.labels != sources[0].labels:
+    mixed = MixedClips(sources)
+    for name, source in zip(data.datasets, sources, strict=True):
+        if not source.captions and source.labels != mixed.labels:
             raise UserError(
-                f"config.data.mixture: {name} has the labels {source.labels}, and {data.datasets[0]} has "
-                f"{sources[0].labels}; mix datasets of the same labels"
+                f"config.data.mixture: {name} has the labels {source.labels}, and another dataset has {mixed.labels}; "
+                "mix datasets of the same labels"
             )
-    return MixedClips(sources)
+    return mixed
 
 
 def order_of(data: DataRecipe, source: MixedClips, seed: int) -> MixedOrder:

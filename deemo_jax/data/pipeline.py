@@ -23,7 +23,7 @@ from deemo_jax.data.file_watch import FileWatch
 from deemo_jax.data.frame_views import FrameViews
 from deemo_jax.data.masked_records import MaskedCount, check_split
 from deemo_jax.data.mixture import MixedClips, open_training, order_of
-from deemo_jax.data.prompts import parse_prompt
+from deemo_jax.data.prompts import Task, parse_prompt
 from deemo_jax.data.tokenizer import Tokenizer, make_tokenizer
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.media_tokens import MediaTokens
@@ -226,11 +226,15 @@ def make_pipeline(
     """
     data = recipe.data
     spec = make_spec(recipe, tokens, train=train, tokenizer=tokenizer, modalities=modalities)
-    spec = dataclasses.replace(spec, with_answer=train or bool(split))
+    spec, task = dataclasses.replace(spec, with_answer=train or bool(split)), spec.task
     split = split or (data.train_split if train else data.test_split)
     if source is None:
         training = train and split == data.train_split
         source = open_training(data) if training else ClipSource(data.data_dir, data.dataset, split)
+    if task is not Task.REASONING and getattr(source, "captions", False):
+        raise UserError(
+            f"config.prompt.task: {task}, but the dataset has captions, which name no emotion; choose {Task.REASONING}"
+        )
     encoded = source.outputs if isinstance(source, EncodedClips) else {}
     return Pipeline(
         source,

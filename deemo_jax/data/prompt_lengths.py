@@ -16,7 +16,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, write_json
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.recipe import Recipe
-from deemo_jax.core.schema import Modality
+from deemo_jax.core.schema import Clip, Modality
 from deemo_jax.data.batch_rows import INPUTS, RowSpec
 from deemo_jax.data.clip_source import ClipSource, Record
 from deemo_jax.data.fingerprint import Fingerprint
@@ -48,6 +48,8 @@ def check_prompts(recipe: Recipe, tokens: MediaTokens, data: Fingerprint, split:
     source = open_training(recipe.data) if trains else ClipSource(recipe.data.data_dir, recipe.data.dataset, split)
     spec = make_spec(recipe, tokens, train=True)
     spec = dataclasses.replace(spec, labels=source.labels, dropout={})
+    if _all_fit(spec):
+        return
     facts: dict[str, Any] = {
         "data": data.to_json(),
         "split": split,
@@ -66,6 +68,15 @@ def check_prompts(recipe: Recipe, tokens: MediaTokens, data: Fingerprint, split:
         with contextlib.suppress(UserError):  # a dataset that cannot be written is measured at each start
             write_json(file, {"split": split, "tokens": most})
     refuse_long({index: source[index] for index, count in enumerate(most) if count > spec.max_length}, spec, split)
+
+
+def _all_fit(spec: RowSpec) -> bool:
+    """Whether every sequence fits, whatever the clip: media alone are shown, and answers are cut."""
+    if not spec.max_answer or not spec.modalities <= INPUTS.keys():
+        return False
+    clip = Clip("", "", "", 0.0, 0.0, "", (), "", "")
+    prompt = least_length(clip, spec.modalities, dataclasses.replace(spec, with_answer=False))
+    return prompt + spec.max_answer <= spec.max_length
 
 
 def refuse_long(records: Mapping[int, Record], spec: RowSpec, split: str) -> None:

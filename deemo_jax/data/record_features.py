@@ -1,4 +1,4 @@
-"""The features of a clip record on disk: with this one definition datasets are written, and checked before reading."""
+"""The features of records on disk: with these definitions datasets are written, and checked before reading."""
 
 import os
 
@@ -48,6 +48,31 @@ def clip_features(labels: Labels = DEEMO_LABELS) -> tfds.features.FeaturesDict:
                 "audio": text(),
                 "transcript": text(),
                 "source": text(),
+                "settings": text(),
+                "software": text(),
+            },
+        }
+    )
+
+
+def caption_features() -> tfds.features.FeaturesDict:
+    """The features of `webvid`, `cc3m` and `captions`."""
+    text = tfds.features.Text
+    return tfds.features.FeaturesDict(
+        {
+            "clip_id": text(doc="unique in the dataset"),
+            "media": text(doc="path of the file, or tar and member, within the folder of media"),
+            "frames": tfds.features.Sequence(
+                tfds.features.Image(shape=(IMAGE_SIZE, IMAGE_SIZE, 3), encoding_format="jpeg"),
+                doc="uniform over the video; one for an image, fewer for a video that has fewer",
+            ),
+            "faces": tfds.features.Scalar(np.int32, doc="rectangles that were covered, summed over the frames"),
+            "caption": text(doc="what is seen, cleaned by the rule of the dataset"),
+            "provenance": {
+                "video": text(doc="how faces were covered, or that they were kept"),
+                "audio": text(doc="none: sound is not stored"),
+                "transcript": text(doc="that the caption is not de-identified"),
+                "source": text(doc="captions"),
                 "settings": text(),
                 "software": text(),
             },

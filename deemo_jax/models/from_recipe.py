@@ -21,10 +21,11 @@ from deemo_jax.models.deemo_llama import (
     param_axes,
     param_shapes,
 )
+from deemo_jax.models.initial_weights import initial_tensors
 from deemo_jax.models.int8 import SCALE, quantize_all, quantize_on, quantized
 from deemo_jax.models.params import Tree, is_trainable, split, trainable_paths
 from deemo_jax.models.parts.llama import Storage
-from deemo_jax.models.weights import flatten, open_tensors, overlay, unflatten
+from deemo_jax.models.weights import flatten, overlay, unflatten
 
 # Paths of the encoders' parameters.
 ENCODERS = r"[^/]+/encoder/.*"
@@ -164,7 +165,8 @@ def build(recipe: Recipe, mesh: Mesh, *, with_trainable: bool = True, frozen_onl
     abstract, chosen = abstract_params(model, recipe, mesh)
     known: dict[str, Any] = _as_files_have_them(model, abstract)
     if recipe.init:
-        known = flatten(overlay(unflatten(known), unflatten(open_tensors(recipe.init))))
+        found = initial_tensors(recipe.init, BRANCHES & recipe.model.keys())
+        known = flatten(overlay(unflatten(known), unflatten(found)))
     params = {path: leaf for path, leaf in abstract.items() if path in chosen and not with_trainable}
     missing = {path for path, leaf in known.items() if isinstance(leaf, jax.ShapeDtypeStruct) and path not in params}
     # The two halves are drawn by two compiled functions, so that frozen values are the same bits with and without the

@@ -2,6 +2,7 @@
 
 python -m deemo_jax.sample clips --out DIR     raw clips of invented speakers, with the truth known for everything
 python -m deemo_jax.sample hard --out DIR      clips that are hard to de-identify, 640x360, 25 frames a second
+python -m deemo_jax.sample captions --out DIR  short films with captions, faces covered: what stage 1 is trained on
 python -m deemo_jax.sample towers --out DIR    the frozen encoders and decoder that the sample's recipe begins from
 """
 
@@ -13,28 +14,30 @@ from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError
 from deemo_jax.sample.towers import NAMES
 
-VERBS = ("clips", "hard", "towers")
+VERBS = ("clips", "hard", "captions", "towers")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """`python -m deemo_jax.sample`."""
     words = sys.argv[1:] if arguments is None else arguments
     if words and words[0].startswith("-") and words[0] not in ("-h", "--help"):
-        raise UserError("say first what to make: python -m deemo_jax.sample clips --out DIR (or hard, or towers)")
+        raise UserError(
+            "say first what to make: python -m deemo_jax.sample clips --out DIR (or hard, captions, towers)"
+        )
     flags = _parser().parse_args(words)
-    {"clips": _clips, "hard": _hard, "towers": _towers}[flags.what](flags)
+    {"clips": _clips, "hard": _hard, "captions": _captions, "towers": _towers}[flags.what](flags)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     formatter = argparse.RawDescriptionHelpFormatter
     parser = cli.Parser("python -m deemo_jax.sample", description=__doc__, formatter_class=formatter)
-    verbs = parser.add_subparsers(dest="what", required=True, metavar="{clips,hard,towers}")
-    clips, hard, towers = (verbs.add_parser(verb) for verb in VERBS)
-    for verb in (clips, hard, towers):
+    verbs = parser.add_subparsers(dest="what", required=True, metavar="{clips,hard,captions,towers}")
+    clips, hard, captions, towers = (verbs.add_parser(verb) for verb in VERBS)
+    for verb in (clips, hard, captions, towers):
         verb.add_argument("--out", type=Path, required=True, help="folder to write; what is there is kept")
         verb.add_argument("--seed", type=int, default=0, help="the same seed gives the same (%(default)s)")
-    for verb, count in ((clips, 650), (hard, 210)):
+    for verb, count in ((clips, 650), (hard, 210), (captions, 600)):
         verb.add_argument("--clips", type=int, default=count, help="how many clips (%(default)s)")
         verb.add_argument("--workers", type=int, default=1, help="processes (%(default)s)")
     clips.add_argument("--width", type=int, default=320, help="pixels (%(default)s)")
@@ -68,6 +71,16 @@ def _hard(flags: argparse.Namespace) -> None:
         parallel.one_thread()  # as in processes side by side
     rendered = hard.make(flags.out, flags.clips, flags.seed, flags.workers)
     print(f"{flags.out}: {rendered} hard clips made, {flags.clips - rendered} were there ({', '.join(hard.KINDS)})")
+
+
+def _captions(flags: argparse.Namespace) -> None:
+    from deemo_jax.core import parallel
+    from deemo_jax.sample import captions
+
+    if flags.workers == 1:
+        parallel.one_thread()  # as in processes side by side
+    made = captions.make(flags.out, flags.clips, flags.seed, flags.workers)
+    print(f"{flags.out}: {made} captioned films made, {flags.clips - made} were there; all invented, faces covered")
 
 
 def _towers(flags: argparse.Namespace) -> None:

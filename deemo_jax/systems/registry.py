@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from deemo_jax.systems.affectgpt.template import AFFECTGPT, AFFECTGPT_V2
-from deemo_jax.systems.deemo.template import DEEMO
+from deemo_jax.systems.deemo.template import CAPTION, DEEMO
 from deemo_jax.systems.prompt_template import Template
 from deemo_jax.systems.qwen.template import QWEN, QWEN3
 from deemo_jax.systems.vicuna.template import VICUNA_V1
@@ -12,7 +12,7 @@ from deemo_jax.systems.video_llama.template import VIDEO_LLAMA, VIDEO_LLAMA_IMAG
 TEMPLATES: Mapping[str, Template] = {
     one.name: one
     for one in (
-        *(DEEMO, AFFECTGPT, AFFECTGPT_V2, VIDEO_LLAMA, VIDEO_LLAMA_STAGE1, VIDEO_LLAMA_IMAGE, VICUNA_V1),
+        *(DEEMO, CAPTION, AFFECTGPT, AFFECTGPT_V2, VIDEO_LLAMA, VIDEO_LLAMA_STAGE1, VIDEO_LLAMA_IMAGE, VICUNA_V1),
         *(QWEN, QWEN3),
     )
 }

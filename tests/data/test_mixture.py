@@ -24,13 +24,13 @@ def order(mixing: Mixing, **changes: Any) -> MixedOrder:
 @pytest.mark.parametrize("mixing", Mixing)
 def test_each_dataset_comes_by_its_weight_and_shows_each_record_once_an_epoch(mixing: Mixing) -> None:
     one = order(mixing)
-    shown = [one[position] for position in range(31 * 4 * 4)]
+    shown = [one[position] for position in range(31 * 4 * 2)]
     of = [int(index >= SIZES[0]) for index in shown]
-    assert Counter(of) == {0: 25 * 4 * 4, 1: 6 * 4 * 4}
+    assert Counter(of) == {0: 25 * 8, 1: 6 * 8}
     for which, size in enumerate(SIZES):
         stream = [index - which * SIZES[0] for index, dataset in zip(shown, of, strict=True) if dataset == which]
         epochs = [stream[at : at + size] for at in range(0, len(stream) - size + 1, size)]
-        assert len(epochs) > 6 and all(sorted(epoch) == list(range(size)) for epoch in epochs)
+        assert len(epochs) > 1 and all(sorted(epoch) == list(range(size)) for epoch in epochs)
         assert len(set(map(tuple, epochs))) == len(epochs)
 
 
@@ -56,7 +56,7 @@ def test_cycles_and_seeds_have_orders_of_their_own(mixing: Mixing) -> None:
 class Part(list[Any]):
     """A dataset of records in memory."""
 
-    labels = DEEMO_LABELS
+    labels, captions = DEEMO_LABELS, False
 
     @property
     def files(self) -> FileWatch:

@@ -328,7 +328,7 @@ def test_what_was_generated_ends_at_a_stop() -> None:
 @pytest.mark.parametrize(
     ("prompt", "says"),
     [
-        ({"template": "vicuna"}, "choose from deemo, affectgpt, affectgpt_v2, .*, vicuna_v1, qwen, qwen3$"),
+        ({"template": "vicuna"}, "choose from deemo, caption, affectgpt, affectgpt_v2, .*, vicuna_v1, qwen, qwen3$"),
         ({"tempalte": "deemo"}, "did you mean 'template'"),
         ({"audio": "no place"}, r"config.prompt.audio: .* must have {} once"),
         ({"user": "{} and {}"}, r"config.prompt.user: .* must have {} once"),

@@ -41,4 +41,6 @@ def test_help_names_what_can_be_made(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["--help"])
     said = capsys.readouterr().out
-    assert ended.value.code == 0 and all(f"sample {verb} --out DIR" in said for verb in ("clips", "hard", "towers"))
+    assert ended.value.code == 0 and all(
+        f"sample {verb} --out DIR" in said for verb in ("clips", "hard", "captions", "towers")
+    )

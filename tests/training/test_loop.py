@@ -26,6 +26,9 @@ from deemo_jax.data.features.make import make_features
 from deemo_jax.data.pipeline import Pipeline
 from deemo_jax.generation.load import load_run
 from deemo_jax.models.batch import Batch
+from deemo_jax.models.from_recipe import build
+from deemo_jax.models.mesh import MeshRecipe, make_mesh
+from deemo_jax.models.params import merge
 from deemo_jax.models.weights import flatten, save_tree
 from deemo_jax.training import loop
 from deemo_jax.training.loop import train
@@ -419,3 +422,19 @@ def test_mistakes_are_found_before_anything_is_written(
     with pytest.raises(UserError, match=said):
         train(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_begins_with_what_another_run_has_learnt(tiny_run: Path, tiny_data: Path) -> None:
+    config = tiny.get_config(str(tiny_data))
+    config.init = str(tiny_run)
+    mesh = make_mesh(MeshRecipe())
+    before, began = flatten(load_run(tiny_run)[2]), build(Recipe.from_config(config), mesh)
+    now = flatten(merge(began.trainable, began.frozen))
+    assert before.keys() == now.keys()
+    assert all(np.array_equal(before[path], now[path]) and before[path].dtype == now[path].dtype for path in now)
+    # A model without audio takes the rest.
+    del config.model.audio
+    silent = build(Recipe.from_config(config), mesh)
+    rest = flatten(merge(silent.trainable, silent.frozen))
+    assert rest.keys() == {path for path in now if not path.startswith("audio/")}
+    assert all(np.array_equal(now[path], rest[path]) for path in rest)

@@ -164,6 +164,17 @@ class Checkpoints:
             places = {part: _abstract(tree) for part, tree in target.items()}
             return dict(self._orbax.load_checkpointables(step, places))
 
+    def learnt(self, step: int) -> Any:
+        """The parameters that a checkpoint holds, whatever run it is of: a tree of NumPy arrays.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        with self._reading(step):
+            stored = self._orbax.checkpointables_metadata(step).metadata["trainable"]
+            wanted = {"trainable": jax.tree.map(_on_host, stored)}
+            return jax.tree.map(np.asarray, self._orbax.load_checkpointables(step, wanted)["trainable"])
+
     def whole(self, step: int) -> bool:
         """Whether every value of a checkpoint can be read; this reads all of it into the host's memory."""
         return not self._unreadable(step)

@@ -23,11 +23,11 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import ESCAPED, atomic, read_json, read_jsonl, write_json
 from deemo_jax.core.processes import Failure, settled
 from deemo_jax.data.build.dataset_writer import fingerprint, told_of_disk
-from deemo_jax.data.captions.features import caption_features
 from deemo_jax.data.captions.record import RecordMaker
 from deemo_jax.data.captions.rows import CaptionRow, Entry, SkippedRow
 from deemo_jax.data.captions.skips import SkipKind
 from deemo_jax.data.captions.sources import CaptionSource
+from deemo_jax.data.record_features import caption_features
 
 PLAN = "plan.json"
 # How TFDS writes ArrayRecord: a record can then be read without its neighbours.

@@ -39,7 +39,7 @@ class RecordMaker:
     keep_faces: bool = False
 
     def __call__(self, entry: Entry) -> dict[str, Any] | SkippedRow:
-        """The features of `deemo_jax.data.captions.features`, frames as JPEG bytes; or why there are none."""
+        """The features of `caption_features`, frames as JPEG bytes; or why there are none."""
         if isinstance(entry, SkippedRow):
             return entry
         settings = None if self.keep_faces else SETTINGS

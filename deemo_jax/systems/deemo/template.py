@@ -1,4 +1,4 @@
-"""The DEEMO paper's prompt: its Eq. 1, without roles or a system text."""
+"""The DEEMO paper's prompt: its Eq. 1, without roles or a system text; and captions, for stage 1."""
 
 from deemo_jax.systems.prompt_template import Template, Wording
 
@@ -22,4 +22,25 @@ DEEMO = Template(
     eos=True,
     stops=(),
     special_ids=None,
+)
+
+# Stage 1: the media, then the caption and its end, and no other text, as in Video-LLaMA's first stage.
+CAPTION = Template(
+    name="caption",
+    header="",
+    opening=(),
+    wording=Wording(
+        audio="{}",
+        video="{}",
+        transcript="<Transcription>{}</Transcription>, ",
+        nfbl="<NFBL>{}</NFBL>, ",
+        user="{}",
+    ),
+    reply=(),
+    answer="{}",
+    joined=False,
+    eos=True,
+    stops=(),
+    special_ids=None,
+    question="",
 )

@@ -5,8 +5,8 @@ Its code has neither transcripts nor labels of body language; the tags for them 
 
 from deemo_jax.systems.prompt_template import LLAMA_SPECIALS, Template, Text, Wording
 
-# First stage, media and their captions: nothing stands before a caption, and a line feed ends it. Captions are whole;
-# the public code cuts them to 32 tokens.
+# First stage, media and their captions: nothing stands before a caption, and a line feed ends it. The public code cuts
+# a caption with its end to 32 tokens, which is `config.data.max_answer`.
 VIDEO_LLAMA_STAGE1 = Template(
     name="video_llama_stage1",
     header="",

@@ -1,0 +1,53 @@
+"""The weights that a run begins with: of a file, of a converted checkpoint, or of a run, as a second stage has."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import read_json
+from deemo_jax.core.recipe import BRANCHES, Recipe
+from deemo_jax.core.run_folder.checkpoint import Checkpoints, choose, saved_steps
+from deemo_jax.core.run_folder.workdir import Workdir, anchored
+from deemo_jax.models.weights import CONVERSION, Stored, flatten, open_tensors
+
+# Runs that began with another run, one behind the other, at most.
+MOST_STAGES = 16
+
+
+def initial_tensors(init: str | Path, branches: Collection[str]) -> dict[str, Stored]:
+    """The tensors that `config.init` names; nothing is read of files.
+
+    Those of a run are what it began with, and in their place what its newest checkpoint has learnt.
+
+    Args:
+        init: a safetensors file, the folder of a converted checkpoint, or the workdir of a run.
+        branches: 'audio' and 'video', where the model has them; tensors of others are left out.
+
+    Raises:
+        UserError: nothing of the kind is there, or it cannot be read.
+    """
+    absent = tuple(f"{branch}/" for branch in BRANCHES - set(branches))
+    found = _tensors(Path(init), MOST_STAGES)
+    return {path: tensor for path, tensor in found.items() if not path.startswith(absent)}
+
+
+def _tensors(path: Path, stages: int) -> dict[str, Stored]:
+    folder = Workdir(path)
+    if not folder.config.is_file() or (path / CONVERSION).is_file():
+        return open_tensors(path)
+    if not stages:
+        raise UserError(f"{path}: more than {MOST_STAGES} runs began with one another; name a file of weights")
+    recipe = Recipe.from_config(anchored(read_json(folder.config), path))
+    step = choose(folder.checkpoints, saved_steps(folder.checkpoints), None)
+    if step is None:
+        raise UserError(f"{path}: this run has no whole checkpoint to begin with; train it on with --resume")
+    before = _tensors(Path(recipe.init), stages - 1) if recipe.init else {}
+    with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
+        learnt = flatten(checkpoints.learnt(step))
+    where = folder.checkpoints / str(step)
+    return before | {key: _stored(f"{where}: {key}", value) for key, value in learnt.items()}
+
+
+def _stored(name: str, value: Any) -> Stored:
+    return Stored(name, value.__getitem__, value.shape, value.dtype)
