@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import deemo_jax
 
 ROOT = Path(deemo_jax.__file__).parent
@@ -23,6 +25,7 @@ for name in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_no_command_imports_jax_before_its_flags_are_read() -> None:
     assert {"train", "generate", "evaluate", "convert", "build", "deidentify"} <= set(COMMANDS)
     names = [*COMMANDS, *(f"{package}.__main__" for package in PACKAGES)]

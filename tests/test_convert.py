@@ -119,5 +119,6 @@ def test_mistakes_are_one_line_and_exit_code_2(flags: list[str], said: str) -> N
     assert len(done.stderr.strip().splitlines()) == 1 and done.stderr.startswith("error: ")
 
 
+@pytest.mark.slow
 def test_the_sources_are_listed() -> None:
     assert "imagebind_huge.pth" in commands.run_alone("convert", "--list").stdout

@@ -24,6 +24,7 @@ def test_a_recipe_that_fits_here_is_compiled_and_reported(tmp_path: Path) -> Non
     assert "<table>" in page.read_text() and "deemo_jax.fit --config" in page.read_text()
 
 
+@pytest.mark.slow
 def test_chips_that_are_not_here_are_estimated_as_json(tmp_path: Path) -> None:
     page = tmp_path / "fit.md"
     more = ("--clips", 1000, "--price", 2, "--json", "--report", page)

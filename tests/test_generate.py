@@ -14,6 +14,7 @@ generate = functools.partial(commands.run, "generate")
 pytestmark = pytest.mark.usefixtures("one_length")
 
 
+@pytest.mark.slow
 def test_json_lines_of_several_clips_one_of_which_is_refused(untrained_run, deidentified, refused, tmp_path):
     said, labels = tmp_path / "said.txt", "hand rub, nod"
     said.write_text("I am glad.")

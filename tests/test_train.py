@@ -41,6 +41,7 @@ def test_a_recipe_must_be_named_and_be_there(flags: list[str]) -> None:
     assert done.returncode == 2 and done.stderr.startswith("error: ") and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_show_batch_needs_no_workdir_and_a_dataset() -> None:
     done = run("--config", "configs/sample.py", "--show_batch", "--config.data.data_dir=nowhere")
     assert done.returncode == 2 and done.stderr.startswith("error: nowhere/deemo_mer: no dataset there")

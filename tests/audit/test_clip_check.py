@@ -66,6 +66,7 @@ def test_truths_that_prove_nothing_are_refused(raw, made):
             check_clip(raw.path, made[1] / made[0].file, made[0], raw.truth | change)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "count", "message"),
     [

@@ -98,6 +98,7 @@ def test_the_section_of_a_bare_clip(bare):
     assert any("give a YuNet file" in note for note in section.notes)
 
 
+@pytest.mark.slow
 def test_without_truth_and_source(audited):
     (clip,) = find_clips(audited.folder).clips
     section = section_of(clip)

@@ -134,6 +134,7 @@ def test_dropout_withholds_a_modality_from_prompt_and_flags_but_never_all() -> N
     assert kept == {0, 1, 2, 3}
 
 
+@pytest.mark.slow
 def test_dropout_draws_near_its_probability_and_anew_in_every_epoch() -> None:
     one = pipeline(spec=without(dropout={Modality.AUDIO: 0.3}))
     batches = [one.batch_at(step) for step in range(54)]

@@ -61,6 +61,7 @@ def forgetful(monkeypatch):
     monkeypatch.setattr("deemo_jax.deid.video.covering.boxes_per_frame", boxes_per_frame)
 
 
+@pytest.mark.slow
 def test_threads_change_nothing_that_is_found(raw, tmp_path, key):
     one, many = (deidentify_clip(raw.path, tmp_path / str(n), "c1", Settings(), key, threads=n) for n in (1, 3))
     assert one.faces == many.faces

@@ -261,6 +261,7 @@ def test_draws_are_the_seeds(loaded, deidentified):
     assert len({said(seed)[0] for seed in range(4)}) > 1
 
 
+@pytest.mark.slow
 def test_a_stop_ends_the_answer(describer, loaded, deidentified):
     whole = describer.describe(deidentified[0])
     assert whole.answer, "the model must say something"

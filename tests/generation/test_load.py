@@ -17,6 +17,7 @@ def test_a_folder_without_a_run(tmp_path: Path) -> None:
         load.load_run(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_whole_conversion_opens_like_a_run_and_one_without_connectors_says_so(tmp_path: Path) -> None:
     config: Any = conversion.get_config("precision=float32")
     config.model = {**conversion.MODEL, "decoder": {**conversion.DECODER, "vocab": 259}}

@@ -39,6 +39,7 @@ def test_media_tokens_stand_where_the_slots_say() -> None:
     np.testing.assert_array_equal(x[1, :3], table[[1, 9, 10]])
 
 
+@pytest.mark.slow
 def test_tokens_of_the_joint_connector_stand_where_the_slots_say() -> None:
     _, params = tiny.part("audio")
     x, tokens, _ = tiny.embedded(params, tiny.batch(*SEEN))

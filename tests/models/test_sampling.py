@@ -38,6 +38,7 @@ def test_the_whole_distribution_and_its_temperature() -> None:
     assert np.flatnonzero(draws(2.0, 0.6)).tolist() == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_every_step_draws_anew() -> None:
     sampling = Sampling.of_seed(0, 1, 1.0, 1.0)
     logits = jnp.zeros((1, 1000))

@@ -45,6 +45,7 @@ def test_the_rows_in_memory() -> None:
     assert Storage(8).rows(32001) == 32008 and Storage().rows(32001) == 32001
 
 
+@pytest.mark.slow
 def test_loss_gradient_and_answers_are_the_same_bits() -> None:
     batch = tiny.batch([1, 5, 6, 7, 2], [1, 9, 8], length=8).replace(frames=None, mel=None)
     batch = batch.replace(loss_mask=np.asarray(batch.valid, np.float32))

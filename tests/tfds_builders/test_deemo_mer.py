@@ -85,6 +85,7 @@ def test_our_source_reads_what_went_in(built: Path) -> None:
     assert third.provenance.source == "external" and len(third.jpegs) == 8 and third.mel.shape == (2, 128, 204)
 
 
+@pytest.mark.slow
 def test_no_tensorflow_is_imported(attested: Path, tmp_path: Path) -> None:
     config = {
         "seed": 0,
@@ -120,6 +121,7 @@ assert not [name for name in sys.modules if name.split(".")[0] in ("tensorflow",
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.slow
 def test_workers_give_the_same_records(built: Path, attested: Path, tmp_path: Path) -> None:
     assert main(command(attested, tmp_path, "--workers", "2", *SPLITS)) == 0
     for split in ("train", "test"):

@@ -128,6 +128,7 @@ def command(data_dir: Path, workdir: Path, *flags: str) -> list[str]:
     return [sys.executable, "-m", "deemo_jax.train", "--config", config, "--workdir", str(workdir), *flags]
 
 
+@pytest.mark.slow
 def test_what_a_kill_leaves_behind_ends_bit_equal(killed_run: Path, tiny_run: Path, tiny_data: Path) -> None:
     assert train(tiny.get_config(str(tiny_data)), killed_run, resume=True).finished
     assert_same_run(killed_run, tiny_run)
@@ -334,6 +335,7 @@ def test_a_loss_that_stays_nan_ends_the_run_and_names_the_records_and_a_checkpoi
     assert record["step"] == KEPT and record["changed"]["train.checkpoint_every"] == [7, 2]
 
 
+@pytest.mark.slow
 def test_while_steps_teach_nothing_the_last_good_checkpoint_stays(
     killed_run: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ def test_chunks_change_neither_loss_nor_gradient() -> None:
         np.testing.assert_allclose(gradient, slope, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_no_logits_of_a_whole_sequence_are_made() -> None:
     model, params = toy()
     batch = example()

@@ -120,6 +120,7 @@ def test_steps_equal_plain_optax_under_the_schedule() -> None:
         assert min(jax.tree.leaves(moved)) > rate / 2
 
 
+@pytest.mark.slow
 def test_a_batch_in_parts_gives_the_gradient_of_the_whole() -> None:
     """Rows have one target and three, so that a mean of the parts' means would be another; dropout is off."""
     model, params = model_lib.part("media")

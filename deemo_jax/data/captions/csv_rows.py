@@ -1,14 +1,17 @@
 """Tables (CSV) of unknown origin, read row by row with columns found by their names, in any order."""
 
 import csv
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import open_input
 
-# Bytes of a line, at most.
+# Bytes of a line and of a row, which may have many lines, at most. The limit of the module `csv` is that of the process,
+# and any library may lift it.
 MOST_LINE = 1 << 20
+MOST_ROW = 1 << 17
 # What else may stand between columns, and what a message calls it.
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
@@ -25,14 +28,15 @@ def read_columns(path: Path, wanted: Sequence[tuple[str, ...]]) -> Iterator[tupl
         The cells in the order of `wanted`; None for a row that has not as many cells as the header.
 
     Raises:
-        UserError: the file cannot be read, is no UTF-8, has no such columns, or a line or a cell is too long.
+        UserError: the file cannot be read, is no UTF-8, has no such columns, or a line or a row is too long.
     """
-    lines = _lines(path)
-    table = csv.reader(lines)
+    row = _Row()
+    table = csv.reader(_lines(path, row))
     try:
         header = [name.strip().lower() for name in next(table, [])]
         places = [_place(path, header, names) for names in wanted]
         for cells in table:
+            row.bytes = 0
             if cells:
                 whole = len(cells) == len(header)
                 yield table.line_num, [cells[at] if at is not None else "" for at in places] if whole else None
@@ -61,13 +65,25 @@ def _place(path: Path, header: list[str], names: tuple[str, ...]) -> int | None:
     return header.index(found)
 
 
-def _lines(path: Path) -> Iterator[str]:
+@dataclasses.dataclass
+class _Row:
+    """Bytes that the row has that is being read."""
+
+    bytes: int = 0
+
+
+def _lines(path: Path, row: _Row) -> Iterator[str]:
     with open_input(path) as handle:
         number = 0
         while line := handle.readline(MOST_LINE + 1):
             number += 1
             if len(line) > MOST_LINE:
                 raise UserError(f"{path}:{number}: the line is longer than {MOST_LINE} bytes; is it a CSV?")
+            if row.bytes > MOST_ROW:
+                raise UserError(
+                    f"{path}:{number}: the row is longer than {MOST_ROW} bytes; is a quotation mark left open?"
+                )
+            row.bytes += len(line)
             try:
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:

@@ -87,6 +87,7 @@ def tell_otherwise(path: Path) -> None:
     path.write_text(path.read_text().replace('"number":', '"data": "x", "number":'))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pattern", "harm", "said"),
     [

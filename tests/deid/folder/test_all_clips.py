@@ -70,6 +70,7 @@ def test_the_good_are_done_and_the_others_listed(sources, tmp_path, key):
     assert not any(word in everything for word in (b"Jane", str(sources).encode(), key.secret))
 
 
+@pytest.mark.slow
 def test_a_second_run_keeps_what_the_first_one_made(sources, tmp_path, key, monkeypatch):
     out, found = tmp_path / "out", find_sources([str(sources)])
     first = deidentify_all(found, out, STRICT, key)

@@ -38,6 +38,7 @@ def test_clips_that_their_words_do_not_fit_are_named_and_others_are_not(raw, tmp
     assert "another recording" in words_that_do_not_fit(said, [whole], SPOKEN, 0)[0][1]
 
 
+@pytest.mark.slow
 def test_words_that_fit_no_clip_end_the_run_before_a_key_is_made(raw, tmp_path):
     path, key = tmp_path / "words.json", tmp_path / "voice.key"
     asked = {"words": path, "key_file": str(key)}

@@ -40,6 +40,7 @@ def test_without_positions_the_order_of_tokens_is_invisible() -> None:
     np.testing.assert_allclose(run(TOKENS), run(TOKENS[:, ::-1]), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_dropout_only_in_training() -> None:
     def train(seed: int, model: QFormer) -> np.ndarray:
         return np.asarray(jitted(model, train=True)(PARAMS, TOKENS, dropout=jax.random.key(seed)))

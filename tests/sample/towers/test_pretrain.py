@@ -19,6 +19,7 @@ from deemo_jax.sample.towers.poses import hand_patches, joints, plane_waves
 TOWERS = Path(__file__).parents[3] / "configs" / "sample_towers"
 
 
+@pytest.mark.slow
 def test_the_committed_towers_fit_the_recipe_and_their_card():
     path = TOWERS / pretrain.FILE
     assert path.stat().st_size <= pretrain.MAX_BYTES

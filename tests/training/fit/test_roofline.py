@@ -58,6 +58,7 @@ def test_memory_is_what_shardings_leave_on_a_chip() -> None:
     assert whole.batch == split.batch and whole.total == sum(dataclasses.astuple(whole))
 
 
+@pytest.mark.slow
 def test_expected_collectives_gather_what_is_split_and_sum_gradients() -> None:
     plan = Planner(parse("v5e:2x2"), compiles=False).plan(recipe(mesh=MeshRecipe(2, 2, 1, 0)))
     gathered = {one.op_name: one for one in plan.sent if one.kind == "all-gather"}

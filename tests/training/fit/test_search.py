@@ -27,6 +27,7 @@ def test_candidates_stay_within_the_fast_links() -> None:
     assert divisors(12) == [1, 2, 3, 4, 6, 12] and divisors(0) == []
 
 
+@pytest.mark.slow
 def test_the_best_fits_and_is_no_slower_than_what_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deemo_jax.training.fit.search.ROWS", (1, 4))
     planner = Planner(parse("v5e:2x2"), compiles=False)

@@ -29,6 +29,7 @@ def traced(folder: Path, steps: tuple[int, int] | None, first: int, last: int) -
     return [line for line in said if line]
 
 
+@pytest.mark.slow
 def test_the_trace_of_these_steps_lies_in_the_folder(tmp_path: Path) -> None:
     said = traced(tmp_path / "profile", (2, 3), 1, 4)
     assert said == [f"the trace of steps 2 to 3 is in {tmp_path / 'profile'}; look at it with xprof or TensorBoard"]

@@ -132,6 +132,7 @@ def test_where_faces_are_at_rest_the_first_pass_looks_five_times_a_second(tmp_pa
     assert max(np.diff(seen.looked)) == apart and {0, len(made.faces) - 1} <= set(seen.looked)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [10, 25])
 @pytest.mark.parametrize("step", [0, 4])
 def test_what_both_passes_leave_out_shows_nothing_new(tmp_path, done, monkeypatch, rate, step):
@@ -175,6 +176,7 @@ def test_a_face_that_is_shown_for_a_single_frame_of_10_a_second(done, shown):
     assert bare == [] and manifest.faces["looked"] < 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "first", [0, pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow), 4]
 )

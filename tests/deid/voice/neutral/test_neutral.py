@@ -167,6 +167,7 @@ def test_the_dial_of_prosody():
         assert np.nanmedian(pitch(changed)) == pytest.approx(PITCH_HZ, rel=0.02)
 
 
+@pytest.mark.slow
 def test_around_the_speakers_mean():
     """Of a speaker with a low and a high, loud clip, these stay lower and higher, and softer and louder."""
     clips = [words(-2.0, 0.05), words(3.0, 0.1)]

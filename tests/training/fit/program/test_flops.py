@@ -92,6 +92,7 @@ def test_a_loop_counts_as_often_as_it_turns_and_remat_is_apart() -> None:
     assert 0.7 * again.forward < again.again <= again.forward
 
 
+@pytest.mark.slow
 def test_shares_are_counted_together() -> None:
     found = products(traced())
     assert sum(part.hardware for part in by_part(found, 8)) == 8 * sum(part.hardware for part in by_part(found))
@@ -129,6 +130,7 @@ def test_values_are_alive_from_their_line_to_their_last_reader() -> None:
     assert peak_bytes(jax.make_jaxpr(stacked)(jnp.zeros((16, 16))).jaxpr) >= 11 * size
 
 
+@pytest.mark.slow
 def test_recomputed_blocks_keep_less() -> None:
     kept, again = (peak_bytes(traced(4, remat).jaxpr, returned=False) for remat in ("none", "block"))
     assert again < 0.8 * kept
