@@ -8,7 +8,7 @@ from pathlib import Path
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import open_input
 
-# Bytes of a line and of a row, which may have many lines, at most. The limit of the module `csv` is that of the process,
+# Bytes of a line and of a row, which may have many lines, at most. The limit of the module `csv` is of the process,
 # and any library may lift it.
 MOST_LINE = 1 << 20
 MOST_ROW = 1 << 17

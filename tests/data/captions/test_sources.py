@@ -1,5 +1,6 @@
 """Files with captions as rows: every form that is read, and what is wrong with a row or a file."""
 
+import csv
 import gzip
 import json
 from pathlib import Path
@@ -73,6 +74,16 @@ def test_a_table_of_other_form_is_refused_in_one_line(tmp_path: Path, content: b
     with pytest.raises(UserError, match=r"\S") as refusal:
         rows("webvid", path)
     assert said in str(refusal.value) and str(path) in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+def test_a_row_has_a_bound_also_where_a_library_lifted_that_of_the_process(tmp_path: Path) -> None:
+    path, before = tmp_path / "t.csv", csv.field_size_limit(1 << 30)
+    path.write_bytes(b'videoid,page_dir,name\n1,a,"' + b"b\n" * 90_000)
+    try:
+        with pytest.raises(UserError, match="quotation mark left open"):
+            rows("webvid", path)
+    finally:
+        csv.field_size_limit(before)
 
 
 def test_both_files_of_cc3m(tmp_path: Path) -> None:
