@@ -123,7 +123,7 @@ def test_a_template_goes_with_its_decoder_unless_one_is_named(arguments: str, te
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("template=vicuna", "template=deemo|affectgpt|"),
+        ("template=vicuna", "template=deemo|caption|affectgpt|"),
         ("decoder=llama2", "decoder=vicuna|llama3|llama3.1"),
         ("vicuna=v0,decoder=llama3", "vicuna=v0 and decoder=llama3 name two decoders; leave one out"),
     ],
