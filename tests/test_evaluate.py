@@ -99,6 +99,16 @@ def test_mistakes_are_one_line(arguments, says, tmp_path):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_an_out_that_is_no_folder_is_one_line(theirs, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    before = sorted(tmp_path.rglob("*"))
+    for out, says in ((theirs, "is a file; give a folder as --out"), (tmp_path / "link", "a link that leads nowhere")):
+        for flag in ("--predictions", "--compare"):
+            done = evaluate(flag, theirs, "--out", out)
+            assert done.returncode == 2 and says in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_draws_the_sheet_of_what_was_predicted(tmp_path):
     raw, deid = media_folders(tmp_path)
     evaluation = tmp_path / "work" / "evaluation"

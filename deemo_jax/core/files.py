@@ -19,6 +19,8 @@ from deemo_jax.core.errors import UserError, plain
 # The most bytes that are read of a JSON file (or a line of JSON lines) and of a text, where the caller gives no limit.
 MAX_JSON_BYTES = 64 << 20
 MAX_TEXT_BYTES = 1 << 20
+# What JSON lines are, for messages.
+ROWS = "write one JSON object a line, in UTF-8"
 # Bytes of a file name that are not UTF-8 are written as escapes of JSON; reading the JSON gives the same name again.
 ESCAPED = "backslashreplace"
 # Characters of a path that storage libraries take for a pattern or an escape, and bytes that are not UTF-8.
@@ -108,6 +110,11 @@ def open_output(folder: str | os.PathLike[str], flag: str = "--out", *, links: b
     folder = Path(folder)
     if not links:
         refuse_links([folder])
+    try:
+        if folder.is_symlink() and not folder.exists():
+            raise UserError(f"{folder}: is a link that leads nowhere; give a folder as {flag}")
+    except OSError as error:  # links in a circle
+        raise UserError(f"{folder}: cannot be written ({error.strerror}); give a folder as {flag}") from error
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file; give a folder as {flag}")
     if make:
@@ -319,9 +326,12 @@ def read_jsonl(path: str | os.PathLike[str], limit: int = MAX_JSON_BYTES) -> Ite
             if len(line) > limit:
                 raise UserError(f"{path}:{number}: the line is longer than {limit} bytes")
             if line.strip():
-                row = decode_json(line, f"{path}:{number}")
+                try:
+                    row = decode_json(line, f"{path}:{number}")
+                except UserError as error:
+                    raise UserError(f"{error}; {ROWS}") from error
                 if not isinstance(row, dict):
-                    raise UserError(f"{path}:{number}: not a JSON object")
+                    raise UserError(f"{path}:{number}: not a JSON object; {ROWS}")
                 yield row
 
 
@@ -337,8 +347,11 @@ def decode_json(data: bytes, where: str) -> Any:
     """
     try:
         return json.loads(data, object_pairs_hook=_table)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{where}: not valid JSON ({error})") from error
+    except RecursionError as error:
+        raise UserError(f"{where}: not valid JSON (nested too deeply)") from error
+    except ValueError as error:
+        said = "a number has too many digits" if "int_max_str_digits" in str(error) else error
+        raise UserError(f"{where}: not valid JSON ({said})") from error
 
 
 def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -38,8 +38,8 @@ class Table:
         return aligned((self.header, *self.rows), self.right)
 
     def markdown(self) -> str:
-        """The table for a Markdown page, without its caption."""
-        return markdown(self.header, self.rows, self.right)
+        """The table for a Markdown page, without its caption; cells are shown as they are, see `as_markdown`."""
+        return _markdown([list(map(as_markdown, line)) for line in (self.header, *self.rows)], self.right)
 
     def latex(self) -> str:
         """The table as LaTeX's `tabular`, which needs no package, without its caption."""
@@ -72,10 +72,13 @@ def aligned(lines: Iterable[Sequence[str]], right: Collection[int] = ()) -> str:
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[int] = ()) -> str:
-    """A table in Markdown, whose cells are shown as they are, see `as_markdown`."""
-    rule = ["---:" if column in right else "---" for column in range(len(header))]
-    lines = [list(map(as_markdown, header)), rule, *(map(as_markdown, line) for line in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    """A table in Markdown of cells in Markdown; `|` within a cell is escaped."""
+    return _markdown([[cell.replace("|", "\\|") for cell in line] for line in (header, *rows)], right)
+
+
+def _markdown(lines: Sequence[Sequence[str]], right: Collection[int]) -> str:
+    rule = ["---:" if column in right else "---" for column in range(len(lines[0]))]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (lines[0], rule, *lines[1:]))
 
 
 def as_markdown(text: str) -> str:

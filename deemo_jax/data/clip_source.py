@@ -134,7 +134,7 @@ def open_builder(data_dir: str | Path, dataset: str) -> tfds.core.DatasetBuilder
     one = Path(data_dir) / "dataset_info.json"
     versions = [path.parent for path in (one, *root.glob("*/dataset_info.json")) if path.is_file()]
     if not versions:
-        raise UserError(f"{root}: no dataset there; {mend}")
+        raise UserError(f"{root}: no dataset there; {mend} or, if it was moved, name the folder that holds it")
     newest = one.parent if one.is_file() else max(versions, key=_version)
     try:
         builder = tfds.builder_from_directory(newest)

@@ -106,7 +106,8 @@ def write(found: Comparison, folder: Path, *, overwrite: bool = False) -> None:
     Raises:
         UserError: a comparison is there and may not be overwritten, or the folder cannot be written.
     """
-    paths = {Path(name).suffix: open_output(folder) / name for name in COMPARISON}
+    folder = open_output(folder)
+    paths = {Path(name).suffix: folder / name for name in COMPARISON}
     if there := [path for path in paths.values() if path.exists() and not overwrite]:
         raise UserError(f"{there[0]}: is there already; name another folder with --out, or give --overwrite")
     # Matplotlib is imported only where something is drawn: tables alone are there sooner.

@@ -18,6 +18,7 @@ from deemo_jax.core.files import atomic, read_json
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.run_folder.workdir import Workdir
 from deemo_jax.core.schema import Labels, Modality, set_name
+from deemo_jax.core.tables import as_markdown
 from deemo_jax.core.versions import version
 from deemo_jax.data import deid_methods, fingerprint
 from deemo_jax.data.card import croissant
@@ -281,7 +282,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _texts(value: object) -> list[str]:
     values = value if isinstance(value, list) else [value]
-    return [" ".join(text.split()) for text in values if isinstance(text, str) and text.strip()]
+    return [as_markdown(" ".join(text.split())) for text in values if isinstance(text, str) and text.strip()]
 
 
 def _get(value: object, key: str) -> object:

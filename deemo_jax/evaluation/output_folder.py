@@ -117,8 +117,8 @@ def begin(folder: Path, stamp: dict[str, Any], lock: Lock | None = None) -> None
     Raises:
         UserError: it cannot be written, or another process began an evaluation there meanwhile.
     """
+    open_output(folder)
     if lock is not None:
-        open_output(folder)
         lock.take()
         if any((folder / name).exists() for name in FILES):
             raise UserError(f"{folder}: another evaluation was begun here just now; try again")

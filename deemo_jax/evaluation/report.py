@@ -107,7 +107,8 @@ def certainty(
     """
     of_each = "clips" if repeats == 1 else f"answers, those of {repeats} seeds"
     if persons is not None and persons < FEWEST_PERSONS:
-        said = [f"No intervals: the clips show {persons} persons, and {FEWEST_PERSONS} are the fewest for one."]
+        who = "1 person" if persons == 1 else f"{persons} persons"
+        said = [f"No intervals: the clips show {who}, and {FEWEST_PERSONS} are the fewest for one."]
     elif persons is not None:
         said = [f"{intervals} are over {persons} persons, each drawn with all their {of_each}."]
     elif repeats > 1:

@@ -40,9 +40,9 @@ def clip_id_of(row: Mapping[str, Any]) -> str:
     Raises:
         UserError: it is missing, too long, or has characters that cannot be printed.
     """
-    value = text_of(row, "clip_id")
-    if len(value) > MAX_ID or not value.isprintable():
-        raise UserError(f"clip_id must be at most {MAX_ID} printable characters")
+    value = row.get("clip_id")
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_ID or not value.isprintable():
+        raise UserError(f"clip_id must be a string of 1 to {MAX_ID} printable characters")
     return value
 
 

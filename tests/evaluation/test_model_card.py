@@ -116,3 +116,9 @@ def test_hugging_face_reads_it(run: Trained, found: Results) -> None:
     first = scores["accuracy", "Accuracy (all)"]
     assert first.metric_value == 0.75 and first.dataset_split == "test" and first.metric_args["clips"] == 24
     assert len(scores) == 3 and "## Limits" in card.text
+
+
+def test_what_a_holder_states_is_text(run: Trained, found: Results) -> None:
+    stated = {"license": "<b>mine</b>", "rai:dataBiases": ["![x](y)"]}
+    page = model_card.card(dataclasses.replace(run, stated=stated), found, "test")
+    assert r"as its holder states it: \<b>mine\</b>." in page and r"!\[x]\(y)" in page

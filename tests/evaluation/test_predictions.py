@@ -103,15 +103,19 @@ def test_persons_come_from_the_truth_else_from_the_rows(tmp_path):
         (row(person_id=7), "person_id must be at most 200 printable characters, or null"),
         (row(person_id="p\n"), "person_id must be at most 200 printable characters"),
         (row(temperature=True), "temperature is 'True'"),
-        ("[1, 2]", "not a JSON object"),
+        (row(clip="x" * 201), "clip_id must be a string of 1 to 200 printable characters"),
+        (row(modalities="x" * 5000), "modalities 'xxx"),
+        ("[1, 2]", "not a JSON object; write one JSON object a line, in UTF-8"),
         ("{", "not valid JSON"),
+        ('{"clip_id":' * 50_000, "not valid JSON (nested too deeply)"),
+        (f'{{"clip_id": {"9" * 5000}}}', "not valid JSON (a number has too many digits)"),
     ],
 )
 def test_bad_rows_are_named(tmp_path, bad, says):
     path = write(tmp_path / "p.jsonl", [row("ok"), bad])
     with pytest.raises(UserError) as caught:
         list(read_predictions(path))
-    assert says in str(caught.value)
+    assert says in str(caught.value) and len(str(caught.value)) < 500
     assert "2" in str(caught.value)
 
 

@@ -111,7 +111,10 @@ class _Judgement:
 
 def _read(path: Path, system: System) -> _Judgement | None:
     """A judgement of a system's predictions as they are; None where it is of others, or of preferences."""
-    found = read_json(path)
+    try:
+        found = read_json(path)
+    except UserError as error:
+        raise _damaged(path) from error
     try:
         setting = found["setting"]
         of = [(one["sha256"], one["modalities"]) for one in setting["systems"]]

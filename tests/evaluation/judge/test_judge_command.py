@@ -260,10 +260,11 @@ def test_overlaps_by_one_judge_join_the_comparison(server, tmp_path):
     done = evaluate("--compare", mine, theirs)
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("q ")]
     assert done.returncode == 0 and "clue overlap" in done.stdout and not re.search(r" [1-9]\.\d\d ", line)
-    for summary in tmp_path.glob("p.judge/*/judge.json"):
-        summary.write_text(summary.read_text().replace('"clue"', '"glue"'))
-    done = evaluate("--compare", mine, theirs)
-    assert done.returncode == 2 and "judge.json: is damaged" in done.stderr and len(done.stderr.splitlines()) == 1
+    for damaged in (b"glue", b"\xff"):
+        for summary in tmp_path.glob("p.judge/*/judge.json"):
+            summary.write_bytes(summary.read_bytes().replace(b"label", damaged))
+        done = evaluate("--compare", mine, theirs)
+        assert done.returncode == 2 and "judge.json: is damaged" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_two_systems_are_preferred_in_both_orders(tmp_path):
