@@ -22,6 +22,8 @@ DATASET = "dataset_info.json"
 # Keys by one of which rows are told to be predictions, and by all of which they are told to be a judge's kept replies.
 OF_PREDICTIONS = frozenset({"emotion_predicted", "answer", "emotion_words", "log_likelihoods"})
 OF_REPLIES = frozenset({"hash", "key", "settled", "outcome"})
+# Endings of files of rows.
+TABLES = (".jsonl", ".csv", ".tsv")
 # Files by one of which a folder with a config is told to be a run's.
 OF_A_RUN = frozenset({"data.json", "metrics.jsonl", "origin.json"})
 
@@ -43,6 +45,7 @@ class Places:
         predictions: files of predictions outside of evaluations.
         annotations: files of annotations.
         private_lists: of which clip was made from which raw file.
+        others: files of rows of which nothing is known.
         pages: HTML files.
         links: to folders, which are not followed.
         unsettled: datasets whose replacement an ended process left undone, see `record_removal.settle`.
@@ -60,6 +63,7 @@ class Places:
     predictions: list[Path] = dataclasses.field(default_factory=list)
     annotations: list[Path] = dataclasses.field(default_factory=list)
     private_lists: list[Path] = dataclasses.field(default_factory=list)
+    others: list[Path] = dataclasses.field(default_factory=list)
     pages: list[Path] = dataclasses.field(default_factory=list)
     links: list[Path] = dataclasses.field(default_factory=list)
     unsettled: list[Path] = dataclasses.field(default_factory=list)
@@ -121,20 +125,23 @@ def _note(folder: Path, names: frozenset[str], found: Places) -> None:
     if SUMMARY in names:
         found.judgements.append(folder)
     found.private_lists += [folder / name for name in sorted(names) if name.endswith(PRIVATE)]
+    own = {REFUSALS, *((PREDICTIONS, ANSWERS) if evaluation else ())}
     for name in sorted(names):
-        if name.endswith(".jsonl") and not name.startswith(".") and not (evaluation and name in (PREDICTIONS, ANSWERS)):
+        if name.endswith(TABLES) and not name.startswith(".") and not name.endswith(PRIVATE) and name not in own:
             _note_rows(folder / name, found)
 
 
 def _note_rows(path: Path, found: Places) -> None:
     """Tells predictions, kept replies and annotations by the keys of their first row."""
     try:
-        first = next(iter(read_jsonl(path, MAX_LINE_BYTES)), {})
-    except UserError:
-        return  # no JSON lines
+        first = next(iter(read_jsonl(path, MAX_LINE_BYTES)), {}) if path.suffix == ".jsonl" else {}
+    except UserError:  # no JSON lines
+        first = {}
     if "clip_id" in first and OF_PREDICTIONS & first.keys():
         found.predictions.append(path)
     elif first.keys() >= OF_REPLIES:
         found.replies.append(path)
     elif ("clip_id" in first or "file" in first) and "emotion" in first and "split" not in first:
         found.annotations.append(path)
+    else:
+        found.others.append(path)

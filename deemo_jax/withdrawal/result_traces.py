@@ -87,8 +87,8 @@ def ours(page: Path) -> bool:
 
 
 def mentions(page: Path, subject: Subject) -> bool:
-    """Whether a file has one of a person's clip ids, in quotes or between tags."""
-    names = [re.escape(clip_id).encode() for clip_id in sorted(subject.clip_ids)]
+    """Whether a file has one of a person's clip ids, or their pseudonym, in quotes, cells or between tags."""
+    names = [re.escape(name).encode(errors="replace") for name in sorted({*subject.clip_ids, subject.person_id} - {""})]
     if not names or page.stat().st_size > MAX_PAGE:
         return False
     return re.search(rb"(?<![\w-])(?:" + b"|".join(names) + rb")(?![\w-])", page.read_bytes()) is not None

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deemo_jax.core import tables
-from deemo_jax.core.errors import UserError
+from deemo_jax.core.errors import UserError, plain
 from deemo_jax.core.files import check_writable, read_jsonl
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.run_folder.lock import Lock
@@ -95,7 +95,7 @@ class Withdrawal:
         if not self.traces:
             return f"nothing of them is there; withdrawn {self.before}"
         cells = [("what", "of theirs", "removed" if self.removed else "with --remove", "where")]
-        cells += [(t.kind, str(t.count or "-"), t.becomes, str(t.path)) for t in self.traces]
+        cells += [(t.kind, str(t.count or "-"), t.becomes, plain(str(t.path))) for t in self.traces]
         lines = [tables.aligned(cells, right=(1,))]
         seen = [seen for seen in self.seen if seen.how]
         if seen:
@@ -107,7 +107,7 @@ class Withdrawal:
             lines.append(
                 "\nyours to see to, as are raw recordings, the private list beside the key, and copies elsewhere:"
             )
-        lines += [f"  {path}: {what}" for path, what in self.left.items()]
+        lines += [f"  {plain(str(path))}: {what}" for path, what in self.left.items()]
         lines += ["", *self.notes] if self.notes else []
         if not self.removed:
             lines.append("\nnothing was changed; --remove does it")
@@ -169,10 +169,10 @@ def _find(named: Subject, request: WithdrawalRequest, roots: Sequence[Path]) -> 
     left |= {
         page: "a page that names their clips" for page in places.pages if not ours(page) and mentions(page, subject)
     }
-    folders = [trace.path for trace in traces if trace.kind in ("evaluation", "judgements")]
-    for path in places.replies if traces else ():
-        if not any(path.is_relative_to(folder) for folder in folders):
-            left[path] = "replies of a judge, which name no clip, so that theirs are not known"
+    goes = [trace.path for trace in traces if trace.kind in ("evaluation", "judgements", "dataset")]
+    stays = dict.fromkeys(places.replies, "replies of a judge, which name no clip, so that theirs are not known")
+    stays |= {path: "rows of another kind that name them" for path in places.others if mentions(path, subject)}
+    left |= {path: what for path, what in stays.items() if not any(path.is_relative_to(folder) for folder in goes)}
     return Withdrawal(subject, traces, seen, left, _notes(contents, places, subject))
 
 

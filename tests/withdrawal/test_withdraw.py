@@ -275,8 +275,13 @@ def test_predictions_of_every_kind_lose_rows_and_what_was_computed_of_them(
         write_json(tmp_path / folder / "faithfulness.json", {"source": f"Predictions (SHA-256 {stated})"})
         (tmp_path / folder / "faithfulness.md").write_text("a table")
     write_jsonl(tmp_path / "kept.jsonl", [{"hash": "a", "key": "b", "settled": True, "outcome": "reply"}])
+    write_jsonl(tmp_path / "notes.jsonl", [{"note": "hello"}, {"clip_id": "c1", "answer": "a"}])
+    (tmp_path / "two\nlines.csv").write_text("who,mood\np1,glad\n")
+    (tmp_path / "others.csv").write_text("who,mood\np11,glad\n")
     assert run(tmp_path, "p1", "--remove") == 0
-    assert "kept.jsonl: replies of a judge" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "kept.jsonl: replies of a judge" in said and "notes.jsonl: rows of another kind that name them" in said
+    assert "two\\nlines.csv: rows of another kind" in said and "others.csv" not in said
     for name, rows in (("odds", odds), ("words", words)):
         assert list(read_jsonl(tmp_path / f"{name}.jsonl")) == [rows[0], rows[2]]
     assert list((tmp_path / "of_these").iterdir()) == []
