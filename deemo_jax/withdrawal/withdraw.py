@@ -32,7 +32,7 @@ from deemo_jax.withdrawal.trace import Trace
 LOCK = ".withdraw.lock"
 # Share of a dataset's bytes that must be free to write it again.
 MARGIN = 1.05
-# Links that a note names, at most.
+# Links and files that a note names, at most.
 NAMED = 3
 # The order in which traces are removed: that by which others are found comes last.
 ORDER = ("audit", "clips", "comparison", "page", "scores", "evaluation", "judgements", "predictions", "calibration")
@@ -93,7 +93,7 @@ class Withdrawal:
 
     def __str__(self) -> str:
         if not self.traces:
-            return f"nothing of them is there; withdrawn {self.before}"
+            return "\n".join([f"nothing of them is there; withdrawn {self.before}", *self._yours()])
         cells = [("what", "of theirs", "removed" if self.removed else "with --remove", "where")]
         cells += [(t.kind, str(t.count or "-"), t.becomes, plain(str(t.path))) for t in self.traces]
         lines = [tables.aligned(cells, right=(1,))]
@@ -103,15 +103,16 @@ class Withdrawal:
         for one in seen:
             steps = f" (steps {', '.join(map(str, one.steps))})" if one.steps else ""
             lines.append(f"  {Workdir(one.run).checkpoints}{steps}: {one.how}")
-        if self.left:
-            lines.append(
-                "\nyours to see to, as are raw recordings, the private list beside the key, and copies elsewhere:"
-            )
-        lines += [f"  {plain(str(path))}: {what}" for path, what in self.left.items()]
+        lines += self._yours()
         lines += ["", *self.notes] if self.notes else []
         if not self.removed:
             lines.append("\nnothing was changed; --remove does it")
         return "\n".join(lines)
+
+    def _yours(self) -> list[str]:
+        """Lines about what stays; none where nothing does."""
+        head = "\nyours to see to, as are raw recordings, the private list beside the key, and copies elsewhere:"
+        return [head, *(f"  {plain(str(path))}: {what}" for path, what in self.left.items())] if self.left else []
 
 
 def withdraw(request: WithdrawalRequest) -> Withdrawal:
@@ -227,7 +228,8 @@ def _nothing(found: Withdrawal, named: Subject, roots: Sequence[Path]) -> Withdr
     rows = [row for root in roots for row in withdrawals_list.noted(root, named.digest)]
     if not rows:
         where = ", ".join(map(str, roots))
-        also = "".join(f" ({note})" for note in found.notes)
+        yours = [f"{path}: {what}" for path, what in list(found.left.items())[:NAMED]]
+        also = "".join(f" ({note})" for note in (*yours, *found.notes))
         raise UserError(
             f"nothing of this person is in {where}{also}; mind the spelling, or name more folders with --in"
         )

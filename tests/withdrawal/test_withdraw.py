@@ -286,3 +286,6 @@ def test_predictions_of_every_kind_lose_rows_and_what_was_computed_of_them(
         assert list(read_jsonl(tmp_path / f"{name}.jsonl")) == [rows[0], rows[2]]
     assert list((tmp_path / "of_these").iterdir()) == []
     assert len(list((tmp_path / "of_others").iterdir())) == 3
+    assert run(tmp_path, "p1") == 0  # withdrawn before; what is left of another kind is said again
+    assert "nothing of them is there" in (said := capsys.readouterr().out) and "lines.csv" in said
+    assert run(tmp_path, "p11") == 2 and "others.csv: rows of another kind" in refused(capsys)
