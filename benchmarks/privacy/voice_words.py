@@ -22,7 +22,7 @@ from deemo_jax.core import cli, parallel
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.stats import Interval, over_persons
-from deemo_jax.core.tables import Table
+from deemo_jax.core.tables import Table, markdown
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.voice.anonymise import anonymise
@@ -66,7 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
     said = speech_words(flags.words, speech) if flags.words else {}
     work = parallel.each(functools.partial(clip_errors, flags.recogniser, settings, said), clips, flags.workers)
     counts = np.array(list(with_progress(work, "utterances", len(clips))))
-    print(table(tuple(settings), counts).markdown())
+    found = table(tuple(settings), counts)
+    print(markdown(found.header, found.rows))
     print(f"\n{len(counts)} utterances, {counts[:, 0].sum()} words in the recogniser's transcripts of the raw voices.")
     return 0
 

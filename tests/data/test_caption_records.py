@@ -42,7 +42,7 @@ def write_captions(data_dir: Path) -> Path:
     from deemo_jax.data.record_features import caption_features
 
     def builder_of(dataset: str, records: list[dict[str, Any]]) -> Any:
-        class Builder(tfds.core.GeneratorBasedBuilder):
+        class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             VERSION = tfds.core.Version("1.0.0")
             name = dataset
 
