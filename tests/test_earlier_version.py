@@ -44,6 +44,7 @@ def test_a_dataset_opens() -> None:
     assert records[0].provenance.source == "external" and "drawn, not filmed" in records[0].provenance.video
 
 
+@pytest.mark.slow
 def test_a_run_opens_and_goes_on(work: Path) -> None:
     _, _, params = load_run(work)
     before = flatten(params)

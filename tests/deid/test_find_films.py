@@ -168,6 +168,7 @@ def run(monkeypatch, capfd, *argv):
     return code, *capfd.readouterr()
 
 
+@pytest.mark.slow
 def test_names_that_are_no_text_are_told_in_one_line_each(tmp_path, monkeypatch, capfd, raw, key):
     home = tmp_path / "in"
     home.mkdir()

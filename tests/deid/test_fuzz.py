@@ -21,7 +21,8 @@ def seeds(make_clip, tmp_path_factory):
     return [write_seed(folder / f"seed{suffix}", images, speech(0.4), PLANTED) for suffix in SUFFIXES], clip.faces
 
 
-@pytest.mark.parametrize("count", [12, pytest.param(600, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [12, 600])
 def test_damaged_files_are_refused_or_de_identified(seeds, tmp_path, count):
     paths, faces = seeds
     rng = np.random.default_rng(count)

@@ -90,6 +90,7 @@ def test_a_dataset_whose_labels_are_lost_is_refused(data_dir, tmp_path):
         dataset_labels(copy, "deemo_mer")
 
 
+@pytest.mark.slow
 def test_a_run_follows_the_labels_of_its_dataset(run, data_dir, monkeypatch):
     assert read_json(run / "data.json")["data"]["labels"] == [*LABELS]
     monkeypatch.setattr(calibration, "LEAST_CLIPS", 2)

@@ -35,6 +35,7 @@ def asked_batch(tmp_path):
     return all_of
 
 
+@pytest.mark.slow
 def test_outcomes_are_those_of_single_requests(asked_batch, asked, tmp_path):
     with BatchServer(rejects("temperature", then=script)) as server:
         outcomes = asked_batch(server, [*questions(10), *questions(2)])

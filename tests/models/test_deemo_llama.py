@@ -111,6 +111,7 @@ def test_a_model_may_lack_a_branch(missing: str) -> None:
     assert np.isfinite(tiny.jitted(model)(params, tiny.batch([1, shown, 5], [1, 9]))).all()
 
 
+@pytest.mark.slow
 def test_dropout_needs_training_and_a_key() -> None:
     model, params = tiny.part("video")
     batch = tiny.batch([1, 5, tiny.AUDIO, 7, 8], [1, 9])
