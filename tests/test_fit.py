@@ -14,6 +14,7 @@ run = functools.partial(commands.run, "fit")
 TINY = ("--config", "tests/training/fit/text_only.py")
 
 
+@pytest.mark.slow
 def test_a_recipe_that_fits_here_is_compiled_and_reported(tmp_path: Path) -> None:
     page = tmp_path / "fit.html"
     done = run(*TINY, "--topology", "local", "--report", page, "--clips", 100)

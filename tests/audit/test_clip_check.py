@@ -123,6 +123,7 @@ def test_promises_are_kept_to_their_bounds():
     assert CheckResult("c1", si_snr_db=float("nan")).failures  # NaN is no kept promise
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("share", "leaks"), [(0.7, 12), (0.5, 12), (1.0, 0)])
 def test_a_face_that_is_covered_in_part_is_a_leak(raw, made, share, leaks):
     manifest, folder = made

@@ -34,6 +34,7 @@ def test_promises_that_are_kept(folder):
     assert "beside masks: by both detectors" in out and "nobody has looked yet" in out
 
 
+@pytest.mark.slow
 def test_a_bare_clip_breaks_promises(audited, folder):
     manifest = add(audited, folder, "bare")
     shutil.copyfile(audited.source, folder / manifest.file)

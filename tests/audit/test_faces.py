@@ -65,6 +65,7 @@ def section_of(clip, **options):
     return faces_section([clip], found, REFUSED, every=4, **options)
 
 
+@pytest.mark.slow
 def test_the_section_of_a_good_clip(audited, tmp_path):
     (tmp_path / "bright.onnx").write_bytes(bright_yunet())
     section = section_of(audited, detector=tmp_path / "bright.onnx")

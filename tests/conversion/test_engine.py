@@ -59,6 +59,7 @@ def test_frozen_weights_are_cast_and_trained_ones_are_not(public, tmp_path):
     assert engine.check(tmp_path / "out", recipe, public) == ()
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_a_checkpoint_and_draws_what_is_not_in_it(public, tmp_path):
     recipe = tiny.recipe()
     done = engine.convert(recipe, towers(public), tmp_path / "out")

@@ -48,6 +48,7 @@ def test_output_that_nobody_reads_to_its_end_is_no_success(monkeypatch: pytest.M
         gone.flush()  # its output has no reader, and flushing raises nothing
 
 
+@pytest.mark.slow
 def test_inputs_of_which_no_span_is_listed_are_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

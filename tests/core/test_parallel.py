@@ -21,6 +21,7 @@ def complain(item):
     raise UserError(f"{item}: is wrong")
 
 
+@pytest.mark.slow
 def test_results_come_in_order_from_single_threaded_processes():
     found = list(each(threads, range(20), 2))
     assert [item for item, _, _ in found] == list(range(20))

@@ -92,6 +92,7 @@ def spoil(item):
     return number
 
 
+@pytest.mark.slow
 def test_an_item_is_not_blamed_for_what_an_earlier_one_did_to_its_process(tmp_path):
     path = tmp_path / "pid"
     path.touch()

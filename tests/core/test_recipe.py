@@ -64,6 +64,7 @@ def decoder(arguments: str, *overrides: str) -> LlamaConfig:
     return config
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "context", "scaling", "parameters"),
     [

@@ -43,6 +43,7 @@ def test_a_batch_is_of_one_dataset_or_mixed() -> None:
     assert ((mixed > 0) & (mixed < 4)).any() and mixed.sum() == 24
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mixing", Mixing)
 def test_cycles_and_seeds_have_orders_of_their_own(mixing: Mixing) -> None:
     one, again, other = order(mixing), order(mixing), order(mixing, seed=4)

@@ -169,6 +169,7 @@ def test_a_few_unreadable_records_are_masked_and_many_end_the_run(killed_run: Pa
     assert not (another / "checkpoints" / str(tiny.STEPS)).exists()
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_other_data_that_is_accepted_and_records_it(
     killed_run: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

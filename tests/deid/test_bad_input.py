@@ -127,6 +127,7 @@ ACCEPTED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ACCEPTED)
 def test_odd_but_whole_files_are_de_identified(make, tmp_path, key, kind):
     clip = make(**ACCEPTED[kind])

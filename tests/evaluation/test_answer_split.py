@@ -130,6 +130,7 @@ def test_an_answer_is_its_own_clips_whatever_its_neighbours(config, model):
         assert answers[pipeline.record(index).clip.clip_id] == text
 
 
+@pytest.mark.slow
 def test_clips_with_features_get_the_same_answers(config, model, tmp_path, monkeypatch):
     copy = shutil.copytree(config.data.data_dir, tmp_path / "data")
     once = dataclasses.replace(config, data=dataclasses.replace(config.data, data_dir=str(copy), cached_views=1))

@@ -75,6 +75,7 @@ def content(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
 
 
+@pytest.mark.slow
 def test_evaluations_lie_beside_each_other(work, tmp_path):
     whole, folder, was_there = ask(work)
     before = content(folder)
@@ -234,6 +235,7 @@ def data_with_validation(folder, clips):
     return str(write_dataset(lambda place: Builder(records=splits, data_dir=place), folder, overwrite=False).parents[1])
 
 
+@pytest.mark.slow
 def test_probabilities_are_calibrated_on_the_validation_split(work, tmp_path):
     show_only(work, "transcript,nfbl")
     data = data_with_validation(tmp_path / "data", 20)
@@ -261,6 +263,7 @@ def test_no_temperature_is_learnt_on_clips_of_the_training(split, tmp_path):
     assert "was trained on split 'validation'" in calibrate(recipe, None, None, batch_size=1).why_not
 
 
+@pytest.mark.slow
 def test_without_enough_clips_there_is_no_calibration_and_it_says_so(work, tmp_path):
     found, folder, _ = ask(work, calibrate=None)
     assert "not calibrated: the dataset has no split 'validation'" in found["notes"][-1]

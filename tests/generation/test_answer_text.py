@@ -32,6 +32,7 @@ class Short(ByteTokenizer):
         return "".join("  .a"[number] for number in ids)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.0, 3.0])
 def test_an_answer_has_no_id_that_the_tokenizer_lacks(temperature):
     decoding = Decoding(max_new_tokens=8, temperature=temperature)

@@ -91,6 +91,7 @@ def test_a_raw_clip_is_described_and_leaves_no_file_behind(describer, raw, place
     assert found.probability == max(found.probabilities.values()) >= 0.5
 
 
+@pytest.mark.slow
 def test_words_given_with_a_raw_clip_lose_names(describer, raw, key):
     question = Question(raw.path, transcript="I am glad that Mara Veldt came.")
     record, _ = read_clip(question, 2, 2, Settings(), key)

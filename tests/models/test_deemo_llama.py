@@ -59,6 +59,7 @@ def test_every_part_gives_the_values_that_it_gave_when_the_published_ones_met_th
     assert max(off.values()) < toy_values.TOLERANCE, off
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "row",
     [[1, 5], [1, tiny.AUDIO, 5], [1, tiny.VIDEO, 5], [1, tiny.AUDIO, 6, tiny.VIDEO, 5]],

@@ -84,6 +84,7 @@ def recipe(**changes: Any) -> Recipe:
     return dataclasses.replace(Recipe.from_config(config), **changes)
 
 
+@pytest.mark.slow
 def test_a_recipe_reads_a_float_file_into_int8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(from_recipe, "check_shapes", lambda *_: None)
     params = tiny.built()[1]

@@ -155,6 +155,7 @@ def test_the_summary_counts_clips_persons_and_raw_transcripts(
     assert "raw transcripts (not de-identified): 6" in out and "by attestation: 6" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "validation", "says"),
     [

@@ -313,6 +313,7 @@ def test_features_change_no_loss_and_a_continued_run_is_bit_equal(
     assert [path for path, leaf in parameters(tmp_path).items() if leaf.tobytes() != whole[path].tobytes()] == []
 
 
+@pytest.mark.slow
 def test_a_loss_that_stays_nan_ends_the_run_and_names_the_records_and_a_checkpoint_from_before(
     killed_run: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

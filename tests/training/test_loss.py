@@ -25,6 +25,7 @@ def test_it_is_the_mean_over_targets_predicted_from_the_token_before() -> None:
     assert float(loss) == pytest.approx(np.mean(picked), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_chunks_change_neither_loss_nor_gradient() -> None:
     model, params = tiny.part("media")
     params = jax.tree.map(jnp.asarray, params)

@@ -56,6 +56,7 @@ def masked() -> Batch:
     return batch.replace(loss_mask=np.zeros_like(batch.loss_mask), record_valid=np.zeros(2, bool))
 
 
+@pytest.mark.slow
 def test_a_batch_without_targets_has_loss_and_gradient_zero() -> None:
     trainable, frozen, step = parts()
     _, metrics = step(step_lib.init_state(RECIPE, trainable), frozen, masked())
@@ -78,6 +79,7 @@ def test_a_batch_without_targets_changes_nothing_but_the_step() -> None:
     ] == []
 
 
+@pytest.mark.slow
 def test_a_branch_that_is_never_shown_stays_as_it_is() -> None:
     recipe = dataclasses.replace(RECIPE, data=dataclasses.replace(RECIPE.data, modalities="transcript"))
     trainable, frozen, _ = parts()

@@ -190,6 +190,7 @@ def test_a_step_that_is_not_there_is_told_with_those_that_are(two: Path) -> None
         first_step(two, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["exp[1]", "train[:50%]", "a*b?", "back\\slash", "{a} #1=ü", "\udcff"])
 def test_any_name_of_a_folder_will_do_and_it_may_be_renamed(name: str, tmp_path: Path) -> None:
     with Checkpoints(tmp_path / name / "c") as checkpoints:

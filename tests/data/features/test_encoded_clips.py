@@ -65,6 +65,7 @@ def pipelines(source: Any, clips: EncodedClips) -> tuple[Pipeline, Pipeline]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", [Split(RECORDS), DamagedSplit(RECORDS), Split([record(0, 0), record(1, 8, 0)])])
 def test_a_batch_differs_in_nothing_but_its_media(source: Any, tmp_path: Path) -> None:
     raw, features = pipelines(source, encoded(source, tmp_path))

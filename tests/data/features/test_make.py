@@ -123,6 +123,7 @@ def test_the_loss_is_bit_equal_in_float32_as_users_compile_it(tiny_data: Path, t
     assert raw == features and len(raw) == 3
 
 
+@pytest.mark.slow
 def test_stopped_at_any_shard_it_goes_on_to_the_same_bytes(cached: Path, tmp_path: Path, monkeypatch: Any) -> None:
     where = tmp_path / "data"
     shutil.copytree(cached, where, ignore=shutil.ignore_patterns("features"))
@@ -186,6 +187,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_part_of_a_shard(
     assert not list((where / "features").rglob("*array_record*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "said"),
     [

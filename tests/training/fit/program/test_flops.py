@@ -55,6 +55,7 @@ def test_the_count_is_xlas() -> None:
     assert ours < theirs  # which counts what is no product, too
 
 
+@pytest.mark.slow
 def test_a_frozen_encoder_costs_2nd_a_frozen_decoder_4nd_and_what_learns_6nd() -> None:
     encoder, decoder = parts(4)["video/encoder"], parts(4)["decoder"]
     assert encoder.backward == 0 and encoder.forward > 0
