@@ -13,6 +13,7 @@ from deemo_jax.deid.folder.deidentify_run import Run, run
 from deemo_jax.deid.folder.refused_list import REFUSALS
 from deemo_jax.deid.keys import DEFAULT_FILE, ENVIRONMENT
 from deemo_jax.deid.settings import (
+    BACKGROUNDS,
     COMMAND,
     EACH,
     EMPTY_SCENES,
@@ -77,6 +78,14 @@ def parser() -> argparse.ArgumentParser:
         " twice the share is four times as fast",
     )
     flags.add_argument("--mask", choices=MASKS, help="how faces are covered (default solid; gaussian in mode paper)")
+    flags.add_argument(
+        "--background",
+        choices=BACKGROUNDS,
+        default="keep",
+        help="what is seen around the people: keep it (default), grey (nothing of it is left; their outlines and"
+        " clothes are), or blur (2 by 2 colours of the first picture with strong noise; weaker than grey). What is"
+        " not surely a person counts as background; where no person is found in many frames the clip is refused",
+    )
     flags.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
     flags.add_argument("--threads", type=int, metavar="N", help="of each process (default: the cores, shared out)")
     flags.add_argument(
@@ -206,6 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError("nothing to do: name video files or folders, and --out DIR (--help explains)")
     tool = voice_tool(flags)
     changes: dict[str, Any] = {"audio_track": flags.audio_track, "empty_scenes": flags.empty_scenes}
+    changes |= {"background": flags.background}
     changes |= {name: value for name in ("mask", "voice", "prosody") if (value := getattr(flags, name)) is not None}
     changes |= {"voice": COMMAND, "voice_command": tool.told} if tool else {}
     settings = Settings.preset(flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face, **changes)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from deemo_jax.core import cli
-from deemo_jax.deid.settings import MIXED, MODES, NO_TRACK, VOICES, Settings
+from deemo_jax.deid.settings import BACKGROUNDS, KEEP, MIXED, MODES, NO_TRACK, VOICES, Settings
 from deemo_jax.generation.describe_files import FilesRequest, describe_files
 
 
@@ -55,6 +55,9 @@ def parser() -> argparse.ArgumentParser:
         "--mode", choices=MODES, default="default", help="masks and voice of raw clips, as for deidentify"
     )
     flags.add_argument(
+        "--background", choices=BACKGROUNDS, default=KEEP, help="of raw clips, as for deidentify (default %(default)s)"
+    )
+    flags.add_argument(
         "--voice",
         choices=[voice for voice in VOICES if voice != "mcadams_speaker"],
         help="of raw clips (default neutral; mcadams in mode paper): the one that the run was trained on",
@@ -77,6 +80,7 @@ def main() -> int:
     voice = {} if flags.voice is None else {"voice": flags.voice}
     settings = Settings.preset(
         flags.mode,
+        background=flags.background,
         on_missing=flags.on_missing,
         smallest_face=flags.smallest_face,
         audio_track=flags.audio_track,

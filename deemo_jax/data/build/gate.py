@@ -14,6 +14,7 @@ from deemo_jax.data.build.annotations import Annotation, require, transcript_pro
 from deemo_jax.data.build.records import Admitted
 from deemo_jax.data.build.row_placement import Placed, explain, place
 from deemo_jax.deid.manifest import Manifest, find_manifests, load_manifest, verify
+from deemo_jax.deid.settings import KEEP
 from deemo_jax.deid.source_map import load
 from deemo_jax.media.audio import sound_tracks
 
@@ -122,8 +123,10 @@ def _admit(placed: Sequence[Placed], found: _Found) -> list[Admitted]:
 
 def _provenance(manifest: Manifest, clip: Clip) -> Provenance:
     settings, voice = manifest.settings, manifest.voice
+    background = settings.get("background", KEEP)
+    behind = "" if background == KEEP else f", background {background}"
     return Provenance(
-        video=f"deemo_jax {settings.get('mask')}, CenterFace {settings.get('threshold')}",
+        video=f"deemo_jax {settings.get('mask')}{behind}, CenterFace {settings.get('threshold')}",
         audio="none" if manifest.silent else f"deemo_jax {voice.get('method')}, key {voice.get('key_id')}",
         transcript=transcript_provenance(clip),
         source="deid",

@@ -15,7 +15,7 @@ from deemo_jax.deid.folder.source_outcome import Outcome
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import span_id
 from deemo_jax.deid.replace_files import alone, discard, settle
-from deemo_jax.deid.settings import DETAIL, MIXED, PROSODY, Settings
+from deemo_jax.deid.settings import DETAIL, KEEP, MIXED, PROSODY, Settings
 from deemo_jax.deid.source_spans import SourceSpan, TooLong, pieces
 from deemo_jax.deid.voice.command import VoiceTool
 from deemo_jax.deid.voice.diarised import Diarised
@@ -221,7 +221,7 @@ class SourceJob:
 
     def _is_kept(self, piece: SourceSpan, clip_id: str, digest: str, usual: Manner | None) -> bool:
         """Whether an earlier clip is whole and of the same source, span, settings, key and detector."""
-        from deemo_jax.deid.clip import software
+        from deemo_jax.deid.clip import software_of
         from deemo_jax.deid.voice.anonymise import on_record
         from deemo_jax.media.audio import sound_tracks
 
@@ -244,25 +244,27 @@ class SourceJob:
         voice = {**before_voice, "turns_sha256": None, **made_with}
         same_settings = same_settings and (known.silent or voice == before_voice)
         same_key = known.voice.get("key_id") == self.key.key_id
-        same_detector = known.software.get("centerface_sha256") == software()["centerface_sha256"]
+        networks = ("centerface_sha256", "person_network_sha256")
+        software = software_of(self.settings)
+        same_networks = all(known.software.get(name) == software.get(name) for name in networks)
         same_source = known.source_sha256 == digest and known.asked == piece.span
-        if not (same_source and same_settings and same_key and same_detector):
+        if not (same_source and same_settings and same_key and same_networks):
             return False
         # Manifests of earlier versions have no `sound`: of several sound tracks those versions took the first.
         return bool(known.sound) or len(sound_tracks(piece.source)) == 1
 
 
 # Settings that manifests of earlier versions lack, with what they count as.
-LATER = {"audio_track": MIXED, "prosody": PROSODY, "detail": DETAIL, "voice_command": ""}
+LATER = {"background": KEEP, "audio_track": MIXED, "prosody": PROSODY, "detail": DETAIL, "voice_command": ""}
 # Remark on a source that failed and has an earlier clip.
 STAYS = "what was made of it before stays"
 
 
 def fingerprint(settings: Settings) -> str:
     """Settings and software, as text to compare: with the same text, the same source is refused again."""
-    from deemo_jax.deid.clip import software
+    from deemo_jax.deid.clip import software_of
 
-    return json.dumps([dataclasses.asdict(settings), software()], sort_keys=True)
+    return json.dumps([dataclasses.asdict(settings), software_of(settings)], sort_keys=True)
 
 
 def _stands(row: Mapping[str, Any], made_by: str) -> bool:
