@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "deid_scaling": ("benchmarks.deid_scaling",),
     "hard_faces": ("benchmarks.hard_faces", "--out", "runs/hard_faces"),
     "words": ("benchmarks.privacy.words",),
+    "words_attack": ("benchmarks.privacy.words_attack",),
     "voices": ("benchmarks.voices",),
     "captions": ("benchmarks.captions",),
     "report_page": ("benchmarks.report_page",),

@@ -188,15 +188,16 @@ def sentences(seed: int, count: int, template_set: TemplateSet, style: Style = "
 def _fill(template: str, number: int, style: Style, rng: np.random.Generator) -> Planted:
     text, spans, last = "", [], 0
     for slot in _SLOT.finditer(template):
-        text += _styled(template[last : slot.start()], style)
+        text += styled(template[last : slot.start()], style)
         kind, value = _value(slot[1], rng)
         value = value.lower() if style == "spoken" else value
         spans.append((kind, len(text), len(text) + len(value)))
         text, last = text + value, slot.end()
-    return Planted(text + _styled(template[last:], style), tuple(spans), number)
+    return Planted(text + styled(template[last:], style), tuple(spans), number)
 
 
-def _styled(text: str, style: Style) -> str:
+def styled(text: str, style: Style) -> str:
+    """A text as it is written, or as a recogniser without capitals and punctuation writes it."""
     return re.sub(r"[.,?!]", "", text).lower() if style == "spoken" else text
 
 

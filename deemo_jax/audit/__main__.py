@@ -1,4 +1,4 @@
-"""Audits de-identified clips, `python -m deemo_jax.audit DIR`, or voices: `... --attacks --speech SPEECH`."""
+"""Audits de-identified clips, `python -m deemo_jax.audit DIR`, voices or words: `... --attacks --speech SPEECH`."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deemo_jax.audit.words_flags import add_words_flags, words_attack
 from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.settings import SPOKEN, VOICES
@@ -20,8 +21,9 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m deemo_jax.audit",
         description="Checks every clip that a manifest in DIR names, and prints what was found beside what is promised;"
         " all numbers go to DIR/audit.json. With --report and --attacks: what attackers still get; with --towers: what"
-        " use is left. Two measurements go without checks: --attacks --speech SPEECH and no DIR, what attackers get"
-        " from changed voices of one's own speech; DIR --towers CONFIG without --report, what use is left of clips.",
+        " use is left. Three measurements go without checks: --attacks --speech SPEECH and no DIR, what attackers get"
+        " from changed voices of one's own speech; --attacks --transcripts FILE and no DIR, what they guess from words;"
+        " DIR --towers CONFIG without --report, what use is left of clips.",
         epilog="Exit code 0: every promise is kept; 2: one is broken, or something could not be checked.",
     )
     flags.add_argument("folder", type=Path, metavar="DIR", nargs="?", help="de-identified clips with their manifests")
@@ -85,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
         " without --report, this alone",
     )
     long.add_argument("--clips", type=int, default=400, metavar="N", help="clips for the probes (default %(default)s)")
+    add_words_flags(flags)
     return flags
 
 
@@ -105,14 +108,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError(f"--speech SPEECH, --words WORDS and {SPOKEN} among --voices go together")
     if flags.speech is not None:
         return _attack_speech(flags)
+    words = words_attack(flags)
+    if words is not None and flags.folder is None:
+        if flags.report or flags.truth or flags.source:
+            raise UserError("--report, --truth and --source go with a folder; name DIR, or leave them out")
+        from deemo_jax.audit.attacks.words.words_attack import attack_words
+
+        return _shown(attack_words(words), flags)
     if flags.folder is None:
-        raise UserError("name the folder of the clips; or, for speech of your own, --attacks --speech SPEECH")
+        raise UserError(
+            "name the folder of the clips; or, for data of your own, --attacks with --speech SPEECH or with"
+            " --transcripts FILE"
+        )
     if not flags.report and (flags.detector or flags.attacks):
         raise UserError("--detector and --attacks need --report")
     if flags.towers is not None and not flags.report and flags.human_check is None:
         return _use_left(flags)
     if flags.json is not None:
-        raise UserError("--json is for --speech, or for --towers without --report; else numbers are in DIR/audit.json")
+        raise UserError(
+            "--json is for --speech, for --transcripts without DIR, or for --towers without --report; else numbers are"
+            " in DIR/audit.json"
+        )
     # Imported once the flags are checked: they load detectors, and for attacks and towers JAX.
     from deemo_jax.audit import human_check
     from deemo_jax.audit.audit import audit
@@ -136,6 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         face_embedder=flags.face_embedder,
         speaker_encoder=flags.speaker_encoder,
         voices=tuple(flags.voices),
+        words=words,
         towers=towers,
         clips=flags.clips,
     )

@@ -11,6 +11,7 @@ from deemo_jax.deid.settings import VOICES
 if TYPE_CHECKING:
     from deemo_jax.audit.attacks.ears.speaker_encoder import SpeakerEncoder
     from deemo_jax.audit.attacks.embedders import FaceEmbedder
+    from deemo_jax.audit.attacks.words.words_attack import WordsAttack
     from deemo_jax.audit.utility.frozen_encoders import Towers
 
 
@@ -37,12 +38,13 @@ class AuditOptions:
         every: face detectors search one frame of so many.
         report: whether the long parts are measured and the page is written. All fields below are for them.
         detector: ONNX file of one more face detector (`detectors.YuNet`).
-        attacks: whether attackers are tried on voices and faces. The next three are for them.
+        attacks: whether attackers are tried on voices and faces. The next four are for them.
         face_embedder: an ONNX file (`embedders.OnnxEmbedder`), "grey", or an object (`embedders.FaceEmbedder`).
         speaker_encoder: what attackers tell voices apart with: Resemblyzer's file or wheel, an ONNX file
             (`onnx_encoder.OnnxEncoder`), or an object (`speaker_encoder.SpeakerEncoder`); None for the installed
             Resemblyzer.
         voices: methods to attack, as `attacked_voice.AttackedVoice.named` has them.
+        words: transcripts that are attacked, and by whom; None for none.
         towers: frozen encoders for the probes of what use is left; None leaves these out.
         clips: clips for those probes, at most.
         sheet: frames on the sheets of the human check.
@@ -56,6 +58,7 @@ class AuditOptions:
     face_embedder: "str | FaceEmbedder | None" = None
     speaker_encoder: "Path | SpeakerEncoder | None" = None
     voices: tuple[str, ...] = VOICES
+    words: "WordsAttack | None" = None
     towers: "Towers | None" = None
     clips: int = CLIPS
     sheet: int = FRAMES

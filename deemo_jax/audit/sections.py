@@ -11,6 +11,9 @@ from deemo_jax.audit.attacks.attacked_voice import AttackedVoice
 from deemo_jax.audit.attacks.ears.speaker_encoder import speaker_encoder
 from deemo_jax.audit.attacks.embedders import face_embedder
 from deemo_jax.audit.attacks.trials import VoiceClip
+from deemo_jax.audit.attacks.words import words_attack
+from deemo_jax.audit.attacks.words.speakers import speakers_of
+from deemo_jax.audit.attacks.words.spoken_texts import read_texts
 from deemo_jax.audit.audited_clips import AuditedClip, read_source_voice, read_voice
 from deemo_jax.audit.face_detection.detectors import given_detector
 from deemo_jax.audit.face_scan import LOWEST
@@ -38,15 +41,17 @@ LISTED = 20
 OF_VOICE = ("voice", "alpha_fixed", "alpha_low", "alpha_high", "prosody", "detail", "voice_command")
 # Why the sections on attacks are empty without --attacks.
 NOT_TRIED = "not measured: attackers were not tried; --attacks tries them"
+NEEDS_TRANSCRIPTS = "not measured: needs --transcripts, with what is true of each person"
 
 
 def check_given(options: AuditOptions) -> None:
-    """Checks that the detectors and encoders that a person brings can be used, before the long work.
+    """Checks that the detectors, encoders and transcripts that a person brings can be used, before the long work.
 
     Raises:
         UserError: one cannot, or it is an attacker's and attacks are not asked for.
     """
-    if not options.attacks and (options.face_embedder is not None or options.speaker_encoder is not None):
+    for_attackers = (options.face_embedder, options.speaker_encoder, options.words)
+    if not options.attacks and any(given is not None for given in for_attackers):
         raise UserError("an attacker is given and none is to be tried; set AuditOptions(attacks=True)")
     if options.detector is not None:
         given_detector(options.detector, LOWEST)
@@ -54,6 +59,8 @@ def check_given(options: AuditOptions) -> None:
         face_embedder(options.face_embedder)
     if options.speaker_encoder is not None:
         speaker_encoder(options.speaker_encoder)
+    if options.words is not None:
+        speakers_of(read_texts(options.words.transcripts))
 
 
 def sections_of(clips: Sequence[AuditedClip], found: FolderCheck, folder: Path, options: AuditOptions) -> list[Section]:
@@ -69,7 +76,7 @@ def sections_of(clips: Sequence[AuditedClip], found: FolderCheck, folder: Path, 
     sounding = [clip for clip in clips if not clip.manifest.silent]
     if not clips:
         absent = {"faces": "Faces", "human": "Human check", "reidentification": reidentify.TITLE}
-        absent |= {"voice": voice.TITLE, "utility": emotion.TITLE}
+        absent |= {"voice": voice.TITLE, words_attack.NAME: words_attack.TITLE, "utility": emotion.TITLE}
         skipped = [not_measured(name, title, NOTHING_CHECKED) for name, title in absent.items()]
         return [promises_section(found), *skipped, container_section(found, clips)]
     return [
@@ -83,13 +90,16 @@ def sections_of(clips: Sequence[AuditedClip], found: FolderCheck, folder: Path, 
 
 
 def attack_sections(clips: Sequence[AuditedClip], options: AuditOptions) -> list[Section]:
-    """The sections on attacks on faces and on voices; they say so where attacks are not asked for."""
+    """The sections on attacks on faces, on voices and on words; they say so where attacks are not asked for."""
     if not options.attacks:
-        titles = {"reidentification": reidentify.TITLE, "voice": voice.TITLE}
+        titles = {"reidentification": reidentify.TITLE, "voice": voice.TITLE, words_attack.NAME: words_attack.TITLE}
         return [not_measured(name, title, NOT_TRIED) for name, title in titles.items()]
     return [
         reidentify.reidentification_section(clips, options.face_embedder, options.workers),
         voices_section(clips, options),
+        words_attack.attack_words(options.words)
+        if options.words
+        else not_measured(words_attack.NAME, words_attack.TITLE, NEEDS_TRANSCRIPTS),
     ]
 
 

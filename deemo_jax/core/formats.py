@@ -287,6 +287,28 @@ Example City
 """,
 )
 
+SPOKEN_TEXTS = Format(
+    "Texts and what is true of their speakers (JSON lines)",
+    "For `audit --attacks --transcripts FILE`: what persons said and what an attacker is to guess about them. One line a"
+    " text; ten persons at least. Other keys are left unread. A file called .json has the form of the Text Anonymization"
+    " Benchmark, whose cases are the persons, and the country sued is guessed.",
+    {
+        "person_id": "who says it",
+        "transcript": "what was said, as it was said; at most 100,000 characters",
+        "attributes": "what is true of the person, each a name with one of at most 50 values, such as {sport, age}; the same"
+        " in all lines of a person, or left out where it is not known",
+        "redacted": "optional: the same text without names, as you took them out; if left out, `redact` does it",
+        "identifiers": "optional: the parts of `transcript` that tell who it is: start and end in characters, kind `direct`"
+        " (alone: a name, an address) or `quasi` (together with others: a team, a city, an age), and, for mentions of one"
+        " thing in several forms, one `entity`",
+        "group": "optional: texts of one group, such as answers to one question, are never both learnt from and guessed about",
+    },
+    """\
+{"person_id": "p1", "transcript": "I am Jane and my serve let me down.", "attributes": {"sport": "tennis", "age": "25 to 34"}, "identifiers": [{"start": 5, "end": 9, "kind": "direct"}], "group": "first question"}
+{"person_id": "p2", "transcript": "My uppercut was the only good thing.", "redacted": "My uppercut was the only good thing.", "attributes": {"sport": "boxing", "age": null}}
+""",
+)
+
 PREDICTIONS = Format(
     "Predictions (JSON lines)",
     "What a system answered, read by `evaluate --predictions`; `evaluate --workdir` writes the same. One line a clip and"
@@ -409,6 +431,7 @@ ALL = (
     WORDS,
     SEGMENTS,
     NAMES,
+    SPOKEN_TEXTS,
     PREDICTIONS,
     SYNONYMS,
     WORD_LISTS,

@@ -19,7 +19,7 @@ def test_the_whole_audit(audited, tmp_path):
     truth.write_text(json.dumps(dict(audited.truth)) + "\n")
     found = audit(folder, truth, audited.source.parent, AuditOptions(report=True, attacks=True, every=6, sheet=5))
     assert found.verdict is None and not any(section.failures for section in found.sections)
-    names = ["promises", "faces", "human", "reidentification", "voice", "utility", "container"]
+    names = ["promises", "faces", "human", "reidentification", "voice", "words", "utility", "container"]
     written = json.loads((folder / "audit.json").read_text())
     assert list(written) == ["summary", "sections", "clips"] and list(written["sections"]) == names
     page = (folder / "audit" / "report.html").read_text()
@@ -39,7 +39,7 @@ def test_the_whole_audit(audited, tmp_path):
 
     sections = audit(folder, None, None, AuditOptions(report=True, attacks=True, every=6, sheet=5)).sections
     unknown = [s.name for s in sections if any("ot measured" in note for note in s.notes)]
-    assert unknown == ["faces", "human", "reidentification", "voice", "utility", "container"]
+    assert unknown == ["faces", "human", "reidentification", "voice", "words", "utility", "container"]
     assert "not measured: needs --truth" in (folder / "audit" / "report.html").read_text()
 
 
@@ -56,7 +56,7 @@ def test_the_whole_audit_of_bad_clips(audited, tmp_path):
     assert sections[0].failures == ("2 of 3 clips or files could not be checked",)
     assert [s.name for s in sections if s.tables] == ["promises", "faces", "human", "container"]
     untried = [s.name for s in sections if "attackers were not tried; --attacks" in " ".join(s.notes)]
-    assert untried == ["reidentification", "voice"]
+    assert untried == ["reidentification", "voice", "words"]
     page = (tmp_path / "audit" / "report.html").read_text()
     assert "X.mp4" in page and r"\ud800 is lost" in page
     assert "2 clips de-identified, of which 1 could be checked, 1 refused" in page

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from deemo_jax import build, deidentify, redact
+from deemo_jax.audit.attacks.words.spoken_texts import read_texts
 from deemo_jax.core import formats
 from deemo_jax.core.schema import DEEMO_LABELS
 from deemo_jax.data.build.annotations import read_annotations, unused_keys
@@ -48,6 +49,7 @@ READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], 
         lambda read: [piece.span for piece in read] == [(62, 75.5), (4200, 4230)] and read[1].clip_id == "mine",
     ),
     (formats.NAMES, "n.txt", read_names, lambda read: bool(read.find("jane example said"))),
+    (formats.SPOKEN_TEXTS, "t.jsonl", read_texts, lambda read: read[0].identifiers[0].end == 9 and read[1].redacted),
     (
         formats.SYNONYMS,
         "s.json",
