@@ -1,4 +1,5 @@
-"""`python -m deemo_jax.build DATASET`: a TFDS dataset: de-identified clips behind the privacy gate, or captions."""
+"""`python -m deemo_jax.build DATASET`: a TFDS dataset: de-identified clips behind the privacy gate, captions, or
+instructions."""
 
 import argparse
 import sys
@@ -9,11 +10,11 @@ from deemo_jax.core import cli, formats
 from deemo_jax.core.files import refuse_other_bytes
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
 
-# Datasets of captioned videos and images, for stage 1.
-CAPTIONS = ("webvid", "cc3m", "captions")
+# Datasets of videos and images with captions, for stage 1, or with questions and answers, for stage 2.
+CAPTIONS = ("webvid", "cc3m", "captions", "instructions")
 # Flags of `deemo_mer` that these know, and flags that only these know.
 SHARED = frozenset({"dataset", "data_dir", "frames", "overwrite", "workers"})
-OF_CAPTIONS = frozenset({"source", "media", "keep_faces", "caption_rule", "shard_rows", "beam"})
+OF_CAPTIONS = frozenset({"source", "media", "name", "keep_faces", "caption_rule", "shard_rows", "beam"})
 
 
 def parser() -> argparse.ArgumentParser:
@@ -92,15 +93,18 @@ def parser() -> argparse.ArgumentParser:
         default=1,
         help="processes that read media (default 1); 0: none but this one, which a damaged file may end",
     )
-    captions = parser.add_argument_group("webvid, cc3m and captions", "captioned videos and images, for stage 1")
+    captions = parser.add_argument_group(
+        ", ".join(CAPTIONS), "videos and images with captions, for stage 1, or with questions and answers, for stage 2"
+    )
     captions.add_argument(
         "--source",
         nargs="+",
         type=Path,
         metavar="PATH",
-        help="the folder that holds captions and media, or the files with captions",
+        help="the folder that holds captions or instructions and media, or the files with captions or instructions",
     )
     captions.add_argument("--media", type=Path, metavar="DIR", help="where videos and images lie, if elsewhere")
+    captions.add_argument("--name", help="of the dataset, as config.data.mixture names it (default: DATASET)")
     captions.add_argument(
         "--keep_faces", action="store_true", help="leave faces visible, as in the paper; they are covered otherwise"
     )
@@ -184,6 +188,7 @@ def _captions(args: argparse.Namespace, flags: argparse.ArgumentParser) -> None:
             dataset=args.dataset,
             source=find_source(args.dataset, args.source, args.media, args.caption_rule),
             data_dir=args.data_dir,
+            name=args.name or "",
             frames=args.frames,
             keep_faces=args.keep_faces,
             shard_rows=args.shard_rows,

@@ -3,8 +3,11 @@
 import collections
 import contextlib
 import dataclasses
+import functools
 import itertools
+import re
 import shutil
+import types
 from collections.abc import Callable, Generator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -23,12 +26,14 @@ from deemo_jax.data.captions.record import RecordMaker
 from deemo_jax.data.captions.rows import Entry
 from deemo_jax.data.captions.sources import CaptionSource
 from deemo_jax.data.fingerprint import write as write_fingerprint
-from deemo_jax.data.record_features import caption_features
+from deemo_jax.data.record_features import features_of
 from deemo_jax.deid.video.detection.face_network import model_path
 
 SKIPPED = "skipped.jsonl"
 # Rows of a shard: eight frames of a video are some 150 kB.
 SHARD_ROWS = 1000
+# What a dataset may be called.
+NAME = re.compile("[a-z][a-z0-9_]*")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,7 +41,8 @@ class CaptionRequest:
     """What a person asks for; see `python -m deemo_jax.build --help`.
 
     Attributes:
-        dataset: webvid, cc3m or captions.
+        dataset: a key of `deemo_jax.data.captions.sources.LAYOUTS`.
+        name: of the dataset that is written; empty for `dataset`.
         source: of the rows.
         data_dir: the root of datasets.
         frames: stored of a video, at most.
@@ -51,6 +57,7 @@ class CaptionRequest:
     dataset: str
     source: CaptionSource
     data_dir: Path
+    name: str = ""
     frames: int = 8
     keep_faces: bool = False
     shard_rows: int = SHARD_ROWS
@@ -98,15 +105,22 @@ def build_captions(request: CaptionRequest) -> BuiltCaptions:
     """
     if not 1 <= request.frames <= 4096 or request.shard_rows < 1:
         raise UserError(f"--frames {request.frames} --shard_rows {request.shard_rows}: choose 1..4096, and 1 or more")
+    name = request.name or request.dataset
+    if not NAME.fullmatch(name) or name == "deemo_mer":
+        raise UserError(f"--name {name!r}: choose small letters, digits and _, beginning with a letter, not deemo_mer")
     if not request.keep_faces:
         model_path()  # or each row would fail without it
     open_output(request.data_dir, "--data_dir")
     maker = RecordMaker(request.source.media.absolute(), request.frames, request.keep_faces)
-    builder_class = import_module(f"tfds_builders.{request.dataset}.{request.dataset}_dataset_builder").Builder
-    target = request.data_dir / request.dataset / str(builder_class.VERSION)
-    with planned(request.source, request.dataset, maker, request.data_dir.absolute(), request.shard_rows) as draft:
+    builder_class = _builder_class(request.dataset, name)
+    target = request.data_dir / name / str(builder_class.VERSION)
+    with planned(request.source, name, maker, request.data_dir.absolute(), request.shard_rows) as draft:
         refuse_empty(draft)
-        if not request.overwrite and (found := already_built(target, draft.fingerprint, _check)) is not None:
+        if (
+            not request.overwrite
+            and (found := already_built(target, draft.fingerprint, functools.partial(_check, source=request.source)))
+            is not None
+        ):
             return BuiltCaptions(target, False, found)
         plan = claim(draft, request.data_dir.absolute())
     with Lock(plan.folder / "lock", "name another --data_dir") as lock:
@@ -114,15 +128,22 @@ def build_captions(request: CaptionRequest) -> BuiltCaptions:
         _make_parts(plan, request)
         facts = _assemble(plan, builder_class, target, request.overwrite)
         shutil.rmtree(plan.folder)
-    rests = [
-        path for pattern in (f".building-{request.dataset}-*", ".planning-*") for path in request.data_dir.glob(pattern)
-    ]
+    rests = [path for pattern in (f".building-{name}-*", ".planning-*") for path in request.data_dir.glob(pattern)]
     return BuiltCaptions(target, True, facts, rests)
 
 
-def _check(features: Any, folder: Path) -> None:
-    if set(features) != set(caption_features()):
-        raise UserError(f"{folder}: is no dataset of captions; choose another --data_dir")
+def _builder_class(dataset: str, name: str) -> Any:
+    """The builder of a kind of datasets, under the name of one."""
+    builder = import_module(f"tfds_builders.{dataset}.{dataset}_dataset_builder").Builder
+    if name == dataset:
+        return builder
+    own = {"name": name, "__module__": builder.__module__}
+    return types.new_class("Builder", (builder,), {"skip_registration": True}, lambda body: body.update(own))
+
+
+def _check(features: Any, folder: Path, source: CaptionSource) -> None:
+    if set(features) != set(features_of(source.kind)):
+        raise UserError(f"{folder}: is no dataset of {source.kind}; choose another --data_dir or --name")
 
 
 def _make_parts(plan: Plan, request: CaptionRequest) -> None:

@@ -10,15 +10,15 @@ from deemo_jax.core.processes import settled
 from deemo_jax.data.captions.parts import counted, encodable, settled_row
 from deemo_jax.data.captions.record import RecordMaker
 from deemo_jax.data.captions.rows import SkippedRow
-from deemo_jax.data.captions.sources import CaptionSource, find_source
-from deemo_jax.data.record_features import caption_features
+from deemo_jax.data.captions.sources import LAYOUTS, CaptionSource, find_source
+from deemo_jax.data.record_features import features_of
 
 
 class CaptionBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
-    """Writes captioned videos and images from a folder that a person has filled (`manual_dir`); nothing is fetched.
+    """Writes videos and images with captions or instructions from a folder that a person has filled (`manual_dir`).
 
-    As TFDS's own builder it works in one process, in which a damaged file is read too. Reading a dataset does not need
-    this class.
+    Nothing is fetched. As TFDS's own builder it works in one process, in which a damaged file is read too. Reading a
+    dataset does not need this class.
 
     Args:
         frames: stored of a video, at most.
@@ -29,6 +29,8 @@ class CaptionBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Frames, caption, and how faces were covered."}
     HOMEPAGE: ClassVar[str] = ""
+    # A key of `deemo_jax.data.captions.sources.LAYOUTS`.
+    LAYOUT: ClassVar[str]
 
     def __init__(self, *, frames: int = 8, keep_faces: bool = False, **settings: Any) -> None:
         self._frames, self._keep_faces = frames, keep_faces
@@ -36,7 +38,7 @@ class CaptionBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
 
     def _info(self) -> tfds.core.DatasetInfo:
         info = self.dataset_info_from_configs(
-            features=caption_features(),
+            features=features_of(LAYOUTS[self.LAYOUT].kind),
             supervised_keys=None,
             homepage=self.HOMEPAGE,
             metadata=tfds.core.MetadataDict(),
@@ -47,7 +49,7 @@ class CaptionBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
         return info
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> Mapping[str, Iterator[tuple[int, Any]]]:
-        source = find_source(self.name, [Path(dl_manager.manual_dir)])
+        source = find_source(self.LAYOUT, [Path(dl_manager.manual_dir)])
         return {split: self._generate_examples(source, split) for split in source.files}
 
     def _generate_examples(self, source: CaptionSource, split: str) -> Iterator[tuple[int, Any]]:

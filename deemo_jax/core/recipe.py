@@ -229,6 +229,8 @@ class PromptRecipe:
         template: a key of `deemo_jax.systems.registry.TEMPLATES`.
         system: the system text, in templates that have one.
         question: what is asked, instead of the template's question or the task's instruction.
+        conversation: the template of clips that come with questions of their own, with its own texts; None for
+            `template`.
         audio, video, transcript, nfbl, user: the text around each input and around the question, with '{}' in its place
             and the separator at its end. It should not name other modalities, which may be absent.
     """
@@ -237,6 +239,7 @@ class PromptRecipe:
     template: str | None = "deemo"
     system: str | None = None
     question: str | None = None
+    conversation: str | None = None
     audio: str | None = None
     video: str | None = None
     transcript: str | None = None

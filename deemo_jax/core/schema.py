@@ -153,6 +153,28 @@ class Provenance:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Turn:
+    """A question about a clip, and its answer."""
+
+    question: str
+    answer: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Conversation:
+    """What is asked about a clip, and answered.
+
+    Attributes:
+        turns: in order, at least one.
+        picture_at: characters of the first question in front of the place that it has for the picture; -1 where it has
+            none.
+    """
+
+    turns: tuple[Turn, ...]
+    picture_at: int = -1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Clip:
     """What is known of one clip beside its pixels and samples.
 
@@ -167,6 +189,8 @@ class Clip:
         emotion: one of the dataset's labels.
         reasoning: the reference explanation.
         text_deid: how names were taken out of transcript and reasoning, in one line; empty for raw words.
+        conversation: what is asked about the clip and answered, in place of the recipe's question; None for clips of
+            emotions and captions.
     """
 
     clip_id: str
@@ -179,6 +203,7 @@ class Clip:
     emotion: str
     reasoning: str
     text_deid: str = ""
+    conversation: Conversation | None = None
 
     @classmethod
     def from_json(cls, row: Mapping[str, object], where: str, labels: Labels | None = DEEMO_LABELS) -> "Clip":

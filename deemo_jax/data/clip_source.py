@@ -12,15 +12,22 @@ from jaxtyping import Float, Shaped, UInt8
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import refuse_other_bytes, refuse_remote
-from deemo_jax.core.schema import DEEMO_LABELS, Clip, Labels, Modality, NFBLSegment, Provenance
+from deemo_jax.core.schema import (
+    DEEMO_LABELS,
+    Clip,
+    Conversation,
+    Labels,
+    Modality,
+    NFBLSegment,
+    Provenance,
+    Turn,
+)
 from deemo_jax.data import fingerprint
 from deemo_jax.data.file_watch import FileWatch
-from deemo_jax.data.record_features import IMAGE_SIZE, caption_features, clip_features, labels_of
+from deemo_jax.data.record_features import IMAGE_SIZE, RecordKind, features_of, kind_of, labels_of
 from deemo_jax.media.imagebind_mel import MEL_BINS, MEL_FRAMES
 from deemo_jax.media.video import uniform_indices
 
-# The feature that records of captions have, and others have not.
-CAPTION = "caption"
 # The features of a record that are large.
 MEDIA = ("frames", "mel")
 
@@ -79,7 +86,7 @@ class ClipSource:
     Attributes:
         files: the shards of the split, which must not change while they are read.
         labels: of the dataset; DEEMO's own where its records have no emotion.
-        captions: whether its records are captioned media, without an emotion.
+        kind: what its records are; only those of clips have an emotion.
 
     Raises:
         UserError: no such dataset or split, it was built with other features, or a shard is missing or damaged.
@@ -88,8 +95,8 @@ class ClipSource:
     def __init__(self, data_dir: str | Path, dataset: str, split: str) -> None:
         cv2.setNumThreads(1)  # several threads read; more threads in each of them would take turns with the model's
         builder = open_builder(data_dir, dataset)
-        self.captions = CAPTION in builder.info.features
-        self.labels = DEEMO_LABELS if self.captions else labels_of(builder.info.features, builder.data_path)
+        self.kind = kind_of(builder.info.features)
+        self.labels = _labels(builder)
         fingerprint.check_files(builder)
         try:
             self._stored = builder.as_data_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
@@ -152,19 +159,22 @@ def dataset_labels(data_dir: str | Path, dataset: str) -> Labels:
         UserError: as `open_builder`, or its labels cannot be read.
     """
     builder = open_builder(data_dir, dataset)
-    if CAPTION in builder.info.features:
-        return DEEMO_LABELS
-    return labels_of(builder.info.features, builder.data_path)
+    return _labels(builder)
+
+
+def _labels(builder: tfds.core.DatasetBuilder) -> Labels:
+    clips = kind_of(builder.info.features) is RecordKind.CLIPS
+    return labels_of(builder.info.features, builder.data_path) if clips else DEEMO_LABELS
 
 
 def check_features(stored: Any, where: str | Path) -> None:
-    """Compares a dataset's features with `clip_features`, or `caption_features`; the labels may be others.
+    """Compares a dataset's features with those of its kind of records; the labels may be others.
 
     Raises:
         UserError: features differ; it names them.
     """
     found = _flat(stored) if isinstance(stored, tfds.features.FeaturesDict) else {}
-    expected = _flat(caption_features() if CAPTION in found else clip_features())
+    expected = _flat(features_of(kind_of({key.partition("/")[0] for key in found})))
     different = sorted(key for key in expected | found if expected.get(key) != found.get(key))
     if different:
         detail = "; ".join(
@@ -218,8 +228,17 @@ def _record(stored: dict[str, Any], labels: Labels) -> Record:
     provenance = Provenance(**{key: text(value) for key, value in stored["provenance"].items()})
     frames, mel = stored.get("frames", ()), stored.get("mel", np.zeros((0, MEL_BINS, MEL_FRAMES)))
     jpegs, mel = tuple(bytes(frame) for frame in frames), np.asarray(mel, np.float32)
-    if CAPTION in stored:  # the caption is what the model is to say
-        clip = Clip(text(stored["clip_id"]), text(stored["media"]), "", 0.0, 0.0, "", (), "", text(stored[CAPTION]))
+    if kind_of(stored) is RecordKind.CAPTIONS:  # the caption is what the model is to say
+        clip = Clip(text(stored["clip_id"]), text(stored["media"]), "", 0.0, 0.0, "", (), "", text(stored["caption"]))
+        return Record(clip, provenance, jpegs, mel)
+    if kind_of(stored) is RecordKind.INSTRUCTIONS:
+        pairs = zip(stored["turns"]["question"], stored["turns"]["answer"], strict=True)
+        turns = tuple(Turn(text(question), text(answer)) for question, answer in pairs)
+        clip = Clip(
+            *(text(stored["clip_id"]), text(stored["media"]), "", 0.0, 0.0, text(stored["transcript"]), (), ""),
+            reasoning=turns[0].answer,
+            conversation=Conversation(turns, int(stored["picture_at"])) if turns[0].question else None,
+        )
         return Record(clip, provenance, jpegs, mel)
     nfbl = stored["nfbl"]
     segments = zip(nfbl["start_s"], nfbl["end_s"], nfbl["label"], strict=True)

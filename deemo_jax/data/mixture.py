@@ -18,6 +18,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import DataRecipe, Mixing
 from deemo_jax.data.clip_source import ClipSource, Record
 from deemo_jax.data.file_watch import FileWatch
+from deemo_jax.data.record_features import RecordKind
 
 # Positions of an order, as many as no run reaches.
 ENDLESS = 1 << 60
@@ -82,15 +83,16 @@ class MixedClips:
 
     Attributes:
         files: the shards of all splits.
-        labels: of their datasets; of those with emotions, where others have captions.
-        captions: whether one of them has captions.
+        labels: of their datasets; of those with emotions, where others have none.
+        kinds: what the records are.
         sizes: number of records of each split.
     """
 
     def __init__(self, sources: Sequence[ClipSource]) -> None:
         self._sources = list(sources)
-        self.labels = next((one.labels for one in sources if not one.captions), sources[0].labels)
-        self.captions = any(one.captions for one in sources)
+        labelled = [one.labels for one in sources if one.kind is RecordKind.CLIPS]
+        self.labels = labelled[0] if labelled else sources[0].labels
+        self.kinds = frozenset(one.kind for one in sources)
         self.files = FileWatch({path: sha for one in sources for path, sha in one.files.files.items()})
         self.sizes = [len(one) for one in sources]
         self._starts = [0, *itertools.accumulate(self.sizes)]
@@ -131,7 +133,7 @@ def open_training(data: DataRecipe) -> ClipSource | MixedClips:
             raise UserError(f"config.data.mixture.{name}: its split {data.train_split!r} is empty; leave it out")
     mixed = MixedClips(sources)
     for name, source in zip(data.datasets, sources, strict=True):
-        if not source.captions and source.labels != mixed.labels:
+        if source.kind is RecordKind.CLIPS and source.labels != mixed.labels:
             raise UserError(
                 f"config.data.mixture: {name} has the labels {source.labels}, and another dataset has {mixed.labels}; "
                 "mix datasets of the same labels"

@@ -23,7 +23,9 @@ from deemo_jax.data.file_watch import FileWatch
 from deemo_jax.data.frame_views import FrameViews
 from deemo_jax.data.masked_records import MaskedCount, check_split
 from deemo_jax.data.mixture import MixedClips, open_training, order_of
+from deemo_jax.data.prompt_config import check_talks, parse_conversation
 from deemo_jax.data.prompts import Task, parse_prompt
+from deemo_jax.data.record_features import RecordKind
 from deemo_jax.data.tokenizer import Tokenizer, make_tokenizer
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.media_tokens import MediaTokens
@@ -226,15 +228,12 @@ def make_pipeline(
     """
     data = recipe.data
     spec = make_spec(recipe, tokens, train=train, tokenizer=tokenizer, modalities=modalities)
-    spec, task = dataclasses.replace(spec, with_answer=train or bool(split)), spec.task
+    spec = dataclasses.replace(spec, with_answer=train or bool(split))
     split = split or (data.train_split if train else data.test_split)
     if source is None:
         training = train and split == data.train_split
         source = open_training(data) if training else ClipSource(data.data_dir, data.dataset, split)
-    if task is not Task.REASONING and getattr(source, "captions", False):
-        raise UserError(
-            f"config.prompt.task: {task}, but the dataset has captions, which name no emotion; choose {Task.REASONING}"
-        )
+    _check_kinds(source, spec, train)
     encoded = source.outputs if isinstance(source, EncodedClips) else {}
     return Pipeline(
         source,
@@ -249,6 +248,23 @@ def make_pipeline(
         threads=max(1, data.workers),
         order=order_of(data, source, recipe.seed) if train and isinstance(source, MixedClips) else None,
     )
+
+
+def _check_kinds(source: Any, spec: RowSpec, train: bool) -> None:
+    """Checks that prompts can be made of all records.
+
+    Raises:
+        UserError: they name no emotion and the task asks for it, or the template has no form of conversations.
+    """
+    kinds = source.kinds if isinstance(source, MixedClips) else {getattr(source, "kind", RecordKind.CLIPS)}
+    unlabelled = RecordKind.CAPTIONS in kinds or (not train and RecordKind.INSTRUCTIONS in kinds)
+    if spec.task is not Task.REASONING and unlabelled:
+        raise UserError(
+            f"config.prompt.task: {spec.task}, but the dataset has {' and '.join(sorted(kinds))}, which name no"
+            f" emotion; choose {Task.REASONING}"
+        )
+    if RecordKind.INSTRUCTIONS in kinds:
+        check_talks(spec.talk)
 
 
 def make_spec(
@@ -282,6 +298,7 @@ def make_spec(
         dropout=_dropout(data.modality_dropout) if train else {},
         with_answer=train,
         max_answer=data.max_answer,
+        conversation=parse_conversation(recipe.prompt),
         views=FrameViews(data.frame_sampling, data.frame_crop) if train else FrameViews(),
     )
 

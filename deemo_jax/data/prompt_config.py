@@ -8,6 +8,36 @@ from deemo_jax.systems.prompt_template import PLACE, Template, Wording
 from deemo_jax.systems.registry import TEMPLATES
 
 
+def parse_conversation(prompt: PromptRecipe) -> Template | None:
+    """The template that `config.prompt.conversation` names; None where it names none.
+
+    Raises:
+        UserError: an unknown template, or one without a form of conversations.
+    """
+    if prompt.conversation is None:
+        return None
+    if prompt.conversation not in TEMPLATES:
+        raise UserError(f"config.prompt.conversation: {prompt.conversation!r} is unknown; {_talking()}")
+    check_talks(TEMPLATES[prompt.conversation])
+    return TEMPLATES[prompt.conversation]
+
+
+def check_talks(template: Template) -> None:
+    """Checks that a template has a form of conversations.
+
+    Raises:
+        UserError: it has none.
+    """
+    if template.again is None:
+        raise UserError(
+            f"config.prompt.conversation: the template {template.name} has no form of conversations; {_talking()}"
+        )
+
+
+def _talking() -> str:
+    return f"choose from {', '.join(one.name for one in TEMPLATES.values() if one.again is not None)}"
+
+
 def parse_template(prompt: PromptRecipe) -> Template:
     """`config.prompt` to the template that it names, with the recipe's own texts in place.
 

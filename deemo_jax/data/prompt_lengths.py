@@ -23,6 +23,7 @@ from deemo_jax.data.fingerprint import Fingerprint
 from deemo_jax.data.mixture import MixedClips, open_training
 from deemo_jax.data.pipeline import make_spec
 from deemo_jax.data.prompts import INSTRUCTION_VERSION, least_length
+from deemo_jax.data.record_features import RecordKind
 from deemo_jax.data.tokenizer import tokenizer_hash
 from deemo_jax.models.media_tokens import MediaTokens
 
@@ -48,7 +49,8 @@ def check_prompts(recipe: Recipe, tokens: MediaTokens, data: Fingerprint, split:
     source = open_training(recipe.data) if trains else ClipSource(recipe.data.data_dir, recipe.data.dataset, split)
     spec = make_spec(recipe, tokens, train=True)
     spec = dataclasses.replace(spec, labels=source.labels, dropout={})
-    if _all_fit(spec):
+    talks = RecordKind.INSTRUCTIONS in (source.kinds if isinstance(source, MixedClips) else {source.kind})
+    if not talks and _all_fit(spec):
         return
     facts: dict[str, Any] = {
         "data": data.to_json(),
@@ -60,6 +62,8 @@ def check_prompts(recipe: Recipe, tokens: MediaTokens, data: Fingerprint, split:
     }
     if spec.max_answer:  # left out of the facts where it is 0, as earlier versions knew of none
         facts |= {"max_answer": spec.max_answer}
+    if talks:
+        facts |= {"conversation": repr(spec.talk)}
     name = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
     file = Path(recipe.data.data_dir, FOLDER, f"{name}.json")
     most = _read(file, len(source))

@@ -8,14 +8,15 @@ Of an absent modality tags, tokens and comma are left out. Other forms are the t
 import dataclasses
 import enum
 import functools
-import itertools
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import PromptRecipe
 from deemo_jax.core.schema import DEEMO_LABELS, Clip, Labels, Modality
+from deemo_jax.data.conversation import conversation_example, least_conversation
 from deemo_jax.data.prompt_config import around, parse_template
+from deemo_jax.data.sequence import Draft, Example, Slots, marked, opening, stretches
 from deemo_jax.data.tokenizer import Tokenizer
 from deemo_jax.models.media_tokens import MediaTokens
 from deemo_jax.systems.prompt_template import Template, Text
@@ -44,36 +45,6 @@ ASKED = "What does the person feel"
 LABELS = "{labels}"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Slots:
-    """A place for media tokens in a prompt.
-
-    Attributes:
-        first: number of the first token, among all audio tokens and then all video tokens.
-        count: number of tokens.
-    """
-
-    first: int
-    count: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Example:
-    """One sequence before padding; all tuples have the same length.
-
-    Attributes:
-        token_ids: ids of text; the pad id at media tokens.
-        slots: -1 at text, else the number of the media token, among all audio tokens and then all video tokens.
-        loss: True at the tokens that are trained: the answer and its end.
-        cut: whether the transcript was shortened to fit.
-    """
-
-    token_ids: tuple[int, ...]
-    slots: tuple[int, ...]
-    loss: tuple[bool, ...]
-    cut: bool
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PromptSpec:
     """How the sequences of all clips are written.
@@ -86,7 +57,9 @@ class PromptSpec:
         max_length: T, the longest sequence, tokens.
         with_answer: whether the answer follows the prompt, as in training.
         labels: of the dataset; the instruction names them, unless they are DEEMO's.
-        max_answer: tokens of the answer with its end, at most; a longer one loses its last. 0 for any number.
+        max_answer: tokens of the answer with its end, at most; a longer one loses its last. 0 for any number. It does
+            not concern conversations.
+        conversation: the form of clips that come with questions of their own; None for that of the prompt.
     """
 
     tokenizer: Tokenizer
@@ -97,6 +70,12 @@ class PromptSpec:
     with_answer: bool
     labels: Labels = DEEMO_LABELS
     max_answer: int = 0
+    conversation: Template | None = None
+
+    @property
+    def talk(self) -> Template:
+        """The form of clips that come with questions of their own."""
+        return self.conversation or self.template
 
 
 def parse_task(name: str) -> Task:
@@ -128,7 +107,9 @@ def instruction(task: Task, labels: Labels = DEEMO_LABELS) -> str:
 
 
 def answer_text(clip: Clip, task: Task) -> str:
-    """The answer that the model is trained to give."""
+    """The answer that the model is trained to give; of a clip whose emotion has no label always the reasoning."""
+    if not clip.emotion:
+        return clip.reasoning
     statement = f"The emotion is {clip.emotion}."
     if task is Task.RECOGNITION:
         return statement
@@ -158,14 +139,14 @@ def build_prompt(
     """
     parts: list[str | Slots] = []
     question = _question(task, template, labels)
-    for group in _stretches(_parts(transcript, nfbl, modalities, question, tokens, template)):
+    for group in stretches(_parts(transcript, nfbl, modalities, question, tokens, template)):
         parts.append(group if isinstance(group, Slots) else "".join(span.text for span in group))
     return parts
 
 
 def build_example(clip: Clip, modalities: Collection[Modality], spec: PromptSpec) -> Example:
     """A clip's sequence: bos, prompt and, in training, the answer and its end. Where it is too long the transcript is
-    shortened.
+    shortened, or the conversation.
 
     Args:
         clip: the clip.
@@ -173,30 +154,37 @@ def build_example(clip: Clip, modalities: Collection[Modality], spec: PromptSpec
         spec: how sequences are written.
 
     Raises:
-        UserError: it does not fit into `max_length` even without the transcript.
+        UserError: it does not fit into `max_length` even without the transcript, or with the first question alone.
     """
+    if clip.conversation is not None:
+        return _conversation(clip, modalities, spec)
     answer = answer_text(clip, spec.task) if spec.with_answer else None
 
-    def sequence(transcript: str, answer: str | None = answer) -> _Sequence:
+    def sequence(transcript: str, answer: str | None = answer) -> Draft:
         return _written(clip, modalities, spec, transcript, answer)
 
     one, room = sequence(clip.transcript), spec.max_length
-    cut = len(one.ids) > room and Modality.TRANSCRIPT in modalities
+    cut = len(one) > room and Modality.TRANSCRIPT in modalities
     if cut:
         one = _shortened(clip.transcript, sequence, spec.tokenizer, room)
-    if len(one.ids) > room:
-        prompt = len(sequence("" if cut else clip.transcript, None).ids)
+    if len(one) > room:
+        prompt = len(sequence("" if cut else clip.transcript, None))
         raise UserError(
             f"clip {clip.clip_id}: the prompt without its transcript takes {prompt} tokens and the answer "
-            f"{len(one.ids) - prompt}, {len(one.ids)} in all, but config.data.max_length is {room}; raise it"
+            f"{len(one) - prompt}, {len(one)} in all, but config.data.max_length is {room}; raise it"
         )
-    return Example(tuple(one.ids), tuple(one.slots), tuple(one.loss), cut)
+    return one.finished(cut)
 
 
 def least_length(clip: Clip, modalities: Collection[Modality], spec: PromptSpec) -> int:
-    """Tokens of a clip's sequence with nothing left of its transcript, which must fit; arguments as `build_example`."""
+    """Tokens of a clip's sequence that must fit: with nothing left of its transcript, and of a conversation its first
+    question and a token of the answer, or its first turn. Arguments as `build_example`.
+    """
+    if clip.conversation is not None:
+        shown = Modality.VIDEO in modalities
+        return least_conversation(clip.conversation, spec.talk, spec.tokens, spec.tokenizer, shown=shown)
     answer = answer_text(clip, spec.task) if spec.with_answer else None
-    return len(_written(clip, modalities, spec, "", answer).ids)
+    return len(_written(clip, modalities, spec, "", answer))
 
 
 def opening_ids(text: str, template: Template, tokenizer: Tokenizer) -> list[int]:
@@ -247,34 +235,34 @@ def _naming(labels: Labels) -> re.Pattern[str]:
     return re.compile(rf"{_DENIED}\b({choice})(?:ly)?\b")
 
 
-@dataclasses.dataclass(slots=True)
-class _Sequence:
-    """An `Example` that is being made; its answer begins at the position `begins`."""
-
-    ids: list[int]
-    slots: list[int]
-    loss: list[bool]
-    begins: int = 0
-
-    def cut(self, length: int) -> "_Sequence":
-        """Its first positions."""
-        return _Sequence(self.ids[:length], self.slots[:length], self.loss[:length], self.begins)
-
-    def add(self, ids: Sequence[int], slots: Iterable[int], loss: Iterable[bool]) -> None:
-        self.ids += ids
-        self.slots += slots
-        self.loss += loss
-
-
 def _written(
     clip: Clip, modalities: Collection[Modality], spec: PromptSpec, transcript: str, answer: str | None
-) -> _Sequence:
+) -> Draft:
     """A clip's sequence with a transcript in place of its own."""
     question = _question(spec.task, spec.template, spec.labels)
     nfbl = [segment.label for segment in clip.nfbl]
     parts = _parts(transcript, nfbl, modalities, question, spec.tokens, spec.template)
     one = _sequence(parts, answer, spec.template, spec.tokenizer)
     return one.cut(one.begins + spec.max_answer) if spec.max_answer else one
+
+
+def _conversation(clip: Clip, modalities: Collection[Modality], spec: PromptSpec) -> Example:
+    assert clip.conversation is not None
+    least = least_length(clip, modalities, spec)
+    if spec.with_answer and least > spec.max_length:
+        raise UserError(
+            f"clip {clip.clip_id}: its first question and what must follow take {least} tokens, but "
+            f"config.data.max_length is {spec.max_length}; raise it"
+        )
+    return conversation_example(
+        clip.conversation,
+        spec.talk,
+        spec.tokens,
+        spec.tokenizer,
+        shown=Modality.VIDEO in modalities,
+        room=spec.max_length,
+        with_answers=spec.with_answer,
+    )
 
 
 def _question(task: Task, template: Template, labels: Labels) -> str:
@@ -297,110 +285,32 @@ def _parts(
         Modality.TRANSCRIPT: Text(transcript),
         Modality.NFBL: Text(", ".join(nfbl)),
     }
-    header, opening = around(template.header)
-    frame = [Text(header), Text(template.system), Text(opening)] if template.header else []
-    parts: list[Text | Slots] = [*_marked(frame[:1], template), *frame[1:2], *_marked(frame[2:], template)]
-    parts += _marked(template.opening, template)
+    parts: list[Text | Slots] = [*opening(template)]
     for modality, content in inputs.items():
         if modality in modalities:
             before, behind = around(getattr(template.wording, modality))
             parts += [Text(before), content, Text(behind)]
     parts.append(Text(question.join(around(template.wording.user))))
-    return [*parts, *_marked(template.reply, template)]
+    return [*parts, *marked(template.reply, template)]
 
 
-def _marked(texts: Iterable[Text], template: Template) -> list[Text]:
-    """A template's own texts, cut where the names of its special tokens stand."""
-    if not template.specials:
-        return list(texts)
-    names = re.compile("(" + "|".join(re.escape(name) for name in template.specials) + ")")
-    return [
-        Text(piece, text.trained, special=piece in template.specials)
-        for text in texts
-        for piece in names.split(text.text)
-        if piece
-    ]
-
-
-def _stretches(parts: Sequence[Text | Slots]) -> list[list[Text] | Slots]:
-    """Neighbouring texts in one list, to be tokenized as one text; empty texts are left out."""
-    stretches: list[list[Text] | Slots] = []
-    for is_text, group in itertools.groupby(parts, lambda part: isinstance(part, Text)):
-        if is_text:
-            texts = [part for part in group if isinstance(part, Text) and part.text]
-            stretches += [texts] if texts else []
-        else:
-            stretches += [part for part in group if isinstance(part, Slots)]
-    return stretches
-
-
-def _sequence(parts: list[Text | Slots], answer: str | None, template: Template, tokenizer: Tokenizer) -> _Sequence:
+def _sequence(parts: list[Text | Slots], answer: str | None, template: Template, tokenizer: Tokenizer) -> Draft:
     """The sequence of a prompt, and of an answer unless that is None; without an answer nothing is trained."""
     said = [] if answer is None else [Text(answer.join(around(template.answer)), trained=True)]
     texts: list[list[Text | Slots]] = [[*parts, *said]] if template.joined else [parts, [*said]]
-    one = _Sequence([], [], [])
-    if tokenizer.bos_id is not None:
-        one.add([tokenizer.bos_id], [-1], [False])
+    one = Draft()
+    one.add_token(tokenizer.bos_id)
     for text in texts:
-        one.begins = len(one.ids)
-        for stretch in _stretches(text):
-            if isinstance(stretch, Slots):
-                one.add(
-                    [tokenizer.pad_id] * stretch.count,
-                    range(stretch.first, stretch.first + stretch.count),
-                    [False] * stretch.count,
-                )
-            else:
-                ids, trained = _encoded(stretch, tokenizer)
-                one.add(ids, [-1] * len(ids), trained)
+        one.begins = len(one)
+        one.add_parts(text, tokenizer)
     if answer is None:
-        one.loss = [False] * len(one.ids)
+        one.loss = [False] * len(one)
     elif template.eos:
-        one.add([tokenizer.eos_id], [-1], [True])
+        one.add_token(tokenizer.eos_id, trained=True)
     return one
 
 
-def _encoded(stretch: Sequence[Text], tokenizer: Tokenizer) -> tuple[list[int], list[bool]]:
-    """The ids of neighbouring texts, and which are trained; between special tokens they are tokenized as one."""
-    ids: list[int] = []
-    trained: list[bool] = []
-    for special, group in itertools.groupby(stretch, lambda text: _special_id(text, tokenizer)):
-        texts = list(group)
-        found = _encoded_as_one(texts, tokenizer) if special is None else ([special] * len(texts), [])
-        ids += found[0]
-        trained += found[1] if special is None else [text.trained for text in texts]
-    return ids, trained
-
-
-def _special_id(text: Text, tokenizer: Tokenizer) -> int | None:
-    """The id of a special token; None for text, and for a name that is no token of this tokenizer."""
-    return tokenizer.specials.get(text.text) if text.special else None
-
-
-def _encoded_as_one(stretch: Sequence[Text], tokenizer: Tokenizer) -> tuple[list[int], list[bool]]:
-    """The ids of texts that are tokenized as one, and which are trained; a token across a border counts as the later
-    text's."""
-    spans = [
-        Text("".join(span.text for span in group), trained)
-        for trained, group in itertools.groupby(stretch, lambda span: span.trained)
-    ]
-    ids = tokenizer.encode("".join(span.text for span in spans))
-    flags: list[bool] = []
-    before = ""
-    for span in spans[:-1]:
-        before += span.text
-        border = _agreement(tokenizer.encode(before), ids)
-        flags += [span.trained] * (border - len(flags))
-    return ids, flags + [spans[-1].trained] * (len(ids) - len(flags))
-
-
-def _agreement(first: Sequence[int], second: Sequence[int]) -> int:
-    """The number of ids that two lists have in common at their beginning."""
-    pairs = zip(first, second, strict=False)
-    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))
-
-
-def _shortened(transcript: str, sequence: Callable[[str], _Sequence], tokenizer: Tokenizer, room: int) -> _Sequence:
+def _shortened(transcript: str, sequence: Callable[[str], Draft], tokenizer: Tokenizer, room: int) -> Draft:
     """The sequence with as many of the transcript's first tokens as fit, or with none."""
     words = tokenizer.encode(transcript)
     kept, too_many = 0, len(words)
@@ -408,7 +318,7 @@ def _shortened(transcript: str, sequence: Callable[[str], _Sequence], tokenizer:
     while too_many - kept > 1:
         middle = (kept + too_many) // 2
         candidate = sequence(tokenizer.decode(words[:middle]))
-        if len(candidate.ids) <= room:
+        if len(candidate) <= room:
             kept, best = middle, candidate
         else:
             too_many = middle

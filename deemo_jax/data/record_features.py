@@ -1,6 +1,8 @@
 """The features of records on disk: with these definitions datasets are written, and checked before reading."""
 
+import enum
 import os
+from collections.abc import Collection
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -11,6 +13,30 @@ from deemo_jax.media.imagebind_mel import MEL_BINS, MEL_FRAMES
 
 # Height and width of stored frames, pixels: what the image encoder takes.
 IMAGE_SIZE = 224
+
+
+class RecordKind(enum.StrEnum):
+    """What the records of a dataset are."""
+
+    CLIPS = "clips"
+    CAPTIONS = "captions"
+    INSTRUCTIONS = "instructions"
+
+
+def kind_of(names: Collection[str]) -> RecordKind:
+    """The kind of records with features of these names."""
+    if "turns" in names:
+        return RecordKind.INSTRUCTIONS
+    return RecordKind.CAPTIONS if "caption" in names else RecordKind.CLIPS
+
+
+def features_of(kind: RecordKind) -> tfds.features.FeaturesDict:
+    """The features of a kind of records, of clips with DEEMO's labels."""
+    return {
+        RecordKind.CLIPS: clip_features,
+        RecordKind.CAPTIONS: caption_features,
+        RecordKind.INSTRUCTIONS: instruction_features,
+    }[kind]()
 
 
 def clip_features(labels: Labels = DEEMO_LABELS) -> tfds.features.FeaturesDict:
@@ -57,6 +83,28 @@ def clip_features(labels: Labels = DEEMO_LABELS) -> tfds.features.FeaturesDict:
 
 def caption_features() -> tfds.features.FeaturesDict:
     """The features of `webvid`, `cc3m` and `captions`."""
+    return _media_features({"caption": tfds.features.Text(doc="what is seen, cleaned by the rule of the dataset")})
+
+
+def instruction_features() -> tfds.features.FeaturesDict:
+    """The features of `instructions`."""
+    text = tfds.features.Text
+    return _media_features(
+        {
+            "turns": tfds.features.Sequence(
+                {"question": text(), "answer": text()},
+                doc="in order; one turn with an empty question is answered to the question of the recipe",
+            ),
+            "picture_at": tfds.features.Scalar(
+                np.int32, doc="characters of the first question in front of the picture's place; -1 where it has none"
+            ),
+            "transcript": text(doc="what is said; empty when unknown"),
+        }
+    )
+
+
+def _media_features(texts: dict[str, tfds.features.FeatureConnector]) -> tfds.features.FeaturesDict:
+    """Features of media that were not de-identified as clips, with the texts of their kind."""
     text = tfds.features.Text
     return tfds.features.FeaturesDict(
         {
@@ -67,12 +115,12 @@ def caption_features() -> tfds.features.FeaturesDict:
                 doc="uniform over the video; one for an image, fewer for a video that has fewer",
             ),
             "faces": tfds.features.Scalar(np.int32, doc="rectangles that were covered, summed over the frames"),
-            "caption": text(doc="what is seen, cleaned by the rule of the dataset"),
+            **texts,
             "provenance": {
                 "video": text(doc="how faces were covered, or that they were kept"),
                 "audio": text(doc="none: sound is not stored"),
-                "transcript": text(doc="that the caption is not de-identified"),
-                "source": text(doc="captions"),
+                "transcript": text(doc="that the texts are not de-identified"),
+                "source": text(doc="captions or instructions"),
                 "settings": text(),
                 "software": text(),
             },

@@ -73,6 +73,12 @@ class Template:
         specials: names of tokens. In `header`, `opening` and `reply` they are these tokens; elsewhere, in what is said
             and asked, they are text like any other.
         end: name of the token that ends answers, which must be the tokenizer's eos; None for any eos.
+        again: around the question of a later turn of a conversation, which the answer before it has ended; with names
+            of `specials`. None where several turns have no form.
+        bos_again: whether a later turn begins with a bos.
+        picture: around the tokens of a picture that a conversation is about; empty for the form of a film.
+        picture_in_place: whether that picture stands where the question has it, not before it.
+        whole_turns: whether a conversation that is too long loses the turns that do not fit, not its last tokens.
     """
 
     name: str
@@ -89,3 +95,8 @@ class Template:
     question: str | None = None
     specials: tuple[str, ...] = ()
     end: str | None = None
+    again: str | None = None
+    bos_again: bool = False
+    picture: str = ""
+    picture_in_place: bool = False
+    whole_turns: bool = False

@@ -8,6 +8,7 @@ from pathlib import Path
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, read_jsonl, refuse_remote
 from deemo_jax.core.run_folder.workdir import Workdir
+from deemo_jax.data.record_features import RecordKind, kind_of
 from deemo_jax.data.record_removal import REPLACED
 from deemo_jax.deid.folder.refused_list import REFUSALS
 from deemo_jax.deid.manifest import SUFFIX
@@ -100,9 +101,9 @@ def _folders(root: Path, found: Places) -> Iterator[tuple[Path, frozenset[str]]]
 
 
 def _is_of_captions(folder: Path) -> bool:
-    """Whether the records of a dataset have captions in place of persons; where that cannot be read, they have not."""
+    """Whether records have captions or questions in place of persons; where that cannot be read, they have not."""
     try:
-        return "caption" in read_json(folder / "features.json")["featuresDict"]["features"]
+        return kind_of(read_json(folder / "features.json")["featuresDict"]["features"]) is not RecordKind.CLIPS
     except (ValueError, KeyError, TypeError):
         return False
 

@@ -10,7 +10,8 @@ import pytest
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import Modality
 from deemo_jax.data.batch_text import _text
-from deemo_jax.data.prompts import INSTRUCTIONS, Example, PromptSpec, Task, answer_text, build_example, opening_ids
+from deemo_jax.data.prompts import INSTRUCTIONS, PromptSpec, Task, answer_text, build_example, opening_ids
+from deemo_jax.data.sequence import Example
 from deemo_jax.data.tokenizer import HFTokenizer, check_tokenizer
 from deemo_jax.models.media_tokens import MediaTokens
 from deemo_jax.systems.deemo.template import DEEMO

@@ -15,15 +15,14 @@ from deemo_jax.core.schema import Clip, Modality
 from deemo_jax.data.prompt_config import parse_template
 from deemo_jax.data.prompts import (
     INSTRUCTIONS,
-    Example,
     PromptSpec,
-    Slots,
     Task,
     answer_text,
     build_example,
     build_prompt,
     opening_ids,
 )
+from deemo_jax.data.sequence import Example, Slots
 from deemo_jax.data.tokenizer import ByteTokenizer, HFTokenizer, Tokenizer
 from deemo_jax.generation.answer_text import cut
 from deemo_jax.models.media_tokens import MediaTokens

@@ -8,7 +8,6 @@ from deemo_jax.core.schema import DEEMO_LABELS, Clip, Labels, Modality
 from deemo_jax.data.prompts import (
     INSTRUCTIONS,
     PromptSpec,
-    Slots,
     Task,
     answer_text,
     build_example,
@@ -17,6 +16,7 @@ from deemo_jax.data.prompts import (
     parse_emotion,
     parse_task,
 )
+from deemo_jax.data.sequence import Slots
 from deemo_jax.data.tokenizer import ByteTokenizer
 from deemo_jax.models.media_tokens import MediaTokens
 from deemo_jax.systems.deemo.template import DEEMO

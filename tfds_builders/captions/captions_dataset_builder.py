@@ -7,4 +7,5 @@ from tfds_builders.caption_builder import CaptionBuilder
 class Builder(CaptionBuilder):
     """captioned videos and images of any folder; see `CaptionBuilder`."""
 
+    LAYOUT = "captions"
     MANUAL_DOWNLOAD_INSTRUCTIONS = LAYOUTS["captions"].instructions

@@ -8,4 +8,5 @@ class Builder(CaptionBuilder):
     """CC3M-595K; see `CaptionBuilder`."""
 
     HOMEPAGE = "https://huggingface.co/datasets/liuhaotian/LLaVA-CC3M-Pretrain-595K"
+    LAYOUT = "cc3m"
     MANUAL_DOWNLOAD_INSTRUCTIONS = LAYOUTS["cc3m"].instructions

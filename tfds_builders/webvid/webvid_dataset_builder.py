@@ -8,4 +8,5 @@ class Builder(CaptionBuilder):
     """WebVid; see `CaptionBuilder`."""
 
     HOMEPAGE = "https://github.com/m-bain/webvid"
+    LAYOUT = "webvid"
     MANUAL_DOWNLOAD_INSTRUCTIONS = LAYOUTS["webvid"].instructions

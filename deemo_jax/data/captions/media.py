@@ -77,14 +77,10 @@ def media_file(row: CaptionRow, folder: Path) -> Iterator[Path]:
         MediaError: it is missing, empty, too large or cut off.
     """
     if not row.archive:
-        path = folder / row.media
-        try:
-            size = path.stat().st_size if path.is_file() else None
-        except OSError:  # a folder that may not be entered, or a name that is too long
-            size = None
-        if size is None:
+        path = next(filter(_is_file, (folder / place for place in row.places())), None)
+        if path is None:
             raise MediaError(SkipKind.MISSING, "no such file")
-        if not size:
+        if not path.stat().st_size:
             raise MediaError(SkipKind.EMPTY, "the file is empty")
         yield path
         return
@@ -106,6 +102,13 @@ def media_file(row: CaptionRow, folder: Path) -> Iterator[Path]:
             raise MediaError(SkipKind.TRUNCATED, f"its tar breaks off {left} bytes before the end of the member")
         copy.flush()
         yield Path(copy.name)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that may not be entered, or a name that is too long
+        return False
 
 
 def pictures(path: Path, count: int) -> Iterator[ScalablePicture]:

@@ -27,7 +27,8 @@ from deemo_jax.data.captions.record import RecordMaker
 from deemo_jax.data.captions.rows import CaptionRow, Entry, SkippedRow
 from deemo_jax.data.captions.skips import SkipKind
 from deemo_jax.data.captions.sources import CaptionSource
-from deemo_jax.data.record_features import caption_features
+from deemo_jax.data.captions.turn_row import TurnRow
+from deemo_jax.data.record_features import RecordKind, features_of
 
 PLAN = "plan.json"
 # How TFDS writes ArrayRecord: a record can then be read without its neighbours.
@@ -88,6 +89,7 @@ class Plan:
         fingerprint: SHA-256 of all rows and settings; hashes of media are not part of it.
         maker: of the records.
         parts: in order.
+        kind: of the records.
     """
 
     folder: Path
@@ -95,11 +97,12 @@ class Plan:
     fingerprint: str
     maker: RecordMaker
     parts: tuple[Part, ...]
+    kind: RecordKind = RecordKind.CAPTIONS
 
     def entries(self, part: Part) -> Iterator[Entry]:
         """The rows of a part."""
         for row in read_jsonl(self.folder / "rows" / f"{part.name}.jsonl"):
-            yield _skipped(row) if "kind" in row else CaptionRow(**row)
+            yield _skipped(row) if "kind" in row else _row(row)
 
     def shard(self, part: Part) -> Path:
         """Where the shard of a part is written."""
@@ -109,6 +112,10 @@ class Plan:
         """The report of a part; None where it is not done."""
         path = self.shard(part).with_suffix(".json")
         return Report.from_json(read_json(path)) if path.exists() else None
+
+
+def _row(row: dict[str, Any]) -> CaptionRow:
+    return TurnRow.from_json(row) if "turns" in row else CaptionRow(**row)
 
 
 def _skipped(row: dict[str, Any]) -> SkippedRow:
@@ -153,7 +160,9 @@ def planned(source: CaptionSource, dataset: str, maker: RecordMaker, data_dir: P
         if handle is not None:
             handle.close()
         settings = maker.settings() | {"rule": source.rule, "shard_rows": shard_rows, "dataset": dataset}
-        yield Plan(folder, dataset, fingerprint(settings | {"rows": hashed.hexdigest()}), maker, tuple(parts))
+        yield Plan(
+            folder, dataset, fingerprint(settings | {"rows": hashed.hexdigest()}), maker, tuple(parts), source.kind
+        )
 
 
 def claim(plan: Plan, data_dir: Path) -> Plan:
@@ -184,7 +193,7 @@ def write_part(plan: Plan, part: Part, made: Iterable[tuple[Entry, Any]]) -> Rep
     Raises:
         UserError: the folder cannot be written.
     """
-    features = caption_features()
+    features = features_of(plan.kind)
     serializer = example_serializer.ExampleSerializer(features.get_serialized_info())
     count: collections.Counter[str] = collections.Counter()
     skipped = []

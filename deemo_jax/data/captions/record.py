@@ -18,6 +18,7 @@ from deemo_jax.data.build.records import JPEG_QUALITY, encode_jpeg
 from deemo_jax.data.captions.faces import SETTINGS, stored_frame
 from deemo_jax.data.captions.media import MediaError, media_file, pictures
 from deemo_jax.data.captions.rows import Entry, SkippedRow
+from deemo_jax.data.captions.turn_row import TurnRow
 from deemo_jax.deid.video.detection.face_network import model_path
 
 KEPT = "faces kept, as they are in the source"
@@ -39,7 +40,7 @@ class RecordMaker:
     keep_faces: bool = False
 
     def __call__(self, entry: Entry) -> dict[str, Any] | SkippedRow:
-        """The features of `caption_features`, frames as JPEG bytes; or why there are none."""
+        """The features of the row's kind of records, frames as JPEG bytes; or why there are none."""
         if isinstance(entry, SkippedRow):
             return entry
         settings = None if self.keep_faces else SETTINGS
@@ -53,12 +54,12 @@ class RecordMaker:
             "media": f"{entry.archive}:{entry.media}" if entry.archive else entry.media,
             "frames": [encode_jpeg(image) for image, _ in made],
             "faces": sum(count for _, count in made),
-            "caption": entry.caption,
+            **entry.texts(),
             "provenance": {
                 "video": KEPT if self.keep_faces else COVERED,
                 "audio": ABSENT,
                 "transcript": RAW_TRANSCRIPT,
-                "source": "captions",
+                "source": "instructions" if isinstance(entry, TurnRow) else "captions",
                 "settings": json.dumps(self.settings(), sort_keys=True),
                 "software": _software(self.keep_faces),
             },

@@ -4,6 +4,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
+from typing import Any
 
 from deemo_jax.core.schema import is_whole
 from deemo_jax.data.captions.caption_text import MOST_CHARACTERS, caption_trouble
@@ -35,6 +36,22 @@ class CaptionRow:
     offset: int = 0
     size: int = 0
 
+    def cleaned(self, clean: Callable[[str], str]) -> "CaptionRow":
+        """The row with its caption cleaned by a rule."""
+        return dataclasses.replace(self, caption=clean(self.caption))
+
+    def text_trouble(self) -> SkipKind | None:
+        """What is wrong with the caption; None where it can be stored."""
+        return caption_trouble(self.caption)
+
+    def places(self) -> tuple[str, ...]:
+        """Paths at which the media may lie, within the folder of media; the first that is there is taken."""
+        return (self.media,)
+
+    def texts(self) -> dict[str, Any]:
+        """What is stored of the row beside its media."""
+        return {"caption": self.caption}
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SkippedRow:
@@ -62,7 +79,7 @@ def leads_out(path: str) -> bool:
 
 
 def checked(entries: Iterable[Entry], clean: Callable[[str], str], seen: set[str]) -> Iterator[Entry]:
-    """Cleans captions, and replaces what cannot become a record by a `SkippedRow`; keeps the order.
+    """Cleans texts, and replaces what cannot become a record by a `SkippedRow`; keeps the order.
 
     Args:
         entries: of a source.
@@ -73,7 +90,7 @@ def checked(entries: Iterable[Entry], clean: Callable[[str], str], seen: set[str
         if isinstance(entry, SkippedRow):
             yield entry
             continue
-        row = dataclasses.replace(entry, caption=clean(entry.caption))
+        row = entry.cleaned(clean)
         kind = _trouble(row, seen)
         if kind is None:
             seen.add(row.clip_id)
@@ -90,7 +107,7 @@ def _trouble(row: CaptionRow, seen: set[str]) -> SkipKind | None:
         return SkipKind.BAD_ROW
     if row.clip_id in seen:
         return SkipKind.DUPLICATE
-    return SkipKind.UNSAFE_PATH if leads_out(row.media) else caption_trouble(row.caption)
+    return SkipKind.UNSAFE_PATH if leads_out(row.media) else row.text_trouble()
 
 
 def _said(row: CaptionRow, kind: SkipKind) -> str:

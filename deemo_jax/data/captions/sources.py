@@ -8,9 +8,11 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.data.captions.caption_file import read_captions
 from deemo_jax.data.captions.caption_text import RULES
 from deemo_jax.data.captions.cc3m import read_cc3m
+from deemo_jax.data.captions.instructions import FORMS, read_instructions
 from deemo_jax.data.captions.rows import Entry, checked
 from deemo_jax.data.captions.tar_rows import read_tar
 from deemo_jax.data.captions.webvid import read_webvid
+from deemo_jax.data.record_features import RecordKind
 
 TRAIN, VALIDATION = "train", "validation"
 
@@ -26,6 +28,7 @@ class Layout:
         read: yields the rows of a file.
         rule: of `RULES`, how captions are cleaned.
         instructions: what lies where, for people.
+        kind: of the records.
     """
 
     files: tuple[str, ...]
@@ -33,6 +36,7 @@ class Layout:
     read: Callable[[Path], Iterator[Entry]]
     rule: str
     instructions: str
+    kind: RecordKind = RecordKind.CAPTIONS
 
 
 def _any_file(path: Path) -> Iterator[Entry]:
@@ -65,6 +69,15 @@ LAYOUTS: Mapping[str, Layout] = {
         " media, caption and, optional, clip_id; media are relative to DIR/media, or else to DIR. Or it holds"
         " webdataset tars.",
     ),
+    "instructions": Layout(
+        ("*.json", "*.jsonl", "*.csv"),
+        ("media", "videos", "images"),
+        read_instructions,
+        "raw",
+        f"Nothing is fetched. DIR holds files of instructions, each {FORMS}; media are relative to DIR/media,"
+        " DIR/videos or DIR/images, or else to DIR.",
+        RecordKind.INSTRUCTIONS,
+    ),
 }
 
 
@@ -77,12 +90,14 @@ class CaptionSource:
         media: the folder that paths of media are relative to; tars lie in it.
         read: yields the rows of a file.
         rule: how captions are cleaned.
+        kind: of the records.
     """
 
     files: Mapping[str, tuple[Path, ...]]
     media: Path
     read: Callable[[Path], Iterator[Entry]]
     rule: str
+    kind: RecordKind = RecordKind.CAPTIONS
 
     def entries(self) -> Iterator[tuple[str, Entry]]:
         """Yields all rows with their split, checked; an id counts once over all splits.
@@ -128,7 +143,7 @@ def find_source(
             raise UserError(f"{files[0]}: tars are given alone, and all of one folder")
         media = folder
     media = media or next((folder / name for name in layout.media if (folder / name).is_dir()), folder)
-    return CaptionSource(_splits(files), media, layout.read, rule or layout.rule)
+    return CaptionSource(_splits(files), media, layout.read, rule or layout.rule, layout.kind)
 
 
 def _splits(files: Sequence[Path]) -> dict[str, tuple[Path, ...]]:

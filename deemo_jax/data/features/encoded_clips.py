@@ -21,6 +21,7 @@ from deemo_jax.data.clip_source import ClipSource, Record
 from deemo_jax.data.features.files import Features, Gap, find, known
 from deemo_jax.data.features.key import key_of, state_of
 from deemo_jax.data.file_watch import FileWatch
+from deemo_jax.data.record_features import RecordKind
 from deemo_jax.models.deemo_llama import DeemoLlama
 
 
@@ -59,7 +60,7 @@ class EncodedClips:
         others: whether modalities without features are shown, too.
 
     Attributes:
-        files, labels: of the source.
+        files, labels, kind: of the source.
         outputs: modality -> shape and dtype of a clip's features.
 
     Raises:
@@ -69,6 +70,7 @@ class EncodedClips:
     def __init__(self, source: Any, features: Mapping[Modality, Features], *, others: bool = False) -> None:
         self.files: FileWatch = source.files
         self.labels: Labels = source.labels
+        self.kind: RecordKind = getattr(source, "kind", RecordKind.CLIPS)
         self.outputs: dict[Modality, Blank] = {of: (found.shape, found.dtype) for of, found in features.items()}
         self._source, self._features, self._others = source, features, others
         for modality, found in features.items():

@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterator, Mapping
 import numpy as np
 
 from deemo_jax.core.schema import Clip, Modality, NFBLSegment
-from deemo_jax.data.prompts import Slots, Task, answer_text, build_prompt
+from deemo_jax.data.prompts import Task, answer_text, build_prompt
+from deemo_jax.data.sequence import Slots
 from deemo_jax.data.tokenizer import ByteTokenizer
 from deemo_jax.models.media_tokens import MediaTokens
 from deemo_jax.sample import script

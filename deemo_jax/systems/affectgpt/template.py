@@ -24,6 +24,20 @@ AFFECTGPT = Template(
     eos=False,
     stops=("###",),
     special_ids=LLAMA_SPECIALS,
+    again="Human: {}",
+)
+
+# What the code of 2023 makes of LLaVA's and VideoChat's conversations: the "###" that ends an answer begins the next
+# turn, no space stands behind a role, and a picture stands before the first question. A turn that does not fit any more
+# is left out; a later and shorter one may still come.
+AFFECTGPT_CONVERSATION = dataclasses.replace(
+    AFFECTGPT,
+    name="affectgpt_conversation",
+    opening=(Text("###Human:"),),
+    reply=(Text("###Assistant:"),),
+    again="Human:{}",
+    picture="You see this picture: <Image>{}</Image>. ",
+    whole_turns=True,
 )
 
 # The form of 2025 has an end token behind the "###". Any special ids are accepted, since Qwen2.5 has others than LLaMA.

@@ -10,6 +10,9 @@ EQUATION_1 = Wording(
     user="<User>{}</User>",
 )
 
+# A later question of a conversation.
+AGAIN = "<User>{}</User>"
+
 # Prompt and answer are tokenized separately.
 DEEMO = Template(
     name="deemo",
@@ -22,6 +25,7 @@ DEEMO = Template(
     eos=True,
     stops=(),
     special_ids=None,
+    again=AGAIN,
 )
 
 # Stage 1: the media, then the caption and its end, and no other text, as in Video-LLaMA's first stage.

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from deemo_jax.systems.deemo.template import EQUATION_1
+from deemo_jax.systems.deemo.template import AGAIN, EQUATION_1
 from deemo_jax.systems.prompt_template import Template, Text
 
 START, END = "<|im_start|>", "<|im_end|>"
@@ -25,6 +25,7 @@ QWEN = Template(
     system="Someone asks about a clip. The assistant replies with care and says what the reply rests on.",
     specials=(START, END),
     end=END,
+    again=f"\n{START}user\n{AGAIN}",
 )
 
 # Qwen3 answers without thinking aloud where its turn begins with an empty thought, which belongs to the prompt.

@@ -1,4 +1,4 @@
-"""Video-LLaMA's prompts, one for each kind of data that it was trained on, all for Vicuna v0.
+"""Video-LLaMA's prompts, one for each kind of data that it was trained on, for Vicuna v0, and one for LLaMA-2's chat.
 
 Its code has neither transcripts nor labels of body language; the tags for them here are this project's own.
 """
@@ -48,7 +48,7 @@ VIDEO_LLAMA_IMAGE = Template(
     special_ids=LLAMA_SPECIALS,
 )
 
-# Second stage, a conversation of one round: tokenized as one text, trained on the answer, on the role before it
+# Second stage, conversations: tokenized as one text, trained on the answer, on the role before it
 # ("###Assistant:") and on the "###" before the user's role, which the model thus learns to end an answer with.
 #
 # The public code finds these places by counting tokens of turns that are tokenized alone, and trains the first two ids
@@ -73,4 +73,29 @@ VIDEO_LLAMA = Template(
     eos=False,
     stops=("###",),
     special_ids=LLAMA_SPECIALS,
+    again="Human: {}",
+    picture="<Image>{}</Image>",
+    picture_in_place=True,
+)
+
+# Second stage with LLaMA-2's chat weights: LLaVA's writing of their conversations. Each round is tokenized by itself
+# between bos and eos, and trained are the answer, the space behind it and the eos. The public system text is a space.
+# (The public code reads VideoChat's turns with the wrong separator there, and trains nothing of them; here they are
+# trained like others.)
+LLAMA_2 = Template(
+    name="llama_2",
+    header="[INST] <<SYS>>\n{}\n<</SYS>>\n\n",
+    opening=(),
+    wording=VIDEO_LLAMA.wording,
+    reply=(Text(" [/INST]"),),
+    answer=" {} ",
+    joined=True,
+    eos=True,
+    stops=(),
+    special_ids=LLAMA_SPECIALS,
+    system=" ",
+    again="[INST] {}",
+    bos_again=True,
+    picture=VIDEO_LLAMA.picture,
+    picture_in_place=True,
 )

@@ -1,0 +1,1 @@
+"""Videos and images with questions and answers as a TFDS dataset."""
