@@ -33,12 +33,19 @@ from deemo_jax.systems.registry import TEMPLATES
 from deemo_jax.systems.vicuna.template import VICUNA_V1
 from deemo_jax.systems.video_llama.template import VIDEO_LLAMA, VIDEO_LLAMA_IMAGE, VIDEO_LLAMA_STAGE1
 from tests.data import samples
+from tests.data.llama_tokenizer import (
+    HEAR,
+    SEE,
+    public_ids,
+    slow_tokenizer,
+    with_placeholders,
+    write_llama_tokenizer,
+)
 
 ALL = frozenset(Modality)
 TASK = Task.RECOGNITION_REASONING
 AUDIO, VIDEO = 3, 4
 TOKENS = MediaTokens(AUDIO, VIDEO)
-HEAR, SEE = "<AudioHere>", "<ImageHere>"
 CLIP = dataclasses.replace(samples.CLIP, transcript="She had 27 chances –  and a day, naïve.")
 ANSWER = answer_text(CLIP, TASK)
 QUESTION = INSTRUCTIONS[TASK]
@@ -48,34 +55,7 @@ SUBSETS = [frozenset(subset) for size in range(5) for subset in itertools.combin
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tokenizer.model made as LLaMA's was; "###" is one piece behind a space and two elsewhere, as there."""
-    sentencepiece = pytest.importorskip("sentencepiece")
-    path = tmp_path_factory.mktemp("llama")
-    lines = [
-        CLIP.transcript,
-        ANSWER,
-        QUESTION,
-        LABELS,
-        "USER ASSISTANT Human Assistant: <Audio> </Video> Transcription",
-    ]
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(lines * 5 + ["a ## b"] * 300 + ["a ### b"] * 100),
-        model_prefix=str(path / "tokenizer"),
-        model_type="bpe",
-        vocab_size=420,
-        byte_fallback=True,
-        split_digits=True,
-        normalization_rule_name="identity",
-        remove_extra_whitespaces=False,
-        add_dummy_prefix=True,
-        allow_whitespace_only_pieces=True,
-        unk_id=0,
-        bos_id=1,
-        eos_id=2,
-        pad_id=-1,
-        minloglevel=2,
-    )
-    return path
+    return write_llama_tokenizer(tmp_path_factory.mktemp("llama"), [CLIP.transcript, ANSWER, QUESTION, LABELS])
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +65,7 @@ def ours(folder: Path) -> HFTokenizer:
 
 @pytest.fixture(scope="module")
 def slow(folder: Path) -> Any:
-    """With the public code's placeholders as added tokens."""
-    backend = pytest.importorskip("transformers.tokenization_utils_sentencepiece").SentencePieceBackend
-    special = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
-    return with_placeholders(backend(vocab_file=str(folder / "tokenizer.model"), legacy=True, **special))
+    return slow_tokenizer(folder)
 
 
 @pytest.fixture(scope="module")
@@ -100,11 +77,6 @@ def fast(folder: Path) -> Any:
 def template_of(prompt: dict[str, Any]) -> Template:
     """The template of a recipe's `config.prompt`."""
     return parse_template(from_plain(PromptRecipe, prompt, "config.prompt"))
-
-
-def with_placeholders(tokenizer: Any) -> Any:
-    tokenizer.add_tokens([HEAR, SEE], special_tokens=True)
-    return tokenizer
 
 
 def spec(template: Template, tokenizer: Tokenizer, **given: Any) -> PromptSpec:
@@ -122,11 +94,6 @@ def example(
     answer: bool = True,
 ) -> Example:
     return build_example(clip, shown, spec(template, tokenizer, max_length=length, with_answer=answer))
-
-
-def public_ids(text: str, tokenizer: Any) -> list[int]:
-    """A text with placeholders as the public code tokenizes it, without its bos."""
-    return list(tokenizer(text, add_special_tokens=False).input_ids)
 
 
 def as_public(one: Example, tokenizer: Any) -> list[int]:
@@ -327,7 +294,10 @@ def test_what_was_generated_ends_at_a_stop() -> None:
 @pytest.mark.parametrize(
     ("prompt", "says"),
     [
-        ({"template": "vicuna"}, "choose from deemo, caption, affectgpt, affectgpt_v2, .*, vicuna_v1, qwen, qwen3$"),
+        (
+            {"template": "vicuna"},
+            "choose from deemo, caption, affectgpt, affectgpt_v2, .*, vicuna_v1, llama_2, qwen, qwen3$",
+        ),
         ({"tempalte": "deemo"}, "did you mean 'template'"),
         ({"audio": "no place"}, r"config.prompt.audio: .* must have {} once"),
         ({"user": "{} and {}"}, r"config.prompt.user: .* must have {} once"),
