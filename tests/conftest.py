@@ -58,11 +58,13 @@ def pytest_unconfigure() -> None:
 # Files that share what a session makes in seconds: one worker takes all of them, and these before others, so that what
 # is long does not come last.
 TOGETHER = (
-    ("tests/training/test_loop.py", "tests/data/test_run_data.py"),
+    ("tests/training/test_loop.py", "tests/data/test_run_data.py", "tests/data/test_instruction_rows.py"),
     ("tests/generation/", "tests/evaluation/", "tests/test_generate.py", "tests/test_evaluate.py"),
     ("tests/training/test_step.py", "tests/training/test_loss.py"),
     ("tests/models/",),
     ("tests/audit/", "tests/test_deidentify.py"),
+    ("tests/data/test_prompt_config.py", "tests/data/test_conversation.py"),
+    ("tests/tfds_builders/test_captions.py", "tests/tfds_builders/test_instructions.py"),
 )
 
 

@@ -48,3 +48,12 @@ def test_the_learning_rate_is_the_lineage_s_at_every_step(name: str) -> None:
     wanted[rising] = of.warmup_start + (of.lr - of.warmup_start) * s[rising] / max(of.warmup_steps, 1)
     found = jax.vmap(lambda step: learning_rate(of, steps, step))(jnp.arange(steps + 1))
     np.testing.assert_allclose(found, wanted, rtol=2e-6)
+
+
+def test_the_lineage_s_mixtures_have_its_datasets_in_equal_parts() -> None:
+    for name, last, talk in (("video_llama_7b", [], None), ("affectgpt_7b", ["deemo_mer"], "affectgpt_conversation")):
+        recipe = Recipe.from_config(
+            importlib.import_module(f"configs.{name}").get_config("data=lineage,trainable=paper")
+        )
+        assert recipe.data.mixture == dict.fromkeys(["minigpt4", "llava", "videochat", *last], 1)
+        assert recipe.prompt.conversation == talk and recipe.data.mixing == "batch"

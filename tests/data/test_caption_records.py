@@ -15,6 +15,7 @@ from deemo_jax.data.build.records import encode_jpeg
 from deemo_jax.data.mixture import MixedClips, open_training
 from deemo_jax.data.pipeline import make_pipeline
 from deemo_jax.data.prompt_lengths import check_prompts
+from deemo_jax.data.record_features import RecordKind
 from deemo_jax.data.run_data import examine
 from deemo_jax.data.tokenizer import ByteTokenizer
 from deemo_jax.models.media_tokens import MediaTokens
@@ -116,7 +117,8 @@ def test_the_fingerprint_of_a_mixture_has_all_of_its_datasets(data: Path) -> Non
     found, remarks = examine(recipe(data).data, verify=True)
     assert found.dataset == "cc3m+webvid" and dict(found.splits) == {"cc3m/train": 3, "webvid/train": 6} and not remarks
     source = open_training(recipe(data).data)
-    assert isinstance(source, MixedClips) and source.sizes == [3, 6] and source.captions
+    assert isinstance(source, MixedClips) and source.sizes == [3, 6]
+    assert source.kinds == {RecordKind.CAPTIONS}
     ids = [source.without_media(i).clip.clip_id for i in range(9)]
     assert sorted(ids[:3]) == ["i0", "i1", "i2"] and sorted(ids[3:]) == [f"v{i}" for i in range(6)]
 

@@ -134,8 +134,10 @@ def _reasoned(name: str, entry: Any) -> Read:
 
 
 def _text(entry: Any, keys: Sequence[str]) -> str | None:
-    """The first of some keys that an object has, where it is a text; a whole number is one, too."""
-    found = next((entry[key] for key in keys if key in entry), None) if isinstance(entry, Mapping) else None
+    """The first of some keys that an object has with a value, where that is a text; a whole number is one, too."""
+    if not isinstance(entry, Mapping):
+        return None
+    found = next((entry[key] for key in keys if entry.get(key) is not None), None)
     if isinstance(found, int) and not isinstance(found, bool):
         return str(found)
     return found if isinstance(found, str) else None

@@ -75,7 +75,7 @@ class TurnRow(CaptionRow):
 def turn_row(
     name: str, media: str, turns: Sequence[tuple[str, str]], picture_at: int = -1, transcript: str = ""
 ) -> TurnRow:
-    """A row whose id is a name and a hash of its turns: LLaVA asks about one picture in up to three rows of one id."""
-    said = json.dumps([*turns, transcript]).encode()
+    """A row whose id is a name and a hash of the rest: LLaVA asks about one picture in up to three rows of one id."""
+    said = json.dumps([media, *turns, transcript]).encode()
     clip_id = f"{name[: MOST_NAME - 9]}-{hashlib.sha256(said).hexdigest()[:8]}"
     return TurnRow(clip_id, media, "", turns=tuple(turns), picture_at=picture_at, transcript=transcript)
