@@ -123,7 +123,12 @@ def get_config(arguments: str = "") -> ConfigDict:
                 "masked_split": 0.25,
             },
             "tokenizer": {"name": "llama", "path": ""},
-            "prompt": {"task": "recognition_reasoning", "template": chosen["template"]},
+            "prompt": {
+                "task": "recognition_reasoning",
+                "template": chosen["template"],
+                # Of instruction data, where it is not `template`.
+                "conversation": placeholder(str),
+            },
             "model": {
                 "dtype": chosen["precision"],
                 "attention": "reference" if chosen["precision"] == "float32" else "xla",
