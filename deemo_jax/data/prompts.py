@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import PromptRecipe
-from deemo_jax.core.schema import DEEMO_LABELS, Clip, Labels, Modality
+from deemo_jax.core.schema import DEEMO_LABELS, Clip, Conversation, Labels, Modality
 from deemo_jax.data.conversation import conversation_example, least_conversation
 from deemo_jax.data.prompt_config import around, parse_template
 from deemo_jax.data.sequence import Draft, Example, Slots, marked, opening, stretches
@@ -157,7 +157,7 @@ def build_example(clip: Clip, modalities: Collection[Modality], spec: PromptSpec
         UserError: it does not fit into `max_length` even without the transcript, or with the first question alone.
     """
     if clip.conversation is not None:
-        return _conversation(clip, modalities, spec)
+        return _conversation(clip, clip.conversation, modalities, spec)
     answer = answer_text(clip, spec.task) if spec.with_answer else None
 
     def sequence(transcript: str, answer: str | None = answer) -> Draft:
@@ -246,16 +246,9 @@ def _written(
     return one.cut(one.begins + spec.max_answer) if spec.max_answer else one
 
 
-def _conversation(clip: Clip, modalities: Collection[Modality], spec: PromptSpec) -> Example:
-    assert clip.conversation is not None
-    least = least_length(clip, modalities, spec)
-    if spec.with_answer and least > spec.max_length:
-        raise UserError(
-            f"clip {clip.clip_id}: its first question and what must follow take {least} tokens, but "
-            f"config.data.max_length is {spec.max_length}; raise it"
-        )
-    return conversation_example(
-        clip.conversation,
+def _conversation(clip: Clip, talk: Conversation, modalities: Collection[Modality], spec: PromptSpec) -> Example:
+    example = conversation_example(
+        talk,
         spec.talk,
         spec.tokens,
         spec.tokenizer,
@@ -263,6 +256,12 @@ def _conversation(clip: Clip, modalities: Collection[Modality], spec: PromptSpec
         room=spec.max_length,
         with_answers=spec.with_answer,
     )
+    if example.cut and (least := least_length(clip, modalities, spec)) > spec.max_length:
+        raise UserError(
+            f"clip {clip.clip_id}: its first question and what must follow take {least} tokens, but "
+            f"config.data.max_length is {spec.max_length}; raise it"
+        )
+    return example
 
 
 def _question(task: Task, template: Template, labels: Labels) -> str:

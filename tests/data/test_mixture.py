@@ -12,6 +12,7 @@ from deemo_jax.data.file_watch import FileWatch
 from deemo_jax.data.frame_views import FrameViews
 from deemo_jax.data.mixture import MixedClips, MixedOrder
 from deemo_jax.data.pipeline import Pipeline
+from deemo_jax.data.record_features import RecordKind
 from tests.data.test_pipeline import RECORDS, SPEC, equal, joined
 
 SIZES, WEIGHTS = (50, 11), (100, 24)
@@ -57,7 +58,7 @@ def test_cycles_and_seeds_have_orders_of_their_own(mixing: Mixing) -> None:
 class Part(list[Any]):
     """A dataset of records in memory."""
 
-    labels, captions = DEEMO_LABELS, False
+    labels, kind = DEEMO_LABELS, RecordKind.CLIPS
 
     @property
     def files(self) -> FileWatch:
