@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "input_pipeline": ("benchmarks.input_pipeline",),
     "train_step": ("benchmarks.train_step",),
     "lora_step": ("benchmarks.lora_step",),
+    "loss_twin": ("benchmarks.loss_twin", "--plot", "docs/loss_twin.svg"),
+    "two_stages": ("benchmarks.two_stages",),
     "feature_cache": ("benchmarks.feature_cache",),
     "memory": ("benchmarks.memory",),
     "fit_7b": ("benchmarks.fit_7b",),

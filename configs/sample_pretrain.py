@@ -1,5 +1,7 @@
 """Stage 1 of the sample: the video branch learns to caption drawn films, before configs/sample.py.
 
+    make chain      # does all of this
+
     python -m deemo_jax.sample captions --out runs/captions/raw --workers 2
     python -m deemo_jax.build captions --source runs/captions/raw --data_dir runs/captions/tfds --frames 16 --workers 2
     python -m deemo_jax.train --config configs/sample_pretrain.py --workdir runs/stage1

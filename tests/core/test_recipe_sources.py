@@ -1,4 +1,4 @@
-"""docs/recipes.md has each number of the 7B recipes with its source, and their schedules are the lineage's."""
+"""docs/recipes.md has each number of the 7B recipes with its source, and schedules are the lineage's."""
 
 import importlib
 import re
@@ -38,7 +38,7 @@ def test_each_number_names_its_source(name: str) -> None:
         assert (value, source in "PLO") == (shown, True), key
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "sample", "sample_pretrain"])
 def test_the_learning_rate_is_the_lineage_s_at_every_step(name: str) -> None:
     recipe = Recipe.from_config(importlib.import_module(f"configs.{name}").get_config())
     of, steps = recipe.optimizer, recipe.train.steps

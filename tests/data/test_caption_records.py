@@ -4,6 +4,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -18,7 +20,15 @@ from deemo_jax.data.prompt_lengths import check_prompts
 from deemo_jax.data.record_features import RecordKind
 from deemo_jax.data.run_data import examine
 from deemo_jax.data.tokenizer import ByteTokenizer
+from deemo_jax.models.batch import Batch
+from deemo_jax.models.deemo_llama import param_shapes
+from deemo_jax.models.from_recipe import make_model
 from deemo_jax.models.media_tokens import MediaTokens
+from deemo_jax.models.params import split, trainable_paths
+from deemo_jax.models.weights import flatten
+from deemo_jax.training.state import TrainState
+from deemo_jax.training.step import init_state, make_step
+from tests.models.tiny import drawn
 from tests.training.tiny import get_config
 
 TOKENS = MediaTokens(0, 4)
@@ -111,6 +121,27 @@ def test_an_image_is_a_film_of_one_frame_which_is_repeated(data: Path) -> None:
     films = make_pipeline(recipe(data, mixture={}, frame_crop=False), TOKENS, train=True)
     levels = np.concatenate([films.batch_at(step).frames[:, :, 0, 0, 0] for step in range(6)])
     assert (levels[:, 0] < 30).all() and (levels[:, 1] > 30).all() and len(np.unique(levels, axis=0)) == 4
+
+
+def test_a_step_is_compiled_once_for_all_datasets_of_a_mixture(data: Path) -> None:
+    run = recipe(data)
+    model = make_model(run)
+    params = jax.tree.map(jnp.asarray, drawn(param_shapes(model)))
+    trainable, frozen = split(params, trainable_paths(flatten(params), (".*/projector/.*",)))
+    step, state, traced, seen = make_step(model, run), init_state(run, trainable), [], set()
+
+    @jax.jit
+    def counted(state: TrainState, batch: Batch) -> TrainState:
+        traced.append(batch)
+        return step(state, frozen, batch)[0]
+
+    for mixing in ("batch", "row"):
+        batches = make_pipeline(recipe(data, mixing=mixing, mixture={"webvid": 1, "cc3m": 1}), TOKENS, train=True)
+        for number in range(3):
+            batch = batches.batch_at(number)
+            state = counted(state, batch)
+            seen.add(tuple(sorted({batches.record(int(index)).clip.clip_id[0] for index in batch.index})))
+    assert seen == {("i",), ("v",), ("i", "v")} and int(state.step) == 6 and len(traced) == 1
 
 
 def test_the_fingerprint_of_a_mixture_has_all_of_its_datasets(data: Path) -> None:
