@@ -37,7 +37,7 @@ FILM_S, RATE = 10, 25
 # Photographs of skimage without a person.
 PHOTOGRAPHS = ("coffee", "chelsea", "rocket", "brick", "hubble_deep_field", "gravel")
 # Heights, forehead to chin, pixels.
-HEIGHTS = (9, 12, 18, 24, 36, 72, 144)
+HEIGHTS = (9, 12, 15, 18, 24, 36, 72, 144)
 # A face counts as covered where this share of its box is.
 COVERED = 0.98
 SHARD_ROWS = 1000

@@ -34,11 +34,13 @@ The paper states neither learning rate, schedule and number of steps nor the num
 dropout of modalities, are AffectGPT's, on which DEEMO-LLaMA builds.
 """
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
+from configs import design_ablations
 from deemo_jax.models import presets
 from deemo_jax.systems.deemo.template import DEEMO
 from deemo_jax.systems.qwen.template import QWEN, QWEN3
@@ -163,6 +165,11 @@ def get_config(arguments: str = "") -> ConfigDict:
             "mesh": {"data": -1, "fsdp": 1, "tensor": 1},
         }
     )
+
+
+def sweep(recipe: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Rows of `sweep --generated`: a name, and the keys of the config that differ from the recipe's."""
+    return design_ablations.rows(recipe, stage1="runs/stage1", joint_init=recipe["init"] and f"{recipe['init']}_joint")
 
 
 def _parse(arguments: str) -> dict[str, str]:

@@ -8,10 +8,12 @@ projections are trained. So is the Q-Former on each frame, of which there is no 
     python -m deemo_jax.sweep --config configs/sample.py --workdir runs/parts --generated   # a model for each row below
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
+
+from configs import design_ablations
 
 # Of both encoders and all Q-Formers.
 WIDTH = 96
@@ -122,9 +124,6 @@ def get_config(modalities: str = "all") -> ConfigDict:
     )
 
 
-def sweep() -> Iterator[tuple[str, dict[str, Any]]]:
+def sweep(recipe: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Rows of `sweep --generated`: a name, and the keys of the config that differ from the recipe's."""
-    yield "as_it_is", {}
-    yield "fewer_queries", {"model.video.connector.frame.queries": 2, "model.video.connector.video.queries": 4}
-    yield "four_frames", {"data.frames": 4}
-    yield "projections_only", {"trainable": [".*/projector/.*"]}
+    return design_ablations.rows(recipe, stage1="runs/stage1")

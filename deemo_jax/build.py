@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deemo_jax.core import cli, formats
+from deemo_jax.core import caption_formats, cli, formats
 from deemo_jax.core.files import refuse_other_bytes
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
 
@@ -122,7 +122,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--show_format",
         action="store_true",
-        help="show what annotations, splits, attestation and card look like, and stop",
+        help="show what the files look like that DATASET is made from (without DATASET: all of them), and stop",
     )
     return parser
 
@@ -136,7 +136,9 @@ def build(argv: Sequence[str] | None = None) -> None:
     flags = parser()
     args = flags.parse_args(argv)
     if args.show_format:
-        print(formats.shown((formats.ANNOTATIONS, formats.SOURCES, formats.SPLITS, formats.ATTESTATION, formats.CARD)))
+        clips = (formats.ANNOTATIONS, formats.SOURCES, formats.SPLITS, formats.ATTESTATION, formats.CARD)
+        shown = {"deemo_mer": clips, **caption_formats.OF_DATASET}
+        print(formats.shown(shown.get(args.dataset, (*clips, *caption_formats.ALL))))
         return
     if args.dataset in CAPTIONS:
         _captions(args, flags)

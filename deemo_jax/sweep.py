@@ -57,6 +57,7 @@ WHEN = flags.DEFINE_string(
     "or both.",
 )
 GENERATED = flags.DEFINE_bool("generated", False, "With --config: the rows are those that its sweep() yields.")
+ROWS = flags.DEFINE_list("rows", [], "With --generated: only these of its rows, divided by commas.")
 SEEDS = flags.DEFINE_integer(
     "seeds", 1, "With --config: so many runs of each model; their seeds count up from the recipe's.", lower_bound=1
 )
@@ -71,7 +72,7 @@ CACHE = flags.DEFINE_bool(
     "First make what frozen encoders give of each clip, where it is missing beside the dataset (docs/cache.md).",
 )
 PUBLISHED = flags.DEFINE_bool("published", False, "Show the rows of the paper's Table 4 beside.")
-WITH_CONFIG = (WHEN, GENERATED, SEEDS, PROCESSES, ONLY, SHOW_RUNS)
+WITH_CONFIG = (WHEN, GENERATED, ROWS, SEEDS, PROCESSES, ONLY, SHOW_RUNS)
 WITHOUT_CONFIG = (RUN.overwrite, RUN.from_step, RUN.data_dir)
 
 
@@ -104,12 +105,14 @@ def _one_run() -> int:
 def _runs() -> int:
     if GENERATED.value and (SUBSETS.present or WHEN.present):
         raise UserError("--generated has its own rows; leave out --subsets and --when")
+    if ROWS.present and not GENERATED.value:
+        raise UserError("--rows names rows of --generated; --subsets names subsets of modalities")
     when, subsets, config = When.parse(WHEN.value), parse_subsets(SUBSETS.value), plain(given(CONFIG))
     # JAX is imported only here, so that mistakes in flags answer at once.
     from deemo_jax.ablation.sweep import SweepRequest, check, do_all, do_one, planned
 
     file = recipe_file() if GENERATED.value else None
-    cells, rows = planned(config, subsets, when, SEEDS.value, file)
+    cells, rows = planned(config, subsets, when, SEEDS.value, file, ROWS.value)
     request = SweepRequest(
         workdir=Path(RUN.workdir.value),
         config=config,

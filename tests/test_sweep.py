@@ -97,6 +97,7 @@ def test_what_the_run_is_not_shown_is_refused(untrained_run, tmp_path):
         (["--config", "CONFIG", "--overwrite"], "--overwrite is for a run that is there, without --config"),
         (["--config", "CONFIG", "--generated"], "has no function sweep()"),
         (["--config", "CONFIG", "--generated", "--when", "both"], "leave out --subsets and --when"),
+        (["--config", "CONFIG", "--rows", "joint"], "--rows names rows of --generated"),
         (["--config", "CONFIG", "--run", "7"], "--run 7: this sweep has the runs 0 to 6; --show_runs lists them"),
         (
             ["--config", "configs/sample.py:video", "--when", "inference"],

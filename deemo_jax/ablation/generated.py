@@ -1,10 +1,12 @@
 """The sweep that a recipe's file describes: its function `sweep()`, which yields named overrides of the config."""
 
+import copy
+import inspect
 import itertools
 import json
 import re
 import runpy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +23,24 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 FORM = 'yield ("few_queries", {"model.video.connector.frame.queries": 4})'
 
 
-def read_sweep(file: Path, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def read_sweep(file: Path, config: Mapping[str, Any], only: Collection[str] = ()) -> dict[str, dict[str, Any]]:
     """Calls a recipe's `sweep()` and checks what it yields.
 
     Args:
         file: of the recipe.
-        config: the recipe's, as plain nested dicts.
+        config: the recipe's, as plain nested dicts. A `sweep` with a parameter is given it, changes by flags included.
+        only: names of the rows that are wanted; empty for all.
 
     Returns:
         Name -> dotted key of the config -> value.
 
     Raises:
         UserError: the file has no such function, or it fails; or a row has a bad name, a name or a config that another
-            row has, a key that the config lacks, or a value of a wrong type.
+            row has, a key that the config lacks, or a value of a wrong type; or no row has a name in `only`.
     """
     found: dict[str, dict[str, Any]] = {}
     same: dict[str, str] = {}
-    for pair in _yielded(file):
+    for pair in _yielded(file, config):
         where = f"{file}: sweep()"
         try:
             name, given = pair
@@ -59,15 +62,18 @@ def read_sweep(file: Path, config: Mapping[str, Any]) -> dict[str, dict[str, Any
         found[name], same[resolved] = changes, name
     if not found or len(found) > MOST:
         raise UserError(f"{file}: sweep() gives {'no row' if not found else f'more than {MOST} rows'}; as in {FORM}")
-    return found
+    if unknown := [name for name in only if name not in found]:
+        raise UserError(f"--rows {unknown[0]!r}: {file}: sweep() has no such row; it has {', '.join(found)}")
+    return {name: changes for name, changes in found.items() if not only or name in only}
 
 
-def _yielded(file: Path) -> list[Any]:
+def _yielded(file: Path, config: Mapping[str, Any]) -> list[Any]:
     try:
         sweep = runpy.run_path(str(file)).get("sweep")
         if not callable(sweep):
             raise UserError(f"{file}: has no function sweep(), whose rows --generated is to take; as in {FORM}")
-        return list(itertools.islice(sweep(), MOST + 1))
+        given = [copy.deepcopy(dict(config))] if inspect.signature(sweep).parameters else []
+        return list(itertools.islice(sweep(*given), MOST + 1))
     except UserError:
         raise
     except Exception as error:  # the recipe is a program of the user's

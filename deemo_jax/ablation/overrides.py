@@ -7,6 +7,10 @@ from typing import Any
 from deemo_jax.core.config import suggestion
 from deemo_jax.core.errors import UserError
 
+# Columns of a table at most; where rows differ in more keys, one column has what each changes.
+MOST_COLUMNS = 4
+CHANGES = "changes"
+
 
 def overridden(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """The config with dotted keys changed; neither argument is.
@@ -32,12 +36,19 @@ def differing(config: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) 
         rows: name of a row -> its changes.
 
     Returns:
-        Name of a row -> dotted key -> its value there, for each key that not all rows have alike.
+        Name of a row -> dotted key -> its value there, for each key that not all rows have alike; or, where these are
+        more than `MOST_COLUMNS`, name of a row -> `CHANGES` -> what it changes in them.
     """
     keys = list(dict.fromkeys(key for changes in rows.values() for key in changes))
     values = {name: {key: changes.get(key, _at(config, key)) for key in keys} for name, changes in rows.items()}
     varied = [key for key in keys if len({json.dumps(of_row[key], sort_keys=True) for of_row in values.values()}) > 1]
-    return {name: {key: _short(of_row[key]) for key in varied} for name, of_row in values.items()}
+    if len(varied) <= MOST_COLUMNS:
+        return {name: {key: _short(of_row[key]) for key in varied} for name, of_row in values.items()}
+    told = {
+        name: [f"{key}={_short(value)}" for key, value in changes.items() if key in varied]
+        for name, changes in rows.items()
+    }
+    return {name: {CHANGES: " ".join(changes)} for name, changes in told.items()}
 
 
 def _changed(config: Any, parts: list[str], value: Any, where: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,7 @@ def planned(
     when: Sequence[When],
     seeds: int,
     file: Path | None = None,
+    only: Collection[str] = (),
 ) -> tuple[tuple[Cell, ...], dict[str, dict[str, Any]]]:
     """The cells of a sweep.
 
@@ -101,6 +102,7 @@ def planned(
         when: modalities are left out.
         seeds: runs of each model; their seeds count up from the config's.
         file: of a recipe whose `sweep()` gives the rows in place of subsets; None for none.
+        only: names of the rows of `sweep()` that are wanted; empty for all.
 
     Returns:
         The cells, and the overrides of the rows that `sweep()` gives, by name of the row.
@@ -112,7 +114,7 @@ def planned(
     of_runs = range(first, first + seeds)
     if file is None:
         return plan_subsets(subsets, when, of_runs), {}
-    rows = read_sweep(file, config)
+    rows = read_sweep(file, config, only)
     return plan_generated(rows, of_runs), rows
 
 
@@ -120,9 +122,14 @@ def check(request: SweepRequest) -> None:
     """Checks everything that can be known before the first run; nothing is written.
 
     Raises:
-        UserError: a config is wrong, a run is not shown what it is asked about, or the folder is of something else.
+        UserError: a config is wrong, the weights that a run begins with are not there, a run is not shown what it is
+            asked about, or the folder is of something else.
     """
     SweepFolder(request.workdir).check(request.base)
+    for name, recipe in request.recipes.items():
+        if recipe.init and not Path(recipe.init).exists():
+            rest = "make it first, or leave the row out with --rows" if request.generated else "name another"
+            raise UserError(f"{name}: config.init {recipe.init} is not there; {rest}")
     known = {name: shown_to(recipe) for name, recipe in request.recipes.items()}
     lacking = {cell.name: known[cell.run] for cell in request.cells if (cell.modalities or set()) - known[cell.run]}
     if lacking:

@@ -117,8 +117,7 @@ class ClipSource:
         return self._length
 
     def __getitem__(self, index: int) -> Record:
-        decoders = {"frames": _KeepEncoded()}
-        return _record(self._features.deserialize_example_np(self._stored[index], decoders=decoders), self.labels)
+        return read_record(self._features, self._stored[index], self.labels)
 
     def without_media(self, index: int) -> Record:
         """The record without frames and spectrograms; most of the time to read one is theirs."""
@@ -184,6 +183,11 @@ def check_features(stored: Any, where: str | Path) -> None:
         raise UserError(
             f"{where}: was built with other features ({detail}{more}); build it anew into another --data_dir"
         )
+
+
+def read_record(features: tfds.features.FeaturesDict, stored: bytes, labels: Labels) -> Record:
+    """A record of `features` as it lies in a shard, its frames left encoded."""
+    return _record(features.deserialize_example_np(stored, decoders={"frames": _KeepEncoded()}), labels)
 
 
 def decode_jpeg(data: bytes) -> UInt8[np.ndarray, "224 224 3"]:

@@ -165,7 +165,7 @@ def build(recipe: Recipe, mesh: Mesh, *, with_trainable: bool = True, frozen_onl
     abstract, chosen = abstract_params(model, recipe, mesh)
     known: dict[str, Any] = _as_files_have_them(model, abstract)
     if recipe.init:
-        found = initial_tensors(recipe.init, BRANCHES & recipe.model.keys())
+        found = initial_tensors(recipe.init, known)
         known = flatten(overlay(unflatten(known), unflatten(found)))
     params = {path: leaf for path, leaf in abstract.items() if path in chosen and not with_trainable}
     missing = {path for path, leaf in known.items() if isinstance(leaf, jax.ShapeDtypeStruct) and path not in params}

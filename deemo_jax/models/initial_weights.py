@@ -11,23 +11,26 @@ from deemo_jax.core.run_folder.checkpoint import Checkpoints, choose, saved_step
 from deemo_jax.core.run_folder.workdir import Workdir, anchored
 from deemo_jax.models.weights import CONVERSION, Stored, flatten, open_tensors
 
+# Tensors that a recipe may choose not to use: ImageBind's head, which patch tokens do not pass.
+UNUSED = "audio/encoder/head/"
 # Runs that began with another run, one behind the other, at most.
 MOST_STAGES = 16
 
 
-def initial_tensors(init: str | Path, branches: Collection[str]) -> dict[str, Stored]:
+def initial_tensors(init: str | Path, paths: Collection[str]) -> dict[str, Stored]:
     """The tensors that `config.init` names; nothing is read of files.
 
     Those of a run are what it began with, and in their place what its newest checkpoint has learnt.
 
     Args:
         init: a safetensors file, the folder of a converted checkpoint, or the workdir of a run.
-        branches: 'audio' and 'video', where the model has them; tensors of others are left out.
+        paths: of the model's parameters. Tensors of a branch that it lacks, and of `UNUSED`, are left out.
 
     Raises:
         UserError: nothing of the kind is there, or it cannot be read.
     """
-    absent = tuple(f"{branch}/" for branch in BRANCHES - set(branches))
+    optional = (*(f"{branch}/" for branch in BRANCHES), UNUSED)
+    absent = tuple(part for part in optional if not any(path.startswith(part) for path in paths))
     found = _tensors(Path(init), MOST_STAGES)
     return {path: tensor for path, tensor in found.items() if not path.startswith(absent)}
 

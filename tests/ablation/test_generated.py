@@ -16,12 +16,18 @@ def recipe(folder, body):
     return file
 
 
-def test_the_rows_of_the_samples_recipe():
-    from configs import sample
+def test_rows_may_depend_on_the_recipe_with_its_changes(tmp_path):
+    file = tmp_path / "recipe.py"
+    file.write_text("def sweep(recipe):\n    yield 'half', {'data.frames': recipe['data']['frames'] // 2}\n")
+    config = {**CONFIG, "data": {**CONFIG["data"], "frames": 12}}
+    assert read_sweep(file, config) == {"half": {"data.frames": 6}}
 
-    rows = read_sweep(sample.__file__, plain(sample.get_config()))
-    assert [*rows] == ["as_it_is", "fewer_queries", "four_frames", "projections_only"]
-    assert rows["four_frames"] == {"data.frames": 4}
+
+def test_some_rows_may_be_wanted(tmp_path):
+    file = recipe(tmp_path, "yield from [('a', {}), ('b', {'data.frames': 1}), ('c', {'data.frames': 4})]")
+    assert [*read_sweep(file, CONFIG, ["c", "a"])] == ["a", "c"]
+    with pytest.raises(UserError, match="has no such row; it has a, b, c"):
+        read_sweep(file, CONFIG, ["d", "a"])
 
 
 @pytest.mark.parametrize(

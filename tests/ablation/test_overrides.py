@@ -30,3 +30,12 @@ def test_columns_are_the_keys_in_which_rows_differ():
         "more": {"a.b.queries": "8", "a.b": "joint", "trainable": '["x"]'},
         "other": {"a.b.queries": "4", "a.b": "each", "trainable": "[]"},
     }
+
+
+def test_where_rows_differ_in_many_keys_one_column_has_what_each_changes():
+    rows = {"few": {"a.b.queries": 8, "a.b.x": 2}, "other": {"a.b": {"name": "each"}, "a.c": 2, "trainable": []}}
+    assert differing(CONFIG, {**rows, "as_it_is": {}}) == {
+        "few": {"changes": "a.b.queries=8 a.b.x=2"},
+        "other": {"changes": "a.b=each a.c=2 trainable=[]"},
+        "as_it_is": {"changes": ""},
+    }

@@ -177,3 +177,13 @@ def test_a_subset_that_the_recipe_does_not_show_is_refused(request_of):
     config = {**asked.config, "data": {**asked.config["data"], "modalities": "video,transcript"}}
     with pytest.raises(UserError, match="--subsets A: this recipe's model is shown video,transcript only"):
         check(dataclasses.replace(asked, config=config))
+
+
+def test_weights_that_are_not_there_are_told_before_anything_is_trained(trained, request_of, tmp_path):
+    asked = request_of("T", "training")
+    first = {**asked.config, "init": str(tmp_path / "stage1")}
+    with pytest.raises(UserError, match="stage1 is not there; name another"):
+        check(dataclasses.replace(asked, config=first))
+    with pytest.raises(UserError, match="make it first, or leave the row out with --rows"):
+        check(dataclasses.replace(asked, config=first, generated={"T": {}}))
+    assert trained == []

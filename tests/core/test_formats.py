@@ -1,6 +1,6 @@
 """The examples of file formats are taken by the readers themselves, shown by the commands, and in the documentation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +8,15 @@ import pytest
 
 from deemo_jax import build, deidentify, redact
 from deemo_jax.audit.attacks.words.spoken_texts import read_texts
-from deemo_jax.core import formats
+from deemo_jax.core import caption_formats, formats
 from deemo_jax.core.schema import DEEMO_LABELS
 from deemo_jax.data.build.annotations import read_annotations, unused_keys
 from deemo_jax.data.build.attestation import load_attestation
 from deemo_jax.data.build.splits import read_splits
+from deemo_jax.data.captions.caption_file import read_captions
+from deemo_jax.data.captions.cc3m import read_cc3m
+from deemo_jax.data.captions.rows import CaptionRow, Entry
+from deemo_jax.data.captions.webvid import read_webvid
 from deemo_jax.data.card.holder_card import read_card
 from deemo_jax.deid import source_map
 from deemo_jax.deid.source_spans import read_segments
@@ -29,6 +33,19 @@ from deemo_jax.evaluation.reading.wheel import read_wheel
 from deemo_jax.evaluation.truth import read_truth
 from deemo_jax.evaluation.word_rows import read_word_rows
 
+
+def _rows(read: Callable[[Path], Iterator[Entry]]) -> Callable[[Path], list[Entry]]:
+    """Reads all rows of a file with captions, none of which is left out."""
+
+    def whole(path: Path) -> list[Entry]:
+        rows = [*read(path)]
+        assert rows and all(isinstance(row, CaptionRow) for row in rows)
+        return rows
+
+    return whole
+
+
+ALL = (*formats.ALL, *caption_formats.ALL)
 DOCS = Path(__file__).parents[2] / "docs" / "formats.md"
 READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], bool]]] = [
     (formats.ANNOTATIONS, "a.jsonl", read_annotations, lambda read: read["c02"].nfbl[0].end_s == 4),
@@ -66,6 +83,10 @@ READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], 
         lambda read: read == {"c01": ["theirs"], "c02": ["tie"]},
     ),
     (formats.KEYWORDS, "k.json", read_sources, lambda read: [source.name for source in read] == ["voice", "hands"]),
+    (caption_formats.CAPTIONS, "c.jsonl", _rows(read_captions), lambda read: read[1].clip_id == "boats"),
+    (caption_formats.WEBVID, "w.csv", _rows(read_webvid), lambda read: read[0].media == "000001_000050/1001.mp4"),
+    (caption_formats.CHAT, "chat.json", _rows(read_cc3m), lambda read: read[0].caption.startswith("a red bicycle")),
+    (caption_formats.FILTER_CAP, "f.json", _rows(read_cc3m), lambda read: read[0].media == "GCC_train_000000001.jpg"),
     (formats.PREDICTIONS, "p.jsonl", lambda p: by_set(read_predictions(p)), lambda read: len(read["all"]) == 2),
 ]
 
@@ -80,10 +101,10 @@ def test_an_example_is_what_its_reader_takes(
 
 
 def test_every_format_has_a_reader_here_and_stands_in_the_documentation() -> None:
-    assert {form.title for form, *_ in READERS} == {form.title for form in formats.ALL}
+    assert {form.title for form, *_ in READERS} == {form.title for form in ALL}
     documented = DOCS.read_text(encoding="utf-8")
-    for form in formats.ALL:
-        assert form.markdown() in documented, f"docs/formats.md: {form.title} is not as deemo_jax/core/formats.py says"
+    for form in ALL:
+        assert form.markdown() in documented, f"docs/formats.md: {form.title} is not as deemo_jax/core says"
 
 
 def test_commands_show_the_formats_that_concern_them(
@@ -91,7 +112,13 @@ def test_commands_show_the_formats_that_concern_them(
 ) -> None:
     assert build.main(["--show_format"]) == 0
     shown = capsys.readouterr().out
-    assert all(form.text() in shown for form in (formats.ANNOTATIONS, formats.SPLITS, formats.ATTESTATION))
+    assert all(form.text() in shown for form in (formats.ANNOTATIONS, formats.ATTESTATION, *caption_formats.ALL))
+    assert build.main(["cc3m", "--show_format"]) == 0
+    shown = capsys.readouterr().out
+    assert caption_formats.CHAT.text() in shown and formats.SPLITS.title not in shown
+    assert build.main(["deemo_mer", "--show_format"]) == 0
+    shown = capsys.readouterr().out
+    assert formats.SPLITS.text() in shown and caption_formats.CHAT.title not in shown
     assert deidentify.main(["--show_format"]) == 0
     shown = capsys.readouterr().out
     assert all(form.text() in shown for form in (formats.TRACKS, formats.SPEAKERS)) and "not_faces" in shown

@@ -15,14 +15,17 @@ from deemo_jax.core.files import sha256
 from deemo_jax.core.schema import ABSENT, RAW_TRANSCRIPT
 from deemo_jax.core.versions import version
 from deemo_jax.data.build.records import JPEG_QUALITY, encode_jpeg
-from deemo_jax.data.captions.faces import SETTINGS, stored_frame
+from deemo_jax.data.captions.faces import ENLARGED, SETTINGS, stored_frame
 from deemo_jax.data.captions.media import MediaError, media_file, pictures
 from deemo_jax.data.captions.rows import Entry, SkippedRow
 from deemo_jax.data.captions.turn_row import TurnRow
 from deemo_jax.deid.video.detection.face_network import model_path
 
 KEPT = "faces kept, as they are in the source"
-COVERED = f"deemo_jax {SETTINGS.mask}, CenterFace {SETTINGS.threshold:g}, each stored frame searched alone at full size"
+COVERED = (
+    f"deemo_jax {SETTINGS.mask}, CenterFace {SETTINGS.threshold:g}, each stored frame searched alone, small ones"
+    f" enlarged {ENLARGED} times"
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class RecordMaker:
         made: dict[str, Any] = {"frames": self.frames, "jpeg_quality": JPEG_QUALITY, "keep_faces": self.keep_faces}
         if not self.keep_faces:
             made |= {name: getattr(SETTINGS, name) for name in ("mask", "threshold", "margin", "smallest_face")}
+            made["enlarged"] = ENLARGED
         return made
 
 

@@ -7,10 +7,6 @@ from deemo_jax.training.fit.plan import Plan
 # Share of the peak that published training of 7B and 8B models reaches on these chips: MaxText, torchtitan and levanter
 # report 33 to 65 %.
 USUAL_MFU = 0.4
-# Clips that one core reads, decodes (8 frames of 224x224, 8 spectrograms) and puts into batches in a second of
-# processor time, on a Xeon of 2.5 GHz: the median of 6 passes over 160 clips of the sample (122 to 137), timed as
-# `python -m benchmarks.input_pipeline` does.
-DECODE_RATE = 130.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,12 +16,12 @@ class Question:
     Attributes:
         clips: of an epoch; None where it is not known.
         price: of a chip for an hour, in any currency; None for no money.
-        decode_rate: clips that a core prepares in a second.
+        decode_rate: clips that a core prepares in a second, without the feature cache; None where it is not known.
     """
 
     clips: int | None = None
     price: float | None = None
-    decode_rate: float = DECODE_RATE
+    decode_rate: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +32,8 @@ class Cost:
         mfu: model FLOPs as a share of the peak.
         step: seconds.
         samples: a second, over all chips.
-        cores: for decoding, over all hosts.
+        cores: that prepare the samples without the feature cache, over all hosts; None where it is not known how many
+            one core prepares.
         hours: of an epoch; None where its length is not known.
         chip_hours: of an epoch.
         money: of an epoch; None without a price.
@@ -45,7 +42,7 @@ class Cost:
     mfu: float
     step: float
     samples: float
-    cores: float
+    cores: float | None
     hours: float | None
     chip_hours: float | None
     money: float | None
@@ -66,5 +63,6 @@ def _cost(plan: Plan, step: float, peak: float, question: Question) -> Cost:
     hours = None if question.clips is None else question.clips / samples / 3600
     chip_hours = None if hours is None else hours * plan.topology.chips
     money = None if chip_hours is None or question.price is None else chip_hours * question.price
+    cores = None if question.decode_rate is None else samples / question.decode_rate
     mfu = plan.model_flops / (step * peak)
-    return Cost(mfu, step, samples, samples / question.decode_rate, hours, chip_hours, money)
+    return Cost(mfu, step, samples, cores, hours, chip_hours, money)

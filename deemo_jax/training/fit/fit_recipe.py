@@ -1,5 +1,6 @@
 """The whole of `python -m deemo_jax.fit`: a recipe and a topology in, a report out."""
 
+import dataclasses
 import sys
 
 from deemo_jax.core.config import Config
@@ -8,6 +9,7 @@ from deemo_jax.core.recipe import Recipe
 from deemo_jax.models import mesh as mesh_lib
 from deemo_jax.training.fit.advice import advice
 from deemo_jax.training.fit.cost import Question, costs
+from deemo_jax.training.fit.decode_rate import decode_rate
 from deemo_jax.training.fit.plan import Planner
 from deemo_jax.training.fit.report import Report
 from deemo_jax.training.fit.search import search
@@ -28,7 +30,7 @@ def fit_recipe(
     Args:
         config: see `deemo_jax.core.recipe.Recipe`; data and weights need not be there.
         topology: see `deemo_jax.training.fit.topology.parse`.
-        question: what is asked beside.
+        question: what is asked beside; a rate of decoding that it lacks is timed here.
         compiles: whether the step is compiled where that is possible.
         searches: whether other meshes, batch sizes and remat policies are tried; the report is then of the best.
         command: that was given, for the report.
@@ -48,6 +50,8 @@ def fit_recipe(
         _say("traces the step" + (" and compiles it: minutes at full width" if planner.compiles else ""))
         plan = planner.plan(recipe)
     lines = [] if plan.fits else advice(planner, plan)
+    if plan.bound is not None and question.decode_rate is None:
+        question = dataclasses.replace(question, decode_rate=decode_rate(recipe.data))
     return Report(plan, costs(plan, question), lines, found, command)
 
 

@@ -187,9 +187,9 @@ class Report:
             ("step, ms", *(milliseconds(cost.step) for cost in columns)),
             ("samples a second", *(f"{cost.samples:,.1f}" for cost in columns)),
             ("MFU", *(f"{cost.mfu:.0%}" for cost in columns)),
-            ("cores that decode", *(f"{cost.cores:,.1f}" for cost in columns)),
         ]
         for label, key in (
+            ("cores that decode, without the feature cache", "cores"),
             ("hours an epoch", "hours"),
             ("chip-hours an epoch", "chip_hours"),
             ("money an epoch", "money"),
@@ -197,7 +197,9 @@ class Report:
             values = [getattr(cost, key) for cost in columns]
             if None not in values:
                 rows.append((label, *(f"{value:,.2f}" if value >= 1 else f"{value:.2g}" for value in values)))
-        return Table("An epoch", ("", *names.values()), tuple(rows), right=(1, 2))
+        first = columns[0]
+        rate = f" (a core decodes {first.samples / first.cores:,.0f} clips a second)" if first.cores else ""
+        return Table(f"An epoch{rate}", ("", *names.values()), tuple(rows), right=(1, 2))
 
     def _others(self) -> Table:
         rows = [

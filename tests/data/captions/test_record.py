@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deemo_jax.data.captions.faces import find_faces
+from deemo_jax.data.captions.media import StillPicture
 from deemo_jax.data.captions.record import RecordMaker
 from deemo_jax.data.captions.rows import CaptionRow, SkippedRow
 from deemo_jax.data.captions.skips import SkipKind
@@ -49,6 +51,14 @@ def test_faces_are_covered_and_only_they(tmp_path: Path, face: np.ndarray) -> No
     assert film["faces"] == 3 and all(np.abs(f[middle].astype(int) - 127).max() < 12 for f in frames(film))
     bare = made(tmp_path, "bare.png")
     assert bare["faces"] == 0 and bare["frames"] == made(tmp_path, "bare.png", keep_faces=True)["frames"]
+
+
+@pytest.mark.parametrize(("size", "covered"), [((160, 120), 1), ((800, 600), 0)])
+def test_a_small_picture_is_searched_enlarged(size: tuple[int, int], covered: int, face: np.ndarray) -> None:
+    """A face of some 14 pixels, which the detector does not see at full size."""
+    image = np.full((*size[::-1], 3), COLOUR, np.uint8)
+    image[40:64, 60:84] = cv2.resize(face, (24, 24), interpolation=cv2.INTER_AREA)
+    assert len(find_faces(StillPicture(image))) == covered
 
 
 def test_a_video_has_uniform_frames_and_a_short_one_all_of_its(tmp_path: Path) -> None:

@@ -81,5 +81,5 @@ def test_an_epoch_costs_chips_times_hours_times_price() -> None:
     assert bound.chip_hours == pytest.approx(4 * bound.hours) and bound.money == pytest.approx(2 * bound.chip_hours)
     assert bound.cores == pytest.approx(bound.samples / 10)
     assert found["usual"].step >= bound.step and found["usual"].mfu <= 0.4 + 1e-9
-    assert costs(plan, Question())["bound"].money is None
+    assert (costs(plan, Question())["bound"].money, costs(plan, Question())["bound"].cores) == (None, None)
     assert costs(dataclasses.replace(plan, bound=None), Question()) == {}
