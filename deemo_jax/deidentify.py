@@ -77,7 +77,12 @@ def parser() -> argparse.ArgumentParser:
         help="height of the smallest face to catch, as a share of the picture's shorter side (default %(default)s);"
         " twice the share is four times as fast",
     )
-    flags.add_argument("--mask", choices=MASKS, help="how faces are covered (default solid; gaussian in mode paper)")
+    flags.add_argument(
+        "--mask",
+        choices=MASKS,
+        help="how faces are covered: solid (default), one grey; mosaic, 5 by 5 greys that are the same for every face;"
+        " gaussian (in mode paper), a blur, which is weak",
+    )
     flags.add_argument(
         "--background",
         choices=BACKGROUNDS,

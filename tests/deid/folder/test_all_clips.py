@@ -250,6 +250,22 @@ def test_a_replacement_that_was_killed_is_finished_by_the_next_run(accepted, key
     assert manifest.settings["mask"] == "mosaic" and len(contents(out)) == 4
 
 
+def test_a_mosaic_of_a_version_that_showed_colours_of_the_face_is_made_anew(accepted, key, monkeypatch):
+    source, out, _ = accepted
+    path, mosaic = out / "speaker.manifest.json", dataclasses.replace(STRICT, mask="mosaic")
+    row = json.loads(path.read_text())
+
+    def anew(*args, **options):
+        raise UserError("made anew")
+
+    monkeypatch.setattr("deemo_jax.deid.clip.deidentify_clip", anew)
+    old = {name: value for name, value in row["settings"].items() if name != "background"}
+    for settings, mask, status in ((old, "solid", "kept"), (old, "mosaic", "bad"), (row["settings"], "mosaic", "kept")):
+        path.write_text(json.dumps(row | {"settings": settings | {"mask": mask}}))
+        asked = STRICT if mask == "solid" else mosaic
+        assert deidentify_all([source], out, asked, key, clip_ids="stem")[0].status == status
+
+
 def test_tracks_changed_by_hand_are_not_overwritten(make_clip, tmp_path, key):
     source, out = make_clip(tmp_path / "speaker.mp4", frames=3).path, tmp_path / "out"
     deidentify_all([source], out, STRICT, key, clip_ids="stem")

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from deemo_jax.deid.settings import MASKS
-from deemo_jax.deid.video.masks import FILL, GRID, cover, cover_planar, enlarge, region
+from deemo_jax.deid.video.masks import FILL, MOSAIC, cover, cover_planar, enlarge, region
 from deemo_jax.media.picture import Frame, layers
 
 
@@ -33,12 +33,17 @@ def test_gaussian_is_a_strong_blur_on_the_whole_rectangle():
     assert abs(covered[12, 12].astype(int) - image[12, 12]).max() > 3  # the corners too, unlike an ellipse's
 
 
-def test_a_mosaic_shows_as_many_colours_however_large_the_face():
+def test_a_mosaic_has_the_same_greys_however_large_the_face_and_nothing_of_it():
     image = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
-    for side in (40, 150):
-        covered = cover(image, [[10, 20, 10 + side, 20 + side]], "mosaic")[20 : 20 + side, 10 : 10 + side]
-        assert len(np.unique(covered.reshape(-1, 3), axis=0)) <= GRID**2
-        np.testing.assert_allclose(covered.mean(), image[20 : 20 + side, 10 : 10 + side].mean(), atol=3)
+    for side in (1, 3, 40, 150):
+        rectangle = [[10, 20, 10 + side, 20 + side]]
+        covered = cover(image, rectangle, "mosaic")
+        inside = covered[20 : 20 + side, 10 : 10 + side]
+        assert set(np.unique(inside)) <= set(np.unique(MOSAIC)) and (inside == inside[..., :1]).all()
+        assert side < 5 or len(np.unique(inside)) == 25
+        np.testing.assert_array_equal(inside, cover(255 - image, rectangle, "mosaic")[20 : 20 + side, 10 : 10 + side])
+        covered[20 : 20 + side, 10 : 10 + side] = image[20 : 20 + side, 10 : 10 + side]
+        np.testing.assert_array_equal(covered, image)
 
 
 @pytest.mark.parametrize("mask", MASKS)
@@ -53,14 +58,15 @@ def test_planes_are_covered_as_pictures_are(mask):
     assert apart.mean() < 3 and np.quantile(apart, 0.95) <= (1 if mask == "solid" else 10)
 
 
-def test_no_plane_keeps_anything_under_a_rectangle():
+@pytest.mark.parametrize("mask", ["solid", "mosaic"])
+def test_no_plane_keeps_anything_under_a_rectangle(mask):
     """Rectangles with odd edges too: a pixel of colour is as wide as two of brightness."""
     rng = np.random.default_rng(0)
     rectangles = [[11, 7, 51, 41], [60, 50, 61, 51]]
     hidden = region(rectangles, 96, 64)
     one, other = (Frame(0, 0.0, rng.integers(0, 256, (64, 96, 3), np.uint8)).planar() for _ in range(2))
     original = one.planes.copy()
-    covered = [layers(cover_planar(planar, rectangles, "solid").planes) for planar in (one, other)]
+    covered = [layers(cover_planar(planar, rectangles, mask).planes) for planar in (one, other)]
     np.testing.assert_array_equal(covered[0][0][hidden], covered[1][0][hidden])
     touched = hidden.reshape(32, 2, 48, 2).any(axis=(1, 3))
     for a, b, before in zip(covered[0][1], covered[1][1], layers(original)[1], strict=True):
