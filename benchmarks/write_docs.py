@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "hard_faces": ("benchmarks.hard_faces", "--out", "runs/hard_faces"),
     "words": ("benchmarks.privacy.words",),
     "words_attack": ("benchmarks.privacy.words_attack",),
+    "background": ("benchmarks.privacy.background", "--workers", "2"),
     "voices": ("benchmarks.voices",),
     "captions": ("benchmarks.captions",),
     "report_page": ("benchmarks.report_page",),

@@ -35,23 +35,39 @@ class Film:
 
     def frame(self, t: int, noise: int | None = None) -> UInt8[np.ndarray, "H W 3"]:
         """The RGB frame of the t-th pose, with the noise of the `noise`-th frame; of its own where None."""
-        place, stage = self.placement, self._stage
+        stage = self._stage
         canvas = stage.canvas
         np.copyto(canvas, stage.back)
+        self._draw(canvas, t, stage)
+        return stage.sensor.develop(canvas, t if noise is None else noise)
+
+    def _draw(self, canvas: UInt8[np.ndarray, "_ _ 3"], t: int, stage: "_Stage", alone: bool = False) -> None:
+        """Draws the person; unless they are `alone`, their shadows and the microphone too."""
+        place = self.placement
         # Back to front.
         paste_at(canvas[: stage.desk], stage.torso, place.torso[t])
-        arms.cast_shadows(canvas[stage.shaded :], self._arms[t])
+        if not alone:
+            arms.cast_shadows(canvas[stage.shaded :], self._arms[t])
         for arm, outline in enumerate(self._arms[t]):
             arms.draw_sleeve(canvas, outline, self._identity.outfit)
             if place.crossed[t, arm]:  # the other arm lies over this hand
                 paste(canvas, stage.hand(place.levels[t, arm]), place.hands[t, arm])
         paste_at(canvas, stage.yoke, place.torso[t])
         paste(canvas, stage.head.sprite, place.head[t])
-        paste_at(canvas, stage.microphone, stage.microphone_at)
+        if not alone:
+            paste_at(canvas, stage.microphone, stage.microphone_at)
         for arm in (0, 1):
             if not place.crossed[t, arm]:
                 paste(canvas, stage.hand(place.levels[t, arm]), place.hands[t, arm])
-        return stage.sensor.develop(canvas, t if noise is None else noise)
+
+    def person_pixels(self, t: int) -> Bool[np.ndarray, "H W"]:
+        """The pixels of the person, those behind the microphone among them."""
+        dark, light = (np.full_like(self._stage.back, level) for level in (0, 255))
+        for canvas in (dark, light):
+            self._draw(canvas, t, self._stage, alone=True)
+        size = (self._camera.width, self._camera.height)
+        # What is of the person looks the same before every wall.
+        return cv2.resize(cv2.absdiff(light, dark).max(axis=2), size, interpolation=cv2.INTER_AREA) < 128
 
     def hand_pixels(self, t: int) -> Bool[np.ndarray, "H W"]:
         """The pixels of both hands, those that an arm hides among them."""

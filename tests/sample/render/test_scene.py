@@ -46,6 +46,16 @@ def test_the_detector_finds_the_true_face_and_no_other():
         assert scores.max() < 0.2
 
 
+def test_the_pixels_of_the_person_hold_face_and_hands_and_no_wall():
+    film = Film(make_identity(0, 2), CAMERA, [motion.IDLE])
+    person, hands = film.person_pixels(0), film.hand_pixels(0)
+    x0, y0, x1, y1 = (round(value) for value in film.placement.faces[0])
+    assert (
+        person[hands].mean() > 0.99 and person[y0 + 10 : y1 - 10, x0 + 10 : x1 - 10].all() and 0.1 < person.mean() < 0.5
+    )
+    assert not person[:80, :80].any() and not person[:80, -80:].any() and not person[:, -30:].any()
+
+
 def test_the_face_box_moves_exactly_as_the_pixels_do():
     identity = make_identity(0, 2)
     film = Film(identity, CAMERA, [motion.IDLE, dataclasses.replace(motion.IDLE, head=(6.0, -4.0))])

@@ -5,7 +5,7 @@ What is not surely a person counts as background, and so does all of a picture i
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,15 @@ class PeopleOnly:
         lost: frames of the copy in which a face is covered and no person is found, once they are written.
     """
 
-    def __init__(self, kept: KeptFrames, rectangles: Rectangles, settings: Settings, key: VoiceKey, named: str):
+    def __init__(
+        self,
+        kept: KeptFrames,
+        rectangles: Rectangles,
+        settings: Settings,
+        key: VoiceKey,
+        named: str,
+        find: Callable[[UInt8[np.ndarray, "H W 3"]], Float32[np.ndarray, "H W"]] = person_probability,
+    ):
         """Reads nothing yet.
 
         Args:
@@ -55,7 +63,9 @@ class PeopleOnly:
             settings: how faces are covered, and what takes the background's place.
             key: under which the noise of a soft backdrop is drawn.
             named: pseudonym of the recording, for which it is drawn.
+            find: gives how probable a person is at each pixel of a picture of 256x256.
         """
+        self._find = find
         self._kept, self._rectangles, self._settings = kept, rectangles, settings
         self._draws = key.generator("backdrop", named)
         self._backdrop: UInt8[np.ndarray, "R W"] | None = None
@@ -86,7 +96,7 @@ class PeopleOnly:
     def _see(self, frame: tuple[Picture, tuple[Rectangle, ...]]) -> _Seen:
         picture, rectangles = frame
         covered = masks.cover_planar(picture.planar(), rectangles, self._settings.mask)
-        return _Seen(covered, rectangles, person_probability(picture.rgb(SIDE, SIDE)))
+        return _Seen(covered, rectangles, self._find(picture.rgb(SIDE, SIDE)))
 
     def _people(
         self, near: tuple[_Seen, _Seen, _Seen]

@@ -39,12 +39,12 @@ class Film(list):
     path, threads, stage = Path("film.mp4"), 1, ""
 
 
-def written(images, rectangles, key, settings=GREY, threads=1):
+def written(images, rectangles, key, settings=GREY, threads=1, **find):
     """The brightness and colours of every picture, and what is on record."""
     film = Film(Shown(t, t / 10, image) for t, image in enumerate(images))
     film.threads = threads
     kept = KeptFrames(film, film[0].size, tuple(frame.time_s for frame in film))
-    people = PeopleOnly(kept, tuple(map(tuple, rectangles)), settings, key, "c1")
+    people = PeopleOnly(kept, tuple(map(tuple, rectangles)), settings, key, "c1", **find)
     return [layers(picture.planes) for picture in people.pictures()], people
 
 
@@ -68,9 +68,9 @@ def test_the_person_stays_and_what_is_around_them_has_no_say(key):
     known = person_network.person_probability(cv2.resize(image, (256, 256), interpolation=cv2.INTER_AREA))
     poison = np.random.default_rng(0).integers(0, 256, image.shape, np.uint8)
     poisoned = np.where(cv2.dilate((~plain).astype(np.uint8), np.ones((3, 3)))[..., None] > 0, image, poison)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deemo_jax.deid.video.background.people_only.person_probability", lambda _: known)
-        (before, tints), (after, others) = (written([each], [[face]], key)[0][0] for each in (image, poisoned))
+    (before, tints), (after, others) = (
+        written([each], [[face]], key, find=lambda _: known)[0][0] for each in (image, poisoned)
+    )
     np.testing.assert_array_equal(before, after)
     # A colour pixel is an average over more than its own four pixels before it comes here.
     assert np.abs(tints.astype(int) - others).max() <= 40 and (tints != others).mean() < 0.02
