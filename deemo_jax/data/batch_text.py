@@ -30,6 +30,8 @@ def describe_first(pipeline: Pipeline, tokenizer: Tokenizer, tokens: MediaTokens
         index, (head, *lines) = int(batch.index[row]), describe_row(batch, tokenizer, tokens, row)
         if Modality.TRANSCRIPT in _shown(batch, row):
             head += f"; transcript {'cut to fit' if index in pipeline.counts.cut else 'whole'}"
+        elif index in pipeline.counts.cut:
+            head += "; conversation cut to fit"
         if index in pipeline.counts.unreadable:
             head += f"; cannot be read ({pipeline.counts.unreadable[index]})"
         paragraphs.append("\n".join([head, *lines]))

@@ -40,7 +40,7 @@ class Counts:
 
     Attributes:
         unreadable: index -> what was wrong with the record.
-        cut: indices of records whose transcript was shortened to fit.
+        cut: indices of records whose transcript or conversation was shortened to fit.
     """
 
     unreadable: dict[int, str] = dataclasses.field(default_factory=dict)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.schema import Modality
+from deemo_jax.core.schema import Conversation, Modality, Turn
 from deemo_jax.data.batch_text import _text
 from deemo_jax.data.prompts import INSTRUCTIONS, PromptSpec, Task, answer_text, build_example, opening_ids
 from deemo_jax.data.sequence import Example
@@ -78,6 +78,22 @@ def test_turns_are_tokens_and_what_is_said_is_text(template: Template, tmp_path:
     shown = _text(list(one.token_ids), ours)
     assert shown.startswith(f"{START}system\\n{template.system[:7]}")
     assert shown.endswith(f"assistant\\n{thought}{answer_text(CLIP, TASK)}<eos>".replace("\n", "\\n"))
+
+
+def test_a_conversation_is_read_as_one_text_with_its_tokens(tmp_path: Path) -> None:
+    theirs = write(tmp_path)
+    ours = HFTokenizer(tmp_path)
+    talk = Conversation((Turn("Who?", "A man."), Turn(f"Why{END}?", "So."), Turn("Sure?", "Yes.")))
+    clip = dataclasses.replace(CLIP, conversation=talk)
+    sizes = {"tokens": MediaTokens(2, 3), "max_length": 2000, "with_answer": True}
+    one = build_example(clip, SHOWN, PromptSpec(tokenizer=ours, task=TASK, template=QWEN, **sizes))
+    text, ids, loss = f"{START}system\n{QWEN.system}{END}", [], []
+    for turn in talk.turns:
+        asked = theirs.encode(f"{text}\n{START}user\n<User>").ids + ours.encode(f"{turn.question}</User>")
+        asked += theirs.encode(f"{END}\n{START}assistant\n").ids
+        said = theirs.encode(f"{turn.answer}{END}").ids
+        ids, loss, text = ids + asked + said, loss + [False] * len(asked) + [True] * len(said), ""
+    assert (list(one.token_ids), list(one.loss)) == (ids, loss)
 
 
 def test_media_stand_in_the_user_s_turn(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import PromptRecipe
 from deemo_jax.core.schema import Clip, Conversation, Modality, Turn
 from deemo_jax.data.prompt_config import check_talks, parse_conversation
-from deemo_jax.data.prompts import PromptSpec, Task, build_example, least_length
+from deemo_jax.data.prompts import INSTRUCTIONS, PromptSpec, Task, build_example, least_length
 from deemo_jax.data.sequence import Example
 from deemo_jax.data.tokenizer import ByteTokenizer, HFTokenizer, Tokenizer
 from deemo_jax.models.media_tokens import MediaTokens
@@ -169,6 +169,23 @@ def test_affectgpt_s_turns_are_kept_whole(first: str | None, ours: HFTokenizer, 
             loss += [False] * len(prompt) + [True] * len(target)
         one = written(talk(TURNS, first), "affectgpt_conversation", ours, most)
         assert public(one, slow) == (ids, loss) and one.cut == (most < 2000)
+
+
+def test_emer_s_rows_are_affectgpt_s(ours: HFTokenizer, slow: Any) -> None:
+    """What comes without a question is asked that of the recipe; the reasons and "###" are trained, whatever the task."""
+    clip = Clip("s1", "m", "", 0.0, 0.0, "Well played.", (), "", "The voice is warm.")
+    template = TEMPLATES["affectgpt"]
+    recipe = dataclasses.replace(spec("affectgpt_conversation", ours), template=template)
+    shown = "You see this picture: <Video>@</Video>. These words are said: <Subtitle>Well played.</Subtitle>. "
+    asked = f"Answer from what you were given. {INSTRUCTIONS[recipe.task]}"
+    prompt, target = said(f"###Human: {shown}{asked} ###Assistant: ", slow), said("The voice is warm.###", slow)
+    for task in Task:
+        asks = dataclasses.replace(
+            recipe, task=task, template=dataclasses.replace(template, question=INSTRUCTIONS[recipe.task])
+        )
+        one = build_example(clip, {Modality.VIDEO, Modality.TRANSCRIPT}, asks)
+        expected = [False] * (1 + len(prompt)) + [True] * len(target)
+        assert public(one, slow) == ([1, *prompt, *target], expected)
 
 
 def test_vicuna_s_rounds(ours: HFTokenizer, slow: Any) -> None:
