@@ -172,7 +172,7 @@ def test_affectgpt_s_turns_are_kept_whole(first: str | None, ours: HFTokenizer, 
 
 
 def test_emer_s_rows_are_affectgpt_s(ours: HFTokenizer, slow: Any) -> None:
-    """What comes without a question is asked that of the recipe; the reasons and "###" are trained, whatever the task."""
+    """What comes without a question is asked that of the recipe; reasons and "###" are trained, whatever the task."""
     clip = Clip("s1", "m", "", 0.0, 0.0, "Well played.", (), "", "The voice is warm.")
     template = TEMPLATES["affectgpt"]
     recipe = dataclasses.replace(spec("affectgpt_conversation", ours), template=template)
