@@ -41,6 +41,12 @@ def parser() -> argparse.ArgumentParser:
     long.add_argument(
         "--report", action="store_true", help="also the long parts, and DIR/audit/report.html with plots and sheets"
     )
+    long.add_argument(
+        "--certificate",
+        action="store_true",
+        help="the same as --report, and DIR/audit/certificate.html: what was done, what attacked it, what was not"
+        " measured, and the hashes of all files, to be printed and filed",
+    )
     long.add_argument("--detector", type=Path, metavar="ONNX", help="a third face detector, YuNet of OpenCV's zoo")
     long.add_argument(
         "--attacks", action="store_true", help="try attackers on voices, and on faces where --face_embedder is given"
@@ -94,6 +100,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     flags = parser().parse_args(arguments)
     cli.tidy_when_terminated()
+    flags.report = flags.report or flags.certificate
     if min(flags.workers, flags.every, flags.clips) < 1:
         raise UserError(
             f"--workers {flags.workers}, --every {flags.every}, --clips {flags.clips}: at least 1 is needed"
@@ -147,6 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         workers=flags.workers,
         every=flags.every,
         report=flags.report,
+        certificate=flags.certificate,
+        command=tuple(sys.argv[1:] if arguments is None else arguments),
         detector=flags.detector,
         attacks=flags.attacks,
         face_embedder=flags.face_embedder,

@@ -1,13 +1,18 @@
 """The audit of a folder of de-identified clips: checks every clip and, with a report, measures what attackers get."""
 
 import dataclasses
+import datetime
 from pathlib import Path
 
 from deemo_jax.audit import human_check, report
 from deemo_jax.audit.audited_clips import find_clips
+from deemo_jax.audit.certificate.contents import contents
+from deemo_jax.audit.certificate.write_certificate import write_certificate
 from deemo_jax.audit.folder_check import PAGE, REPORT_DIR, RESULT, FolderCheck, check_all, write
 from deemo_jax.audit.options import DEFAULT, AuditOptions
 from deemo_jax.audit.report_parts import Section
+from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import sha256
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -20,6 +25,7 @@ class Audit:
         human: what a person saw on the sheets of an earlier report, in words.
         broken: promises that are broken, in words, beside those of `checks`.
         sections: the parts of the report; empty without one.
+        certificate: path of the certificate; None without one.
     """
 
     folder: Path
@@ -27,6 +33,7 @@ class Audit:
     human: str
     broken: tuple[str, ...]
     sections: tuple[Section, ...] = ()
+    certificate: Path | None = None
 
     @property
     def verdict(self) -> str | None:
@@ -38,6 +45,8 @@ class Audit:
         body = f"{self.checks.table()}\nhuman check: {self.human}"
         if self.sections:
             body = f"{report.text(self.sections)}\n\nreport: {self.folder / REPORT_DIR / PAGE}"
+        if self.certificate is not None:
+            body += f"\ncertificate: {self.certificate}"
         return f"{body}\nevery clip: {self.folder / RESULT}"
 
     def remarks(self) -> list[str]:
@@ -62,6 +71,8 @@ def audit(
         UserError: a file or folder is missing, is of other clips, or cannot be used. What is wrong with one clip is
             part of what is found.
     """
+    if options.certificate and not options.report:
+        raise UserError("a certificate needs the long parts; set AuditOptions(report=True)")
     if options.report:
         from deemo_jax.audit.sections import check_given, sections_of  # with plots; attackers import JAX
 
@@ -83,4 +94,17 @@ def audit(
     write(found, folder, sections=report.numbers(sections))
     report.write_page(folder / REPORT_DIR / PAGE, "Audit of de-identified clips", lead, sections)
     broken = tuple(failure for section in sections for failure in section.failures)
-    return Audit(folder, found, human, broken, tuple(sections))
+    certificate = None
+    if options.certificate:
+        told = contents(
+            clips,
+            found,
+            sections,
+            broken,
+            folder,
+            command=options.command,
+            date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+            result_sha256=sha256(folder / RESULT),
+        )
+        certificate = write_certificate(told, folder / REPORT_DIR)
+    return Audit(folder, found, human, broken, tuple(sections), certificate)

@@ -37,6 +37,8 @@ class AuditOptions:
             given as objects always work in this process.
         every: face detectors search one frame of so many.
         report: whether the long parts are measured and the page is written. All fields below are for them.
+        certificate: whether the certificate is written, too, which needs the long parts.
+        command: the words of the command line, for the certificate; empty where there is none.
         detector: ONNX file of one more face detector (`detectors.YuNet`).
         attacks: whether attackers are tried on voices and faces. The next four are for them.
         face_embedder: an ONNX file (`embedders.OnnxEmbedder`), "grey", or an object (`embedders.FaceEmbedder`).
@@ -53,6 +55,8 @@ class AuditOptions:
     workers: int = 0
     every: int = 1
     report: bool = False
+    certificate: bool = False
+    command: tuple[str, ...] = ()
     detector: Path | None = None
     attacks: bool = False
     face_embedder: "str | FaceEmbedder | None" = None

@@ -1,0 +1,68 @@
+"""Writes the certificate: one HTML file that loads nothing and runs nothing, and the hashes of all files beside it."""
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from deemo_jax.audit.certificate.command_told import without_paths
+from deemo_jax.audit.certificate.contents import Certificate
+from deemo_jax.audit.certificate.file_hashes import LISTING, write_listing
+from deemo_jax.core.files import atomic
+from deemo_jax.evaluation.page.shown_text import shown
+
+FOLDER = Path(__file__).parent
+TEMPLATE, STYLE = "certificate.html.jinja", "certificate.css"
+PAGE = "certificate.html"
+# An interval, as tables show it.
+BRACKETS = re.compile(r"\[[^\]]{1,30}\]")
+# In the style sheet, the place of the hash that stands at the foot of each printed page; digits of it.
+PLACE, DIGITS = "ROOT_HASH", 16
+
+
+def render(certificate: Certificate) -> str:
+    """The page. All texts are escaped by the template engine, whoever wrote them."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    environment.filters |= {"longest": longest, "together": together}
+    style = (FOLDER / STYLE).read_text(encoding="utf-8").replace(PLACE, certificate.hashes.root[:DIGITS])
+    allowed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return environment.get_template(TEMPLATE).render(
+        of=certificate,
+        style=Markup(style),
+        policy=f"default-src 'none'; style-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'",
+        listing=LISTING,
+    )
+
+
+def write_certificate(certificate: Certificate, folder: Path) -> Path:
+    """Writes page and hashes into `folder`, each whole or not at all; returns the path of the page."""
+    write_listing(certificate.hashes, folder)
+    with atomic(folder / PAGE) as temporary:
+        temporary.write_text(render(certificate), encoding="utf-8")
+    return folder / PAGE
+
+
+def longest(text: str) -> int:
+    """Characters of the longest word."""
+    return max(map(len, text.split()), default=0)
+
+
+def together(text: str) -> str:
+    """The text with blanks that do not break a line within brackets, in which intervals stand."""
+    return BRACKETS.sub(lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), text)
+
+
+def _shown(value: Any) -> Any:
+    """What the engine does to each value before it escapes it."""
+    return shown(without_paths(value)) if isinstance(value, str) and not isinstance(value, Markup) else value
