@@ -72,6 +72,7 @@ def test_what_is_said(certified):
         "Rooms and what is around people",
         "Names in captions, on tags and boards",
     ]
+    assert ("Captions and name tags in the picture", "not looked for", "1 of 1") in made.done
     assert "jane_smith" not in page and "Clips that break a promise: 1" in page and "What use is left" not in page
     assert dict(made.counts)["refused by de-identification"] == "3" and dict(made.counts)["could not be checked"] == "1"
 

@@ -57,6 +57,8 @@ MEANS: dict[str, dict[str, str]] = {
 SHOWN_ELSEWHERE = frozenset({"settings", "software", "voice", "faces", "sound"})
 # The largest count that is believed.
 MOST = 10**12
+# What the lack of a setting means, in manifests that are older than it.
+WITHOUT = {"background": "keep", "text_in_picture": "ignore"}
 # In every clip of this project, whatever its settings.
 ALWAYS = (
     ("Metadata of the files", "all tags, remarks of encoders, chapters and further tracks are left out"),
@@ -68,7 +70,7 @@ def what_was_done(manifests: Sequence[Manifest]) -> list[tuple[str, str, str]]:
     """For each thing that is changed: what it is, what was done, in how many clips."""
     rows: list[tuple[str, str, str]] = []
     for key, about in ABOUT.items():
-        values = collections.Counter(recorded(m.settings[key]) for m in manifests if key in m.settings)
+        values = collections.Counter(chosen(m, key) for m in manifests if key in m.settings or key in WITHOUT)
         rows += [
             (about, MEANS.get(key, {}).get(value, value), _of(count, len(manifests)))
             for value, count in values.most_common()
@@ -76,6 +78,11 @@ def what_was_done(manifests: Sequence[Manifest]) -> list[tuple[str, str, str]]:
     if silent := sum(manifest.silent for manifest in manifests):
         rows.append((ABOUT["voice"], "the clip has no sound", _of(silent, len(manifests))))
     return rows + [(about, done, _of(len(manifests), len(manifests))) for about, done in ALWAYS]
+
+
+def chosen(manifest: Manifest, key: str) -> str:
+    """A setting of a clip as text, also where its manifest is older than the setting."""
+    return recorded(manifest.settings.get(key, WITHOUT.get(key, "")))
 
 
 def all_recorded(found: Sequence[Mapping[str, object]]) -> list[tuple[str, str]]:

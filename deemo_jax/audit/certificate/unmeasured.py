@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from deemo_jax.audit.certificate.plain_words import chosen
 from deemo_jax.audit.report import UNKNOWN, verdict
 from deemo_jax.audit.report_parts import Section
 from deemo_jax.deid.manifest import Manifest
@@ -44,8 +45,8 @@ def not_measured_here(sections: Sequence[Section]) -> list[tuple[str, str]]:
 
 def never_measured(manifests: Sequence[Manifest]) -> list[tuple[str, str]]:
     """What this project cannot measure, and what the settings of these clips leave in the picture."""
-    kept = sum(manifest.settings.get("background", "keep") == "keep" for manifest in manifests)
-    unread = sum(manifest.settings.get("text_in_picture", "ignore") == "ignore" for manifest in manifests)
+    kept = sum(chosen(manifest, "background") == "keep" for manifest in manifests)
+    unread = sum(chosen(manifest, "text_in_picture") == "ignore" for manifest in manifests)
     left = [(what, why.format(f"{n:,}")) for (what, why), n in ((BACKGROUND, kept), (CAPTIONS, unread)) if n]
     return [*left, *NEVER]
 
