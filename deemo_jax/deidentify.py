@@ -23,6 +23,7 @@ from deemo_jax.deid.settings import (
     NO_TRACK,
     POLICIES,
     SPOKEN,
+    TEXTS,
     VOICES,
     Settings,
 )
@@ -90,6 +91,13 @@ def parser() -> argparse.ArgumentParser:
         help="what is seen around the people: keep it (default), grey (nothing of it is left; their outlines and"
         " clothes are), or blur (2 by 2 colours of the first picture with strong noise; weaker than grey). What is"
         " not surely a person counts as background; where no person is found in many frames the clip is refused",
+    )
+    flags.add_argument(
+        "--text_in_picture",
+        choices=TEXTS,
+        default=Settings().text_in_picture,
+        help="captions, name tags, logos: ignore (default: they are not looked for), cover them, or refuse clips that"
+        " show any. The last two need a model (make picture_models)",
     )
     flags.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
     flags.add_argument("--threads", type=int, metavar="N", help="of each process (default: the cores, shared out)")
@@ -220,7 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError("nothing to do: name video files or folders, and --out DIR (--help explains)")
     tool = voice_tool(flags)
     changes: dict[str, Any] = {"audio_track": flags.audio_track, "empty_scenes": flags.empty_scenes}
-    changes |= {"background": flags.background}
+    changes |= {"background": flags.background, "text_in_picture": flags.text_in_picture}
     changes |= {name: value for name in ("mask", "voice", "prosody") if (value := getattr(flags, name)) is not None}
     changes |= {"voice": COMMAND, "voice_command": tool.told} if tool else {}
     settings = Settings.preset(flags.mode, on_missing=flags.on_missing, smallest_face=flags.smallest_face, **changes)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from deemo_jax.core import cli
-from deemo_jax.deid.settings import BACKGROUNDS, KEEP, MIXED, MODES, NO_TRACK, VOICES, Settings
+from deemo_jax.deid.settings import BACKGROUNDS, KEEP, MIXED, MODES, NO_TRACK, TEXTS, VOICES, Settings
 from deemo_jax.generation.describe_files import FilesRequest, describe_files
 
 
@@ -58,6 +58,12 @@ def parser() -> argparse.ArgumentParser:
         "--background", choices=BACKGROUNDS, default=KEEP, help="of raw clips, as for deidentify (default %(default)s)"
     )
     flags.add_argument(
+        "--text_in_picture",
+        choices=TEXTS,
+        default=Settings().text_in_picture,
+        help="of raw clips, as for deidentify (default %(default)s)",
+    )
+    flags.add_argument(
         "--voice",
         choices=[voice for voice in VOICES if voice != "mcadams_speaker"],
         help="of raw clips (default neutral; mcadams in mode paper): the one that the run was trained on",
@@ -81,6 +87,7 @@ def main() -> int:
     settings = Settings.preset(
         flags.mode,
         background=flags.background,
+        text_in_picture=flags.text_in_picture,
         on_missing=flags.on_missing,
         smallest_face=flags.smallest_face,
         audio_track=flags.audio_track,

@@ -6,6 +6,7 @@ is refused and nothing is written.
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from deemo_jax.deid import manifest, source_spans
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import Manifest, Masks, Rectangle, Rectangles
 from deemo_jax.deid.replace_files import replacing
-from deemo_jax.deid.settings import KEEP, Settings
+from deemo_jax.deid.settings import IGNORE, KEEP, Settings
 from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.background import person_network
 from deemo_jax.deid.video.background.people_only import PeopleOnly
@@ -33,6 +34,8 @@ from deemo_jax.deid.video.detection.face_network import model_path
 from deemo_jax.deid.video.kept_frames import KeptFrames
 from deemo_jax.deid.video.preview import write_preview
 from deemo_jax.deid.video.refusal_messages import Refused as Refused
+from deemo_jax.deid.video.screen_text import text_network
+from deemo_jax.deid.video.screen_text.text_covering import cover_text
 from deemo_jax.deid.video.track_file import write_tracks
 from deemo_jax.deid.voice import anonymise
 from deemo_jax.deid.voice.command import VoiceTool
@@ -100,7 +103,7 @@ def deidentify_clip(
 
     Raises:
         TooLong: the source is longer than a clip may be; do it span by span.
-        Refused: no face was found, or one may have been missed.
+        Refused: no face was found, or one may have been missed; or text is seen that must not be.
         UserError: the source cannot be read, its sound cannot be decoded or is too short, its words are not those of
             the source, or the files cannot be written.
     """
@@ -128,20 +131,26 @@ def deidentify_clip(
     digest = files.sha256(source)
     covering = find_covering(video, (info.width, info.height), settings, tracks, digest)
     kept, rectangles, found = covering.kept, covering.rectangles, covering.found
+    text = cover_text(kept, rectangles, settings)
+    everything = tuple((*faces, *lines) for faces, lines in zip(rectangles, text.rectangles, strict=True))
     with replacing(out_dir, clip_id) as draft:
         copy, covered, followed = (draft / name for name in (video_name, masks_name, tracks_name))
         kept.video.stage, named = "writing", recording or clip_id
         people = PeopleOnly(kept, rectangles, settings, key, named) if settings.background != KEEP else None
-        frames = people.pictures() if people else _covered(kept, rectangles, settings.mask)
+        faceless = people.pictures() if people else _covered(kept, rectangles, settings.mask)
+        # The blur of faces leaves large letters readable.
+        over_text = "solid" if settings.mask == "gaussian" else settings.mask
+        frames = map(masks.cover_planar, faceless, text.rectangles, itertools.repeat(over_text))
         write_clip(copy, frames, info.frame_rate, changed, settings.crf, threads)
         _check_copy(copy, kept, heard)
-        manifest.write_masks(covered, Masks(*kept.size, rectangles, covering.dropped))
+        manifest.write_masks(covered, Masks(*kept.size, everything, covering.dropped))
         times = kept.all_times
         lasts_s = times[-1] + 1 / info.frame_rate
         write_tracks(followed, found, len(times), kept.shown, digest, tracks is not None, start_s)
         if preview:
             shown = draft / manifest.preview_name(clip_id)
-            write_preview(shown, copy, found.tracks, times, covering.dropped, covering.added)
+            added = tuple((*more, *lines) for more, lines in zip(covering.added, text.rectangles, strict=True))
+            write_preview(shown, copy, found.tracks, times, covering.dropped, added)
         record = Manifest(
             clip_id=clip_id,
             file=video_name,
@@ -167,6 +176,7 @@ def deidentify_clip(
             recording=recording if span else "",
             asked=span,
             background=people.on_record() if people else {},
+            text=text.on_record(settings),
         )
         files.write_json(draft / manifest_name, record.to_json())
     return record
@@ -189,8 +199,10 @@ def software() -> dict[str, str]:
 
 
 def software_of(settings: Settings) -> dict[str, str]:
-    """`software`, and the hash of the network that finds people's outlines where settings have it look for them."""
-    return software() | ({} if settings.background == KEEP else {"person_network_sha256": person_network.SHA256})
+    """`software`, and the hashes of the networks that find people's outlines and text, where settings use them."""
+    used = {} if settings.background == KEEP else {"person_network_sha256": person_network.SHA256}
+    used |= {} if settings.text_in_picture == IGNORE else {"text_network_sha256": text_network.MODEL.sha256}
+    return software() | used
 
 
 def _first_frame_s(source: Path, span: tuple[float, float]) -> float:

@@ -32,7 +32,7 @@ WHOLE = ".whole"
 MAX_BYTES = 1 << 20
 MAX_SECONDS = 1e9
 # Fields that manifests of earlier versions lack, with what they count as.
-LATER: dict[str, Any] = {"sound": {}, "span": None, "recording": "", "asked": None, "background": {}}
+LATER: dict[str, Any] = {"sound": {}, "span": None, "recording": "", "asked": None, "background": {}, "text": {}}
 CLIP_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -84,6 +84,11 @@ class Manifest:
         background: where it was replaced, how that went; else empty.
             "without_person": frames in which a face is covered and no person was found, all of which is background.
             "kept_share": mean share of the picture that is a person.
+        text: where text in the picture was looked for, counts; else empty.
+            "looked": frames that were searched.
+            "found": lines of text that were found beside the masks of faces, in all of these frames.
+            "frames": frames in which text is covered.
+            "seen_again": frames that were covered further, since the covered pictures still showed something like text.
     """
 
     clip_id: str
@@ -105,6 +110,7 @@ class Manifest:
     recording: str = ""
     asked: tuple[float, float] | None = None
     background: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    text: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def silent(self) -> bool:
@@ -174,7 +180,8 @@ def load_manifest(path: str | os.PathLike[str]) -> Manifest:
         row["complete"] is True
         and all(isinstance(row[key], str) for key in texts)
         and all(SHA256.fullmatch(row[key]) for key in texts if key.endswith("sha256"))
-        and all(isinstance(row[key], dict) for key in ("settings", "software", "voice", "faces", "sound", "background"))
+        and all(isinstance(row[key], dict) for key in ("settings", "software", "voice", "faces", "sound"))
+        and all(isinstance(row[key], dict) for key in ("background", "text"))
         and isinstance(row["notes"], list)
         and _is_span(row["span"])
         and _is_span(row["asked"])

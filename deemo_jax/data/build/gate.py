@@ -14,7 +14,7 @@ from deemo_jax.data.build.annotations import Annotation, require, transcript_pro
 from deemo_jax.data.build.records import Admitted
 from deemo_jax.data.build.row_placement import Placed, explain, place
 from deemo_jax.deid.manifest import Manifest, find_manifests, load_manifest, verify
-from deemo_jax.deid.settings import KEEP
+from deemo_jax.deid.settings import IGNORE, KEEP
 from deemo_jax.deid.source_map import load
 from deemo_jax.media.audio import sound_tracks
 
@@ -125,6 +125,7 @@ def _provenance(manifest: Manifest, clip: Clip) -> Provenance:
     settings, voice = manifest.settings, manifest.voice
     background = settings.get("background", KEEP)
     behind = "" if background == KEEP else f", background {background}"
+    behind += "" if settings.get("text_in_picture", IGNORE) == IGNORE else ", text covered"
     return Provenance(
         video=f"deemo_jax {settings.get('mask')}{behind}, CenterFace {settings.get('threshold')}",
         audio="none" if manifest.silent else f"deemo_jax {voice.get('method')}, key {voice.get('key_id')}",

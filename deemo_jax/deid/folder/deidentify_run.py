@@ -17,7 +17,7 @@ from deemo_jax.deid.folder.refused_list import REFUSALS
 from deemo_jax.deid.folder.source_outcome import Outcome
 from deemo_jax.deid.folder.words_check import words_that_do_not_fit
 from deemo_jax.deid.keys import ENVIRONMENT, LEAST_BYTES, VoiceKey, key_file, load_key, refuse_inside
-from deemo_jax.deid.settings import AROUND_SPEAKER, EACH, NO_TRACK, SPOKEN, Settings
+from deemo_jax.deid.settings import AROUND_SPEAKER, EACH, IGNORE, NO_TRACK, SPOKEN, Settings
 from deemo_jax.deid.source_map import add, map_file
 from deemo_jax.deid.source_spans import SourceSpan, read_segments
 from deemo_jax.deid.text.fuzzy_names import Names
@@ -86,6 +86,7 @@ def run(asked: Run) -> None:
         raise UserError(f"--workers {asked.workers}, --threads {threads}: at least 1 is needed")
     wanted = clips_of(asked)
     check_voices(asked)
+    check_text(asked.settings)
     turns = diarised_of(asked.turns, [source_of(each) for each in wanted]) if asked.turns else {}
     words = said_words(asked, wanted) if asked.words else {}
     speakers = speakers_of(asked, wanted) if asked.speakers else None
@@ -128,6 +129,23 @@ def check_voices(asked: Run) -> None:
     if asked.speakers is not None and (asked.turns is not None or settings.audio_track == EACH):
         several = "--turns" if asked.turns is not None else f"--audio_track {EACH}"
         raise UserError(f"--speakers names one speaker of a clip, and {several} is for several: give one of them")
+
+
+def check_text(settings: Settings) -> None:
+    """Checks that text in pictures can be looked for, or prints that it is not.
+
+    Raises:
+        UserError: the text detector is not installed.
+    """
+    if settings.text_in_picture != IGNORE:
+        from deemo_jax.deid.video.screen_text.text_network import MODEL
+
+        MODEL.read()
+        return
+    print(
+        "note: text in the pictures (captions, name tags) is not looked for; --text_in_picture cover does",
+        file=sys.stderr,
+    )
 
 
 def source_of(wanted: Path | SourceSpan) -> Path:

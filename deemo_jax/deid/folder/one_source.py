@@ -15,7 +15,7 @@ from deemo_jax.deid.folder.source_outcome import Outcome
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.manifest import span_id
 from deemo_jax.deid.replace_files import alone, discard, settle
-from deemo_jax.deid.settings import DETAIL, KEEP, MIXED, PROSODY, Settings
+from deemo_jax.deid.settings import DETAIL, IGNORE, KEEP, MIXED, PROSODY, Settings
 from deemo_jax.deid.source_spans import SourceSpan, TooLong, pieces
 from deemo_jax.deid.voice.command import VoiceTool
 from deemo_jax.deid.voice.diarised import Diarised
@@ -246,7 +246,7 @@ class SourceJob:
         voice = {**before_voice, "turns_sha256": None, **made_with}
         same_settings = same_settings and (known.silent or voice == before_voice)
         same_key = known.voice.get("key_id") == self.key.key_id
-        networks = ("centerface_sha256", "person_network_sha256")
+        networks = ("centerface_sha256", "person_network_sha256", "text_network_sha256")
         software = software_of(self.settings)
         same_networks = all(known.software.get(name) == software.get(name) for name in networks)
         same_source = known.source_sha256 == digest and known.asked == piece.span
@@ -257,7 +257,14 @@ class SourceJob:
 
 
 # Settings that manifests of earlier versions lack, with what they count as.
-LATER = {"background": KEEP, "audio_track": MIXED, "prosody": PROSODY, "detail": DETAIL, "voice_command": ""}
+LATER = {
+    "background": KEEP,
+    "text_in_picture": IGNORE,
+    "audio_track": MIXED,
+    "prosody": PROSODY,
+    "detail": DETAIL,
+    "voice_command": "",
+}
 # Remark on a source that failed and has an earlier clip.
 STAYS = "what was made of it before stays"
 
