@@ -30,6 +30,11 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--truth", type=Path, metavar="FILE", help="truth.jsonl of the corpus, where there is one")
     flags.add_argument("--source", type=Path, metavar="DIR", help="the raw clips, where they are at hand")
     flags.add_argument("--every", type=int, default=1, metavar="N", help="look for faces left in one frame of N")
+    flags.add_argument(
+        "--text_in_picture",
+        action="store_true",
+        help="look for text beside the masks, too, in these frames (make picture_models)",
+    )
     flags.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
     flags.add_argument(
         "--human_check",
@@ -153,6 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = AuditOptions(
         workers=flags.workers,
         every=flags.every,
+        text=flags.text_in_picture,
         report=flags.report,
         certificate=flags.certificate,
         command=tuple(sys.argv[1:] if arguments is None else arguments),

@@ -20,9 +20,11 @@ from deemo_jax.audit.face_detection.detectors import CenterFace
 from deemo_jax.audit.truth_fields import read_boxes, read_planted
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.deid.manifest import Manifest, Masks, Rectangle, load_masks, verify
-from deemo_jax.deid.settings import Settings
+from deemo_jax.deid.settings import IGNORE, Settings
 from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.leak_check import covered_share
+from deemo_jax.deid.video.screen_text.text_boxes import find_text
+from deemo_jax.deid.video.screen_text.text_covering import text_beside
 from deemo_jax.deid.voice.likeness import MOST_SI_SNR_DB, si_snr
 from deemo_jax.media.picture import Picture
 from deemo_jax.media.probe import PICTURES, contains, probe_header, remark_tags
@@ -37,6 +39,9 @@ MOST_DEVIATION = 10.0
 FROM_FILL = np.abs(np.arange(256) - masks.FILL).astype(np.uint8)
 # CenterFace score from which a face counts as still seen; that of de-identification.
 RESIDUAL_THRESHOLD = 0.2
+# Probability from which a place in a written picture surely is text: more than the 0.5 of de-identification, since
+# encoding, and other frames than those searched there, change what is in doubt.
+SURELY_TEXT = 0.7
 # Tags and handlers that libav itself writes into an MP4; any other may come from the source.
 ALLOWED_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "language", "handler_name", "vendor_id"})
 ALLOWED_HANDLERS = frozenset({"VideoHandler", "SoundHandler"})
@@ -62,6 +67,9 @@ class CheckResult:
         leaks: frames with a place that both report.
         beside_on_face: detections beside the masks that touch a true face; the others are false alarms. None without
             a truth.
+        text_at_s: times, seconds, of the searched frames in which text is seen beside the masks; None where it was not
+            looked for.
+        text_promised: whether, by the clip's settings, no text is left.
         metadata: planted strings, and tags that libav does not write itself, found in the file.
         si_snr_db: SI-SNR of the changed voice against the original, at the best lag within 50 ms; None without the
             source.
@@ -81,6 +89,8 @@ class CheckResult:
     beside_count: Mapping[str, int] = dataclasses.field(default_factory=dict)
     leaks: int = 0
     beside_on_face: int | None = None
+    text_at_s: tuple[float, ...] | None = None
+    text_promised: bool = False
     metadata: tuple[str, ...] = ()
     si_snr_db: float | None = None
     silent: bool = False
@@ -95,6 +105,8 @@ class CheckResult:
             f"true face box only {covered:.1%} covered": covered < LEAST_COVERAGE,
             f"fill colour off by {self.deviation or 0:.1f}": (self.deviation or 0.0) > MOST_DEVIATION,
             f"in {self.leaks} frames both detectors see a face beside the masks": self.leaks > 0,
+            f"in {len(self.text_at_s or ())} frames text is seen beside the masks": self.text_promised
+            and bool(self.text_at_s),
             f"metadata left: {', '.join(self.metadata)}": bool(self.metadata),
             f"voice at {level or 0:.1f} dB of the original": level is not None and not level < MOST_SI_SNR_DB,
         }
@@ -119,7 +131,12 @@ def coverage(
 
 
 def check_clip(
-    source: Path | None, output: Path, manifest: Manifest, truth: Mapping[str, Any] | None, every: int = 1
+    source: Path | None,
+    output: Path,
+    manifest: Manifest,
+    truth: Mapping[str, Any] | None,
+    every: int = 1,
+    text: bool = False,
 ) -> CheckResult:
     """Checks one de-identified clip against its source and the truth, where these are given.
 
@@ -130,10 +147,11 @@ def check_clip(
         truth: "faces": per frame, one box [x0, y0, x1, y1] or a list of them; "planted": strings planted as metadata.
             None without a truth.
         every: the detectors search one frame in so many; everything else is checked in every frame.
+        text: whether text is searched for, too.
 
     Raises:
-        UserError: a file or a key is missing or malformed, a hash differs, or masks, pictures and truth differ in size
-            or number of frames.
+        UserError: the text detector is not installed; a file or a key is missing or malformed, a hash differs, or
+            masks, pictures and truth differ in size or number of frames.
     """
     verify(manifest, output.parent)
     recorded = load_masks(output.parent / manifest.masks)
@@ -150,6 +168,7 @@ def check_clip(
     least, deviation = 1.0, 0.0
     uncovered: list[float] = []
     seen: list[Sighting] = []
+    read: list[float] = []
     remarks: dict[str, str] = {}
     frames = residual = leaks = exposed = 0
     for picture, rectangles, boxes in zip(
@@ -171,6 +190,8 @@ def check_clip(
             leaks += any(s.who == "both" for s in beside)
             exposed += sum(any(touch(s.box, box) for box in boxes) for s in beside)
             seen += beside
+            if text and len(text_beside(find_text(picture, (width, height), SURELY_TEXT), hidden)):
+                read.append(picture.time_s)
         frames += 1
     known = true_boxes is not None
     return CheckResult(
@@ -185,6 +206,8 @@ def check_clip(
         beside_count=dict(Counter(s.who for s in seen)),
         leaks=leaks,
         beside_on_face=exposed if known else None,
+        text_at_s=tuple(read) if text else None,
+        text_promised=made_by.text_in_picture != IGNORE,
         metadata=_left_over(output, read_planted(truth or {}, manifest.clip_id), manifest.silent, remarks),
         si_snr_db=None if manifest.silent else _level(output, source, manifest),
         silent=manifest.silent,

@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from deemo_jax.core.errors import UserError, plain
 from deemo_jax.core.progress import with_progress
 from deemo_jax.deid.folder.refused_list import REFUSALS
 from deemo_jax.deid.video.detection.face_network import model_path
+from deemo_jax.deid.video.screen_text.text_network import MODEL
 from deemo_jax.deid.voice.likeness import MOST_SI_SNR_DB
 from deemo_jax.media.video import read_pictures
 
@@ -97,6 +98,7 @@ class FolderCheck:
         boxes = [r.true_boxes for r in self.results if r.true_boxes is not None]
         exposed = [r.beside_on_face for r in self.results if r.beside_on_face is not None]
         beside = sum((collections.Counter(r.beside_count) for r in self.results), collections.Counter())
+        texts = [r for r in self.results if r.text_at_s is not None]
         levels = [r.si_snr_db for r in self.results if r.si_snr_db is not None]
         deviations = [r.deviation for r in self.results if r.deviation is not None]
         return {
@@ -117,6 +119,8 @@ class FolderCheck:
             "beside_masks": {who: beside[who] for who in ("both", "CenterFace", "BlazeFace")},
             "beside_masks_on_true_faces": sum(exposed) if exposed else None,
             "frames_seen_by_both": sum(r.leaks for r in self.results),
+            "frames_with_text": sum(len(r.text_at_s or ()) for r in texts) if texts else None,
+            "clips_with_text": sum(bool(r.text_at_s) for r in texts) if texts else None,
             "clips_with_metadata": sum(bool(r.metadata) for r in self.results),
             "clips_without_sound": sum(r.silent for r in self.results),
             "si_snr_db_mean": float(np.mean(levels)) if levels else None,
@@ -148,17 +152,25 @@ class FolderCheck:
             ("beside masks: by both detectors", f"{beside['both']} in {s['frames_seen_by_both']} frames", "0"),
             ("... by CenterFace / BlazeFace alone", f"{beside['CenterFace']} / {beside['BlazeFace']}", "listed"),
             ("... and on a true face", exposed, "counted"),
+            *([] if s["frames_with_text"] is None else [self._text_row(s)]),
             ("clips with metadata left", f"{s['clips_with_metadata']}", "0"),
             *([("clips without sound", f"{s['clips_without_sound']}", "")] * bool(s["clips_without_sound"])),
             ("voice SI-SNR, mean / max", levels, f"< {MOST_SI_SNR_DB:.0f} dB"),
         ]
+
+    def _text_row(self, summary: Mapping[str, Any]) -> tuple[str, str, str]:
+        found = f"{summary['frames_with_text']} frames of {summary['clips_with_text']} clips"
+        promised = sum(r.text_promised for r in self.checked)
+        return "text beside masks", f"{found} (one frame in {self.every})", f"0 in {promised} clips" * bool(promised)
 
     def table(self) -> str:
         """The rows of the summary, aligned for a terminal."""
         return tables.aligned(self.rows())
 
 
-def check_all(listed: Found, folder: Path, workers: int, every: int, with_sources: bool = False) -> FolderCheck:
+def check_all(
+    listed: Found, folder: Path, workers: int, every: int, with_sources: bool = False, text: bool = False
+) -> FolderCheck:
     """Checks the clips of `folder`.
 
     Args:
@@ -168,13 +180,16 @@ def check_all(listed: Found, folder: Path, workers: int, every: int, with_source
         every: the detectors search one frame in so many.
         with_sources: whether raw files are decoded to their ends, too, since the parts of a report will read them: a
             clip whose raw file is damaged then counts as not checked.
+        text: whether text beside the masks is searched for.
 
     Raises:
-        UserError: refused.jsonl cannot be read, or the detector is not installed.
+        UserError: refused.jsonl cannot be read, or a detector is not installed.
     """
     # Both raise before the work where they fail.
     refused, _ = len(refusals(folder)), model_path()
-    check = functools.partial(_check, every, with_sources)
+    if text:
+        MODEL.read()
+    check = functools.partial(_check, every, with_sources, text)
     work = with_progress(processes.settled(check, listed.clips, workers), "audit", len(listed.clips))
     results = [_not_checked(clip, r.reason) if isinstance(r, processes.Failure) else r for clip, r in work]
     results += [CheckResult(clip_id, unchecked=why) for clip_id, why in listed.unusable.items()]
@@ -194,11 +209,11 @@ def write(found: FolderCheck, folder: Path, **more: Any) -> None:
     files.write_json(folder / RESULT, {"summary": found.summary(), **more, "clips": clips})
 
 
-def _check(every: int, with_source: bool, clip: AuditedClip) -> CheckResult:
+def _check(every: int, with_source: bool, text: bool, clip: AuditedClip) -> CheckResult:
     try:
         if with_source and clip.source is not None:
             collections.deque(read_pictures(clip.source, *clip.source_span), maxlen=0)
-        made = check_clip(clip.source, clip.output, clip.manifest, clip.truth, every)
+        made = check_clip(clip.source, clip.output, clip.manifest, clip.truth, every, text)
     except UserError as error:
         return _not_checked(clip, str(error))
     return dataclasses.replace(made, lacking=clip.lacking)

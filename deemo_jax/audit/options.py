@@ -36,6 +36,7 @@ class AuditOptions:
         workers: processes; with 0 all work is done in this process, which a damaged file may crash. Encoders that are
             given as objects always work in this process.
         every: face detectors search one frame of so many.
+        text: whether text beside the masks is searched for in these frames, too.
         report: whether the long parts are measured and the page is written. All fields below are for them.
         certificate: whether the certificate is written, too, which needs the long parts.
         command: the words of the command line, for the certificate; empty where there is none.
@@ -54,6 +55,7 @@ class AuditOptions:
 
     workers: int = 0
     every: int = 1
+    text: bool = False
     report: bool = False
     certificate: bool = False
     command: tuple[str, ...] = ()

@@ -5,7 +5,9 @@ import cv2
 import numpy as np
 import pytest
 
+from deemo_jax.audit import clip_check
 from deemo_jax.audit.clip_check import MOST_DEVIATION, CheckResult, _deviation, check_clip, coverage
+from deemo_jax.audit.folder_check import FolderCheck
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.manifest import Masks, write_masks
@@ -53,6 +55,7 @@ def test_one_bare_frame_is_noticed(raw, made):
     covered[6] = bare
     write_clip(folder / manifest.file, covered, 10, read_audio(folder / manifest.file))
     result = check_clip(raw.path, folder / manifest.file, replaced(manifest, folder), raw.truth)
+    assert result.text_at_s is None
     assert result.deviation > 8 and any("fill colour" in f for f in result.failures)
 
 
@@ -104,6 +107,20 @@ def test_detectors_search_one_frame_in_so_many(raw, made):
     manifest, folder = made
     result = check_clip(raw.path, folder / manifest.file, manifest, raw.truth, every=12)
     assert result.frames == 12 and result.failures == ()
+
+
+def test_text_beside_the_masks_is_a_leak_where_none_was_promised(audited, monkeypatch):
+    seen = np.array([[2.0, 2.0, 40.0, 14.0]])
+    monkeypatch.setattr(clip_check, "find_text", lambda picture, *_: seen[picture.index != 4 :])
+    made = audited.manifest
+    output = audited.folder / made.file
+    found = check_clip(None, output, made, None, 4, text=True)
+    assert found.text_at_s == (0.4,) and not found.failures
+    promised = dataclasses.replace(made, settings={**made.settings, "text_in_picture": "cover"})
+    found = check_clip(None, output, promised, None, 4, text=True)
+    assert found.failures == ("in 1 frames text is seen beside the masks",)
+    shown = FolderCheck((found,), 4, 0)
+    assert shown.summary()["frames_with_text"] == 1 and "1 frames of 1 clips (one frame in 4)" in shown.table()
 
 
 def test_files_that_do_not_belong_together_are_refused(raw, made):

@@ -2,6 +2,7 @@
 
 Text is searched for twice a second, in the first and last frame, and where fine contrast comes up; then, in the covered
 pictures, halfway between these frames, and again near what is found, until nothing is.
+Axes: H height, W width.
 """
 
 import dataclasses
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
 from deemo_jax.core import parallel
 from deemo_jax.deid.manifest import Rectangles
@@ -139,8 +140,8 @@ def _look(
     return t, text_beside(find_text(covered, size, least), masks.region(covering[t], *size))
 
 
-def text_beside(boxes: Boxes, hidden: Any) -> Boxes:
-    """The boxes of which too little lies within hidden pixels (H, W)."""
+def text_beside(boxes: Boxes, hidden: Bool[np.ndarray, "H W"]) -> Boxes:
+    """The boxes of which too little lies within hidden pixels."""
     return boxes[[leak_check.covered_share(box, hidden) < INSIDE for box in boxes]]
 
 
