@@ -53,7 +53,7 @@ def main() -> int:
     flags = parser.parse_args()
     one_thread()
     with tempfile.TemporaryDirectory() as folder:
-        rows = _media(Path(folder), flags.films)
+        rows = write_media(Path(folder), flags.films)
         measured = {
             (kind, keep): [_timed(RecordMaker(Path(folder), keep_faces=keep), row) for row in rows[kind]]
             for keep in (False, True)
@@ -120,7 +120,8 @@ def _planted(
     return np.concatenate([low + place, high + place])
 
 
-def _media(folder: Path, count: int) -> dict[str, list[CaptionRow]]:
+def write_media(folder: Path, count: int) -> dict[str, list[CaptionRow]]:
+    """Writes as many films as images into a folder, a third of them with a face; returns their rows by kind."""
     rng = np.random.default_rng(0)
     rows: dict[str, list[CaptionRow]] = {"film": [], "image": []}
     for i in range(count):

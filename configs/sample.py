@@ -5,7 +5,7 @@ projections are trained. So is the Q-Former on each frame, of which there is no 
 
     python -m deemo_jax.train --config configs/sample.py --workdir runs/sample
     python -m deemo_jax.train --config configs/sample.py:transcript --workdir runs/text   # modalities, comma-separated
-    python -m deemo_jax.sweep --config configs/sample.py --workdir runs/parts --generated   # a model for each row below
+    python -m deemo_jax.sweep --config configs/sample.py --workdir runs/design --generated   # a model for each choice
 """
 
 from collections.abc import Iterator, Mapping
