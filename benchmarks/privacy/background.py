@@ -27,7 +27,8 @@ from benchmarks.deface import cost_of
 from benchmarks.films import SIZE, write_film
 from benchmarks.ratios import clock_and_processor
 from configs import sample
-from deemo_jax.audit.attacks.reidentify import Embedded, rank1
+from deemo_jax.audit.attacks.reidentify import Attack, Embedded, scores_of
+from deemo_jax.audit.attacks.verification import rank1
 from deemo_jax.audit.utility.frozen_encoders import load_towers
 from deemo_jax.audit.utility.linear_probe import ProbeAnswers, probe
 from deemo_jax.core import cli, files, parallel
@@ -54,7 +55,10 @@ RAW, MEANS = "raw", "5 by 5 mean colours, as earlier mosaics"
 PICTURES = (RAW, *BACKGROUNDS, "mosaic")
 UNDER_MASKS = (RAW, *MASKS, MEANS)
 # Whose pictures the attacker has -> what is compared with what.
-ATTACKERS = {"raw pictures": ("raw", "written"), "pictures treated the same way": ("written", "written")}
+ATTACKERS = {
+    "raw pictures": Attack("raw", "written"),
+    "pictures treated the same way": Attack("written", "written"),
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -210,13 +214,16 @@ def linked(what: str, names: Sequence[str], clips: Sequence[Looked], of: Sequenc
     for v, name in enumerate(names):
         known, shown = list[Embedded](), list[Embedded]()
         for clip, vectors in zip(clips, of, strict=True):
-            here = Embedded(clip.plan.identity.person_id, vectors[0], vectors[v])
+            here = Embedded(clip.plan.identity.person_id, vectors[:1], vectors[v : v + 1])
             # A person's recordings in turn: the attacker has the even ones.
             (known if int(clip.plan.video_id[-2:]) % 2 == 0 else shown).append(here)
         shown = [here for here in shown if here.person in {of.person for of in known}]
-        films = [Embedded(clip.plan.clip_id, vectors[0], vectors[v]) for clip, vectors in zip(clips, of, strict=True)]
-        rates = [rank1(known, shown, *compared) for compared in ATTACKERS.values()]
-        rows.append((name, *map(str, rates), str(rank1(films, films, "raw", "written"))))
+        films = [
+            Embedded(clip.plan.clip_id, vectors[:1], vectors[v : v + 1])
+            for clip, vectors in zip(clips, of, strict=True)
+        ]
+        rates = [rank1(*scores_of(known, shown, attack)) for attack in ATTACKERS.values()]
+        rows.append((name, *map(str, rates), str(rank1(*scores_of(films, films, Attack("raw", "written"))))))
     persons = len({of.person for of in known})
     return Table(
         f"{what}: rank-1 in % [95 % interval] of the person ({len(shown)} clips shown, {len(known)} of other recordings"

@@ -53,13 +53,12 @@ def parser() -> argparse.ArgumentParser:
         " measured, and the hashes of all files, to be printed and filed",
     )
     long.add_argument("--detector", type=Path, metavar="ONNX", help="a third face detector, YuNet of OpenCV's zoo")
-    long.add_argument(
-        "--attacks", action="store_true", help="try attackers on voices, and on faces where --face_embedder is given"
-    )
+    long.add_argument("--attacks", action="store_true", help="try attackers on voices and on faces (make audit_models)")
     long.add_argument(
         "--face_embedder",
-        metavar="ONNX",
-        help="tells faces apart, RGB 112x112 to a vector (ArcFace's convention); 'grey' is a weak one",
+        metavar="NAME",
+        help="tells faces apart: dlib (default where make audit_models installed it), an ONNX file, RGB 112x112 to a"
+        " vector (ArcFace's convention), or grey, a weak one",
     )
     long.add_argument(
         "--speaker_encoder",

@@ -109,7 +109,7 @@ def find_clips(folder: Path, truth_file: Path | None = None, source_dir: Path | 
 
     Args:
         folder: de-identified clips with manifests.
-        truth_file: JSON lines with "clip_id", "file", "faces" and "planted".
+        truth_file: JSON lines with "clip_id" and, where they are known, "file", "person_id", "faces" and "planted".
         source_dir: folder of the raw files.
 
     Raises:
@@ -143,6 +143,9 @@ def find_clips(folder: Path, truth_file: Path | None = None, source_dir: Path | 
             raise UserError(f"{truth_file}: has no row for {untold[0]}; is it the truth of these clips?")
         for clip_id in untold:
             lacking[clip_id].append("the truth has no row for it")
+        for m in manifests:
+            if m.clip_id in rows and "faces" not in rows[m.clip_id]:
+                lacking[m.clip_id].append('its row of the truth has no "faces"')
     sources: dict[str, Path] = {}
     if source_dir is not None:
         sources, absent = _find_sources(source_dir, manifests, rows)

@@ -145,7 +145,7 @@ def check_clip(
         output: the de-identified file; the file of masks lies beside it.
         manifest: of the output.
         truth: "faces": per frame, one box [x0, y0, x1, y1] or a list of them; "planted": strings planted as metadata.
-            None without a truth.
+            None without a truth; without "faces" coverage is not known.
         every: the detectors search one frame in so many; everything else is checked in every frame.
         text: whether text is searched for, too.
 
@@ -156,9 +156,9 @@ def check_clip(
     verify(manifest, output.parent)
     recorded = load_masks(output.parent / manifest.masks)
     count, dropped = len(recorded.rectangles), set(recorded.dropped)
-    true_boxes = None
-    if truth is not None:
-        true_boxes = [boxes for t, boxes in enumerate(read_boxes(truth, manifest.clip_id)) if t not in dropped]
+    true_boxes = read_boxes(truth, manifest.clip_id)
+    if true_boxes is not None:
+        true_boxes = [boxes for t, boxes in enumerate(true_boxes) if t not in dropped]
     if true_boxes is not None and len(true_boxes) != count:
         raise UserError(f"{manifest.clip_id}: masks of {count} frames, truth of {len(true_boxes)}; one clip?")
     made_by = Settings.on_record(manifest.settings)

@@ -68,7 +68,7 @@ def scan_clip(detector: Path | None, every: int, clip: AuditedClip) -> ClipScan:
     if detector is not None:
         lookers[GIVEN] = given_detector(detector, LOWEST)
     of_source = source_frames(recorded)
-    boxes = None if clip.truth is None else read_boxes(clip.truth, clip.clip_id)
+    boxes = read_boxes(clip.truth, clip.clip_id)
     frames: dict[str, list[FrameScan]] = {}
     for kind, path, span in (("written", clip.output, ()), ("raw", clip.source, clip.source_span)):
         if path is None:

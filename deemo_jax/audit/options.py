@@ -42,7 +42,8 @@ class AuditOptions:
         command: the words of the command line, for the certificate; empty where there is none.
         detector: ONNX file of one more face detector (`detectors.YuNet`).
         attacks: whether attackers are tried on voices and faces. The next four are for them.
-        face_embedder: an ONNX file (`embedders.OnnxEmbedder`), "grey", or an object (`embedders.FaceEmbedder`).
+        face_embedder: what attackers tell faces apart with: "dlib", an ONNX file (`embedders.OnnxEmbedder`), "grey", or
+            an object (`embedders.FaceEmbedder`); None for the installed dlib.
         speaker_encoder: what attackers tell voices apart with: Resemblyzer's file or wheel, an ONNX file
             (`onnx_encoder.OnnxEncoder`), or an object (`speaker_encoder.SpeakerEncoder`); None for the installed
             Resemblyzer.

@@ -9,19 +9,22 @@ from deemo_jax.core.errors import UserError
 FARTHEST = 1e6
 
 
-def read_boxes(truth: Mapping[str, Any], clip_id: str) -> list[list[Sequence[float]]]:
-    """The true face boxes of every frame: x0, y0, x1, y1, pixels.
+def read_boxes(truth: Mapping[str, Any] | None, clip_id: str) -> list[list[Sequence[float]]] | None:
+    """The true face boxes of every frame: x0, y0, x1, y1, pixels; None where the truth does not say where faces are.
 
     Args:
-        truth: the clip's row; its "faces" has for each frame a box, a list of boxes, or null for none.
+        truth: the clip's row; its "faces" has for each frame a box, a list of boxes, or null for none. None without a
+            truth.
         clip_id: for messages.
 
     Raises:
-        UserError: "faces" is missing or malformed.
+        UserError: "faces" is malformed.
     """
+    if truth is None or "faces" not in truth:
+        return None
     try:
         return [_boxes(row) for row in _list(truth["faces"])]
-    except (KeyError, TypeError) as error:
+    except TypeError as error:
         raise UserError(f"{clip_id}: its truth has no usable face boxes ({error})") from error
 
 

@@ -57,6 +57,7 @@ def test_one_bad_clip_does_not_hide_the_others(audited, tmp_path):
         for name in names
         if name != "unknown"
     ]
+    del rows[-1]["faces"]
     truth.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     found = audit(folder, truth, audited.source.parent, options=AuditOptions(every=12)).checks
@@ -78,17 +79,19 @@ def test_one_bad_clip_does_not_hide_the_others(audited, tmp_path):
     assert found.failures == {} and found.lacking == {
         "unknown": "the truth has no row for it",
         "elsewhere": "its raw file is not the one that it was made from (its hash differs)",
+        "last": 'its row of the truth has no "faces"',
     }
     assert {r.clip_id for r in found.checked} == {"good", "last", "unknown", "elsewhere"}
-    assert {r.clip_id: r.true_boxes for r in found.checked} == dict.fromkeys(["good", "last", "elsewhere"], 12) | {
-        "unknown": None
+    assert {r.clip_id: r.true_boxes for r in found.checked} == dict.fromkeys(["good", "elsewhere"], 12) | {
+        "unknown": None,
+        "last": None,
     }
     assert [r.clip_id for r in found.checked if r.si_snr_db is None] == ["elsewhere"]
     assert found.verdict == "9 of 13 clips or files could not be checked"
     summary = found.summary()
     assert (summary["clips"], summary["checked"], summary["unchecked"]) == (13, 4, 9)
-    assert (summary["failed_clips"], summary["not_compared"]) == (0, 2)
-    assert summary["true_boxes"] == 36 and summary["least_coverage"] >= 0.98
+    assert (summary["failed_clips"], summary["not_compared"]) == (0, 3)
+    assert summary["true_boxes"] == 24 and summary["least_coverage"] >= 0.98
     written = (folder / "audit.json").read_text()
     assert str(tmp_path) not in written and str(audited.source.parent) not in written
     assert {row["clip_id"] for row in json.loads(written)["clips"]} == {*names, "unread", "raw"}

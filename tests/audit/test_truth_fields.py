@@ -10,6 +10,7 @@ BOX = [1, 2.5, 3, 4]
 
 def test_what_can_be_read():
     assert read_boxes({"faces": [BOX, [BOX, BOX], [], None]}, "c1") == [[BOX], [BOX, BOX], [], []]
+    assert read_boxes({"planted": []}, "c1") is read_boxes(None, "c1") is None
     assert read_planted({}, "c1") == [] and read_planted({"planted": ["Zoë \U0001f600", ""]}, "c1")[1] == ""
 
 

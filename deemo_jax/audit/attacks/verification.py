@@ -66,9 +66,6 @@ def measures(scores: Float[np.ndarray, "M S"], speakers: Int[np.ndarray, " M"], 
     """
     count = scores.shape[1]
     curves = _Curves(scores, speakers)
-    best = scores >= scores.max(axis=1, keepdims=True) - TIE
-    hits = np.bincount(speakers, best[np.arange(len(scores)), speakers] / best.sum(axis=1), count)
-    looks = np.bincount(speakers, minlength=count)
 
     def interval(score: Callable[[Int[np.ndarray, "R S"]], Float[np.ndarray, " R"]]) -> Interval:
         # A sample of one speaker has nobody to be taken for.
@@ -78,11 +75,20 @@ def measures(scores: Float[np.ndarray, "M S"], speakers: Int[np.ndarray, " M"], 
 
     return Measures(
         eer=interval(lambda often: equal_error_rates(*curves.errors(often))),
-        rank1=interval(lambda often: ratio(often @ hits, often @ looks)),
+        rank1=rank1(scores, speakers, seed),
         tpr=interval(lambda often: _true_positives(*curves.errors(often))),
         worst_eer=curves.worst(),
         linkability=interval(curves.linkability),
     )
+
+
+def rank1(scores: Float[np.ndarray, "M S"], speakers: Int[np.ndarray, " M"], seed: int = 0) -> Interval:
+    """How often the own speaker has the highest score, as `measures` says it."""
+    count = scores.shape[1]
+    best = scores >= scores.max(axis=1, keepdims=True) - TIE
+    hits = np.bincount(speakers, best[np.arange(len(scores)), speakers] / best.sum(axis=1), count)
+    looks = np.bincount(speakers, minlength=count)
+    return over_persons(lambda often: ratio(often @ hits, often @ looks), count, REPLICATES, seed)
 
 
 def equal_error_rates(miss: Float[np.ndarray, "R T"], alarm: Float[np.ndarray, "R T"]) -> Float[np.ndarray, " R"]:
