@@ -128,7 +128,7 @@ def test_files_that_do_not_belong_together_are_refused(raw, made):
     with pytest.raises(UserError, match="12"):
         check_clip(raw.path, folder / manifest.file, manifest, raw.truth | {"faces": raw.faces[:5]})
     with pytest.raises(UserError, match="face boxes"):
-        check_clip(raw.path, folder / manifest.file, manifest, {})
+        check_clip(raw.path, folder / manifest.file, manifest, {"faces": 5})
     (folder / manifest.file).write_bytes(b"x")
     with pytest.raises(UserError, match="hash differs"):
         check_clip(raw.path, folder / manifest.file, manifest, raw.truth)
