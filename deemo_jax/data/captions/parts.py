@@ -204,7 +204,9 @@ def write_part(plan: Plan, part: Part, made: Iterable[tuple[Entry, Any]]) -> Rep
             if isinstance(record, SkippedRow):
                 skipped.append(record)
                 continue
-            data = serializer.serialize_example(features.encode_example(encodable(record)))
+            example = serializer.get_tf_example(features.encode_example(encodable(record)))
+            # Features in order of name: without it their order is another one in each process.
+            data = example.SerializeToString(deterministic=True)
             writer.write(data)
             faces = record["faces"]
             count.update(records=1, bytes=len(data), faces=faces, with_faces=int(faces > 0))
