@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
         cells = (film_hours * all_s, film_hours * (all_s - detector_s))
         rows.append(
             (
-                f"`{name}`",
+                name,
                 spread(frames / of[:, 0], ".1f"),
                 f"{detector_s / all_s:.0%}",
                 *(f"{x:,.0f}" for x in cells),
