@@ -40,6 +40,7 @@ from deemo_jax.deid.settings import BACKGROUNDS, MASKS, Settings
 from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.background.people_only import PeopleOnly
 from deemo_jax.deid.video.background.person_network import SIDE, person_probability
+from deemo_jax.deid.video.detection.face_finder import FaceFinder
 from deemo_jax.deid.video.kept_frames import KeptFrames
 from deemo_jax.media.picture import Picture, Planar, layers
 from deemo_jax.media.video import read_pictures, uniform_indices
@@ -147,13 +148,14 @@ def look_at(raw: Path, deid: Path, settings: CorpusSettings, side: int, index: i
     }
     before = [pictures[t].rgb(*size) for t in chosen]
     shown = {RAW: before, "keep": covered["solid"], "mosaic": covered["mosaic"]}
-    shown |= {name: [picture.rgb(*size) for picture in of] for name, of in behind.items()}
+    shown |= {name: [picture.rgb(*size) for picture, _ in of] for name, of in behind.items()}
     under = {RAW: before, **covered, MEANS: before}
     shares = []
     for k, t in enumerate(chosen):
-        lit = [layers(behind[name][k].planes)[0] for name in ("blur", "grey")]
+        lit = [layers(of[k][0].planes)[0] for of in behind.values()]
+        stays = (lit[0] == lit[1]) & ~masks.region(behind["grey"][k][1], *size)
         visible = ~masks.region(covering[k], *size)
-        shares.append(_shares(film.hand_pixels(t), film.person_pixels(t), lit[0] == lit[1], visible))
+        shares.append(_shares(film.hand_pixels(t), film.person_pixels(t), stays, visible))
     frames = [
         [cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA) for image in shown[name]] for name in PICTURES
     ]
@@ -172,12 +174,15 @@ def _written(
     seen: Sequence[Float32[np.ndarray, "h w"]],
     clip_id: str,
     name: str,
-) -> list[Planar]:
-    """The pictures as they are written with a background; `seen` is what the network says of each."""
+) -> list[tuple[Planar, tuple[Rectangle, ...]]]:
+    """The pictures as they are written, and what is covered in them; `seen` is what the network says of each."""
     answers = iter(seen)
     settings = Settings(background=name, on_missing="mask_frame")  # type: ignore[arg-type]
     kept = KeptFrames(_Film(pictures), pictures[0].size, tuple(p.time_s for p in pictures))  # type: ignore[arg-type]
-    return list(PeopleOnly(kept, tuple(rectangles), settings, KEY, clip_id, lambda _: next(answers)).pictures())
+    people = PeopleOnly(
+        kept, tuple(rectangles), settings, KEY, clip_id, FaceFinder(settings), find=lambda _: next(answers)
+    )
+    return list(zip(list(people.pictures()), people.rectangles, strict=True))
 
 
 def _shares(

@@ -30,6 +30,7 @@ from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.background import person_network
 from deemo_jax.deid.video.background.people_only import PeopleOnly
 from deemo_jax.deid.video.covering import find_covering
+from deemo_jax.deid.video.detection.face_finder import FaceFinder
 from deemo_jax.deid.video.detection.face_network import device, model_path
 from deemo_jax.deid.video.kept_frames import KeptFrames
 from deemo_jax.deid.video.preview import write_preview
@@ -132,17 +133,21 @@ def deidentify_clip(
     covering = find_covering(video, (info.width, info.height), settings, tracks, digest)
     kept, rectangles, found = covering.kept, covering.rectangles, covering.found
     text = cover_text(kept, rectangles, settings)
-    everything = tuple((*faces, *lines) for faces, lines in zip(rectangles, text.rectangles, strict=True))
     with replacing(out_dir, clip_id) as draft:
         copy, covered, followed = (draft / name for name in (video_name, masks_name, tracks_name))
         kept.video.stage, named = "writing", recording or clip_id
-        people = PeopleOnly(kept, rectangles, settings, key, named) if settings.background != KEEP else None
+        # Tracks that a person gave are not added to.
+        finder = FaceFinder(settings, covering.seen.turns) if covering.seen.looked else None
+        people = PeopleOnly(kept, rectangles, settings, key, named, finder) if settings.background != KEEP else None
         faceless = people.pictures() if people else _covered(kept, rectangles, settings.mask)
         # The blur of faces leaves large letters readable.
         over_text = "solid" if settings.mask == "gaussian" else settings.mask
         frames = map(masks.cover_planar, faceless, text.rectangles, itertools.repeat(over_text))
         write_clip(copy, frames, info.frame_rate, changed, settings.crf, threads)
+        if people:
+            covering = dataclasses.replace(covering, rectangles=people.rectangles)
         _check_copy(copy, kept, heard)
+        everything = tuple((*of, *lines) for of, lines in zip(covering.rectangles, text.rectangles, strict=True))
         manifest.write_masks(covered, Masks(*kept.size, everything, covering.dropped))
         times = kept.all_times
         lasts_s = times[-1] + 1 / info.frame_rate

@@ -16,6 +16,7 @@ from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.background import person_network
 from deemo_jax.deid.video.background.people_only import PeopleOnly
+from deemo_jax.deid.video.detection.face_finder import FaceFinder
 from deemo_jax.deid.video.kept_frames import KeptFrames
 from deemo_jax.media.picture import Frame, layers
 from deemo_jax.media.video import read_frames
@@ -74,6 +75,32 @@ def test_the_person_stays_and_what_is_around_them_has_no_say(key):
     np.testing.assert_array_equal(before, after)
     # A colour pixel is an average over more than its own four pixels before it comes here.
     assert np.abs(tints.astype(int) - others).max() <= 40 and (tints != others).mean() < 0.02
+
+
+class Fists(FaceFinder):
+    """A finder that takes what is bright at one place for a face."""
+
+    place = (60, 120, 80, 140)
+
+    def again(self, picture, threshold):
+        x0, y0, x1, y1 = self.place
+        shown = layers(picture.planes)[0][y0:y1, x0:x1]
+        return np.array([[*self.place, 0.3]], np.float32) if shown.mean() > 200 else np.zeros((0, 5), np.float32)
+
+
+def test_what_looks_like_a_face_without_its_background_is_covered_here_and_in_the_next_frame(key):
+    image, face = photographed()
+    fist = image.copy()
+    fist[120:140, 60:80] = 255
+    images = [image, image, fist, fist, image, image]
+    pictures, people = written(
+        images, [[face]] * 6, key, finder=Fists(GREY), find=lambda _: np.ones((256, 256), np.float32)
+    )
+    assert people.rectangles == ((face,), (face,), (face, Fists.place), (face, Fists.place), (face,), (face,))
+    hidden = [(brightness[120:140, 60:80] == 125).all() for brightness, _ in pictures]
+    assert hidden == [False, False, True, True, False, False]
+    # Nothing is added to what a person gave.
+    assert written(images, [[face]] * 6, key)[1].rectangles == ((face,),) * 6
 
 
 def test_films_of_all_shapes_and_persons_who_leave(key):
