@@ -17,7 +17,7 @@ from deemo_jax.sample.render import scene
 from deemo_jax.sample.render.phone_file import write_mp4
 
 # Width and height, pixels, frames a second, and seconds of the films.
-SIZE, FRAME_RATE, SECONDS = (640, 360), 15, 1.6
+SIZE, FRAME_RATE, SECONDS = (640, 360), 15, 1.2
 # Sheer white and black are 255 levels apart; a pixel is ink where the caption changes it by this share of its contrast.
 INK = 0.25
 TEXTS = {
