@@ -18,13 +18,14 @@ from deemo_jax.deid.video.detection.boxes import Boxes
 
 # Seconds for which text is covered before it is first found and after it is last found.
 AROUND_S = 0.5
-# Share of their union above which two boxes are of text that rests.
-AT_REST = 0.6
+# Share of the smaller one of two boxes above which one of them covers enough of the way to the other.
+MEET = 0.3
 # Share of the smaller extent by which two boxes must overlap across the direction in which text moves, and the ratio of
 # these extents, at most: a line that scrolls keeps its height, a list that rolls its width.
 SAME_LINE, ALIKE = 0.6, 1.6
-# Longest way of text in a second, in picture widths; what is farther is other text.
-MOST_SPEED = 1.5
+# Longest way of a line along itself in a second, in picture widths; and of text in any direction from one search to
+# the next, in its shorter sides; what is farther is other text.
+MOST_SPEED, MOST_STEP = 1.5, 3.0
 
 
 def rectangles_over_time(found: Mapping[int, Boxes], times: Sequence[float], size: tuple[int, int]) -> Rectangles:
@@ -64,8 +65,8 @@ def ways_between(before: Boxes, after: Boxes, seconds: float, width: int) -> Box
     """
     if not len(before) or not len(after):
         return np.empty((0, 4))
-    rest = _overlaps(before, after)
-    gone, come = before[~rest.any(axis=1)], after[~rest.any(axis=0)]
+    met = _overlaps(before, after)
+    gone, come = before[~met.any(axis=1)], after[~met.any(axis=0)]
     return np.array(list(_hulls(gone, come, MOST_SPEED * seconds * width)), np.float64).reshape(-1, 4)
 
 
@@ -76,14 +77,15 @@ def _hulls(gone: Boxes, come: Boxes, farthest: float) -> Iterator[Float[np.ndarr
         alike = sides.max(axis=0) <= ALIKE * sides.min(axis=0)
         on_one_line = bool((alike & (shared >= SAME_LINE * sides.min(axis=0))).any())
         way = np.abs((one[:2] + one[2:]) - (other[:2] + other[2:])) / 2
-        if (on_one_line or alike.all()) and np.hypot(*way) <= farthest:
+        is_near = alike.all() and np.hypot(*way) <= MOST_STEP * sides.min()
+        if is_near or (on_one_line and np.hypot(*way) <= farthest):
             yield np.concatenate([np.minimum(one[:2], other[:2]), np.maximum(one[2:], other[2:])])
 
 
 def _overlaps(before: Boxes, after: Boxes) -> Bool[np.ndarray, "N M"]:
-    """Which pairs of boxes share most of their area."""
+    """Which pairs of boxes overlap so much that both together cover the way from one to the other."""
     near = np.maximum(before[:, None, :2], after[None, :, :2])
     far = np.minimum(before[:, None, 2:], after[None, :, 2:])
     shared = np.clip(far - near, 0, None).prod(axis=2)
     areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (before, after)]
-    return shared > AT_REST * np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9)
+    return shared > MEET * np.maximum(np.minimum(areas[0][:, None], areas[1][None]), 1e-9)

@@ -27,8 +27,8 @@ def test_nothing_found_covers_nothing_and_one_frame_is_a_film():
 
 
 def test_what_moves_is_covered_on_its_way_and_what_rests_is_not_joined():
-    line, later = at([200, 10, 300, 30]), at([150, 10, 250, 30])
-    np.testing.assert_array_equal(ways_between(line, later, 0.5, 640), [[150, 10, 300, 30]])
+    line, later = at([200, 10, 300, 30]), at([50, 10, 150, 30])
+    np.testing.assert_array_equal(ways_between(line, later, 0.5, 640), [[50, 10, 300, 30]])
     wall = at([0, 10, 40, 30], [100, 10, 140, 30], [200, 10, 240, 30])
     assert not len(ways_between(wall, wall + 1, 0.5, 640))
     assert not len(ways_between(line, at([0, 200, 30, 300]), 0.5, 640))  # of another shape and line
