@@ -14,7 +14,9 @@ from deemo_jax.media.picture import Picture, Planar
 # Probability from which a pixel counts as text; and means of a connected region: the detector's own, from which it is
 # text, and the one from which it may be, so that what is covered at first is not found by a second look at the encoded
 # or covered picture.
-PIXEL, SURE, MAYBE = 0.3, 0.5, 0.35
+PIXEL, SURE, MAYBE = 0.3, 0.5, 0.45
+# Pixels of the network's input to the shorter side of a region, at least; letters of 2 % of the height have 4.
+LEAST_CORE = 3
 # The network marks the core of a line, about half as high as its letters with their ascenders and descenders: share of
 # a core's shorter side that is added on each side. Boxes of 112 captions in four typefaces and five scripts then hold
 # 99 % of their ink but for hairlines and for what is not found at all; with 0.5 two more do not.
@@ -49,7 +51,8 @@ def boxes_of(likely: Float32[np.ndarray, "h w"], least: float) -> Boxes:
     x, y, width, height, area = stats.T.astype(np.float64)
     grow = AROUND * np.minimum(width, height) + 1
     boxes = np.stack([x - grow, y - grow, x + width + grow, y + height + grow], axis=1)
-    return boxes[1:][(sums / area)[1:] >= least]
+    is_line = (sums / area >= least) & (np.minimum(width, height) >= LEAST_CORE)
+    return boxes[1:][is_line[1:]]
 
 
 def _to_the_edges(boxes: Boxes, size: tuple[int, int]) -> Boxes:

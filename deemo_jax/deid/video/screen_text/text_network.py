@@ -29,6 +29,8 @@ MOST_PIXELS = FINE_SIDE * 1344
 # Further looks are at pictures smaller by these factors, since large letters fall into pieces: the network finds lines
 # of 8 to 50 pixels as a whole.
 COARSER = (1.0, 0.4, 1 / 6)
+# A further look has at least so many pixels to its shorter side: in smaller ones faces and hands look like signs.
+LEAST_SIDE = 96
 # Sides of inputs are multiples of so many pixels.
 SIDE_STEP = 32
 
@@ -47,7 +49,8 @@ def input_sizes(width: int, height: int) -> tuple[tuple[int, int], ...]:
     """Widths and heights, pixels, at which the network sees a picture of this size; the finest first."""
     finest = min(1.0, FINE_SIDE / min(width, height), math.sqrt(MOST_PIXELS / (width * height)))
     sizes = (tuple(_stepped(side * finest * factor) for side in (width, height)) for factor in COARSER)
-    return tuple(dict.fromkeys((across, down) for across, down in sizes))
+    first, *further = ((across, down) for across, down in sizes)
+    return first, *dict.fromkeys(size for size in further if size != first and min(size) >= LEAST_SIDE)
 
 
 def text_probability(image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w"]:

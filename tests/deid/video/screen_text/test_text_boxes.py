@@ -19,7 +19,7 @@ def test_inputs_are_whole_steps_and_bounded(size):
 
 def test_a_core_of_a_line_becomes_a_box_of_whole_letters():
     likely = np.zeros((64, 96), np.float32)
-    likely[20:30, 10:60] = 0.45
+    likely[20:30, 10:60], likely[50:52, :] = 0.47, 0.9
     (box,) = boxes_of(likely, MAYBE)
     np.testing.assert_allclose(box, [2, 12, 68, 38])
     assert len(boxes_of(likely, SURE)) == 0 and len(boxes_of(np.zeros((32, 32), np.float32), MAYBE)) == 0
