@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Iterator
 from importlib.metadata import version
 
 import pytest
@@ -20,6 +21,19 @@ pytest_plugins = ["tests.raw_clips", "tests.tiny_runs"]
 for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+# What asks a command to stop, which a command takes for itself when it starts.
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    """Gives signals back after each test: processes that another test forks would not heed them."""
+    handlers = {number: signal.getsignal(number) for number in STOPS}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
 
 COMPILED = "JAX_COMPILATION_CACHE_DIR"
 # Toy models spend their time in the compiler. Without most optimisations, with the older of its two ways to make fused

@@ -73,6 +73,8 @@ def test_several_runs_add_at_once(tmp_path):
     path = tmp_path / "map"
     with multiprocessing.get_context("fork").Pool(3) as pool:
         pool.map(many, [(path, worker) for worker in range(3)])
+        pool.close()
+        pool.join()
     lines = path.read_text().splitlines()
     assert len(lines) == len(set(lines)) == 150 and all(line.startswith("{") and line.endswith("}") for line in lines)
 
