@@ -140,6 +140,8 @@ def build(argv: Sequence[str] | None = None) -> None:
         shown = {"deemo_mer": clips, **caption_formats.OF_DATASET}
         print(formats.shown(shown.get(args.dataset, (*clips, *caption_formats.ALL))))
         return
+    if args.workers < 0:
+        flags.error(f"--workers {args.workers}: choose 0 or more")
     if args.dataset in CAPTIONS:
         _captions(args, flags)
         return
@@ -178,6 +180,8 @@ def _captions(args: argparse.Namespace, flags: argparse.ArgumentParser) -> None:
     """
     if others := _given(args, flags) - SHARED - OF_CAPTIONS:
         flags.error(f"--{min(others)} goes with deemo_mer")
+    if args.dataset == "instructions" and args.caption_rule:
+        flags.error("--caption_rule goes with captions; questions and answers stay as they are")
     if not (args.source and args.data_dir):
         flags.error(f"give {args.dataset} --source and --data_dir")
     refuse_other_bytes(args.data_dir)

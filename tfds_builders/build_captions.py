@@ -180,8 +180,11 @@ def _assemble(
     facts = {"fingerprint": plan.fingerprint, "settings": plan.maker.settings(), "splits": splits}
     for split, of in splits.items():
         if not of["records"]:
+            plan.forget_empty()
+            why = ", ".join(f"{kind}: {count}" for kind, count in of["skipped"].items())
             raise UserError(
-                f"{plan.dataset}: no row of split {split!r} has a record ({of['skipped']}); is --media right?"
+                f"{plan.dataset}: no row of split {split!r} has a record ({why}); is --media right? Mend it and build"
+                " again"
             )
     with told_of_disk(target.parent.parent):
         builder = builder_class(data_dir=plan.folder / "dataset", file_format=FILE_FORMAT)

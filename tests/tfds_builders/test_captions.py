@@ -142,6 +142,8 @@ def test_mistakes_are_one_line(source: Path, tmp_path: Path, capsys: pytest.Capt
         (command(tmp_path / "wrong.csv", tmp_path / "d"), "is --media right?"),
         (command(source, tmp_path / "d", "--frames", "0"), "choose 1..4096"),
         (command(source, tmp_path / "d", "--annotations", "x"), "goes with deemo_mer"),
+        (command(source, tmp_path / "d", "--workers", "-1"), "choose 0 or more"),
+        (["instructions", *command(source, tmp_path / "d", "--caption_rule", "raw")[1:]], "goes with captions"),
         (["deemo_mer", "--source", "x"], "goes with webvid"),
     ):
         try:
@@ -150,6 +152,26 @@ def test_mistakes_are_one_line(source: Path, tmp_path: Path, capsys: pytest.Capt
             assert left.code == 2
         lines = capsys.readouterr().err.splitlines()
         assert said in lines[-1] and not [line for line in lines if "Traceback" in line]
+        assert not (tmp_path / "d").exists() or not list((tmp_path / "d").iterdir())
+
+
+def test_media_that_were_missing_are_read_by_the_same_command(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, media, data = tmp_path / "rows.jsonl", tmp_path / "media", tmp_path / "data"
+    write_rows(rows, [{"media": f"{name}.jpg", "caption": "x"} for name in "ab"])
+    write_rows(tmp_path / "rows_val.jsonl", [{"media": "c.jpg", "caption": "x"}])
+    media.mkdir()
+    argv = ["captions", "--source", str(rows), str(tmp_path / "rows_val.jsonl"), "--media", str(media)]
+    argv += ["--data_dir", str(data), "--workers", "0", "--keep_faces", "--shard_rows", "1"]
+    assert main(argv) == 2 and not list(data.iterdir())
+    for name in "ab":
+        write_image(media / f"{name}.jpg")
+    assert main(argv) == 2 and "split 'validation'" in capsys.readouterr().err
+    write_image(media / "c.jpg")
+    assert main(argv) == 0
+    said = capsys.readouterr().out
+    assert "goes on after 2 of 3 parts" in said and "left out" not in said
 
 
 @pytest.mark.parametrize("builder", [Builder, Cc3mBuilder, WebVidBuilder])

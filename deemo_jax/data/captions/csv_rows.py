@@ -14,6 +14,8 @@ MOST_LINE = 1 << 20
 MOST_ROW = 1 << 17
 # What else may stand between columns, and what a message calls it.
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+# A line behind the last one: a row of its own, unless a quotation mark is open.
+END = "\0end of the table\0"
 
 
 def read_columns(path: Path, wanted: Sequence[tuple[str, ...]]) -> Iterator[tuple[int, list[str] | None]]:
@@ -28,22 +30,34 @@ def read_columns(path: Path, wanted: Sequence[tuple[str, ...]]) -> Iterator[tupl
         The cells in the order of `wanted`; None for a row that has not as many cells as the header.
 
     Raises:
-        UserError: the file cannot be read, is no UTF-8, has no such columns, or a line or a row is too long.
+        UserError: the file cannot be read, is no UTF-8, has no such columns, a line or a row is too long, or a
+            quotation mark is open at the end.
     """
     row = _Row()
     table = csv.reader(_lines(path, row))
     try:
-        header = [name.strip().lower() for name in next(table, [])]
+        header = [name.strip().lower() for name in _but_end(path, 1, next(table))]
         places = [_place(path, header, names) for names in wanted]
+        begins = table.line_num + 1
         for cells in table:
             row.bytes = 0
-            if cells:
+            if cells := _but_end(path, begins, cells):
                 whole = len(cells) == len(header)
                 yield table.line_num, [cells[at] if at is not None else "" for at in places] if whole else None
+            begins = table.line_num + 1
     except csv.Error as error:
         raise UserError(
             f"{path}:{table.line_num}: is no CSV from here on ({error}); is a quotation mark left open?"
         ) from error
+
+
+def _but_end(path: Path, begins: int, cells: list[str]) -> list[str]:
+    """The cells of the row that begins on a line; none of the line behind the last."""
+    if cells == [END]:
+        return []
+    if cells and cells[-1].endswith(END):
+        raise UserError(f"{path}:{begins}: a quotation mark of this row is left open; close it")
+    return cells
 
 
 def _place(path: Path, header: list[str], names: tuple[str, ...]) -> int | None:
@@ -88,3 +102,4 @@ def _lines(path: Path, row: _Row) -> Iterator[str]:
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
                 raise UserError(f"{path}:{number}: is no UTF-8 text ({error.reason}); save it as such") from error
+    yield END

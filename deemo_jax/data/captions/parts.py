@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -112,6 +113,17 @@ class Plan:
         """The report of a part; None where it is not done."""
         path = self.shard(part).with_suffix(".json")
         return Report.from_json(read_json(path)) if path.exists() else None
+
+    def forget_empty(self) -> None:
+        """Takes out parts without a record, so that the next build reads their media again; all of it where no part
+        has one."""
+        empty = [part for part in self.parts if (report := self.report(part)) and not report.records]
+        if len(empty) == len(self.parts):
+            shutil.rmtree(self.folder)
+            return
+        for part in empty:
+            self.shard(part).with_suffix(".json").unlink()
+            self.shard(part).unlink(missing_ok=True)
 
 
 def _row(row: dict[str, Any]) -> CaptionRow:

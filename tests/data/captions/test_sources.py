@@ -65,6 +65,8 @@ def test_webvid_columns_are_found_by_name(tmp_path: Path) -> None:
         (b"", "it has none"),
         (b"videoid,page_dir,name\n1,a,\xff\n", ":2: is no UTF-8 text"),
         (b'videoid,page_dir,name\n1,a,"' + b"b\n" * 90_000, "quotation mark left open"),
+        (b'videoid,page_dir,name\n1,a,"b\nc"\n2,a,"b\n3,a,b\n', ":4: a quotation mark of this row is left open"),
+        (b'videoid,page_dir,"name', ":1: a quotation mark of this row is left open"),
         (b"videoid,page_dir,name\n1,a," + b"b" * 2_000_000, ":2: the line is longer"),
     ],
 )
