@@ -8,4 +8,6 @@ ARGUMENT = "data=lineage"
 def taken(arguments: str) -> tuple[str, bool]:
     """The arguments of a recipe without `data=lineage`, and whether that was among them."""
     given = [one for one in arguments.split(",") if one]
+    if others := [one for one in given if one.startswith("data=") and one != ARGUMENT]:
+        raise ValueError(f"{others[0]!r} is no argument of this recipe; choose {ARGUMENT}, or leave it out")
     return ",".join(one for one in given if one != ARGUMENT), ARGUMENT in given

@@ -4,6 +4,7 @@ import argparse
 import io
 import math
 import os
+import re
 import signal
 import sys
 import traceback
@@ -100,6 +101,16 @@ def recipe_trouble(error: Exception) -> str:
     return plain(f"{where}, line {line}: {type(error).__name__}: {error}; mend the recipe")
 
 
+def _without_traceback(said: str) -> str:
+    """A message in which ml_collections quotes the traceback of a recipe's file: what went wrong, and in which line."""
+    before, quoted, after = said.partition("Traceback (most recent call last):")
+    if not quoted:
+        return said
+    *_, frame = re.finditer(r'^  File "(.*)", line (\d+)', after, re.MULTILINE)
+    what = re.split(r"\n(?=\S)", after[frame.end() :], maxsplit=1)[-1]  # frames are indented
+    return f"{before}{frame[1]}, line {frame[2]}: {what}"
+
+
 def tidy_when_terminated() -> None:
     """Lets SIGTERM, which schedulers send, end the process as Ctrl-C does, so that temporary files are removed."""
 
@@ -146,9 +157,13 @@ def run_with_words(main: Callable[[Sequence[str]], int | None], *, between_flags
         except SystemExit:  # --help, after which absl gives 1
             sys.exit(0)
         except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-            said = " ".join(str(error.args[0] if error.args else error).replace("\\n", " ").split())
+            if any(frame.name == "get_config" for frame in traceback.extract_tb(error.__traceback__)):
+                print(f"error: {recipe_trouble(error)}", file=sys.stderr)
+                sys.exit(EXIT_USAGE)
+            said = _without_traceback(str(error.args[0] if error.args else error))
+            said = " ".join(said.replace("\\n", " ").split())
             # Of an unknown key ml_collections suggests a close one; where none is close, it gives the key alone.
-            said = said if " " in said else f"the config has no key {said.strip(QUOTES)}"
+            said = said if " " in said else f"the config has no key {said.strip(QUOTES)}; a recipe's file can add it"
             print(f"error: {said} (--help lists the flags)", file=sys.stderr)
             sys.exit(EXIT_USAGE)
         except Exception as error:  # of a recipe, which is a program of the user's

@@ -30,6 +30,8 @@ from deemo_jax.media.video import uniform_indices
 
 # The features of a record that are large.
 MEDIA = ("frames", "mel")
+# What `build` calls its datasets; one of another name was built with --name.
+KINDS = frozenset({"deemo_mer", "webvid", "cc3m", "captions", "instructions"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -136,7 +138,8 @@ def open_builder(data_dir: str | Path, dataset: str) -> tfds.core.DatasetBuilder
     refuse_remote(data_dir)
     refuse_other_bytes(data_dir)
     root = Path(data_dir) / dataset
-    mend = f"build it with: python -m deemo_jax.build {dataset} --data_dir {data_dir} ..."
+    kind = dataset if dataset in KINDS else f"captions (or instructions) --name {dataset}"
+    mend = f"build it with: python -m deemo_jax.build {kind} --data_dir {data_dir} ..."
     one = Path(data_dir) / "dataset_info.json"
     versions = [path.parent for path in (one, *root.glob("*/dataset_info.json")) if path.is_file()]
     if not versions:

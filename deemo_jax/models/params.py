@@ -22,11 +22,21 @@ def is_trainable(path: str, patterns: Sequence[str]) -> bool:
         path: of the parameter, e.g. 'video/connector/qformer/queries'.
         patterns: regular expressions for whole paths; the first that matches decides. One with a leading '!' freezes
             what it matches; a path that none matches is frozen.
+
+    Raises:
+        UserError: a pattern is no regular expression.
     """
     for pattern in patterns:
-        if re.fullmatch(pattern.removeprefix("!"), path):
+        if _matches(pattern, path):
             return not pattern.startswith("!")
     return False
+
+
+def _matches(pattern: str, path: str) -> bool:
+    try:
+        return re.fullmatch(pattern.removeprefix("!"), path) is not None
+    except re.error as error:
+        raise UserError(f"config.trainable: {pattern!r} is no regular expression ({error})") from error
 
 
 def trainable_paths(paths: Collection[str], patterns: Sequence[str]) -> frozenset[str]:
@@ -36,11 +46,7 @@ def trainable_paths(paths: Collection[str], patterns: Sequence[str]) -> frozense
         UserError: a pattern is no regular expression or matches nothing, or nothing is left to learn.
     """
     for pattern in patterns:
-        try:
-            found = any(re.fullmatch(pattern.removeprefix("!"), path) for path in paths)
-        except re.error as error:
-            raise UserError(f"config.trainable: {pattern!r} is no regular expression ({error})") from error
-        if not found:
+        if not any(_matches(pattern, path) for path in paths):
             if "lora_" in pattern:
                 raise UserError(
                     f"config.trainable: {pattern!r} matches no parameter, as the decoder has no LoRA; set "

@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from absl import app, flags
+from ml_collections import config_flags
 
 from deemo_jax import deidentify
 from deemo_jax.core import cli
@@ -37,6 +39,29 @@ def test_wrong_flags_are_one_line(
     assert ended.value.code == 2 and not out
     assert err.startswith("error: ") and err.endswith("(--help lists the flags)\n") and err.count("\n") == 1
     assert says in err
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (ValueError("a=b is no argument"), "recipe.py, line 2: ValueError: a=b is no argument"),
+        (ValueError("of two\nlines"), "recipe.py, line 2: ValueError: of two lines"),
+        (KeyError("x"), "recipe.py, line 2: KeyError: 'x'; mend the recipe"),
+    ],
+)
+def test_what_a_recipe_raises_is_one_line_with_its_place(
+    error: Exception, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tmp_path / "recipe.py"
+    recipe.write_text(f"def get_config(arguments=''):\n    raise {error!r}\n")
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file("config", flag_values=values)
+    monkeypatch.setattr(flags, "FLAGS", values)
+    monkeypatch.setattr(app, "run", lambda main, flags_parser: main(flags_parser(["x", f"--config={recipe}"])))
+    with pytest.raises(SystemExit) as ended:
+        cli.run_with_words(lambda words: 0)
+    err = capsys.readouterr().err
+    assert ended.value.code == 2 and err.count("\n") == 1 and says in err and "Traceback" not in err
 
 
 def test_output_that_nobody_reads_to_its_end_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:

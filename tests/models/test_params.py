@@ -41,6 +41,11 @@ def test_patterns_that_do_nothing_are_refused(patterns: tuple[str, ...], said: s
         params.trainable_paths(PATHS, patterns)
 
 
+def test_what_is_no_regular_expression_is_refused_by_each_reader() -> None:
+    with pytest.raises(UserError, match="no regular expression"):
+        params.is_trainable("decoder/head", ["("])
+
+
 def test_merge_undoes_split() -> None:
     trainable, frozen = params.split(PARAMS, chosen("video/connector/.*"))
     assert list(trainable) == ["video"] and "connector" not in frozen["video"]
