@@ -56,7 +56,10 @@ def _features(documents: Sequence[str]) -> Float[np.ndarray, "P P"]:
     """
     words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\w+", sublinear_tf=True, max_features=FEATURES)
     parts = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, max_features=FEATURES)
-    bags = make_union(words, parts).fit_transform(documents)
+    said = [bag for bag in (words, parts) if any(map(bag.build_analyzer(), documents))]
+    if not said:  # by anybody: all persons are alike
+        return np.zeros((len(documents), len(documents)))
+    bags = make_union(*said).fit_transform(documents)
     values, vectors = np.linalg.eigh((bags @ bags.T).toarray())
     return vectors * np.sqrt(np.maximum(values, 0.0))
 

@@ -63,7 +63,7 @@ def read_texts(path: Path) -> list[SpokenText]:
     """Reads JSON lines (docs/formats.md); of a file called .json, the form of the Text Anonymization Benchmark.
 
     Raises:
-        UserError: missing, too large or malformed.
+        UserError: missing, too large, malformed, or without a word.
     """
     read = _tab(path) if path.suffix.lower() == ".json" else _lines(path)
     found: list[SpokenText] = []
@@ -73,6 +73,8 @@ def read_texts(path: Path) -> list[SpokenText]:
             raise UserError(f"{path}: more than {MAX_ROWS:,} texts")
     if not found:
         raise UserError(f"{path}: no texts; write one a line, as {FORM}")
+    if not any(text.text.strip() for text in found):
+        raise UserError(f"{path}: every text is empty; write what was said into transcript")
     return found
 
 

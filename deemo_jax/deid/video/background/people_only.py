@@ -33,6 +33,10 @@ MENDS = (
     "people far from the camera are not found: leave out --background, cut these times out, or run this file alone with"
     " --on_missing mask_frame, which has them all background"
 )
+MENDS_OF_ALL = (
+    "nothing would be left of the picture; people far from the camera are not found: leave out --background, or cut the"
+    " picture down to where they are"
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -177,7 +181,8 @@ class PeopleOnly:
         accepted = self._settings.on_missing != "refuse" and len(self.lost) < with_face
         if len(self.lost) > MOST_LOST * with_face and not accepted:
             what, source = "the outline of no person is found", self._kept.video.path
-            raise refusal_messages.unsure_frames(source, what, self.lost, self._kept.times, MENDS)
+            mends = MENDS if len(self.lost) < with_face else MENDS_OF_ALL
+            raise refusal_messages.unsure_frames(source, what, self.lost, self._kept.times, mends)
 
 
 def _with_neighbours(seen: Iterator[_Seen]) -> Iterator[_Near]:

@@ -76,6 +76,14 @@ def test_a_planted_leak_is_found_until_it_is_taken_out(written):
         assert by[version]["sport"]["above_majority"] == {"value": 0.0, "interval": [0.0, 0.0]}, version
 
 
+@pytest.mark.parametrize("redacted", ["", "...", "\N{GRINNING FACE}"])
+def test_texts_of_which_nothing_is_left_tell_nothing(written, redacted):
+    by = attacked(written(rows(12, redacted=redacted))).numbers["classifier"]
+    assert by["redacted"]["sport"]["above_majority"] == {"value": 0.0, "interval": [0.0, 0.0]}
+    with pytest.raises(UserError, match=r"texts\.jsonl: every text is empty; write what was said"):
+        read_texts(written([row | {"transcript": " ", "identifiers": []} for row in rows(12)]))
+
+
 def test_texts_of_a_file_that_were_redacted_elsewhere(written):
     found = attacked(written(rows(12, hint=False, redacted="They shouted Anna.")))
     assert found.numbers["identifiers"]["direct"]["persons_of_whom_none_is_left"] == 4

@@ -125,9 +125,10 @@ def test_a_film_in_which_no_outline_is_found_is_refused(key):
     black, face = np.zeros((90, 160, 3), np.uint8), (60, 20, 90, 60)
     person, own = photographed()
     with pytest.raises(
-        Refused, match=r"the outline of no person is found in 2 of 2 frames, at 0.00, 0.10 s; people far"
-    ):
+        Refused, match=r"the outline of no person is found in 2 of 2 frames, at 0.00, 0.10 s; nothing would be left"
+    ) as none_found:
         written([black] * 2, [[face]] * 2, key)
+    assert "mask_frame" not in str(none_found.value)  # which is refused, too
     anyway = dataclasses.replace(GREY, on_missing="mask_frame")
     with pytest.raises(Refused):
         written([black] * 2, [[face]] * 2, key, anyway)  # nothing would be left
