@@ -119,6 +119,18 @@ def test_the_command_line_and_texts_have_no_folders():
         without_paths("see /home/jane/a b.txt; 3/4 and/or, C:\\Users\\jane\\x.mp4.")
         == "see a b.txt; 3/4 and/or, x.mp4."
     )
+    for path in (
+        "raw/j.mp4",
+        "../jane/j.mp4",
+        "./j/j.mp4",
+        "~/a/j.mp4",
+        "~jane/j.mp4",
+        "C:/a/j.mp4",
+        r"\\host\a\j.mp4",
+    ):
+        assert without_paths(f"'{path}': bad, and file:///home/jane/a.wav") == "'j.mp4': bad, and a.wav", path
+    kept = "GE2E/CAM++, 0.5/0.25 of 1/2, and/or 3/4.5 %, 12 / 3, p/F0. https://x.example/a"
+    assert without_paths(kept) == kept
 
 
 def test_the_page_lies_beside_hashes_that_can_be_checked(audited, tmp_path):

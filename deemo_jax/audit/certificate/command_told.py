@@ -5,8 +5,16 @@ import urllib.parse
 from collections.abc import Sequence
 from pathlib import PureWindowsPath
 
-# Two or more names behind slashes, or a drive of Windows, that begin a word.
-_PATH = re.compile(r"(?<![\w:/.\\])(?:~?(?:/[^\s/'\",;:()]+){2,}/?|[A-Za-z]:\\[^\s'\",;()]+)")
+# Of a path of POSIX and of Windows, a folder or name.
+_NAME, _WINDOWS = r"[^\s/'\",;:()]+", r"[^\s'\",;()]+"
+# Begins a word: two or more names behind slashes, also behind a home, `.` or `..`, or as an address; names of which the
+# last has an ending; a drive or a server of Windows.
+_PATH = re.compile(
+    r"(?<![\w:/.\\])(?:"
+    rf"(?:file://|~\w*|\.\.?)?(?:/{_NAME}){{2,}}/?"
+    rf"|(?:{_NAME}/)+[^\s/'\",;:()]*[^\W\d]\.[A-Za-z]\w{{0,4}}(?!\w)"
+    rf"|[A-Za-z]:[\\/]{_WINDOWS}|\\\\{_WINDOWS})"
+)
 
 
 def told_command(words: Sequence[str]) -> str:
@@ -15,7 +23,7 @@ def told_command(words: Sequence[str]) -> str:
 
 
 def without_paths(text: str) -> str:
-    """A text in which a path from the root is its last name."""
+    """A text in which a path is its last name."""
     return _PATH.sub(lambda found: PureWindowsPath(found[0]).name, text)
 
 

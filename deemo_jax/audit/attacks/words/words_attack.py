@@ -13,6 +13,7 @@ from deemo_jax.audit.attacks.words.speakers import Speakers, speakers_of
 from deemo_jax.audit.attacks.words.spoken_texts import SpokenText, read_texts
 from deemo_jax.audit.attacks.words.text_versions import AS_SAID, REDACTED, TextVersions, versions_of
 from deemo_jax.audit.report_parts import Section
+from deemo_jax.core import files
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.stats import Interval, upper_bound
 from deemo_jax.core.tables import Table
@@ -21,6 +22,7 @@ from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.text.spans import Engine
 from deemo_jax.deid.text.transcripts import read_names
 
+UNTIED = "Whether the persons of the clips are those who say these texts: not measured, since a file of texts is given."
 NAME, TITLE = "words", "Words: what is guessed about a person?"
 CLASSIFIER = "classifier"
 NOTES = (
@@ -59,7 +61,10 @@ def attack_words(attack: WordsAttack) -> Section:
         UserError: a file cannot be used, has too few persons or nothing to guess, or the model cannot be asked.
     """
     said = read_texts(attack.transcripts)
-    return words_section(said, read_names(attack.names) if attack.names else Names(), Rules(), attack.guesser)
+    names = read_names(attack.names) if attack.names else Names()
+    section = words_section(said, names, Rules(), attack.guesser)
+    texts = f"The texts are those of a file with the SHA-256 {files.sha256(attack.transcripts)}."
+    return dataclasses.replace(section, notes=(*section.notes, texts, UNTIED))
 
 
 def words_section(said: Sequence[SpokenText], names: Names, engine: Engine, guesser: Guesser | None = None) -> Section:

@@ -10,6 +10,7 @@ from deemo_jax.audit.attacks.words.speakers import speakers_of
 from deemo_jax.audit.attacks.words.spoken_texts import SpokenText, read_texts
 from deemo_jax.audit.attacks.words.text_versions import left_in, without
 from deemo_jax.audit.attacks.words.words_attack import words_section
+from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.text.english_rules import Rules
 from deemo_jax.deid.text.fuzzy_names import Names
@@ -164,6 +165,7 @@ def test_a_language_model_gets_redacted_texts_only(written, monkeypatch):
         sent = server.received()
     assert "[NAME]" in sent and "Anna" not in sent and "Peter" not in sent and "p1" not in sent
     assert SECRET not in "".join([done.stdout, done.stderr, path.with_suffix(".replies.jsonl").read_text()])
+    assert files.sha256(path) in done.stdout and "those who say these texts: not measured" in done.stdout
     numbers = json.loads(out.read_text())["language_model"]
     failed = sum("uppercut" in r["transcript"] and "kind to us" in r["transcript"] for r in rows(12))
     assert failed and f"{failed} gave no usable reply" in done.stdout and list(numbers) == ["redacted"]
