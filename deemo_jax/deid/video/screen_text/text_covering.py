@@ -1,7 +1,8 @@
 """Decides what is covered in each frame of a copy so that no text is left in it, or refuses a film that shows text.
 
 Text is searched for twice a second, in the first and last frame, and where fine contrast comes up; then, in the covered
-pictures, halfway between these frames, and again near what is found, until nothing is.
+pictures, halfway between these frames, in frames with text that have none halfway, such as that of a still, and again
+near what is found, until nothing is.
 Axes: H height, W width.
 """
 
@@ -83,7 +84,7 @@ def cover_text(kept: KeptFrames, hidden: Rectangles, settings: Settings) -> Text
     found = dict(_searched(kept, _worth_a_look(kept), hidden, settings.mask, MAYBE))
     first = rectangles_over_time(found, kept.times, kept.size)
     rectangles, exposed = first, frozenset[int]()
-    asked = _halfway(found, len(kept.times))
+    asked = _halfway(found, len(kept.times)) | _hemmed_in(found, len(kept.times))
     for _ in range(LOOKS):
         together = tuple((*faces, *text) for faces, text in zip(hidden, rectangles, strict=True))
         news = dict(_searched(kept, _pictures(kept, asked), together, settings.mask, SURE))
@@ -149,6 +150,12 @@ def _halfway(found: Mapping[int, Boxes], count: int) -> frozenset[int]:
     """The frames, of `count`, in the middle between two searched ones."""
     looked = [*found, count]
     return frozenset((a + b) // 2 for a, b in itertools.pairwise(looked) if b - a > 1)
+
+
+def _hemmed_in(found: Mapping[int, Boxes], count: int) -> frozenset[int]:
+    """The frames with text, of `count`, that have no frame left to search on either side, such as that of a still."""
+    gaps = itertools.pairwise(b - a > 1 for a, b in itertools.pairwise([-1, *found, count]))
+    return frozenset(t for t, sides in zip(found, gaps, strict=True) if len(found[t]) and not any(sides))
 
 
 def _is_beside(t: int, exposed: frozenset[int], found: Mapping[int, Boxes]) -> bool:

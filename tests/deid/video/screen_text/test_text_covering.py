@@ -94,6 +94,19 @@ def test_the_second_look_finds_what_the_first_missed_and_covers_all_of_it(bright
     assert left(images, found.rectangles) == [] and found.seen_again >= 3
 
 
+def test_a_still_gets_a_second_look_too(bright, monkeypatch):
+    find_bright, image = text_covering.find_text, marked(10)
+    image[40:44, 40:52] = 255
+
+    def one_at_a_time(picture, size, least):
+        return find_bright(picture, size, least)[:1]
+
+    monkeypatch.setattr(text_covering, "find_text", one_at_a_time)
+    found = covered([image])
+    assert left([image], found.rectangles) == [] and found.seen_again == 1
+    assert bright == [0.0] * 3  # of which the last finds nothing
+
+
 def test_text_under_other_masks_is_left_to_them(bright):
     images = [marked(20)] * 3
     assert not any(covered(images, hidden=(((18, 18, 36, 30),),) * 3).rectangles)
