@@ -40,10 +40,11 @@ def voices(rows):
 def certified(audited, tmp_path_factory):
     """Makes a certificate of the clip; `sections` of the report are added to a part that was not measured."""
 
-    def make(*sections, broken=(), settings=(), command=("DIR", "--certificate"), date="2026-11-28"):
+    def make(*sections, broken=(), settings=(), command=("DIR", "--certificate"), date="2026-11-28", span=(0.0, 90.0)):
         changed = {
             "settings": audited.manifest.settings | dict(settings),
             "background": {"without_person": 7, "of": 0.5},
+            "span": span,
         }
         manifest = dataclasses.replace(audited.manifest, **changed)
         clip = dataclasses.replace(audited, manifest=manifest)
@@ -75,6 +76,10 @@ def test_what_is_said(certified):
     assert ("Captions and name tags in the picture", "not looked for", "1 of 1") in made.done
     assert "jane_smith" not in page and "Clips that break a promise: 1" in page and "What use is left" not in page
     assert dict(made.counts)["refused by de-identification"] == "3" and dict(made.counts)["could not be checked"] == "1"
+
+    assert dict(made.counts)["minutes of film"] == "1.5"
+    earlier = dict(certified(span=None).counts)["minutes of film"]
+    assert earlier == "0.0; not on record for 1 of the clips"
 
     made = certified(broken=("1 clip fails",), settings={"background": "grey", "text_in_picture": "cover", "new": [1]})
     page = render(made)

@@ -19,6 +19,7 @@ from deemo_jax.audit.report import UNKNOWN, WITH_PROMISES, verdict
 from deemo_jax.audit.report_parts import Section
 from deemo_jax.core.tables import Table
 from deemo_jax.core.versions import code_sha256, version
+from deemo_jax.deid.manifest import Manifest
 
 # Sections that say nothing about privacy.
 OF_USE = frozenset({"utility"})
@@ -113,7 +114,6 @@ def contents(
         result_sha256: hash of audit.json.
     """
     manifests = [clip.manifest for clip in clips]
-    seconds = sum(m.span[1] - m.span[0] for m in manifests if m.span is not None)
     measured = [s for s in sections if s.name not in OF_USE]
     return Certificate(
         folder=folder.resolve().name,
@@ -123,7 +123,7 @@ def contents(
         counts=(
             ("clips that were checked", f"{len(clips):,}"),
             ("of them without sound", f"{sum(m.silent for m in manifests):,}"),
-            ("minutes of film", f"{seconds / 60:,.1f}"),
+            ("minutes of film", _minutes(manifests)),
             ("frames", f"{sum(r.frames for r in found.checked):,}"),
             ("refused by de-identification", f"{found.refused:,}"),
             ("could not be checked", f"{len(found.unchecked):,}"),
@@ -140,6 +140,14 @@ def contents(
         hashes=file_hashes(clips),
         result_sha256=result_sha256,
     )
+
+
+def _minutes(manifests: Sequence[Manifest]) -> str:
+    """How long the clips are by their manifests, which earlier versions wrote without it."""
+    spans = [manifest.span for manifest in manifests if manifest.span is not None]
+    told = f"{sum(end - start for start, end in spans) / 60:,.1f}"
+    lacking = len(manifests) - len(spans)
+    return f"{told}; not on record for {lacking:,} of the clips" if lacking else told
 
 
 def _part(section: Section) -> Part:

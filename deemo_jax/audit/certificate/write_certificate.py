@@ -47,9 +47,10 @@ def render(certificate: Certificate) -> str:
 
 def write_certificate(certificate: Certificate, folder: Path) -> Path:
     """Writes page and hashes into `folder`, each whole or not at all; returns the path of the page."""
+    page = render(certificate)
     write_listing(certificate.hashes, folder)
     with atomic(folder / PAGE) as temporary:
-        temporary.write_text(render(certificate), encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8")
     return folder / PAGE
 
 
