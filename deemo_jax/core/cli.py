@@ -28,6 +28,8 @@ EXIT_STOPPED = os.EX_TEMPFAIL if hasattr(os, "EX_TEMPFAIL") else 75
 ADDRESS_FLAG = "base_url"
 # What ml_collections may put around the name of a key.
 QUOTES = "\"'"
+# In the paths of files that are not the user's.
+LIBRARIES = "site-packages"
 
 
 class Parser(argparse.ArgumentParser):
@@ -96,7 +98,8 @@ def recipe_trouble(error: Exception) -> str:
     if isinstance(error, SyntaxError):
         where, line = error.filename or "the recipe", error.lineno
     else:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
+        frames = traceback.extract_tb(error.__traceback__)
+        frame = next((one for one in reversed(frames) if LIBRARIES not in one.filename), frames[-1])
         where, line = frame.filename, frame.lineno
     return plain(f"{where}, line {line}: {type(error).__name__}: {error}; mend the recipe")
 
@@ -106,9 +109,10 @@ def _without_traceback(said: str) -> str:
     before, quoted, after = said.partition("Traceback (most recent call last):")
     if not quoted:
         return said
-    *_, frame = re.finditer(r'^  File "(.*)", line (\d+)', after, re.MULTILINE)
-    what = re.split(r"\n(?=\S)", after[frame.end() :], maxsplit=1)[-1]  # frames are indented
-    return f"{before}{frame[1]}, line {frame[2]}: {what}"
+    frames = list(re.finditer(r'^  File "(.*)", line (\d+)', after, re.MULTILINE))
+    place = next((one for one in reversed(frames) if LIBRARIES not in one[1]), frames[-1])
+    what = re.split(r"\n(?=\S)", after[frames[-1].end() :], maxsplit=1)[-1]  # frames are indented
+    return f"{before}{place[1]}, line {place[2]}: {what}"
 
 
 def tidy_when_terminated() -> None:

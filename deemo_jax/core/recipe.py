@@ -364,9 +364,12 @@ def _check_data(data: DataRecipe) -> None:
     """Checks what fields of `config.data` say together.
 
     Raises:
-        UserError: weights that are no positive whole numbers, or features that are kept of frames that are drawn.
+        UserError: names of no dataset, weights that are no positive whole numbers, or features that are kept of
+            frames that are drawn.
     """
     for name, weight in data.mixture.items():
+        if not name.isidentifier():
+            raise UserError(f"config.data.mixture: {name!r} is no name of a dataset; see build --name")
         if isinstance(weight, bool) or not isinstance(weight, int) or weight < 1:
             raise UserError(
                 f"config.data.mixture.{name}: {weight!r} must be a whole number above 0; leave it out for 0"

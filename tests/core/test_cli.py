@@ -64,6 +64,12 @@ def test_what_a_recipe_raises_is_one_line_with_its_place(
     assert ended.value.code == 2 and err.count("\n") == 1 and says in err and "Traceback" not in err
 
 
+def test_a_recipe_is_named_where_a_library_raises_for_it() -> None:
+    frames = '  File "/mine.py", line 7, in get_config\n    c.x = 1\n  File "/site-packages/m.py", line 9, in f\n'
+    said = cli._without_traceback(f"flag: Traceback (most recent call last):\n{frames}TypeError: of two\nlines")
+    assert said == "flag: /mine.py, line 7: TypeError: of two\nlines"
+
+
 def test_output_that_nobody_reads_to_its_end_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
     read, write = os.pipe()
     os.close(read)

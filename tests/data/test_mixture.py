@@ -101,6 +101,7 @@ def test_a_clip_is_shown_in_another_view_each_time() -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
+        ({"mixture": {"": 1}}, "'' is no name of a dataset"),
         ({"mixture": {"webvid": 0}}, r"mixture\.webvid: 0 must be a whole number"),
         ({"mixture": {"webvid": 0.5}}, r"mixture\.webvid: 0\.5 must be a whole number"),
         ({"mixture": {"webvid": 10_001}}, "10001 in sum"),
