@@ -43,7 +43,7 @@ help:
 	@echo "make test-all   the same, the slow, full-width ones, and those that need PyTorch"
 	@echo "make lint       formatter, linters, type checker, one-way imports, links between pages"
 	@echo "make towers     pre-train the sample's frozen towers again (an hour on 2 busy cores)"
-	@echo "make audit_models   the pretrained networks of the audit's attackers on voices and faces (120 MB)"
+	@echo "make audit_models   the pretrained networks of the audit's attackers on voices and faces, and MTCNN (122 MB)"
 	@echo "make picture_models the model that finds text in pictures (32 MB)"
 	@echo "make neutral_voice  the phones of the neutral voice again, out of pocketsphinx's model"
 	@echo "make bench      measures again what docs/ shows, and writes it there (FIGURES='deface ...' for some)"

@@ -1,8 +1,7 @@
 """The audit's detectors beside each other: `python -m benchmarks.detectors [--speakers 30]`.
 
 For faces of several heights in 720p pictures: the share of faces that each reports, the number of reports elsewhere in
-    a
-picture, and the milliseconds for a picture.
+a picture, and the milliseconds for a picture. MTCNN is there where `make audit_models` installed it.
 """
 
 import dataclasses
@@ -16,6 +15,7 @@ from jaxtyping import UInt8
 
 from benchmarks.films import HEIGHTS, SIZE, still
 from deemo_jax.audit.clip_check import RESIDUAL_THRESHOLD, touch
+from deemo_jax.audit.face_detection import mtcnn
 from deemo_jax.audit.face_detection.blazeface import THRESHOLD, BlazeFace
 from deemo_jax.audit.face_detection.detectors import CenterFace, Detector
 from deemo_jax.core import cli, tables
@@ -41,6 +41,8 @@ def main() -> int:
         f"CenterFace at {RESIDUAL_THRESHOLD}": CenterFace(*SIZE, RESIDUAL_THRESHOLD),
         f"BlazeFace at {THRESHOLD}, in tiles": BlazeFace(),
     }
+    if mtcnn.is_installed():
+        lookers[f"MTCNN at {mtcnn.THRESHOLD}"] = mtcnn.Mtcnn()
     rows = [(f"recall of {flags.speakers} faces by height in pixels", *map(str, HEIGHTS), "elsewhere", "ms")]
     for name, look in lookers.items():
         shares, elsewhere, times = [], 0, []

@@ -52,7 +52,11 @@ def parser() -> argparse.ArgumentParser:
         help="the same as --report, and DIR/audit/certificate.html: what was done, what attacked it, what was not"
         " measured, and the hashes of all files, to be printed and filed",
     )
-    long.add_argument("--detector", type=Path, metavar="ONNX", help="a third face detector, YuNet of OpenCV's zoo")
+    long.add_argument(
+        "--detector",
+        metavar="NAME",
+        help="a third face detector: mtcnn (make audit_models), or the ONNX file of YuNet, of OpenCV's zoo",
+    )
     long.add_argument("--attacks", action="store_true", help="try attackers on voices and on faces (make audit_models)")
     long.add_argument(
         "--face_embedder",

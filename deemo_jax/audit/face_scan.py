@@ -22,7 +22,7 @@ from deemo_jax.media.video import read_pictures
 # Score thresholds of the report's curves; detectors run at the lowest.
 THRESHOLDS = np.round(np.arange(0.05, 0.901, 0.05), 2)
 LOWEST = float(THRESHOLDS[0])
-# Name of the detector that a person brings.
+# Name of the third detector, which a person chooses.
 GIVEN = "given detector"
 
 
@@ -54,11 +54,11 @@ class ClipScan:
     frames: Mapping[str, tuple[FrameScan, ...]]
 
 
-def scan_clip(detector: Path | None, every: int, clip: AuditedClip) -> ClipScan:
+def scan_clip(detector: Path | str | None, every: int, clip: AuditedClip) -> ClipScan:
     """Runs the detectors on frames of a clip and, where it is given, of its raw file.
 
     Args:
-        detector: ONNX file of a detector that a person brings; None for none.
+        detector: the third one, as `given_detector` takes it; None for none.
         every: one frame in so many is searched.
         clip: with its masks on disk.
     """

@@ -53,7 +53,7 @@ def faces_section(
     found: FolderCheck,
     refused: Sequence[Mapping[str, Any]],
     *,
-    detector: Path | None = None,
+    detector: Path | str | None = None,
     every: int = 1,
     workers: int = 1,
 ) -> Section:
@@ -63,7 +63,7 @@ def faces_section(
         clips: at least one.
         found: the checks of the folder.
         refused: rows of refused.jsonl.
-        detector: ONNX file of one more detector; None for none.
+        detector: one more detector: "mtcnn", or an ONNX file; None for none.
         every: one frame in so many is searched.
         workers: processes.
 
@@ -94,7 +94,7 @@ def faces_section(
             "CenterFace also decided where the masks are. Where it is blind, it is blind twice: BlazeFace, which was"
             " trained apart from it and had no say in the masks, and the human check say more. All look at pictures at"
             " their full size; BlazeFace in tiles, so that it sees faces from 24 pixels up.",
-            *(("One more detector: not measured; give a YuNet file with --detector.",) if detector is None else ()),
+            *(("One more detector: not measured; --detector mtcnn adds one.",) if detector is None else ()),
             *leak_notes,
         ),
         numbers={

@@ -40,7 +40,7 @@ class AuditOptions:
         report: whether the long parts are measured and the page is written. All fields below are for them.
         certificate: whether the certificate is written, too, which needs the long parts.
         command: the words of the command line, for the certificate; empty where there is none.
-        detector: ONNX file of one more face detector (`detectors.YuNet`).
+        detector: one more face detector: "mtcnn", or the ONNX file of a YuNet (`detectors.given_detector`).
         attacks: whether attackers are tried on voices and faces. The next four are for them.
         face_embedder: what attackers tell faces apart with: "dlib", an ONNX file (`embedders.OnnxEmbedder`), "grey", or
             an object (`embedders.FaceEmbedder`); None for the installed dlib.
@@ -60,7 +60,7 @@ class AuditOptions:
     report: bool = False
     certificate: bool = False
     command: tuple[str, ...] = ()
-    detector: Path | None = None
+    detector: Path | str | None = None
     attacks: bool = False
     face_embedder: "str | FaceEmbedder | None" = None
     speaker_encoder: "Path | SpeakerEncoder | None" = None

@@ -96,7 +96,7 @@ def test_the_section_of_a_bare_clip(bare):
     section = section_of(bare)
     assert section.numbers["leaks"] == 12 and len(section.failures) == 2
     assert section.numbers["curves"]["CenterFace, written"]["outside"][3] == 1.0
-    assert any("give a YuNet file" in note for note in section.notes)
+    assert any("--detector mtcnn" in note for note in section.notes)
 
 
 @pytest.mark.slow

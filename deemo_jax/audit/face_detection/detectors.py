@@ -1,4 +1,4 @@
-"""Detectors that search for faces left: CenterFace, from which the masks come, and one that a person brings.
+"""Detectors that search for faces left: CenterFace, from which the masks come, and a third one that a person chooses.
 
 Axes: N faces, H height, W width; a face is x0, y0, x1, y1, score in pixels of the picture as displayed.
 """
@@ -11,10 +11,13 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from deemo_jax.audit.face_detection.mtcnn import Mtcnn
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.video.detection.centerface import FaceDetector
 from deemo_jax.media.picture import RgbPicture
 
+# Name of the detector that needs no file of the user's.
+MTCNN = "mtcnn"
 # Bytes of a model file, at most.
 MAX_MODEL_BYTES = 1 << 30
 # Of YuNet: greatest overlap (IoU) of two detections, most detections before overlapping ones are removed, and the
@@ -91,9 +94,17 @@ class YuNet:
 
 
 @functools.lru_cache(maxsize=2)
-def given_detector(path: Path, threshold: float) -> YuNet:
-    """A `YuNet`, loaded once a process."""
-    return YuNet(path, threshold)
+def given_detector(detector: Path | str, threshold: float) -> Mtcnn | YuNet:
+    """The third detector, loaded once a process.
+
+    Args:
+        detector: "mtcnn", or the ONNX file of a `YuNet`.
+        threshold: lowest score of a detection, 0 to 1.
+
+    Raises:
+        UserError: it cannot be loaded.
+    """
+    return Mtcnn(threshold) if detector == MTCNN else YuNet(Path(detector), threshold)
 
 
 def checked_model(path: Path) -> None:
