@@ -1,19 +1,16 @@
 """Writes the certificate: one HTML file that loads nothing and runs nothing, and the hashes of all files beside it."""
 
-import base64
-import hashlib
 import re
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from deemo_jax.audit.certificate.command_told import without_paths
 from deemo_jax.audit.certificate.contents import Certificate
 from deemo_jax.audit.certificate.file_hashes import LISTING, write_listing
 from deemo_jax.core.files import atomic
-from deemo_jax.evaluation.page.shown_text import shown
+from deemo_jax.core.html_page import allowed, shown, template
 
 FOLDER = Path(__file__).parent
 TEMPLATE, STYLE = "certificate.html.jinja", "certificate.css"
@@ -26,21 +23,12 @@ PLACE, DIGITS = "ROOT_HASH", 16
 
 def render(certificate: Certificate) -> str:
     """The page. All texts are escaped by the template engine, whoever wrote them."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_shown,
-    )
-    environment.filters |= {"longest": longest, "together": together}
     style = (FOLDER / STYLE).read_text(encoding="utf-8").replace(PLACE, certificate.hashes.root[:DIGITS])
-    allowed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return environment.get_template(TEMPLATE).render(
+    page = template(FOLDER / TEMPLATE, _shown, longest=longest, together=together)
+    return page.render(
         of=certificate,
         style=Markup(style),
-        policy=f"default-src 'none'; style-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'",
+        policy=f"default-src 'none'; style-src {allowed(style)}; base-uri 'none'; form-action 'none'",
         listing=LISTING,
     )
 

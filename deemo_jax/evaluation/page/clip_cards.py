@@ -5,9 +5,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from deemo_jax.core.html_page import shown
 from deemo_jax.core.schema import RAW_TRANSCRIPT, Labels, NFBLSegment
 from deemo_jax.evaluation.page.clip_material import Material
-from deemo_jax.evaluation.page.shown_text import shown
 from deemo_jax.evaluation.predictions import Prediction
 from deemo_jax.generation.label_odds import probabilities
 

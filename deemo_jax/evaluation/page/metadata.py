@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from deemo_jax.core.errors import UserError, plain
+from deemo_jax.core.html_page import shown
 from deemo_jax.deid.text.annotation_tables import listed_rows
-from deemo_jax.evaluation.page.shown_text import shown
 from deemo_jax.evaluation.predictions import Prediction
 from deemo_jax.evaluation.row_fields import MAX_ID, MAX_ROWS
 

@@ -4,18 +4,15 @@ All texts are escaped by the template engine, whoever wrote them; a Content-Secu
 the one style sheet of this folder by their hashes, pictures within the file, and no connection.
 """
 
-import base64
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
+from deemo_jax.core.html_page import allowed, shown, template
 from deemo_jax.core.versions import version
 from deemo_jax.evaluation.page.page_view import View
-from deemo_jax.evaluation.page.shown_text import shown
 from deemo_jax.evaluation.published import CLIPS
 from deemo_jax.evaluation.report import p_value
 
@@ -27,17 +24,9 @@ UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 def render(view: View) -> str:
     """The page."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_shown,
-    )
-    environment.filters |= {"p_value": p_value, "ticks": ticks}
     style, script = ((FOLDER / name).read_text(encoding="utf-8") for name in (STYLE, SCRIPT))
-    return environment.get_template(TEMPLATE).render(
+    page = template(FOLDER / TEMPLATE, _shown, p_value=p_value, ticks=ticks)
+    return page.render(
         view=view,
         data=Markup(embedded(view.to_json())),
         charts={name: Markup(of.chart) for name, of in view.reliability.items()},
@@ -67,17 +56,13 @@ def policy(style: str, script: str) -> str:
     return "; ".join(
         (
             "default-src 'none'",
-            f"script-src {_hash(script)}",
-            f"style-src {_hash(style)}",
+            f"script-src {allowed(script)}",
+            f"style-src {allowed(style)}",
             "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",
         )
     )
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _shown(value: Any) -> Any:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from deemo_jax.core.html_page import MAX_SHOWN, shown
 from deemo_jax.core.schema import DEEMO_LABELS, NFBLSegment
 from deemo_jax.data.build.dataset_writer import write_dataset
 from deemo_jax.evaluation.compared_systems import System
@@ -20,7 +21,6 @@ from deemo_jax.evaluation.page.frame_grid import MOST_BYTES, budget, grid
 from deemo_jax.evaluation.page.metadata import Metadata
 from deemo_jax.evaluation.page.page_view import view
 from deemo_jax.evaluation.page.render import policy, render
-from deemo_jax.evaluation.page.shown_text import MAX_SHOWN, shown
 from deemo_jax.evaluation.page.write_page import PageRequest, write_page
 from tests.evaluation.page.pages import HOSTILE, TITLE, Page, as_run, write_rows
 from tests.evaluation.samples import imagined, media_folders
