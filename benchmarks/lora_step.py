@@ -2,10 +2,9 @@
 
 LoRA on all kernels of a frozen LLaMA with 32,000 ids; on the other side Hugging Face's module with the same weights and
 PEFT's LoRA on it, trained with their own loss and PyTorch's AdamW. Without dropout, so that losses can be compared: the
-first is printed, and the one after all steps. Our decoder keeps its matrix products and recomputes the rest in the
-backward pass (remat "dots"), as in `benchmarks.train_step`. Both sides have float32 and all cores that the process may
-have, and run in turns. On a busy machine give them one (`taskset -c 0`): PyTorch's threads wait for each other by
-spinning, which counts as processor time. Needs PyTorch and peft.
+first is printed, and the one after all steps. Both sides keep what the backward pass needs and recompute nothing, have
+float32 and all cores that the process may have, and run in turns. On a busy machine give them one (`taskset -c 0`):
+PyTorch's threads wait for each other by spinning, which counts as processor time. Needs PyTorch and peft.
 """
 
 import os
@@ -39,7 +38,7 @@ except ImportError as error:
 # Tokens of a sequence and of its answer.
 LENGTH, ANSWER = 256, 64
 SIZE = SIZES["512 x 8, 32,000 ids"]
-DECODER = {**SIZE, "remat": "dots", "lora": {**LORA, "dropout": 0.0}}
+DECODER = {**SIZE, "remat": "none", "lora": {**LORA, "dropout": 0.0}}
 RATE = 1e-3
 
 
