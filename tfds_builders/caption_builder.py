@@ -12,9 +12,10 @@ from deemo_jax.data.captions.record import RecordMaker
 from deemo_jax.data.captions.rows import SkippedRow
 from deemo_jax.data.captions.sources import LAYOUTS, CaptionSource, find_source
 from deemo_jax.data.record_features import features_of
+from tfds_builders.ordered_builder import OrderedBuilder
 
 
-class CaptionBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
+class CaptionBuilder(OrderedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """Writes videos and images with captions or instructions from a folder that a person has filled (`manual_dir`).
 
     Nothing is fetched. As TFDS's own builder it works in one process, in which a damaged file is read too. Reading a
@@ -28,7 +29,6 @@ class CaptionBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Frames, caption, and how faces were covered."}
-    HOMEPAGE: ClassVar[str] = ""
     # A key of `deemo_jax.data.captions.sources.LAYOUTS`.
     LAYOUT: ClassVar[str]
 
@@ -37,16 +37,7 @@ class CaptionBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
         super().__init__(**settings)
 
     def _info(self) -> tfds.core.DatasetInfo:
-        info = self.dataset_info_from_configs(
-            features=features_of(LAYOUTS[self.LAYOUT].kind),
-            supervised_keys=None,
-            homepage=self.HOMEPAGE,
-            metadata=tfds.core.MetadataDict(),
-            disable_shuffling=True,
-        )
-        # What TFDS knows of its own datasets is not looked for: that leaves an empty folder among temporary files.
-        info.initialize_from_bucket = lambda: None
-        return info
+        return self.described(features_of(LAYOUTS[self.LAYOUT].kind))
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> Mapping[str, Iterator[tuple[int, Any]]]:
         source = find_source(self.LAYOUT, [Path(dl_manager.manual_dir)])

@@ -9,9 +9,10 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.data.build.records import encodable
 from deemo_jax.data.record_features import clip_features
+from tfds_builders.ordered_builder import OrderedBuilder
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(OrderedBuilder):
     """Writes records that have passed the privacy gate. Reading the dataset does not need this class.
 
     Args:
@@ -22,6 +23,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         **settings: `data_dir` and other arguments of TFDS's builders.
     """
 
+    HOMEPAGE = "https://arxiv.org/abs/2504.19549"
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar = {
         "1.0.0": "The clip record: frames, mel, transcript, NFBL, emotion, reasoning, provenance."
@@ -41,16 +43,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         super().__init__(**settings)
 
     def _info(self) -> tfds.core.DatasetInfo:
-        info = self.dataset_info_from_configs(
-            features=clip_features(self._labels),
-            supervised_keys=None,
-            homepage="https://arxiv.org/abs/2504.19549",
-            metadata=tfds.core.MetadataDict(),
-            disable_shuffling=True,
-        )
-        # What TFDS knows of its own datasets is not looked for: that leaves an empty folder among temporary files.
-        info.initialize_from_bucket = lambda: None
-        return info
+        return self.described(clip_features(self._labels))
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[tuple[int, Any]]]:
         del dl_manager  # nothing is downloaded
