@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deemo_jax.core import caption_formats, cli, formats
+from deemo_jax.core import caption_formats, cli, formats, instruction_formats
 from deemo_jax.core.files import refuse_other_bytes
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
 
@@ -137,8 +137,9 @@ def build(argv: Sequence[str] | None = None) -> None:
     args = flags.parse_args(argv)
     if args.show_format:
         clips = (formats.ANNOTATIONS, formats.SOURCES, formats.SPLITS, formats.ATTESTATION, formats.CARD)
-        shown = {"deemo_mer": clips, **caption_formats.OF_DATASET}
-        print(formats.shown(shown.get(args.dataset, (*clips, *caption_formats.ALL))))
+        media = {**caption_formats.OF_DATASET, "instructions": instruction_formats.ALL}
+        every = (*clips, *caption_formats.ALL, *instruction_formats.ALL)
+        print(formats.shown({"deemo_mer": clips, **media}.get(args.dataset, every)))
         return
     if args.workers < 0:
         flags.error(f"--workers {args.workers}: choose 0 or more")

@@ -8,13 +8,14 @@ import pytest
 
 from deemo_jax import build, deidentify, redact
 from deemo_jax.audit.attacks.words.spoken_texts import read_texts
-from deemo_jax.core import caption_formats, formats
+from deemo_jax.core import caption_formats, formats, instruction_formats
 from deemo_jax.core.schema import DEEMO_LABELS
 from deemo_jax.data.build.annotations import read_annotations, unused_keys
 from deemo_jax.data.build.attestation import load_attestation
 from deemo_jax.data.build.splits import read_splits
 from deemo_jax.data.captions.caption_file import read_captions
 from deemo_jax.data.captions.cc3m import read_cc3m
+from deemo_jax.data.captions.instructions import read_instructions
 from deemo_jax.data.captions.rows import CaptionRow, Entry
 from deemo_jax.data.captions.webvid import read_webvid
 from deemo_jax.data.card.holder_card import read_card
@@ -45,7 +46,7 @@ def _rows(read: Callable[[Path], Iterator[Entry]]) -> Callable[[Path], list[Entr
     return whole
 
 
-ALL = (*formats.ALL, *caption_formats.ALL)
+ALL = (*formats.ALL, *caption_formats.ALL, *instruction_formats.ALL)
 DOCS = Path(__file__).parents[2] / "docs" / "formats.md"
 READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], bool]]] = [
     (formats.ANNOTATIONS, "a.jsonl", read_annotations, lambda read: read["c02"].nfbl[0].end_s == 4),
@@ -87,6 +88,26 @@ READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], 
     (caption_formats.WEBVID, "w.csv", _rows(read_webvid), lambda read: read[0].media == "000001_000050/1001.mp4"),
     (caption_formats.CHAT, "chat.json", _rows(read_cc3m), lambda read: read[0].caption.startswith("a red bicycle")),
     (caption_formats.FILTER_CAP, "f.json", _rows(read_cc3m), lambda read: read[0].media == "GCC_train_000000001.jpg"),
+    (
+        instruction_formats.CONVERSATIONS,
+        "c.json",
+        _rows(read_instructions),
+        lambda read: len(read[0].turns) == 2 and read[0].picture_at == 0,
+    ),
+    (
+        instruction_formats.QUESTIONS,
+        "q.json",
+        _rows(read_instructions),
+        lambda read: read[0].turns[1] == ("Does he stop?", "Once, at a door."),
+    ),
+    (
+        instruction_formats.REASONS_TABLE,
+        "r.csv",
+        _rows(read_instructions),
+        lambda read: read[0].media == "sample_00000033" and read[0].transcript == "Well played.",
+    ),
+    (instruction_formats.REASONS, "r.json", _rows(read_instructions), lambda read: read[0].transcript == "We did it!"),
+    (instruction_formats.DESCRIPTIONS, "d.json", _rows(read_instructions), lambda read: read[0].media == "2.jpg"),
     (formats.PREDICTIONS, "p.jsonl", lambda p: by_set(read_predictions(p)), lambda read: len(read["all"]) == 2),
 ]
 
@@ -112,10 +133,13 @@ def test_commands_show_the_formats_that_concern_them(
 ) -> None:
     assert build.main(["--show_format"]) == 0
     shown = capsys.readouterr().out
-    assert all(form.text() in shown for form in (formats.ANNOTATIONS, formats.ATTESTATION, *caption_formats.ALL))
+    assert all(form.text() in shown for form in (formats.ANNOTATIONS, formats.ATTESTATION, *ALL[len(formats.ALL) :]))
     assert build.main(["cc3m", "--show_format"]) == 0
     shown = capsys.readouterr().out
     assert caption_formats.CHAT.text() in shown and formats.SPLITS.title not in shown
+    assert build.main(["instructions", "--show_format"]) == 0
+    shown = capsys.readouterr().out
+    assert all(form.text() in shown for form in instruction_formats.ALL) and formats.SPLITS.title not in shown
     assert build.main(["deemo_mer", "--show_format"]) == 0
     shown = capsys.readouterr().out
     assert formats.SPLITS.text() in shown and caption_formats.CHAT.title not in shown
