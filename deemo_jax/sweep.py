@@ -123,13 +123,13 @@ def _runs() -> int:
         out=path_of(RUN.out),
         cache=CACHE.value,
     )
-    check(request)
     names = [*request.runs]
+    if ONLY.value is not None and ONLY.value >= len(names):
+        raise UserError(f"--run {ONLY.value}: this sweep has the runs 0 to {len(names) - 1}; --show_runs lists them")
+    check(request, [] if SHOW_RUNS.value else None if ONLY.value is None else [names[ONLY.value]])
     if SHOW_RUNS.value:
         print("\n".join(f"{number} {name}" for number, name in enumerate(names)))
         return 0
-    if ONLY.value is not None and ONLY.value >= len(names):
-        raise UserError(f"--run {ONLY.value}: this sweep has the runs 0 to {len(names) - 1}; --show_runs lists them")
     exit_when_asked()
     end_with_parent()
     if remark := keep_compiled(default_folder()):

@@ -116,7 +116,7 @@ def test_mistakes_are_one_line_and_nothing_is_written(tiny_data, tmp_path, flags
 def test_the_runs_of_a_sweep_are_shown_with_their_numbers(tiny_data, tmp_path):
     config = f"tests/training/tiny.py:{tiny_data}"
     options = ("--config", config, "--workdir", tmp_path / "w", "--subsets", "t,tv", "--when", "both", "--show_runs")
-    done = sweep(*options)
+    done = sweep(*options, "--config.init=stage1_that_is_to_be")
     assert (done.returncode, done.stdout) == (0, "0 full-seed3\n1 T-seed3\n2 TV-seed3\n"), done.stderr
     assert not (tmp_path / "w").exists()
 

@@ -118,8 +118,12 @@ def planned(
     return plan_generated(rows, of_runs), rows
 
 
-def check(request: SweepRequest) -> None:
+def check(request: SweepRequest, names: Collection[str] | None = None) -> None:
     """Checks everything that can be known before the first run; nothing is written.
+
+    Args:
+        request: of the sweep.
+        names: of the runs that are to be done, whose weights must be there; None for all.
 
     Raises:
         UserError: a config is wrong, the weights that a run begins with are not there, a run is not shown what it is
@@ -127,7 +131,7 @@ def check(request: SweepRequest) -> None:
     """
     SweepFolder(request.workdir).check(request.base)
     for name, recipe in request.recipes.items():
-        if recipe.init and not Path(recipe.init).exists():
+        if (names is None or name in names) and recipe.init and not Path(recipe.init).exists():
             rest = "make it first, or leave the row out with --rows" if request.generated else "name another"
             raise UserError(f"{name}: config.init {recipe.init} is not there; {rest}")
     known = {name: shown_to(recipe) for name, recipe in request.recipes.items()}

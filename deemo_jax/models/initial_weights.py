@@ -9,12 +9,16 @@ from deemo_jax.core.files import read_json
 from deemo_jax.core.recipe import BRANCHES, Recipe
 from deemo_jax.core.run_folder.checkpoint import Checkpoints, choose, saved_steps
 from deemo_jax.core.run_folder.workdir import Workdir, anchored
-from deemo_jax.models.weights import CONVERSION, Stored, flatten, open_tensors
+from deemo_jax.models.weights import CONVERSION, WEIGHTS, Stored, flatten, open_tensors
 
 # Tensors that a recipe may choose not to use: ImageBind's head, which patch tokens do not pass.
 UNUSED = "audio/encoder/head/"
 # Runs that began with another run, one behind the other, at most.
 MOST_STAGES = 16
+# Endings of PyTorch's files, which `convert` reads.
+TORCH_FILES = (".pt", ".pth", ".bin", ".ckpt")
+# Names in a message, at most.
+MOST_NAMED = 5
 
 
 def initial_tensors(init: str | Path, paths: Collection[str]) -> dict[str, Stored]:
@@ -36,11 +40,12 @@ def initial_tensors(init: str | Path, paths: Collection[str]) -> dict[str, Store
 
 
 def _tensors(path: Path, stages: int) -> dict[str, Stored]:
-    folder = Workdir(path)
-    if not folder.config.is_file() or (path / CONVERSION).is_file():
+    if not _is_run(path):
+        _refuse_other(path)
         return open_tensors(path)
     if not stages:
         raise UserError(f"{path}: more than {MOST_STAGES} runs began with one another; name a file of weights")
+    folder = Workdir(path)
     recipe = Recipe.from_config(anchored(read_json(folder.config), path))
     step = choose(folder.checkpoints, saved_steps(folder.checkpoints), None)
     if step is None:
@@ -50,6 +55,41 @@ def _tensors(path: Path, stages: int) -> dict[str, Stored]:
         learnt = flatten(checkpoints.learnt(step))
     where = folder.checkpoints / str(step)
     return before | {key: _stored(f"{where}: {key}", value) for key, value in learnt.items()}
+
+
+def _refuse_other(path: Path) -> None:
+    """Refuses what can be no weights to begin with.
+
+    Raises:
+        UserError: it is missing, a folder of something else, or a file of PyTorch.
+    """
+    if (path.is_file() and path.suffix.lower() not in TORCH_FILES) or (path / WEIGHTS).is_file():
+        return
+    mend = "name one of these"
+    if path.is_file() or _has_public_files(path):
+        mend = "public files become a checkpoint with `python -m deemo_jax.convert`"
+    elif not path.is_dir():
+        mend = "it is not there; check the path"
+    elif outer := next((one for one in path.absolute().parents[:2] if _is_run(one)), None):
+        mend = f"name the run that it is of, {outer}"
+    elif inside := sorted(one.name for one in path.iterdir() if _is_run(one) or (one / WEIGHTS).is_file()):
+        mend = (
+            f"name one that lies in it: {', '.join(inside[:MOST_NAMED])}{', ...' if len(inside) > MOST_NAMED else ''}"
+        )
+    raise UserError(
+        f"config.init {path}: is no run (a folder with config.json), no converted checkpoint (a folder with {WEIGHTS})"
+        f" and no .safetensors file; {mend}"
+    )
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder is a run's; one of public weights, or of a converted checkpoint, may have a config.json, too."""
+    return Workdir(folder).config.is_file() and not _has_public_files(folder) and not (folder / CONVERSION).is_file()
+
+
+def _has_public_files(folder: Path) -> bool:
+    endings = (*TORCH_FILES, ".safetensors")
+    return folder.is_dir() and any(one.suffix.lower() in endings and one.name != WEIGHTS for one in folder.iterdir())
 
 
 def _stored(name: str, value: Any) -> Stored:

@@ -186,4 +186,7 @@ def test_weights_that_are_not_there_are_told_before_anything_is_trained(trained,
         check(dataclasses.replace(asked, config=first))
     with pytest.raises(UserError, match="make it first, or leave the row out with --rows"):
         check(dataclasses.replace(asked, config=first, generated={"T": {}}))
+    check(dataclasses.replace(asked, config=first), [])  # to list the runs, none is needed
+    with pytest.raises(UserError, match="stage1 is not there"):
+        check(dataclasses.replace(asked, config=first), ["T-seed3"])
     assert trained == []
