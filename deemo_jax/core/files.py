@@ -6,6 +6,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -16,9 +17,10 @@ from typing import Any
 
 from deemo_jax.core.errors import UserError, plain
 
-# The most bytes that are read of a JSON file (or a line of JSON lines) and of a text, where the caller gives no limit.
+# The most bytes that are read of a JSON file, or of a line of JSON lines, where the caller gives no limit.
 MAX_JSON_BYTES = 64 << 20
-MAX_TEXT_BYTES = 1 << 20
+# Digits of a whole number in JSON, at most: more would not fit into a float. Tokenizers have one of 31 for "no limit".
+MAX_DIGITS = 300
 # What JSON lines are, for messages.
 ROWS = "write one JSON object a line, in UTF-8"
 # Bytes of a file name that are not UTF-8 are written as escapes of JSON; reading the JSON gives the same name again.
@@ -247,16 +249,24 @@ def open_input(path: str | os.PathLike[str]) -> Any:
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Writes JSON, indented, whole or not at all."""
+    """Writes JSON, indented, whole or not at all; a number that is not finite, which JSON lacks, becomes null."""
     with atomic(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", errors=ESCAPED)
+        temporary.write_text(_dumps(value, indent=2) + "\n", encoding="utf-8", errors=ESCAPED)
 
 
 def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Any]) -> None:
-    """Writes one JSON object a line, whole or not at all."""
+    """Writes one JSON object a line, whole or not at all; numbers as `write_json` writes them."""
     with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", errors=ESCAPED) as handle:
         for row in rows:
-            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+            handle.write(_dumps(row) + "\n")
+
+
+def _dumps(value: Any, indent: int | None = None) -> str:
+    try:
+        return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        plain = json.loads(json.dumps(value), parse_constant=lambda _: None)
+        return json.dumps(plain, indent=indent, ensure_ascii=False)
 
 
 def append_line(path: str | os.PathLike[str], line: str, *, synced: bool = False) -> None:
@@ -282,22 +292,6 @@ def append_line(path: str | os.PathLike[str], line: str, *, synced: bool = False
             with contextlib.suppress(OSError):
                 handle.truncate(end)
             raise
-
-
-def read_text(path: str | os.PathLike[str], limit: int = MAX_TEXT_BYTES) -> str:
-    """Reads UTF-8 text of at most `limit` bytes.
-
-    Raises:
-        UserError: missing, too large, or not UTF-8.
-    """
-    with open_input(path) as handle:
-        data = handle.read(limit + 1)
-    if len(data) > limit:
-        raise UserError(f"{path}: larger than {limit} bytes, which no such file should be")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text ({error}); save it as such") from error
 
 
 def read_json(path: str | os.PathLike[str], limit: int = MAX_JSON_BYTES) -> Any:
@@ -343,15 +337,43 @@ def decode_json(data: bytes, where: str) -> Any:
         where: they come from, for the message.
 
     Raises:
-        UserError: not JSON, nested too deeply, or an object that has a key twice.
+        UserError: as `parse_json` raises a ValueError.
     """
     try:
-        return json.loads(data, object_pairs_hook=_table)
-    except RecursionError as error:
-        raise UserError(f"{where}: not valid JSON (nested too deeply)") from error
+        return parse_json(data)
     except ValueError as error:
-        said = "a number has too many digits" if "int_max_str_digits" in str(error) else error
-        raise UserError(f"{where}: not valid JSON ({said})") from error
+        raise UserError(f"{where}: not valid JSON ({error})") from error
+
+
+def parse_json(text: bytes | str) -> Any:
+    """Reads JSON of unknown origin; every number in it is finite and fits into a float.
+
+    Raises:
+        ValueError: no JSON, nested too deeply, an object that has a key twice, or a number that is none in JSON (NaN,
+            Infinity) or too large.
+    """
+    try:
+        return json.loads(
+            text, object_pairs_hook=_table, parse_constant=_constant, parse_float=_finite, parse_int=_whole
+        )
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _constant(name: str) -> float:
+    raise ValueError(f"{name} is no number; write a number or null")
+
+
+def _finite(digits: str) -> float:
+    if not math.isfinite(number := float(digits)):
+        raise ValueError(f"the number {digits[:20]} is too large")
+    return number
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError("a number has too many digits")
+    return int(digits)
 
 
 def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -231,7 +231,7 @@ class Clip:
                 wrong.append(f"{key} {error}")
                 return default
 
-        start_s, end_s = read("start_s", _seconds, 0.0), read("end_s", _seconds, math.inf)
+        start_s, end_s = read("start_s", seconds, 0.0), read("end_s", seconds, math.inf)
         if end_s < start_s:
             wrong.append(f"end_s, {end_s:g}, is before start_s, {start_s:g}")
         clip = cls(
@@ -296,7 +296,12 @@ def _id(value: object) -> str:
     return str(value)
 
 
-def _seconds(value: object) -> float:
+def seconds(value: object) -> float:
+    """A time of decoded JSON.
+
+    Raises:
+        UserError: it is no number, or none that is a time.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e9:
         raise UserError("must be a finite number of seconds")
     return float(value)
@@ -325,7 +330,7 @@ def _segments(value: object, lasts_s: float) -> tuple[NFBLSegment, ...]:
         if not isinstance(entry, Mapping) or not {"start_s", "end_s", "label"} <= entry.keys():
             raise UserError(f"{form}; entry {number} is {str(entry)[:60]!r}")
         try:
-            segments.append(NFBLSegment(_seconds(entry["start_s"]), _seconds(entry["end_s"]), _text(entry["label"])))
+            segments.append(NFBLSegment(seconds(entry["start_s"]), seconds(entry["end_s"]), _text(entry["label"])))
         except UserError as error:
             raise UserError(f"entry {number}: {error}") from error
     return tuple(segments)

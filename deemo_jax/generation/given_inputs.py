@@ -1,11 +1,12 @@
 """Transcripts and body language that a person gives with clips on the command line, as text or in files."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import read_text
+from deemo_jax.core.files import parse_json
+from deemo_jax.core.schema import seconds
+from deemo_jax.core.text_files import read_text
 from deemo_jax.generation.clip_reader import Question
 
 # A value that ends so and has no blanks is a file, and an error where there is none.
@@ -65,14 +66,14 @@ def read_nfbl(value: str) -> tuple[str, ...]:
 
 def _labels(path: Path) -> list[str]:
     try:
-        rows = json.loads(read_text(path))
+        rows = parse_json(read_text(path))
         if not isinstance(rows, list):
             raise TypeError("no list")
         if all(isinstance(row, str) for row in rows):
             return rows
-        rows = sorted(rows, key=lambda row: float(row["start_s"]))
+        rows = sorted(rows, key=lambda row: seconds(row["start_s"]))
         return [row["label"] + "" for row in rows]
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, UserError) as error:
         raise UserError(
             f'{path}: no NFBL ({error}); a list of labels, or of {{"start_s": 0.5, "end_s": 1.2, "label": "nod"}}'
         ) from error

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import MAX_JSON_BYTES, read_json, read_jsonl, read_text, remove_rests, sha256, write_jsonl
+from deemo_jax.core.files import MAX_JSON_BYTES, read_json, read_jsonl, remove_rests, sha256, write_jsonl
+from deemo_jax.core.text_files import read_text
 from deemo_jax.evaluation import output_folder
 from deemo_jax.evaluation.judge.judgement_files import ROWS as JUDGED_ROWS
 from deemo_jax.evaluation.judge.judgement_files import SUMMARY, judgements_of

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import MAX_TEXT_BYTES, read_json
+from deemo_jax.core.files import read_json
 
 # Error numbers of file systems that have no locks.
 UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
@@ -110,7 +110,7 @@ class Lock:
 
     def _holder(self) -> str:
         try:
-            facts = read_json(self._path, MAX_TEXT_BYTES)
+            facts = read_json(self._path)
             return f" (process {int(facts['pid'])} on {str(facts['host'])[:64]!r} since {str(facts['since'])[:32]})"
         except (ValueError, KeyError, TypeError, OverflowError):
             return ""

@@ -6,7 +6,8 @@ from typing import Any
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import read_json, read_jsonl
-from deemo_jax.data.captions.csv_rows import MOST_LINE, read_columns
+from deemo_jax.core.table_rows import MOST_LINE, TABLES
+from deemo_jax.data.captions.csv_rows import read_columns
 from deemo_jax.data.captions.rows import Entry, SkippedRow
 from deemo_jax.data.captions.skips import SkipKind
 from deemo_jax.data.captions.turn_row import FILM, PICTURE, TurnRow, turn_row
@@ -37,7 +38,7 @@ def read_instructions(path: Path) -> Iterator[Entry]:
         UserError: it cannot be read, is of another form, or no entry has the fields of one.
     """
     ending = path.suffix.lower()
-    found = _table(path) if ending == ".csv" else _listed(read_jsonl(path, MOST_LINE)) if ending == ".jsonl" else None
+    found = _table(path) if ending in TABLES else _listed(read_jsonl(path, MOST_LINE)) if ending == ".jsonl" else None
     known = False
     entries = _entries(path) if found is None else found
     count = 0
@@ -96,6 +97,8 @@ def _conversation(entry: Mapping[str, Any]) -> Read:
     if not question.strip():
         return SkipKind.EMPTY_TURN
     name = _text(entry, ("id",))
+    if name is None and entry.get("id") is not None:
+        return SkipKind.BAD_ROW
     return turn_row(name or media, media, [(question, turns[0][1]), *turns[1:]], len(before) if mark else -1)
 
 

@@ -1,30 +1,22 @@
 """Reads annotations and other lists that a person made: JSON lines, or tables that a spreadsheet saved."""
 
-import csv
-import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import open_input, read_jsonl
-from deemo_jax.deid.text.captions import read_text
+from deemo_jax.core.files import open_input, parse_json, read_jsonl
+from deemo_jax.core.table_rows import TABLES, table_rows
 
-# File endings of tables.
-TABLES = (".csv", ".tsv", ".txt")
 # Bytes at the beginning of a file by which its form is recognised.
 _HEAD = 4096
-# Characters that may separate cells.
-SEPARATORS = ";\t,"
-# Characters of a cell, at most.
-MAX_CELL = 1 << 20
+# Characters of a row, at most.
+MAX_ROW = 1 << 20
 # Columns with numbers.
 _TIMES = ("start_s", "end_s")
-# "sep=;", a first line by which Excel states the separator.
-_SEPARATOR_LINE = re.compile(r"\A\s*sep=.[ \t]*\n", re.IGNORECASE)
 _ANNOTATED = re.compile(rb'"(?:clip_id|video_id|emotion|transcript)"\s*:')
 
 
@@ -43,8 +35,7 @@ def annotation_rows(path: str | Path) -> Iterator[dict[str, Any]]:
 def listed_rows(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     """Yields the rows of a list: JSON objects, one a line; or the lines of a table, with cells as text.
 
-    A table is UTF-8 or UTF-16; its cells are separated by commas, semicolons or tabs. Its header has the keys of the
-    rows, in any case.
+    A table is one of `table_rows`; its header has the keys of the rows, in any case.
 
     Raises:
         UserError: it cannot be read or is neither.
@@ -69,9 +60,9 @@ def _table(path: Path) -> Iterator[tuple[str, dict[str, str]]] | None:
     Raises:
         UserError: it is neither.
     """
+    with open_input(path) as handle:
+        head = handle.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
     if path.suffix.lower() not in TABLES:
-        with open_input(path) as handle:
-            head = handle.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
         if head.startswith(b"PK"):
             raise UserError(f"{path}: a spreadsheet; save it as CSV (UTF-8)")
         if re.match(rb"\[\s*\{", head):
@@ -82,25 +73,19 @@ def _table(path: Path) -> Iterator[tuple[str, dict[str, str]]] | None:
                 " is read (.srt, .vtt, .json, .TextGrid, .txt); convert it"
             )
         return None
-    lines = _SEPARATOR_LINE.sub("\n", read_text(path)).split("\n")
-    header = next((line for line in lines if line.strip()), "")
-    return None if header.lstrip().startswith("{") else _lines(path, lines, max(SEPARATORS, key=header.count))
+    return None if head.startswith(b"{") else _lines(path)
 
 
-def _lines(path: Path, lines: Iterable[str], separator: str) -> Iterator[tuple[str, dict[str, str]]]:
-    csv.field_size_limit(MAX_CELL)
-    try:
-        reader = csv.reader((line + "\n" for line in lines), delimiter=separator, strict=True)
-        keys = [re.sub(r"\W+", "_", cell.strip().lower()) for cell in next(r for r in reader if any(r))]
-        if twice := [key for key, count in Counter(filter(None, keys)).items() if count > 1]:
-            raise UserError(f"{path}: the header has {twice[0]!r} twice; which column is meant?")
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield f"{path}: line {reader.line_num}", _row(keys, cells, f"{path}: line {reader.line_num}")
-    except (csv.Error, StopIteration) as error:
-        raise UserError(
-            f"{path}: no table that can be read ({str(error) or 'it is empty'}); save it as CSV (UTF-8)"
-        ) from error
+def _lines(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    table = table_rows(path, most_row=MAX_ROW, strict=True)
+    _, header = next(table, (0, []))
+    if not header:
+        raise UserError(f"{path}: no table that can be read (it is empty); save it as CSV (UTF-8)")
+    keys = [re.sub(r"\W+", "_", cell.strip().lower()) for cell in header]
+    if twice := [key for key, count in Counter(filter(None, keys)).items() if count > 1]:
+        raise UserError(f"{path}: the header has {twice[0]!r} twice; which column is meant?")
+    for line, cells in table:
+        yield f"{path}: line {line}", _row(keys, cells, f"{path}: line {line}")
 
 
 def _row(keys: list[str], cells: list[str], where: str) -> dict[str, str]:
@@ -129,6 +114,6 @@ def _nfbl(cell: str, where: str) -> Any:
     if not cell.lstrip().startswith("["):
         return [label.strip() for label in cell.split("|") if label.strip()]
     try:
-        return json.loads(cell)
-    except (ValueError, RecursionError) as error:
+        return parse_json(cell)
+    except ValueError as error:
         raise UserError(f"{where}: nfbl is neither JSON nor labels parted by '|' ({error})") from error

@@ -3,10 +3,8 @@
 Where a format names the speaker beside the words (WebVTT's voices, names of tiers), the name is not part of the words.
 """
 
-import codecs
 import dataclasses
 import html
-import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import open_input
+from deemo_jax.core.files import parse_json
+from deemo_jax.core.text_files import read_text
 from deemo_jax.deid.text.lines import joint
 
 # Bytes of a file, cues of a transcript, and characters of a cue, at most.
@@ -77,7 +76,7 @@ def read_cues(path: Path) -> tuple[Cue, ...]:
     Raises:
         UserError: it cannot be read, is of none of these formats, or holds no words.
     """
-    text = read_text(path)
+    text = read_text(path, MAX_BYTES)
     parse = {".srt": _subrip, ".vtt": _webvtt, ".json": _whisper, ".textgrid": _textgrid, ".txt": _plain}
     suffix = path.suffix.lower()
     if suffix not in parse:
@@ -91,27 +90,6 @@ def read_cues(path: Path) -> tuple[Cue, ...]:
     if not cues or len(cues) > MAX_CUES:
         raise UserError(f"{path}: {len(cues)} stretches of words; there must be between 1 and {MAX_CUES:,}")
     return tuple(sorted(cues, key=lambda cue: (cue.start_s, cue.end_s)))
-
-
-def read_text(path: Path, limit: int = MAX_BYTES) -> str:
-    """Reads a text in UTF-8 or UTF-16, as editors and spreadsheets save it; line ends become "\\n".
-
-    Raises:
-        UserError: it is missing, larger than `limit` bytes, or in another encoding.
-    """
-    with open_input(path) as handle:
-        data = handle.read(limit + 1)
-    if len(data) > limit:
-        raise UserError(f"{path}: larger than {limit} bytes, which no transcript should be")
-    encoding = "utf-8-sig"
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encoding = "utf-16"
-    elif b"\0" in data[:200]:
-        encoding = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
-    try:
-        return data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 or UTF-16 text ({error.reason}); save it as UTF-8") from error
 
 
 def words_between(cues: Sequence[Cue], start_s: float, end_s: float) -> str:
@@ -176,7 +154,7 @@ def voices_of_webvtt(path: Path) -> Iterator[tuple[float, float, str | None]]:
         UserError: it cannot be read.
         ValueError: it has no cue.
     """
-    for start, end, said in _timed(_UNSHOWN.sub("\n", read_text(path))):
+    for start, end, said in _timed(_UNSHOWN.sub("\n", read_text(path, MAX_BYTES))):
         blank = _EMPTY.search(said) or _BLANK.search(said)
         parts = _VOICE.split(said[: blank.start() if blank else None])
         spoken = [(name, len(_one_line(text))) for name, text in zip(parts[1::2], parts[2::2], strict=True)]
@@ -206,7 +184,7 @@ def _seconds(clock: tuple[str | None, ...]) -> float:
 
 def _whisper(text: str) -> Iterator[Cue]:
     """The cues of JSON by Whisper, faster-whisper, WhisperX, OpenAI's API, whisper.cpp or Transformers."""
-    row: Any = json.loads(text)
+    row: Any = parse_json(text)
     lists = (row[key] for key in ("segments", "transcription", "chunks") if key in row) if isinstance(row, dict) else ()
     segments = row if isinstance(row, list) else next(iter(lists), None)
     if not isinstance(segments, list):
@@ -235,7 +213,7 @@ def words_of_textgrid(path: Path) -> list[Cue]:
         UserError: it cannot be read.
         ValueError: it is no TextGrid.
     """
-    tiers = _tiers(read_text(path))
+    tiers = _tiers(read_text(path, MAX_BYTES))
     return [cue for name, cues in tiers.items() if _WORD_BY_WORD.search(name) for cue in cues if cue.text]
 
 

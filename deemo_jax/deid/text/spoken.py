@@ -9,6 +9,7 @@ from typing import Any
 
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic
+from deemo_jax.core.schema import seconds
 from deemo_jax.deid.text.captions import READ, TIMED, WRITTEN, Cue, read_cues, words_between, written
 from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.text.lines import redact_lines
@@ -93,10 +94,10 @@ def _without_names(cues: Sequence[Cue], names: Names, engine: Engine) -> list[Cu
 
 
 def _span(row: Mapping[str, Any], where: str) -> tuple[float, float]:
-    times = row.get("start_s"), row.get("end_s")
-    if not all(isinstance(time, int | float) for time in times):
-        raise UserError(f"{where}: start_s and end_s must be numbers; which words are meant?")
-    return float(times[0]), float(times[1])  # type: ignore[arg-type]
+    try:
+        return seconds(row.get("start_s")), seconds(row.get("end_s"))
+    except UserError as error:
+        raise UserError(f"{where}: start_s and end_s say which words are meant; each {error}") from error
 
 
 def redact_cues(source: Path, target: Path, names: Names, engine: Engine) -> dict[str, int]:

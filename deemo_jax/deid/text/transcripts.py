@@ -16,9 +16,9 @@ from typing import Any
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import DEEMO_LABELS, Clip
+from deemo_jax.core.text_files import read_text
 from deemo_jax.deid.source_map import SourceMap
 from deemo_jax.deid.text.annotation_tables import annotation_rows
-from deemo_jax.deid.text.captions import read_text
 from deemo_jax.deid.text.english_rules import Rules
 from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.text.readable import has_capitals
@@ -81,7 +81,7 @@ def read_names(path: str | Path) -> Names:
     Raises:
         UserError: it cannot be read, is too large or no text, or an entry is no name.
     """
-    lines = (_REMARK.split(line, 1)[0].strip() for line in read_text(Path(path), files.MAX_TEXT_BYTES).splitlines())
+    lines = (_REMARK.split(line, 1)[0].strip() for line in read_text(Path(path)).splitlines())
     names = [line for line in lines if line]
     try:
         return Names(names)

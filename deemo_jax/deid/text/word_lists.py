@@ -6,7 +6,7 @@ say what the words are. The lists are short, since the rules look at capitals an
 
 from pathlib import Path
 
-from deemo_jax.core import files
+from deemo_jax.core.text_files import read_text
 
 FOLDER = Path(__file__).with_name("words")
 
@@ -18,7 +18,7 @@ def word_set(text: str) -> frozenset[str]:
 
 def _listed(name: str) -> frozenset[str]:
     """The words of a list, without its comments."""
-    lines = files.read_text(FOLDER / f"{name}.txt").splitlines()
+    lines = read_text(FOLDER / f"{name}.txt").splitlines()
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 

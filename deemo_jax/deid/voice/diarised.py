@@ -8,7 +8,6 @@ Axes: n samples, T stretches of speech, F frames of 10 ms.
 """
 
 import dataclasses
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,10 @@ from jaxtyping import Float, Int
 
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.files import parse_json
+from deemo_jax.core.text_files import read_text
 from deemo_jax.deid.text.annotation_tables import listed_rows
-from deemo_jax.deid.text.captions import read_text, voices_of_webvtt
+from deemo_jax.deid.text.captions import MAX_BYTES, voices_of_webvtt
 from deemo_jax.deid.voice.likeness import HOP
 from deemo_jax.deid.voice.transcript_files import of_each, span_of
 from deemo_jax.media import SAMPLE_RATE
@@ -127,7 +128,7 @@ def _checked(said: Said, number: int) -> tuple[float, float, str] | None:
 def _rttm(path: Path) -> Iterator[Said]:
     """SPEAKER FILE CHANNEL START LENGTH <NA> <NA> LABEL ...; of one recording."""
     recordings = set()
-    for number, line in enumerate(read_text(path).split("\n"), 1):
+    for number, line in enumerate(read_text(path, MAX_BYTES).split("\n"), 1):
         words = line.split()
         if not words or words[0] != "SPEAKER":
             continue
@@ -141,7 +142,7 @@ def _rttm(path: Path) -> Iterator[Said]:
 
 def _json(path: Path) -> Iterator[Said]:
     """WhisperX's segments, or a list of such."""
-    held = json.loads(read_text(path))
+    held = parse_json(read_text(path, MAX_BYTES))
     segments = held.get("segments") if isinstance(held, dict) else held
     if not isinstance(segments, list) or not all(isinstance(segment, dict) for segment in segments):
         raise ValueError('no list of "segments"')

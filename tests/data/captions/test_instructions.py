@@ -122,6 +122,9 @@ def test_fields_of_other_form_are_counted(tmp_path: Path) -> None:
         *(SkipKind.BAD_TURNS, SkipKind.UNSAFE_PATH, SkipKind.EMPTY_TURN),
         *(SkipKind.BAD_ROW, SkipKind.BAD_ROW, SkipKind.BAD_ROW, SkipKind.BAD_ROW),
     ]
+    for wrong in (True, 1.5, ["1"], {}):
+        named = [talk(("human", "Q"), ("gpt", "A")), {**talk(("human", "Q"), ("gpt", "A")), "id": wrong}]
+        assert kinds(written(tmp_path / "id.json", named)) == [None, SkipKind.BAD_ROW]
     merr = {"a": {"caption": "x"}, "b": {"caption": None}, "c": 5, "": {"caption": "x"}, "d": {"caption": ""}}
     assert kinds(written(tmp_path / "merr.json", merr)) == [
         *(None, SkipKind.BAD_ROW, SkipKind.BAD_ROW, SkipKind.BAD_ROW, SkipKind.EMPTY_TURN)
@@ -142,7 +145,8 @@ def test_fields_of_other_form_are_counted(tmp_path: Path) -> None:
         ("a.json", '{"version": {"x": 1}}', "none of its 1 entries"),
         ("a.jsonl", "[1]\n", "not a JSON object"),
         ("a.jsonl", '{"conversations": "' + "x" * 1_100_000 + '"}\n', ":1: the line is longer than"),
-        ("a.csv", "names;reasons\na;b\n", "separated by semicolons"),
+        ("a.json", '[{"id": NaN, "image": "1.jpg", "conversations": []}]', "NaN is no number"),
+        ("a.csv", "names;reasen\na;b\n", "no column reasons or reason or english; it has names, reasen"),
         ("a.csv", "names,emotions\na,b\n", "no column reasons or reason or english; it has names, emotions"),
         ("a.csv", 'names,reasons\na,"' + "b\n" * 90_000, "quotation mark left open"),
     ],

@@ -58,8 +58,7 @@ def test_webvid_columns_are_found_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"videoid;page_dir;name\n1;a;b\n", "separated by semicolons"),
-        (b"videoid\tpage_dir\tname\n1\ta\tb\n", "separated by tabs"),
+        (b"PK\x03\x04" + bytes(99), "a spreadsheet or an archive; save it as CSV"),
         (b"videoid,name\n1,b\n", "no column page_dir; it has videoid, name"),
         (b"videoid,page_dir,name,name\n1,a,b,c\n", "the column name twice"),
         (b"", "it has none"),

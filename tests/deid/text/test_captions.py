@@ -285,7 +285,7 @@ def test_excel_may_say_what_parts_the_cells(tmp_path):
         ("clip_id,start_s\nc1,soon\n", "line 2: start_s is 'soon'"),
         ("clip_id,start_s\nc1,0,1\n", "line 2: 3 cells"),
         ('clip_id,nfbl\nc1,"[1"\n', "neither JSON nor labels"),
-        ('clip_id\n"c1\n', "no table"),
+        ('clip_id\n"c1\n', "is a quotation mark left open"),
         ("clip_id;Start S;start_s\nc1;0;1\n", "'start_s' twice"),
     ],
 )

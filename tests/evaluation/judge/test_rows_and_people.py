@@ -74,7 +74,7 @@ def test_scores_of_several_people_are_averaged(tmp_path):
         ([{"clip_id": "z", "clue": 3}], "row 1: clip z is in no prediction that is judged"),
         ([{"clip_id": "a", "clue": 11}], "clue is '11'; give a number from 1 to 10"),
         ([{"clip_id": "a", "label": True}], "label is 'True'"),
-        ([{"clip_id": "a", "label": float("nan")}], "label is 'nan'"),
+        ([{"clip_id": "a", "label": float("nan")}], "NaN is no number"),
         ([{"clip_id": "a"}], "clue and label are missing"),
         ([{"clip_id": "a", "clues": 3}], "has the key 'clues'; known are clip_id, clue, label, preferred, rater"),
         ([{"clip_id": 3, "clue": 3}], "clip_id must be a string"),

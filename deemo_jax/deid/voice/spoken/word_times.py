@@ -2,16 +2,16 @@
 
 import functools
 import itertools
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from deemo_jax.core.errors import UserError, plain
-from deemo_jax.core.files import read_jsonl
+from deemo_jax.core.files import parse_json, read_jsonl
+from deemo_jax.core.text_files import read_text
 from deemo_jax.deid.text.annotation_tables import listed_rows
-from deemo_jax.deid.text.captions import read_text, words_of_textgrid
+from deemo_jax.deid.text.captions import MAX_BYTES, words_of_textgrid
 from deemo_jax.deid.text.fuzzy_names import Names
 from deemo_jax.deid.voice.spoken.words import Timed, Words, lack_capitals, words_without_names
 from deemo_jax.deid.voice.transcript_files import of_each, span_of
@@ -132,7 +132,7 @@ def _shared(texts: Sequence[str], start_s: float, end_s: float) -> Iterator[Time
 
 def _json(path: Path) -> Iterator[Written]:
     """Words of WhisperX, Whisper, faster-whisper, OpenAI's API or Transformers; or a list of words."""
-    held = json.loads(read_text(path))
+    held = parse_json(read_text(path, MAX_BYTES))
     lists = (held[key] for key in _LISTS if key in held) if isinstance(held, dict) else iter([held])
     stretches = next(lists, None)
     if not isinstance(stretches, list):

@@ -54,7 +54,7 @@ def test_words_without_times_share_what_is_between_their_neighbours(tmp_path):
         ("a.json", {"segments": [{"start": 0, "end": 1, "text": "We lost"}]}, r"stretch 1.*--word_timestamps"),
         ("a.json", [{"start": 0, "end": 1, "word": "x" * 10_240}], "word 1 has 10,240 characters"),
         ("a.json", [{"start": 2, "end": 1, "word": "x"}], "word 1: 2 to 1 s is no span"),
-        ("a.json", '[{"start": NaN, "end": 1, "word": "x"}]', "no span"),
+        ("a.json", '[{"start": NaN, "end": 1, "word": "x"}]', "NaN is no number"),
         ("a.json", [{"start": 0, "end": 1e9, "word": "x"}], "no span"),
         ("a.json", [{"start": 0, "end": 1, "word": ["x"]}], "word 1 has no text"),
         ("a.json", [{"word": "x"}], "none of its words has times"),
