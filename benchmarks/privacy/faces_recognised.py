@@ -26,6 +26,8 @@ from deemo_jax.deid.settings import MASKS, NO_TRACK, Settings
 # Films of a person, of which half are enrolled.
 FILMS = 4
 RAW = "none (the raw films)"
+# The masks in the order of the table: the weakest first; and what is said of each.
+SHOWN = {"gaussian": "gaussian (the paper's)", "solid": "solid (the default)", "mosaic": "mosaic"}
 # What attackers get where nobody is hidden, which shows how good they are.
 CEILINGS = {"enrolled and shown raw": Attack("raw", "raw"), "the same, and learns": Attack("raw", "raw", learns=True)}
 
@@ -33,7 +35,7 @@ CEILINGS = {"enrolled and shown raw": Attack("raw", "raw"), "the same, and learn
 def main(arguments: list[str] | None = None) -> int:
     parser = cli.Parser("python -m benchmarks.privacy.faces_recognised", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="of packages, films and clips")
-    parser.add_argument("--masks", nargs="+", choices=MASKS, default=list(MASKS), help="(default %(default)s)")
+    parser.add_argument("--masks", nargs="+", choices=MASKS, default=list(SHOWN), help="(default: all)")
     parser.add_argument("--embedder", default=DLIB, help="as audit's --face_embedder takes it (default %(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default %(default)s)")
     flags = parser.parse_args(arguments)
@@ -43,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         films(flags.out, raw, truth)
     rows: list[tuple[str, ...]] = []
     seen = "0 persons"
-    for mask in flags.masks:
+    for mask in sorted(flags.masks, key=list(SHOWN).index):
         clips = find_clips(deidentified(flags.out, raw, mask, flags.workers), truth, raw).clips
         embed: Callable[[AuditedClip], Embedded] = functools.partial(embed_clip, flags.embedder)
         work = with_progress(parallel.each(embed, clips, flags.workers), f"{mask}: faces", len(clips))
@@ -52,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not rows:
             rows = [(RAW, *_cells(name, attack_of(gallery, probes, attack))) for name, attack in CEILINGS.items()]
         hidden = {name: attack for name, attack in ATTACKS.items() if attack.shown == "written"}
-        rows += [(mask, *_cells(name, attack_of(gallery, probes, attack))) for name, attack in hidden.items()]
+        rows += [(SHOWN[mask], *_cells(name, attack_of(gallery, probes, attack))) for name, attack in hidden.items()]
     persons = int(seen.split()[0])
     rows.append(("(chance)", "", f"{100 / max(1, persons):.1f}", "50.0"))
     caption = f"{described(flags.embedder)}: {seen}, up to {CROPS} faces of each; % [95 % interval over persons]"

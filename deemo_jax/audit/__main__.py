@@ -35,6 +35,12 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="look for text beside the masks, too, in these frames (make picture_models)",
     )
+    flags.add_argument(
+        "--detector",
+        metavar="NAME",
+        help="a third face detector, asked about what one of the two sees alone: mtcnn (make audit_models), or the ONNX"
+        " file of YuNet, of OpenCV's zoo; a place that two of the three see breaks a promise",
+    )
     flags.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
     flags.add_argument(
         "--human_check",
@@ -51,11 +57,6 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="the same as --report, and DIR/audit/certificate.html: what was done, what attacked it, what was not"
         " measured, and the hashes of all files, to be printed and filed",
-    )
-    long.add_argument(
-        "--detector",
-        metavar="NAME",
-        help="a third face detector: mtcnn (make audit_models), or the ONNX file of YuNet, of OpenCV's zoo",
     )
     long.add_argument("--attacks", action="store_true", help="try attackers on voices and on faces (make audit_models)")
     long.add_argument(
@@ -135,9 +136,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "name the folder of the clips; or, for data of your own, --attacks with --speech SPEECH or with"
             " --transcripts FILE"
         )
-    if not flags.report and (flags.detector or flags.attacks):
-        raise UserError("--detector and --attacks need --report")
+    if not flags.report and flags.attacks:
+        raise UserError("--attacks needs --report")
     if flags.towers is not None and not flags.report and flags.human_check is None:
+        if flags.detector:
+            raise UserError("--detector is for checks, and --towers without --report makes none; leave one out")
         return _use_left(flags)
     if flags.json is not None:
         raise UserError(

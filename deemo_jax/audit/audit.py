@@ -78,7 +78,15 @@ def audit(
 
         check_given(options)
     listed = find_clips(folder, truth_file, source_dir)
-    found = check_all(listed, folder, options.workers, options.every, with_sources=options.report, text=options.text)
+    found = check_all(
+        listed,
+        folder,
+        options.workers,
+        options.every,
+        with_sources=options.report,
+        text=options.text,
+        detector=options.detector,
+    )
     write(found, folder)
     check, human = human_check.on_record(folder / REPORT_DIR, folder)
     if not options.report:

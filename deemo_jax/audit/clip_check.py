@@ -14,9 +14,10 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from deemo_jax.audit.audited_clips import read_source_voice, read_voice
-from deemo_jax.audit.face_detection.agreement import MOST_SIGHTINGS, Sighting, sightings
+from deemo_jax.audit.face_detection.agreement import MOST_SIGHTINGS, Sighting
 from deemo_jax.audit.face_detection.blazeface import BlazeFace
-from deemo_jax.audit.face_detection.detectors import CenterFace
+from deemo_jax.audit.face_detection.detectors import CenterFace, confirming_detector
+from deemo_jax.audit.face_detection.look_beside import Lookers
 from deemo_jax.audit.truth_fields import read_boxes, read_planted
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.deid.manifest import Manifest, Masks, Rectangle, load_masks, verify
@@ -61,10 +62,12 @@ class CheckResult:
         deviation: greatest mean absolute deviation from the fill colour, or from the greys of a mosaic, in grey levels,
             within a rectangle; None for blurred ones.
         residual: detections of CenterFace with a score of 0.2 or more in the full-size output, masked places included.
-        beside: detections of either detector that do not lie within masked pixels; the first 50.
+        beside: detections of either detector that do not lie within masked pixels: the first 50, leaks before others.
         beside_count: number of all of them, by detector: "CenterFace", "BlazeFace", or "both" for a place that both
             report, which is a leak.
-        leaks: frames with a place that both report.
+        third_asked: how many of those that one detector alone reports a third one was shown; None where there is none.
+        third_agreed: how many of these it reports as well, which are leaks; None where there is none.
+        leaks: frames with a place that two detectors report.
         beside_on_face: detections beside the masks that touch a true face; the others are false alarms. None without
             a truth.
         text_at_s: times, seconds, of the searched frames in which text is seen beside the masks; None where it was not
@@ -87,6 +90,8 @@ class CheckResult:
     residual: int = 0
     beside: tuple[Sighting, ...] = ()
     beside_count: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    third_asked: int | None = None
+    third_agreed: int | None = None
     leaks: int = 0
     beside_on_face: int | None = None
     text_at_s: tuple[float, ...] | None = None
@@ -104,7 +109,7 @@ class CheckResult:
         broken = {
             f"true face box only {covered:.1%} covered": covered < LEAST_COVERAGE,
             f"fill colour off by {self.deviation or 0:.1f}": (self.deviation or 0.0) > MOST_DEVIATION,
-            f"in {self.leaks} frames both detectors see a face beside the masks": self.leaks > 0,
+            f"in {self.leaks} frames two detectors see a face beside the masks": self.leaks > 0,
             f"in {len(self.text_at_s or ())} frames text is seen beside the masks": self.text_promised
             and bool(self.text_at_s),
             f"metadata left: {', '.join(self.metadata)}": bool(self.metadata),
@@ -137,6 +142,7 @@ def check_clip(
     truth: Mapping[str, Any] | None,
     every: int = 1,
     text: bool = False,
+    detector: Path | str | None = None,
 ) -> CheckResult:
     """Checks one de-identified clip against its source and the truth, where these are given.
 
@@ -148,10 +154,12 @@ def check_clip(
             None without a truth; without "faces" coverage is not known.
         every: the detectors search one frame in so many; everything else is checked in every frame.
         text: whether text is searched for, too.
+        detector: a third face detector, as `detectors.given_detector` takes it, which is asked about what one of the
+            other two sees alone; None for none.
 
     Raises:
-        UserError: the text detector is not installed; a file or a key is missing or malformed, a hash differs, or
-            masks, pictures and truth differ in size or number of frames.
+        UserError: the text detector or the third one is not installed; a file or a key is missing or malformed, a hash
+            differs, or masks, pictures and truth differ in size or number of frames.
     """
     verify(manifest, output.parent)
     recorded = load_masks(output.parent / manifest.masks)
@@ -164,7 +172,8 @@ def check_clip(
     made_by = Settings.on_record(manifest.settings)
     filled = made_by.mask != "gaussian"
     width, height = recorded.width, recorded.height
-    lookers = (CenterFace(width, height, RESIDUAL_THRESHOLD), BlazeFace())
+    third = None if detector is None else confirming_detector(detector)
+    look = Lookers(CenterFace(width, height, RESIDUAL_THRESHOLD), BlazeFace(), third)
     least, deviation = 1.0, 0.0
     uncovered: list[float] = []
     seen: list[Sighting] = []
@@ -184,10 +193,9 @@ def check_clip(
         if filled and hidden.any():
             deviation = max(deviation, _deviation(picture.rgb(), rectangles, made_by.mask))
         if picture.index % every == 0:
-            faces, others = (look(picture) for look in lookers)
-            beside = sightings(picture.time_s, faces, others, hidden)
-            residual += len(faces)
-            leaks += any(s.who == "both" for s in beside)
+            beside, reported = look(picture, picture.time_s, hidden)
+            residual += reported
+            leaks += any(s.is_leak for s in beside)
             exposed += sum(any(touch(s.box, box) for box in boxes) for s in beside)
             seen += beside
             if text and len(text_beside(find_text(picture, (width, height), SURELY_TEXT), hidden)):
@@ -202,8 +210,10 @@ def check_clip(
         uncovered_at_s=tuple(uncovered),
         deviation=deviation if filled else None,
         residual=residual,
-        beside=tuple(seen[:MOST_SIGHTINGS]),
+        beside=tuple(sorted(seen, key=lambda s: not s.is_leak)[:MOST_SIGHTINGS]),
         beside_count=dict(Counter(s.who for s in seen)),
+        third_asked=None if third is None else sum(s.third is not None for s in seen),
+        third_agreed=None if third is None else sum(s.third is True for s in seen),
         leaks=leaks,
         beside_on_face=exposed if known else None,
         text_at_s=tuple(read) if text else None,

@@ -192,8 +192,8 @@ def _leaks(found: FolderCheck) -> tuple[Table, tuple[str, ...], dict[str, Any], 
     caption = "True face boxes that the masks do not cover to 98 %"
     header = ("what", "count")
     s = found.summary()
-    shown = s["frames_seen_by_both"]
-    failures: tuple[str, ...] = (f"in {shown} frames both detectors see a face beside the masks",) if shown else ()
+    shown = s["frames_seen_by_two"]
+    failures: tuple[str, ...] = (f"in {shown} frames two detectors see a face beside the masks",) if shown else ()
     if s["true_boxes"] is None:
         table = Table(caption, header, (("frames with such a box", NEEDS_TRUTH),))
         return table, (f"Leaks against the truth: {NEEDS_TRUTH}.",), {"leaks": None}, failures

@@ -11,6 +11,7 @@ import numpy as np
 
 from deemo_jax.audit.audited_clips import AuditedClip, Found, tidied
 from deemo_jax.audit.clip_check import LEAST_COVERAGE, CheckResult, check_clip
+from deemo_jax.audit.face_detection.detectors import confirming_detector
 from deemo_jax.core import files, processes, tables
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.core.progress import with_progress
@@ -99,6 +100,7 @@ class FolderCheck:
         exposed = [r.beside_on_face for r in self.results if r.beside_on_face is not None]
         beside = sum((collections.Counter(r.beside_count) for r in self.results), collections.Counter())
         texts = [r for r in self.results if r.text_at_s is not None]
+        asked = [r.third_asked for r in self.results if r.third_asked is not None]
         levels = [r.si_snr_db for r in self.results if r.si_snr_db is not None]
         deviations = [r.deviation for r in self.results if r.deviation is not None]
         return {
@@ -118,7 +120,10 @@ class FolderCheck:
             "residual_faces": sum(r.residual for r in self.results),
             "beside_masks": {who: beside[who] for who in ("both", "CenterFace", "BlazeFace")},
             "beside_masks_on_true_faces": sum(exposed) if exposed else None,
-            "frames_seen_by_both": sum(r.leaks for r in self.results),
+            "third_detector": {"asked": sum(asked), "agreed": sum(r.third_agreed or 0 for r in self.results)}
+            if asked
+            else None,
+            "frames_seen_by_two": sum(r.leaks for r in self.results),
             "frames_with_text": sum(len(r.text_at_s or ()) for r in texts) if texts else None,
             "clips_with_text": sum(bool(r.text_at_s) for r in texts) if texts else None,
             "clips_with_metadata": sum(bool(r.metadata) for r in self.results),
@@ -136,7 +141,8 @@ class FolderCheck:
         boxes = "no truth" if s["true_boxes"] is None else s["true_boxes"]
         coverage = needs_truth if s["least_coverage"] is None else f"{s['least_coverage']:.2%}"
         exposed = needs_truth if s["beside_masks_on_true_faces"] is None else f"{s['beside_masks_on_true_faces']}"
-        beside = s["beside_masks"]
+        beside, third = s["beside_masks"], s["third_detector"]
+        agreed = third["agreed"] if third else 0
         if s["clips_without_sound"] and s["clips_without_sound"] == s["checked"]:
             levels = NO_SOUND
         if s["si_snr_db_max"] is not None:
@@ -149,8 +155,13 @@ class FolderCheck:
             ("frames / true face boxes", f"{s['frames']} / {boxes}", ""),
             ("least covered true box", coverage, f">= {LEAST_COVERAGE:.0%}"),
             ("faces that CenterFace still reports", f"{s['residual_faces']} (one frame in {self.every})", "counted"),
-            ("beside masks: by both detectors", f"{beside['both']} in {s['frames_seen_by_both']} frames", "0"),
+            ("beside masks: by two detectors", f"{beside['both'] + agreed} in {s['frames_seen_by_two']} frames", "0"),
             ("... by CenterFace / BlazeFace alone", f"{beside['CenterFace']} / {beside['BlazeFace']}", "listed"),
+            *(
+                [("... of these by the third as well", f"{agreed} of {third['asked']} it was shown", "0")]
+                if third
+                else []
+            ),
             ("... and on a true face", exposed, "counted"),
             *([] if s["frames_with_text"] is None else [self._text_row(s)]),
             ("clips with metadata left", f"{s['clips_with_metadata']}", "0"),
@@ -169,7 +180,13 @@ class FolderCheck:
 
 
 def check_all(
-    listed: Found, folder: Path, workers: int, every: int, with_sources: bool = False, text: bool = False
+    listed: Found,
+    folder: Path,
+    workers: int,
+    every: int,
+    with_sources: bool = False,
+    text: bool = False,
+    detector: Path | str | None = None,
 ) -> FolderCheck:
     """Checks the clips of `folder`.
 
@@ -181,15 +198,18 @@ def check_all(
         with_sources: whether raw files are decoded to their ends, too, since the parts of a report will read them: a
             clip whose raw file is damaged then counts as not checked.
         text: whether text beside the masks is searched for.
+        detector: a third face detector, as for `check_clip`; None for none.
 
     Raises:
         UserError: refused.jsonl cannot be read, or a detector is not installed.
     """
-    # Both raise before the work where they fail.
+    # All raise before the work where they fail.
     refused, _ = len(refusals(folder)), model_path()
+    if detector is not None:
+        confirming_detector(detector)
     if text:
         MODEL.read()
-    check = functools.partial(_check, every, with_sources, text)
+    check = functools.partial(_check, every, with_sources, text, detector)
     work = with_progress(processes.settled(check, listed.clips, workers), "audit", len(listed.clips))
     results = [_not_checked(clip, r.reason) if isinstance(r, processes.Failure) else r for clip, r in work]
     results += [CheckResult(clip_id, unchecked=why) for clip_id, why in listed.unusable.items()]
@@ -209,11 +229,11 @@ def write(found: FolderCheck, folder: Path, **more: Any) -> None:
     files.write_json(folder / RESULT, {"summary": found.summary(), **more, "clips": clips})
 
 
-def _check(every: int, with_source: bool, text: bool, clip: AuditedClip) -> CheckResult:
+def _check(every: int, with_source: bool, text: bool, detector: Path | str | None, clip: AuditedClip) -> CheckResult:
     try:
         if with_source and clip.source is not None:
             collections.deque(read_pictures(clip.source, *clip.source_span), maxlen=0)
-        made = check_clip(clip.source, clip.output, clip.manifest, clip.truth, every, text)
+        made = check_clip(clip.source, clip.output, clip.manifest, clip.truth, every, text, detector)
     except UserError as error:
         return _not_checked(clip, str(error))
     return dataclasses.replace(made, lacking=clip.lacking)

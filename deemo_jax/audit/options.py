@@ -37,10 +37,11 @@ class AuditOptions:
             given as objects always work in this process.
         every: face detectors search one frame of so many.
         text: whether text beside the masks is searched for in these frames, too.
+        detector: a third face detector, asked about what one of the two sees alone: "mtcnn", or the ONNX file of a
+            YuNet (`detectors.given_detector`). The report has its curves, too.
         report: whether the long parts are measured and the page is written. All fields below are for them.
         certificate: whether the certificate is written, too, which needs the long parts.
         command: the words of the command line, for the certificate; empty where there is none.
-        detector: one more face detector: "mtcnn", or the ONNX file of a YuNet (`detectors.given_detector`).
         attacks: whether attackers are tried on voices and faces. The next four are for them.
         face_embedder: what attackers tell faces apart with: "dlib", an ONNX file (`embedders.OnnxEmbedder`), "grey", or
             an object (`embedders.FaceEmbedder`); None for the installed dlib.
@@ -57,10 +58,10 @@ class AuditOptions:
     workers: int = 0
     every: int = 1
     text: bool = False
+    detector: Path | str | None = None
     report: bool = False
     certificate: bool = False
     command: tuple[str, ...] = ()
-    detector: Path | str | None = None
     attacks: bool = False
     face_embedder: "str | FaceEmbedder | None" = None
     speaker_encoder: "Path | SpeakerEncoder | None" = None

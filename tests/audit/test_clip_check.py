@@ -7,6 +7,7 @@ import pytest
 
 from deemo_jax.audit import clip_check
 from deemo_jax.audit.clip_check import MOST_DEVIATION, CheckResult, _deviation, check_clip, coverage
+from deemo_jax.audit.face_detection import mtcnn
 from deemo_jax.audit.folder_check import FolderCheck
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
@@ -46,6 +47,42 @@ def test_an_untouched_clip_breaks_every_promise(raw, made):
     assert result.deviation > 8 and result.si_snr_db > 40
     assert set(raw.planted) <= set(result.metadata)
     assert len(result.failures) == 5
+
+
+@pytest.mark.parametrize("third", ["agrees", "sees nothing", "mtcnn", None])
+def test_a_face_that_one_detector_misses_is_a_leak_where_a_third_sees_it(raw, made, monkeypatch, third):
+    """A film in which BlazeFace is blind."""
+    if third == "mtcnn" and not mtcnn.is_installed():
+        pytest.skip("make audit_models")
+    nothing = np.zeros((0, 5), np.float32)
+    manifest, folder = made
+    (folder / manifest.file).write_bytes(raw.path.read_bytes())
+    write_masks(folder / manifest.masks, Masks(320, 240, (((0, 0, 20, 20),),) * 12))
+    monkeypatch.setattr(clip_check, "BlazeFace", lambda: lambda picture: nothing)
+    told = {"agrees": np.array([[*face, 0.9] for face in raw.faces], np.float32), "sees nothing": nothing}
+    if third in told:
+        monkeypatch.setattr(clip_check, "confirming_detector", lambda name: lambda picture: told[third])
+    forged = replaced(manifest, folder)
+    result = check_clip(None, folder / manifest.file, forged, None, 6, detector=third)
+    asked, agreed, leaks = {"sees nothing": (2, 0, 0), None: (None, None, 0)}.get(third, (2, 2, 2))
+    assert (result.third_asked, result.third_agreed, result.leaks) == (asked, agreed, leaks)
+    assert ("in 2 frames two detectors see a face beside the masks" in result.failures) == bool(leaks)
+    assert [s.third for s in result.beside] == [{0: False, 2: True}.get(agreed)] * 2
+    shown = FolderCheck((result,), 6, 0)
+    assert shown.summary()["third_detector"] == (None if third is None else {"asked": asked, "agreed": agreed})
+    assert (f"{agreed} of 2 it was shown" in shown.table()) == (third is not None)
+    assert f"{leaks} in {leaks} frames" in shown.table()
+
+
+def test_leaks_are_listed_before_what_one_detector_sees(raw, made, monkeypatch):
+    manifest, folder = made
+    small = np.array([[5 * k, 0, 5 * k + 4, 4, 0.9] for k in range(60)], np.float32)
+    shown = {"CenterFace": [small, small, small[:0], small[59:]], "BlazeFace": [small[:0]] * 3 + [small[59:]]}
+    for name, told in shown.items():
+        monkeypatch.setattr(clip_check, name, lambda *_, told=told: lambda picture: told[picture.index // 3])
+    result = check_clip(None, folder / manifest.file, manifest, None, 3)
+    assert [s.who for s in result.beside] == ["both", *["CenterFace"] * 49] and result.beside[0].time_s == 0.9
+    assert result.beside_count == {"CenterFace": 120, "both": 1}
 
 
 def test_one_bare_frame_is_noticed(raw, made):

@@ -31,7 +31,7 @@ def folder(audited, tmp_path):
 def test_promises_that_are_kept(folder):
     code, out, err = command(folder, "--every", 12)
     assert code == 0 and "failed" not in err
-    assert "beside masks: by both detectors" in out and "nobody has looked yet" in out
+    assert "beside masks: by two detectors" in out and "nobody has looked yet" in out
 
 
 @pytest.mark.slow
@@ -43,7 +43,7 @@ def test_a_bare_clip_breaks_promises(audited, folder):
     forged = dataclasses.replace(manifest, **{k: files.sha256(folder / name) for k, name in digests.items()})
     files.write_json(folder / "bare.manifest.json", forged.to_json())
     code, _, err = command(folder, "--every", 6)
-    assert code == 2 and "in 2 frames both detectors see a face beside the masks" in err
+    assert code == 2 and "in 2 frames two detectors see a face beside the masks" in err
     assert err.splitlines()[-1] == f"error: {folder}: 1 of 3 clips break a promise"
     listed = {row["clip_id"]: row for row in json.loads((folder / "audit.json").read_text())["clips"]}
     assert [seen["who"] for seen in listed["bare"]["beside"]] == ["both"] * 2
@@ -54,6 +54,13 @@ def test_what_cannot_be_checked_is_another_matter(audited, folder):
     code, _, err = command(folder, "--every", 12)
     assert code == 2 and "not checked: c2: c2.mp4: its hash differs" in err
     assert err.splitlines()[-1] == f"error: {folder}: 1 of 2 clips or files could not be checked"
+
+
+def test_a_third_detector_that_is_not_there_is_told_before_the_work(folder):
+    code, _, err = command(folder, "--detector", folder / "absent.onnx")
+    assert code == 2 and "absent.onnx: no such file" in err.splitlines()[-1] and not (folder / "audit.json").exists()
+    code, _, err = command(folder, "--detector", "mtcnn", "--towers", "x.py")
+    assert code == 2 and "--detector is for checks" in err
 
 
 def test_a_raw_file_that_is_not_at_hand_breaks_no_promise(audited, folder):

@@ -1,9 +1,12 @@
-"""Detections of two face detectors beside the masks: what both report is a leak, what one alone reports is listed.
+"""Detections beside the masks: what two face detectors report at one place is a leak, what one alone reports is listed.
 
-Axes: N faces of CenterFace, M of BlazeFace, H height, W width; a face is x0, y0, x1, y1, score.
+Two look at every picture. Where one of them is alone with what it sees, a third may be asked: what it reports there,
+too, is a leak as well. It takes no leak of the two back.
+Axes: N faces of CenterFace, M of BlazeFace, T of the third, H height, W width; a face is x0, y0, x1, y1, score.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -27,12 +30,24 @@ class Sighting:
         who: the detector that reports it, or "both".
         score: of CenterFace where it reports it, else of BlazeFace; 0 to 1.
         box: x0, y0, x1, y1, pixels.
+        third: whether the third detector reports a face there, too; None where it was not asked.
     """
 
     time_s: float
     who: Literal["both", "CenterFace", "BlazeFace"]
     score: float
     box: tuple[float, float, float, float]
+    third: bool | None = None
+
+    @property
+    def is_leak(self) -> bool:
+        """Whether two detectors agree on it."""
+        return self.who == "both" or self.third is True
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether one of the first two reports it, and the other does not."""
+        return self.who != "both"
 
 
 def sightings(
@@ -55,6 +70,23 @@ def sightings(
         _sighting(time_s, "both" if row.any() else "CenterFace", face) for face, row in zip(first, same, strict=True)
     ]
     return told + [_sighting(time_s, "BlazeFace", face) for face in second[~same.any(axis=0)]]
+
+
+def confirmed(
+    seen: Sequence[Sighting], thirds: Float32[np.ndarray, "T 5"], hidden: Bool[np.ndarray, "H W"]
+) -> list[Sighting]:
+    """The sightings of a frame once the third detector has looked at it, too; what both report stays as it is.
+
+    Args:
+        seen: the sightings of the frame.
+        thirds: detections of the third detector.
+        hidden: the pixels that masks cover.
+    """
+    boxes = np.array([[*s.box, s.score] for s in seen], np.float32).reshape(-1, 5)
+    same = _inside(boxes, outside(thirds, hidden)) >= SAME_PLACE
+    return [
+        dataclasses.replace(s, third=bool(row.any())) if s.is_alone else s for s, row in zip(seen, same, strict=True)
+    ]
 
 
 def _sighting(

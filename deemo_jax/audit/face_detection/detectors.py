@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from deemo_jax.audit.face_detection import mtcnn
 from deemo_jax.audit.face_detection.mtcnn import Mtcnn
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.video.detection.centerface import FaceDetector
@@ -25,6 +26,8 @@ MAX_MODEL_BYTES = 1 << 30
 NMS_IOU = 0.3
 MOST_FACES = 5000
 YUNET_COLUMNS = 15
+# Lowest score of YuNet, as OpenCV sets it.
+YUNET_THRESHOLD = 0.9
 
 
 @runtime_checkable
@@ -105,6 +108,15 @@ def given_detector(detector: Path | str, threshold: float) -> Mtcnn | YuNet:
         UserError: it cannot be loaded.
     """
     return Mtcnn(threshold) if detector == MTCNN else YuNet(Path(detector), threshold)
+
+
+def confirming_detector(detector: Path | str) -> Mtcnn | YuNet:
+    """The third detector as it votes: at the lowest score that its publisher sets.
+
+    Raises:
+        UserError: it cannot be loaded.
+    """
+    return given_detector(detector, mtcnn.THRESHOLD if detector == MTCNN else YUNET_THRESHOLD)
 
 
 def checked_model(path: Path) -> None:
