@@ -7,12 +7,12 @@ from pathlib import Path
 from deemo_jax.audit import human_check, report
 from deemo_jax.audit.audited_clips import find_clips
 from deemo_jax.audit.certificate.contents import contents
-from deemo_jax.audit.certificate.write_certificate import write_certificate
+from deemo_jax.audit.certificate.write_certificate import FILES, write_certificate
 from deemo_jax.audit.folder_check import PAGE, REPORT_DIR, RESULT, FolderCheck, check_all, write
 from deemo_jax.audit.options import DEFAULT, AuditOptions
 from deemo_jax.audit.report_parts import Section
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.files import sha256
+from deemo_jax.core.files import check_place, sha256
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ def audit(
         from deemo_jax.audit.sections import check_given, sections_of  # with plots; attackers import JAX
 
         check_given(options)
+    _check_outputs(folder, options)
     listed = find_clips(folder, truth_file, source_dir)
     found = check_all(
         listed,
@@ -95,8 +96,9 @@ def audit(
     clips = [clip for clip, r in zip(listed.clips, found.results, strict=False) if r.unchecked is None]
     sections = sections_of(clips, found, folder, options)
     lead = (
-        f"{found.summary()['clips']} clips de-identified, of which {len(clips)} could be checked, {found.refused}"
-        f" refused; {'with' if source_dir else 'without'} their sources, {'with' if truth_file else 'without'} a truth."
+        f"{found.summary()['clips']} clips de-identified, of which {len(clips)} could be checked,"
+        f" {found.refusals.count} refused; {'with' if source_dir else 'without'} their sources,"
+        f" {'with' if truth_file else 'without'} a truth."
         " Every figure has its n; what was not measured says so."
     )
     write(found, folder, sections=report.numbers(sections))
@@ -116,3 +118,21 @@ def audit(
         )
         certificate = write_certificate(told, folder / REPORT_DIR)
     return Audit(folder, found, human, broken, tuple(sections), certificate)
+
+
+def _check_outputs(folder: Path, options: AuditOptions) -> None:
+    """Checks that all that will be written can be, before the long work.
+
+    Raises:
+        UserError: a folder has the name of a file, or cannot be written to.
+    """
+    names = [RESULT, *([f"{REPORT_DIR}/{PAGE}"] * options.report)]
+    names += [f"{REPORT_DIR}/{name}" for name in FILES] * options.certificate
+    for path in (folder / name for name in names):
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder, and a file is to be written there; move it away")
+    if options.report and (folder / REPORT_DIR).exists() and not (folder / REPORT_DIR).is_dir():
+        raise UserError(f"{folder / REPORT_DIR}: is no folder, and the report is to be written there; move it away")
+    if folder.is_dir():
+        for place in (folder, folder / REPORT_DIR) if options.report else (folder,):
+            check_place(place)

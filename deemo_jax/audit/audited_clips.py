@@ -103,6 +103,11 @@ class Found:
     unusable: Mapping[str, str] = dataclasses.field(default_factory=dict)
     unnamed: tuple[str, ...] = ()
 
+    @property
+    def clip_ids(self) -> frozenset[str]:
+        """Of all clips that have a manifest, whether it can be read or not."""
+        return frozenset({clip.clip_id for clip in self.clips} | self.unusable.keys())
+
 
 def find_clips(folder: Path, truth_file: Path | None = None, source_dir: Path | None = None) -> Found:
     """Finds the clips of `folder`, without those in sub-folders.

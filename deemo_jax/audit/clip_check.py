@@ -18,6 +18,7 @@ from deemo_jax.audit.face_detection.agreement import MOST_SIGHTINGS, Sighting
 from deemo_jax.audit.face_detection.blazeface import BlazeFace
 from deemo_jax.audit.face_detection.detectors import CenterFace, confirming_detector
 from deemo_jax.audit.face_detection.look_beside import Lookers
+from deemo_jax.audit.manifest_claims import check_claims
 from deemo_jax.audit.truth_fields import read_boxes, read_planted
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.deid.manifest import Manifest, Masks, Rectangle, load_masks, verify
@@ -55,6 +56,7 @@ class CheckResult:
     Attributes:
         clip_id: of the clip; the name of the file where no manifest gives an id.
         frames: how many were checked.
+        seconds: how long they last.
         true_boxes: boxes of faces in the truth, over all frames; None without a truth.
         coverage: the least share of a true face box that the recorded rectangles cover; 1 where there are no boxes,
             None without a truth.
@@ -83,6 +85,7 @@ class CheckResult:
 
     clip_id: str
     frames: int = 0
+    seconds: float = 0.0
     true_boxes: int | None = None
     coverage: float | None = None
     uncovered_at_s: tuple[float, ...] = ()
@@ -159,7 +162,7 @@ def check_clip(
 
     Raises:
         UserError: the text detector or the third one is not installed; a file or a key is missing or malformed, a hash
-            differs, or masks, pictures and truth differ in size or number of frames.
+            differs, masks, pictures and truth differ in size or number of frames, or the manifest is of another length.
     """
     verify(manifest, output.parent)
     recorded = load_masks(output.parent / manifest.masks)
@@ -180,6 +183,7 @@ def check_clip(
     read: list[float] = []
     remarks: dict[str, str] = {}
     frames = residual = leaks = exposed = 0
+    seconds = 0.0
     for picture, rectangles, boxes in zip(
         _pictures(output, recorded), recorded.rectangles, true_boxes or [[]] * count, strict=True
     ):
@@ -200,11 +204,13 @@ def check_clip(
             seen += beside
             if text and len(text_beside(find_text(picture, (width, height), SURELY_TEXT), hidden)):
                 read.append(picture.time_s)
-        frames += 1
+        frames, seconds = frames + 1, picture.time_s + picture.lasts_s
+    check_claims(manifest, recorded, seconds)
     known = true_boxes is not None
     return CheckResult(
         clip_id=manifest.clip_id,
         frames=frames,
+        seconds=seconds,
         true_boxes=sum(map(len, true_boxes)) if true_boxes is not None else None,
         coverage=least if known else None,
         uncovered_at_s=tuple(uncovered),

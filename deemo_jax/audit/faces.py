@@ -5,7 +5,6 @@ Axes: T thresholds.
 """
 
 import functools
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +19,6 @@ from deemo_jax.audit.face_scan import GIVEN, THRESHOLDS, ClipScan, FrameScan, sc
 from deemo_jax.audit.folder_check import NEEDS_TRUTH, FolderCheck
 from deemo_jax.audit.report_parts import Figure, Section
 from deemo_jax.core import parallel
-from deemo_jax.core.errors import plain
 from deemo_jax.core.plots import BLUE, GREEN, ORANGE, VERMILION, canvas, png, tidy
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.stats import rate_interval, upper_bound
@@ -29,29 +27,31 @@ from deemo_jax.core.tables import Table
 # Thresholds of the table, and the one at which de-identification promises that nothing is left.
 TABULATED = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 PROMISED_AT = RESIDUAL_THRESHOLD
-# So many reasons of refusals are listed.
-REASONS = 12
 STROKES = {"CenterFace": "-", "BlazeFace": "--", GIVEN: ":"}
 # Greater counts in a manifest are ignored as damaged.
 MOST = 1 << 40
 WORDS = {"anywhere": "anywhere", "outside": "beside masks", "on_face": "on a true face"}
-# Key of a count in manifests -> its name in the report; other counts are shown by their keys.
+# Key of a count in manifests -> its name in the report.
 COUNTS = {
     "frames": "frames",
     "looked": "frames that the detector looked at",
+    "full_size": "frames that it looked at in full size",
     "boxes": "faces found in the sources",
     "tracks": "faces followed over time",
+    "small": "of these, smaller than the smallest face asked for",
     "bridged": "frames in which a face was lost, and covered",
     "filled": "frames masked whole",
     "dropped": "frames left out",
+    "empty": "frames of scenes that show nobody",
     "seen_again": "frames covered further after the second look",
 }
+# Keys beside these.
+NO_COUNTS = frozenset({"looks", "turns", "min_score", "corrected"})
 
 
 def faces_section(
     clips: Sequence[AuditedClip],
     found: FolderCheck,
-    refused: Sequence[Mapping[str, Any]],
     *,
     detector: Path | str | None = None,
     every: int = 1,
@@ -62,7 +62,6 @@ def faces_section(
     Args:
         clips: at least one.
         found: the checks of the folder.
-        refused: rows of refused.jsonl.
         detector: one more detector: "mtcnn", or an ONNX file; None for none.
         every: one frame in so many is searched.
         workers: processes.
@@ -83,7 +82,7 @@ def faces_section(
             _residual_table(curves, worst),
             leaks,
             _counts_table(clips),
-            _refused_table(refused, len(clips)),
+            _refused_table(found),
         ),
         figures=(Figure(f"Frames with a report, by threshold (one frame in {every})", _plot(curves)),),
         notes=(
@@ -112,7 +111,7 @@ def faces_section(
             },
             "given_detector": None if detector is None else "measured",
             "counts": _counts(clips),
-            "refused": dict(_reasons(refused)),
+            "refused": dict(found.refusals.reasons),
             **leak_numbers,
         },
         failures=failures,
@@ -210,31 +209,29 @@ def _leaks(found: FolderCheck) -> tuple[Table, tuple[str, ...], dict[str, Any], 
 
 
 def _counts(clips: Sequence[AuditedClip]) -> dict[str, int]:
-    """The sums of all counts in the clips' manifests."""
+    """The sums of the known counts in the clips' manifests."""
     sums: Counter[str] = Counter()
     for clip in clips:
-        sums.update({plain(key): n for key, n in clip.manifest.faces.items() if type(n) is int and 0 <= n <= MOST})
-    return dict(sums)
+        counts = {key: clip.manifest.faces.get(key) for key in COUNTS}
+        sums.update({key: n for key, n in counts.items() if type(n) is int and 0 <= n <= MOST})
+    return {key: sums[key] for key in COUNTS if key in sums}
 
 
 def _counts_table(clips: Sequence[AuditedClip]) -> Table:
-    counts = _counts(clips)
-    known = [key for key in COUNTS if key in counts]
-    rows = [(COUNTS.get(key, key), str(counts[key])) for key in [*known, *sorted(counts.keys() - COUNTS.keys())]]
+    rows = [(COUNTS[key], f"{count:,}") for key, count in _counts(clips).items()]
+    unknown = sum(bool(clip.manifest.faces.keys() - COUNTS.keys() - NO_COUNTS) for clip in clips)
+    if unknown:
+        rows.append(("clips with counts that this version does not know", f"{unknown:,}"))
     return Table(f"What de-identification did, by the manifests of {len(clips)} clips", ("what", "sum"), tuple(rows))
 
 
-def _reasons(refused: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
-    """The most frequent kinds of refusals, with their numbers; a kind is a reason up to its first number or mark."""
-    kinds = Counter(re.split(r"\s+in \d|[;:(]|\d", str(row.get("reason", "")))[0].strip()[:80] for row in refused)
-    return [(plain(kind) or "no reason on record", count) for kind, count in kinds.most_common(REASONS)]
-
-
-def _refused_table(refused: Sequence[Mapping[str, Any]], accepted: int) -> Table:
-    rows = [*_reasons(refused), ("accepted", accepted)]
-    total = accepted + len(refused)
-    low, high = rate_interval(len(refused), total)
-    caption = (
-        f"Clips refused: {len(refused)} of {total} ({len(refused) / total:.1%} [{low:.1%}, {high:.1%}]), by reason"
-    )
-    return Table(caption, ("reason", "clips"), tuple((reason, str(count)) for reason, count in rows))
+def _refused_table(found: FolderCheck) -> Table:
+    summary = found.summary()
+    accepted, refused, later = (summary[key] for key in ("clips", "refused", "refused_later"))
+    total = accepted + refused
+    low, high = rate_interval(refused, total)
+    caption = f"Clips refused: {refused} of {total} ({refused / total:.1%} [{low:.1%}, {high:.1%}]), by reason"
+    rows = [*found.refusals.reasons.items(), ("accepted", accepted)]
+    if later:
+        rows.append(("... of these refused by a later run: what was made before it stays", later))
+    return Table(caption, ("reason", "clips"), tuple((reason, f"{count:,}") for reason, count in rows))

@@ -12,10 +12,10 @@ import numpy as np
 from deemo_jax.audit.audited_clips import AuditedClip, Found, tidied
 from deemo_jax.audit.clip_check import LEAST_COVERAGE, CheckResult, check_clip
 from deemo_jax.audit.face_detection.detectors import confirming_detector
+from deemo_jax.audit.refusals import Refusals, read_refusals
 from deemo_jax.core import files, processes, tables
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.core.progress import with_progress
-from deemo_jax.deid.folder.refused_list import REFUSALS
 from deemo_jax.deid.video.detection.face_network import model_path
 from deemo_jax.deid.video.screen_text.text_network import MODEL
 from deemo_jax.deid.voice.likeness import MOST_SI_SNR_DB
@@ -54,12 +54,12 @@ class FolderCheck:
     Attributes:
         results: of each clip with a manifest, and of each film or sound that no manifest names.
         every: the detectors searched one frame in so many.
-        refused: number of sources that refused.jsonl lists.
+        refusals: what refused.jsonl lists.
     """
 
     results: tuple[CheckResult, ...]
     every: int
-    refused: int
+    refusals: Refusals = dataclasses.field(default_factory=Refusals)
 
     @property
     def checked(self) -> tuple[CheckResult, ...]:
@@ -94,7 +94,7 @@ class FolderCheck:
     def summary(self) -> dict[str, Any]:
         """Sums over all clips, for JSON; None where something was not measured."""
         unnamed = sum(r.unchecked == UNNAMED for r in self.results)
-        clips = len(self.results) - unnamed
+        clips, refused = len(self.results) - unnamed, self.refusals.count
         shares = [r.coverage for r in self.results if r.coverage is not None]
         boxes = [r.true_boxes for r in self.results if r.true_boxes is not None]
         exposed = [r.beside_on_face for r in self.results if r.beside_on_face is not None]
@@ -108,9 +108,11 @@ class FolderCheck:
             "checked": len(self.checked),
             "not_compared": len(self.lacking),
             "files_without_manifest": unnamed,
-            "refused": self.refused,
-            "accepted_share": clips / max(1, clips + self.refused),
+            "refused": refused,
+            "refused_later": self.refusals.later,
+            "accepted_share": clips / max(1, clips + refused),
             "frames": sum(r.frames for r in self.results),
+            "seconds": sum(r.seconds for r in self.results),
             "true_boxes": sum(boxes) if boxes else None,
             "least_coverage": min(shares, default=None),
             "clips_below_coverage": sum(share < LEAST_COVERAGE for share in shares) if shares else None,
@@ -149,6 +151,7 @@ class FolderCheck:
             levels = f"{s['si_snr_db_mean']:.1f} / {s['si_snr_db_max']:.1f} dB"
         return [
             ("clips accepted", f"{s['clips']} of {s['clips'] + s['refused']} ({s['accepted_share']:.1%})", ""),
+            *([("... and refused by a later run", f"{s['refused_later']}", "")] * bool(s["refused_later"])),
             ("clips that could not be checked", f"{s['clips'] - s['checked']}", "0"),
             ("... not compared with source or truth", f"{s['not_compared']}", "counted"),
             ("films and sounds without manifest", f"{s['files_without_manifest']}", "0"),
@@ -204,7 +207,7 @@ def check_all(
         UserError: refused.jsonl cannot be read, or a detector is not installed.
     """
     # All raise before the work where they fail.
-    refused, _ = len(refusals(folder)), model_path()
+    refused, _ = read_refusals(folder, listed.clip_ids), model_path()
     if detector is not None:
         confirming_detector(detector)
     if text:
@@ -215,12 +218,6 @@ def check_all(
     results += [CheckResult(clip_id, unchecked=why) for clip_id, why in listed.unusable.items()]
     results += [CheckResult(plain(name), unchecked=UNNAMED) for name in listed.unnamed]
     return FolderCheck(tuple(results), every, refused)
-
-
-def refusals(folder: Path) -> list[dict[str, Any]]:
-    """The rows of refused.jsonl in a folder; empty where there is none."""
-    listing = folder / REFUSALS
-    return list(files.read_jsonl(listing)) if listing.exists() else []
 
 
 def write(found: FolderCheck, folder: Path, **more: Any) -> None:

@@ -25,7 +25,6 @@ from deemo_jax.audit.folder_check import (
     NOTHING_CHECKED,
     REPORT_DIR,
     FolderCheck,
-    refusals,
 )
 from deemo_jax.audit.human_sheets import human_section
 from deemo_jax.audit.options import AuditOptions
@@ -81,7 +80,7 @@ def sections_of(clips: Sequence[AuditedClip], found: FolderCheck, folder: Path, 
         return [promises_section(found), *skipped, container_section(found, clips)]
     return [
         promises_section(found),
-        faces_section(clips, found, refusals(folder), detector=options.detector, every=options.every, workers=workers),
+        faces_section(clips, found, detector=options.detector, every=options.every, workers=workers),
         human_section(clips, folder / REPORT_DIR, frames=options.sheet, workers=workers),
         *attack_sections(clips, options),
         emotion.utility_section(sounding, options.towers, count=options.clips, modes=options.voices, workers=workers),
@@ -139,7 +138,8 @@ def voices_section(clips: Sequence[AuditedClip], options: AuditOptions) -> Secti
         workers=options.workers,
     )
     other = "Voices as they were written: not measured: the clips were made with different voice settings."
-    several = sum(clip.manifest.voice.get("people", 1) > 1 for clip in clips)
+    people = [clip.manifest.voice.get("people") for clip in clips]
+    several = sum(type(count) is int and count > 1 for count in people)
     notes: tuple[str, ...] = () if alike else (other,)
     if several:
         notes += (

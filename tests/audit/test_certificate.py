@@ -14,8 +14,9 @@ from deemo_jax.audit.certificate.command_told import told_command, without_paths
 from deemo_jax.audit.certificate.contents import contents
 from deemo_jax.audit.certificate.write_certificate import render, write_certificate
 from deemo_jax.audit.clip_check import CheckResult
-from deemo_jax.audit.folder_check import FolderCheck
+from deemo_jax.audit.folder_check import UNNAMED, FolderCheck
 from deemo_jax.audit.options import AuditOptions
+from deemo_jax.audit.refusals import Refusals
 from deemo_jax.audit.report_parts import Section, not_measured
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.tables import Table
@@ -40,15 +41,15 @@ def voices(rows):
 def certified(audited, tmp_path_factory):
     """Makes a certificate of the clip; `sections` of the report are added to a part that was not measured."""
 
-    def make(*sections, broken=(), settings=(), command=("DIR", "--certificate"), date="2026-11-28", span=(0.0, 90.0)):
+    def make(*sections, broken=(), settings=(), command=("DIR", "--certificate"), date="2026-11-28"):
         changed = {
             "settings": audited.manifest.settings | dict(settings),
             "background": {"without_person": 7, "of": 0.5},
-            "span": span,
         }
         manifest = dataclasses.replace(audited.manifest, **changed)
         clip = dataclasses.replace(audited, manifest=manifest)
-        checks = FolderCheck((CheckResult("c1", frames=12), CheckResult("c2", unchecked="damaged")), 6, 3)
+        results = (CheckResult("c1", frames=12, seconds=90.0), CheckResult("c2", unchecked="damaged"))
+        checks = FolderCheck((*results, CheckResult("x.mp4", unchecked=UNNAMED)), 6, Refusals({"a face is lost": 3}, 1))
         parts = [*sections, not_measured("human", "Human check", "not measured: nobody looked")]
         given = {"command": command, "date": date, "result_sha256": "a" * 64}
         return contents([clip], checks, parts, broken, tmp_path_factory.mktemp("page") / "interviews", **given)
@@ -75,11 +76,16 @@ def test_what_is_said(certified):
     ]
     assert ("Captions and name tags in the picture", "not looked for", "1 of 1") in made.done
     assert "jane_smith" not in page and "Clips that break a promise: 1" in page and "What use is left" not in page
-    assert dict(made.counts)["refused by de-identification"] == "3" and dict(made.counts)["could not be checked"] == "1"
-
-    assert dict(made.counts)["minutes of film"] == "1.5"
-    earlier = dict(certified(span=None).counts)["minutes of film"]
-    assert earlier == "0.0; not on record for 1 of the clips"
+    assert dict(made.counts) == {
+        "clips that were checked": "1",
+        "of them without sound": "0",
+        "minutes of film": "1.5",
+        "frames": "12",
+        "clips that could not be checked": "1",
+        "sources refused, without a clip": "3",
+        "clips refused by a later run": "1",
+        "films without a manifest": "1",
+    }
 
     made = certified(broken=("1 clip fails",), settings={"background": "grey", "text_in_picture": "cover", "new": [1]})
     page = render(made)
@@ -161,6 +167,31 @@ def test_the_page_lies_beside_hashes_that_can_be_checked(audited, tmp_path):
         assert subprocess.run(check, cwd=folder, capture_output=True).returncode == 1
     with pytest.raises(UserError, match="report=True"):
         audit(folder, None, None, dataclasses.replace(options, report=False))
+
+
+def test_page_and_hashes_are_written_both_or_none(certified, audited, tmp_path):
+    for name in ("certificate.html", "certificate.sha256"):
+        place = tmp_path / name / "audit"
+        (place / name).mkdir(parents=True)
+        with pytest.raises(UserError, match=f"{name}: is a folder"):
+            write_certificate(certified(), place)
+        with pytest.raises(UserError, match=f"{name}: is a folder"):  # before any work: there are no clips
+            audit(place.parent, options=AuditOptions(report=True, certificate=True))
+        assert [path.name for path in place.iterdir()] == [name]
+    (tmp_path / "audit.json").mkdir()
+    with pytest.raises(UserError, match=r"audit\.json: is a folder"):
+        audit(tmp_path)
+    (tmp_path / "audit").touch()
+    (tmp_path / "audit.json").rmdir()
+    with pytest.raises(UserError, match="audit: is no folder"):
+        audit(tmp_path, options=AuditOptions(report=True))
+
+
+def test_manifests_of_too_many_keys_are_cut(certified):
+    odd = {f"key {number}": HOSTILE * 99 for number in range(5000)}
+    made = certified(settings=odd)
+    assert len(made.settings) == 41 and made.settings[-1][0] == "further keys, which are not shown"
+    assert max(len(text) for row in made.settings for text in row) < 500
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ def test_a_face_that_one_detector_misses_is_a_leak_where_a_third_sees_it(raw, ma
     assert (result.third_asked, result.third_agreed, result.leaks) == (asked, agreed, leaks)
     assert ("in 2 frames two detectors see a face beside the masks" in result.failures) == bool(leaks)
     assert [s.third for s in result.beside] == [{0: False, 2: True}.get(agreed)] * 2
-    shown = FolderCheck((result,), 6, 0)
+    shown = FolderCheck((result,), 6)
     assert shown.summary()["third_detector"] == (None if third is None else {"asked": asked, "agreed": agreed})
     assert (f"{agreed} of 2 it was shown" in shown.table()) == (third is not None)
     assert f"{leaks} in {leaks} frames" in shown.table()
@@ -156,7 +156,7 @@ def test_text_beside_the_masks_is_a_leak_where_none_was_promised(audited, monkey
     promised = dataclasses.replace(made, settings={**made.settings, "text_in_picture": "cover"})
     found = check_clip(None, output, promised, None, 4, text=True)
     assert found.failures == ("in 1 frames text is seen beside the masks",)
-    shown = FolderCheck((found,), 4, 0)
+    shown = FolderCheck((found,), 4)
     assert shown.summary()["frames_with_text"] == 1 and "1 frames of 1 clips (one frame in 4)" in shown.table()
 
 

@@ -7,6 +7,7 @@ from deemo_jax.audit.audited_clips import AuditedClip, Found, find_clips
 from deemo_jax.audit.face_scan import scan_clip
 from deemo_jax.audit.faces import faces_section
 from deemo_jax.audit.folder_check import check_all
+from deemo_jax.audit.refusals import Refusals
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.clip import deidentify_clip
@@ -16,11 +17,7 @@ from deemo_jax.media.clip_writer import write_clip
 from deemo_jax.media.video import read_frames
 from tests.audit.onnx_files import bright_yunet
 
-REFUSED = [
-    {"reason": "a face is lost in 13 of 37 frames, at 1.10, 1.20 s; cut them out"},
-    {"reason": "a face is lost in 2 of 9 frames, at 0.10 s; cut them out"},
-    {},
-]
+REFUSED = Refusals({"a face is lost": 2, "no reason on record": 1})
 
 
 @pytest.fixture
@@ -61,8 +58,8 @@ def test_a_clip_that_lacks_frames_of_its_source(audited, tmp_path):
 
 
 def section_of(clip, **options):
-    found = check_all(Found((clip,)), clip.folder, 1, 4)
-    return faces_section([clip], found, REFUSED, every=4, **options)
+    found = dataclasses.replace(check_all(Found((clip,)), clip.folder, 1, 4), refusals=REFUSED)
+    return faces_section([clip], found, every=4, **options)
 
 
 @pytest.mark.slow

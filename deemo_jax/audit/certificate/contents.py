@@ -19,7 +19,6 @@ from deemo_jax.audit.report import UNKNOWN, WITH_PROMISES, verdict
 from deemo_jax.audit.report_parts import Section
 from deemo_jax.core.tables import Table
 from deemo_jax.core.versions import code_sha256, version
-from deemo_jax.deid.manifest import Manifest
 
 # Sections that say nothing about privacy.
 OF_USE = frozenset({"utility"})
@@ -114,6 +113,8 @@ def contents(
         result_sha256: hash of audit.json.
     """
     manifests = [clip.manifest for clip in clips]
+    summary = found.summary()
+    unnamed = summary["files_without_manifest"]
     measured = [s for s in sections if s.name not in OF_USE]
     return Certificate(
         folder=folder.resolve().name,
@@ -123,10 +124,12 @@ def contents(
         counts=(
             ("clips that were checked", f"{len(clips):,}"),
             ("of them without sound", f"{sum(m.silent for m in manifests):,}"),
-            ("minutes of film", _minutes(manifests)),
-            ("frames", f"{sum(r.frames for r in found.checked):,}"),
-            ("refused by de-identification", f"{found.refused:,}"),
-            ("could not be checked", f"{len(found.unchecked):,}"),
+            ("minutes of film", f"{summary['seconds'] / 60:,.1f}"),
+            ("frames", f"{summary['frames']:,}"),
+            ("clips that could not be checked", f"{summary['clips'] - summary['checked']:,}"),
+            ("sources refused, without a clip", f"{summary['refused']:,}"),
+            *([("clips refused by a later run", f"{summary['refused_later']:,}")] * bool(summary["refused_later"])),
+            *([("films without a manifest", f"{unnamed:,}")] * bool(unnamed)),
         ),
         done=tuple(what_was_done(manifests)),
         settings=tuple(all_recorded([m.settings for m in manifests])),
@@ -140,14 +143,6 @@ def contents(
         hashes=file_hashes(clips),
         result_sha256=result_sha256,
     )
-
-
-def _minutes(manifests: Sequence[Manifest]) -> str:
-    """How long the clips are by their manifests, which earlier versions wrote without it."""
-    spans = [manifest.span for manifest in manifests if manifest.span is not None]
-    told = f"{sum(end - start for start, end in spans) / 60:,.1f}"
-    lacking = len(manifests) - len(spans)
-    return f"{told}; not on record for {lacking:,} of the clips" if lacking else told
 
 
 def _part(section: Section) -> Part:

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 from deemo_jax.audit.audited_clips import AuditedClip
 from deemo_jax.core import files
@@ -45,9 +44,3 @@ def file_hashes(clips: Sequence[AuditedClip]) -> FileHashes:
         manifest = f"{clip.clip_id}{SUFFIX}"
         found |= dict(clip.manifest.hashes) | {manifest: files.sha256(clip.folder / manifest)}
     return FileHashes(tuple(f"{digest}  {name}" for name, digest in sorted(found.items())))
-
-
-def write_listing(found: FileHashes, folder: Path) -> None:
-    """Writes the listing, whole or not at all."""
-    with files.atomic(folder / LISTING) as temporary:
-        temporary.write_text(found.text, encoding="utf-8")

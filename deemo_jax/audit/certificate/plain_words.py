@@ -57,6 +57,8 @@ MEANS: dict[str, dict[str, str]] = {
 SHOWN_ELSEWHERE = frozenset({"settings", "software", "voice", "faces", "sound"})
 # The largest count that is believed.
 MOST = 10**12
+# Of a mapping in manifests: keys that are shown, and characters of a key or value.
+MOST_KEYS, MOST_CHARACTERS = 40, 100
 # What the lack of a setting means, in manifests that are older than it.
 WITHOUT = {"background": "keep", "text_in_picture": "ignore"}
 # In every clip of this project, whatever its settings.
@@ -87,15 +89,23 @@ def chosen(manifest: Manifest, key: str) -> str:
 
 def all_recorded(found: Sequence[Mapping[str, object]]) -> list[tuple[str, str]]:
     """Every key of some mappings and its values, the most frequent first, with how often each is there if it varies."""
-    keys = dict.fromkeys(key for one in found for key in one)
-    rows = []
+    keys, rows = _shown_keys(found), []
     for key in keys:
         counts = collections.Counter(recorded(one[key]) for one in found if key in one)
         if len(counts) == 1 and counts.total() == len(found):
-            rows.append((plain(key), next(iter(counts))))
+            rows.append((_cut(key), next(iter(counts))))
         else:
-            rows.append((plain(key), "; ".join(f"{value} ({count})" for value, count in counts.most_common(5))))
+            rows.append((_cut(key), "; ".join(f"{value} ({count})" for value, count in counts.most_common(5))))
+    if rest := len({key for one in found for key in one}) - len(keys):
+        rows.append(("further keys, which are not shown", f"{rest:,}"))
     return rows
+
+
+def _shown_keys(found: Sequence[Mapping[str, object]]) -> list[str]:
+    """The keys of some mappings, in order; of too many the most frequent ones."""
+    counts = collections.Counter(key for one in found for key in one)
+    most = {key for key, _ in counts.most_common(MOST_KEYS)}
+    return [key for key in counts if key in most]
 
 
 def other_counts(manifests: Sequence[Manifest]) -> list[tuple[str, str]]:
@@ -105,19 +115,24 @@ def other_counts(manifests: Sequence[Manifest]) -> list[tuple[str, str]]:
         parts = [getattr(manifest, field.name) for manifest in manifests]
         if field.name in SHOWN_ELSEWHERE or not all(isinstance(part, Mapping) for part in parts):
             continue
-        for key in dict.fromkeys(key for part in parts for key in part):
+        for key in _shown_keys(parts):
             values = [part[key] for part in parts if key in part and type(part[key]) in (int, float)]
             believed = [value for value in values if 0 <= value <= MOST]
             whole = all(type(value) is int for value in believed)
             if believed:
                 told = f"{sum(believed):,}" if whole else f"{sum(believed) / len(believed):.3g} on average"
-                rows.append((plain(f"{field.name}: {key}"), told))
+                rows.append((_cut(f"{field.name}: {key}"), told))
     return rows
 
 
 def recorded(value: object) -> str:
     """A value of a manifest as text."""
-    return plain(f"{value:g}" if isinstance(value, float) else str(value)) or "none"
+    return _cut(f"{value:g}" if isinstance(value, float) else str(value)) or "none"
+
+
+def _cut(text: str) -> str:
+    """A text of a manifest, plain and not too long."""
+    return plain(text[:MOST_CHARACTERS]) + "..." * (len(text) > MOST_CHARACTERS)
 
 
 def _of(count: int, total: int) -> str:

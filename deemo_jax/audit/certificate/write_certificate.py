@@ -8,13 +8,15 @@ from markupsafe import Markup
 
 from deemo_jax.audit.certificate.command_told import without_paths
 from deemo_jax.audit.certificate.contents import Certificate
-from deemo_jax.audit.certificate.file_hashes import LISTING, write_listing
+from deemo_jax.audit.certificate.file_hashes import LISTING
+from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import atomic
 from deemo_jax.core.html_page import allowed, shown, template
 
 FOLDER = Path(__file__).parent
 TEMPLATE, STYLE = "certificate.html.jinja", "certificate.css"
 PAGE = "certificate.html"
+FILES = (PAGE, LISTING)
 # An interval, as tables show it.
 BRACKETS = re.compile(r"\[[^\]]{1,30}\]")
 # In the style sheet, the place of the hash that stands at the foot of each printed page; digits of it.
@@ -34,11 +36,18 @@ def render(certificate: Certificate) -> str:
 
 
 def write_certificate(certificate: Certificate, folder: Path) -> Path:
-    """Writes page and hashes into `folder`, each whole or not at all; returns the path of the page."""
+    """Writes page and hashes into `folder`, both or none, each whole; returns the path of the page.
+
+    Raises:
+        UserError: one cannot be written.
+    """
     page = render(certificate)
-    write_listing(certificate.hashes, folder)
-    with atomic(folder / PAGE) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    for path in (folder / name for name in FILES):
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder, and a file is to be written there; move it away")
+    with atomic(folder / LISTING) as listing, atomic(folder / PAGE) as written:
+        listing.write_text(certificate.hashes.text, encoding="utf-8")
+        written.write_text(page, encoding="utf-8")
     return folder / PAGE
 
 
