@@ -51,7 +51,7 @@ def test_one_bad_clip_does_not_hide_the_others(audited, tmp_path):
     with_masks(made["small"], folder, Masks(32, 24, ((),) * 12))
     with_masks(made["huge"], folder, Masks(10**9, 10**9, ((),) * 12))
     add(audited, folder, "elsewhere", source_sha256="0" * 64)
-    changes = {"huge_box": {"faces": [[0, 0, 10**200, 10**300]] * 12}, "half": {"planted": ["\ud800"]}}
+    changes = {"huge_box": {"faces": [[0, 0, 10**200, 10**299]] * 12}, "half": {"planted": ["\ud800"]}}
     rows = [
         dict(audited.truth) | {"clip_id": name, "file": audited.source.name} | changes.get(name, {})
         for name in names
