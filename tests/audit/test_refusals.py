@@ -43,7 +43,7 @@ def test_reasons_of_this_project_are_known(tmp_path):
     assert phrase(str(refusal_messages.empty_scenes("x", small, seen))[3:]) == "a scene shows nobody"
 
 
-@pytest.mark.parametrize("reason", ["Jane Smith cried", "<script>a face is lost</script>", "see a face is lost", 1e400])
+@pytest.mark.parametrize("reason", ["Jane Smith cried", "<script>a face is lost</script>", "see a face is lost", 1e300])
 def test_what_others_wrote_is_not_shown(tmp_path, reason):
     found = read_refusals(written(tmp_path, {"clip_id": "c1", "reason": reason}, {"clip_id": ["x"]}), ())
     assert set(found.reasons) <= {OTHER, NONE} and found.count == 2
