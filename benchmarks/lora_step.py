@@ -18,28 +18,26 @@ import torch
 
 from benchmarks import peers
 from benchmarks.decoder_sizes import SIZES
-from configs import sample
+from benchmarks.one_step import LENGTH, our_step, text_batch
 from deemo_jax.conversion.tables import peft_adapter
 from deemo_jax.conversion.tables.rules import to_public
 from deemo_jax.core import cli
 from deemo_jax.core.errors import UserError
-from deemo_jax.core.recipe import Recipe
-from deemo_jax.models.batch import Batch
-from deemo_jax.models.params import split, trainable_paths
 from deemo_jax.models.presets import LORA
-from deemo_jax.models.weights import flatten
-from deemo_jax.training.step import init_state, make_step
 
 try:
     import peft
 except ImportError as error:
     raise UserError("the peer is PEFT's: pip install peft") from error
 
-# Tokens of a sequence and of its answer.
-LENGTH, ANSWER = 256, 64
 SIZE = SIZES["512 x 8, 32,000 ids"]
 DECODER = {**SIZE, "remat": "none", "lora": {**LORA, "dropout": 0.0}}
 RATE = 1e-3
+RECIPE = {
+    "model": {"decoder": {"name": "llama", **DECODER}},
+    "trainable": ["lora"],
+    "optimizer": {"lr": RATE, "lr_min": RATE, "warmup_steps": 0, "clip_norm": 0.0},
+}
 
 
 def main() -> int:
@@ -51,48 +49,14 @@ def main() -> int:
     cores = len(os.sched_getaffinity(0))
     torch.set_num_threads(cores)
     model, params = peers.model(DECODER)
-    batch = example(flags.rows)
-    ours, theirs = our_step(model, params, batch), their_step(model, params, batch)
+    batch = jax.device_put(text_batch(flags.rows, SIZE["vocab"]))
+    ours, theirs = our_step(model, params, batch, RECIPE), their_step(model, params, batch)
     losses = ours(), theirs()
     print(f"{jax.devices()[0].device_kind}, {cores} cores, {flags.rows} x {LENGTH} positions, float32")
     print(f"first loss: ours {losses[0]:.6f}, PEFT {losses[1]:.6f}")
     print(f"step: {peers.told(*peers.paired(ours, theirs, flags.repeats)).replace('PyTorch', 'PEFT')}")
     print(f"loss after {flags.repeats + 2} steps: ours {ours():.6f}, PEFT {theirs():.6f}")
     return 0
-
-
-def example(rows: int) -> Any:
-    """A batch of random tokens, the answer at the end."""
-    rng = np.random.default_rng(0)
-    batch: Any = Batch.zeros(rows, LENGTH, None, None)
-    return jax.device_put(
-        batch.replace(
-            token_ids=rng.integers(3, SIZE["vocab"], (rows, LENGTH)).astype(np.int32),
-            positions=np.broadcast_to(np.arange(LENGTH, dtype=np.int32), (rows, LENGTH)),
-            valid=np.ones((rows, LENGTH), bool),
-            loss_mask=np.broadcast_to(np.arange(LENGTH) >= LENGTH - ANSWER, (rows, LENGTH)).astype(np.float32),
-            record_valid=np.ones(rows, bool),
-        )
-    )
-
-
-def our_step(model: Any, params: Any, batch: Any) -> Callable[[], float]:
-    """A function that does one step and gives its loss; the state is kept between calls."""
-    config = sample.get_config()
-    config.model = {"decoder": {"name": "llama", **DECODER}}
-    config.trainable = ["lora"]
-    config.optimizer.update({"lr": RATE, "lr_min": RATE, "warmup_steps": 0, "clip_norm": 0.0})
-    recipe = Recipe.from_config(config)
-    trainable, frozen = split(params, trainable_paths(flatten(params), recipe.trainable))
-    step = jax.jit(make_step(model, recipe), donate_argnums=0)
-    # A step overwrites its state, so that begins with a copy of the parameters.
-    held = [init_state(recipe, jax.tree.map(lambda leaf: leaf.copy(), trainable))]
-
-    def run() -> float:
-        held[0], metrics = step(held[0], frozen, batch)
-        return float(metrics["loss"])
-
-    return run
 
 
 def their_step(model: Any, params: Any, batch: Any) -> Callable[[], float]:
@@ -106,8 +70,7 @@ def their_step(model: Any, params: Any, batch: Any) -> Callable[[], float]:
     peft.set_peft_model_state_dict(theirs, state)
     trained = [value for value in theirs.parameters() if value.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=RATE, betas=(0.9, 0.999), weight_decay=0.05)
-    ids = torch.from_numpy(np.asarray(batch.token_ids)).long()
-    labels = ids.masked_fill(torch.from_numpy(np.asarray(batch.loss_mask)) == 0, -100)
+    ids, labels = peers.labels_of(batch)
 
     def run() -> float:
         loss = theirs(input_ids=ids, labels=labels).loss

@@ -11,6 +11,7 @@ from benchmarks.ratios import clock_and_processor
 from deemo_jax.conversion.tables.llama import llama
 from deemo_jax.conversion.tables.rules import to_public
 from deemo_jax.core.errors import UserError
+from deemo_jax.models.batch import Batch
 from deemo_jax.models.deemo_llama import DeemoLlama, DeemoLlamaConfig, init_params
 from deemo_jax.models.parts.llama import LlamaConfig
 from deemo_jax.models.weights import flatten
@@ -30,18 +31,30 @@ def model(sizes: dict[str, Any], **branches: Any) -> tuple[DeemoLlama, dict[str,
 
 def peer(sizes: dict[str, Any], values: dict[str, np.ndarray]) -> Any:
     """Hugging Face's LLaMA with the decoder's weights (`on_host`)."""
-    config = transformers.LlamaConfig(
-        vocab_size=sizes["vocab"],
-        hidden_size=sizes["width"],
-        num_hidden_layers=sizes["depth"],
-        num_attention_heads=sizes["heads"],
-        num_key_value_heads=sizes["kv_heads"],
-        intermediate_size=sizes["mlp"],
-        rms_norm_eps=1e-5,
-    )
-    theirs = transformers.LlamaForCausalLM(config).eval()
+    config = LlamaConfig(**{key: sizes[key] for key in ("vocab", "width", "depth", "heads", "kv_heads", "mlp")})
+    theirs = decoder(config).eval()
     load(theirs, to_public(llama(LlamaConfig(), tied=False).mounted("decoder"), values))
     return theirs
+
+
+def decoder(config: LlamaConfig) -> Any:
+    """Hugging Face's LLaMA in the sizes of ours, with random weights."""
+    sizes = transformers.LlamaConfig(
+        vocab_size=config.vocab,
+        hidden_size=config.width,
+        num_hidden_layers=config.depth,
+        num_attention_heads=config.heads,
+        num_key_value_heads=config.kv_heads,
+        intermediate_size=config.mlp,
+        rms_norm_eps=config.eps,
+    )
+    return transformers.LlamaForCausalLM(sizes)
+
+
+def labels_of(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """The ids of a batch, and the same as Hugging Face's loss takes them, with -100 where nothing is learnt."""
+    ids = torch.from_numpy(np.array(batch.token_ids)).long()
+    return ids, ids.masked_fill(torch.from_numpy(np.array(batch.loss_mask)) == 0, -100)
 
 
 def load(module: Any, values: dict[str, np.ndarray]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import peers
+from benchmarks import blip2_peers, peers
 from deemo_jax.conversion.tables.blip2_hf import vision_model
 from deemo_jax.conversion.tables.llama import llama
 from deemo_jax.conversion.tables.qformer import hugging_face_qformer
@@ -21,11 +21,9 @@ from deemo_jax.conversion.tables.transforms import LINEAR
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.models.batch import Batch
 from deemo_jax.models.deemo_llama import DeemoLlamaConfig
-from deemo_jax.models.parts.qformer import QFormerConfig
 from deemo_jax.models.parts.vit import CLIP_MEAN, CLIP_STD
 
 import torch  # isort: skip  (`peers` says how to install it)
-import transformers  # isort: skip
 
 FRAME, VIDEO = "frame_qformer", "video_qformer"
 
@@ -69,33 +67,14 @@ class VideoTwin(torch.nn.Module):
         super().__init__()
         video: Any = model.video
         vit, connector, decoder = video.encoder.config, video.connector.config, model.decoder.config
-        vision = transformers.Blip2VisionConfig(
-            hidden_size=vit.width,
-            intermediate_size=vit.mlp,
-            num_hidden_layers=vit.depth,
-            num_attention_heads=vit.heads,
-            image_size=vit.image,
-            patch_size=vit.patch,
-            layer_norm_eps=vit.eps,
-        )
-        self.vision = transformers.Blip2VisionModel(vision)
-        self.vision.post_layernorm.eps = 1e-5  # BLIP-2's own; Hugging Face's is that of the blocks
-        self.frame_qformer = _qformer(connector.frame, vit.width)
-        self.video_qformer = _qformer(connector.video, connector.frame.width)
+        self.vision = blip2_peers.vision(vit)
+        self.frame_qformer = blip2_peers.qformer(connector.frame, vit.width)
+        self.video_qformer = blip2_peers.qformer(connector.video, connector.frame.width)
         self.frame_qformer_queries = torch.nn.Parameter(torch.empty(1, connector.frame.queries, connector.frame.width))
         self.video_qformer_queries = torch.nn.Parameter(torch.empty(1, connector.video.queries, connector.video.width))
         self.positions = torch.nn.Parameter(torch.empty(connector.max_frames, connector.frame.width))
         self.projector = torch.nn.Linear(connector.video.width, decoder.width)
-        text = transformers.LlamaConfig(
-            vocab_size=decoder.vocab,
-            hidden_size=decoder.width,
-            num_hidden_layers=decoder.depth,
-            num_attention_heads=decoder.heads,
-            num_key_value_heads=decoder.kv_heads,
-            intermediate_size=decoder.mlp,
-            rms_norm_eps=decoder.eps,
-        )
-        self.decoder = transformers.LlamaForCausalLM(text)
+        self.decoder = peers.decoder(decoder)
         peers.load(self, to_public(learnt_table(model), values) | to_public(frozen_table(model), values))
         self.eval()
         self.vision.requires_grad_(False)
@@ -114,10 +93,9 @@ class VideoTwin(torch.nn.Module):
             query_embeds=self.video_qformer_queries.expand(B, -1, -1), encoder_hidden_states=each.flatten(1, 2)
         ).last_hidden_state
         media_BQD = self.projector(joined)
-        ids, slots = (torch.from_numpy(array).long() for array in (batch.token_ids, batch.slots))
+        (ids, labels), slots = peers.labels_of(batch), torch.from_numpy(batch.slots).long()
         text_BTD = self.decoder.get_input_embeddings()(ids)
         gathered_BTD = media_BQD.gather(1, slots.clamp(min=0)[..., None].expand(-1, -1, media_BQD.shape[-1]))
-        labels = ids.masked_fill(torch.from_numpy(batch.loss_mask) == 0, -100)
         return self.decoder(
             inputs_embeds=torch.where(slots[..., None] >= 0, gathered_BTD, text_BTD),
             attention_mask=torch.from_numpy(batch.valid).long(),
@@ -165,18 +143,3 @@ class TwinTraining:
             return min(rates.lr, rates.warmup_start + (rates.lr - rates.warmup_start) * step / rates.warmup_steps)
         turned = (1 + math.cos(math.pi * step / self._recipe.train.steps)) / 2
         return (rates.lr - rates.lr_min) * turned + rates.lr_min
-
-
-def _qformer(config: QFormerConfig, encoder_width: int) -> Any:
-    sizes = transformers.Blip2QFormerConfig(
-        hidden_size=config.width,
-        num_hidden_layers=config.depth,
-        num_attention_heads=config.heads,
-        intermediate_size=config.mlp,
-        layer_norm_eps=config.eps,
-        cross_attention_frequency=config.cross_every,
-        encoder_hidden_size=encoder_width,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    )
-    return transformers.Blip2QFormerModel(sizes)

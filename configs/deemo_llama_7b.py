@@ -128,8 +128,6 @@ def get_config(arguments: str = "") -> ConfigDict:
             "prompt": {
                 "task": "recognition_reasoning",
                 "template": chosen["template"],
-                # Of instruction data, where it is not `template`.
-                "conversation": placeholder(str),
             },
             "model": {
                 "dtype": chosen["precision"],

@@ -13,8 +13,8 @@ from pathlib import Path
 from absl import flags
 
 from deemo_jax.core import cli
-from deemo_jax.core.config import define_config, given
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe_flag import define_config, given
 
 CONFIG = define_config("A recipe, e.g. configs/sample.py; --config.a.b=value changes a key of it.")
 DATA_DIR = flags.DEFINE_string("data_dir", "", "Folder of the dataset; default: the recipe's config.data.data_dir.")

@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 
 from deemo_jax.conversion.request import ConversionRequest, run
 from deemo_jax.core import cli
-from deemo_jax.core.config import define_config
+from deemo_jax.core.recipe_flag import define_config
 
 CONFIG = define_config("The recipe whose model is filled, e.g. configs/deemo_llama_7b.py.")
 SOURCE = flags.DEFINE_multi_string(

@@ -21,9 +21,9 @@ from pathlib import Path
 from absl import flags
 
 from deemo_jax.core import cli
-from deemo_jax.core.config import define_config, given
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.files import check_place
+from deemo_jax.core.recipe_flag import define_config, given
 
 CONFIG = define_config("A recipe, e.g. configs/deemo_llama_7b.py; --config.a.b=value changes a key of it.")
 TOPOLOGY = flags.DEFINE_string(

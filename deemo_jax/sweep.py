@@ -32,8 +32,9 @@ from deemo_jax.ablation.local_processes import end_with_parent, in_processes, vi
 from deemo_jax.ablation.sweep_folder import SweepFolder
 from deemo_jax.core import cli
 from deemo_jax.core.compilation_cache import default_folder, keep_compiled
-from deemo_jax.core.config import define_config, given, plain, recipe_file
+from deemo_jax.core.config import plain
 from deemo_jax.core.errors import UserError
+from deemo_jax.core.recipe_flag import define_config, given, recipe_file
 from deemo_jax.evaluation import comparison_report
 from deemo_jax.evaluation.comparison import Comparison
 from deemo_jax.evaluation.run_flags import define_run_flags, path_of

@@ -32,9 +32,10 @@ from ml_collections import config_flags
 
 from deemo_jax.core import cli
 from deemo_jax.core.compilation_cache import default_folder, keep_compiled
-from deemo_jax.core.config import define_config, given, shown
+from deemo_jax.core.config import shown
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
+from deemo_jax.core.recipe_flag import define_config, given
 
 BEGAN = time.monotonic()
 CONFIG = define_config("A recipe, e.g. configs/sample.py; --config.a.b=value changes a key of it.")

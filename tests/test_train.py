@@ -15,7 +15,10 @@ run = functools.partial(commands.run, "train")
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--config.optimizer.warmup_step=3"], 'Did you mean "warmup_steps"'),
+        (
+            ["--config.optimizer.warmup_step=3"],
+            "config.optimizer.warmup_step: not a key of config.optimizer; did you mean 'warmup_steps'?",
+        ),
         (["--config.train.steps=many"], "many"),
         (["--resume", "--overwrite"], "exclude each other"),
         (["--resum"], "--help lists the flags"),

@@ -26,8 +26,6 @@ EXIT_UNREAD = 128 + signal.SIGPIPE
 EXIT_STOPPED = os.EX_TEMPFAIL if hasattr(os, "EX_TEMPFAIL") else 75
 # The flag whose value is the address of a server, and no path.
 ADDRESS_FLAG = "base_url"
-# What ml_collections may put around the name of a key.
-QUOTES = "\"'"
 # In the paths of files that are not the user's.
 LIBRARIES = "site-packages"
 
@@ -166,8 +164,6 @@ def run_with_words(main: Callable[[Sequence[str]], int | None], *, between_flags
                 sys.exit(EXIT_USAGE)
             said = _without_traceback(str(error.args[0] if error.args else error))
             said = " ".join(said.replace("\\n", " ").split())
-            # Of an unknown key ml_collections suggests a close one; where none is close, it gives the key alone.
-            said = said if " " in said else f"the config has no key {said.strip(QUOTES)}; a recipe's file can add it"
             print(f"error: {said} (--help lists the flags)", file=sys.stderr)
             sys.exit(EXIT_USAGE)
         except Exception as error:  # of a recipe, which is a program of the user's

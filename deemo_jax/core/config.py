@@ -1,6 +1,5 @@
-"""Configs: the flag --config and flags that change its keys; nested dictionaries to frozen, checked dataclasses."""
+"""Configs: nested dictionaries to frozen, checked dataclasses, and back; and a config as text."""
 
-import ast
 import dataclasses
 import difflib
 import enum
@@ -10,20 +9,15 @@ import math
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
-from absl import flags
 from ml_collections import ConfigDict
-from ml_collections.config_flags import config_flags, tuple_parser
 
 from deemo_jax.core.errors import UserError
 
 T = TypeVar("T")
 # What a recipe's file gives, or the same as plain nested dictionaries.
 Config = ConfigDict | Mapping[str, Any]
-# How a list is given on the command line, for messages.
-FORM = """'["first", "second"]'"""
 # How messages name a type.
 WANTED = {str: "a text", dict: "a dictionary"}
 # The origins behind the lines of a shown config are aligned behind lines of at most so many characters.
@@ -171,63 +165,3 @@ def suggestion(name: object, known: Iterable[str]) -> str:
     known = list(known)
     close = difflib.get_close_matches(str(name), known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(known) or 'nothing'}"
-
-
-class _SequenceParser(tuple_parser.TupleParser):
-    """A list or tuple of quoted literals, or one bare word; a flag that is given again adds to the sequence."""
-
-    def parse(self, argument: Any) -> tuple[Any, ...]:
-        if not isinstance(argument, str):
-            return tuple(argument or ())
-        try:
-            value = ast.literal_eval(argument.strip())
-        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-            return (_word(argument),)
-        if isinstance(value, dict | set):
-            raise ValueError(f"{argument!r} is no sequence; give {FORM}")
-        return tuple(value) if isinstance(value, list | tuple) else (value,)
-
-
-def define_config(what: str, values: flags.FlagValues = flags.FLAGS, argv: list[str] | None = None) -> flags.FlagHolder:
-    """Defines --config: a recipe's file, whose keys --config.a.b=value changes before anything reads them.
-
-    Args:
-        what: the help text.
-        values: the flags to add it to; by default those of the process.
-        argv: the words in which --config.a.b is looked for; by default those of the command line.
-    """
-    for kind in (list, tuple):
-        config_flags.register_flag_parser_for_type(kind, _SequenceParser())
-    return config_flags.DEFINE_config_file("config", None, what, flag_values=values, lock_config=True, sys_argv=argv)
-
-
-def given(flag: flags.FlagHolder) -> ConfigDict:
-    """The recipe that --config names, changed as the command line says.
-
-    Raises:
-        UserError: its file is missing or gives no ConfigDict; that shows only when a key is asked for.
-    """
-    if not isinstance(flag.value, ConfigDict):
-        path = config_flags.get_config_filename(flags.FLAGS["config"])
-        raise UserError(
-            f"--config {path}: is not there or gives no ConfigDict; name a recipe such as configs/sample.py"
-        )
-    return flag.value
-
-
-def recipe_file() -> Path:
-    """The file that --config names, without the argument that may stand behind a colon."""
-    return Path(config_flags.get_config_filename(flags.FLAGS["config"]).split(":", 1)[0])
-
-
-def _word(argument: str) -> str:
-    """One string without quotes, as a shell hands on `--config.a='x'`.
-
-    Raises:
-        ValueError: it looks like a list whose quotes the shell took away.
-    """
-    # '[^/]+/x' is a pattern; '[a]' and '["a"' are left of a list.
-    whole = argument.startswith("[") and argument.find("]") in (-1, len(argument) - 1)
-    if not argument or whole or any(letter in argument for letter in ", \t\n\"'"):
-        raise ValueError(f"{argument!r} is no list of quoted strings; give {FORM}, in quotes for the shell")
-    return argument

@@ -408,7 +408,7 @@ def test_a_run_begun_from_a_file_has_its_weights_and_refuses_another_one(
         ("model.decoder.context", 100, "max_length: 192 tokens, but the decoder's context is 100"),
         ("prompt.template", "vicuna", "choose from deemo, caption, affectgpt"),
         ("model.decoder.widht", 32, "did you mean 'width'"),
-        ("init", "nowhere.safetensors", "no such file"),
+        ("init", "nowhere.safetensors", "it is not there"),
         ("mesh.tensor", 2, "does not multiply to the 1 devices"),
         ("trainable", ["nothing"], "matches no parameter"),
     ],
