@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deemo_jax.audit.attacks.embedders import GreyPixels, OnnxEmbedder, face_embedder
-from deemo_jax.audit.face_detection.detectors import CenterFace, YuNet
+from deemo_jax.audit.face_detection.detectors import YUNET_THRESHOLD, CenterFace, YuNet, confirming_detector
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.video.detection.face_network import model_path
 from tests.audit.onnx_files import average_embedder, bright_yunet
@@ -34,6 +34,16 @@ def test_a_file_with_the_contract_of_yunet(tmp_path):
     assert len(faces) and (faces[:, 4] > 0.5).all()
     assert (faces[:, :2] >= [100, 40]).all() and (faces[:, 2:4] <= [170, 110]).all()
     assert len(detector(Still(picture[:128, :160]))) and detector(Still(picture[:64, :128])).shape == (0, 5)  # any size
+
+
+def test_a_third_detector_votes_at_the_score_that_its_publisher_sets(tmp_path):
+    (tmp_path / "bright.onnx").write_bytes(bright_yunet())
+    default = cv2.FaceDetectorYN.create(str(tmp_path / "bright.onnx"), "", (64, 64)).getScoreThreshold()
+    assert default == pytest.approx(YUNET_THRESHOLD)
+    picture = np.zeros((240, 320, 3), np.uint8)
+    picture[64:96, 128:160] = 255
+    faces = confirming_detector(tmp_path / "bright.onnx")(Still(picture))
+    assert (faces[:, 4] >= YUNET_THRESHOLD).all()
 
 
 def test_what_is_no_model(tmp_path):
