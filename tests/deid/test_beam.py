@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
 from deemo_jax.core.errors import UserError
@@ -9,6 +10,7 @@ from deemo_jax.deid.folder.all_clips import deidentify_all
 from deemo_jax.deid.keys import load_key
 from deemo_jax.deid.manifest import find_manifests, load_manifest, verify
 from deemo_jax.deid.settings import Settings
+from deemo_jax.media.video import read_frames
 
 beam = pytest.importorskip("apache_beam")
 
@@ -39,3 +41,17 @@ def test_a_pipeline_settles_every_clip_and_resumes(raw, make_clip, tmp_path):
     with pytest.raises(UserError, match="symbolic link"):
         (tmp_path / "link").symlink_to(out)
         Deidentify(tmp_path / "link", Settings(), key_file)
+
+
+def test_a_pipeline_takes_the_background_out(make_clip, tmp_path):
+    from deemo_jax.deid.beam import Deidentify
+
+    source, key_file = make_clip(tmp_path / "speaker.mp4", frames=4).path, tmp_path / "voice.key"
+    load_key(key_file)
+    with beam.Pipeline() as pipeline:
+        _ = pipeline | beam.Create([str(source)]) | Deidentify(tmp_path / "out", Settings(background="grey"), key_file)
+    (path,) = find_manifests([tmp_path / "out"])
+    made = load_manifest(path)
+    assert made.settings["background"] == "grey" and 0 < made.background["kept_share"] < 0.5
+    wall = [frame.image[:, -20:].astype(int) for frame in read_frames(tmp_path / "out" / made.file)]
+    assert len(wall) == 4 and np.abs(np.stack(wall) - 127).max() < 12
