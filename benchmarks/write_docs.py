@@ -5,7 +5,8 @@ A page marks the place of a benchmark's output by a pair of comments, each on a 
     <!-- figures: deface -->
     <!-- end of figures -->
 
-What stands between them is replaced by the command, the machine, the day, and everything that the command printed.
+What stands between them is replaced by the command, the machine, the day, and everything that the command printed: as
+it was printed, or, where that is Markdown, as a part of the page.
 """
 
 import datetime
@@ -46,10 +47,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "words": ("benchmarks.privacy.words",),
     "words_attack": ("benchmarks.privacy.words_attack",),
     "background": ("benchmarks.privacy.background", "--workers", "2"),
+    "background_speed": ("benchmarks.background_speed",),
     "voices": ("benchmarks.voices",),
     "captions": ("benchmarks.captions",),
     "report_page": ("benchmarks.report_page",),
 }
+# Those that print Markdown.
+PAGES = frozenset({"background", "background_speed"})
 PLACE = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 
@@ -66,17 +70,17 @@ def main(arguments: list[str] | None = None) -> int:
         done = subprocess.run([sys.executable, "-m", *words], stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             raise UserError(f"{name}: ended with exit code {done.returncode}; its figures stay as they were")
-        pages = write(DOCS, name, told(words, done.stdout))
+        pages = write(DOCS, name, told(words, done.stdout, name in PAGES))
         print(f"{name}: {', '.join(page.name for page in pages) or 'no page has a place for it'}")
     return 0
 
 
-def told(words: tuple[str, ...], printed: str) -> str:
-    """A block of Markdown: command, machine, day, output."""
-    return (
-        f"```\n$ python -m {' '.join(words)}\n{printed.rstrip()}\n```\n"
-        f"{machine()}, {datetime.datetime.now(datetime.UTC).date().isoformat()}.\n"
-    )
+def told(words: tuple[str, ...], printed: str, is_page: bool = False) -> str:
+    """A block of Markdown: command, machine, day, output, which is Markdown itself where it `is_page`."""
+    command, day = f"python -m {' '.join(words)}", datetime.datetime.now(datetime.UTC).date().isoformat()
+    if is_page:
+        return f"{printed.rstrip()}\n\n`{command}`; {machine()}, {day}.\n"
+    return f"```\n$ {command}\n{printed.rstrip()}\n```\n{machine()}, {day}.\n"
 
 
 def machine() -> str:

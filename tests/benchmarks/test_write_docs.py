@@ -17,3 +17,9 @@ def test_figures_take_the_place_of_older_ones_and_nothing_else_changes(tmp_path)
 def test_a_block_names_command_and_machine():
     block = write_docs.told(("benchmarks.deface", "--repeats", "3"), "ratio 4.2\n")
     assert block.startswith("```\n$ python -m benchmarks.deface --repeats 3\nratio 4.2\n```\n") and "cores, 20" in block
+
+
+def test_markdown_becomes_a_part_of_the_page():
+    block = write_docs.told(("benchmarks.privacy.background",), "Text:\n\n| a |\n| --- |\n\n", is_page=True)
+    assert block.startswith("Text:\n\n| a |\n| --- |\n\n`python -m benchmarks.privacy.background`; ")
+    assert "```" not in block
