@@ -37,10 +37,11 @@ def clothes_colours(
     """
     found = []
     for image, seen, (_, _, _, bottom) in zip(images, people, faces, strict=True):
-        hsv = cv2.cvtColor(np.ascontiguousarray(image[bottom:]), cv2.COLOR_RGB2HSV)
-        below = seen[bottom:].astype(np.uint8)
-        counts = cv2.calcHist([hsv], [0, 1, 2], below, list(BINS), list(ENDS)).ravel() if len(hsv) else np.zeros(1)
-        found.append(np.sqrt(np.resize(counts, np.prod(BINS)) / max(counts.sum(), 1)))
+        below = seen.astype(np.uint8)
+        below[:bottom] = 0
+        hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
+        counts = cv2.calcHist([hsv], [0, 1, 2], below, list(BINS), list(ENDS)).ravel()
+        found.append(np.sqrt(counts / max(counts.sum(), 1)))
     return np.asarray(found, np.float64)
 
 
