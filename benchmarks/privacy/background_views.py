@@ -6,6 +6,7 @@ Axes: V variants of the pictures, F frames, D numbers of a vector, H height and 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -66,7 +67,7 @@ class _Film:
 
     clip_id: str
     size: tuple[int, int]
-    pictures: Sequence[Picture]
+    pictures: "Sequence[Picture | _Taken]"
     rectangles: Sequence[tuple[Rectangle, ...]]
 
     def written(
@@ -89,7 +90,7 @@ class _Film:
         return list(zip(list(people.pictures()), people.rectangles, strict=True))
 
 
-class _Read(list[Picture]):
+class _Read(list[Any]):
     """Some pictures of a film, as `KeptFrames` reads one."""
 
     path, threads, stage = Path("film"), 1, ""
@@ -136,22 +137,17 @@ def look_at(
     }
     before = [pictures[t].rgb(*size) for t in chosen]
     blur, grey = (np.stack([picture.rgb(*size) for picture, _ in written[name]]) for name in ("blur", "grey"))
-    shown = dict(
-        zip(
-            PICTURES,
-            (
-                before,
-                covered["solid"],
-                blur,
-                grey,
-                filled(blur),
-                list(map(in_even_greys, grey, people)),
-                list(map(silhouette, grey, people)),
-                covered["mosaic"],
-            ),
-            strict=True,
-        )
+    variants: tuple[Sequence[UInt8[np.ndarray, "H W 3"]], ...] = (
+        before,
+        covered["solid"],
+        list(blur),
+        list(grey),
+        list(filled(blur)),
+        list(map(in_even_greys, grey, people)),
+        list(map(silhouette, grey, people)),
+        covered["mosaic"],
     )
+    shown = dict(zip(PICTURES, variants, strict=True))
     under = {RAW: before, **covered, MEANS: before}
     faces = [max(rectangles, key=_area) for rectangles in covering]
     parts = [(truth.hand_pixels(t), truth.person_pixels(t)) for t in chosen]
@@ -203,7 +199,10 @@ def _filmed_again(
     again = dataclasses.replace(film, pictures=taken, rectangles=rectangles)
     written = again.written(("blur", "grey"), is_searched=False)
     people = [_kept(*of, film.size) for of in zip(written["blur"], written["grey"], strict=True)]
-    moved = [tuple(camera.pixels(of, t) for of in both) for t, both in zip(near[1::3], parts, strict=True)]
+    moved = [
+        (camera.pixels(hands, t), camera.pixels(person, t))
+        for t, (hands, person) in zip(near[1::3], parts, strict=True)
+    ]
     return _shares(moved, people, [~masks.region(of, *film.size) for of in rectangles[1::3]])
 
 

@@ -155,6 +155,14 @@ def test_a_clip_of_people_only(make_clip, tmp_path, tmp_path_factory, key):
     assert len({fingerprint(Settings(background=name)) for name in ("keep", "blur", "grey")}) == 3
 
 
+def test_the_network_answers_as_all_of_its_layers_do_in_opencv():
+    whole = cv2.dnn.readNetFromTFLite(np.frombuffer(person_network.MODEL.read_bytes(), np.uint8))
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    for image in (cv2.resize(data.astronaut(), (256, 256), interpolation=cv2.INTER_AREA), noise):
+        whole.setInput(np.array(cv2.split(image), np.float32)[None] / 255)
+        np.testing.assert_allclose(person_network.person_probability(image), whole.forward()[0, 0], atol=1e-5)
+
+
 def test_a_damaged_network_is_named(tmp_path, monkeypatch):
     (tmp_path / "other.tflite").write_bytes(b"TFL3")
     monkeypatch.setattr(person_network, "MODEL", tmp_path / "other.tflite")
