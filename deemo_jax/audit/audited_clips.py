@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +133,9 @@ def find_clips(folder: Path, truth_file: Path | None = None, source_dir: Path | 
         # Also files of a manifest that cannot be read, which is reported already.
         names |= {f"{stem}.mp4", f"{stem}{PREVIEW}"}
         try:
+            _refuse_pipes([path])
             manifest = load_manifest(path)
+            _refuse_pipes(folder / name for name, _ in manifest.hashes)
         except UserError as error:
             unusable[plain(stem)] = tidied(error, folder)
             continue
@@ -175,6 +177,17 @@ def tidied(error: UserError | str, folder: Path, source: Path | None = None) -> 
     if source is not None:
         text = text.replace(str(source), "the source")
     return plain(text.replace(f"{folder}{os.sep}", ""))
+
+
+def _refuse_pipes(paths: Iterable[Path]) -> None:
+    """Refuses what is there and is no file: reading a pipe would wait for ever.
+
+    Raises:
+        UserError: something is none.
+    """
+    for path in paths:
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path}: is no file; de-identify the clip again")
 
 
 def _is_media(path: Path) -> bool:

@@ -95,7 +95,7 @@ def read(folder: Path, clips: Path | None = None) -> HumanCheck | None:
         UserError: the record is malformed, or of other sheets or clips.
     """
     path = folder / RECORD
-    if not path.exists():
+    if not path.is_file():
         return None
     row = files.read_json(path, MAX_BYTES)
     if not isinstance(row, dict) or not _is_record(row):

@@ -65,7 +65,7 @@ def read_refusals(folder: Path, clip_ids: Collection[str]) -> Refusals:
         clip_ids: of the clips that are there.
 
     Raises:
-        UserError: it cannot be read, or has too many rows.
+        UserError: it is no file, cannot be read, or has too many rows.
     """
     reasons: dict[str, str] = {}
     for number, row in enumerate(_rows(folder / REFUSALS)):
@@ -87,6 +87,8 @@ def phrase(reason: object) -> str:
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     if not path.exists():
         return
+    if not path.is_file():  # reading a pipe would wait for ever
+        raise UserError(f"{path}: is no file; remove it")
     for number, row in enumerate(files.read_jsonl(path, MOST_BYTES), start=1):
         if number > MOST_ROWS:
             raise UserError(f"{path}: more than {MOST_ROWS:,} rows, which no run writes; is it another file?")

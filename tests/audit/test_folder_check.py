@@ -120,6 +120,23 @@ def test_files_that_no_manifest_names(audited, tmp_path):
     assert json.loads((tmp_path / "audit.json").read_text())["summary"] == summary
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
+def test_pipes_are_not_waited_for(audited, tmp_path):
+    for name in ("film", "masks", "tracks", "good"):
+        add(audited, tmp_path, name)
+    for name in ("film.mp4", "masks.masks.json", "tracks.tracks.json", "pipe.manifest.json"):
+        (tmp_path / name).unlink(missing_ok=True)
+        os.mkfifo(tmp_path / name)
+    (tmp_path / "audit").mkdir()
+    os.mkfifo(tmp_path / "audit" / "human_check.json")
+    found = audit(tmp_path, options=AuditOptions(every=12)).checks
+    assert found.unchecked.keys() == {"film", "masks", "tracks", "pipe"}
+    assert all("is no file; de-identify the clip again" in why for why in found.unchecked.values())
+    os.mkfifo(tmp_path / "refused.jsonl")
+    with pytest.raises(UserError, match=r"refused\.jsonl: is no file"):
+        audit(tmp_path)
+
+
 def test_what_would_fail_every_clip_stops_the_audit(audited, tmp_path):
     add(audited, tmp_path, "c2")
     with pytest.raises(UserError, match="is no folder"):
