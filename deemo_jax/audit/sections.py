@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from deemo_jax.audit.folder_check import (
 from deemo_jax.audit.human_sheets import human_section
 from deemo_jax.audit.options import AuditOptions
 from deemo_jax.audit.report_parts import Section, not_measured
+from deemo_jax.audit.truth_fields import read_planted
 from deemo_jax.audit.utility import emotion
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.tables import Table
@@ -38,6 +39,13 @@ from deemo_jax.deid.settings import Settings
 LISTED = 20
 # Settings that change how a voice is changed.
 OF_VOICE = ("voice", "alpha_fixed", "alpha_low", "alpha_high", "prosody", "detail", "voice_command")
+# Tags that are called by their names where they are left in a file.
+TAGS = frozenset(
+    (
+        *("title", "artist", "author", "album", "comment", "description", "date", "creation_time", "location"),
+        *("encoder", "handler_name", "copyright", "make", "model", "genre", "synopsis", "timecode"),
+    )
+)
 # Why the sections on attacks are empty without --attacks.
 NOT_TRIED = "not measured: attackers were not tried; --attacks tries them"
 NEEDS_TRANSCRIPTS = "not measured: needs --transcripts, with what is true of each person"
@@ -172,11 +180,24 @@ def promises_section(found: FolderCheck) -> Section:
     )
 
 
+def _kind(item: str, planted: Collection[str]) -> str:
+    """What of a file's metadata is left, without what others wrote: neither values, nor names of tags of their own."""
+    if item in planted:
+        return "planted strings"
+    if item.startswith("tracks "):
+        return "other tracks"
+    place, _, key = item.partition("=")[0].partition(".")
+    # What lies beside pictures has names of FFmpeg's.
+    known = place == "picture" or key.lower() in TAGS
+    return f"{place.rstrip('0123456789')}.{key.lower()}" if known else "another tag"
+
+
 def container_section(found: FolderCheck, clips: Sequence[AuditedClip]) -> Section:
     """Metadata left in the files: planted strings, and tags that libav does not write itself."""
     left = {r.clip_id: r.metadata for r in found.results if r.metadata}
-    kinds = Counter(item.split("=")[0] for fields in left.values() for item in fields)
-    planted = any((clip.truth or {}).get("planted") for clip in clips)
+    strings = {clip.clip_id: frozenset(read_planted(clip.truth or {}, clip.clip_id)) for clip in clips}
+    kinds = Counter(_kind(item, strings.get(clip_id, frozenset())) for clip_id, of in left.items() for item in of)
+    planted = any(strings.values())
     rows = [("clips with anything left", f"{len(left)} of {len(found.checked)}")]
     rows += [(f"... {kind}"[:80], str(count)) for kind, count in kinds.most_common(LISTED)]
     return Section(

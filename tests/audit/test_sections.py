@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from deemo_jax.audit.audit import audit
+from deemo_jax.audit.clip_check import CheckResult
+from deemo_jax.audit.folder_check import FolderCheck
 from deemo_jax.audit.options import AuditOptions
-from deemo_jax.audit.sections import attack_sections
+from deemo_jax.audit.sections import attack_sections, container_section
 from deemo_jax.core.errors import UserError
 from tests.audit.copies import add
 
@@ -41,6 +43,22 @@ def test_the_whole_audit(audited, tmp_path):
     unknown = [s.name for s in sections if any("ot measured" in note for note in s.notes)]
     assert unknown == ["faces", "human", "reidentification", "voice", "words", "utility", "container"]
     assert "not measured: needs --truth" in (folder / "audit" / "report.html").read_text()
+
+
+def test_metadata_that_is_left_is_told_without_what_it_says(audited):
+    left = ("Jane Smith", "container.title=Jane's talk", "stream1.Title=x", "container.Jane's note=x")
+    found = FolderCheck((CheckResult("c1", metadata=(*left, "tracks video/h264, data/x")), CheckResult("c2")), 1)
+    truth = dict(audited.truth) | {"planted": ["Jane Smith", "another"]}
+    section = container_section(found, [dataclasses.replace(audited, truth=truth)])
+    assert dict(section.tables[0].rows) == {
+        "clips with anything left": "1 of 2",
+        "... planted strings": "1",
+        "... container.title": "1",
+        "... stream.title": "1",
+        "... another tag": "1",
+        "... other tracks": "1",
+    }
+    assert "Jane" not in str(section)
 
 
 def test_the_whole_audit_of_bad_clips(audited, tmp_path):
