@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32
 from deemo_jax.audit.audited_clips import AuditedClip, source_frames
 from deemo_jax.audit.clip_check import touch
 from deemo_jax.audit.face_detection.blazeface import BlazeFace
-from deemo_jax.audit.face_detection.detectors import CenterFace, Detector, given_detector
+from deemo_jax.audit.face_detection.detectors import CenterFace, Detector, detector_name, given_detector
 from deemo_jax.audit.truth_fields import read_boxes
 from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.leak_check import outside
@@ -22,8 +22,6 @@ from deemo_jax.media.video import read_pictures
 # Score thresholds of the report's curves; detectors run at the lowest.
 THRESHOLDS = np.round(np.arange(0.05, 0.901, 0.05), 2)
 LOWEST = float(THRESHOLDS[0])
-# Name of the third detector, which a person chooses.
-GIVEN = "given detector"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +64,7 @@ def scan_clip(detector: Path | str | None, every: int, clip: AuditedClip) -> Cli
     width, height = recorded.width, recorded.height
     lookers: dict[str, Detector] = {"CenterFace": CenterFace(width, height, LOWEST), "BlazeFace": BlazeFace(LOWEST)}
     if detector is not None:
-        lookers[GIVEN] = given_detector(detector, LOWEST)
+        lookers[detector_name(detector)] = given_detector(detector, LOWEST)
     of_source = source_frames(recorded)
     boxes = read_boxes(clip.truth, clip.clip_id)
     frames: dict[str, list[FrameScan]] = {}

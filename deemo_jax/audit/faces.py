@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from deemo_jax.audit.audited_clips import AuditedClip
 from deemo_jax.audit.clip_check import RESIDUAL_THRESHOLD
-from deemo_jax.audit.face_scan import GIVEN, THRESHOLDS, ClipScan, FrameScan, scan_clip
+from deemo_jax.audit.face_scan import THRESHOLDS, ClipScan, FrameScan, scan_clip
 from deemo_jax.audit.folder_check import NEEDS_TRUTH, FolderCheck
 from deemo_jax.audit.report_parts import Figure, Section
 from deemo_jax.core import parallel
@@ -27,7 +27,8 @@ from deemo_jax.core.tables import Table
 # Thresholds of the table, and the one at which de-identification promises that nothing is left.
 TABULATED = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 PROMISED_AT = RESIDUAL_THRESHOLD
-STROKES = {"CenterFace": "-", "BlazeFace": "--", GIVEN: ":"}
+# How the curves of detectors are drawn; that of a third one is dotted.
+STROKES = {"CenterFace": "-", "BlazeFace": "--"}
 # Greater counts in a manifest are ignored as damaged.
 MOST = 1 << 40
 WORDS = {"anywhere": "anywhere", "outside": "beside masks", "on_face": "on a true face"}
@@ -171,7 +172,7 @@ def _plot(curves: Mapping[str, Sequence[FrameScan]]) -> bytes:
         lines |= {"on_face": GREEN} if not raw and _knows_faces(frames) else {}
         for what, colour in lines.items():
             style: dict[str, Any] = {
-                "ls": STROKES[name.split(",")[0]],
+                "ls": STROKES.get(name.split(",")[0], ":"),
                 "marker": "o",
                 "ms": 4,
                 "lw": 1.6,

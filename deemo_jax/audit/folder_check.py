@@ -11,7 +11,7 @@ import numpy as np
 
 from deemo_jax.audit.audited_clips import AuditedClip, Found, tidied
 from deemo_jax.audit.clip_check import LEAST_COVERAGE, CheckResult, check_clip
-from deemo_jax.audit.face_detection.detectors import confirming_detector
+from deemo_jax.audit.face_detection.detectors import confirming_detector, detector_name
 from deemo_jax.audit.refusals import Refusals, read_refusals
 from deemo_jax.core import files, processes, tables
 from deemo_jax.core.errors import UserError, plain
@@ -55,11 +55,13 @@ class FolderCheck:
         results: of each clip with a manifest, and of each film or sound that no manifest names.
         every: the detectors searched one frame in so many.
         refusals: what refused.jsonl lists.
+        third: name of the third face detector; None where there is none.
     """
 
     results: tuple[CheckResult, ...]
     every: int
     refusals: Refusals = dataclasses.field(default_factory=Refusals)
+    third: str | None = None
 
     @property
     def checked(self) -> tuple[CheckResult, ...]:
@@ -122,9 +124,9 @@ class FolderCheck:
             "residual_faces": sum(r.residual for r in self.results),
             "beside_masks": {who: beside[who] for who in ("both", "CenterFace", "BlazeFace")},
             "beside_masks_on_true_faces": sum(exposed) if exposed else None,
-            "third_detector": {"asked": sum(asked), "agreed": sum(r.third_agreed or 0 for r in self.results)}
-            if asked
-            else None,
+            "third_detector": None
+            if self.third is None
+            else {"name": self.third, "asked": sum(asked), "agreed": sum(r.third_agreed or 0 for r in self.results)},
             "frames_seen_by_two": sum(r.leaks for r in self.results),
             "frames_with_text": sum(len(r.text_at_s or ()) for r in texts) if texts else None,
             "clips_with_text": sum(bool(r.text_at_s) for r in texts) if texts else None,
@@ -161,7 +163,7 @@ class FolderCheck:
             ("beside masks: by two detectors", f"{beside['both'] + agreed} in {s['frames_seen_by_two']} frames", "0"),
             ("... by CenterFace / BlazeFace alone", f"{beside['CenterFace']} / {beside['BlazeFace']}", "listed"),
             *(
-                [("... of these by the third as well", f"{agreed} of {third['asked']} it was shown", "0")]
+                [(f"... of these by {self.third} as well", f"{agreed} of {third['asked']} it was shown", "0")]
                 if third
                 else []
             ),
@@ -217,7 +219,7 @@ def check_all(
     results = [_not_checked(clip, r.reason) if isinstance(r, processes.Failure) else r for clip, r in work]
     results += [CheckResult(clip_id, unchecked=why) for clip_id, why in listed.unusable.items()]
     results += [CheckResult(plain(name), unchecked=UNNAMED) for name in listed.unnamed]
-    return FolderCheck(tuple(results), every, refused)
+    return FolderCheck(tuple(results), every, refused, None if detector is None else detector_name(detector))
 
 
 def write(found: FolderCheck, folder: Path, **more: Any) -> None:

@@ -68,9 +68,10 @@ def test_a_face_that_one_detector_misses_is_a_leak_where_a_third_sees_it(raw, ma
     assert (result.third_asked, result.third_agreed, result.leaks) == (asked, agreed, leaks)
     assert ("in 2 frames two detectors see a face beside the masks" in result.failures) == bool(leaks)
     assert [s.third for s in result.beside] == [{0: False, 2: True}.get(agreed)] * 2
-    shown = FolderCheck((result,), 6)
-    assert shown.summary()["third_detector"] == (None if third is None else {"asked": asked, "agreed": agreed})
-    assert (f"{agreed} of 2 it was shown" in shown.table()) == (third is not None)
+    shown = FolderCheck((result,), 6, third=None if third is None else "MTCNN")
+    told = {"name": "MTCNN", "asked": asked, "agreed": agreed}
+    assert shown.summary()["third_detector"] == (None if third is None else told)
+    assert (f"{agreed} of 2 it was shown" in shown.table()) == (third is not None) == ("by MTCNN" in shown.table())
     assert f"{leaks} in {leaks} frames" in shown.table()
 
 

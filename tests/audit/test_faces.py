@@ -71,10 +71,10 @@ def test_the_section_of_a_good_clip(audited, tmp_path):
     assert list(curves) == [
         "CenterFace, written",
         "BlazeFace, written",
-        "given detector, written",
+        "YuNet, written",
         "CenterFace, raw",
         "BlazeFace, raw",
-        "given detector, raw",
+        "YuNet, raw",
     ]
     assert curves["CenterFace, written"]["outside"][3:] == [0.0] * 15
     assert curves["CenterFace, raw"]["anywhere"][3] == 1.0

@@ -119,6 +119,11 @@ def confirming_detector(detector: Path | str) -> Mtcnn | YuNet:
     return given_detector(detector, mtcnn.THRESHOLD if detector == MTCNN else YUNET_THRESHOLD)
 
 
+def detector_name(detector: Path | str) -> str:
+    """The name of the third detector, for tables."""
+    return "MTCNN" if detector == MTCNN else "YuNet"
+
+
 def checked_model(path: Path) -> None:
     """Checks that the file of a model exists and is of a plausible size.
 
