@@ -16,6 +16,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import Recipe
 from deemo_jax.core.run_folder.lock import InUseError
 from deemo_jax.core.schema import Modality, set_name
+from deemo_jax.data.clip_source import open_builder
 from deemo_jax.evaluation import comparison_report, output_folder
 from deemo_jax.evaluation.compared_systems import System, on_same_clips, over_seeds, systems_of_sets
 from deemo_jax.evaluation.comparison import Comparison, compare
@@ -130,8 +131,9 @@ def check(request: SweepRequest, names: Collection[str] | None = None) -> None:
             asked about, or the folder is of something else.
     """
     SweepFolder(request.workdir).check(request.base)
-    for name, recipe in request.recipes.items():
-        if (names is None or name in names) and recipe.init and not Path(recipe.init).exists():
+    done = {name: recipe for name, recipe in request.recipes.items() if names is None or name in names}
+    for name, recipe in done.items():
+        if recipe.init and not Path(recipe.init).exists():
             rest = "make it first, or leave the row out with --rows" if request.generated else "name another"
             raise UserError(f"{name}: config.init {recipe.init} is not there; {rest}")
     known = {name: shown_to(recipe) for name, recipe in request.recipes.items()}
@@ -139,6 +141,8 @@ def check(request: SweepRequest, names: Collection[str] | None = None) -> None:
     if lacking:
         shown = set_name(next(iter(lacking.values())))
         raise UserError(f"--subsets {','.join(lacking)}: this recipe's model is shown {shown} only; leave them out")
+    for data_dir, dataset in sorted({(of.data.data_dir, one) for of in done.values() for one in of.data.datasets}):
+        open_builder(data_dir, dataset)
 
 
 def do_one(request: SweepRequest, name: str) -> Answered | None:

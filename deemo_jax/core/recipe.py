@@ -302,7 +302,11 @@ class Recipe:
         for field in dataclasses.fields(optimizer):
             if getattr(optimizer, field.name) < 0:
                 raise UserError(f"config.optimizer.{field.name}: {getattr(optimizer, field.name)} must not be negative")
-        _ = recipe.data.shown, recipe.data.masked  # they raise where their values are wrong
+        _ = recipe.data.masked  # it raises where its values are wrong
+        try:
+            _ = recipe.data.shown
+        except UserError as error:
+            raise UserError(f"config.data.{error}") from error
         _check_data(recipe.data)
         if not (optimizer.b1 < 1 and optimizer.b2 < 1):
             raise UserError(f"config.optimizer: b1 {optimizer.b1} and b2 {optimizer.b2} must be below 1")

@@ -50,6 +50,8 @@ class _RecipeParser(config_flags.ConfigFileFlagParser):
         self._argv = argv
 
     def parse(self, path: str) -> Any:
+        if (file := Path(path.split(":", 1)[0])).is_file() and file.suffix != ".py":
+            raise flags.IllegalFlagValueError(f"--config {path}: is no recipe, which is a file of Python (.py)")
         try:
             config = super().parse(path)
         except AttributeError as error:

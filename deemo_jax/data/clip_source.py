@@ -1,6 +1,7 @@
 """A built dataset as a sequence of clips, which are read by their index."""
 
 import dataclasses
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,7 @@ def open_builder(data_dir: str | Path, dataset: str) -> tfds.core.DatasetBuilder
     refuse_other_bytes(data_dir)
     root = Path(data_dir) / dataset
     kind = dataset if dataset in KINDS else f"captions (or instructions) --name {dataset}"
-    mend = f"build it with: python -m deemo_jax.build {kind} --data_dir {data_dir} ..."
+    mend = f"build it with: python -m deemo_jax.build {kind} --data_dir {shlex.quote(str(data_dir))} ..."
     one = Path(data_dir) / "dataset_info.json"
     versions = [path.parent for path in (one, *root.glob("*/dataset_info.json")) if path.is_file()]
     if not versions:

@@ -6,6 +6,8 @@ unreadable record becomes a masked row. A file that is missing or changed, or to
 """
 
 import dataclasses
+import math
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,7 +18,7 @@ import numpy as np
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.recipe import MaskedLimits, Recipe
 from deemo_jax.core.schema import Modality
-from deemo_jax.data.batch_rows import Row, RowSpec, blank_row, make_row
+from deemo_jax.data.batch_rows import Blank, Row, RowSpec, blank_row, make_row
 from deemo_jax.data.clip_source import ClipSource, Record
 from deemo_jax.data.features.encoded_clips import EncodedClips
 from deemo_jax.data.file_watch import FileWatch
@@ -235,6 +237,7 @@ def make_pipeline(
         source = open_training(data) if training else ClipSource(data.data_dir, data.dataset, split)
     _check_kinds(source, spec, train)
     encoded = source.outputs if isinstance(source, EncodedClips) else {}
+    _check_memory(spec.inputs | encoded, data.batch_size // process_count)
     return Pipeline(
         source,
         dataclasses.replace(spec, labels=source.labels, encoded=encoded),
@@ -265,6 +268,20 @@ def _check_kinds(source: Any, spec: RowSpec, train: bool) -> None:
         )
     if RecordKind.INSTRUCTIONS in kinds:
         check_talks(spec.talk)
+
+
+def _check_memory(inputs: Mapping[Modality, Blank], rows: int) -> None:
+    """Checks that a batch of this process fits into the memory of its machine, as rows and put together.
+
+    Raises:
+        UserError: it does not.
+    """
+    wanted = 2 * rows * sum(math.prod(shape) * dtype.itemsize for shape, dtype in inputs.values())
+    if wanted > (has := os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")):
+        raise UserError(
+            f"config.data.batch_size: {rows} examples a process take {wanted / 1e9:.1f} GB while a batch is made, and"
+            f" this machine has {has / 1e9:.1f}; choose fewer"
+        )
 
 
 def make_spec(

@@ -1,6 +1,7 @@
 """Reads the systems of a comparison, runs and files of predictions, and checks that they answered the same clips."""
 
 import dataclasses
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def predictions_of(path: Path) -> Path:
         return path / output_folder.PREDICTIONS
     folder = output_folder.newest(path / "evaluation")
     if folder is None:
-        raise UserError(f"{path}: has no finished evaluation; python -m deemo_jax.evaluate --workdir {path} makes one")
+        mend = f"python -m deemo_jax.evaluate --workdir {shlex.quote(str(path))}"
+        raise UserError(f"{path}: has no finished evaluation; {mend} makes one")
     return folder / output_folder.PREDICTIONS
 
 

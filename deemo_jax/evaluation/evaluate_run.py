@@ -13,7 +13,7 @@ from deemo_jax.core.files import check_place, read_json, sha256, write_jsonl
 from deemo_jax.core.recipe import DataRecipe
 from deemo_jax.core.schema import Modality, set_name
 from deemo_jax.data import fingerprint
-from deemo_jax.data.clip_source import dataset_labels, open_builder
+from deemo_jax.data.clip_source import ClipSource, dataset_labels, open_builder
 from deemo_jax.data.run_data import check_run
 from deemo_jax.evaluation import model_card, output_folder, report, results
 from deemo_jax.evaluation.answer_log import AnswerLog
@@ -97,7 +97,8 @@ def evaluate_run(request: EvaluationRequest) -> tuple[Results, Path, bool]:
     )
     stamp = setting.to_json()
     folder = request.out or output_folder.place(request.workdir / "evaluation", setting.name, stamp)
-    labels = dataset_labels(recipe.data.data_dir, recipe.data.dataset)
+    # A split that is not there is told here, before a calibration that takes its time.
+    labels = ClipSource(recipe.data.data_dir, recipe.data.dataset, setting.split).labels
     truth = read_truth(request.truth, labels) if request.truth else None
     if _there(request, folder, stamp) and not request.calibrate:
         return _read(folder, truth), folder, True

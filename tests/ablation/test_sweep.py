@@ -66,9 +66,9 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def request_of(tmp_path: Path):
+def request_of(tmp_path: Path, tiny_data: Path):
     def make(subsets: str, when: str, seeds: int = 1, **more) -> SweepRequest:
-        config = plain(tiny.get_config(str(tmp_path / "data")))
+        config = plain(tiny.get_config(str(tiny_data)))
         cells, _ = planned(config, parse_subsets(subsets), When.parse(when), seeds)
         evaluation = EvaluationRequest(workdir=tmp_path, out=tmp_path / "table", calibrate=False)
         made = SweepRequest(workdir=tmp_path / "sweep", config=config, cells=cells, evaluation=evaluation, **more)
@@ -186,7 +186,11 @@ def test_weights_that_are_not_there_are_told_before_anything_is_trained(trained,
         check(dataclasses.replace(asked, config=first))
     with pytest.raises(UserError, match="make it first, or leave the row out with --rows"):
         check(dataclasses.replace(asked, config=first, generated={"T": {}}))
-    check(dataclasses.replace(asked, config=first), [])  # to list the runs, none is needed
+    check(dataclasses.replace(asked, config=first), [])  # to list the runs, none is needed, and no dataset
+    nowhere = {**asked.config, "data": {**asked.config["data"], "data_dir": str(tmp_path / "it's not")}}
+    check(dataclasses.replace(asked, config=nowhere), [])
+    with pytest.raises(UserError, match=r"no dataset there; .* --data_dir '/.*it'.*s not' \.\.\."):
+        check(dataclasses.replace(asked, config=nowhere))
     with pytest.raises(UserError, match="stage1 is not there"):
         check(dataclasses.replace(asked, config=first), ["T-seed3"])
     assert trained == []

@@ -140,6 +140,7 @@ def test_arguments_that_are_none_are_refused(arguments: str, said: str) -> None:
         ({"optimiser": {}}, r"config\.optimiser: not a key of config; did you mean 'optimizer'\?"),
         ({"optimizer.warmup_step": 1}, r"config\.optimizer\.warmup_step: .*did you mean 'warmup_steps'\?"),
         ({"data.batchsize": 1}, "did you mean 'batch_size'"),
+        ({"data.modalities": "smell"}, "config.data.modalities 'smell': choose from audio, video"),
         ({"train": {}}, r"config\.train\.steps: is missing"),
         ({"train.steps": "many"}, r"config\.train\.steps: 'many' must be of type int"),
         ({"train.steps": 0}, "must be at least 1"),

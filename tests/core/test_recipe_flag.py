@@ -132,5 +132,8 @@ def test_a_key_that_no_recipe_has_is_one_line(given: str, said: str, read: Any) 
 def test_a_file_that_is_no_recipe_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "config_config", raising=False)  # a recipe that was read here before
     (tmp_path / "a.py").write_text("x = 1")
+    (tmp_path / "a.md").write_text("# A page")
+    with pytest.raises(flags.Error, match=r"a\.md: is no recipe, which is a file of Python"):
+        changed(tmp_path / "a.md")
     with pytest.raises(flags.Error, match=r"a\.py: has no function get_config"):
         changed(tmp_path / "a.py")

@@ -115,6 +115,11 @@ def test_rows_are_media_and_a_caption_that_is_cut_and_nothing_else(data: Path) -
     assert seen == {"v", "i"}
 
 
+def test_a_batch_that_no_machine_holds_is_refused_before_it_is_read(data: Path) -> None:
+    with pytest.raises(UserError, match=r"config\.data\.batch_size: 1000000000 examples .* choose fewer"):
+        make_pipeline(recipe(data, batch_size=10**9), TOKENS, train=True)
+
+
 def test_an_image_is_a_film_of_one_frame_which_is_repeated(data: Path) -> None:
     batches = make_pipeline(recipe(data, mixture={}, dataset="cc3m", frame_crop=False), TOKENS, train=True)
     assert (batches.batch_at(0).frames == 0).all() and batches.batch_at(0).frames.shape[1] == 2

@@ -52,6 +52,12 @@ def ask(work, sets="transcript", **more):
     return found.to_json(), folder, was_there
 
 
+def test_a_split_that_is_not_there_is_refused_before_anything_is_read(work, monkeypatch):
+    monkeypatch.setattr(run_file, "load_run", lambda *_: pytest.fail("is read"))
+    with pytest.raises(UserError, match="split 'nosuch' cannot be opened; it has: "):
+        ask(work, split="nosuch")
+
+
 def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(work, monkeypatch):
     monkeypatch.setattr(run_file, "load_run", lambda *_: pytest.fail("is read"))
     shutil.rmtree(work / "evaluation", ignore_errors=True)

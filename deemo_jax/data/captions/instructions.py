@@ -67,7 +67,10 @@ def _table(path: Path) -> Iterator[Read]:
 
 
 def _entries(path: Path) -> Iterator[Read]:
-    content = read_json(path, MOST_BYTES)
+    try:
+        content = read_json(path, MOST_BYTES)
+    except UserError as error:
+        raise UserError(f"{error}; instructions are {FORMS}") from error
     if isinstance(content, list):
         return _listed(content)
     if not isinstance(content, Mapping):
