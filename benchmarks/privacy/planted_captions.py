@@ -79,7 +79,7 @@ def caption_film(path: Path, caption: Caption, number: int) -> list[Bool[np.ndar
     across, down = x1 - x0, y1 - y0
     left = draws.uniform(6, max(7, width - across - 6))
     top = draws.uniform(0.6 * height, max(0.6 * height + 1, height - down - 6))  # a lower third
-    top = min(top, height - down - 4)
+    top, phase = min(top, height - down - 4), draws.uniform()
     inks, pictures = list[Bool[np.ndarray, "H W"]](), list[UInt8[np.ndarray, "H W 3"]]()
     plan = ordinary.plan(CorpusSettings(11, *SIZE, FRAME_RATE), number)
     poses = [plan.motion.pose(plan.duration_s / 4 + t / FRAME_RATE) for t in range(count)]
@@ -87,7 +87,7 @@ def caption_film(path: Path, caption: Caption, number: int) -> list[Bool[np.ndar
     shade = None
     for t in range(count):
         picture = speaker.frame(t)
-        x, y, shown = _place(caption.motion, t / FRAME_RATE, left, top, across, down)
+        x, y, shown = _place(caption.motion, t / FRAME_RATE, left, top, across, down, phase)
         layer = Image.new("L", SIZE)
         if shown:
             ImageDraw.Draw(layer).text((x - x0, y - y0), words, font=font, fill=255)
@@ -102,14 +102,14 @@ def caption_film(path: Path, caption: Caption, number: int) -> list[Bool[np.ndar
 
 
 def _place(
-    motion: str, time_s: float, left: float, top: float, across: float, down: float
+    motion: str, time_s: float, left: float, top: float, across: float, down: float, phase: float
 ) -> tuple[float, float, bool]:
-    """Where the caption is, and whether it is shown."""
+    """Where the caption is, and whether it is shown; a sway begins anywhere in its period."""
     width = SIZE[0]
     if motion == "ticker":
         return width * (0.9 - 0.2 * time_s) - 0.3 * across, top, True
     if motion == "fast ticker":
         return width * (1.0 - 0.6 * time_s), top, True
     if motion == "sways":
-        return left, top + down * 0.5 * np.sin(2 * np.pi * 2 * time_s), True
+        return left, top + down * 0.5 * np.sin(2 * np.pi * (2 * time_s + phase)), True
     return left, top, motion == "rests" or 0.55 <= time_s < 0.85

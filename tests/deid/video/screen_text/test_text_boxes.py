@@ -5,7 +5,7 @@ from deemo_jax.core.errors import UserError
 from deemo_jax.core.packaged_files import PackagedFile
 from deemo_jax.deid.video.screen_text import text_boxes, text_network
 from deemo_jax.deid.video.screen_text.new_contrast import contrast, shows_new_contrast, thumbnail_size
-from deemo_jax.deid.video.screen_text.text_boxes import MAYBE, SURE, boxes_of, find_text
+from deemo_jax.deid.video.screen_text.text_boxes import MAYBE, SURE, cores_of, find_text, grown
 from deemo_jax.deid.video.screen_text.text_network import input_sizes
 from deemo_jax.media.picture import Frame
 
@@ -20,9 +20,9 @@ def test_inputs_are_whole_steps_and_bounded(size):
 def test_a_core_of_a_line_becomes_a_box_of_whole_letters():
     likely = np.zeros((64, 96), np.float32)
     likely[20:30, 10:60], likely[50:52, :] = 0.47, 0.9
-    (box,) = boxes_of(likely, MAYBE)
+    (box,) = grown(cores_of(likely, MAYBE))
     np.testing.assert_allclose(box, [2, 12, 68, 38])
-    assert len(boxes_of(likely, SURE)) == 0 and len(boxes_of(np.zeros((32, 32), np.float32), MAYBE)) == 0
+    assert len(cores_of(likely, SURE)) == 0 and len(cores_of(np.zeros((32, 32), np.float32), MAYBE)) == 0
 
 
 def test_boxes_are_in_pixels_of_the_picture_and_reach_near_edges(monkeypatch):

@@ -14,7 +14,7 @@ from deemo_jax.deid.video import masks
 from deemo_jax.deid.video.kept_frames import KeptFrames
 from deemo_jax.deid.video.refusal_messages import Refused
 from deemo_jax.deid.video.screen_text import text_covering, text_network
-from deemo_jax.deid.video.screen_text.text_boxes import boxes_of
+from deemo_jax.deid.video.screen_text.text_boxes import cores_of, grown
 from deemo_jax.media.picture import Picture
 from deemo_jax.media.video import read_frames
 
@@ -55,7 +55,7 @@ def bright(monkeypatch):
     def find_bright(picture, size, least):
         likely = (picture.rgb(*size).min(axis=2) > 225).astype(np.float32)
         searched.append(picture.time_s)
-        return np.clip(boxes_of(likely, least), 0, np.tile(size, 2)) if likely.any() else np.empty((0, 4))
+        return np.clip(grown(cores_of(likely, least)), 0, np.tile(size, 2)) if likely.any() else np.empty((0, 4))
 
     monkeypatch.setattr(text_covering, "find_text", find_bright)
     return searched
