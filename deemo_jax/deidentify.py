@@ -100,12 +100,18 @@ def parser() -> argparse.ArgumentParser:
         " show any. The last two need a model (make picture_models)",
     )
     flags.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
-    flags.add_argument("--threads", type=int, metavar="N", help="of each process (default: the cores, shared out)")
+    flags.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="of each process (default: the cores, shared out; 8 with --device cuda, where they wait for the GPU)",
+    )
     flags.add_argument(
         "--device",
         choices=("cpu", "cuda"),
         default="cpu",
-        help="where faces are looked for; cuda needs onnxruntime-gpu in place of onnxruntime (default %(default)s)",
+        help="where faces and text are looked for; cuda needs onnxruntime-gpu in place of onnxruntime (default"
+        " %(default)s)",
     )
     flags.add_argument(
         "--clip_ids",

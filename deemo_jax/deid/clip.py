@@ -31,7 +31,8 @@ from deemo_jax.deid.video.background import person_network
 from deemo_jax.deid.video.background.people_only import PeopleOnly
 from deemo_jax.deid.video.covering import find_covering
 from deemo_jax.deid.video.detection.face_finder import FaceFinder
-from deemo_jax.deid.video.detection.face_network import device, model_path
+from deemo_jax.deid.video.detection.face_network import model_path
+from deemo_jax.deid.video.detection.onnx_device import device
 from deemo_jax.deid.video.kept_frames import KeptFrames
 from deemo_jax.deid.video.preview import write_preview
 from deemo_jax.deid.video.refusal_messages import Refused as Refused
@@ -205,11 +206,13 @@ def software() -> dict[str, str]:
 
 def software_of(settings: Settings) -> dict[str, str]:
     """`software`; the hashes of the networks that find people's outlines and text, where settings use them; and where
-    the detector ran, if not on the CPU.
+    networks ran, if not on the CPU.
     """
     used = {} if settings.background == KEEP else {"person_network_sha256": person_network.SHA256}
     used |= {} if settings.text_in_picture == IGNORE else {"text_network_sha256": text_network.MODEL.sha256}
-    used |= {} if device() == "cpu" else {"centerface_device": device()}
+    if device() != "cpu":
+        used |= {"centerface_device": device()}
+        used |= {} if settings.text_in_picture == IGNORE else {"text_network_device": device()}
     return software() | used
 
 

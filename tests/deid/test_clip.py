@@ -10,6 +10,8 @@ from deemo_jax.deid.clip import Refused, deidentify_clip
 from deemo_jax.deid.manifest import file_names, load_manifest, load_masks, verify
 from deemo_jax.deid.settings import Settings
 from deemo_jax.deid.video import tracks
+from deemo_jax.deid.video.detection import centerface, face_network
+from deemo_jax.deid.video.detection.batched_network import BatchedNetwork
 from deemo_jax.deid.video.track_file import load_tracks
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.clip_writer import write_clip
@@ -62,8 +64,13 @@ def forgetful(monkeypatch):
 
 
 @pytest.mark.slow
-def test_threads_change_nothing_that_is_found(raw, tmp_path, key):
-    one, many = (deidentify_clip(raw.path, tmp_path / str(n), "c1", Settings(), key, threads=n) for n in (1, 3))
+@pytest.mark.parametrize("in_batches", [False, True])
+def test_threads_change_nothing_that_is_found(raw, tmp_path, key, monkeypatch, in_batches):
+    one = deidentify_clip(raw.path, tmp_path / "one", "c1", Settings(), key)
+    if in_batches:
+        network = BatchedNetwork(face_network.network())
+        monkeypatch.setattr(centerface, "network", lambda: network)
+    many = deidentify_clip(raw.path, tmp_path / "many", "c1", Settings(), key, threads=3)
     assert one.faces == many.faces
     assert one.masks_sha256 == many.masks_sha256 and one.tracks_sha256 == many.tracks_sha256
 

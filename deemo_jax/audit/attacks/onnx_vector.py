@@ -7,7 +7,7 @@ from jaxtyping import Float, Float32
 
 from deemo_jax.audit.face_detection.detectors import checked_model
 from deemo_jax.core.errors import UserError
-from deemo_jax.deid.video.detection.face_network import session
+from deemo_jax.deid.video.detection.onnx_device import session
 
 # Numbers of a vector, at most.
 MOST_NUMBERS = 65_536

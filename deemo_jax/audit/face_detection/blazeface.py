@@ -19,7 +19,7 @@ import numpy as np
 import onnxruntime
 from jaxtyping import Float, Float32, UInt8
 
-from deemo_jax.deid.video.detection.face_network import session
+from deemo_jax.deid.video.detection.onnx_device import session
 from deemo_jax.media.picture import RgbPicture
 
 PUBLISHED = Path(__file__).with_name("models") / "face_detection_full_range.tflite"

@@ -30,6 +30,9 @@ from deemo_jax.deid.voice.spoken.words import Words
 
 # Voices for which it matters who speaks.
 USE_SPEAKERS = ("mcadams_speaker", *AROUND_SPEAKER)
+# Threads of a process that has a GPU, unless a person says another number: they wait for it, and the pictures of those
+# that wait make a batch.
+THREADS_OF_GPU = 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Run:
         preview: whether a film with the tracks drawn on the masks is written for each clip.
         workers: processes.
         threads: of each process; None for an equal share of the cores.
-        device: where faces are looked for, "cpu" or "cuda".
+        device: where faces, and text where that is asked for, are looked for: "cpu" or "cuda".
     """
 
     inputs: Sequence[str]
@@ -83,13 +86,14 @@ def run(asked: Run) -> None:
     Raises:
         UserError: the run cannot be begun, and nothing was done; or, at its end, some inputs were refused or bad.
     """
-    threads = asked.threads if asked.threads is not None else max(1, (os.cpu_count() or 1) // max(1, asked.workers))
+    share = THREADS_OF_GPU if asked.device != "cpu" else max(1, (os.cpu_count() or 1) // max(1, asked.workers))
+    threads = asked.threads if asked.threads is not None else share
     if min(asked.workers, threads) < 1:
         raise UserError(f"--workers {asked.workers}, --threads {threads}: at least 1 is needed")
     if asked.device != "cpu":
-        from deemo_jax.deid.video.detection import face_network
+        from deemo_jax.deid.video.detection import face_network, onnx_device
 
-        face_network.run_on(asked.device)
+        onnx_device.run_on(asked.device)
         face_network.network()
     wanted = clips_of(asked)
     check_voices(asked)

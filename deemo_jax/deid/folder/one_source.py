@@ -31,7 +31,7 @@ class Options:
         tracks: file of corrected tracks, for a run of one source, whose clip is then made again.
         preview: whether a film with the tracks is written beside every clip.
         threads: of each worker.
-        device: where faces are looked for, one of `face_network.DEVICES`.
+        device: where faces and text are looked for, one of `onnx_device.DEVICES`.
         speakers: clip id, or stem of the source's name -> who speaks; for settings that give each speaker one voice.
         manners: speaker -> how they speak on the whole; for settings that take prosody around it.
         tool: changes voices, for settings that leave it to a tool.
@@ -127,10 +127,10 @@ class SourceJob:
             UserError: it is refused, or cannot be made.
         """
         from deemo_jax.deid.clip import deidentify_clip
-        from deemo_jax.deid.video.detection import face_network
+        from deemo_jax.deid.video.detection import onnx_device
         from deemo_jax.deid.video.preview import preview_again
 
-        face_network.run_on(self.options.device)
+        onnx_device.run_on(self.options.device)
         source, preview = piece.source, self.out_dir / manifest.preview_name(clip_id)
         own = [preview, *(self.out_dir / name for name in manifest.file_names(clip_id))]
         refuse_links([*own, manifest.whole(self.out_dir, clip_id)])

