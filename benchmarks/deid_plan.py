@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.deid_scaling import DIM
+from benchmarks.detector_calls import Watched, looking_with
 from benchmarks.films import SIZE, write_film
 from benchmarks.ratios import spread
 from benchmarks.write_docs import machine
@@ -23,7 +24,7 @@ from deemo_jax.core.tables import Table
 from deemo_jax.deid.clip import deidentify_clip
 from deemo_jax.deid.keys import VoiceKey
 from deemo_jax.deid.settings import NO_TRACK, Settings
-from deemo_jax.deid.video.detection import centerface, face_network
+from deemo_jax.deid.video.detection import face_network
 from deemo_jax.sample import hard
 
 KEY = VoiceKey(b"a plan for many interviews")
@@ -36,23 +37,6 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 # How many times as fast as one core a GPU may run the detector.
 GPU_TIMES = (20, 100)
-
-
-class _Timed:
-    """A network whose processor time is counted.
-
-    Attributes:
-        seconds: of all runs.
-    """
-
-    def __init__(self, network: Any):
-        self._network, self.seconds = network, 0.0
-
-    def run(self, *what: Any) -> Any:
-        begin = time.thread_time()
-        found = self._network.run(*what)
-        self.seconds += time.thread_time() - begin
-        return found
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -100,15 +84,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def cost(film: Path, out: Path, settings: Settings) -> tuple[float, float]:
     """Processor seconds of one thread for a film: of everything, and of the face detector's network."""
-    timed, kept = _Timed(face_network.network()), centerface.network
+    watched = Watched(face_network.network())
     out.mkdir()
-    centerface.network = lambda: timed  # type: ignore[assignment]
-    try:
+    with looking_with(watched):
         begin = time.process_time()
         deidentify_clip(film, out, "film", settings, KEY)
-        return time.process_time() - begin, timed.seconds
-    finally:
-        centerface.network = kept
+        return time.process_time() - begin, watched.seconds
 
 
 if __name__ == "__main__":
