@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--raw", type=Path, default=Path("runs/sample_data/raw"), help="the corpus (%(default)s)")
     parser.add_argument("--deid", type=Path, default=Path("runs/sample_data/deid"), help="its clips (%(default)s)")
     parser.add_argument("--clips", type=int, default=240, help="drawn at random (default %(default)s)")
-    parser.add_argument("--filmed", type=int, default=60, help="of these, by other cameras too (default %(default)s)")
+    parser.add_argument("--filmed", type=int, default=40, help="of these, by other cameras too (default %(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default %(default)s)")
     flags = parser.parse_args(arguments)
     stamp = files.read_json(flags.raw / "settings.json")
@@ -169,7 +169,7 @@ def by_clothes(clips: Sequence[Views]) -> Table:
 
 def kept(clips: Sequence[Views]) -> Table:
     """Shares of hands, body and background that stay, by gesture."""
-    by: dict[str, list[tuple[float, float, float]]] = collections.defaultdict(list)
+    by: dict[str, list[tuple[float, float, float] | None]] = collections.defaultdict(list)
     for clip in clips:
         by[clip.plan.motion.gesture or "at rest"].append(clip.shares[""])
     by = dict(sorted(by.items())) | {"all": [clip.shares[""] for clip in clips]}
@@ -179,14 +179,21 @@ def kept(clips: Sequence[Views]) -> Table:
 def by_camera(clips: Sequence[Views]) -> Table:
     """The same, had another camera filmed."""
     of = {name: [clip.shares[name] for clip in clips if name in clip.shares] for name in CAMERAS}
-    return _shares("The same, of some of these films as another camera would have taken them", "film", of)
-
-
-def _shares(caption: str, what: str, by: Mapping[str, Sequence[tuple[float, float, float]]]) -> Table:
-    rows = tuple(
-        (name, *(f"{100 * share:.1f}" for share in np.mean(of, axis=0)), str(len(of))) for name, of in by.items() if of
+    return _shares(
+        "The same before fists that look like faces are covered, of some of these films, as they are and as another"
+        " camera would have taken them, with the masks where the faces are",
+        "film",
+        of,
     )
-    return Table(caption, (what, "hands", "person", "background that stays", "clips"), rows)
+
+
+def _shares(caption: str, what: str, by: Mapping[str, Sequence[tuple[float, float, float] | None]]) -> Table:
+    rows = []
+    for name, of in by.items():
+        there = [shares for shares in of if shares is not None]
+        means = [f"{100 * share:.1f}" for share in np.mean(there, axis=0)] if there else [""] * 3
+        rows.append((name, *means, str(len(of)), str(len(of) - len(there))))
+    return Table(caption, (what, "hands", "person", "background that stays", "clips", "of them refused"), tuple(rows))
 
 
 def probed(clips: Sequence[Views], vectors: Float[np.ndarray, "V n D"]) -> Table:

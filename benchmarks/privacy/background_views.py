@@ -23,6 +23,7 @@ from deemo_jax.deid.video.background.people_only import PeopleOnly
 from deemo_jax.deid.video.background.person_network import SIDE, person_probability
 from deemo_jax.deid.video.detection.face_finder import FaceFinder
 from deemo_jax.deid.video.kept_frames import KeptFrames
+from deemo_jax.deid.video.refusal_messages import Refused
 from deemo_jax.media.picture import Frame, Picture, Planar, layers
 from deemo_jax.media.video import read_pictures, uniform_indices
 from deemo_jax.sample import corpus_clip
@@ -50,15 +51,15 @@ class Views:
         frames: RGB, as the tower sees them.
         seen: `THUMBNAILS`, `COLOURS` or `LINES` -> its vectors, by `PICTURES`.
         under: colours under the largest rectangle, mean over frames, by `UNDER_MASKS`.
-        shares: how it was filmed -> of the pixels beside the masks, what is kept of hands, of the body, and of the
-            background.
+        shares: how it was filmed, "" for the frames as they are written -> of the pixels beside the masks, what is kept
+            of hands, of the body, and of the background; None where the clip would be refused.
     """
 
     plan: corpus_clip.ClipPlan
     frames: UInt8[np.ndarray, "V F side side 3"]
     seen: Mapping[str, Float[np.ndarray, "V F _"]]
     under: Float[np.ndarray, "V D"]
-    shares: Mapping[str, tuple[float, float, float]]
+    shares: Mapping[str, tuple[float, float, float] | None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +74,15 @@ class _Film:
     def written(
         self, backgrounds: Sequence[str], is_searched: bool = True
     ) -> dict[str, list[tuple[Planar, tuple[Rectangle, ...]]]]:
-        """For each background the frames as they are written, without their neighbours, and what is covered in them."""
+        """For each background the frames as they are written, without their neighbours, and what is covered in them.
+
+        Args:
+            backgrounds: of the settings.
+            is_searched: whether what looks like a face without its background is covered; else the clip may be refused.
+
+        Raises:
+            Refused: people are not found in too many frames.
+        """
         seen = [person_probability(picture.rgb(SIDE, SIDE)) for picture in self.pictures]  # once for all
         return {name: self._written(name, seen, is_searched)[1::3] for name in backgrounds}
 
@@ -81,7 +90,8 @@ class _Film:
         self, background: str, seen: Sequence[Float32[np.ndarray, "h w"]], is_searched: bool
     ) -> list[tuple[Planar, tuple[Rectangle, ...]]]:
         answers = iter(seen)
-        settings = Settings(background=background, on_missing="mask_frame")  # type: ignore[arg-type]
+        on_missing = "mask_frame" if is_searched else "refuse"
+        settings = Settings(background=background, on_missing=on_missing)  # type: ignore[arg-type]
         kept = KeptFrames(_Read(self.pictures), self.size, tuple(p.time_s for p in self.pictures))  # type: ignore[arg-type]
         finder = FaceFinder(settings) if is_searched else None
         people = PeopleOnly(
@@ -152,7 +162,7 @@ def look_at(
     faces = [max(rectangles, key=_area) for rectangles in covering]
     parts = [(truth.hand_pixels(t), truth.person_pixels(t)) for t in chosen]
     visible = [~masks.region(rectangles, *size) for rectangles in covering]
-    shares = {"": _shares(parts, people, visible)}
+    shares: dict[str, tuple[float, float, float] | None] = {"": _shares(parts, people, visible)}
     for name in cameras.get(index, ()):
         shares[name] = _filmed_again(CAMERAS[name], film, near, parts)
     frames = [
@@ -189,7 +199,7 @@ def _filmed_again(
     film: _Film,
     near: Sequence[int],
     parts: Sequence[tuple[Bool[np.ndarray, "H W"], Bool[np.ndarray, "H W"]]],
-) -> tuple[float, float, float]:
+) -> tuple[float, float, float] | None:
     """The shares that are kept, had another camera filmed it; `near` are the numbers of the film's frames."""
     taken = [
         _Taken(k, picture.time_s, camera.picture(picture.rgb(*film.size), t))
@@ -197,7 +207,10 @@ def _filmed_again(
     ]
     rectangles = [camera.rectangles(of, t, *film.size) for t, of in zip(near, film.rectangles, strict=True)]
     again = dataclasses.replace(film, pictures=taken, rectangles=rectangles)
-    written = again.written(("blur", "grey"), is_searched=False)
+    try:
+        written = again.written(("blur", "grey"), is_searched=False)
+    except Refused:
+        return None
     people = [_kept(*of, film.size) for of in zip(written["blur"], written["grey"], strict=True)]
     moved = [
         (camera.pixels(hands, t), camera.pixels(person, t))
