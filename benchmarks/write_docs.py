@@ -48,6 +48,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "words_attack": ("benchmarks.privacy.words_attack",),
     "background": ("benchmarks.privacy.background", "--workers", "2"),
     "background_speed": ("benchmarks.background_speed",),
+    "screen_text": (
+        "benchmarks.privacy.screen_text",
+        *("--workers", "2", "--clips", "runs/sample_data/raw", "--most", "20"),
+        *("--cjk", "runs/NotoSansCJK-Regular.otf"),
+    ),
     "voices": ("benchmarks.voices",),
     "captions": ("benchmarks.captions",),
     "report_page": ("benchmarks.report_page",),

@@ -202,7 +202,7 @@ def check_clip(
             leaks += any(s.is_leak for s in beside)
             exposed += sum(any(touch(s.box, box) for box in boxes) for s in beside)
             seen += beside
-            if text and len(text_beside(find_text(picture, (width, height), SURELY_TEXT), hidden)):
+            if text and len(text_beside(find_text(picture, (width, height), SURELY_TEXT, hidden), hidden)):
                 read.append(picture.time_s)
         frames, seconds = frames + 1, picture.time_s + picture.lasts_s
     check_claims(manifest, recorded, seconds)

@@ -1,13 +1,14 @@
 """The boxes of what looks like text in one picture.
 
-Axes: N boxes, h and w of the network's input; a box is x0, y0, x1, y1 in pixels of the picture.
+Axes: N boxes, H and W of the picture, h and w of the network's input; a box is x0, y0, x1, y1 in pixels of the picture.
 """
 
 import cv2
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
 from deemo_jax.deid.video.detection.boxes import Boxes
+from deemo_jax.deid.video.leak_check import covered_share
 from deemo_jax.deid.video.screen_text.letters_extent import trimmed
 from deemo_jax.deid.video.screen_text.text_network import input_sizes, text_probability
 from deemo_jax.media.picture import Picture, Planar
@@ -23,17 +24,26 @@ LEAST_CORE = 3
 # four typefaces and five scripts then hold 99 % of their ink but for hairlines and for what is not found at all; with
 # 0.5 two more do not.
 AROUND = 0.7
-# Boxes that end within this share of their shorter side of an edge of the picture reach it: text that scrolls in.
-TO_THE_EDGE = 1.0
+# Boxes that end within this share of their shorter side of an edge of the picture reach it: text that scrolls in. The
+# reach is at most this share of the picture's shorter side, so that what is taken for huge letters does not fill it.
+TO_THE_EDGE, FARTHEST = 1.0, 0.1
+# Share of a core from which it is no text if it lies under covered pixels: the outlines of masks look like letters.
+UNDER_MASKS = 0.5
 
 
-def find_text(picture: Picture | Planar, size: tuple[int, int], least: float = MAYBE) -> Boxes:
+def find_text(
+    picture: Picture | Planar,
+    size: tuple[int, int],
+    least: float = MAYBE,
+    hidden: Bool[np.ndarray, "H W"] | None = None,
+) -> Boxes:
     """The boxes of text in a picture, found at several sizes of it.
 
     Args:
         picture: the picture.
         size: its width and height, pixels.
         least: mean probability of a region from which it counts, 0 to 1.
+        hidden: the pixels of the picture that are covered; None for none.
     """
     sizes = input_sizes(*size)
     finest = picture.rgb(*sizes[0])
@@ -44,9 +54,11 @@ def find_text(picture: Picture | Planar, size: tuple[int, int], least: float = M
         )
         to_finest = np.tile(np.divide(sizes[0], (across, down)), 2)
         found.append(cores_of(text_probability(image), least) * to_finest)
-    cores = np.concatenate(found)
+    cores, to_picture = np.concatenate(found), np.tile(np.divide(size, sizes[0]), 2)
+    if hidden is not None:
+        cores = cores[[covered_share(core, hidden) < UNDER_MASKS for core in cores * to_picture]]
     boxes = trimmed(cores, grown(cores), finest)
-    return _to_the_edges(boxes * np.tile(np.divide(size, sizes[0]), 2), size)
+    return _to_the_edges(boxes * to_picture, size)
 
 
 def cores_of(likely: Float32[np.ndarray, "h w"], least: float) -> Boxes:
@@ -67,7 +79,7 @@ def grown(cores: Boxes) -> Boxes:
 
 def _to_the_edges(boxes: Boxes, size: tuple[int, int]) -> Boxes:
     """The boxes within the picture, those near an edge up to it."""
-    reach = TO_THE_EDGE * (boxes[:, 2:] - boxes[:, :2]).min(axis=1, keepdims=True)
+    reach = np.minimum(TO_THE_EDGE * (boxes[:, 2:] - boxes[:, :2]).min(axis=1, keepdims=True), FARTHEST * min(size))
     near, far, limits = boxes[:, :2], boxes[:, 2:], np.array(size, np.float64)
     near = np.where(near < reach, 0.0, near)
     far = np.where(far > limits - reach, limits, far)

@@ -137,8 +137,8 @@ def _look(
     size: tuple[int, int], covering: Rectangles, mask: str, least: float, frame: tuple[int, Picture]
 ) -> tuple[int, Boxes]:
     t, picture = frame
-    covered = masks.cover_planar(picture.planar(), covering[t], mask)
-    return t, text_beside(find_text(covered, size, least), masks.region(covering[t], *size))
+    covered, hidden = masks.cover_planar(picture.planar(), covering[t], mask), masks.region(covering[t], *size)
+    return t, text_beside(find_text(covered, size, least, hidden), hidden)
 
 
 def text_beside(boxes: Boxes, hidden: Bool[np.ndarray, "H W"]) -> Boxes:

@@ -52,7 +52,7 @@ def bright(monkeypatch):
     """Whatever is nearly white is text."""
     searched = []
 
-    def find_bright(picture, size, least):
+    def find_bright(picture, size, least, hidden):
         likely = (picture.rgb(*size).min(axis=2) > 225).astype(np.float32)
         searched.append(picture.time_s)
         return np.clip(grown(cores_of(likely, least)), 0, np.tile(size, 2)) if likely.any() else np.empty((0, 4))
@@ -98,8 +98,8 @@ def test_a_still_gets_a_second_look_too(bright, monkeypatch):
     find_bright, image = text_covering.find_text, marked(10)
     image[40:44, 40:52] = 255
 
-    def one_at_a_time(picture, size, least):
-        return find_bright(picture, size, least)[:1]
+    def one_at_a_time(*look):
+        return find_bright(*look)[:1]
 
     monkeypatch.setattr(text_covering, "find_text", one_at_a_time)
     found = covered([image])
@@ -125,7 +125,7 @@ def test_a_film_with_text_is_refused_with_times_and_no_words(bright):
 def test_text_that_is_found_to_the_end_refuses_the_film_or_masks_its_frames(monkeypatch):
     always = np.array([[2.0, 2.0, 30.0, 12.0]])
 
-    def moved(picture, size, least):  # elsewhere, however much is covered
+    def moved(picture, *_):  # elsewhere, however much is covered
         return always + (0, 6, 0, 6) * np.array(next(calls) % 6) if picture.time_s == 0.2 else always[:0]
 
     calls = iter(range(1000))
