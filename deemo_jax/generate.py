@@ -1,7 +1,6 @@
 """What the person in a clip feels, and why: `python -m deemo_jax.generate --workdir W CLIP...`."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from deemo_jax.core import cli
@@ -117,4 +116,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.guarded(main))
+    cli.leave(cli.guarded(main))

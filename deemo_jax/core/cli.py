@@ -1,6 +1,8 @@
 """What all commands share: how flags are parsed, how mistakes are told, and exit codes."""
 
 import argparse
+import atexit
+import contextlib
 import io
 import math
 import os
@@ -72,6 +74,21 @@ def guarded(main: Callable[[], int | None]) -> int:
             raise
         print(f"error: {plain(trouble)}", file=sys.stderr)
         return EXIT_USAGE
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process with an exit code.
+
+    After a signal threads of libraries may still compile or read, and Python's usual end would wait for them, or crash
+    in them: what was registered for the end (`atexit`) is done, and the threads are left.
+    """
+    if code in (EXIT_INTERRUPTED, EXIT_STOPPED):
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _paths(words: Sequence[str]) -> list[str]:
@@ -172,6 +189,6 @@ def run_with_words(main: Callable[[Sequence[str]], int | None], *, between_flags
 
     def quietly(argv: Sequence[str]) -> None:
         logging.set_verbosity(logging.WARNING)  # of libraries; the project's own progress is printed to stderr
-        sys.exit(guarded(lambda: main(argv[1:])))
+        leave(guarded(lambda: main(argv[1:])))
 
     app.run(quietly, flags_parser=parse)

@@ -1,5 +1,6 @@
 import importlib
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -90,3 +91,20 @@ def test_inputs_of_which_no_span_is_listed_are_named(
     monkeypatch.setattr(sys, "argv", ["deidentify", str(tmp_path), *map(str, flags)])
     assert cli.guarded(deidentify.main) == 2
     assert "left out: 1 (b.mp4): spans.csv lists no span of it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("ends", "code"), [("raise KeyboardInterrupt", 130), ("return cli.EXIT_STOPPED", 75)])
+def test_a_stopped_command_ends_while_threads_work_and_tidies_up(ends: str, code: int, tmp_path: Path) -> None:
+    (tmp_path / "command.py").write_text(f"""
+import atexit, threading, time
+from deemo_jax.core import cli
+
+def main():
+    {ends}
+
+atexit.register(print, "tidied up")
+threading.Thread(target=time.sleep, args=(60,)).start()
+cli.leave(cli.guarded(main))
+""")
+    done = subprocess.run([sys.executable, tmp_path / "command.py"], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (code, "tidied up\n")
