@@ -27,7 +27,7 @@ from typing import cast
 
 from absl import flags
 
-from deemo_jax.core import cli, formats
+from deemo_jax.core import cli, evaluation_formats, formats
 from deemo_jax.core.errors import UserError
 from deemo_jax.core.schema import DEEMO_LABELS, Labels
 from deemo_jax.evaluation import comparison_report, faithfulness, output_folder, report
@@ -141,20 +141,7 @@ def main(words: Sequence[str]) -> None:
     if PUBLISHED.value:
         raise UserError("--published goes with --compare or --report")
     if SHOW_FORMAT.value:
-        print(
-            formats.shown(
-                (
-                    formats.PREDICTIONS,
-                    formats.ANNOTATIONS,
-                    formats.SYNONYMS,
-                    formats.WORD_LISTS,
-                    formats.WHEEL,
-                    formats.KEYWORDS,
-                    formats.PEOPLES_SCORES,
-                    formats.PEOPLES_PREFERENCES,
-                )
-            )
-        )
+        print(formats.shown((formats.ANNOTATIONS, *evaluation_formats.ALL)))
         return
     if not RUN.workdir.value and not PREDICTIONS.value:
         raise UserError("name a run with --workdir, or a file of predictions with --predictions")

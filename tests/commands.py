@@ -15,6 +15,8 @@ from unittest import mock
 
 from absl import flags, logging
 
+from deemo_jax.core import cli
+
 ROOT = Path(__file__).parents[1]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -41,6 +43,7 @@ def run(name: str, *arguments: object, **environment: str) -> Done:
             _written_to(out.fileno(), 1),
             _written_to(err.fileno(), 2),
             mock.patch.object(sys, "argv", argv),
+            mock.patch.object(cli, "leave", sys.exit),  # which ends the process of the tests with it
         ):
             os.environ.update(environment)
             logging.get_absl_handler().python_handler.stream = sys.stderr

@@ -9,6 +9,7 @@ import pytest
 from deemo_jax import build, deidentify, redact
 from deemo_jax.audit.attacks.words.spoken_texts import read_texts
 from deemo_jax.core import caption_formats, formats, instruction_formats
+from deemo_jax.core import evaluation_formats as scored
 from deemo_jax.core.schema import DEEMO_LABELS
 from deemo_jax.data.build.annotations import read_annotations, unused_keys
 from deemo_jax.data.build.attestation import load_attestation
@@ -46,7 +47,8 @@ def _rows(read: Callable[[Path], Iterator[Entry]]) -> Callable[[Path], list[Entr
     return whole
 
 
-ALL = (*formats.ALL, *caption_formats.ALL, *instruction_formats.ALL)
+OF_BUILD = (*caption_formats.ALL, *instruction_formats.ALL)
+ALL = (*formats.ALL, *scored.ALL, *OF_BUILD)
 DOCS = Path(__file__).parents[2] / "docs" / "formats.md"
 READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], bool]]] = [
     (formats.ANNOTATIONS, "a.jsonl", read_annotations, lambda read: read["c02"].nfbl[0].end_s == 4),
@@ -67,23 +69,43 @@ READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], 
         lambda read: [piece.span for piece in read] == [(62, 75.5), (4200, 4230)] and read[1].clip_id == "mine",
     ),
     (formats.NAMES, "n.txt", read_names, lambda read: bool(read.find("jane example said"))),
-    (formats.SPOKEN_TEXTS, "t.jsonl", read_texts, lambda read: read[0].identifiers[0].end == 9 and read[1].redacted),
     (
-        formats.SYNONYMS,
+        formats.SPOKEN_TEXTS,
+        "t.jsonl",
+        read_texts,
+        lambda read: read[0].identifiers[0].end == 9 and read[1].redacted,
+    ),
+    (
+        scored.SYNONYMS,
         "s.json",
         lambda p: label_synonyms(p, DEEMO_LABELS),
         lambda read: read["positive"] == ("over the moon", "stoked"),
     ),
-    (formats.WORD_LISTS, "w.jsonl", read_word_rows, lambda read: read["all"][1].true == ("angry", "tense")),
-    (formats.WHEEL, "w.json", read_wheel, lambda read: read.groups["happy"] == "joy" and len(read.sentiment) == 2),
-    (formats.PEOPLES_SCORES, "s.jsonl", lambda p: read_scores(p, ["c01"]), lambda read: read["clue"]["B"]["c01"] == 5),
+    (scored.WORD_LISTS, "w.jsonl", read_word_rows, lambda read: read["all"][1].true == ("angry", "tense")),
     (
-        formats.PEOPLES_PREFERENCES,
+        scored.WHEEL,
+        "w.json",
+        read_wheel,
+        lambda read: read.groups["happy"] == "joy" and len(read.sentiment) == 2,
+    ),
+    (
+        scored.PEOPLES_SCORES,
+        "s.jsonl",
+        lambda p: read_scores(p, ["c01"]),
+        lambda read: read["clue"]["B"]["c01"] == 5,
+    ),
+    (
+        scored.PEOPLES_PREFERENCES,
         "p.jsonl",
         lambda p: read_preferences(p, ["c01", "c02"], ["a", "theirs"]),
         lambda read: read == {"c01": ["theirs"], "c02": ["tie"]},
     ),
-    (formats.KEYWORDS, "k.json", read_sources, lambda read: [source.name for source in read] == ["voice", "hands"]),
+    (
+        scored.KEYWORDS,
+        "k.json",
+        read_sources,
+        lambda read: [source.name for source in read] == ["voice", "hands"],
+    ),
     (caption_formats.CAPTIONS, "c.jsonl", _rows(read_captions), lambda read: read[1].clip_id == "boats"),
     (caption_formats.WEBVID, "w.csv", _rows(read_webvid), lambda read: read[0].media == "000001_000050/1001.mp4"),
     (caption_formats.CHAT, "chat.json", _rows(read_cc3m), lambda read: read[0].caption.startswith("a red bicycle")),
@@ -108,7 +130,12 @@ READERS: list[tuple[formats.Format, str, Callable[[Path], Any], Callable[[Any], 
     ),
     (instruction_formats.REASONS, "r.json", _rows(read_instructions), lambda read: read[0].transcript == "We did it!"),
     (instruction_formats.DESCRIPTIONS, "d.json", _rows(read_instructions), lambda read: read[0].media == "2.jpg"),
-    (formats.PREDICTIONS, "p.jsonl", lambda p: by_set(read_predictions(p)), lambda read: len(read["all"]) == 2),
+    (
+        scored.PREDICTIONS,
+        "p.jsonl",
+        lambda p: by_set(read_predictions(p)),
+        lambda read: len(read["all"]) == 2,
+    ),
 ]
 
 
@@ -133,7 +160,7 @@ def test_commands_show_the_formats_that_concern_them(
 ) -> None:
     assert build.main(["--show_format"]) == 0
     shown = capsys.readouterr().out
-    assert all(form.text() in shown for form in (formats.ANNOTATIONS, formats.ATTESTATION, *ALL[len(formats.ALL) :]))
+    assert all(form.text() in shown for form in (formats.ANNOTATIONS, formats.ATTESTATION, *OF_BUILD))
     assert build.main(["cc3m", "--show_format"]) == 0
     shown = capsys.readouterr().out
     assert caption_formats.CHAT.text() in shown and formats.SPLITS.title not in shown

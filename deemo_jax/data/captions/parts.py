@@ -31,7 +31,6 @@ from deemo_jax.data.captions.sources import CaptionSource
 from deemo_jax.data.captions.turn_row import TurnRow
 from deemo_jax.data.record_features import RecordKind, features_of
 
-PLAN = "plan.json"
 # How TFDS writes ArrayRecord: a record can then be read without its neighbours.
 WRITER_OPTIONS = "group_size:1"
 
