@@ -105,24 +105,25 @@ def whole_command(core: Network, device: Network, clock: "_Clock", seconds: floa
     took = np.array(times)
     sizes = np.array([count for count, *_ in watched.runs])
     close = np.array([side == [SIDE, SIDE] for side in ([h, w] for _, h, w in watched.runs)])
-    differ = [t for t, (ours, theirs) in enumerate(zip(*both, strict=True)) if ours != theirs]
     return (
         f"\nA film of {frames} frames, {THREADS_OF_GPU} threads: {spread(frames / took[:, 0], '.1f')} frames a second"
         f" without the device, {spread(frames / took[:, 1], '.1f')} with it, {spread(took[:, 0] / took[:, 1])} times as"
         f" fast. {sizes.sum() / repeats:.0f} pictures a film were looked at, {sizes.mean():.1f} together on average"
         f" ({sizes[~close].mean():.1f} of whole pictures, {sizes[close].mean() if close.any() else 0:.1f} of close-ups,"
         f" which are {sizes[close].sum() / sizes.sum():.0%}); {sizes[sizes > 1].sum() / sizes.sum():.0%} had company."
-        f" Masks differ in {len(differ)} of {frames} frames, by {_farthest(both, differ)}."
+        f" One by one and in batches {farthest(*both)}."
     )
 
 
-def _farthest(both: list[Rectangles], frames: list[int]) -> str:
-    """The greatest distance of edges in frames that differ."""
-    ours, theirs = both
-    if any(len(ours[t]) != len(theirs[t]) for t in frames):
-        return "another number of rectangles"
-    gaps = [np.abs(np.array(ours[t]) - np.array(theirs[t])).max(initial=0) for t in frames]
-    return f"{max(gaps, default=0)} pixels at most"
+def farthest(ours: Rectangles, theirs: Rectangles) -> str:
+    """In how many frames two films' masks differ, and the greatest distance of their edges."""
+    differ = [pair for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1]]
+    if any(len(one) != len(other) for one, other in differ):
+        most = "a rectangle or more"
+    else:
+        gaps = [np.abs(np.subtract(one, other)).max(initial=0) for one, other in differ]
+        most = f"{max(gaps, default=0)} pixels at most"
+    return f"masks differ in {len(differ)} of {len(ours)} frames, by {most}"
 
 
 class _Clock:

@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "carphone": ("benchmarks.carphone",),
     "hands": ("benchmarks.hands",),
     "deid_scaling": ("benchmarks.deid_scaling",),
+    "deid_gpu": ("benchmarks.deid_gpu", "--device", "cpu"),
     "deid_plan": ("benchmarks.deid_plan",),
     "hard_faces": ("benchmarks.hard_faces", "--out", "runs/hard_faces"),
     "words": ("benchmarks.privacy.words",),
