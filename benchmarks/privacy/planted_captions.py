@@ -24,8 +24,8 @@ SIZE, FRAME_RATE, SECONDS = (640, 360), 15, 1.2
 INK = 0.25
 # Pixels between a caption and the edge of the picture, or of its bar.
 GAP = 6
-# What is photographed is seen from the side, so that one end is larger than the other by about this share, and is
-# blurred by this share of its em, standard deviation.
+# What is photographed is seen from the side, so that its scale falls from end to end by about this share of that in the
+# middle, and is blurred by this share of its em, standard deviation.
 ASLANT, BLUR = 0.35, 0.08
 # Grey of a bar under a caption.
 BAR = 225

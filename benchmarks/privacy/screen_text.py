@@ -20,6 +20,7 @@ import numpy as np
 
 from benchmarks.privacy.planted_captions import SIZE, TEXTS, Caption, caption_film
 from deemo_jax.core import cli, parallel, stats
+from deemo_jax.core.errors import UserError
 from deemo_jax.core.packaged_files import find
 from deemo_jax.core.progress import with_progress
 from deemo_jax.core.tables import Table
@@ -61,6 +62,8 @@ def main() -> int:
     flags.add_argument("--most", type=int, default=40, metavar="N", help="clips of it (%(default)s)")
     flags.add_argument("--workers", type=int, default=1, help="processes (%(default)s)")
     asked = flags.parse_args()
+    if asked.cjk and not asked.cjk.is_file():
+        raise UserError(f"{asked.cjk}: no such typeface; put one with Chinese signs there, or leave --cjk out")
     print(captions(asked).text(), flush=True)
     if asked.clips:
         print(f"\n{false_covers(asked.clips, asked.most, asked.workers).text()}", flush=True)

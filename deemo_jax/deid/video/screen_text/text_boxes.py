@@ -26,7 +26,7 @@ LEAST_CORE = 3
 AROUND = 0.7
 # Boxes that end within this share of their shorter side of an edge of the picture reach it: text that scrolls in. The
 # reach is at most this share of the picture's shorter side, so that what is taken for huge letters does not fill it.
-TO_THE_EDGE, FARTHEST = 1.0, 0.1
+TO_THE_EDGE, FARTHEST = 1.0, 0.25
 # Share of a core from which it is no text if it lies under covered pixels: the outlines of masks look like letters.
 UNDER_MASKS = 0.5
 

@@ -39,16 +39,15 @@ def test_boxes_are_in_pixels_of_the_picture_and_reach_near_edges(monkeypatch):
 
 
 def test_the_outline_of_a_mask_is_no_text_and_what_is_huge_does_not_fill_the_picture(monkeypatch):
-    likely = np.zeros((96, 128), np.float32)
-    likely[30:70, 40:80] = 0.9
-    monkeypatch.setattr(text_boxes, "input_sizes", lambda *_: ((128, 96),))
+    likely = np.zeros((192, 256), np.float32)
+    likely[80:110, 100:160] = 0.9
+    monkeypatch.setattr(text_boxes, "input_sizes", lambda *_: ((256, 192),))
     monkeypatch.setattr(text_boxes, "text_probability", lambda _: likely)
-    busy = np.random.default_rng(0).integers(0, 255, (96, 128, 3)).astype(np.uint8)
-    picture, hidden = Frame(0, 0.0, busy).planar(), np.zeros((96, 128), bool)
-    (box,) = find_text(picture, (128, 96), MAYBE, hidden)
-    assert 0 < box[0] < 40 and 80 < box[2] < 128  # above and below it is near the edges
-    hidden[25:55] = True
-    assert len(find_text(picture, (128, 96), MAYBE, hidden)) == 0
+    busy = np.random.default_rng(0).integers(0, 255, (192, 256, 3)).astype(np.uint8)
+    picture, hidden = Frame(0, 0.0, busy).planar(), np.zeros((192, 256), bool)
+    np.testing.assert_array_equal(find_text(picture, (256, 192), MAYBE, hidden), [[78, 58, 182, 132]])
+    hidden[60:100] = True
+    assert len(find_text(picture, (256, 192), MAYBE, hidden)) == 0
 
 
 def test_new_letters_are_news_and_what_dims_or_stays_is_not():
