@@ -155,7 +155,7 @@ def test_tracks_can_be_corrected_and_applied_again(make_clip, tmp_path, key, mon
         ({"frames": 11}, "tracks of 11 frames"),
         ({"missing": [12]}, "whole numbers from 0 to 11"),
         ({"tracks": [{"points": [[1, 2, 3, 4]]}]}, "track 1: points are five numbers"),
-        ({"tracks": [{"points": [[1, 0, 0, 9, float("nan")]]}]}, "track 1: points are five numbers"),
+        ({"tracks": [{"points": [[1, 0, 0, 9, float("nan")]]}]}, "NaN is no number"),
         ({"tracks": [{"points": [[3, 0, 0, 9, 9], [2, 0, 0, 9, 9]]}]}, "track 1: frames ascend"),
         ({"tracks": [{"points": [[3, 9, 0, 9, 9]]}]}, "x0 < x1"),
         ({"tracks": {}}, "needs the lists"),
