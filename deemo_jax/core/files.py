@@ -19,8 +19,9 @@ from deemo_jax.core.errors import UserError, plain
 
 # The most bytes that are read of a JSON file, or of a line of JSON lines, where the caller gives no limit.
 MAX_JSON_BYTES = 64 << 20
-# Digits of a whole number in JSON, at most: more would not fit into a float. Tokenizers have one of 31 for "no limit".
-MAX_DIGITS = 300
+# Digits of a whole number in JSON, at most, which is as many as Python converts. What must fit into a float or a size is
+# checked by whoever reads the field, with its name.
+MAX_DIGITS = 4300
 # What JSON lines are, for messages.
 ROWS = "write one JSON object a line, in UTF-8"
 # Bytes of a file name that are not UTF-8 are written as escapes of JSON; reading the JSON gives the same name again.

@@ -94,7 +94,7 @@ def test_persons_come_from_the_truth_else_from_the_rows(tmp_path):
         (row(log_likelihoods={"negative": 1}), "log_likelihoods must have a finite number for negative and positive"),
         (row(log_likelihoods={"negative": 1, "positive": "2"}), "log_likelihoods must have a finite number"),
         (row(log_likelihoods={"negative": 1, "positive": float("nan")}), "NaN is no number"),
-        (row(log_likelihoods={"negative": 1, "positive": 10**400}), "a number has too many digits"),
+        (row(log_likelihoods={"negative": 1, "positive": 10**400}), "log_likelihoods must have a finite number"),
         (row(log_likelihoods={"negative": 1, "positive": 10**200}), "log_likelihoods must have a finite number"),
         (row(log_likelihoods=[1, 2]), "log_likelihoods must have a finite number"),
         (row(log_likelihoods={"negative": 1e308, "positive": -1e308}), "at most 1e+09 from 0"),

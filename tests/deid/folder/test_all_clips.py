@@ -587,7 +587,7 @@ def test_lists_of_spans_with_odd_values(tmp_path):
     assert read_segments(listing, [source]) == [SourceSpan(source, (0, 1))]
     for row, why in (
         ('{"file": "y\\u0000", "start_s": 0, "end_s": 1}', "no name"),
-        (f'{{"file": "y", "start_s": 0, "end_s": 1{"0" * 400}}}', "a number has too many digits"),
+        (f'{{"file": "y", "start_s": 0, "end_s": 1{"0" * 400}}}', "end_s"),
     ):
         listing.write_text(row)
         with pytest.raises(UserError, match=why):
