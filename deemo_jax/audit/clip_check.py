@@ -11,7 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from deemo_jax.audit.audited_clips import read_source_voice, read_voice
 from deemo_jax.audit.face_detection.agreement import MOST_SIGHTINGS, Sighting
@@ -22,8 +22,9 @@ from deemo_jax.audit.manifest_claims import check_claims
 from deemo_jax.audit.truth_fields import read_boxes, read_planted
 from deemo_jax.core.errors import UserError, plain
 from deemo_jax.deid.manifest import Manifest, Masks, Rectangle, load_masks, verify
-from deemo_jax.deid.settings import IGNORE, Settings
+from deemo_jax.deid.settings import IGNORE, KEEP, Settings
 from deemo_jax.deid.video import masks
+from deemo_jax.deid.video.detection.boxes import Boxes
 from deemo_jax.deid.video.leak_check import covered_share
 from deemo_jax.deid.video.screen_text.text_boxes import find_text
 from deemo_jax.deid.video.screen_text.text_covering import text_beside
@@ -44,6 +45,9 @@ RESIDUAL_THRESHOLD = 0.2
 # Probability from which a place in a written picture surely is text: more than the 0.5 of de-identification, since
 # encoding, and other frames than those searched there, change what is in doubt.
 SURELY_TEXT = 0.7
+# Before a plain backdrop a whole person looks like a letter: with a replaced background, a box is no text if its
+# shorter side has this share of the picture's shorter side. People have 0.45 and more, other finds 0.16 and less.
+LARGEST_TEXT = 0.4
 # Tags and handlers that libav itself writes into an MP4; any other may come from the source.
 ALLOWED_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "language", "handler_name", "vendor_id"})
 ALLOWED_HANDLERS = frozenset({"VideoHandler", "SoundHandler"})
@@ -202,7 +206,7 @@ def check_clip(
             leaks += any(s.is_leak for s in beside)
             exposed += sum(any(touch(s.box, box) for box in boxes) for s in beside)
             seen += beside
-            if text and len(text_beside(find_text(picture, (width, height), SURELY_TEXT, hidden), hidden)):
+            if text and len(_text_left(picture, hidden, made_by)):
                 read.append(picture.time_s)
         frames, seconds = frames + 1, picture.time_s + picture.lasts_s
     check_claims(manifest, recorded, seconds)
@@ -248,6 +252,15 @@ def _pictures(output: Path, recorded: Masks) -> Iterator[Picture]:
         yield picture
     if shown < count:
         raise UserError(f"{other}: {count} frames, and here are {shown}; de-identify the clip again")
+
+
+def _text_left(picture: Picture, hidden: Bool[np.ndarray, "H W"], made_by: Settings) -> Boxes:
+    """The boxes of text in a picture that hidden pixels leave."""
+    height, width = hidden.shape
+    boxes = text_beside(find_text(picture, (width, height), SURELY_TEXT, hidden), hidden)
+    if made_by.background == KEEP:
+        return boxes
+    return boxes[(boxes[:, 2:] - boxes[:, :2]).min(axis=1) < LARGEST_TEXT * min(width, height)]
 
 
 def _deviation(image: UInt8[np.ndarray, "H W 3"], rectangles: Sequence[Rectangle], mask: str) -> float:

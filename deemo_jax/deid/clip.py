@@ -139,7 +139,9 @@ def deidentify_clip(
         kept.video.stage, named = "writing", recording or clip_id
         # Tracks that a person gave are not added to.
         finder = FaceFinder(settings, covering.seen.turns) if covering.seen.looked else None
-        people = PeopleOnly(kept, rectangles, settings, key, named, finder) if settings.background != KEEP else None
+        people = None
+        if settings.background != KEEP:
+            people = PeopleOnly(kept, rectangles, settings, key, named, finder, turns=covering.seen.turns)
         faceless = people.pictures() if people else _covered(kept, rectangles, settings.mask)
         # The blur of faces leaves large letters readable.
         over_text = "solid" if settings.mask == "gaussian" else settings.mask

@@ -12,6 +12,7 @@ from deemo_jax.audit.folder_check import FolderCheck
 from deemo_jax.core import files
 from deemo_jax.core.errors import UserError
 from deemo_jax.deid.manifest import Masks, write_masks
+from deemo_jax.deid.settings import BACKGROUNDS, Settings
 from deemo_jax.deid.video.masks import FILL, cover
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.clip_writer import write_clip
@@ -159,6 +160,14 @@ def test_text_beside_the_masks_is_a_leak_where_none_was_promised(audited, monkey
     assert found.failures == ("in 1 frames text is seen beside the masks",)
     shown = FolderCheck((found,), 4)
     assert shown.summary()["frames_with_text"] == 1 and "1 frames of 1 clips (one frame in 4)" in shown.table()
+
+
+def test_before_a_plain_backdrop_a_whole_person_is_no_text(monkeypatch):
+    boxes = np.array([[60.0, 90.0, 260.0, 240.0], [2.0, 2.0, 40.0, 14.0]])
+    monkeypatch.setattr(clip_check, "find_text", lambda *_: boxes)
+    left = {b: clip_check._text_left(None, np.zeros((240, 320), bool), Settings(background=b)) for b in BACKGROUNDS}
+    assert {b: len(of) for b, of in left.items()} == {"keep": 2, "blur": 1, "grey": 1}
+    np.testing.assert_array_equal(left["grey"], boxes[1:])
 
 
 def test_files_that_do_not_belong_together_are_refused(raw, made):

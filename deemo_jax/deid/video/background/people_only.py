@@ -6,8 +6,9 @@ reported is covered.
 """
 
 import dataclasses
+import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from deemo_jax.deid.video.background.backdrop import plain_backdrop, soft_backdr
 from deemo_jax.deid.video.background.person_network import SIDE, person_probability
 from deemo_jax.deid.video.background.person_pixels import person_pixels, sure_of_person
 from deemo_jax.deid.video.detection.face_finder import FaceFinder
+from deemo_jax.deid.video.detection.turned_faces import UPRIGHT
 from deemo_jax.deid.video.kept_frames import KeptFrames
 from deemo_jax.media.picture import Picture, Planar, layers
 
@@ -69,6 +71,7 @@ class PeopleOnly:
         named: str,
         finder: FaceFinder | None = None,
         find: Callable[[UInt8[np.ndarray, "H W 3"]], Float32[np.ndarray, "H W"]] = person_probability,
+        turns: Sequence[int] = UPRIGHT,
     ):
         """Reads nothing yet.
 
@@ -80,8 +83,10 @@ class PeopleOnly:
             named: pseudonym of the recording, for which it is drawn.
             finder: searches the pictures again; None where nothing may be covered beside the rectangles.
             find: gives how probable a person is at each pixel of a picture of 256x256.
+            turns: quarter turns in which faces were looked for; a pixel is as probable as in the least of them, since
+                walls are taken for people in a picture that stands on its head.
         """
-        self._find, self._finder = find, finder
+        self._find, self._finder, self._turns = find, finder, turns
         self._kept, self._rectangles, self._settings = kept, rectangles, settings
         self._draws = key.generator("backdrop", named)
         self._backdrop: UInt8[np.ndarray, "R W"] | None = None
@@ -122,7 +127,12 @@ class PeopleOnly:
     def _see(self, frame: tuple[Picture, tuple[Rectangle, ...]]) -> _Seen:
         picture, rectangles = frame
         covered = masks.cover_planar(picture.planar(), rectangles, self._settings.mask)
-        return _Seen(covered, rectangles, self._find(picture.rgb(SIDE, SIDE)))
+        return _Seen(covered, rectangles, self._person(picture.rgb(SIDE, SIDE)))
+
+    def _person(self, image: UInt8[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "H W"]:
+        """How probable a person is at each pixel of a picture of 256x256, whichever way up it is."""
+        looks = (np.rot90(self._find(np.ascontiguousarray(np.rot90(image, turn))), -turn) for turn in self._turns)
+        return np.ascontiguousarray(functools.reduce(np.minimum, looks))
 
     def _with_backdrop(self, seen: Iterator[_Near]) -> Iterator[_Near]:
         """The same pictures; the backdrop is made of the first."""

@@ -77,6 +77,17 @@ def test_the_person_stays_and_what_is_around_them_has_no_say(key):
     assert np.abs(tints.astype(int) - others).max() <= 40 and (tints != others).mean() < 0.02
 
 
+def test_a_picture_that_stands_on_its_head_keeps_what_is_a_person_both_ways_up(key):
+    image, (x0, y0, x1, y1) = photographed()
+    turned, face = np.ascontiguousarray(image[::-1, ::-1]), (160 - x1, 160 - y1, 160 - x0, 160 - y0)
+    [(upright, _)], _ = written([image], [[(x0, y0, x1, y1)]], key)
+    [(one_way, _)], _ = written([turned], [[face]], key)
+    [(both_ways, _)], people = written([turned], [[face]], key, turns=(0, 2))
+    wall = (upright == 125)[::-1, ::-1]
+    assert (one_way[wall] != 125).mean() > 0.1 and (both_ways[wall] != 125).mean() < 0.01
+    assert (both_ways != 125).mean() > 0.02 and not people.lost
+
+
 class Fists(FaceFinder):
     """A finder that takes what is bright at one place for a face."""
 
