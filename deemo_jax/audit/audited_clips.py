@@ -147,7 +147,10 @@ def find_clips(folder: Path, truth_file: Path | None = None, source_dir: Path | 
     if truth_file is not None:
         untold = [m.clip_id for m in manifests if m.clip_id not in rows]
         if manifests and len(untold) == len(manifests):
-            raise UserError(f"{truth_file}: has no row for {untold[0]}; is it the truth of these clips?")
+            raise UserError(
+                f"{truth_file}: has no row for {untold[0]}; its clip_id must be the ids of these clips, which are"
+                " pseudonyms unless they were made with --clip_ids stem"
+            )
         for clip_id in untold:
             lacking[clip_id].append("the truth has no row for it")
         for m in manifests:

@@ -16,7 +16,7 @@ from deemo_jax.deid.settings import BACKGROUNDS, Settings
 from deemo_jax.deid.video.masks import FILL, cover
 from deemo_jax.media.audio import read_audio
 from deemo_jax.media.clip_writer import write_clip
-from deemo_jax.media.video import read_frames
+from deemo_jax.media.video import read_frames, read_pictures
 
 
 def test_coverage_is_the_share_of_the_union():
@@ -162,10 +162,12 @@ def test_text_beside_the_masks_is_a_leak_where_none_was_promised(audited, monkey
     assert shown.summary()["frames_with_text"] == 1 and "1 frames of 1 clips (one frame in 4)" in shown.table()
 
 
-def test_before_a_plain_backdrop_a_whole_person_is_no_text(monkeypatch):
+def test_before_a_plain_backdrop_a_whole_person_is_no_text(audited, monkeypatch):
     boxes = np.array([[60.0, 90.0, 260.0, 240.0], [2.0, 2.0, 40.0, 14.0]])
     monkeypatch.setattr(clip_check, "find_text", lambda *_: boxes)
-    left = {b: clip_check._text_left(None, np.zeros((240, 320), bool), Settings(background=b)) for b in BACKGROUNDS}
+    picture = next(read_pictures(audited.folder / audited.manifest.file))
+    nothing = np.zeros((240, 320), bool)
+    left = {b: clip_check._text_left(picture, nothing, Settings(background=b)) for b in BACKGROUNDS}
     assert {b: len(of) for b, of in left.items()} == {"keep": 2, "blur": 1, "grey": 1}
     np.testing.assert_array_equal(left["grey"], boxes[1:])
 

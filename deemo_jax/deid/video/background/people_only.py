@@ -32,12 +32,12 @@ EVERY, LOOKS = 2, 3
 # Share of the frames with a covered face that may lack a person, before a clip is refused.
 MOST_LOST = 0.2
 MENDS = (
-    "people far from the camera are not found: leave out --background, cut these times out, or run this file alone with"
-    " --on_missing mask_frame, which has them all background"
+    "people far from the camera, or not upright, are not found: leave out --background, cut these times out, or run"
+    " this file alone with --on_missing mask_frame, which has them all background"
 )
 MENDS_OF_ALL = (
-    "nothing would be left of the picture; people far from the camera are not found: leave out --background, or cut the"
-    " picture down to where they are"
+    "nothing would be left of the picture; people far from the camera, or not upright, are not found: leave out"
+    " --background, turn the film upright, or cut the picture down to where they are"
 )
 
 
