@@ -19,8 +19,8 @@ from deemo_jax.core.errors import UserError, plain
 
 # The most bytes that are read of a JSON file, or of a line of JSON lines, where the caller gives no limit.
 MAX_JSON_BYTES = 64 << 20
-# Digits of a whole number in JSON, at most, which is as many as Python converts. What must fit into a float or a size is
-# checked by whoever reads the field, with its name.
+# Digits of a whole number in JSON, at most: as many as Python converts. What must fit into a float or a size is checked
+# by whoever reads the field, with its name.
 MAX_DIGITS = 4300
 # What JSON lines are, for messages.
 ROWS = "write one JSON object a line, in UTF-8"
