@@ -88,7 +88,7 @@ def test_what_goes_wrong_is_one_line(raw, tmp_path, command):
     assert one_line(command(raw.path, "--out", out, "--key_file", out / "k"), "output folder")
     bare = commands.run("audit", out, "--every", 12)
     assert bare.returncode == 0 and "not measured: needs --truth" in bare.stdout, bare.stderr
-    assert one_line(commands.run("audit", out, "--detector", "x.onnx"), "x.onnx: no such file")
+    assert one_line(commands.run("audit", out, "--detector", "x.onnx"), "x.onnx: no such file", "mtcnn")
     assert one_line(commands.run("audit", out, "--report", "--face_embedder", "grey"), "--attacks")
     assert one_line(commands.run("audit", out, "--report", "--towers", tmp_path / "text.mp4"), "--towers", "no recipe")
     assert one_line(command(raw.path, "--out", out, "--workers", "0"), "--workers")

@@ -107,7 +107,11 @@ def given_detector(detector: Path | str, threshold: float) -> Mtcnn | YuNet:
     Raises:
         UserError: it cannot be loaded.
     """
-    return Mtcnn(threshold) if detector == MTCNN else YuNet(Path(detector), threshold)
+    if detector == MTCNN:
+        return Mtcnn(threshold)
+    if not Path(detector).exists():
+        raise UserError(f"--detector {detector}: no such file; give mtcnn, or the ONNX file of YuNet")
+    return YuNet(Path(detector), threshold)
 
 
 def confirming_detector(detector: Path | str) -> Mtcnn | YuNet:
