@@ -59,7 +59,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "report_page": ("benchmarks.report_page",),
 }
 # Those that print Markdown.
-PAGES = frozenset({"background", "background_speed"})
+PAGES = frozenset({"background", "background_speed", "deid_gpu", "deid_plan"})
 PLACE = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 
